@@ -1,0 +1,107 @@
+"""Guards: a run that has gone wrong is stopped and says so."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ignite.engine import Engine, Events
+from monai.handlers import from_engine
+
+logger = logging.getLogger(__name__)
+
+
+class NonFiniteLossGuard:
+    """Stops a trainer at the first loss that is NaN or infinite.
+
+    The checkpoints of the epochs before stay as they are.
+
+    Args:
+        ckpt_dir: where they are, for the message.
+    """
+
+    def __init__(self, ckpt_dir: str) -> None:
+        self.ckpt_dir = ckpt_dir
+
+    def attach(self, engine: Engine) -> None:
+        """Check after every iteration of a trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Check the loss of this iteration.
+
+        Raises:
+            SystemExit: with one line that names the loss, the iteration and the epoch.
+        """
+        loss = float(engine.state.output[0]["loss"])  # type: ignore[index]
+        if not math.isfinite(loss):
+            raise SystemExit(
+                f"error: the loss is {loss} at iteration {engine.state.iteration} (epoch "
+                f"{engine.state.epoch}): training stopped; checkpoints of the epochs before are in {self.ckpt_dir}"
+            )
+
+
+class CollapseGuard:
+    """Stops an engine whose network predicts nothing but background, run after run.
+
+    Cross-entropy with a high learning rate or an unlucky seed can end there, and a table that
+    shows such a network as the result of a method is wrong. A class that is never predicted though
+    the labels hold it is warned of.
+
+    Args:
+        patience: runs of this evaluator in a row that predict only background before it stops.
+        output_transform: the engine's output -> lists of one-hot predictions and labels,
+            (C, H, W[, D]), channel 0 the background.
+    """
+
+    def __init__(self, patience: int = 1, output_transform: Callable[[Any], Any] | None = None) -> None:
+        self.patience = patience
+        self.output_transform = output_transform or from_engine(["pred", "label"])
+        self.collapsed_runs = 0
+        self.predicted: list[bool] = []
+        self.labeled: list[bool] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Watch every run of an evaluator. Attach it before what writes results."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the classes seen in the run before."""
+        self.predicted, self.labeled = [], []
+
+    def update(self, engine: Engine) -> None:
+        """Note which classes this iteration's predictions and labels hold."""
+        predictions, labels = self.output_transform(engine.state.output)
+        for prediction, label in zip(predictions, labels, strict=True):
+            self.predicted = _either(self.predicted, prediction.flatten(1).any(dim=1).tolist())
+            self.labeled = _either(self.labeled, label.flatten(1).any(dim=1).tolist())
+
+    def judge(self, _engine: Engine) -> None:
+        """Warn of what was never predicted; stop where that is everything.
+
+        Raises:
+            SystemExit: only background was predicted in `patience` runs in a row.
+        """
+        missed = [k for k, (hit, there) in enumerate(zip(self.predicted, self.labeled, strict=True)) if there > hit]
+        if any(self.predicted[1:]) or not any(self.labeled[1:]):
+            self.collapsed_runs = 0
+            if missed:
+                logger.warning("class(es) %s are in the labels and were never predicted", missed)
+            return
+        self.collapsed_runs += 1
+        said = f"the network predicts background only ({self.collapsed_runs} validation(s) in a row)"
+        if self.collapsed_runs >= self.patience:
+            raise SystemExit(
+                f"error: {said}: this run has collapsed and is no result of its method; try another --seed or a "
+                "lower --learning_rate"
+            )
+        logger.warning("%s; the run stops at %d", said, self.patience)
+
+
+def _either(before: list[bool], now: list[bool]) -> list[bool]:
+    """Element-wise or; what was not seen yet is False."""
+    return [a or b for a, b in zip(before or [False] * len(now), now, strict=True)]

@@ -1,0 +1,170 @@
+"""Savers: what an evaluation leaves on disk for the report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor
+
+from calib_monai.bins import Bins, class_bins, top_label_bins
+from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.regions import region_mask
+
+
+class ResultsSaver:
+    """Writes `cases.csv`, a row a case, and `summary.json`, what the metrics say of all cases.
+
+    Columns are named by metric and class, as `dice_foreground_anterior`. (MONAI's MetricsSaver calls
+    the first foreground class "class0" where the background is left out.)
+
+    Args:
+        output_dir: folder of the files.
+        class_names: one a class, the background first.
+    """
+
+    def __init__(self, output_dir: str, class_names: Sequence[str]) -> None:
+        self.folder = Path(output_dir)
+        self.class_names = list(class_names)
+        self.cases: list[str] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Note the cases through a run of an evaluator, write at its end."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the cases of the run before."""
+        self.cases = []
+
+    def update(self, engine: Engine) -> None:
+        """Note the names of this iteration's cases."""
+        self.cases += [item["case"] for item in _items(engine)]
+
+    def write(self, engine: Engine) -> None:
+        """Write the files."""
+        details = {name: values.double().cpu() for name, values in engine.state.metric_details.items()}  # type: ignore[attr-defined]
+        columns = [column for name, values in details.items() for column in self._columns(name, values)]
+        rows = torch.cat(list(details.values()), dim=1).tolist()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["case", *columns])
+            writer.writerows([case, *row] for case, row in zip(self.cases, rows, strict=True))
+        summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
+        content = {"num_cases": len(self.cases), "metrics": summary}
+        (self.folder / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    def _columns(self, name: str, values: Tensor) -> list[str]:
+        """Names of a metric's columns: its own, or with each class it has a value for."""
+        if values.shape[1] == 1:
+            return [name]
+        return [f"{name}_{class_name}" for class_name in self.class_names[-values.shape[1] :]]
+
+    def _summary(self, name: str, value: float, values: Tensor) -> dict[str, Any]:
+        """A metric over all cases: its value, the deviation between cases, and the mean of each class."""
+        case_means = values.nanmean(dim=1)
+        case_means = case_means[~case_means.isnan()]
+        return {
+            "value": value,
+            "sd": case_means.std(correction=0).item(),
+            "num_cases": len(case_means),
+            "columns": dict(zip(self._columns(name, values), values.nanmean(dim=0).tolist(), strict=True)),
+        }
+
+
+class BinsSaver:
+    """Writes `bins.json`: for every case the bins of the top label and of each class.
+
+    An item of the engine's output must hold "prob" (C, H, W[, D]), "label" (one-hot (C, ...) or class
+    indices (1, ...)) and "case", a name.
+
+    Args:
+        output_dir: folder of the file.
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        num_bins: number of bins.
+    """
+
+    def __init__(self, output_dir: str, region: str = "foreground", num_bins: int = 15) -> None:
+        self.path = Path(output_dir) / "bins.json"
+        self.region = region
+        self.num_bins = num_bins
+        self.cases: dict[str, dict[str, Any]] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Collect through a run of an evaluator, write at its end."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the cases of the run before."""
+        self.cases = {}
+
+    def update(self, engine: Engine) -> None:
+        """Bin the cases of this iteration."""
+        for item in _items(engine):
+            probs = plain(item["prob"]).unsqueeze(0)
+            target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
+            mask = region_mask(self.region, target, probs)
+            self.cases[item["case"]] = {
+                "top_label": _first(top_label_bins(probs, target, mask, self.num_bins)).to_dict(),
+                "classes": _first(class_bins(probs, target, mask, self.num_bins)).to_dict(),
+            }
+
+    def write(self, _engine: Engine) -> None:
+        """Write the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"region": self.region, "num_bins": self.num_bins, "cases": self.cases}
+        self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+class SliceSaver:
+    """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
+
+    The slice follows from the label alone, so that the figures of several methods show the same one.
+    Arrays: image (H, W), label (H, W), probs (C, H, W), and the slice's index.
+
+    Args:
+        output_dir: folder in which `slices` is made.
+    """
+
+    def __init__(self, output_dir: str) -> None:
+        self.folder = Path(output_dir) / "slices"
+
+    def attach(self, engine: Engine) -> None:
+        """Write after every iteration of an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the slices of this iteration's cases."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for item in _items(engine):
+            probs = plain(item["prob"])
+            label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
+            index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
+            np.savez_compressed(
+                self.folder / f"{item['case']}.npz",
+                image=plain(item["image"])[0, ..., index].cpu().numpy(),
+                label=label[..., index].to(torch.uint8).cpu().numpy(),
+                probs=probs[..., index].cpu().numpy(),
+                index=index,
+            )
+
+
+def _items(engine: Engine) -> list[dict[str, Any]]:
+    """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
+    state: Any = engine.state
+    return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
+
+
+def _first(bins: Bins) -> Bins:
+    """The bins of the only image of a batch."""
+    return bins[0]

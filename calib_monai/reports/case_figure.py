@@ -1,0 +1,53 @@
+"""Figure of one case: image, truth, prediction and confidence, a row a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from calib_monai.reports.runs import Run
+
+# Okabe and Ito's colors, which the color-blind tell apart; the background is transparent.
+CLASS_COLORS = ("#00000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+COLUMNS = ("image", "truth", "prediction", "confidence")
+
+
+def case_figure(runs: Sequence[Run], case: str) -> Figure:
+    """One slice of a case as each run sees it.
+
+    Confidence is the highest probability of a voxel; its color scale is the same in all rows.
+
+    Raises:
+        ValueError: a run kept no slice of this case.
+    """
+    slices = [run.slice_of(case) for run in runs]
+    height, width = slices[0].label.T.shape
+    figure = Figure(figsize=(2.6 * len(COLUMNS) + 1.2, 2.6 * len(runs) * height / width + 0.8), layout="constrained")
+    grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
+    colors = ListedColormap(CLASS_COLORS[: slices[0].probs.shape[0]])
+    for axes, run, part in zip(grid, runs, slices, strict=True):
+        predicted = part.probs.argmax(axis=0)
+        for place in range(3):
+            axes[place].imshow(_upright(part.image), cmap="gray")
+        for place, labels in ((1, part.label), (2, predicted)):
+            axes[place].imshow(
+                _upright(labels), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
+            )
+        shown = axes[3].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
+        axes[0].set_ylabel(run.name)
+    for axes, title in zip(grid[0], COLUMNS, strict=True):
+        axes.set_title(title)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    figure.colorbar(shown, ax=grid[:, -1], label="highest probability")
+    figure.suptitle(case, fontsize="medium")
+    return figure
+
+
+def _upright(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """An (x, y) slice as rows from the top."""
+    return array.T[::-1]

@@ -1,0 +1,96 @@
+"""Runs: the folder that an evaluation wrote, read back."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib_monai.bins import Bins
+
+FILES = ("summary.json", "cases.csv", "bins.json")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of a case: image (H, W), label (H, W) and probs (C, H, W)."""
+
+    image: NDArray[np.float32]
+    label: NDArray[np.uint8]
+    probs: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one evaluation measured.
+
+    Attributes:
+        name: of the bundle's folder, or of the run's own.
+        folder: where it lies.
+        metrics: value of each metric over all cases.
+        cases: for each case its values, named by metric and class.
+        region: the voxels that `bins` looked at.
+        bins: top-label bins of all cases together, (num_bins,).
+    """
+
+    name: str
+    folder: Path
+    metrics: dict[str, float]
+    cases: dict[str, dict[str, float]]
+    region: str
+    bins: Bins
+
+    def slice_of(self, case: str) -> Slice:
+        """The slice that was kept of a case.
+
+        Raises:
+            ValueError: none was kept of it.
+        """
+        path = self.folder / "slices" / f"{case}.npz"
+        if not path.is_file():
+            raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
+        with np.load(path, allow_pickle=False) as arrays:
+            return Slice(arrays["image"], arrays["label"], arrays["probs"])
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder that `evaluate.json` wrote.
+
+    Raises:
+        ValueError: a folder that lacks one of its files.
+    """
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} has no {name}; it must be the output_dir of an evaluation")
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
+    with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    resolved = folder.resolve()
+    return Run(
+        name=resolved.parent.name if resolved.name == "eval" else resolved.name,
+        folder=folder,
+        metrics={name: float(metric["value"]) for name, metric in summary["metrics"].items()},
+        cases={row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows},
+        region=bins["region"],
+        bins=reduce(add, (Bins.from_dict(case["top_label"]) for case in bins["cases"].values())),
+    )
+
+
+def shared_cases(runs: Sequence[Run]) -> list[str]:
+    """Names of the cases that all runs have, in order.
+
+    Raises:
+        ValueError: there is none.
+    """
+    names = [case for case in runs[0].cases if all(case in run.cases for run in runs)]
+    if not names:
+        raise ValueError(f"the runs {', '.join(run.name for run in runs)} have no case in common")
+    return names

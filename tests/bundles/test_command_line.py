@@ -1,0 +1,62 @@
+"""Bundles as a user runs them: `python -m monai.bundle run`, a process each."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.phantoms import make_phantoms
+
+BUNDLE = Path(__file__).parents[2] / "bundles" / "hippocampus_nacl"
+
+
+def bundle_run(config_file: str, *options: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", config_file, *map(str, options)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "Task04 Hippocampus"
+    write_hippocampus(str(folder), make_phantoms(4, seed=7))
+    return folder
+
+
+def test_a_copied_bundle_runs_from_inside_itself(data: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(BUNDLE, tmp_path / "mine", ignore=shutil.ignore_patterns("models", "eval"))
+    for config_file, *options in (
+        ("configs/train.json", "--epochs", 1),
+        ("['configs/train.json','configs/evaluate.json']",),
+        ("configs/inference.json",),
+    ):
+        done = bundle_run(config_file, "--dataset_dir", data, *options, cwd=bundle)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert "1 case(s): label map, probabilities and confidence are in ./eval/predictions" in done.stdout
+    assert len(list((bundle / "eval" / "predictions").glob("*/*.nii.gz"))) == 3
+    assert (bundle / "models" / "model.pt").is_file()
+    assert (bundle / "eval" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "said"),
+    [
+        ("train", ["--epoch", "1"], "error: unknown option --epoch: the configuration has no 'epoch'; did you mean"),
+        ("train", ["--dataset_dir", "/nowhere"], "error: dataset_dir /nowhere is not a folder"),
+        ("inference", ["--input", "/nowhere.nii.gz"], "error: there is no model at"),
+        ("evaluate", [], "error: configs/evaluate.json is laid over a file"),
+    ],
+)
+def test_a_refusal_is_the_last_line_and_the_exit_code(
+    config: str, options: list[str], said: str, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(BUNDLE, tmp_path / "mine", ignore=shutil.ignore_patterns("models", "eval"))
+    done = bundle_run(f"configs/{config}.json", *options, cwd=bundle)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(said)
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in bundle.iterdir()) == ["LICENSE", "configs", "docs"]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from monai.bundle import ConfigWorkflow
+
+REPOSITORY = Path(__file__).parents[2]
+BUNDLES = sorted((REPOSITORY / "bundles").glob("*/"))
+COMPOSE = REPOSITORY / "scripts" / "compose_bundles.py"
+SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
+
+
+def compose(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(COMPOSE), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+
+
+def test_the_committed_bundles_are_as_composed() -> None:
+    done = compose("--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_an_edited_number_is_found_and_named(tmp_path: Path) -> None:
+    selected = ["--dataset", "hippocampus", "--method", "nacl", "--out", str(tmp_path)]
+    assert compose(*selected).returncode == 0
+    assert compose(*selected, "--check").returncode == 0
+    train = tmp_path / "hippocampus_nacl" / "configs" / "train.json"
+    train.write_text(train.read_text().replace('"penalty_weight": 0.1', '"penalty_weight": 0.2'))
+    done = compose(*selected, "--check")
+    assert done.returncode == 1
+    assert str(train) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_methods_differ_in_their_loss_alone() -> None:
+    configs = {path.name: json.loads((path / "configs" / "train.json").read_text()) for path in BUNDLES}
+    first, *others = configs.values()
+    for other in others:
+        assert {key for key in first if first[key] != other[key]} == {"loss"}
+
+
+def test_no_name_stands_inside_another() -> None:
+    # The zoo's tooling looks bundles up with `in`.
+    names = [path.name for path in BUNDLES]
+    assert not [(a, b) for a in names for b in names if a != b and a in b]
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_metadata_is_as_monai_wants_it(bundle: Path) -> None:
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    assert metadata["name"] == bundle.name
+    assert metadata["version"] in metadata["changelog"]
+    assert all(metadata["required_packages_version"].values())
+    if SCHEMA.is_file():
+        jsonschema.validate(metadata, json.loads(SCHEMA.read_text()))
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+@pytest.mark.parametrize(("config", "kind"), [("train", "train"), ("inference", "infer")])
+def test_a_config_has_the_properties_that_monai_looks_for(bundle: Path, config: str, kind: str) -> None:
+    configs = bundle / "configs"
+    workflow = ConfigWorkflow(config_file=str(configs / f"{config}.json"), workflow_type=kind, logging_file=False)
+    workflow.initialize = workflow.parser.parse  # type: ignore[method-assign] # without the checks of the data
+    workflow.parser.parse()
+    missing = [
+        name
+        for name, about in workflow.properties.items()
+        if about["required"] and name != "meta" and about["id"] not in workflow.parser
+    ]
+    assert not missing
+
+
+def test_lines_fit_and_are_whole() -> None:
+    for path in (REPOSITORY / "bundles").glob("*/configs/*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert text.endswith("}\n")
+        for line in text.splitlines():
+            assert len(line) <= 100 or '"$' in line or "_desc_" in line or path.name == "metadata.json"

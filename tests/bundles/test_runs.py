@@ -1,0 +1,132 @@
+"""Every bundle trains, evaluates and infers, on phantoms in the layout of its data set."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.bundle import run
+
+from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.reports.runs import read_run
+
+REPOSITORY = Path(__file__).parents[2]
+BUNDLES = sorted(path.name for path in (REPOSITORY / "bundles").glob("*/"))
+
+
+def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> None:
+    """`python -m monai.bundle run` in this process, with what it writes in `out`."""
+    root = REPOSITORY / "bundles" / bundle
+    files = {"train": ["train"], "evaluate": ["train", "evaluate"], "inference": ["inference"]}[config]
+    run(
+        config_file=[str(root / "configs" / f"{name}.json") for name in files],
+        bundle_root=str(root),
+        dataset_dir=str(data),
+        ckpt_dir=str(out / "models"),
+        output_dir=str(out),
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight phantoms, trimmed to twelve slices, with an affine of their own."""
+    folder = tmp_path_factory.mktemp("data")
+    trimmed = {
+        name: Phantom(image[..., 12:24], label[..., 12:24]) for name, (image, label) in make_phantoms(8, seed=5).items()
+    }
+    write_hippocampus(str(folder), trimmed)
+    for path in folder.glob("*/*.nii.gz"):
+        image = nibabel.load(path)
+        affine = np.array([[-1, 0, 0, 90], [0, 1.5, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
+        nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), affine), path)
+    return folder
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def finished(request: pytest.FixtureRequest, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a bundle that has trained three epochs, evaluated and inferred."""
+    out = tmp_path_factory.mktemp(request.param)
+    start(request.param, "train", data, out, epochs=3, batch_size=8)
+    start(request.param, "evaluate", data, out)
+    start(request.param, "inference", data, out)
+    return out
+
+
+def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Path) -> None:
+    checkpoint = torch.load(finished / "models" / "checkpoint_epoch=3.pt", weights_only=True)
+    assert set(checkpoint) == {"network", "optimizer", "lr_scheduler", "loss", "trainer"}
+    assert checkpoint["trainer"]["iteration"] == 3 * checkpoint["trainer"]["epoch_length"]
+    assert checkpoint["lr_scheduler"]["_last_lr"] == pytest.approx([1e-4])
+    assert sorted(path.name for path in (finished / "models").iterdir()) == ["checkpoint_epoch=3.pt", "model.pt"]
+    assert set(torch.load(finished / "models" / "model.pt", weights_only=True)) == set(checkpoint["network"])
+
+
+def test_evaluation_measures_every_test_case(finished: Path) -> None:
+    split = json.loads((finished / "split.json").read_text())
+    with (finished / "cases.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["case"] for row in rows] == split["test"]
+    run_ = read_run(finished)
+    assert set(run_.metrics) == {"dice_foreground", "hd95_mm", "missed_structures", "ece_foreground", "cece_foreground"}
+    assert all(math.isfinite(value) for value in run_.metrics.values())
+    assert run_.slice_of(split["test"][0]).probs.shape[0] == 3
+
+
+def test_inference_keeps_the_geometry_of_the_image(finished: Path, data: Path) -> None:
+    case = json.loads((finished / "split.json").read_text())["test"][0]
+    image = nibabel.load(data / "imagesTr" / f"{case}.nii.gz")
+    written = {
+        kind: nibabel.load(finished / "predictions" / case / f"{case}_{kind}.nii.gz")
+        for kind in ("label", "probs", "confidence")
+    }
+    for kind, file in written.items():
+        assert np.allclose(file.affine, image.affine), kind
+        assert file.shape[:3] == image.shape, kind
+    probs = written["probs"].get_fdata()
+    assert written["probs"].get_data_dtype() == np.float32
+    assert written["label"].get_data_dtype() == np.uint8
+    assert np.allclose(probs.sum(axis=-1), 1, atol=1e-5)
+    assert np.array_equal(probs.argmax(axis=-1), written["label"].get_fdata())
+    assert np.allclose(probs.max(axis=-1), written["confidence"].get_fdata())
+
+
+def test_inference_predicts_what_evaluation_scored(finished: Path) -> None:
+    case = json.loads((finished / "split.json").read_text())["test"][0]
+    with np.load(finished / "slices" / f"{case}.npz") as kept:
+        index, scored = int(kept["index"]), kept["probs"]
+    probs = nibabel.load(finished / "predictions" / case / f"{case}_probs.nii.gz").get_fdata()[:, :, index]
+    left, top = ((scored.shape[axis + 1] - probs.shape[axis]) // 2 for axis in (0, 1))
+    inside = scored[:, left : left + probs.shape[0], top : top + probs.shape[1]]
+    assert np.allclose(np.moveaxis(inside, 0, -1), probs, atol=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="the loss is nan at iteration"):
+        start("hippocampus_nacl", "train", data, tmp_path, epochs=3, learning_rate=1e30)
+
+
+def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> None:
+    start("hippocampus_ce", "train", data, tmp_path, epochs=1, learning_rate=0.0)
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    *_, last = (name for name in weights if name.endswith("bias"))
+    weights[last] += torch.tensor([1e6, 0, 0])
+    torch.save(weights, tmp_path / "models" / "model.pt")
+    with pytest.raises(SystemExit, match=r"background only.*is no result"):
+        start("hippocampus_ce", "evaluate", data, tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_the_same_seed_trains_the_same_network(data: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        start("hippocampus_nacl", "train", data, tmp_path / name, epochs=1)
+    one, two = (torch.load(tmp_path / name / "models" / "model.pt", weights_only=True) for name in ("one", "two"))
+    assert all(torch.equal(one[key], two[key]) for key in one)

@@ -1,0 +1,51 @@
+"""Fixtures: the authors' numbers, and a small data set in the Decathlon's layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.phantoms import make_phantoms
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="session")
+def arrays() -> dict[str, np.ndarray]:
+    """Inputs and outputs of the authors' code; tests/reference/golden.json says whose."""
+    with np.load(REFERENCE / "golden.npz", allow_pickle=False) as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, dict[str, Any]]:
+    """What the authors' code was called with, and what it gave, by id."""
+    entries = json.loads((REFERENCE / "golden.json").read_text(encoding="utf-8"))["entries"]
+    return {entry["id"]: entry for entry in entries}
+
+
+@pytest.fixture(scope="session")
+def golden_volume(arrays: dict[str, np.ndarray]) -> Callable[[str], tuple[torch.Tensor, torch.Tensor]]:
+    """Probabilities (1, C, H, W, D) and class indices (1, 1, H, W, D) of a golden volume, "V1" to "V3"."""
+
+    def volume(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = torch.tensor(arrays[f"vol_logits_{name}"]).permute(1, 2, 3, 0)
+        labels = torch.tensor(arrays[f"vol_labels_{name}"]).permute(1, 2, 0)
+        return logits.softmax(dim=0).unsqueeze(0), labels[None, None]
+
+    return volume
+
+
+@pytest.fixture
+def phantom_dir(tmp_path: Path) -> Path:
+    """Eight phantoms as a Decathlon folder, free to be broken."""
+    folder = tmp_path / "Task04_Hippocampus"
+    write_hippocampus(str(folder), make_phantoms(8, seed=3))
+    return folder

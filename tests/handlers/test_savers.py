@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.handlers import IgniteMetricHandler, from_engine
+
+from calib_monai.bins import Bins
+from calib_monai.handlers import BinsSaver, ResultsSaver, SliceSaver
+from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
+
+
+def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """Input and output of one case as MONAI's evaluator leaves them."""
+    generator = torch.Generator().manual_seed(seed)
+    probs = (3 * torch.randn(3, 6, 5, 4, generator=generator)).softmax(dim=0)
+    label = torch.randint(3, (6, 5, 4), generator=generator)
+    label[..., 1:] *= torch.rand(6, 5, 3, generator=generator) < 0.2
+    one_hot = torch.nn.functional.one_hot(label, 3).movedim(-1, 0)
+    predicted = torch.nn.functional.one_hot(probs.argmax(dim=0), 3).movedim(-1, 0)
+    output = {"image": torch.rand(1, 6, 5, 4), "prob": probs, "pred": predicted, "label": one_hot}
+    return {"case": f"case_{seed}"}, output
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path) -> Path:
+    """The folder after an evaluation of two cases."""
+
+    def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
+        batch, output = item(seed)
+        engine.state.batch = [batch]
+        return [output]
+
+    engine = Engine(step)
+    for name, metric, key in (
+        ("hd95_mm", HD95Metric(), "pred"),
+        ("missed_structures", MissedStructuresMetric(), "pred"),
+        ("ece_foreground", ECEMetric(), "prob"),
+        ("cece_foreground", CECEMetric(), "prob"),
+    ):
+        handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine([key, "label"]))
+        handler.attach(engine, name)
+    names = ["background", "anterior", "posterior"]
+    for saver in (ResultsSaver(str(tmp_path), names), BinsSaver(str(tmp_path)), SliceSaver(str(tmp_path))):
+        saver.attach(engine)
+    engine.run([1, 2])
+    return tmp_path
+
+
+def test_each_case_has_a_row_with_columns_that_say_what_they_hold(evaluated: Path) -> None:
+    with (evaluated / "cases.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["case"] for row in rows] == ["case_1", "case_2"]
+    assert "hd95_mm_anterior" in rows[0]
+    assert "cece_foreground_background" in rows[0]
+    assert "ece_foreground" in rows[0]
+    assert "hd95_mm_background" not in rows[0]
+
+
+def test_the_summary_is_that_of_the_rows(evaluated: Path) -> None:
+    summary = json.loads((evaluated / "summary.json").read_text())
+    with (evaluated / "cases.csv").open() as file:
+        errors = [float(row["ece_foreground"]) for row in csv.DictReader(file)]
+    measured = summary["metrics"]["ece_foreground"]
+    assert summary["num_cases"] == measured["num_cases"] == 2
+    assert measured["value"] == pytest.approx(np.mean(errors))
+    assert measured["sd"] == pytest.approx(np.std(errors))
+    assert summary["metrics"]["missed_structures"]["value"] == 0
+
+
+def test_the_bins_give_the_metric_back(evaluated: Path) -> None:
+    cases = json.loads((evaluated / "bins.json").read_text())["cases"]
+    errors = [Bins.from_dict(case["top_label"]).expected_calibration_error().item() for case in cases.values()]
+    by_class = [Bins.from_dict(case["classes"]).expected_calibration_error().mean().item() for case in cases.values()]
+    metrics = json.loads((evaluated / "summary.json").read_text())["metrics"]
+    assert np.mean(errors) == pytest.approx(metrics["ece_foreground"]["value"])
+    assert np.mean(by_class) == pytest.approx(metrics["cece_foreground"]["value"])
+
+
+def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None:
+    _, output = item(1)
+    with np.load(evaluated / "slices" / "case_1.npz") as kept:
+        assert kept["index"] == 0
+        assert np.array_equal(kept["label"], output["label"].argmax(dim=0)[..., 0])
+        assert np.array_equal(kept["probs"], output["prob"][..., 0])
+        assert kept["image"].shape == (6, 5)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.metrics import SurfaceDistanceMetric
+
+from calib_monai.metrics import HD95Metric, MissedStructuresMetric
+from calib_monai.metrics.surfaces import surface_distances
+
+
+def one_hot(labels: np.ndarray, num_classes: int = 4) -> torch.Tensor:
+    """(D, H, W) as (1, C, H, W, D)."""
+    return torch.nn.functional.one_hot(torch.tensor(labels).permute(1, 2, 0), num_classes).movedim(-1, 0).unsqueeze(0)
+
+
+def box(*ranges: tuple[int, int]) -> torch.Tensor:
+    """A box of class 1 in a volume of 10 x 10 x 10, one-hot."""
+    labels = torch.zeros(10, 10, 10, dtype=torch.int64)
+    labels[tuple(slice(*edges) for edges in ranges)] = 1
+    return torch.nn.functional.one_hot(labels, 2).movedim(-1, 0).unsqueeze(0)
+
+
+def test_hd95_is_medpys_on_the_golden_volumes(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarray]) -> None:
+    labels, shifted = one_hot(arrays["vol_labels_V1"]), one_hot(arrays["vol_pred_V5"])
+    pairs = {"shape_V5_shifted": (shifted, labels)}
+    for name in ("V1", "V2"):
+        predicted = one_hot(arrays[f"vol_logits_{name}"].argmax(axis=1))
+        pairs[f"shape_{name}"] = (predicted, one_hot(arrays[f"vol_labels_{name}"]))
+    for name, (y_pred, y) in pairs.items():
+        metric = HD95Metric(include_background=True)
+        metric(y_pred=y_pred, y=y)
+        assert metric.values()[0].tolist() == pytest.approx(golden[name]["expected"]["hd95_per_class"], abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:monai.metrics.utils get_mask_edges:FutureWarning")
+def test_directed_distances_are_monais(arrays: dict[str, np.ndarray]) -> None:
+    predicted, labels = one_hot(arrays["vol_pred_V5"]), one_hot(arrays["vol_labels_V1"])
+    theirs = SurfaceDistanceMetric(include_background=True)(y_pred=predicted, y=labels)
+    for k in range(4):
+        forth, _ = surface_distances(predicted[0, k].bool().numpy(), labels[0, k].bool().numpy(), (1, 1, 1))
+        assert forth.mean() == pytest.approx(theirs[0, k].item(), rel=1e-5)
+
+
+def test_distances_are_in_the_units_of_the_spacing() -> None:
+    first, second = box((2, 5), (2, 5), (2, 5)), box((2, 5), (2, 5), (4, 7))
+    assert HD95Metric()(y_pred=first, y=second).item() == 2
+    assert HD95Metric(spacing=(1, 1, 3))(y_pred=first, y=second).item() == 6
+    affine = torch.diag(torch.tensor([1.0, 1.0, 3.0, 1.0]))
+    labeled = MetaTensor(second[0], affine=affine)
+    assert HD95Metric()(y_pred=[first[0]], y=[labeled]).item() == 6
+
+
+def test_a_missed_structure_costs_the_diagonal_and_is_counted() -> None:
+    there, nothing = box((2, 5), (2, 5), (2, 5)), box((0, 0), (0, 0), (0, 0))
+    assert HD95Metric()(y_pred=nothing, y=there).item() == pytest.approx(math.sqrt(300))
+    assert HD95Metric()(y_pred=there, y=nothing).item() == pytest.approx(math.sqrt(300))
+    assert math.isnan(HD95Metric()(y_pred=nothing, y=nothing).item())
+    missed = MissedStructuresMetric()
+    missed(y_pred=torch.cat([nothing, there, nothing, there]), y=torch.cat([there, nothing, nothing, there]))
+    assert missed.values().flatten().tolist() == [1, 1, 0, 0]
+    assert missed.aggregate().item() == 2
+
+
+def test_two_dimensions_are_measured_too() -> None:
+    first, second = box((2, 5), (2, 5), (2, 3))[..., 2], box((4, 7), (2, 5), (2, 3))[..., 2]
+    assert HD95Metric()(y_pred=first, y=second).item() == 2
+
+
+def test_a_perfect_prediction_is_at_distance_zero() -> None:
+    there = box((2, 5), (1, 9), (0, 10))
+    assert HD95Metric()(y_pred=there, y=there).item() == 0
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    there = box((2, 5), (2, 5), (2, 5))
+    with pytest.raises(ValueError, match=r"\(1, 2, 10, 10, 10\)"):
+        HD95Metric()(y_pred=there, y=there[..., :5])
+    with pytest.raises(ValueError, match="3 sizes"):
+        HD95Metric(spacing=(1, 1))(y_pred=there, y=there)
+    with pytest.raises(ValueError, match="one-hot"):
+        MissedStructuresMetric()(y_pred=there, y=there[:, :1])

@@ -1,0 +1,47 @@
+"""The packages import downwards only, Ignite and Matplotlib in one place each."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "calib_monai"
+ALLOWED = {
+    "handlers": {"lagrangian", "metrics", "reports", "bins", "regions"},
+    "reports": {"bins"},
+    "metrics": {"bins", "regions"},
+    "lagrangian": {"priors", "regions"},
+    "losses": {"lagrangian", "priors", "regions"},
+}
+FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of the modules that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_module_imports_only_what_lies_below_it(path: Path) -> None:
+    own = path.parts[0].removesuffix(".py")
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("calib_monai.")}
+    assert ours <= ALLOWED.get(own, set()) | {own}
+    others = {name.split(".")[0] for name in imported(path)}
+    assert "ignite" not in others or own == "handlers"
+    assert "matplotlib" not in others or own == "reports"
+    assert not others & {"bundles", "scripts"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_module_says_what_it_is_and_stays_short(path: Path) -> None:
+    text = (PACKAGE / path).read_text(encoding="utf-8")
+    assert text.startswith('"""')
+    assert text.count("\n") <= 300

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from calib_monai.overrides import check_overrides
+
+CONFIGS = Path(__file__).parents[1] / "bundles" / "hippocampus_nacl" / "configs"
+TRAIN, EVALUATE = str(CONFIGS / "train.json"), str(CONFIGS / "evaluate.json")
+
+
+def check(*arguments: str, config_file: str = TRAIN) -> None:
+    check_overrides([".../monai/bundle/__main__.py", "run", "--config_file", config_file, *arguments])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--epochs", "2"),
+        ("--epochs=2", "--dataset-dir", "DATA"),
+        ("--train#trainer#max_epochs", "1"),
+        ("--train::trainer::max_epochs", "1"),
+        ("--loss#penalty_weight", "0.2"),
+        ("--loss#sigma", "1.0"),
+        ("--network_def", "%networks::unet"),
+        ("--train#handlers#1#print_lr", "True"),
+        ("--noamp",),
+        ("--run_id", "run", "--bundle_root", "."),
+        ("--slice_size", "[64, 64]"),
+    ],
+)
+def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> None:
+    check(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--epoch", "--epochs?"),
+        ("--learning_rat=1", "--learning_rate?"),
+        ("--trian#trainer#max_epochs", "--train#trainer#max_epochs?"),
+        ("--train.trainer.max_epochs", "--train#trainer#max_epochs?"),
+        ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
+        ("--train#handlers#9", "not one of 5 items"),
+        ("--zzz", "has no 'zzz'"),
+    ],
+)
+def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        check(option, "1")
+    assert str(stop.value).startswith("error: unknown option " + option.split("=", maxsplit=1)[0])
+    assert said in str(stop.value)
+
+
+def test_an_evaluation_is_laid_over_a_training() -> None:
+    check("--epochs", "2", config_file=f"['{TRAIN}','{EVALUATE}']")
+    with pytest.raises(SystemExit, match=r"evaluate\.json is laid over .*train\.json"):
+        check(config_file=EVALUATE)
+
+
+def test_a_file_of_arguments_is_read(tmp_path: Path) -> None:
+    arguments = tmp_path / "args.json"
+    arguments.write_text(json.dumps({"config_file": TRAIN, "epoch": 1}))
+    with pytest.raises(SystemExit, match=r"did you mean --epochs\?"):
+        check_overrides([".../__main__.py", "run", "--args_file", str(arguments)])
+
+
+def test_other_programs_are_left_alone() -> None:
+    check_overrides(["pytest", "--epoch", "1"])
+    check_overrides([".../__main__.py", "verify_metadata", "--epoch", "1"])

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from calib_monai.priors import neighborhood_prior, svls_kernel
+
+
+def labels(*shape: int, num_classes: int = 4, seed: int = 0) -> torch.Tensor:
+    return torch.randint(num_classes, (2, 1, *shape), generator=torch.Generator().manual_seed(seed))
+
+
+def slow_mean_prior(target: np.ndarray, num_classes: int, kernel_size: int, border: str) -> np.ndarray:
+    """Voxel by voxel, neighbor by neighbor, in float64."""
+    radius, shape = kernel_size // 2, target.shape[2:]
+    prior = np.zeros((target.shape[0], num_classes, *shape))
+    for image, place in itertools.product(range(len(target)), np.ndindex(*shape)):
+        for shift in itertools.product(range(-radius, radius + 1), repeat=len(shape)):
+            there = np.add(place, shift)
+            inside = np.clip(there, 0, np.array(shape) - 1)
+            beyond = border == "background" and not np.array_equal(there, inside)
+            label = 0 if beyond else target[(image, 0, *inside)]
+            prior[(image, label, *place)] += 1 / kernel_size ** len(shape)
+    return prior
+
+
+@pytest.mark.parametrize("border", ["replicate", "background"])
+@pytest.mark.parametrize(("shape", "kernel_size"), [((7, 6), 3), ((7, 6), 5), ((4, 5, 3), 3), ((20, 5), 17)])
+def test_the_mean_prior_counts_the_neighbors(shape: tuple[int, ...], kernel_size: int, border: str) -> None:
+    target = labels(*shape)
+    prior = neighborhood_prior(target, 4, kernel_size=kernel_size, border=border)
+    expected = slow_mean_prior(target.numpy(), 4, kernel_size, border)
+    torch.testing.assert_close(prior.double(), torch.tensor(expected), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "border", "key"),
+    [("mean", "background", "prior__nacl_mean_A"), ("gaussian", "replicate", "prior__nacl_gaussian_s2.0_A")],
+)
+def test_the_prior_is_the_authors(arrays: dict[str, np.ndarray], kind: str, border: str, key: str) -> None:
+    target = torch.tensor(arrays["labels_A"]).unsqueeze(1)
+    torch.testing.assert_close(neighborhood_prior(target, 4, kind, border=border), torch.tensor(arrays[key]))
+
+
+@pytest.mark.parametrize("kind", ["mean", "gaussian"])
+@pytest.mark.parametrize("shape", [(9, 8), (5, 6, 4)])
+def test_a_prior_sums_to_one_everywhere(kind: str, shape: tuple[int, ...]) -> None:
+    for border in ("replicate", "background"):
+        total = neighborhood_prior(labels(*shape), 4, kind, kernel_size=5, border=border).sum(dim=1)
+        torch.testing.assert_close(total, torch.ones_like(total))
+
+
+def test_permuting_the_classes_permutes_the_prior() -> None:
+    target, order = labels(8, 8), torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(neighborhood_prior(order[target], 4)[:, order], neighborhood_prior(target, 4))
+
+
+def test_a_volume_constant_along_depth_has_the_prior_of_its_slice() -> None:
+    target = labels(8, 8)
+    volume = target.unsqueeze(-1).expand(-1, -1, -1, -1, 5)
+    torch.testing.assert_close(neighborhood_prior(volume, 4)[..., 2], neighborhood_prior(target, 4))
+
+
+def test_a_window_of_one_voxel_is_the_label_itself() -> None:
+    target = labels(5, 5)
+    one_hot = torch.nn.functional.one_hot(target[:, 0], 4).movedim(-1, 1).float()
+    for kind in ("mean", "gaussian"):
+        torch.testing.assert_close(neighborhood_prior(target, 4, kind, kernel_size=1), one_hot)
+
+
+@pytest.mark.parametrize(("kernel_size", "dims"), [(3, 2), (5, 2), (3, 3), (7, 3)])
+def test_the_center_of_the_svls_kernel_weighs_one_half(kernel_size: int, dims: int) -> None:
+    for sigma in (0.5, 1.0, 2.0):
+        kernel = svls_kernel(kernel_size, sigma, dims)
+        assert kernel[(kernel_size // 2,) * dims].item() == pytest.approx(0.5)
+        assert kernel.sum().item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"kind": "average"}, "'average'"),
+        ({"border": "zero"}, "'zero'"),
+        ({"kernel_size": 4}, "4"),
+        ({"kernel_size": -1}, "-1"),
+        ({"sigma": 0.0}, "0.0"),
+    ],
+)
+def test_wrong_arguments_are_refused_by_value(arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        neighborhood_prior(labels(4, 4), 4, **arguments)  # type: ignore[arg-type]

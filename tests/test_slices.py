@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from calib_monai.slices import SliceLoader
+
+
+def volumes(*depths: int, size: tuple[int, int] = (4, 6)) -> list[dict[str, object]]:
+    """Volumes whose every slice holds its own number, in image and label alike."""
+    made, number = [], 0
+    for depth in depths:
+        numbers = torch.arange(number, number + depth).expand(1, *size, depth)
+        made.append({"image": numbers.double(), "label": numbers, "case": f"case_{len(made)}"})
+        number += depth
+    return made
+
+
+def drawn(loader: SliceLoader) -> list[int]:
+    return [int(image[0, 0, 0]) for batch in loader for image in batch["image"]]
+
+
+def test_every_slice_of_every_volume_comes_once_an_epoch() -> None:
+    loader = SliceLoader(volumes(3, 5, 4), batch_size=5)
+    assert sorted(drawn(loader)) == list(range(12))
+    assert len(loader) == 3
+
+
+def test_an_image_keeps_its_label() -> None:
+    for batch in SliceLoader(volumes(3, 5), batch_size=3):
+        assert torch.equal(batch["image"].to(torch.uint8), batch["label"])
+        assert batch["image"].dtype == torch.float32
+        assert type(batch["image"]) is torch.Tensor
+
+
+def test_the_order_follows_from_seed_and_epoch() -> None:
+    one, same, other = (SliceLoader(volumes(9, 9), batch_size=4, seed=seed) for seed in (1, 1, 2))
+    first, second = drawn(one), drawn(one)
+    assert first != second
+    assert [drawn(same), drawn(same)] == [first, second]
+    assert drawn(other) != first
+    assert drawn(SliceLoader(volumes(9, 9), batch_size=4, shuffle=False)) == list(range(18))
+
+
+def test_slices_of_two_sizes_are_refused_by_case() -> None:
+    with pytest.raises(ValueError, match=r"case_9 are \(5, 6\)"):
+        SliceLoader([*volumes(3), {**volumes(3, size=(5, 6))[0], "case": "case_9"}], batch_size=2)
+
+
+@pytest.mark.parametrize(("depths", "batch_size", "said"), [((), 2, "no volume"), ((3,), 0, "batch_size is 0")])
+def test_nothing_to_draw_is_refused(depths: tuple[int, ...], batch_size: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        SliceLoader(volumes(*depths), batch_size=batch_size)
