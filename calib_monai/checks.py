@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ Split = dict[str, list[Case]]
 IMAGE_SUFFIXES = (".nii.gz", ".nii")
 SHOWN = 5  # of many values, in a message
 VOLUME = 3  # axes
+SLICE_MULTIPLE = 16  # a network halves a slice four times
+SPLIT_FILE = "split.json"
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -38,33 +43,54 @@ def checked_split(
     datalist: Callable[[], Split],
     num_classes: int,
     slice_size: Sequence[int],
-    split_file: str,
+    ckpt_dir: str,
+    output_dir: str,
     use: Sequence[str] = ("training", "validation", "test"),
     *,
     keep: bool = False,
 ) -> Split:
     """The cases of a run, every file of them read once and found good; the split is written down.
 
+    It is written as `split.json` to the output folder, and beside the model, for a model must be
+    tested on cases that it was not trained on.
+
     Args:
         datalist: what gives the split, called here so that its ValueErrors too become one line.
         num_classes: number of classes; labels must be 0..num_classes - 1.
         slice_size: H and W that slices are padded to; no image may be larger.
-        split_file: JSON of the case names of each set, in the output folder.
+        ckpt_dir: folder of the model.
+        output_dir: folder of the results.
         use: the sets whose files are read.
-        keep: take the sets from `split_file` where it is there, as a model trained with it must be
-            tested; otherwise it is written anew.
+        keep: take the split that lies beside the model. Otherwise the run trains one: the split is
+            written there, unless a model trained with another one is in that folder.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
-        split = _kept_split(datalist(), Path(split_file)) if keep else datalist()
+        if any(size < 1 or size % SLICE_MULTIPLE for size in slice_size):
+            raise ValueError(f"slice_size is {list(slice_size)}; both must be multiples of {SLICE_MULTIPLE}")
+        split = datalist()
+        beside_model = Path(ckpt_dir) / SPLIT_FILE
+        if keep:
+            split = _kept_split(split, beside_model)
+        elif (Path(ckpt_dir) / "model.pt").is_file() and _kept_split(split, beside_model) != split:
+            raise ValueError(f"{ckpt_dir} holds a model that was trained with another split: set another --ckpt_dir")
         check = partial(_check_pair, num_classes=num_classes, slice_size=slice_size)
         _check_all([case for name in use for case in split[name]], check)
-        names = {name: [case["case"] for case in cases] for name, cases in split.items()}
-        Path(split_file).parent.mkdir(parents=True, exist_ok=True)
-        Path(split_file).write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+        for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
+            _write_split(split, path)
     return split
+
+
+def check_schedule(epochs: int, val_interval: int) -> None:
+    """Refuse a training that would never validate: the best model is found, and saved, in validation.
+
+    Raises:
+        SystemExit: with one line that names the numbers.
+    """
+    if not 1 <= val_interval <= epochs:
+        raise SystemExit(f"error: epochs is {epochs} and val_interval {val_interval}; it must be 1..epochs")
 
 
 def check_bundle_root(bundle_root: str) -> None:
@@ -90,13 +116,13 @@ def check_model(path: str) -> None:
         raise SystemExit(f"error: there is no model at {path}: train first, or set --ckpt_dir to where it is")
 
 
-def checked_inputs(path: str, datalist: Callable[[], Split], split_file: str) -> list[Case]:
+def checked_inputs(path: str, datalist: Callable[[], Split], ckpt_dir: str) -> list[Case]:
     """The cases to predict, `{"image": path, "case": name}`, every file read once and found good.
 
     Args:
         path: an image, a folder of images, or "" for the test cases of `datalist`.
         datalist: what gives the split.
-        split_file: the split that training wrote, which is kept where it is there.
+        ckpt_dir: folder of the model, whose own split is kept.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
@@ -105,25 +131,39 @@ def checked_inputs(path: str, datalist: Callable[[], Split], split_file: str) ->
         if path:
             cases = _images_in(Path(path))
         else:
-            test = _kept_split(datalist(), Path(split_file))["test"]
+            test = _kept_split(datalist(), Path(ckpt_dir) / SPLIT_FILE)["test"]
             cases = [{"image": case["image"], "case": case["case"]} for case in test]
         _check_all(cases, lambda case: _read_image(case["image"]))
     return cases
 
 
-def _kept_split(split: Split, split_file: Path) -> Split:
-    """The split of `split_file` where it is there, else `split`."""
-    if not split_file.is_file():
+def _kept_split(split: Split, path: Path) -> Split:
+    """The split that lies beside a model; without one, `split`, and a warning."""
+    if not path.is_file():
+        logger.warning("%s is not there: nothing says which cases the model was trained on", path)
         return split
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        names = {name: list(kept[name]) for name in split}
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(split)}") from None
     by_name = {case["case"]: case for cases in split.values() for case in cases}
-    kept = json.loads(split_file.read_text(encoding="utf-8"))
-    missing = [name for names in kept.values() for name in names if name not in by_name]
+    missing = [case for cases in names.values() for case in cases if case not in by_name]
     if missing:
         raise ValueError(
-            f"{split_file}, which training wrote, lists {len(missing)} case(s) that dataset_dir lacks, first "
-            f"{missing[0]}; to use this model on other data choose another --output_dir"
+            f"{path}, which training wrote, lists {len(missing)} case(s) that dataset_dir lacks, first "
+            f"{missing[0]}; to predict other data set --input, to train on it another --ckpt_dir"
         )
-    return {name: [by_name[case] for case in cases] for name, cases in kept.items()}
+    return {name: [by_name[case] for case in cases] for name, cases in names.items()}
+
+
+def _write_split(split: Split, path: Path) -> None:
+    """Write the case names of each set, whole or not at all."""
+    names = {name: [case["case"] for case in cases] for name, cases in split.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".json.part")
+    unfinished.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _images_in(path: Path) -> list[Case]:
@@ -136,6 +176,10 @@ def _images_in(path: Path) -> list[Case]:
         suffix = next((suffix for suffix in IMAGE_SUFFIXES if file.name.endswith(suffix)), None)
         if suffix and not file.name.startswith("."):
             cases.append({"image": str(file), "case": file.name.removesuffix(suffix)})
+    names = [case["case"] for case in cases]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"input {path} holds {twice} twice, with other suffixes; both would be written to one place")
     if not cases:
         raise ValueError(f"input {path} holds no {' or '.join(IMAGE_SUFFIXES)} image")
     return cases
@@ -165,11 +209,13 @@ def _check_pair(case: Case, num_classes: int, slice_size: Sequence[int]) -> None
     if any(size > limit for size, limit in zip(image.shape, slice_size, strict=False)):
         raise ValueError(
             f"{case['image']} has slices of {image.shape[0]}x{image.shape[1]} voxels; slice_size is "
-            f"{list(slice_size)}: set it to the largest, in multiples of 16"
+            f"{list(slice_size)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
     label = _read(case["label"])
     if image.shape != label.shape:
-        raise ValueError(f"{case['image']} is {image.shape} voxels and {case['label']} is {label.shape}")
+        raise ValueError(
+            f"{case['image']} is {image.shape} voxels and {case['label']} is {label.shape}; they must be equal"
+        )
     values = np.unique(label)
     wrong = [value for value in values.tolist() if value not in range(num_classes)]
     if wrong:

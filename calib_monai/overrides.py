@@ -8,18 +8,27 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import logging
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from monai.bundle import ConfigParser
+from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle import run as bundle_run
+from monai.utils.module import locate
 
-SEPARATORS = ("#", "::")
+PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input")
+
+logger = logging.getLogger(__name__)
 
 
 def check_overrides(argv: Sequence[str] | None = None) -> None:
     """Refuse an override of a key that is not in the configuration files of this command line.
+
+    A key that only `train.json` has is passed over with a warning in the other configurations, so
+    that one list of options serves all.
 
     Args:
         argv: the command line, `sys.argv` by default. Anything but `monai.bundle run` is left alone.
@@ -28,28 +37,35 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         SystemExit: with one line that names the key and the nearest one that exists, or the file that
             is missing where one that is laid over another stands alone.
     """
-    argv = sys.argv if argv is None else argv
-    if len(argv) < 2 or not argv[0].endswith("__main__.py") or argv[1] != "run":  # noqa: PLR2004
+    program, *arguments = sys.argv if argv is None else argv
+    if not program.endswith("__main__.py") or arguments[:1] != ["run"]:
         return
-    options = _options(argv[2:])
-    own = set(inspect.signature(bundle_run).parameters)
+    options = _options(arguments[1:])
     if "args_file" in options:
         options = ConfigParser.load_config_file(options["args_file"]) | options
-    files = options.get("config_file")
-    if not files:
+    if not options.get("config_file"):
         return
-    config = _merged([files] if isinstance(files, str) else list(files))
-    for key in options.keys() - own:
-        _check_key(key, config)
+    files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
+    _check_overlays(files)
+    config = ConfigParser.load_config_files(files)
+    train = Path(files[0]).parent / "train.json"
+    known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
+    for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
+        if key in PATHS and not isinstance(options[key], str):
+            raise SystemExit(f"error: --{key} {options[key]} is read as a number: write ./{options[key]}")
+        if key not in config and key in known_to_train:
+            logger.warning("--%s is an option of train.json and changes nothing here", key)
+        else:
+            _check_key(key, config)
 
 
 def _options(arguments: Sequence[str]) -> dict[str, Any]:
-    """What follows `--`, with the values that are Python literals read as such, as Fire does."""
+    """Name and value of each option, with the values that are Python literals read as such, as Fire does."""
     options: dict[str, Any] = {}
     for place, argument in enumerate(arguments):
-        if not argument.startswith("--") or argument == "--":
+        if not re.match(r"--?[A-Za-z_+]", argument):
             continue
-        name, given, value = argument[2:].partition("=")
+        name, given, value = argument.lstrip("-").partition("=")
         if not given:
             following = arguments[place + 1 : place + 2]
             value = following[0] if following and not following[0].startswith("--") else "True"
@@ -60,19 +76,17 @@ def _options(arguments: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def _merged(files: list[str]) -> dict[str, Any]:
-    """The files laid over each other, as MONAI does, for the names of their keys."""
-    merged: dict[str, Any] = {}
-    for file in files:
-        for key, value in ConfigParser.load_config_file(file).items():
-            target = key.removeprefix("+")
-            if target != key and target not in merged:
+def _check_overlays(files: list[str]) -> None:
+    """Nothing; SystemExit where a file adds to a key that no file before it has."""
+    for place, file in enumerate(files):
+        before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
+        for key in ConfigParser.load_config_file(file):
+            if key.startswith("+") and key[1:] not in before:
+                train = Path(file).parent / "train.json"
                 raise SystemExit(
-                    f"error: {file} is laid over a file that defines '{target}': "
-                    f"--config_file \"['.../train.json','{file}']\""
+                    f"error: {file} adds to '{key[1:]}', which no file before it has; give both: "
+                    f"--config_file \"['{train}','{file}']\""
                 )
-            merged[target] = merged[target] | value if target != key else value
-    return merged
 
 
 def _check_key(key: str, config: dict[str, Any]) -> None:
@@ -80,23 +94,39 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
         return
     node: Any = config
-    names = key.replace(*SEPARATORS).split(SEPARATORS[1])
-    for name in names:
+    for name in key.replace("#", "::").split("::"):
         if isinstance(node, dict):
-            if name not in node and "_target_" not in node:
-                near = _nearest(key, name, node)
-                hint = f"; did you mean --{near}?" if near else ""
-                raise SystemExit(f"error: unknown option --{key}: the configuration has no '{name}'{hint}")
+            known = _names_in(node)
+            if known is not None and name not in known:
+                raise SystemExit(f"error: unknown option --{key}: there is no '{name}'{_hint(key, name, known)}")
             node = node.get(name)
-        elif isinstance(node, list) and not (name.isdigit() and int(name) < len(node)):
-            raise SystemExit(f"error: unknown option --{key}: '{name}' is not one of {len(node)} items")
         elif isinstance(node, list):
+            if not (name.isdigit() and int(name) < len(node)):
+                raise SystemExit(f"error: unknown option --{key}: '{name}' is not one of {len(node)} items")
             node = node[int(name)]
+        elif isinstance(node, str):
+            raise SystemExit(f"error: unknown option --{key}: what '{name}' should change is '{node}': change it there")
 
 
-def _nearest(key: str, name: str, node: dict[str, Any]) -> str | None:
-    """`key` with its unknown part replaced by the most similar one; with dots, which MONAI does not read, replaced."""
-    if "." in key and key.split(".", maxsplit=1)[0] in node:
-        return key.replace(".", SEPARATORS[0])
-    near = difflib.get_close_matches(name, [str(known) for known in node], n=1, cutoff=0.5)
-    return key.replace(name, near[0]) if near else None
+def _names_in(node: dict[str, Any]) -> set[str] | None:
+    """Keys that a dictionary may have: those it has and, of a component, its arguments; None where any may be."""
+    names = set(node)
+    if "_target_" not in node:
+        return names
+    target = str(node["_target_"])
+    module = ComponentLocator().get_component_module_name(target)
+    component = locate(f"{module}.{target}" if isinstance(module, str) else target)
+    if not callable(component):
+        return None
+    arguments = inspect.signature(component).parameters.values()
+    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
+        return None
+    return names | {argument.name for argument in arguments} | {"_target_", "_disabled_", "_mode_", "_requires_"}
+
+
+def _hint(key: str, name: str, known: Iterable[str]) -> str:
+    """What may have been meant: a similar name, or the dots that MONAI does not read."""
+    if "." in key and key.split(".", maxsplit=1)[0] in known:
+        return f"; did you mean --{key.replace('.', '#')}?"
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean --{key.replace(name, near[0])}?" if near else ""

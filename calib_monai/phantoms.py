@@ -19,7 +19,7 @@ SHAPE_JITTER = 3
 TISSUE = (0.35, 0.75, 0.6)  # mean intensity of background, class 1, class 2
 BLUR = 1.2  # voxels, of the image
 NOISE = 0.09  # standard deviation of the image
-WANDER = 1.2  # voxels, standard deviation of the reader's border
+WANDER = 0.7  # voxels, standard deviation of the reader's border
 SMOOTHNESS = 2.5  # voxels, of the field along which it wanders
 
 
@@ -65,9 +65,10 @@ def _geometry(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[NDArray
     bend = rng.uniform(-0.012, 0.012)
     radii = np.array([7.5, 17.0, 6.5]) * rng.uniform(0.85, 1.15, 3)
     inside = ((x - bend * y**2) / radii[0]) ** 2 + (y / radii[1]) ** 2 + (z / radii[2]) ** 2 < 1
-    outside = distance_transform_edt(~inside) - distance_transform_edt(inside)
+    # Distances between voxel centers; the surface lies half a voxel before the first center beyond it.
+    outside = np.where(inside, 0.5 - distance_transform_edt(inside), distance_transform_edt(~inside) - 0.5)
     cut = y + rng.uniform(-0.3, 0.3) * x - rng.uniform(-3, 5)
-    return np.asarray(outside), cut
+    return outside, cut
 
 
 def _labels(outside: NDArray[np.float64], cut: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -24,7 +24,8 @@ def neighborhood_prior(
     weights of `svls_kernel`.
 
     Args:
-        target: class indices, (B, 1, H, W[, D]), integer or float dtype.
+        target: class indices, (B, 1, H, W[, D]), integer or float dtype. A label outside 0..C-1 belongs
+            to no class: around it the prior sums to less than one.
         num_classes: number of classes C, background included.
         kind: "mean" or "gaussian".
         kernel_size: side of the window in voxels, odd.
@@ -35,8 +36,8 @@ def neighborhood_prior(
         The prior, (B, C, H, W[, D]), float32, non-negative, summing to one over C.
 
     Raises:
-        ValueError: unknown `kind` or `border`, a `kernel_size` that is even or below 1, or a `sigma`
-            that is not above 0.
+        ValueError: a `target` of another shape, unknown `kind` or `border`, a `kernel_size` that is even or
+            below 1, or a `sigma` that is not above 0.
 
     Note:
         The authors' code pads the label map with zeros for "mean" (`border="background"`) and
@@ -48,6 +49,8 @@ def neighborhood_prior(
         tensor([0.6667, 0.3333])
     """
     check_prior(kind, kernel_size, sigma, border)
+    if target.ndim not in (4, 5) or target.shape[1] != 1:
+        raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
     classes = torch.arange(num_classes, device=target.device).view(1, -1, *[1] * (target.ndim - 2))
     one_hot = _pad(target, kernel_size // 2, border) == classes
     if kind == "gaussian":

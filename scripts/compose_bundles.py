@@ -18,6 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
 LINE_WIDTH = 100
 INDENT = 4
+WRITTEN_BY_RUNS = {"models", "eval"}
 
 Part = dict[str, Any]
 
@@ -38,7 +39,8 @@ def main() -> int:
     if not arguments.dataset and not arguments.method:
         files[arguments.out / "README.md"] = _matrix()
     if arguments.check:
-        return _report(_differences(files, arguments.out))
+        everything = not arguments.dataset and not arguments.method
+        return _report(_differences(files, arguments.out, everything=everything))
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -183,11 +185,12 @@ def _results(dataset: str, method: str) -> str:
     return "\n".join([*lines, "", measured["conditions"]])
 
 
-def _differences(files: dict[Path, str], out: Path) -> list[str]:
-    """Files that are not as composed, and files that no part makes."""
+def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list[str]:
+    """Files that are not as composed, and files that no part makes, in these bundles or in the whole folder."""
     wrong = [p for p, text in files.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]
     bundles = {path.relative_to(out).parts[0] for path in files if path.parent != out}
-    kept = {p for bundle in bundles for folder in ("configs", "docs") for p in (out / bundle / folder).rglob("*")}
+    folders = [out] if everything else [out / bundle for bundle in bundles]
+    kept = {path for folder in folders for path in folder.rglob("*") if not WRITTEN_BY_RUNS & set(path.parts)}
     wrong += [path for path in kept if path.is_file() and path not in files]
     return sorted(str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path) for path in wrong)
 

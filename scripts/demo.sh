@@ -18,11 +18,11 @@ run() { # run BUNDLE CONFIG_FILE [OPTION ...]
 for bundle in hippocampus_dice_ce hippocampus_nacl; do
     configs="bundles/$bundle/configs"
     echo && echo "=== $bundle: train, then evaluate on cases that it has not seen"
-    run "$bundle" "$configs/train.json" --epochs 12
+    run "$bundle" "$configs/train.json" --epochs 10
     run "$bundle" "['$configs/train.json','$configs/evaluate.json']"
 done
 echo && echo "=== hippocampus_nacl: inference on one image"
-image="$(ls "$data"/imagesTr/*.nii.gz | head -n 1)"
-run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$image"
+case="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["test"][0])' "$out/hippocampus_nacl/split.json")"
+run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$data/imagesTr/$case.nii.gz"
 
 python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,17 +9,21 @@ import nibabel
 import numpy as np
 import pytest
 
-from calib_monai.checks import check_bundle_root, check_model, checked_inputs, checked_split
+from calib_monai.checks import check_bundle_root, check_model, check_schedule, checked_inputs, checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LABEL = "labelsTr/phantom_002.nii.gz"
 
 
-def check(folder: Path, *, keep: bool = False, num_classes: int = 3) -> dict[str, list[dict[str, str]]]:
+def check(
+    folder: Path, *, keep: bool = False, slice_size: tuple[int, int] = (48, 64)
+) -> dict[str, list[dict[str, str]]]:
     """The checked split of a Decathlon folder."""
-    datalist = partial(hippocampus_split, str(folder))
-    return checked_split(datalist, num_classes, [48, 64], str(folder.parent / "eval" / "split.json"), keep=keep)
+    work = folder.parent
+    return checked_split(
+        partial(hippocampus_split, str(folder)), 3, slice_size, str(work / "models"), str(work / "eval"), keep=keep
+    )
 
 
 def edit(path: Path, change: object) -> None:
@@ -38,8 +43,9 @@ def set_first(value: float) -> object:
 
 def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
     split = check(phantom_dir)
-    written = json.loads((phantom_dir.parent / "eval" / "split.json").read_text())
-    assert written == {name: [case["case"] for case in cases] for name, cases in split.items()}
+    for folder in ("eval", "models"):
+        written = json.loads((phantom_dir.parent / folder / "split.json").read_text())
+        assert written == {name: [case["case"] for case in cases] for name, cases in split.items()}
     assert [len(cases) for cases in split.values()] == [5, 1, 2]
 
 
@@ -49,7 +55,7 @@ def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
         (LABEL, set_first(5), "phantom_002.nii.gz holds the label value(s) 5; with 3 classes"),
         (LABEL, set_first(-1), "label value(s) -1"),
         (LABEL, set_first(0.5), "label value(s) 0.5"),
-        (LABEL, lambda voxels: voxels[1:], "voxels and"),
+        (LABEL, lambda voxels: voxels[1:], "they must be equal"),
         (LABEL, lambda voxels: 255 * voxels, "label value(s) 255, 510"),
         (IMAGE, set_first(np.nan), "phantom_002.nii.gz holds 1 voxel(s) that are NaN or infinite"),
         (IMAGE, set_first(np.inf), "holds 1 voxel(s)"),
@@ -85,14 +91,36 @@ def test_several_bad_files_are_counted(phantom_dir: Path) -> None:
         check(phantom_dir)
 
 
-def test_an_evaluation_keeps_the_split_of_the_training(phantom_dir: Path) -> None:
-    split = check(phantom_dir)
-    path = phantom_dir.parent / "eval" / "split.json"
+def swap_test_and_validation(phantom_dir: Path) -> None:
+    """As if the model had been trained with another split."""
+    path = phantom_dir.parent / "models" / "split.json"
     names = json.loads(path.read_text())
     names["test"], names["validation"] = names["validation"], names["test"]
     path.write_text(json.dumps(names))
+
+
+def test_an_evaluation_keeps_the_split_of_the_model(phantom_dir: Path) -> None:
+    split = check(phantom_dir)
+    swap_test_and_validation(phantom_dir)
     assert check(phantom_dir, keep=True)["test"] == split["validation"]
-    assert check(phantom_dir)["test"] == split["test"]
+
+
+def test_a_training_does_not_put_its_split_beside_another_model(phantom_dir: Path) -> None:
+    check(phantom_dir)
+    check(phantom_dir)
+    swap_test_and_validation(phantom_dir)
+    check(phantom_dir)  # no model was trained with that split
+    swap_test_and_validation(phantom_dir)
+    (phantom_dir.parent / "models" / "model.pt").touch()
+    with pytest.raises(SystemExit, match="trained with another split: set another --ckpt_dir"):
+        check(phantom_dir)
+
+
+def test_without_a_split_beside_the_model_a_warning_is_given(
+    phantom_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    check(phantom_dir, keep=True)
+    assert "nothing says which cases the model was trained on" in caplog.text
 
 
 def test_a_split_of_other_data_is_refused(phantom_dir: Path) -> None:
@@ -103,13 +131,34 @@ def test_a_split_of_other_data_is_refused(phantom_dir: Path) -> None:
         check(phantom_dir, keep=True)
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"training": [', '["phantom_001"]'])
+def test_a_damaged_split_is_named(phantom_dir: Path, content: str) -> None:
+    check(phantom_dir)
+    (phantom_dir.parent / "models" / "split.json").write_text(content)
+    with pytest.raises(SystemExit, match=r"models/split\.json is damaged"):
+        check(phantom_dir, keep=True)
+
+
+@pytest.mark.parametrize("slice_size", [(50, 64), (0, 64), (48, -16)])
+def test_a_slice_size_that_no_network_can_halve_is_refused(phantom_dir: Path, slice_size: tuple[int, int]) -> None:
+    with pytest.raises(SystemExit, match="multiples of 16"):
+        check(phantom_dir, slice_size=slice_size)
+
+
+@pytest.mark.parametrize(("epochs", "val_interval"), [(0, 1), (2, 5), (2, 0)])
+def test_a_training_that_never_validates_is_refused(epochs: int, val_interval: int) -> None:
+    check_schedule(3, 3)
+    with pytest.raises(SystemExit, match=f"epochs is {epochs} and val_interval {val_interval}"):
+        check_schedule(epochs, val_interval)
+
+
 def test_inputs_are_an_image_a_folder_or_the_test_cases(phantom_dir: Path) -> None:
-    split_file = str(phantom_dir.parent / "split.json")
+    models = str(phantom_dir.parent)
     datalist = partial(hippocampus_split, str(phantom_dir))
-    one = checked_inputs(str(phantom_dir / IMAGE), datalist, split_file)
+    one = checked_inputs(str(phantom_dir / IMAGE), datalist, models)
     assert one == [{"image": str(phantom_dir / IMAGE), "case": "phantom_002"}]
-    assert len(checked_inputs(str(phantom_dir / "imagesTr"), datalist, split_file)) == 8
-    test = checked_inputs("", datalist, split_file)
+    assert len(checked_inputs(str(phantom_dir / "imagesTr"), datalist, models)) == 8
+    test = checked_inputs("", datalist, models)
     assert [case["case"] for case in test] == [case["case"] for case in datalist()["test"]]
 
 
@@ -119,6 +168,9 @@ def test_inputs_that_are_none_are_refused(phantom_dir: Path) -> None:
         checked_inputs(str(phantom_dir / "nothing"), datalist, "")
     with pytest.raises(SystemExit, match="holds no"):
         checked_inputs(str(phantom_dir), datalist, "")
+    shutil.copy(phantom_dir / IMAGE, phantom_dir / "imagesTr" / "phantom_003.nii")
+    with pytest.raises(SystemExit, match="holds phantom_003 twice"):
+        checked_inputs(str(phantom_dir / "imagesTr"), datalist, "")
     edit(phantom_dir / IMAGE, set_first(np.nan))
     with pytest.raises(SystemExit, match="NaN"):
         checked_inputs(str(phantom_dir / IMAGE), datalist, "")

@@ -8,7 +8,7 @@ import pytest
 from calib_monai.overrides import check_overrides
 
 CONFIGS = Path(__file__).parents[1] / "bundles" / "hippocampus_nacl" / "configs"
-TRAIN, EVALUATE = str(CONFIGS / "train.json"), str(CONFIGS / "evaluate.json")
+TRAIN, EVALUATE, INFERENCE = (str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference"))
 
 
 def check(*arguments: str, config_file: str = TRAIN) -> None:
@@ -43,22 +43,45 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
         ("--learning_rat=1", "--learning_rate?"),
         ("--trian#trainer#max_epochs", "--train#trainer#max_epochs?"),
         ("--train.trainer.max_epochs", "--train#trainer#max_epochs?"),
+        ("-epoch", "--epochs?"),
+        ("--train#trainer#max_epoch", "--train#trainer#max_epochs?"),
+        ("--loss#penalty_wieght", "--loss#penalty_weight?"),
+        ("--network_def#channels", "'%networks::unet': change it there"),
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
         ("--train#handlers#9", "not one of 5 items"),
-        ("--zzz", "has no 'zzz'"),
+        ("--zzz", "there is no 'zzz'"),
     ],
 )
 def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said: str) -> None:
     with pytest.raises(SystemExit) as stop:
         check(option, "1")
-    assert str(stop.value).startswith("error: unknown option " + option.split("=", maxsplit=1)[0])
+    assert str(stop.value).startswith("error: unknown option --" + option.strip("-").split("=", maxsplit=1)[0])
     assert said in str(stop.value)
 
 
 def test_an_evaluation_is_laid_over_a_training() -> None:
     check("--epochs", "2", config_file=f"['{TRAIN}','{EVALUATE}']")
-    with pytest.raises(SystemExit, match=r"evaluate\.json is laid over .*train\.json"):
+    with pytest.raises(SystemExit, match=r"give both: --config_file .*train\.json','.*evaluate\.json'"):
         check(config_file=EVALUATE)
+
+
+def test_an_overlay_of_ones_own_may_add_to_lists_and_to_what_is_nested(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"+train#handlers": [], "+initialize": [], "epochs": 3}))
+    check("--epochs", "2", config_file=f"['{TRAIN}','{mine}']")
+
+
+def test_an_option_of_the_training_is_passed_over_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
+    check("--epochs", "2", config_file=INFERENCE)
+    assert "--epochs is an option of train.json" in caplog.text
+    with pytest.raises(SystemExit, match="unknown option --epoch"):
+        check("--epoch", "2", config_file=INFERENCE)
+
+
+def test_a_folder_named_by_a_number_is_refused() -> None:
+    # Fire would hand the integer 202401 on.
+    with pytest.raises(SystemExit, match=r"--dataset_dir 202401 is read as a number: write \./202401"):
+        check("--dataset_dir", "202401")
 
 
 def test_a_file_of_arguments_is_read(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
+from calib_monai import phantoms
 from calib_monai.phantoms import make_phantoms
 
 
@@ -26,13 +28,16 @@ def test_a_phantom_has_two_touching_structures_of_fair_size() -> None:
         assert touching.sum() > 20
 
 
-def test_the_border_is_ambiguous_and_the_inside_is_not() -> None:
-    # Many readers of one image would disagree at the border alone: the image's own classes overlap there.
-    image, label = make_phantoms(1)["phantom_000"]
-    scaled = image / image.max()
-    inside, outside = scaled[label > 0], scaled[label == 0]
-    assert inside.mean() - outside.mean() > 0.1
-    assert np.percentile(inside, 5) < np.percentile(outside, 95)
+def test_a_reader_errs_along_the_border_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = make_phantoms(3)
+    monkeypatch.setattr(phantoms, "WANDER", 0.0)
+    true = make_phantoms(3)
+    for name, (image, label) in true.items():
+        assert np.array_equal(image, read[name].image)
+        depth = np.max([distance_transform_edt(label == k) for k in range(3)], axis=0)
+        wrong = read[name].label != label
+        assert 0.05 < wrong[depth <= 2].mean() < 0.5
+        assert wrong[depth > 5].sum() == 0
 
 
 def test_no_phantom_is_no_request() -> None:

@@ -79,6 +79,12 @@ def test_the_center_of_the_svls_kernel_weighs_one_half(kernel_size: int, dims: i
         assert kernel.sum().item() == pytest.approx(1)
 
 
+def test_targets_of_another_shape_are_refused() -> None:
+    for shape in ((2, 4, 4), (2, 3, 4, 4), (2, 1, 4)):
+        with pytest.raises(ValueError, match=str(shape[1:])[1:-1]):
+            neighborhood_prior(torch.zeros(shape, dtype=torch.int64), 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
+import torch
 from ignite.engine import Engine, Events
 from monai.handlers import from_engine
+from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +28,18 @@ class NonFiniteLossGuard:
         self.ckpt_dir = ckpt_dir
 
     def attach(self, engine: Engine) -> None:
-        """Check after every iteration of a trainer."""
+        """Check after every iteration, and the weights before an epoch's validation and checkpoint."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
+
+    def check_weights(self, engine: Engine) -> None:
+        """Check the weights that the last step of an epoch left, for no loss has seen them yet.
+
+        Raises:
+            SystemExit: with one line that names the iteration and the epoch.
+        """
+        if not all(torch.isfinite(weights).all() for weights in engine.network.parameters()):  # type: ignore[attr-defined]
+            self._stop(engine, "a weight of the network is NaN or infinite")
 
     def __call__(self, engine: Engine) -> None:
         """Check the loss of this iteration.
@@ -37,10 +49,15 @@ class NonFiniteLossGuard:
         """
         loss = float(engine.state.output[0]["loss"])  # type: ignore[index]
         if not math.isfinite(loss):
-            raise SystemExit(
-                f"error: the loss is {loss} at iteration {engine.state.iteration} (epoch "
-                f"{engine.state.epoch}): training stopped; checkpoints of the epochs before are in {self.ckpt_dir}"
-            )
+            self._stop(engine, f"the loss is {loss}")
+
+    def _stop(self, engine: Engine, what: str) -> NoReturn:
+        """End the program with what is wrong, when, and what is left."""
+        epoch = engine.state.epoch
+        kept = "there is no checkpoint yet"
+        if epoch > 1:
+            kept = f"the checkpoint of epoch {epoch - 1} is in {self.ckpt_dir}"
+        stop(f"{what} at iteration {engine.state.iteration} (epoch {epoch}): training stopped; {kept}")
 
 
 class CollapseGuard:
@@ -95,11 +112,19 @@ class CollapseGuard:
         self.collapsed_runs += 1
         said = f"the network predicts background only ({self.collapsed_runs} validation(s) in a row)"
         if self.collapsed_runs >= self.patience:
-            raise SystemExit(
-                f"error: {said}: this run has collapsed and is no result of its method; try another --seed or a "
-                "lower --learning_rate"
-            )
+            stop(f"{said}: it has collapsed and is no result; try another --seed or a lower --learning_rate")
         logger.warning("%s; the run stops at %d", said, self.patience)
+
+
+def stop(message: str) -> NoReturn:
+    """End the program with one line, below the progress bars.
+
+    Raises:
+        SystemExit: always; MONAI wraps any other exception in pages of traceback.
+    """
+    for bar in list(getattr(tqdm, "_instances", [])):
+        bar.close()
+    raise SystemExit(f"error: {message}")
 
 
 def _either(before: list[bool], now: list[bool]) -> list[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ class ResultsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the cases of the run before."""
+        """Forget the run before, on disk too: what it measured was another model."""
         self.cases = []
+        (self.folder / "summary.json").unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases."""
@@ -73,10 +75,13 @@ class ResultsSaver:
         case_means = values.nanmean(dim=1)
         case_means = case_means[~case_means.isnan()]
         return {
-            "value": value,
-            "sd": case_means.std(correction=0).item(),
+            "value": _or_null(value),
+            "sd": _or_null(case_means.std(correction=0).item()),
             "num_cases": len(case_means),
-            "columns": dict(zip(self._columns(name, values), values.nanmean(dim=0).tolist(), strict=True)),
+            "columns": {
+                column: _or_null(mean)
+                for column, mean in zip(self._columns(name, values), values.nanmean(dim=0).tolist(), strict=True)
+            },
         }
 
 
@@ -163,6 +168,11 @@ def _items(engine: Engine) -> list[dict[str, Any]]:
     """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
     state: Any = engine.state
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
+
+
+def _or_null(value: float) -> float | None:
+    """The value, or None where it is NaN, which JSON does not know."""
+    return None if math.isnan(value) else value
 
 
 def _first(bins: Bins) -> Bins:

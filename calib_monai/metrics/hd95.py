@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import MetaTensor
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
+from calib_monai.metrics.inputs import checked_one_hot
 from calib_monai.metrics.surfaces import diagonal, surface_distances
 
 
@@ -43,35 +45,39 @@ class HD95Metric(ImagewiseMetric):
             y: one-hot label of that shape.
 
         Raises:
-            ValueError: shapes that differ, or a spacing that has not one size an axis.
+            ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
+                an axis.
         """
-        if y is None or y.shape != y_pred.shape:
-            raise ValueError(f"y_pred is {tuple(y_pred.shape)}; y must be one-hot of that shape")
-        spacing = self._spacing(y)
+        y_pred, y = checked_one_hot(y_pred, y)
         first = 0 if self.include_background else 1
-        predicted = y_pred[:, first:].cpu().numpy().astype(bool)
-        labeled = y[:, first:].cpu().numpy().astype(bool)
+        images = zip(_masks(y_pred, first), _masks(y, first), self._spacings(y), strict=True)
         rows = [
-            [_hd95(*pair, spacing) for pair in zip(*image, strict=True)]
-            for image in zip(predicted, labeled, strict=True)
+            [_hd95(*masks, spacing) for masks in zip(predicted, labeled, strict=True)]
+            for predicted, labeled, spacing in images
         ]
         return torch.tensor(rows, dtype=torch.float64)
 
-    def _spacing(self, y: Tensor) -> list[float]:
-        """Size of a voxel along each spatial axis of `y`."""
+    def _spacings(self, y: Tensor) -> list[list[float]]:
+        """Size of a voxel along each spatial axis, for each image of `y`."""
         dims = y.ndim - 2
         if self.spacing is not None:
-            spacing = [float(size) for size in self.spacing]
+            spacings = [list(self.spacing)] * len(y)
         elif isinstance(y, MetaTensor):
-            spacing = [float(size) for size in y.pixdim[:dims]]
+            spacings = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim] * len(y))]
         else:
-            spacing = [1.0] * dims
-        if len(spacing) != dims:
-            raise ValueError(f"spacing is {spacing}; it must have {dims} sizes, one an axis")
-        return spacing
+            spacings = [[1.0] * dims] * len(y)
+        for spacing in spacings:
+            if len(spacing) != dims:
+                raise ValueError(f"spacing is {spacing}; it must have {dims} sizes, one an axis")
+        return spacings
 
 
-def _hd95(predicted: np.ndarray[Any, Any], labeled: np.ndarray[Any, Any], spacing: Sequence[float]) -> float:
+def _masks(one_hot: Tensor, first: int) -> NDArray[np.bool_]:
+    """The masks of the classes from `first` on, (B, C - first, H, W[, D])."""
+    return np.asarray(one_hot[:, first:].bool().cpu().numpy())
+
+
+def _hd95(predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Sequence[float]) -> float:
     """HD95 of two masks in mm; NaN where both are empty, the diagonal where one is."""
     if not predicted.any() and not labeled.any():
         return float("nan")

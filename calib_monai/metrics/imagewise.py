@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monai.metrics import CumulativeIterationMetric, do_metric_reduction
+from monai.metrics import CumulativeIterationMetric
 from torch import Tensor
 
 
@@ -21,10 +21,9 @@ class ImagewiseMetric(CumulativeIterationMetric):
         return buffer
 
     def aggregate(self) -> Tensor:
-        """The mean over images of each image's mean, a scalar; NaN values are left out.
+        """The mean over images of each image's mean, a scalar; NaN values are left out, NaN if all are.
 
         Raises:
             ValueError: nothing was measured yet.
         """
-        mean, _ = do_metric_reduction(self.values(), "mean")
-        return mean
+        return self.values().nanmean(dim=1).nanmean()

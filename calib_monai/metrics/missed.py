@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
+from calib_monai.metrics.inputs import checked_one_hot
 
 
 class MissedStructuresMetric(ImagewiseMetric):
@@ -23,10 +24,9 @@ class MissedStructuresMetric(ImagewiseMetric):
             y: one-hot label of that shape.
 
         Raises:
-            ValueError: shapes that differ.
+            ValueError: shapes that differ, or values that are not one-hot.
         """
-        if y is None or y.shape != y_pred.shape:
-            raise ValueError(f"y_pred is {tuple(y_pred.shape)}; y must be one-hot of that shape")
+        y_pred, y = checked_one_hot(y_pred, y)
         return (y_pred[:, 1:].flatten(2).any(dim=2) != y[:, 1:].flatten(2).any(dim=2)).double()
 
     def aggregate(self) -> Tensor:

@@ -77,7 +77,10 @@ def read_run(folder: Path) -> Run:
     return Run(
         name=resolved.parent.name if resolved.name == "eval" else resolved.name,
         folder=folder,
-        metrics={name: float(metric["value"]) for name, metric in summary["metrics"].items()},
+        metrics={
+            name: float("nan") if metric["value"] is None else float(metric["value"])
+            for name, metric in summary["metrics"].items()
+        },
         cases={row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows},
         region=bins["region"],
         bins=reduce(add, (Bins.from_dict(case["top_label"]) for case in bins["cases"].values())),

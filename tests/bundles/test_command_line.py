@@ -45,10 +45,10 @@ def test_a_copied_bundle_runs_from_inside_itself(data: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("config", "options", "said"),
     [
-        ("train", ["--epoch", "1"], "error: unknown option --epoch: the configuration has no 'epoch'; did you mean"),
+        ("train", ["--epoch", "1"], "error: unknown option --epoch: there is no 'epoch'; did you mean --epochs?"),
         ("train", ["--dataset_dir", "/nowhere"], "error: dataset_dir /nowhere is not a folder"),
         ("inference", ["--input", "/nowhere.nii.gz"], "error: there is no model at"),
-        ("evaluate", [], "error: configs/evaluate.json is laid over a file"),
+        ("evaluate", [], "error: configs/evaluate.json adds to 'cases', which no file before it has; give both"),
     ],
 )
 def test_a_refusal_is_the_last_line_and_the_exit_code(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,18 @@ def test_an_edited_number_is_found_and_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(train) in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bundle_that_no_part_makes_is_found() -> None:
+    stray = REPOSITORY / "bundles" / "hippocampus_stray" / "LICENSE"
+    stray.parent.mkdir()
+    try:
+        stray.touch()
+        done = compose("--check")
+    finally:
+        shutil.rmtree(stray.parent)
+    assert done.returncode == 1
+    assert "hippocampus_stray" in done.stderr
 
 
 def test_methods_differ_in_their_loss_alone() -> None:

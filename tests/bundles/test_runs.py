@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> No
         config_file=[str(root / "configs" / f"{name}.json") for name in files],
         bundle_root=str(root),
         dataset_dir=str(data),
-        ckpt_dir=str(out / "models"),
-        output_dir=str(out),
-        **options,
+        **{"ckpt_dir": str(out / "models"), "output_dir": str(out)} | options,
     )
 
 
@@ -66,7 +65,8 @@ def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Path) 
     assert set(checkpoint) == {"network", "optimizer", "lr_scheduler", "loss", "trainer"}
     assert checkpoint["trainer"]["iteration"] == 3 * checkpoint["trainer"]["epoch_length"]
     assert checkpoint["lr_scheduler"]["_last_lr"] == pytest.approx([1e-4])
-    assert sorted(path.name for path in (finished / "models").iterdir()) == ["checkpoint_epoch=3.pt", "model.pt"]
+    written = sorted(path.name for path in (finished / "models").iterdir())
+    assert written == ["checkpoint_epoch=3.pt", "model.pt", "split.json"]
     assert set(torch.load(finished / "models" / "model.pt", weights_only=True)) == set(checkpoint["network"])
 
 
@@ -104,14 +104,23 @@ def test_inference_predicts_what_evaluation_scored(finished: Path) -> None:
     with np.load(finished / "slices" / f"{case}.npz") as kept:
         index, scored = int(kept["index"]), kept["probs"]
     probs = nibabel.load(finished / "predictions" / case / f"{case}_probs.nii.gz").get_fdata()[:, :, index]
-    left, top = ((scored.shape[axis + 1] - probs.shape[axis]) // 2 for axis in (0, 1))
-    inside = scored[:, left : left + probs.shape[0], top : top + probs.shape[1]]
-    assert np.allclose(np.moveaxis(inside, 0, -1), probs, atol=1e-4)
+    assert np.allclose(np.moveaxis(scored, 0, -1), probs, atol=1e-4)
 
 
-def test_a_loss_that_is_no_number_stops_the_training(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="the loss is nan at iteration"):
-        start("hippocampus_nacl", "train", data, tmp_path, epochs=3, learning_rate=1e30)
+def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_checkpoint(data: Path, tmp_path: Path) -> None:
+    overrides = {"optimizer": {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 1e-3}}
+    # The learning rate is multiplied by 1e37 after the first of two epochs.
+    overrides["lr_scheduler#gamma"] = 1e37
+    with pytest.raises(SystemExit, match=r"at iteration \d+ \(epoch 2\).*the checkpoint of epoch 1 is in"):
+        start("hippocampus_nacl", "train", data, tmp_path, epochs=2, **overrides)
+    checkpoint = torch.load(tmp_path / "models" / "checkpoint_epoch=1.pt", weights_only=True)
+    assert all(torch.isfinite(weights).all() for weights in checkpoint["network"].values())
+
+
+def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"a weight of the network is NaN or infinite.*no checkpoint yet"):
+        start("hippocampus_ce", "train", data, tmp_path, epochs=1, batch_size=10**6, learning_rate=math.inf)
+    assert not list((tmp_path / "models").glob("*.pt"))
 
 
 def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> None:
@@ -123,6 +132,20 @@ def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> Non
     with pytest.raises(SystemExit, match=r"background only.*is no result"):
         start("hippocampus_ce", "evaluate", data, tmp_path)
     assert not (tmp_path / "summary.json").exists()
+
+
+def test_padding_changes_no_measure(finished: Path, data: Path, tmp_path: Path) -> None:
+    # A network that predicts one class everywhere misses the other: what that costs must not depend on padding.
+    shutil.copytree(finished / "models", tmp_path / "models")
+    weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
+    *_, last = (name for name in weights if name.endswith("bias"))
+    weights[last] += torch.tensor([0, 1e6, 0])
+    torch.save(weights, tmp_path / "models" / "model.pt")
+    for slice_size in ([48, 64], [64, 80]):
+        options = {"slice_size": slice_size, "ckpt_dir": str(tmp_path / "models")}
+        start(finished.name.rstrip("0"), "evaluate", data, tmp_path / str(slice_size[0]), **options)
+    small, large = (read_run(tmp_path / name).cases for name in ("48", "64"))
+    assert small == large
 
 
 def test_the_same_seed_trains_the_same_network(data: Path, tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ def evaluator(predicted: torch.Tensor, label: torch.Tensor) -> Engine:
 def test_a_loss_that_is_no_number_stops_the_run_and_says_when(bad: float) -> None:
     losses = [0.5, 0.4, 0.3, bad]
     trainer = Engine(lambda engine, _batch: [{"loss": losses[engine.state.iteration - 1]}])
+    trainer.network = torch.nn.Linear(1, 1)
     NonFiniteLossGuard("models").attach(trainer)
-    with pytest.raises(SystemExit, match=rf"loss is {bad} at iteration 4 \(epoch 2\).*models"):
+    with pytest.raises(SystemExit, match=rf"loss is {bad} at iteration 4 \(epoch 2\).*epoch 1 is in models"):
         trainer.run([0, 1, 2], max_epochs=2)
     assert trainer.state.iteration == 4
 

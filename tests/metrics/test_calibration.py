@@ -87,6 +87,18 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         ECEMetric()(y_pred=probs, y=torch.ones(1, 3, 4, 4))
 
 
+@pytest.mark.parametrize("value", [255, -1, 0.5])
+def test_labels_that_are_no_class_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=f"{value}"):
+        ECEMetric()(y_pred=torch.full((1, 2, 4, 4), 0.5), y=torch.full((1, 1, 4, 4), value))
+
+
+def test_nothing_measurable_is_not_a_perfect_score() -> None:
+    metric = ECEMetric()
+    metric(y_pred=torch.full((1, 2, 4, 4), 0.5), y=torch.zeros(1, 1, 4, 4))
+    assert math.isnan(metric.aggregate().item())
+
+
 def test_wrong_arguments_are_refused_by_value() -> None:
     with pytest.raises(ValueError, match="0"):
         ECEMetric(num_bins=0)

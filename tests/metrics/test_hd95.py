@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import MetaTensor, list_data_collate
 from monai.metrics import SurfaceDistanceMetric
 
 from calib_monai.metrics import HD95Metric, MissedStructuresMetric
@@ -53,13 +53,17 @@ def test_distances_are_in_the_units_of_the_spacing() -> None:
     affine = torch.diag(torch.tensor([1.0, 1.0, 3.0, 1.0]))
     labeled = MetaTensor(second[0], affine=affine)
     assert HD95Metric()(y_pred=[first[0]], y=[labeled]).item() == 6
+    collated = list_data_collate([{"label": labeled}, {"label": labeled}])["label"]
+    assert HD95Metric()(y_pred=first.repeat(2, 1, 1, 1, 1), y=collated).flatten().tolist() == [6, 6]
 
 
 def test_a_missed_structure_costs_the_diagonal_and_is_counted() -> None:
     there, nothing = box((2, 5), (2, 5), (2, 5)), box((0, 0), (0, 0), (0, 0))
     assert HD95Metric()(y_pred=nothing, y=there).item() == pytest.approx(math.sqrt(300))
     assert HD95Metric()(y_pred=there, y=nothing).item() == pytest.approx(math.sqrt(300))
-    assert math.isnan(HD95Metric()(y_pred=nothing, y=nothing).item())
+    metric = HD95Metric()
+    metric(y_pred=nothing, y=nothing)
+    assert math.isnan(metric.aggregate().item())
     missed = MissedStructuresMetric()
     missed(y_pred=torch.cat([nothing, there, nothing, there]), y=torch.cat([there, nothing, nothing, there]))
     assert missed.values().flatten().tolist() == [1, 1, 0, 0]
@@ -82,5 +86,10 @@ def test_what_does_not_fit_is_refused() -> None:
         HD95Metric()(y_pred=there, y=there[..., :5])
     with pytest.raises(ValueError, match="3 sizes"):
         HD95Metric(spacing=(1, 1))(y_pred=there, y=there)
-    with pytest.raises(ValueError, match="one-hot"):
-        MissedStructuresMetric()(y_pred=there, y=there[:, :1])
+    for metric in (HD95Metric(), MissedStructuresMetric()):
+        with pytest.raises(ValueError, match="one-hot"):
+            metric(y_pred=there, y=there[:, :1])
+        with pytest.raises(ValueError, match="y_pred is not one-hot"):
+            metric(y_pred=there * 0.9, y=there)
+        with pytest.raises(ValueError, match="y_pred is not one-hot"):
+            metric(y_pred=there[:, 1:], y=there[:, 1:])
