@@ -50,6 +50,14 @@ def test_a_bundle_that_no_part_makes_is_found() -> None:
     assert "hippocampus_stray" in done.stderr
 
 
+def test_the_readme_shows_the_results_that_were_measured() -> None:
+    measured = json.loads((REPOSITORY / "scripts" / "parts" / "results" / "hippocampus.json").read_text())
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for method, row in measured["methods"].items():
+        values = [f"{row[key]:.3f}" if isinstance(row[key], float) else str(row[key]) for key in measured["columns"]]
+        assert f"| {method} | {' | '.join(values)} |" in readme
+
+
 def test_methods_differ_in_their_loss_alone() -> None:
     configs = {path.name: json.loads((path / "configs" / "train.json").read_text()) for path in BUNDLES}
     first, *others = configs.values()
