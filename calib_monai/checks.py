@@ -196,7 +196,7 @@ def _check_all(cases: list[Case], check: Callable[[Case], object]) -> None:
         return None
 
     with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(problem, cases), total=len(cases), desc="Checking files", unit="case")
+        found = tqdm(pool.map(problem, cases), total=len(cases), desc="Checking files", unit="case", disable=None)
         problems = [line for line in found if line]
     if problems:
         more = f" (and {len(problems) - 1} more of {len(cases)} cases)" if len(problems) > 1 else ""

@@ -47,6 +47,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         return
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
     _check_overlays(files)
+    _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser.load_config_files(files)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
@@ -87,6 +88,14 @@ def _check_overlays(files: list[str]) -> None:
                     f"error: {file} adds to '{key[1:]}', which no file before it has; give both: "
                     f"--config_file \"['{train}','{file}']\""
                 )
+
+
+def _check_bundle(file: Path, bundle_root: Path) -> None:
+    """Nothing; SystemExit where a bundle's configuration would write into another bundle."""
+    own_root = file.resolve().parent.parent
+    roots = own_root, bundle_root.resolve()
+    if roots[0] != roots[1] and all((root / "configs" / "metadata.json").is_file() for root in roots):
+        raise SystemExit(f"error: {file} is of the bundle {own_root.name} and --bundle_root is {bundle_root}: give one")
 
 
 def _check_key(key: str, config: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def make_phantoms(num_cases: int, seed: int = 0) -> dict[str, Phantom]:
 
 
 def make_phantom(rng: np.random.Generator) -> Phantom:
-    """One phantom: a bent ellipsoid, cut into a front (class 1) and a rear part (class 2)."""
+    """One phantom: a bent ellipsoid, cut into a front (class 1, higher y) and a rear part (class 2)."""
     shape = tuple(int(size + rng.integers(-SHAPE_JITTER, SHAPE_JITTER + 1)) for size in SHAPE)
     outside, cut = _geometry(shape, rng)
     truth = _labels(outside, cut)
@@ -73,7 +73,7 @@ def _geometry(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[NDArray
 
 def _labels(outside: NDArray[np.float64], cut: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Classes 0, 1 and 2 of the two distances."""
-    return np.where(outside > 0, 0, np.where(cut < 0, 1, 2)).astype(np.uint8)
+    return np.where(outside > 0, 0, np.where(cut > 0, 1, 2)).astype(np.uint8)
 
 
 def _field(shape: tuple[int, ...], smoothness: float, rng: np.random.Generator) -> NDArray[np.float64]:

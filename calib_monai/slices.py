@@ -63,7 +63,7 @@ def _slices_of(volumes: Sequence[Mapping[str, Any]]) -> tuple[Tensor, Tensor]:
     """All slices along the last axis: image (N, C, H, W) float32 and label (N, 1, H, W) uint8."""
     images: list[Tensor] = []
     labels: list[Tensor] = []
-    for volume in tqdm(volumes, desc="Preparing volumes", unit="volume"):
+    for volume in tqdm(volumes, desc="Preparing volumes", unit="volume", disable=None):
         image, label = (torch.as_tensor(volume[key]).as_subclass(Tensor) for key in ("image", "label"))
         if images and image.shape[:-1] != images[0].shape[1:]:
             raise ValueError(

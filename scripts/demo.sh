@@ -33,4 +33,4 @@ echo && echo "=== Inference on one image that neither has seen"
 case="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["test"][0])' "$out/hippocampus_nacl/split.json")"
 run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$data/imagesTr/$case.nii.gz"
 
-python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report"
+python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report" --case "$case"

@@ -13,7 +13,7 @@ source .venv/bin/activate
 wanted="$(cat setup.cfg pyproject.toml scripts/constraints.txt | cksum)"
 stamp=".venv/installed${extra:+-$extra}"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "Installing into .venv (once) ..."
+    echo "Installing into .venv, once: two minutes and 2 GB, more where PyTorch comes with CUDA ..."
     python -m pip install --quiet --disable-pip-version-check --constraint scripts/constraints.txt \
         --editable ".${extra:+[$extra]}"
     echo "$wanted" > "$stamp"

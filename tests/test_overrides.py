@@ -78,6 +78,12 @@ def test_an_option_of_the_training_is_passed_over_elsewhere(caplog: pytest.LogCa
         check("--epoch", "2", config_file=INFERENCE)
 
 
+def test_the_configuration_of_one_bundle_does_not_write_into_another() -> None:
+    check("--bundle_root", str(CONFIGS.parent))
+    with pytest.raises(SystemExit, match=r"train\.json is of the bundle hippocampus_nacl and --bundle_root is"):
+        check("--bundle_root", str(CONFIGS.parents[1] / "hippocampus_ce"))
+
+
 def test_a_folder_named_by_a_number_is_refused() -> None:
     # Fire would hand the integer 202401 on.
     with pytest.raises(SystemExit, match=r"--dataset_dir 202401 is read as a number: write \./202401"):

@@ -24,7 +24,7 @@ def test_a_phantom_has_two_touching_structures_of_fair_size() -> None:
         assert image.dtype == np.float32
         assert set(np.unique(label)) == {0, 1, 2}
         assert min((label == k).mean() for k in (1, 2)) > 0.005
-        touching = (label[:, :-1] == 1) & (label[:, 1:] == 2)
+        touching = (label[:, :-1] == 2) & (label[:, 1:] == 1)
         assert touching.sum() > 20
 
 

@@ -28,11 +28,13 @@ class ResultsSaver:
     Args:
         output_dir: folder of the files.
         class_names: one a class, the background first.
+        model: file of the weights, whose time is noted so that a report can tell when it has changed since.
     """
 
-    def __init__(self, output_dir: str, class_names: Sequence[str]) -> None:
+    def __init__(self, output_dir: str, class_names: Sequence[str], model: str) -> None:
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
+        self.model = Path(model).resolve()
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
@@ -61,7 +63,12 @@ class ResultsSaver:
             writer.writerow(["case", *columns])
             writer.writerows([case, *row] for case, row in zip(self.cases, rows, strict=True))
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
-        content = {"num_cases": len(self.cases), "metrics": summary}
+        content = {
+            "model": {"path": str(self.model), "modified": self.model.stat().st_mtime},
+            "class_names": self.class_names,
+            "num_cases": len(self.cases),
+            "metrics": summary,
+        }
         (self.folder / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def _columns(self, name: str, values: Tensor) -> list[str]:

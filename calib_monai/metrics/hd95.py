@@ -37,12 +37,13 @@ class HD95Metric(ImagewiseMetric):
         self.include_background = include_background
         self.spacing = spacing
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **_kwargs: Any) -> Tensor:
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
         """Distances of each image and class, (B, C) or (B, C - 1).
 
         Args:
             y_pred: one-hot prediction, (B, C, H, W[, D]).
             y: one-hot label of that shape.
+            kwargs: `spacing` in place of the metric's own.
 
         Raises:
             ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
@@ -50,25 +51,28 @@ class HD95Metric(ImagewiseMetric):
         """
         y_pred, y = checked_one_hot(y_pred, y)
         first = 0 if self.include_background else 1
-        images = zip(_masks(y_pred, first), _masks(y, first), self._spacings(y), strict=True)
+        images = zip(
+            _masks(y_pred, first), _masks(y, first), self._spacings(y, kwargs.get("spacing", self.spacing)), strict=True
+        )
         rows = [
             [_hd95(*masks, spacing) for masks in zip(predicted, labeled, strict=True)]
             for predicted, labeled, spacing in images
         ]
         return torch.tensor(rows, dtype=torch.float64)
 
-    def _spacings(self, y: Tensor) -> list[list[float]]:
+    @staticmethod
+    def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
         """Size of a voxel along each spatial axis, for each image of `y`."""
         dims = y.ndim - 2
-        if self.spacing is not None:
-            spacings = [list(self.spacing)] * len(y)
+        if spacing is not None:
+            spacings = [list(spacing)] * len(y)
         elif isinstance(y, MetaTensor):
             spacings = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim] * len(y))]
         else:
             spacings = [[1.0] * dims] * len(y)
-        for spacing in spacings:
-            if len(spacing) != dims:
-                raise ValueError(f"spacing is {spacing}; it must have {dims} sizes, one an axis")
+        for sizes in spacings:
+            if len(sizes) != dims:
+                raise ValueError(f"spacing is {sizes}; it must have {dims} sizes, one an axis")
         return spacings
 
 

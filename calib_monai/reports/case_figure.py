@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.reports.runs import Run
@@ -26,7 +27,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     """
     slices = [run.slice_of(case) for run in runs]
     height, width = slices[0].label.T.shape
-    figure = Figure(figsize=(2.6 * len(COLUMNS) + 1.2, 2.6 * len(runs) * height / width + 0.8), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(COLUMNS) + 1.2, 2.6 * len(runs) * height / width + 1.1), layout="constrained")
     grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
     colors = ListedColormap(CLASS_COLORS[: slices[0].probs.shape[0]])
     for axes, run, part in zip(grid, runs, slices, strict=True):
@@ -38,13 +39,16 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
                 _upright(labels), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
             )
         shown = axes[3].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
-        axes[0].set_ylabel(run.name)
+        dice = [value for name, value in run.cases[case].items() if name.startswith("dice")]
+        axes[0].set_ylabel(f"{run.name}\nDice {np.nanmean(dice):.3f}, ECE {run.cases[case]['ece_foreground']:.3f}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
     figure.colorbar(shown, ax=grid[:, -1], label="highest probability")
-    figure.suptitle(case, fontsize="medium")
+    figure.suptitle(f"{case}, slice {slices[0].index}", fontsize="medium")
+    patches = [Patch(color=CLASS_COLORS[k], label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
     return figure
 
 

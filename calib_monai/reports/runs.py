@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -15,16 +16,19 @@ from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
 
+logger = logging.getLogger(__name__)
+
 FILES = ("summary.json", "cases.csv", "bins.json")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice of a case: image (H, W), label (H, W) and probs (C, H, W)."""
+    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), and its index."""
 
     image: NDArray[np.float32]
     label: NDArray[np.uint8]
     probs: NDArray[np.float32]
+    index: int
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Run:
 
     Attributes:
         name: of the bundle's folder, or of the run's own.
+        class_names: one a class, the background first.
         folder: where it lies.
         metrics: value of each metric over all cases.
         cases: for each case its values, named by metric and class.
@@ -42,6 +47,7 @@ class Run:
 
     name: str
     folder: Path
+    class_names: list[str]
     metrics: dict[str, float]
     cases: dict[str, dict[str, float]]
     region: str
@@ -57,7 +63,7 @@ class Run:
         if not path.is_file():
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
         with np.load(path, allow_pickle=False) as arrays:
-            return Slice(arrays["image"], arrays["label"], arrays["probs"])
+            return Slice(arrays["image"], arrays["label"], arrays["probs"], int(arrays["index"]))
 
 
 def read_run(folder: Path) -> Run:
@@ -73,10 +79,14 @@ def read_run(folder: Path) -> Run:
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    model = Path(summary["model"]["path"])
+    if model.is_file() and model.stat().st_mtime > summary["model"]["modified"]:
+        logger.warning("%s is newer than its evaluation in %s: evaluate again", model, folder)
     resolved = folder.resolve()
     return Run(
         name=resolved.parent.name if resolved.name == "eval" else resolved.name,
         folder=folder,
+        class_names=summary["class_names"],
         metrics={
             name: float("nan") if metric["value"] is None else float(metric["value"])
             for name, metric in summary["metrics"].items()

@@ -46,7 +46,9 @@ def evaluated(tmp_path: Path) -> Path:
         handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine([key, "label"]))
         handler.attach(engine, name)
     names = ["background", "anterior", "posterior"]
-    for saver in (ResultsSaver(str(tmp_path), names), BinsSaver(str(tmp_path)), SliceSaver(str(tmp_path))):
+    model = tmp_path / "model.pt"
+    model.touch()
+    for saver in (ResultsSaver(str(tmp_path), names, str(model)), BinsSaver(str(tmp_path)), SliceSaver(str(tmp_path))):
         saver.attach(engine)
     engine.run([1, 2])
     return tmp_path

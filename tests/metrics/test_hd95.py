@@ -50,6 +50,7 @@ def test_distances_are_in_the_units_of_the_spacing() -> None:
     first, second = box((2, 5), (2, 5), (2, 5)), box((2, 5), (2, 5), (4, 7))
     assert HD95Metric()(y_pred=first, y=second).item() == 2
     assert HD95Metric(spacing=(1, 1, 3))(y_pred=first, y=second).item() == 6
+    assert HD95Metric()(y_pred=first, y=second, spacing=(1, 1, 3)).item() == 6
     affine = torch.diag(torch.tensor([1.0, 1.0, 3.0, 1.0]))
     labeled = MetaTensor(second[0], affine=affine)
     assert HD95Metric()(y_pred=[first[0]], y=[labeled]).item() == 6

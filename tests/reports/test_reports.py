@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +34,10 @@ def write_run(folder: Path, sharpness: float) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_foreground": {"value": 0.0444}}
-    (folder / "summary.json").write_text(json.dumps({"num_cases": 3, "metrics": metrics}))
+    (folder / "model.pt").touch()
+    about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
+    about["class_names"] = ["background", "left", "right"]
+    (folder / "summary.json").write_text(json.dumps(about | {"metrics": metrics}))
     (folder / "bins.json").write_text(json.dumps({"region": "foreground", "num_bins": 15, "cases": bins}))
     return folder
 
@@ -60,6 +65,15 @@ def test_the_bins_of_a_run_are_those_of_all_its_cases(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
     labels = [run.slice_of(case).label for case in run.cases]
     assert run.bins.total.item() == sum((label > 0).sum() for label in labels)
+
+
+def test_a_model_that_is_newer_than_its_results_is_noticed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    read_run(folder)
+    assert not caplog.text
+    os.utime(folder / "model.pt", (time.time() + 60,) * 2)
+    read_run(folder)
+    assert "newer than its evaluation" in caplog.text
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
