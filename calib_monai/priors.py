@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-PRIORS = ("mean", "gaussian")
+PRIORS = ("mean", "gaussian", "max", "min", "median", "mode")
 BORDERS = ("replicate", "background")
 
 
@@ -21,13 +23,15 @@ def neighborhood_prior(
 
     "mean": tau_k(x) = (number of voxels in the window around x whose label is k) / (size of the
     window); NACL (Murugesan et al. 2023, arXiv:2303.06268), Eq. 10. "gaussian": the same with the
-    weights of `svls_kernel`.
+    weights of `svls_kernel`. The others are one-hot: "max" and "min" the largest and smallest class
+    of the window, "median" the class in the middle of its sorted labels, "mode" the most frequent
+    one, the smallest of several; NACL, Eq. 12-15.
 
     Args:
         target: class indices, (B, 1, H, W[, D]), integer or float dtype. A label outside 0..C-1 belongs
-            to no class: around it the prior sums to less than one.
+            to no class and counts in no window.
         num_classes: number of classes C, background included.
-        kind: "mean" or "gaussian".
+        kind: one of `PRIORS`.
         kernel_size: side of the window in voxels, odd.
         sigma: width of the "gaussian" weights in voxels, above 0.
         border: what lies beyond the edge: "replicate", the nearest voxel; "background", class 0.
@@ -40,8 +44,8 @@ def neighborhood_prior(
             below 1, or a `sigma` that is not above 0.
 
     Note:
-        The authors' code pads the label map with zeros for "mean" (`border="background"`) and
-        replicates for "gaussian".
+        The authors' code pads the label map with zeros (`border="background"`), for "gaussian" it
+        replicates.
 
     Example:
         >>> target = torch.tensor([[[[0, 0, 1], [0, 0, 1], [0, 0, 1]]]])
@@ -51,20 +55,45 @@ def neighborhood_prior(
     check_prior(kind, kernel_size, sigma, border)
     if target.ndim not in (4, 5) or target.shape[1] != 1:
         raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
-    classes = torch.arange(num_classes, device=target.device).view(1, -1, *[1] * (target.ndim - 2))
-    one_hot = _pad(target, kernel_size // 2, border) == classes
-    if kind == "gaussian":
-        kernel = svls_kernel(kernel_size, sigma, dims=target.ndim - 2).to(target.device)
-        convolve = {2: torch.nn.functional.conv2d, 3: torch.nn.functional.conv3d}[kernel.ndim]
-        smoothed: Tensor = convolve(one_hot.float().flatten(0, 1).unsqueeze(1), kernel[None, None])
-        return smoothed.reshape(one_hot.shape[:2] + target.shape[2:])
-    window = kernel_size ** (target.ndim - 2)
-    # Counting is done in the smallest integer type that holds a full window: it is the cheapest.
-    count_dtype = torch.uint8 if window <= torch.iinfo(torch.uint8).max else torch.int32
-    counts = one_hot.to(count_dtype)
+    return window_prior(pad_labels(target, kernel_size // 2, border), num_classes, kind, kernel_size, sigma)
+
+
+def pad_labels(target: Tensor, radius: int, border: str) -> Tensor:
+    """`target` with `radius` more voxels on every side of every spatial axis, as `border` says."""
+    if border == "background":
+        return torch.nn.functional.pad(target, [radius] * (2 * (target.ndim - 2)))
     for axis in range(2, target.ndim):
+        size = target.shape[axis]
+        index = torch.arange(-radius, size + radius, device=target.device).clamp(0, size - 1)
+        target = target.index_select(axis, index)
+    return target
+
+
+def window_prior(padded: Tensor, num_classes: int, kind: str, kernel_size: int, sigma: float) -> Tensor:
+    """The prior of the voxels of a padded label map whose windows lie inside it.
+
+    Args:
+        padded: class indices, (B, 1, H + k - 1, W + k - 1[, D + k - 1]) with k = `kernel_size`.
+        num_classes: number of classes C.
+        kind: one of `PRIORS`.
+        kernel_size: side of the window in voxels.
+        sigma: width of the "gaussian" weights.
+
+    Returns:
+        The prior, (B, C, H, W[, D]), float32.
+    """
+    classes = torch.arange(num_classes, device=padded.device, dtype=padded.dtype)
+    one_hot = padded == classes.view(1, -1, *[1] * (padded.ndim - 2))
+    if kind == "gaussian":
+        return _normalized(_smoothed(one_hot, kernel_size, sigma))
+    # Counting is done in the smallest integer type that holds a full window: it is the cheapest.
+    window = kernel_size ** (padded.ndim - 2)
+    counts = one_hot.to(torch.uint8 if window <= torch.iinfo(torch.uint8).max else torch.int32)
+    for axis in range(2, padded.ndim):
         counts = _sum_along(counts, axis, kernel_size)
-    return counts.to(torch.float32).div(window)
+    if kind == "mean":
+        return _normalized(counts.float())
+    return _chosen_class(counts, kind).float()
 
 
 def svls_kernel(kernel_size: int, sigma: float, dims: int) -> Tensor:
@@ -79,8 +108,7 @@ def svls_kernel(kernel_size: int, sigma: float, dims: int) -> Tensor:
     """
     if kernel_size == 1:
         return torch.ones([1] * dims)
-    distances = torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2
-    line = torch.exp(-distances.square() / (2 * sigma**2))
+    line = torch.tensor(_line(kernel_size, sigma), dtype=torch.float64)
     kernel = line
     for _ in range(dims - 1):
         kernel = kernel.unsqueeze(-1) * line
@@ -102,21 +130,53 @@ def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
         raise ValueError(f"sigma is {sigma}; it must be above 0")
 
 
-def _pad(target: Tensor, radius: int, border: str) -> Tensor:
-    """`target` with `radius` more voxels on every side of every spatial axis."""
-    if border == "background":
-        return torch.nn.functional.pad(target, [radius] * (2 * (target.ndim - 2)))
-    for axis in range(2, target.ndim):
-        size = target.shape[axis]
-        index = torch.arange(-radius, size + radius, device=target.device).clamp(0, size - 1)
-        target = target.index_select(axis, index)
-    return target
+def _line(kernel_size: int, sigma: float) -> list[float]:
+    """A Gaussian along one axis, 1 at its center."""
+    radius = kernel_size // 2
+    return [math.exp(-((place - radius) ** 2) / (2 * sigma**2)) for place in range(kernel_size)]
 
 
-def _sum_along(counts: Tensor, axis: int, kernel_size: int) -> Tensor:
-    """Sums of `kernel_size` neighbors along `axis`, which gets `kernel_size - 1` shorter."""
-    size = counts.shape[axis] - kernel_size + 1
-    total = counts.narrow(axis, 0, size).clone()
+def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
+    """The classes weighed by `svls_kernel`, axis by axis.
+
+    With g the Gaussian that is 1 at its center and n the sum of its other elements, the kernel is
+    g / 2n + (1/2 - 1/2n) at the center, and g is a product of lines.
+    """
+    dims, radius = one_hot.ndim - 2, kernel_size // 2
+    line = _line(kernel_size, sigma)
+    neighbors = sum(line) ** dims - 1
+    center = one_hot
+    for axis in range(2, one_hot.ndim):
+        center = center.narrow(axis, radius, center.shape[axis] - 2 * radius)
+    if kernel_size == 1:
+        return center.float()
+    smoothed = one_hot.float()
+    for axis in range(2, one_hot.ndim):
+        smoothed = _sum_along(smoothed, axis, kernel_size, line)
+    return smoothed.div_(2 * neighbors).add_(center, alpha=0.5 - 0.5 / neighbors)
+
+
+def _sum_along(values: Tensor, axis: int, kernel_size: int, weights: list[float] | None = None) -> Tensor:
+    """Weighed sums of `kernel_size` neighbors along `axis`, which gets `kernel_size - 1` shorter."""
+    size = values.shape[axis] - kernel_size + 1
+    total = values.narrow(axis, 0, size).clone() if weights is None else values.narrow(axis, 0, size) * weights[0]
     for shift in range(1, kernel_size):
-        total += counts.narrow(axis, shift, size)
+        total.add_(values.narrow(axis, shift, size), alpha=1 if weights is None else weights[shift])
     return total
+
+
+def _normalized(shares: Tensor) -> Tensor:
+    """Shares that sum to one over the classes, where there is any."""
+    return shares.div_(shares.sum(dim=1, keepdim=True).clamp_(min=torch.finfo(shares.dtype).tiny))
+
+
+def _chosen_class(counts: Tensor, kind: str) -> Tensor:
+    """One-hot of the first class, in ascending order, that is what `kind` asks for, bool."""
+    if kind == "max":
+        return _chosen_class(counts.flip(1), "min").flip(1)
+    fits = counts > 0
+    if kind == "mode":
+        fits &= counts == counts.amax(dim=1, keepdim=True)
+    elif kind == "median":
+        fits &= 2 * counts.cumsum(dim=1, dtype=torch.int32) >= counts.sum(dim=1, keepdim=True)
+    return fits & (fits.cumsum(dim=1, dtype=torch.int16) == 1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
@@ -41,6 +42,22 @@ def golden_volume(arrays: dict[str, np.ndarray]) -> Callable[[str], tuple[torch.
         return logits.softmax(dim=0).unsqueeze(0), labels[None, None]
 
     return volume
+
+
+@pytest.fixture(scope="session")
+def assert_golden(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarray]) -> Callable[[str, nn.Module], None]:
+    """A check that a loss has the value and the gradient that the authors' code gives."""
+
+    def check(name: str, loss: nn.Module) -> None:
+        entry = golden[name]
+        logits = torch.tensor(arrays[entry["inputs"]["logits"]], requires_grad=True)
+        value = loss(logits, torch.tensor(arrays[entry["inputs"]["labels"]]).unsqueeze(1))
+        value.backward()
+        assert value.item() == pytest.approx(entry["expected"]["loss"], rel=entry["rtol"], abs=entry["atol"])
+        expected = torch.tensor(arrays[entry["expected"]["grad_npz_key"]])
+        torch.testing.assert_close(logits.grad, expected, rtol=1e-5, atol=1e-8)
+
+    return check
 
 
 @pytest.fixture

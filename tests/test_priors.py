@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from calib_monai.priors import neighborhood_prior, svls_kernel
+from calib_monai.priors import PRIORS, neighborhood_prior, svls_kernel
 
 
 def labels(*shape: int, num_classes: int = 4, seed: int = 0) -> torch.Tensor:
@@ -38,14 +38,38 @@ def test_the_mean_prior_counts_the_neighbors(shape: tuple[int, ...], kernel_size
 
 @pytest.mark.parametrize(
     ("kind", "border", "key"),
-    [("mean", "background", "prior__nacl_mean_A"), ("gaussian", "replicate", "prior__nacl_gaussian_s2.0_A")],
+    [
+        ("gaussian", "replicate", "prior__nacl_gaussian_s2.0_A"),
+        *((kind, "background", f"prior__nacl_{kind}_A") for kind in ("mean", "max", "min", "mode")),
+    ],
 )
 def test_the_prior_is_the_authors(arrays: dict[str, np.ndarray], kind: str, border: str, key: str) -> None:
     target = torch.tensor(arrays["labels_A"]).unsqueeze(1)
     torch.testing.assert_close(neighborhood_prior(target, 4, kind, border=border), torch.tensor(arrays[key]))
 
 
-@pytest.mark.parametrize("kind", ["mean", "gaussian"])
+@pytest.mark.parametrize("kind", ["max", "min", "median", "mode"])
+@pytest.mark.parametrize(("shape", "kernel_size"), [((7, 6), 3), ((7, 6), 5), ((4, 5, 3), 3)])
+def test_the_other_priors_are_order_statistics_of_the_window(
+    kind: str, shape: tuple[int, ...], kernel_size: int
+) -> None:
+    target = labels(*shape)
+    padded = np.pad(target.numpy()[:, 0], [(0, 0)] + [(kernel_size // 2,) * 2] * len(shape), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (kernel_size,) * len(shape), tuple(range(1, padded.ndim))
+    )
+    flat = windows.reshape(*target.shape[:1], *shape, -1)
+    chosen = {
+        "max": lambda window: window.max(),
+        "min": lambda window: window.min(),
+        "median": np.median,
+        "mode": lambda window: np.bincount(window).argmax(),
+    }[kind]
+    expected = torch.tensor(np.apply_along_axis(chosen, -1, flat)).long()
+    torch.testing.assert_close(neighborhood_prior(target, 4, kind, kernel_size).argmax(dim=1), expected)
+
+
+@pytest.mark.parametrize("kind", PRIORS)
 @pytest.mark.parametrize("shape", [(9, 8), (5, 6, 4)])
 def test_a_prior_sums_to_one_everywhere(kind: str, shape: tuple[int, ...]) -> None:
     for border in ("replicate", "background"):
@@ -58,16 +82,27 @@ def test_permuting_the_classes_permutes_the_prior() -> None:
     torch.testing.assert_close(neighborhood_prior(order[target], 4)[:, order], neighborhood_prior(target, 4))
 
 
-def test_a_volume_constant_along_depth_has_the_prior_of_its_slice() -> None:
+@pytest.mark.parametrize("kind", sorted(set(PRIORS) - {"gaussian"}))
+def test_a_volume_constant_along_depth_has_the_prior_of_its_slice(kind: str) -> None:
     target = labels(8, 8)
     volume = target.unsqueeze(-1).expand(-1, -1, -1, -1, 5)
-    torch.testing.assert_close(neighborhood_prior(volume, 4)[..., 2], neighborhood_prior(target, 4))
+    torch.testing.assert_close(neighborhood_prior(volume, 4, kind)[..., 2], neighborhood_prior(target, 4, kind))
+
+
+@pytest.mark.parametrize("kind", PRIORS)
+def test_an_unknown_label_counts_in_no_window(kind: str) -> None:
+    target = torch.full((1, 1, 5, 5), 255)
+    target[0, 0, 2, 2:4] = torch.tensor([1, 3])
+    prior = neighborhood_prior(target, 4, kind)[0]
+    assert prior[:, 2, 1].tolist() == [0, 1, 0, 0]  # its window holds the 1 alone
+    assert prior[:, 0, 0].tolist() == [0, 0, 0, 0]
+    assert prior[:, 2, 2].sum().item() == pytest.approx(1)
 
 
 def test_a_window_of_one_voxel_is_the_label_itself() -> None:
     target = labels(5, 5)
     one_hot = torch.nn.functional.one_hot(target[:, 0], 4).movedim(-1, 1).float()
-    for kind in ("mean", "gaussian"):
+    for kind in PRIORS:
         torch.testing.assert_close(neighborhood_prior(target, 4, kind, kernel_size=1), one_hot)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from calib_monai.losses.targets import class_indices
-from calib_monai.priors import check_prior, neighborhood_prior
-
-PENALTIES = ("linear", "quadratic")
-SCORES = ("logits", "probs")
+from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, checked_choice, checked_weight, shaped
+from calib_monai.priors import check_prior, window_prior
 
 
-class NACLLoss(nn.Module):
+class NACLLoss(VoxelwiseLoss):
     r"""Cross-entropy plus the distance of the logits from the classes' shares in the neighborhood.
 
     .. math::
@@ -31,6 +27,7 @@ class NACLLoss(nn.Module):
         penalty: "linear", the absolute difference, or "quadratic", its square.
         on: what is drawn to the prior: "logits" or "probs" (their softmax).
         penalty_weight: w.
+        ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
         ValueError: an argument outside what is listed here.
@@ -49,40 +46,22 @@ class NACLLoss(nn.Module):
         penalty: str = "linear",
         on: str = "logits",
         penalty_weight: float = 0.1,
+        ignore_index: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(ignore_index)
         check_prior(prior, kernel_size, sigma, border)
-        if penalty not in PENALTIES:
-            raise ValueError(f"penalty is {penalty!r}; it must be one of {PENALTIES}")
-        if on not in SCORES:
-            raise ValueError(f"on is {on!r}; it must be one of {SCORES}")
-        if not penalty_weight >= 0:
-            raise ValueError(f"penalty_weight is {penalty_weight}; it must not be negative")
         self.prior = prior
         self.kernel_size = kernel_size
         self.sigma = sigma
         self.border = border
-        self.penalty = penalty
-        self.on = on
-        self.penalty_weight = penalty_weight
+        self.radius = kernel_size // 2
+        self.penalty = checked_choice("penalty", penalty, PENALTIES)
+        self.on = checked_choice("on", on, ("logits", "probs"))
+        self.penalty_weight = checked_weight(penalty_weight)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar.
-
-        Args:
-            logits: (B, C, H, W[, D]), any float dtype.
-            target: class indices, (B, 1, H, W[, D]), integer or float dtype.
-
-        Raises:
-            ValueError: shapes that do not fit, or a label outside 0..C-1.
-        """
-        labels = class_indices(logits, target)
-        logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        cross_entropy = nn.functional.cross_entropy(logits, labels)
-        prior = neighborhood_prior(
-            labels.unsqueeze(1), logits.shape[1], self.prior, self.kernel_size, self.sigma, self.border
-        )
-        scores = logits if self.on == "logits" else logits.softmax(dim=1)
-        gap = scores - prior
-        penalty = gap.abs() if self.penalty == "linear" else gap.square()
-        return cross_entropy + self.penalty_weight * penalty.mean()
+    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:
+        """Loss of each voxel, (B, H, W[, D])."""
+        prior = window_prior(padded, logits.shape[1], self.prior, self.kernel_size, self.sigma)
+        scores = logits if self.on == "logits" else log_probs.exp()
+        gap = (scores - prior).abs()
+        return self.cross_entropy(log_probs, padded) + self.penalty_weight * shaped(gap, self.penalty).mean(dim=1)

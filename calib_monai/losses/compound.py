@@ -1,0 +1,53 @@
+"""Compound loss: a weighed sum of losses, as MbLS with Dice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+class CompoundLoss(nn.Module):
+    """Sum of losses, each times its weight.
+
+    Args:
+        losses: any losses of (logits, target), by name.
+        weights: a weight that is not negative for each name.
+
+    Raises:
+        ValueError: no loss, names that differ, or a weight that is negative or not finite.
+
+    Example:
+        >>> from monai.losses import DiceLoss
+        >>> dice = DiceLoss(include_background=False, softmax=True, to_onehot_y=True)
+        >>> loss = CompoundLoss({"dice": dice, "again": dice}, {"dice": 1.0, "again": 0.5})
+        >>> loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)) == 1.5 * dice(
+        ...     torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)
+        ... )
+        tensor(True)
+    """
+
+    def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        if not losses or losses.keys() != weights.keys():
+            raise ValueError(f"losses are {sorted(losses)} and weights {sorted(weights)}; the names must be the same")
+        for name, weight in weights.items():
+            if not (weight >= 0 and math.isfinite(weight)):
+                raise ValueError(f"the weight of {name} is {weight}; it must be finite and not negative")
+        self.losses = nn.ModuleDict(losses)
+        self.weights = dict(weights)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            logits: (B, C, H, W[, D]).
+            target: class indices, (B, 1, H, W[, D]).
+
+        Raises:
+            ValueError: what the losses refuse.
+        """
+        terms = [self.weights[name] * loss(logits, target) for name, loss in self.losses.items()]
+        return torch.stack(terms).sum()

@@ -1,0 +1,39 @@
+"""Explicit confidence penalty (ECP)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from calib_monai.losses.voxelwise import VoxelwiseLoss, checked_weight
+
+
+class ECPLoss(VoxelwiseLoss):
+    r"""Cross-entropy minus the entropy of the prediction: certainty costs.
+
+    .. math::
+        L = -\frac{1}{N} \sum_i \log p_{i, y_i}
+            + \frac{w}{N K} \sum_i \sum_k p_{ik} \log p_{ik}
+
+    with probabilities p, labels y, N voxels, K classes and w = `penalty_weight`; Pereyra et al. 2017
+    (arXiv:1701.06548), Eq. 2.
+
+    Args:
+        penalty_weight: w.
+        ignore_index: label of voxels that are left out of every term.
+
+    Raises:
+        ValueError: a negative weight.
+
+    Note:
+        As in the code of MbLS and NACL the entropy is averaged over the classes, not summed: the
+        published weight of 0.1 belongs to it. It can make the loss negative.
+    """
+
+    def __init__(self, penalty_weight: float = 0.1, ignore_index: int | None = None) -> None:
+        super().__init__(ignore_index)
+        self.penalty_weight = checked_weight(penalty_weight)
+
+    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:  # noqa: ARG002 - others use them
+        """Loss of each voxel, (B, H, W[, D])."""
+        negative_entropy = (log_probs.exp() * log_probs).mean(dim=1)
+        return self.cross_entropy(log_probs, padded) + self.penalty_weight * negative_entropy

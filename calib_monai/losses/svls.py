@@ -1,0 +1,40 @@
+"""Spatially varying label smoothing (SVLS)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from calib_monai.losses.voxelwise import VoxelwiseLoss
+from calib_monai.priors import check_prior, window_prior
+
+
+class SVLSLoss(VoxelwiseLoss):
+    r"""Cross-entropy with labels that are smoothed where their neighborhood is mixed.
+
+    .. math::
+        L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
+
+    with probabilities p, N voxels and tau the "gaussian" prior of `neighborhood_prior`, in which the
+    voxel's own label weighs one half; SVLS (Islam and Glocker 2021, arXiv:2104.05788), Eq. 3.
+
+    Args:
+        kernel_size: side of the neighborhood in voxels, odd.
+        sigma: width of the Gaussian in voxels, above 0. It only divides the neighbors' half among
+            near and far ones.
+        ignore_index: label of voxels that are left out of every term and every neighborhood.
+
+    Raises:
+        ValueError: an argument outside what is listed here.
+    """
+
+    def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:
+        super().__init__(ignore_index)
+        check_prior("gaussian", kernel_size, sigma, self.border)
+        self.kernel_size = kernel_size
+        self.sigma = sigma
+        self.radius = kernel_size // 2
+
+    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:
+        """Loss of each voxel, (B, H, W[, D])."""
+        smoothed_labels = window_prior(padded, logits.shape[1], "gaussian", self.kernel_size, self.sigma)
+        return -(smoothed_labels * log_probs).sum(dim=1)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from monai.losses import DiceLoss
+
+from calib_monai.losses import CompoundLoss, ECPLoss, NACLLoss
+
+
+def test_ce_and_dice_are_the_authors(assert_golden: Callable[[str, CompoundLoss], None]) -> None:
+    parts = {"ce": ECPLoss(0.0), "dice": DiceLoss(to_onehot_y=True, softmax=True)}
+    assert_golden("ce_dice_A", CompoundLoss(parts, {"ce": 1.0, "dice": 1.0}))
+
+
+def test_it_is_the_weighed_sum_and_holds_the_losses_state() -> None:
+    logits, target = torch.randn(2, 3, 6, 6), torch.randint(3, (2, 1, 6, 6))
+    nacl, ecp = NACLLoss(), ECPLoss()
+    loss = CompoundLoss({"nacl": nacl, "ecp": ecp}, {"nacl": 0.5, "ecp": 2.0})
+    torch.testing.assert_close(loss(logits, target), 0.5 * nacl(logits, target) + 2 * ecp(logits, target))
+    assert set(loss.losses) == {"nacl", "ecp"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "weights", "said"),
+    [
+        ({}, {}, r"\[\]"),
+        ({"a": ECPLoss()}, {"b": 1.0}, r"\['a'\] and weights \['b'\]"),
+        ({"a": ECPLoss()}, {"a": -1.0}, "-1.0"),
+        ({"a": ECPLoss()}, {"a": math.inf}, "inf"),
+    ],
+)
+def test_what_does_not_fit_is_refused(losses: dict[str, Any], weights: dict[str, float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        CompoundLoss(losses, weights)

@@ -1,0 +1,191 @@
+"""What every voxel-wise loss of ours must do, whatever its equation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss, pieces
+from calib_monai.losses.voxelwise import VoxelwiseLoss
+from calib_monai.priors import PRIORS
+
+LOSSES = {
+    "ecp": ECPLoss(),
+    "svls": SVLSLoss(kernel_size=5),
+    "mbls": MbLSLoss(margin=3.0),
+    "mbls quadratic": MbLSLoss(margin=3.0, penalty="quadratic"),
+    **{f"nacl {prior}": NACLLoss(prior=prior) for prior in PRIORS},
+    "nacl probs": NACLLoss(on="probs", penalty="quadratic", kernel_size=5, border="background"),
+}
+IGNORING = {
+    "ecp": ECPLoss(ignore_index=255),
+    "svls": SVLSLoss(ignore_index=255),
+    "mbls": MbLSLoss(margin=3.0, ignore_index=255),
+    "nacl": NACLLoss(ignore_index=-100),
+}
+every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+def batch(*shape: int, num_classes: int = 3, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(3, num_classes, *shape, generator=generator, dtype=torch.float64)
+    return logits.to(dtype), torch.randint(num_classes, (3, 1, *shape), generator=generator)
+
+
+def value_and_gradient(
+    loss: VoxelwiseLoss, logits: torch.Tensor, target: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    leaf = logits.detach().clone().requires_grad_()
+    value = loss(leaf, target)
+    (gradient,) = torch.autograd.grad(value, leaf)
+    return value.detach(), gradient
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(7, 6), (5, 6, 4)])
+@pytest.mark.parametrize("elements", [1, 100, 300])
+def test_pieces_of_any_size_give_what_the_whole_gives(
+    loss: VoxelwiseLoss, shape: tuple[int, ...], elements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, target = batch(*shape)
+    whole = value_and_gradient(loss, logits, target)
+    monkeypatch.setattr(pieces, "PIECE_ELEMENTS", elements)
+    torch.testing.assert_close(value_and_gradient(loss, logits, target), whole, rtol=1e-6, atol=1e-8)
+
+
+@every_loss
+def test_the_gradient_is_that_of_the_value(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(3, 4, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
+
+
+@every_loss
+def test_a_batch_is_the_mean_of_its_images(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(8, 8)
+    one_by_one = torch.stack([loss(logits[i : i + 1], target[i : i + 1]) for i in range(3)]).mean()
+    torch.testing.assert_close(loss(logits, target), one_by_one)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(LOSSES) - {"nacl max", "nacl min", "nacl median", "nacl mode", "nacl probs"})
+)
+def test_permuting_the_classes_changes_nothing(name: str) -> None:
+    # The priors left out depend on the order of the classes; "nacl probs" on what lies beyond the border.
+    logits, target = batch(8, 8)
+    order = torch.tensor([2, 0, 1])
+    permuted = torch.empty_like(logits)
+    permuted[:, order] = logits
+    torch.testing.assert_close(LOSSES[name](permuted, order[target]), LOSSES[name](logits, target))
+
+
+@pytest.mark.parametrize("loss", [ECPLoss(0.0), MbLSLoss(penalty_weight=0.0), NACLLoss(penalty_weight=0.0)])
+def test_without_weight_it_is_cross_entropy(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(8, 8)
+    expected = torch.nn.functional.cross_entropy(logits, target.squeeze(1))
+    torch.testing.assert_close(loss(logits, target), expected)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_large_logits_in_half_precision_stay_finite(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
+    logits, target = batch(6, 6)
+    value, gradient = value_and_gradient(loss, (1e4 * logits / logits.abs().max()).to(dtype), target)
+    assert torch.isfinite(value)
+    assert torch.isfinite(gradient).all()
+    assert gradient.dtype == dtype
+
+
+@every_loss
+def test_autocast_and_memory_layout_change_nothing(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(6, 6)
+    expected = value_and_gradient(loss, logits, target)
+    strided = logits.transpose(2, 3).contiguous().transpose(2, 3)
+    for other in (strided, logits.to(memory_format=torch.channels_last)):
+        torch.testing.assert_close(value_and_gradient(loss, other, target), expected)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(value_and_gradient(loss, logits, target), expected)
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.float32])
+def test_targets_of_any_number_type_are_read(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
+    logits, target = batch(6, 6)
+    torch.testing.assert_close(loss(logits, target.to(dtype)), loss(logits, target))
+
+
+@every_loss
+@pytest.mark.parametrize("num_classes", [2, 150])
+def test_two_classes_and_many(loss: VoxelwiseLoss, num_classes: int) -> None:
+    logits, target = batch(6, 6, num_classes=num_classes)
+    value, gradient = value_and_gradient(loss, logits, target)
+    assert torch.isfinite(value)
+    assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("loss", IGNORING.values(), ids=IGNORING)
+@pytest.mark.parametrize("elements", [50, 10**6])
+def test_an_ignored_part_is_as_if_it_were_not_there(
+    loss: VoxelwiseLoss, elements: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE_ELEMENTS", elements)
+    logits, target = batch(6, 8)
+    # Replicated borders are not like ignored neighbors, so the last row and column that count are all one class.
+    target[:, :, :, 4:] = loss.ignore_index
+    target[:, :, :, 3] = target[:, :, :1, 3]
+    target[:, :, :, 2] = target[:, :, :1, 3]
+    value, gradient = value_and_gradient(loss, logits, target)
+    alone, gradient_alone = value_and_gradient(loss, logits[..., :4], target[..., :4])
+    torch.testing.assert_close(value, alone)
+    torch.testing.assert_close(gradient[..., :4], gradient_alone)
+    assert torch.equal(gradient[..., 4:], torch.zeros_like(gradient[..., 4:]))
+
+
+def test_a_batch_of_ignored_voxels_has_no_loss() -> None:
+    logits, target = batch(4, 4)
+    assert torch.isnan(ECPLoss(ignore_index=255)(logits, torch.full_like(target, 255)))
+
+
+def test_the_mean_of_very_many_voxels_is_exact() -> None:
+    # Above 2**24 a float32 sum stands still when ones are added.
+    logits = torch.tensor([0.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4100, 4100)
+    loss = ECPLoss(0.0)(logits, torch.zeros(1, 1, 4100, 4100, dtype=torch.uint8))
+    assert loss.item() == pytest.approx(0.6931471805599453, rel=5e-7)
+
+
+def test_gradients_accumulate_and_scale() -> None:
+    logits, target = batch(6, 6)
+    loss, leaf = NACLLoss(), logits.clone().requires_grad_()
+    for _ in range(2):
+        (loss(leaf, target) / 4).backward()
+    _, gradient = value_and_gradient(loss, logits, target)
+    torch.testing.assert_close(leaf.grad, gradient / 2)
+
+
+def test_a_loss_runs_inside_a_compiled_step() -> None:
+    logits, target = batch(6, 6)
+    loss = NACLLoss()
+    compiled = torch.compile(lambda x: loss(2 * x, target), backend="eager")
+    torch.testing.assert_close(compiled(logits), loss(2 * logits, target))
+
+
+def test_validation_makes_no_gradient() -> None:
+    logits, target = batch(6, 6)
+    with torch.no_grad():
+        assert not NACLLoss()(logits.requires_grad_(), target).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("logits_shape", "target", "said"),
+    [
+        ((2, 3, 4, 4), torch.zeros(2, 4, 4), r"\(2, 4, 4\)"),
+        ((2, 3, 4, 4), torch.zeros(2, 1, 4, 5), r"\(2, 1, 4, 5\)"),
+        ((2, 3, 4), torch.zeros(2, 1, 4), r"\(2, 3, 4\)"),
+        ((2, 1, 4, 4), torch.zeros(2, 1, 4, 4), "1 channel"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 3), "from 3 to 3"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), -1), "from -1 to -1"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 0.5), "whole numbers"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(logits_shape: tuple[int, ...], target: torch.Tensor, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        NACLLoss()(torch.zeros(logits_shape), target)
