@@ -69,6 +69,13 @@ def pad_labels(target: Tensor, radius: int, border: str) -> Tensor:
     return target
 
 
+def inner(padded: Tensor, radius: int) -> Tensor:
+    """What `padded` holds without its margin of `radius` voxels."""
+    for axis in range(2, padded.ndim):
+        padded = padded.narrow(axis, radius, padded.shape[axis] - 2 * radius)
+    return padded
+
+
 def window_prior(padded: Tensor, num_classes: int, kind: str, kernel_size: int, sigma: float) -> Tensor:
     """The prior of the voxels of a padded label map whose windows lie inside it.
 
@@ -142,12 +149,9 @@ def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
     With g the Gaussian that is 1 at its center and n the sum of its other elements, the kernel is
     g / 2n + (1/2 - 1/2n) at the center, and g is a product of lines.
     """
-    dims, radius = one_hot.ndim - 2, kernel_size // 2
     line = _line(kernel_size, sigma)
-    neighbors = sum(line) ** dims - 1
-    center = one_hot
-    for axis in range(2, one_hot.ndim):
-        center = center.narrow(axis, radius, center.shape[axis] - 2 * radius)
+    neighbors = sum(line) ** (one_hot.ndim - 2) - 1
+    center = inner(one_hot, kernel_size // 2)
     if kernel_size == 1:
         return center.float()
     smoothed = one_hot.float()

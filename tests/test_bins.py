@@ -1,3 +1,5 @@
+"""Bins: their definition in float64, MONAI's bins, the laws."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Checks: what cannot work is refused in one line that names it."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Overrides: unknown keys are refused, known ones pass."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""Phantoms: the same for a seed, ambiguous along the border alone."""
+
 from __future__ import annotations
 
 import numpy as np

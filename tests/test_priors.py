@@ -1,3 +1,5 @@
+"""Priors: counted neighbor by neighbor, the authors' numbers, the laws."""
+
 from __future__ import annotations
 
 import itertools

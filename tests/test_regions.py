@@ -1,3 +1,5 @@
+"""Regions: what their names say."""
+
 from __future__ import annotations
 
 import pytest

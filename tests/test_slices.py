@@ -1,3 +1,5 @@
+"""Slices: each once an epoch, in an order that follows from the seed."""
+
 from __future__ import annotations
 
 import pytest

@@ -14,7 +14,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from calib_monai.bins import Bins, class_bins, top_label_bins
+from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_mask
 
@@ -127,8 +127,8 @@ class BinsSaver:
             target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
             mask = region_mask(self.region, target, probs)
             self.cases[item["case"]] = {
-                "top_label": _first(top_label_bins(probs, target, mask, self.num_bins)).to_dict(),
-                "classes": _first(class_bins(probs, target, mask, self.num_bins)).to_dict(),
+                "top_label": top_label_bins(probs, target, mask, self.num_bins)[0].to_dict(),
+                "classes": class_bins(probs, target, mask, self.num_bins)[0].to_dict(),
             }
 
     def write(self, _engine: Engine) -> None:
@@ -180,8 +180,3 @@ def _items(engine: Engine) -> list[dict[str, Any]]:
 def _or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value
-
-
-def _first(bins: Bins) -> Bins:
-    """The bins of the only image of a batch."""
-    return bins[0]

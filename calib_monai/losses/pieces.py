@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from calib_monai.priors import inner
+
 VoxelLosses = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 PIECE_ELEMENTS = 2**18  # logits in a piece: 1 MiB in float32, what a core's cache holds beside its temporaries
@@ -37,13 +39,6 @@ def mean_over_voxels(
     """
     mean: Tensor = _Mean.apply(logits, padded, voxel_losses, radius, ignored)  # type: ignore[no-untyped-call]
     return mean
-
-
-def inner(padded: Tensor, radius: int) -> Tensor:
-    """What `padded` holds without its margin of `radius` voxels."""
-    for axis in range(2, padded.ndim):
-        padded = padded.narrow(axis, radius, padded.shape[axis] - 2 * radius)
-    return padded
 
 
 class _Mean(torch.autograd.Function):

@@ -7,9 +7,11 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from calib_monai.losses.pieces import inner, mean_over_voxels
+from calib_monai.losses.pieces import mean_over_voxels
 from calib_monai.losses.targets import class_indices
-from calib_monai.priors import pad_labels
+from calib_monai.priors import inner, pad_labels
+
+PENALTIES = ("linear", "quadratic")
 
 
 class VoxelwiseLoss(nn.Module):
@@ -76,6 +78,3 @@ def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
 def shaped(distance: Tensor, penalty: str) -> Tensor:
     """A distance that is not negative, as it is ("linear") or squared ("quadratic")."""
     return distance if penalty == "linear" else distance.square()
-
-
-PENALTIES = ("linear", "quadratic")

@@ -1,3 +1,5 @@
+"""Composed bundles: committed as composed, whole, and as MONAI wants them."""
+
 from __future__ import annotations
 
 import json

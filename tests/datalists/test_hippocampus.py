@@ -1,3 +1,5 @@
+"""The Decathlon's hippocampus folder: written, read back, refused."""
+
 from __future__ import annotations
 
 import shutil

@@ -1,3 +1,5 @@
+"""Splits: published sizes or their proportions, by the seed alone."""
+
 from __future__ import annotations
 
 import pytest

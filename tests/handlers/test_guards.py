@@ -1,3 +1,5 @@
+"""Guards: what goes wrong is stopped, what recovers is not."""
+
 from __future__ import annotations
 
 import logging

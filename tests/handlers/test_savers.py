@@ -1,3 +1,5 @@
+"""Savers: the files of an evaluation say what the metrics measured."""
+
 from __future__ import annotations
 
 import csv

@@ -1,3 +1,5 @@
+"""Compound loss: the weighed sum, and what it refuses."""
+
 from __future__ import annotations
 
 import math

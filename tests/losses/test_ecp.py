@@ -1,3 +1,5 @@
+"""ECP: the authors' numbers, the entropy, the refusals."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

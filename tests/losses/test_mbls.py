@@ -1,3 +1,5 @@
+"""MbLS: the authors' numbers, the equation in float64, the limits."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""NACL: the authors' numbers, the equation in float64, MONAI's in the interior."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""SVLS: the authors' numbers, cross-entropy with soft labels, the limits."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

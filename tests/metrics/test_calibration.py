@@ -1,3 +1,5 @@
+"""ECE and CECE: the authors' numbers, the laws, the refusals."""
+
 from __future__ import annotations
 
 import math

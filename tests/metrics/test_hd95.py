@@ -1,3 +1,5 @@
+"""HD95 and missed structures: MedPy's and MONAI's numbers, units, refusals."""
+
 from __future__ import annotations
 
 import math

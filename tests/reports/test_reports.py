@@ -1,3 +1,5 @@
+"""Reports: a table and pictures of what evaluations left."""
+
 from __future__ import annotations
 
 import csv
