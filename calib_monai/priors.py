@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -55,18 +56,32 @@ def neighborhood_prior(
     check_prior(kind, kernel_size, sigma, border)
     if target.ndim not in (4, 5) or target.shape[1] != 1:
         raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
-    return window_prior(pad_labels(target, kernel_size // 2, border), num_classes, kind, kernel_size, sigma)
+    labels = target.to(label_dtype(num_classes))
+    labels = labels.masked_fill((target < 0) | (target >= num_classes), no_class(labels.dtype))
+    return window_prior(pad_labels(labels, kernel_size // 2, border), num_classes, kind, kernel_size, sigma)
+
+
+def label_dtype(num_classes: int) -> torch.dtype:
+    """The smallest integer type that holds the classes and `no_class`."""
+    return torch.uint8 if num_classes < torch.iinfo(torch.uint8).max else torch.int32
+
+
+def no_class(dtype: torch.dtype) -> int:
+    """The label, in a map of this integer type, of a voxel that belongs to no class."""
+    return torch.iinfo(dtype).max
 
 
 def pad_labels(target: Tensor, radius: int, border: str) -> Tensor:
     """`target` with `radius` more voxels on every side of every spatial axis, as `border` says."""
-    if border == "background":
-        return torch.nn.functional.pad(target, [radius] * (2 * (target.ndim - 2)))
-    for axis in range(2, target.ndim):
-        size = target.shape[axis]
-        index = torch.arange(-radius, size + radius, device=target.device).clamp(0, size - 1)
-        target = target.index_select(axis, index)
-    return target
+    if radius == 0:
+        return target
+    padded = torch.nn.functional.pad(target, [radius] * (2 * (target.ndim - 2)))
+    if border == "replicate":
+        for axis in range(2, target.ndim):
+            last = padded.shape[axis] - radius
+            padded.narrow(axis, 0, radius).copy_(padded.narrow(axis, radius, 1))
+            padded.narrow(axis, last, radius).copy_(padded.narrow(axis, last - 1, 1))
+    return padded
 
 
 def inner(padded: Tensor, radius: int) -> Tensor:
@@ -76,31 +91,37 @@ def inner(padded: Tensor, radius: int) -> Tensor:
     return padded
 
 
-def window_prior(padded: Tensor, num_classes: int, kind: str, kernel_size: int, sigma: float) -> Tensor:
+def window_prior(
+    padded: Tensor, num_classes: int, kind: str, kernel_size: int, sigma: float, *, complete: bool = False
+) -> Tensor:
     """The prior of the voxels of a padded label map whose windows lie inside it.
 
     Args:
-        padded: class indices, (B, 1, H + k - 1, W + k - 1[, D + k - 1]) with k = `kernel_size`.
+        padded: class indices or `no_class`, (B, 1, H + k - 1, W + k - 1[, D + k - 1]) with k =
+            `kernel_size`, in an integer type.
         num_classes: number of classes C.
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels.
         sigma: width of the "gaussian" weights.
+        complete: whether it is known that each voxel belongs to a class, which saves some work.
 
     Returns:
         The prior, (B, C, H, W[, D]), float32.
     """
-    classes = torch.arange(num_classes, device=padded.device, dtype=padded.dtype)
-    one_hot = padded == classes.view(1, -1, *[1] * (padded.ndim - 2))
+    if kind in ("max", "min"):
+        return _one_hot(_extreme(padded, kind, kernel_size), num_classes).float()
+    one_hot = _one_hot(padded, num_classes)
+    if kernel_size == 1:
+        return one_hot.float()
     if kind == "gaussian":
-        return _normalized(_smoothed(one_hot, kernel_size, sigma))
-    # Counting is done in the smallest integer type that holds a full window: it is the cheapest.
-    window = kernel_size ** (padded.ndim - 2)
-    counts = one_hot.to(torch.uint8 if window <= torch.iinfo(torch.uint8).max else torch.int32)
-    for axis in range(2, padded.ndim):
-        counts = _sum_along(counts, axis, kernel_size)
+        shares = _smoothed(one_hot, kernel_size, sigma)
+        return shares if complete else _normalized(shares)
+    counts = _counted(one_hot, kernel_size)
     if kind == "mean":
-        return _normalized(counts.float())
-    return _chosen_class(counts, kind).float()
+        shares = counts.float()
+        return shares.div_(_voxels(padded, kernel_size)) if complete else _normalized(shares)
+    chosen = _median(counts) if kind == "median" else _mode(counts, _voxels(padded, kernel_size))
+    return _one_hot(chosen, num_classes).float()
 
 
 def svls_kernel(kernel_size: int, sigma: float, dims: int) -> Tensor:
@@ -137,10 +158,25 @@ def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
         raise ValueError(f"sigma is {sigma}; it must be above 0")
 
 
+def _voxels(padded: Tensor, kernel_size: int) -> int:
+    """Number of voxels in a window."""
+    return int(kernel_size ** (padded.ndim - 2))
+
+
 def _line(kernel_size: int, sigma: float) -> list[float]:
     """A Gaussian along one axis, 1 at its center."""
     radius = kernel_size // 2
     return [math.exp(-((place - radius) ** 2) / (2 * sigma**2)) for place in range(kernel_size)]
+
+
+def _counted(one_hot: Tensor, kernel_size: int) -> Tensor:
+    """Number of voxels of each class in each window, in the smallest integer type that holds a full one."""
+    few = _voxels(one_hot, kernel_size) <= torch.iinfo(torch.uint8).max
+    counts = one_hot.to(torch.uint8 if few else torch.int32).flatten()
+    for axis in range(2, one_hot.ndim):
+        first, second, *others = _shifted(counts, one_hot.stride(axis), kernel_size)
+        counts = reduce(Tensor.add_, others, first + second)
+    return _windows(counts, one_hot, kernel_size)
 
 
 def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
@@ -149,38 +185,82 @@ def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
     With g the Gaussian that is 1 at its center and n the sum of its other elements, the kernel is
     g / 2n + (1/2 - 1/2n) at the center, and g is a product of lines.
     """
-    line = _line(kernel_size, sigma)
+    radius, line = kernel_size // 2, _line(kernel_size, sigma)
     neighbors = sum(line) ** (one_hot.ndim - 2) - 1
-    center = inner(one_hot, kernel_size // 2)
-    if kernel_size == 1:
-        return center.float()
-    smoothed = one_hot.float()
+    sums = center = one_hot.float().flatten()
     for axis in range(2, one_hot.ndim):
-        smoothed = _sum_along(smoothed, axis, kernel_size, line)
-    return smoothed.div_(2 * neighbors).add_(center, alpha=0.5 - 0.5 / neighbors)
+        stride = one_hot.stride(axis)
+        shifted = _shifted(sums, stride, kernel_size)
+        sums = shifted[radius]
+        for step in range(1, radius + 1):
+            ends = shifted[radius - step] + shifted[radius + step]
+            sums = torch.add(sums, ends, alpha=line[radius + step], out=ends)
+        center = _shifted(center, stride, kernel_size)[radius]
+    return _windows(sums.div_(2 * neighbors).add_(center, alpha=0.5 - 0.5 / neighbors), one_hot, kernel_size)
 
 
-def _sum_along(values: Tensor, axis: int, kernel_size: int, weights: list[float] | None = None) -> Tensor:
-    """Weighed sums of `kernel_size` neighbors along `axis`, which gets `kernel_size - 1` shorter."""
-    size = values.shape[axis] - kernel_size + 1
-    total = values.narrow(axis, 0, size).clone() if weights is None else values.narrow(axis, 0, size) * weights[0]
-    for shift in range(1, kernel_size):
-        total.add_(values.narrow(axis, shift, size), alpha=1 if weights is None else weights[shift])
-    return total
+def _shifted(flat: Tensor, stride: int, kernel_size: int) -> list[Tensor]:
+    """`kernel_size` views of flat values, each beginning `stride` later than the one before.
+
+    What is added up this way is one run through memory, whatever the axis; at the far ends of the axes
+    it mixes what does not belong together, and `_windows` leaves these out.
+    """
+    size = flat.numel() - (kernel_size - 1) * stride
+    return [flat.narrow(0, shift * stride, size) for shift in range(kernel_size)]
+
+
+def _windows(sums: Tensor, padded: Tensor, kernel_size: int) -> Tensor:
+    """Flat sums over the windows that begin at each place, as a map of those that lie inside `padded`."""
+    inside = [size - kernel_size + 1 for size in padded.shape[2:]]
+    return sums.as_strided([*padded.shape[:2], *inside], padded.stride())
 
 
 def _normalized(shares: Tensor) -> Tensor:
     """Shares that sum to one over the classes, where there is any."""
-    return shares.div_(shares.sum(dim=1, keepdim=True).clamp_(min=torch.finfo(shares.dtype).tiny))
+    return shares / shares.sum(dim=1, keepdim=True).clamp_(min=torch.finfo(shares.dtype).tiny)
 
 
-def _chosen_class(counts: Tensor, kind: str) -> Tensor:
-    """One-hot of the first class, in ascending order, that is what `kind` asks for, bool."""
-    if kind == "max":
-        return _chosen_class(counts.flip(1), "min").flip(1)
-    fits = counts > 0
-    if kind == "mode":
-        fits &= counts == counts.amax(dim=1, keepdim=True)
-    elif kind == "median":
-        fits &= 2 * counts.cumsum(dim=1, dtype=torch.int32) >= counts.sum(dim=1, keepdim=True)
-    return fits & (fits.cumsum(dim=1, dtype=torch.int16) == 1)
+def _one_hot(labels: Tensor, num_classes: int) -> Tensor:
+    """1 at the class of each voxel and 0 at the others, (B, C, ...), uint8, contiguous."""
+    classes = torch.arange(num_classes, dtype=labels.dtype, device=labels.device).view(1, -1, *[1] * (labels.ndim - 2))
+    if labels.dtype == torch.uint8:
+        # a ^ b is 0 where a = b; comparisons, whose result is bool, take five times as long on a CPU.
+        return (labels ^ classes).clamp_(max=1).bitwise_xor_(1).contiguous()
+    return (labels == classes).to(torch.uint8).contiguous()
+
+
+def _extreme(padded: Tensor, kind: str, kernel_size: int) -> Tensor:
+    """The largest or smallest class of each window, `no_class` where it holds none, (B, 1, ...)."""
+    # Adding one makes no_class, the largest number there is, the smallest.
+    values, choose = (padded + 1, torch.maximum) if kind == "max" else (padded, torch.minimum)
+    for axis in range(2, padded.ndim):
+        size = values.shape[axis] - kernel_size + 1
+        values = reduce(choose, (values.narrow(axis, shift, size) for shift in range(kernel_size)))
+    return values - 1 if kind == "max" else values
+
+
+def _median(counts: Tensor) -> Tensor:
+    """The class in the middle of the sorted labels of each window, the lower of two, (B, 1, ...)."""
+    up_to = torch.empty_like(counts)
+    up_to[:, 0] = counts[:, 0]
+    for label in range(1, counts.shape[1]):
+        torch.add(up_to[:, label - 1], counts[:, label], out=up_to[:, label])
+    totals = up_to[:, -1:]
+    half = totals - totals // 2
+    # The median is the number of classes below it: those up to which there is less than half.
+    below = (half - torch.minimum(up_to, half)).clamp_(max=1)
+    median = below.sum(dim=1, keepdim=True, dtype=label_dtype(counts.shape[1]))
+    return median.masked_fill_(totals == 0, no_class(median.dtype))
+
+
+def _mode(counts: Tensor, voxels: int) -> Tensor:
+    """The most frequent class of each window of so many voxels, the smallest of several, (B, 1, ...)."""
+    num_classes = counts.shape[1]
+    # One number tells both, first the count, then how small the class is.
+    fits = (voxels + 1) * num_classes <= torch.iinfo(counts.dtype).max
+    counts = counts if fits else counts.int()
+    smallness = torch.arange(num_classes - 1, -1, -1, dtype=counts.dtype, device=counts.device)
+    ranks = counts * num_classes + smallness.view(1, -1, *[1] * (counts.ndim - 2))
+    highest = ranks.amax(dim=1, keepdim=True)
+    mode = (num_classes - 1 - highest % num_classes).to(label_dtype(num_classes))
+    return mode.masked_fill_(highest < num_classes, no_class(mode.dtype))

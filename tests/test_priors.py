@@ -51,7 +51,7 @@ def test_the_prior_is_the_authors(arrays: dict[str, np.ndarray], kind: str, bord
 
 
 @pytest.mark.parametrize("kind", ["max", "min", "median", "mode"])
-@pytest.mark.parametrize(("shape", "kernel_size"), [((7, 6), 3), ((7, 6), 5), ((4, 5, 3), 3)])
+@pytest.mark.parametrize(("shape", "kernel_size"), [((7, 6), 3), ((7, 6), 5), ((4, 5, 3), 3), ((4, 5, 3), 7)])
 def test_the_other_priors_are_order_statistics_of_the_window(
     kind: str, shape: tuple[int, ...], kernel_size: int
 ) -> None:
@@ -77,6 +77,14 @@ def test_a_prior_sums_to_one_everywhere(kind: str, shape: tuple[int, ...]) -> No
     for border in ("replicate", "background"):
         total = neighborhood_prior(labels(*shape), 4, kind, kernel_size=5, border=border).sum(dim=1)
         torch.testing.assert_close(total, torch.ones_like(total))
+
+
+@pytest.mark.parametrize("kind", PRIORS)
+def test_labels_above_a_byte_have_the_prior_of_small_ones(kind: str) -> None:
+    target = labels(8, 7)
+    shifted = neighborhood_prior(target + 296, 300, kind)
+    torch.testing.assert_close(shifted[:, 296:], neighborhood_prior(target, 4, kind))
+    assert not shifted[:, :296].any()
 
 
 def test_permuting_the_classes_permutes_the_prior() -> None:

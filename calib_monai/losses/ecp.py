@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.voxelwise import VoxelwiseLoss, checked_weight
+from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.voxelwise import PenalizedCrossEntropy
 
 
-class ECPLoss(VoxelwiseLoss):
+class ECPLoss(PenalizedCrossEntropy):
     r"""Cross-entropy minus the entropy of the prediction: certainty costs.
 
     .. math::
@@ -30,10 +31,10 @@ class ECPLoss(VoxelwiseLoss):
     """
 
     def __init__(self, penalty_weight: float = 0.1, ignore_index: int | None = None) -> None:
-        super().__init__(ignore_index)
-        self.penalty_weight = checked_weight(penalty_weight)
+        super().__init__(penalty_weight, ignore_index)
 
-    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:  # noqa: ARG002 - others use them
-        """Loss of each voxel, (B, H, W[, D])."""
-        negative_entropy = (log_probs.exp() * log_probs).mean(dim=1)
-        return self.cross_entropy(log_probs, padded) + self.penalty_weight * negative_entropy
+    def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
+        """The negative entropy, p log p of each class, (B, C, H, W[, D])."""
+        terms = scores.log_probs.mul_(scores.probs)
+        # With respect to log p the slope is p log p + p, but p taken through the softmax is p - p = 0.
+        return Terms(terms, by_log_probs=terms)

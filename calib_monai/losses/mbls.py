@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, checked_choice, checked_weight, shaped
+from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, checked_choice
 
 
-class MbLSLoss(VoxelwiseLoss):
+class MbLSLoss(PenalizedCrossEntropy):
     r"""Cross-entropy plus what the distance of a logit from the largest one exceeds a margin by.
 
     .. math::
@@ -39,15 +40,15 @@ class MbLSLoss(VoxelwiseLoss):
         penalty_weight: float = 0.1,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(ignore_index)
+        super().__init__(penalty_weight, ignore_index)
         if not margin >= 0:
             raise ValueError(f"margin is {margin}; it must not be negative")
         self.margin = margin
         self.penalty = checked_choice("penalty", penalty, PENALTIES)
-        self.penalty_weight = checked_weight(penalty_weight)
 
-    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:
-        """Loss of each voxel, (B, H, W[, D])."""
-        distance = logits.amax(dim=1, keepdim=True) - logits
-        excess = (distance - self.margin).relu()
-        return self.cross_entropy(log_probs, padded) + self.penalty_weight * shaped(excess, self.penalty).mean(dim=1)
+    def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
+        """What exceeds the margin, (B, C, H, W[, D])."""
+        excess = scores.gaps(beyond=self.margin).relu_()
+        if self.penalty == "linear":
+            return Terms(excess, by_gaps=excess.sign())
+        return Terms(excess.square(), by_gaps=excess.mul_(2))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, checked_choice, checked_weight, shaped
+from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, checked_choice
 from calib_monai.priors import check_prior, window_prior
 
 
-class NACLLoss(VoxelwiseLoss):
+class NACLLoss(PenalizedCrossEntropy):
     r"""Cross-entropy plus the distance of the logits from the classes' shares in the neighborhood.
 
     .. math::
@@ -48,7 +50,7 @@ class NACLLoss(VoxelwiseLoss):
         penalty_weight: float = 0.1,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(ignore_index)
+        super().__init__(penalty_weight, ignore_index)
         check_prior(prior, kernel_size, sigma, border)
         self.prior = prior
         self.kernel_size = kernel_size
@@ -57,11 +59,18 @@ class NACLLoss(VoxelwiseLoss):
         self.radius = kernel_size // 2
         self.penalty = checked_choice("penalty", penalty, PENALTIES)
         self.on = checked_choice("on", on, ("logits", "probs"))
-        self.penalty_weight = checked_weight(penalty_weight)
 
-    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:
-        """Loss of each voxel, (B, H, W[, D])."""
-        prior = window_prior(padded, logits.shape[1], self.prior, self.kernel_size, self.sigma)
-        scores = logits if self.on == "logits" else log_probs.exp()
-        gap = (scores - prior).abs()
-        return self.cross_entropy(log_probs, padded) + self.penalty_weight * shaped(gap, self.penalty).mean(dim=1)
+    def terms(self, scores: Scores, padded: Tensor) -> Terms:
+        """The distance from the prior, (B, C, H, W[, D])."""
+        scored = scores.logits if self.on == "logits" else scores.probs
+        complete = self.ignore_index is None
+        prior = window_prior(padded, scored.shape[1], self.prior, self.kernel_size, self.sigma, complete=complete)
+        prior = prior.to(scored.dtype)
+        distance = torch.sub(scored, prior, out=prior)  # in the memory of the prior
+        if self.penalty == "linear":
+            value, slope = distance.abs(), distance.sign_()
+        else:
+            value, slope = distance.square(), distance.mul_(2)
+        if self.on == "logits":
+            return Terms(value, by_logits=slope)
+        return Terms(value, by_log_probs=slope.mul_(scores.probs))  # dp = p d(log p)

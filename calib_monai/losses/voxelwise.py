@@ -1,4 +1,4 @@
-"""What the losses share: cross-entropy at each voxel plus a weighed penalty, averaged over the voxels."""
+"""What the losses share: terms of each voxel and class, averaged over the voxels, beside cross-entropy."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ import torch
 from torch import Tensor, nn
 
 from calib_monai.losses.pieces import mean_over_voxels
-from calib_monai.losses.targets import class_indices
-from calib_monai.priors import inner, pad_labels
+from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.targets import class_labels
+from calib_monai.priors import pad_labels
 
 PENALTIES = ("linear", "quadratic")
 
 
 class VoxelwiseLoss(nn.Module):
-    """A mean over voxels of what `voxel_losses` says of each.
+    """Mean over voxels of cross-entropy plus a weight times the sum over classes of `terms`.
 
     Args:
         ignore_index: label of voxels that are left out of every term and every neighborhood.
     """
 
-    radius = 0  # voxels around a voxel whose labels its loss depends on
+    with_cross_entropy = True
+    radius = 0  # voxels around a voxel whose labels its terms depend on
     border = "replicate"
 
     def __init__(self, ignore_index: int | None = None) -> None:
@@ -29,13 +31,16 @@ class VoxelwiseLoss(nn.Module):
         self.ignore_index = ignore_index
 
     @abstractmethod
-    def voxel_losses(self, logits: Tensor, log_probs: Tensor, padded: Tensor) -> Tensor:
-        """Loss of each voxel, (B, H, W[, D]), written plainly; of an ignored voxel it is not used.
+    def weight(self, num_classes: int) -> float:
+        """What the terms are multiplied by."""
+
+    @abstractmethod
+    def terms(self, scores: Scores, padded: Tensor) -> Terms:
+        """Terms of each class at each voxel, (B, C, H, W[, D]); of an ignored voxel they are not used.
 
         Args:
-            logits: (B, C, H, W[, D]), float32 or float64.
-            log_probs: their log-softmax, (B, C, H, W[, D]).
-            padded: class indices with `radius` more voxels on every side, (B, 1, ...).
+            scores: of the network, each (B, C, H, W[, D]).
+            padded: labels with `radius` more voxels on every side, (B, 1, ...), as `class_labels` makes them.
         """
 
     @torch.compiler.disable  # type: ignore[untyped-decorator] # its gradient is its own
@@ -49,23 +54,32 @@ class VoxelwiseLoss(nn.Module):
         Raises:
             ValueError: shapes that do not fit, or a label outside 0..C-1.
         """
-        labels = class_indices(logits, target, self.ignore_index)
-        padded = pad_labels(labels, self.radius, self.border) if self.radius else labels
-        return mean_over_voxels(self.voxel_losses, logits, padded, self.radius, self.ignore_index)
-
-    def cross_entropy(self, log_probs: Tensor, padded: Tensor) -> Tensor:
-        """-log p_y of each voxel, (B, H, W[, D])."""
-        labels = inner(padded, self.radius).long()
-        if self.ignore_index is not None:
-            labels = labels.masked_fill(labels == self.ignore_index, 0)
-        return -log_probs.gather(1, labels).squeeze(1)
+        # Every operation on a subclass such as MONAI's MetaTensor is slow.
+        logits, target = logits.as_subclass(Tensor), target.as_subclass(Tensor)
+        padded = pad_labels(class_labels(logits, target, self.ignore_index), self.radius, self.border)
+        return mean_over_voxels(self, logits, padded)
 
 
-def checked_weight(penalty_weight: float) -> float:
-    """The weight; raises ValueError where it is negative or not a number."""
-    if not penalty_weight >= 0:
-        raise ValueError(f"penalty_weight is {penalty_weight}; it must not be negative")
-    return penalty_weight
+class PenalizedCrossEntropy(VoxelwiseLoss):
+    """Cross-entropy plus `penalty_weight` times the mean over voxels and classes of `terms`.
+
+    Args:
+        penalty_weight: not negative.
+        ignore_index: as for `VoxelwiseLoss`.
+
+    Raises:
+        ValueError: a negative weight.
+    """
+
+    def __init__(self, penalty_weight: float, ignore_index: int | None) -> None:
+        super().__init__(ignore_index)
+        if not penalty_weight >= 0:
+            raise ValueError(f"penalty_weight is {penalty_weight}; it must not be negative")
+        self.penalty_weight = penalty_weight
+
+    def weight(self, num_classes: int) -> float:
+        """The weight of each class's term."""
+        return self.penalty_weight / num_classes
 
 
 def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
@@ -73,8 +87,3 @@ def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {choices}")
     return value
-
-
-def shaped(distance: Tensor, penalty: str) -> Tensor:
-    """A distance that is not negative, as it is ("linear") or squared ("quadratic")."""
-    return distance if penalty == "linear" else distance.square()

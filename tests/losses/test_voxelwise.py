@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss, pieces
 from calib_monai.losses.voxelwise import VoxelwiseLoss
@@ -114,12 +117,28 @@ def test_targets_of_any_number_type_are_read(loss: VoxelwiseLoss, dtype: torch.d
 
 
 @every_loss
-@pytest.mark.parametrize("num_classes", [2, 150])
+@pytest.mark.parametrize("num_classes", [2, 150, 300])
 def test_two_classes_and_many(loss: VoxelwiseLoss, num_classes: int) -> None:
     logits, target = batch(6, 6, num_classes=num_classes)
     value, gradient = value_and_gradient(loss, logits, target)
     assert torch.isfinite(value)
     assert gradient.abs().sum() > 0
+
+
+@every_loss
+def test_tensors_that_carry_metadata_give_the_same(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(6, 6)
+    value, gradient = value_and_gradient(loss, MetaTensor(logits), MetaTensor(target))
+    assert type(value) is torch.Tensor
+    torch.testing.assert_close((value, torch.as_tensor(gradient)), value_and_gradient(loss, logits, target))
+
+
+@every_loss
+def test_targets_of_any_memory_layout_are_read(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(6, 5)
+    strided = target.transpose(2, 3).contiguous().transpose(2, 3)
+    for other in (strided, target.to(memory_format=torch.channels_last), torch.cat([target, target], 1)[:, :1]):
+        torch.testing.assert_close(loss(logits, other), loss(logits, target))
 
 
 @pytest.mark.parametrize("loss", IGNORING.values(), ids=IGNORING)
@@ -138,6 +157,31 @@ def test_an_ignored_part_is_as_if_it_were_not_there(
     torch.testing.assert_close(value, alone)
     torch.testing.assert_close(gradient[..., :4], gradient_alone)
     assert torch.equal(gradient[..., 4:], torch.zeros_like(gradient[..., 4:]))
+
+
+def test_a_class_can_be_ignored_as_any_other_label_can() -> None:
+    logits, target = batch(6, 8)
+    beside = torch.where(target == 0, 255, target)
+    for name in ("svls", "nacl mean", "nacl median"):
+        of_class, of_label = copy.deepcopy(LOSSES[name]), copy.deepcopy(LOSSES[name])
+        of_class.ignore_index, of_label.ignore_index = 0, 255
+        torch.testing.assert_close(of_class(logits, target), of_label(logits, beside))
+
+
+@pytest.mark.parametrize(("ignore_index", "label"), [(-1, 255), (300, 44), (-100, 156)])
+def test_a_byte_is_not_taken_for_a_label_it_cannot_hold(ignore_index: int, label: int) -> None:
+    logits, target = batch(4, 4)
+    target[0, 0, 0, 0] = label
+    with pytest.raises(ValueError, match=f"to {label}"):
+        ECPLoss(ignore_index=ignore_index)(logits, target.to(torch.uint8))
+
+
+def test_equally_large_logits_share_the_slope_of_the_maximum() -> None:
+    logits = torch.tensor([6.0, 6.0, 0.0]).view(1, 3, 1, 1)
+    target = torch.zeros(1, 1, 1, 1)
+    alone = value_and_gradient(MbLSLoss(penalty_weight=0.0), logits, target)[1]
+    _, gradient = value_and_gradient(MbLSLoss(margin=3.0, penalty_weight=0.3), logits, target)
+    torch.testing.assert_close((gradient - alone).flatten(), torch.tensor([0.05, 0.05, -0.1]))
 
 
 def test_a_batch_of_ignored_voxels_has_no_loss() -> None:
