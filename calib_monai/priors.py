@@ -10,6 +10,7 @@ from torch import Tensor
 
 PRIORS = ("mean", "gaussian", "max", "min", "median", "mode")
 BORDERS = ("replicate", "background")
+LEAST_SIGMA = 0.3  # in voxels; below it the nearest neighbor weighs so little that float32 loses it beside the center
 
 
 def neighborhood_prior(
@@ -23,10 +24,12 @@ def neighborhood_prior(
     """Share of each class in the window around each voxel.
 
     "mean": tau_k(x) = (number of voxels in the window around x whose label is k) / (size of the
-    window); NACL (Murugesan et al. 2023, arXiv:2303.06268), Eq. 10. "gaussian": the same with the
-    weights of `svls_kernel`. The others are one-hot: "max" and "min" the largest and smallest class
-    of the window, "median" the class in the middle of its sorted labels, "mode" the most frequent
-    one, the smallest of several; NACL, Eq. 12-15.
+    window); NACL (Murugesan et al. 2023, arXiv:2303.06268), Eq. 10. "gaussian": the voxels are
+    weighted by a Gaussian whose center is replaced by the sum of all others, so that the voxel itself
+    weighs one half whatever `sigma` is; SVLS (Islam and Glocker 2021, arXiv:2104.05788), Eq. 2. The
+    others are one-hot: "max" and "min" the largest and smallest class of the window, "median" the
+    class in the middle of its sorted labels, "mode" the most frequent one, the smallest of several;
+    NACL, Eq. 12-15.
 
     Args:
         target: class indices, (B, 1, H, W[, D]), integer or float dtype. A label outside 0..C-1 belongs
@@ -34,7 +37,7 @@ def neighborhood_prior(
         num_classes: number of classes C, background included.
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels, odd.
-        sigma: width of the "gaussian" weights in voxels, above 0.
+        sigma: width of the "gaussian" weights in voxels, at least 0.3.
         border: what lies beyond the edge: "replicate", the nearest voxel; "background", class 0.
 
     Returns:
@@ -42,11 +45,11 @@ def neighborhood_prior(
 
     Raises:
         ValueError: a `target` of another shape, unknown `kind` or `border`, a `kernel_size` that is even or
-            below 1, or a `sigma` that is not above 0.
+            below 1, a `sigma` below 0.3, or a `num_classes` below 1.
 
     Note:
         The authors' code pads the label map with zeros (`border="background"`), for "gaussian" it
-        replicates.
+        replicates, and for sizes other than 3 reads the element [1, 1] of the kernel as its center.
 
     Example:
         >>> target = torch.tensor([[[[0, 0, 1], [0, 0, 1], [0, 0, 1]]]])
@@ -56,8 +59,13 @@ def neighborhood_prior(
     check_prior(kind, kernel_size, sigma, border)
     if target.ndim not in (4, 5) or target.shape[1] != 1:
         raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
+    if num_classes < 1:
+        raise ValueError(f"num_classes is {num_classes}; it must be at least 1")
+    target = target.as_subclass(Tensor)
+    target = target if target.is_floating_point() else target.long()
     labels = target.to(label_dtype(num_classes))
-    labels = labels.masked_fill((target < 0) | (target >= num_classes), no_class(labels.dtype))
+    known = (target >= 0) & (target < num_classes) & (target == labels)
+    labels = labels.masked_fill(~known, no_class(labels.dtype))
     return window_prior(pad_labels(labels, kernel_size // 2, border), num_classes, kind, kernel_size, sigma)
 
 
@@ -116,34 +124,12 @@ def window_prior(
     if kind == "gaussian":
         shares = _smoothed(one_hot, kernel_size, sigma)
         return shares if complete else _normalized(shares)
-    counts = _counted(one_hot, kernel_size)
+    counts = _class_counts(one_hot, kernel_size)
     if kind == "mean":
         shares = counts.float()
         return shares.div_(_voxels(padded, kernel_size)) if complete else _normalized(shares)
     chosen = _median(counts) if kind == "median" else _mode(counts, _voxels(padded, kernel_size))
     return _one_hot(chosen, num_classes).float()
-
-
-def svls_kernel(kernel_size: int, sigma: float, dims: int) -> Tensor:
-    """The weights of spatially varying label smoothing, (kernel_size,) * dims, summing to one.
-
-    A Gaussian whose center is replaced by the sum of its neighbors, then normalized: the center
-    weighs one half whatever `sigma` is. SVLS (Islam and Glocker 2021, arXiv:2104.05788), Eq. 2.
-
-    Note:
-        For sizes other than 3 the authors' code reads the element [1, 1] as the center; here it is
-        the center.
-    """
-    if kernel_size == 1:
-        return torch.ones([1] * dims)
-    line = torch.tensor(_line(kernel_size, sigma), dtype=torch.float64)
-    kernel = line
-    for _ in range(dims - 1):
-        kernel = kernel.unsqueeze(-1) * line
-    center = (kernel_size // 2,) * dims
-    kernel[center] = 0
-    kernel[center] = kernel.sum()
-    return (kernel / kernel.sum()).float()
 
 
 def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
@@ -152,10 +138,10 @@ def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
         raise ValueError(f"prior is {kind!r}; it must be one of {PRIORS}")
     if border not in BORDERS:
         raise ValueError(f"border is {border!r}; it must be one of {BORDERS}")
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size is {kernel_size}; it must be odd and at least 1")
-    if not sigma > 0:
-        raise ValueError(f"sigma is {sigma}; it must be above 0")
+    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size is {kernel_size!r}; it must be odd, whole and at least 1")
+    if not (isinstance(sigma, int | float) and LEAST_SIGMA <= sigma < math.inf):
+        raise ValueError(f"sigma is {sigma!r}; it must be finite and at least {LEAST_SIGMA}")
 
 
 def _voxels(padded: Tensor, kernel_size: int) -> int:
@@ -169,7 +155,7 @@ def _line(kernel_size: int, sigma: float) -> list[float]:
     return [math.exp(-((place - radius) ** 2) / (2 * sigma**2)) for place in range(kernel_size)]
 
 
-def _counted(one_hot: Tensor, kernel_size: int) -> Tensor:
+def _class_counts(one_hot: Tensor, kernel_size: int) -> Tensor:
     """Number of voxels of each class in each window, in the smallest integer type that holds a full one."""
     few = _voxels(one_hot, kernel_size) <= torch.iinfo(torch.uint8).max
     counts = one_hot.to(torch.uint8 if few else torch.int32).flatten()
@@ -180,7 +166,7 @@ def _counted(one_hot: Tensor, kernel_size: int) -> Tensor:
 
 
 def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
-    """The classes weighed by `svls_kernel`, axis by axis.
+    """The classes weighted as "gaussian" says, axis by axis.
 
     With g the Gaussian that is 1 at its center and n the sum of its other elements, the kernel is
     g / 2n + (1/2 - 1/2n) at the center, and g is a product of lines.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from calib_monai.priors import PRIORS, neighborhood_prior, svls_kernel
+from calib_monai.priors import PRIORS, neighborhood_prior
 
 
 def labels(*shape: int, num_classes: int = 4, seed: int = 0) -> torch.Tensor:
@@ -116,12 +116,38 @@ def test_a_window_of_one_voxel_is_the_label_itself() -> None:
         torch.testing.assert_close(neighborhood_prior(target, 4, kind, kernel_size=1), one_hot)
 
 
-@pytest.mark.parametrize(("kernel_size", "dims"), [(3, 2), (5, 2), (3, 3), (7, 3)])
-def test_the_center_of_the_svls_kernel_weighs_one_half(kernel_size: int, dims: int) -> None:
-    for sigma in (0.5, 1.0, 2.0):
-        kernel = svls_kernel(kernel_size, sigma, dims)
-        assert kernel[(kernel_size // 2,) * dims].item() == pytest.approx(0.5)
-        assert kernel.sum().item() == pytest.approx(1)
+def svls_kernel(kernel_size: int, sigma: float, dims: int) -> torch.Tensor:
+    """The kernel as SVLS describes it, in float64: a Gaussian, its center replaced by the sum of the others."""
+    line = torch.exp(-((torch.arange(kernel_size, dtype=torch.float64) - kernel_size // 2) ** 2) / (2 * sigma**2))
+    kernel = line
+    for _ in range(dims - 1):
+        kernel = kernel.unsqueeze(-1) * line
+    center = (kernel_size // 2,) * dims
+    kernel[center] = 0
+    kernel[center] = kernel.sum()
+    return kernel / kernel.sum()
+
+
+@pytest.mark.parametrize(("shape", "kernel_size"), [((9, 8), 3), ((9, 8), 5), ((5, 6, 4), 3), ((5, 6, 4), 7)])
+@pytest.mark.parametrize("sigma", [0.3, 0.5, 1.0, 2.0, 10.0])
+def test_the_gaussian_prior_is_a_convolution_with_the_kernel(
+    shape: tuple[int, ...], kernel_size: int, sigma: float
+) -> None:
+    target = labels(*shape)
+    one_hot = torch.nn.functional.one_hot(target[:, 0], 4).movedim(-1, 1).double()
+    edges = (kernel_size // 2,) * (2 * len(shape))
+    convolve = {2: torch.nn.functional.conv2d, 3: torch.nn.functional.conv3d}[len(shape)]
+    kernel = svls_kernel(kernel_size, sigma, len(shape)).expand(4, 1, *[-1] * len(shape))
+    expected = convolve(torch.nn.functional.pad(one_hot, edges, mode="replicate"), kernel, groups=4)
+    prior = neighborhood_prior(target, 4, "gaussian", kernel_size, sigma)
+    torch.testing.assert_close(prior.double(), expected, atol=2e-6, rtol=0)
+
+
+def test_a_label_that_is_no_whole_number_or_wraps_in_a_byte_counts_in_no_window() -> None:
+    for value in (0.7, float("nan"), 256.0, 1e10):
+        assert not neighborhood_prior(torch.full((1, 1, 4, 4), value), 4).any()
+    byte = torch.full((1, 1, 4, 4), 100, dtype=torch.uint8)
+    assert neighborhood_prior(byte, 300)[:, 100].min() == 1
 
 
 def test_targets_of_another_shape_are_refused() -> None:
@@ -137,9 +163,12 @@ def test_targets_of_another_shape_are_refused() -> None:
         ({"border": "zero"}, "'zero'"),
         ({"kernel_size": 4}, "4"),
         ({"kernel_size": -1}, "-1"),
+        ({"kernel_size": 3.0}, "3.0"),
         ({"sigma": 0.0}, "0.0"),
+        ({"sigma": float("nan")}, "nan"),
+        ({"num_classes": 0}, "0"),
     ],
 )
 def test_wrong_arguments_are_refused_by_value(arguments: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        neighborhood_prior(labels(4, 4), 4, **arguments)  # type: ignore[arg-type]
+        neighborhood_prior(labels(4, 4), **{"num_classes": 4, **arguments})  # type: ignore[arg-type]

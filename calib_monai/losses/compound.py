@@ -1,4 +1,4 @@
-"""Compound loss: a weighed sum of losses, as MbLS with Dice."""
+"""Compound loss: a weighted sum of losses, as MbLS with Dice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class CompoundLoss(nn.Module):
         weights: a weight that is not negative for each name.
 
     Raises:
-        ValueError: no loss, names that differ, or a weight that is negative or not finite.
+        ValueError: no loss, names that differ or are no words, or a weight that is negative or not finite.
 
     Example:
         >>> from monai.losses import DiceLoss
@@ -34,11 +34,14 @@ class CompoundLoss(nn.Module):
         if not losses or losses.keys() != weights.keys():
             raise ValueError(f"losses are {sorted(losses)} and weights {sorted(weights)}; the names must be the same")
         for name, weight in weights.items():
+            if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+                raise ValueError(f"a loss is called {name!r}; a name is a word, and none that a ModuleDict has")
             if not (weight >= 0 and math.isfinite(weight)):
                 raise ValueError(f"the weight of {name} is {weight}; it must be finite and not negative")
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator] # as its members are
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar.
 

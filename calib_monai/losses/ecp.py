@@ -36,5 +36,5 @@ class ECPLoss(PenalizedCrossEntropy):
     def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
         """The negative entropy, p log p of each class, (B, C, H, W[, D])."""
         terms = scores.log_probs.mul_(scores.probs)
-        # With respect to log p the slope is p log p + p, but p taken through the softmax is p - p = 0.
+        # The slope is p log p + p, and p may be left out.
         return Terms(terms, by_log_probs=terms)

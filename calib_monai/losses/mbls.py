@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.losses.scores import Scores, Terms
-from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, checked_choice
+from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, checked_choice, checked_not_negative
 
 
 class MbLSLoss(PenalizedCrossEntropy):
@@ -41,9 +41,7 @@ class MbLSLoss(PenalizedCrossEntropy):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__(penalty_weight, ignore_index)
-        if not margin >= 0:
-            raise ValueError(f"margin is {margin}; it must not be negative")
-        self.margin = margin
+        self.margin = checked_not_negative("margin", margin)
         self.penalty = checked_choice("penalty", penalty, PENALTIES)
 
     def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels

@@ -52,6 +52,8 @@ class NACLLoss(PenalizedCrossEntropy):
     ) -> None:
         super().__init__(penalty_weight, ignore_index)
         check_prior(prior, kernel_size, sigma, border)
+        if border == "background" and ignore_index == 0:
+            raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")
         self.prior = prior
         self.kernel_size = kernel_size
         self.sigma = sigma

@@ -8,12 +8,14 @@ made at once, and the gradient is all that is kept.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from calib_monai.losses.scores import Scores
 from calib_monai.priors import inner, no_class
@@ -21,9 +23,11 @@ from calib_monai.priors import inner, no_class
 if TYPE_CHECKING:
     from calib_monai.losses.voxelwise import VoxelwiseLoss
 
-PIECE_ELEMENTS = 2**19  # logits in a piece at most, for each thread: 2 MiB in float32
-PIECES = 16  # pieces in a batch, where they are neither larger than that nor less than half: bounds the temporaries
-DEVICE_ELEMENTS = 2**26  # logits in a piece on a GPU, where one launch should serve many voxels
+# Logits in a piece on a CPU, for each thread: a sixteenth of the batch, which bounds what the temporaries
+# take beside the gradient, but never more than 2 MiB in float32 nor less than half of that.
+PIECE_ELEMENTS = 2**19
+SHARE = 16
+DEVICE_ELEMENTS = 2**26  # on a GPU, where one launch should serve many voxels
 
 
 def mean_over_voxels(loss: VoxelwiseLoss, logits: Tensor, padded: Tensor) -> Tensor:
@@ -34,7 +38,8 @@ def mean_over_voxels(loss: VoxelwiseLoss, logits: Tensor, padded: Tensor) -> Ten
         logits: (B, C, H, W[, D]), any float type; computed in float32 where it is half.
         padded: labels with `loss.radius` more voxels on every side, as `class_labels` makes them.
     """
-    mean: Tensor = _Mean.apply(logits, padded, loss)  # type: ignore[no-untyped-call]
+    differentiable = logits.requires_grad and torch.is_grad_enabled()
+    mean: Tensor = _Mean.apply(logits, padded, loss, differentiable)  # type: ignore[no-untyped-call]
     return mean
 
 
@@ -42,28 +47,40 @@ class _Mean(torch.autograd.Function):
     """The mean, and its gradient made in the forward pass."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, padded: Tensor, loss: VoxelwiseLoss) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, padded: Tensor, loss: VoxelwiseLoss, differentiable: bool) -> Tensor:  # noqa: FBT001
         """The mean, a scalar."""
-        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        gradient = torch.empty_like(logits) if differentiable else None
+        single = logits.dtype in (torch.float32, torch.float64)
         with torch.autocast(logits.device.type, enabled=False):
-            scale = 1 / _counted(padded, loss)
+            scale = 1 / _num_counted(padded, loss)
+            # In half precision 1 / N is next to nothing: it is multiplied in after what comes from above.
+            ctx.scale = None if single else scale
             sums = []
-            for image, rows in _pieces(logits):
-                around = padded[image, :, rows.start : rows.stop + 2 * loss.radius]
-                place = None if gradient is None else gradient[image, :, rows]
-                sums.append(_sum_and_slope(logits[image, :, rows].detach(), around, loss, scale, place))
+            for image, *sides in _pieces(logits):
+                here = (image, slice(None), *sides)
+                around = (image, slice(None), *(slice(side.start, side.stop + 2 * loss.radius) for side in sides))
+                place = None if gradient is None else gradient[here]
+                sums.append(
+                    _sum_and_slope(logits[here].detach(), padded[around], loss, scale if single else 1.0, place)
+                )
         if gradient is not None:
             ctx.save_for_backward(gradient)
         mean = torch.stack(sums).double().sum() * scale
         return mean if logits.dtype == torch.float64 else mean.float()
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient that was kept, times what comes from above."""
+        """The gradient that was kept, times what comes from above.
+
+        Where that is 1, it is the kept tensor itself: to change it in place forbids a second backward pass.
+        """
         (output,), (gradient,) = outputs, ctx.saved_tensors
+        if ctx.scale is not None:
+            return (gradient.float() * (output * ctx.scale)).to(gradient.dtype), None, None, None
         # To look costs nothing on a CPU and saves a copy of the gradient; on a GPU it would wait for all before.
         plain = output.device.type == "cpu" and output.item() == 1
-        return (gradient if plain else gradient * output), None, None
+        return (gradient if plain else gradient * output), None, None, None
 
 
 def _sum_and_slope(logits: Tensor, padded: Tensor, loss: VoxelwiseLoss, scale: float, place: Tensor | None) -> Tensor:
@@ -93,22 +110,25 @@ def _sum(values: Tensor, ignored: Tensor | None) -> Tensor:
     return (values if ignored is None else values.masked_fill(ignored, 0)).sum()
 
 
-def _counted(padded: Tensor, loss: VoxelwiseLoss) -> float:
+def _num_counted(padded: Tensor, loss: VoxelwiseLoss) -> float:
     """Number of voxels that count; NaN where there is none, so that the mean is too."""
     labels = inner(padded, loss.radius)
     count = labels.numel() if loss.ignore_index is None else int((labels != no_class(labels.dtype)).sum().item())
     return count or float("nan")
 
 
-def _pieces(logits: Tensor) -> Iterator[tuple[slice, slice]]:
-    """Images and rows of one piece after the other: several images, one, or rows of one."""
-    images, classes, height, *rest = logits.shape
+def _pieces(logits: Tensor) -> Iterator[tuple[slice, ...]]:
+    """Images and rows (and columns, where a row is too long) of one piece after the other."""
     limit = DEVICE_ELEMENTS
     if logits.device.type == "cpu":
-        limit = min(PIECE_ELEMENTS, max(PIECE_ELEMENTS // 2, logits.numel() // PIECES)) * torch.get_num_threads()
-    row = classes * torch.Size(rest).numel()
-    together = max(1, limit // (row * height))
-    rows = math.ceil(height / max(1, round(row * height / limit)))
-    for image in range(0, images, together):
-        for start in range(0, height, rows):
-            yield slice(image, min(image + together, images)), slice(start, min(start + rows, height))
+        limit = min(PIECE_ELEMENTS, max(PIECE_ELEMENTS // 2, logits.numel() // SHARE)) * torch.get_num_threads()
+    images, classes, *sides = logits.shape
+    lengths = [images, *sides]
+    for axis, length in enumerate(lengths):
+        most = max(1, limit // (classes * math.prod(lengths[axis + 1 :])))
+        lengths[axis] = math.ceil(length / math.ceil(length / most))
+    ranges = [
+        [slice(start, min(start + length, whole)) for start in range(0, whole, length)]
+        for whole, length in zip((images, *sides), lengths, strict=True)
+    ]
+    yield from itertools.product(*ranges)

@@ -20,7 +20,7 @@ class SVLSLoss(VoxelwiseLoss):
 
     Args:
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the Gaussian in voxels, above 0. It only divides the neighbors' half among
+        sigma: width of the Gaussian in voxels, at least 0.3. It only divides the neighbors' half among
             near and far ones.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,14 @@ from calib_monai.priors import pad_labels
 PENALTIES = ("linear", "quadratic")
 
 
-class VoxelwiseLoss(nn.Module):
+class VoxelwiseLoss(nn.Module, ABC):
     """Mean over voxels of cross-entropy plus a weight times the sum over classes of `terms`.
 
     Args:
         ignore_index: label of voxels that are left out of every term and every neighborhood.
+
+    Raises:
+        ValueError: an `ignore_index` that is not a whole number.
     """
 
     with_cross_entropy = True
@@ -28,6 +32,8 @@ class VoxelwiseLoss(nn.Module):
 
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
+        if not (ignore_index is None or isinstance(ignore_index, int)):
+            raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
         self.ignore_index = ignore_index
 
     @abstractmethod
@@ -52,7 +58,7 @@ class VoxelwiseLoss(nn.Module):
             target: class indices, (B, 1, H, W[, D]), integer or float dtype.
 
         Raises:
-            ValueError: shapes that do not fit, or a label outside 0..C-1.
+            ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1.
         """
         # Every operation on a subclass such as MONAI's MetaTensor is slow.
         logits, target = logits.as_subclass(Tensor), target.as_subclass(Tensor)
@@ -68,18 +74,24 @@ class PenalizedCrossEntropy(VoxelwiseLoss):
         ignore_index: as for `VoxelwiseLoss`.
 
     Raises:
-        ValueError: a negative weight.
+        ValueError: a weight that is negative or not finite.
     """
 
     def __init__(self, penalty_weight: float, ignore_index: int | None) -> None:
         super().__init__(ignore_index)
-        if not penalty_weight >= 0:
-            raise ValueError(f"penalty_weight is {penalty_weight}; it must not be negative")
+        checked_not_negative("penalty_weight", penalty_weight)
         self.penalty_weight = penalty_weight
 
     def weight(self, num_classes: int) -> float:
         """The weight of each class's term."""
         return self.penalty_weight / num_classes
+
+
+def checked_not_negative(name: str, value: float) -> float:
+    """The value; raises ValueError where it is no finite number from 0 on."""
+    if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} is {value!r}; it must be a finite number, not negative")
+    return value
 
 
 def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:

@@ -67,9 +67,8 @@ def time_ratio(name: str, shape: tuple[int, ...], runs: int, device: str) -> flo
     logits, target = tensors(shape, device)
     for loss in (plain_cross_entropy, LOSSES[name]):
         seconds(loss, logits, target)
-    return statistics.median(
-        1 / (seconds(plain_cross_entropy, logits, target) / seconds(LOSSES[name], logits, target)) for _ in range(runs)
-    )
+    pairs = [(seconds(plain_cross_entropy, logits, target), seconds(LOSSES[name], logits, target)) for _ in range(runs)]
+    return statistics.median(ours / plain for plain, ours in pairs)
 
 
 def memory_ratio(name: str, shape: tuple[int, ...], device: str) -> float:

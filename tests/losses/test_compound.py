@@ -1,4 +1,4 @@
-"""Compound loss: the weighed sum, and what it refuses."""
+"""Compound loss: the weighted sum, and what it refuses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,22 @@ def test_ce_and_dice_are_the_authors(assert_golden: Callable[[str, CompoundLoss]
     assert_golden("ce_dice_A", CompoundLoss(parts, {"ce": 1.0, "dice": 1.0}))
 
 
-def test_it_is_the_weighed_sum_and_holds_the_losses_state() -> None:
+def test_it_is_the_weighted_sum_and_holds_the_losses_state() -> None:
     logits, target = torch.randn(2, 3, 6, 6), torch.randint(3, (2, 1, 6, 6))
     nacl, ecp = NACLLoss(), ECPLoss()
     loss = CompoundLoss({"nacl": nacl, "ecp": ecp}, {"nacl": 0.5, "ecp": 2.0})
     torch.testing.assert_close(loss(logits, target), 0.5 * nacl(logits, target) + 2 * ecp(logits, target))
     assert set(loss.losses) == {"nacl", "ecp"}
+
+
+def test_it_runs_inside_a_compiled_step() -> None:
+    logits, target = torch.randn(2, 3, 6, 6, requires_grad=True), torch.randint(3, (2, 1, 6, 6))
+    dice = DiceLoss(to_onehot_y=True, softmax=True)
+    loss = CompoundLoss({"nacl": NACLLoss(), "dice": dice}, {"nacl": 1.0, "dice": 1.0})
+    value = torch.compile(lambda x: loss(2 * x, target), backend="eager")(logits)
+    expected = loss(2 * logits, target)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(torch.autograd.grad(value, logits), torch.autograd.grad(expected, logits))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +43,8 @@ def test_it_is_the_weighed_sum_and_holds_the_losses_state() -> None:
         ({"a": ECPLoss()}, {"b": 1.0}, r"\['a'\] and weights \['b'\]"),
         ({"a": ECPLoss()}, {"a": -1.0}, "-1.0"),
         ({"a": ECPLoss()}, {"a": math.inf}, "inf"),
+        ({"a.b": ECPLoss()}, {"a.b": 1.0}, r"'a\.b'"),
+        ({"keys": ECPLoss()}, {"keys": 1.0}, "'keys'"),
     ],
 )
 def test_what_does_not_fit_is_refused(losses: dict[str, Any], weights: dict[str, float], said: str) -> None:

@@ -25,10 +25,10 @@ GOLDEN = {
 }
 
 
-def batch(*shape: int, dtype: torch.dtype = torch.float32, num_classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    logits = 4 * torch.randn(2, num_classes, *shape, generator=generator, dtype=torch.float64)
-    return logits.to(dtype), torch.randint(num_classes, (2, 1, *shape), generator=generator)
+    logits = 4 * torch.randn(2, 3, *shape, generator=generator, dtype=torch.float64)
+    return logits.to(dtype), torch.randint(3, (2, 1, *shape), generator=generator)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -82,3 +82,16 @@ def test_the_interior_is_monais_loss() -> None:
 def test_wrong_arguments_are_refused_by_value(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         NACLLoss(**arguments)
+
+
+def test_sigma_and_border_reach_the_prior() -> None:
+    logits, target = batch(6, 6)
+    wide, narrow = (NACLLoss("gaussian", kernel_size=5, sigma=sigma)(logits, target) for sigma in (5.0, 0.5))
+    replicated, padded = (NACLLoss(border=border)(logits, target) for border in ("replicate", "background"))
+    assert wide != narrow
+    assert replicated != padded
+
+
+def test_padding_with_a_class_that_is_ignored_is_refused() -> None:
+    with pytest.raises(ValueError, match="ignore_index is 0"):
+        NACLLoss(border="background", ignore_index=0)

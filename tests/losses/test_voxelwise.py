@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
 from monai.data import MetaTensor
 
 from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss, pieces
+from calib_monai.losses.scores import Scores
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 from calib_monai.priors import PRIORS
 
@@ -110,10 +112,16 @@ def test_autocast_and_memory_layout_change_nothing(loss: VoxelwiseLoss) -> None:
 
 
 @every_loss
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.float32])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16, torch.float32, torch.float16])
 def test_targets_of_any_number_type_are_read(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
     logits, target = batch(6, 6)
     torch.testing.assert_close(loss(logits, target.to(dtype)), loss(logits, target))
+
+
+def test_a_mask_is_a_target_of_two_classes() -> None:
+    logits, target = batch(6, 6, num_classes=2)
+    for loss in (ECPLoss(), ECPLoss(ignore_index=255)):
+        torch.testing.assert_close(loss(logits, target.bool()), loss(logits, target))
 
 
 @every_loss
@@ -172,7 +180,7 @@ def test_a_class_can_be_ignored_as_any_other_label_can() -> None:
 def test_a_byte_is_not_taken_for_a_label_it_cannot_hold(ignore_index: int, label: int) -> None:
     logits, target = batch(4, 4)
     target[0, 0, 0, 0] = label
-    with pytest.raises(ValueError, match=f"to {label}"):
+    with pytest.raises(ValueError, match=f"the label {label};"):
         ECPLoss(ignore_index=ignore_index)(logits, target.to(torch.uint8))
 
 
@@ -190,7 +198,6 @@ def test_a_batch_of_ignored_voxels_has_no_loss() -> None:
 
 
 def test_the_mean_of_very_many_voxels_is_exact() -> None:
-    # Above 2**24 a float32 sum stands still when ones are added.
     logits = torch.tensor([0.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4100, 4100)
     loss = ECPLoss(0.0)(logits, torch.zeros(1, 1, 4100, 4100, dtype=torch.uint8))
     assert loss.item() == pytest.approx(0.6931471805599453, rel=5e-7)
@@ -208,14 +215,82 @@ def test_gradients_accumulate_and_scale() -> None:
 def test_a_loss_runs_inside_a_compiled_step() -> None:
     logits, target = batch(6, 6)
     loss = NACLLoss()
+    leaf = logits.requires_grad_()
     compiled = torch.compile(lambda x: loss(2 * x, target), backend="eager")
-    torch.testing.assert_close(compiled(logits), loss(2 * logits, target))
+    value, expected = compiled(leaf), loss(2 * leaf, target)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(torch.autograd.grad(value, leaf), torch.autograd.grad(expected, leaf))
 
 
-def test_validation_makes_no_gradient() -> None:
+def test_validation_makes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, target = batch(6, 6)
+    monkeypatch.delattr(Scores, "slope")
     with torch.no_grad():
         assert not NACLLoss()(logits.requires_grad_(), target).requires_grad
+    NACLLoss()(logits.detach(), target)
+    with pytest.raises(AttributeError):
+        NACLLoss()(logits, target)
+
+
+def test_a_gradient_of_the_gradient_is_refused() -> None:
+    logits, target = batch(4, 4)
+    squared = NACLLoss()(logits.requires_grad_(), target) ** 2
+    (gradient,) = torch.autograd.grad(squared, logits, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+@every_loss
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_scaled_gradient_in_half_precision_keeps_its_digits(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = (4 * torch.randn(2, 3, 256, 256, generator=generator)).to(dtype)
+    target = torch.randint(3, (2, 1, 256, 256), generator=generator)
+    _, expected = value_and_gradient(loss, logits.double(), target)
+    leaf = logits.clone().requires_grad_()
+    (2.0**16 * loss(leaf, target)).backward()  # as a GradScaler does
+    error = (leaf.grad.double() / 2**16 - expected).norm() / expected.norm()
+    assert error < (1e-3 if dtype == torch.float16 else 5e-3)
+
+
+@every_loss
+def test_adding_a_number_to_all_logits_changes_nothing_but_the_distance_from_a_prior(loss: VoxelwiseLoss) -> None:
+    logits, target = batch(6, 6)
+    moved = loss((logits * 64).round() / 64 + 4096, target)
+    if isinstance(loss, NACLLoss) and loss.on == "logits":
+        assert moved > 100
+    else:
+        torch.testing.assert_close(moved, loss((logits * 64).round() / 64, target), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize(
+    "shape", [(16, 4, 224, 224), (1, 150, 16, 512, 512), (2, 2, 1, 4000000), (2, 150, 96, 96, 96), (3, 14, 50, 50, 50)]
+)
+def test_pieces_are_bounded_and_cover_the_batch_once(shape: tuple[int, ...]) -> None:
+    seen = 0
+    for sides in pieces._pieces(torch.zeros(1).expand(shape)):
+        size = shape[1] * math.prod(side.stop - side.start for side in sides)
+        assert 0 < size <= pieces.PIECE_ELEMENTS * torch.get_num_threads()
+        seen += size
+    assert seen == math.prod(shape)
+
+
+def test_logits_that_are_integers_are_refused() -> None:
+    with pytest.raises(ValueError, match="int64"):
+        NACLLoss()(torch.zeros(1, 3, 4, 4, dtype=torch.int64), torch.zeros(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.inf, math.nan, "0.1"])
+def test_a_weight_that_is_no_finite_number_from_0_on_is_refused(weight: float) -> None:
+    for loss_class in (ECPLoss, MbLSLoss, NACLLoss):
+        with pytest.raises(ValueError, match=f"penalty_weight is {weight!r}"):
+            loss_class(penalty_weight=weight)
+
+
+@pytest.mark.parametrize("ignore_index", [0.5, "255"])
+def test_a_label_to_ignore_that_is_no_whole_number_is_refused(ignore_index: int) -> None:
+    with pytest.raises(ValueError, match=f"ignore_index is {ignore_index!r}"):
+        ECPLoss(ignore_index=ignore_index)
 
 
 @pytest.mark.parametrize(
@@ -225,9 +300,13 @@ def test_validation_makes_no_gradient() -> None:
         ((2, 3, 4, 4), torch.zeros(2, 1, 4, 5), r"\(2, 1, 4, 5\)"),
         ((2, 3, 4), torch.zeros(2, 1, 4), r"\(2, 3, 4\)"),
         ((2, 1, 4, 4), torch.zeros(2, 1, 4, 4), "1 channel"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 3), "from 3 to 3"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), -1), "from -1 to -1"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 0.5), "whole numbers"),
+        ((3,), torch.zeros(3), r"\(3,\)"),
+        ((0, 3, 4, 4), torch.zeros(0, 1, 4, 4), r"\(0, 1, 4, 4\)"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 3), "the label 3;"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), -1), "the label -1;"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 12345678), "the label 12345678;"),
+        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), math.nan), "the label nan;"),
+        ((1, 3, 1, 3), torch.tensor([0, 2, 0.5]).view(1, 1, 1, 3), "the label 0.5;"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(logits_shape: tuple[int, ...], target: torch.Tensor, said: str) -> None:
