@@ -59,6 +59,36 @@ class Bins:
         """
         return (self.confidence - self.correctness).abs().sum(dim=-1) / self.total
 
+    def average_calibration_error(self) -> Tensor:
+        """Mean distance of confidence from accuracy over the bins that are not empty, (...); NaN without any.
+
+        ACE counts a bin of few voxels as much as one of many; Neumann et al. 2018, Eq. 3.
+        """
+        return self._distances().nanmean(dim=-1)
+
+    def maximum_calibration_error(self) -> Tensor:
+        """Largest distance of confidence from accuracy of any bin, (...); NaN without voxels.
+
+        MCE; Naeini et al. 2015, Eq. 3.
+        """
+        distances = self._distances()
+        largest = distances.nan_to_num(nan=-1).amax(dim=-1)
+        return largest.masked_fill(largest < 0, float("nan"))
+
+    def _distances(self) -> Tensor:
+        """Distance of confidence from accuracy of each bin, (..., num_bins); NaN where it is empty."""
+        return (self.mean_confidence() - self.accuracy()).abs()
+
+    def to_tensor(self) -> Tensor:
+        """All sums in one tensor that adds as they do, (..., 3 * num_bins + 1)."""
+        return torch.cat([self.count, self.confidence, self.correctness, self.total.unsqueeze(-1)], dim=-1)
+
+    @classmethod
+    def from_tensor(cls, sums: Tensor) -> Bins:
+        """The bins that `to_tensor` put together."""
+        count, confidence, correctness = sums[..., :-1].chunk(3, dim=-1)
+        return cls(count, confidence, correctness, sums[..., -1])
+
     def to_dict(self) -> dict[str, list[float]]:
         """Plain lists, for a JSON file."""
         return {name: getattr(self, name).tolist() for name in ("count", "confidence", "correctness", "total")}
@@ -82,13 +112,13 @@ def top_label_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 
         Bins with leading shape (B,).
     """
     images = []
-    for image_probs, labels in _selected(probs, target, mask):
+    for image_probs, labels in selected(probs, target, mask):
         confidence, predicted = image_probs.max(dim=0)
         images.append(_bin(confidence, predicted == labels, num_bins))
     return _stack(images)
 
 
-def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15) -> Bins:
+def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Bins:
     """Bins of the probability of each class; right is where the label is that class.
 
     Args:
@@ -96,17 +126,55 @@ def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15) 
         target: class indices, (B, 1, H, W[, D]).
         mask: the voxels to look at, (B, 1, H, W[, D]), bool.
         num_bins: number of bins.
+        threshold: probabilities that are not above it are left out.
 
     Returns:
         Bins with leading shape (B, C).
     """
     images = []
-    for image_probs, labels in _selected(probs, target, mask):
-        images.append(_stack([_bin(row, labels == k, num_bins) for k, row in enumerate(image_probs)]))
+    for image_probs, labels in selected(probs, target, mask):
+        pairs = (above(row, labels == k, threshold) for k, row in enumerate(image_probs))
+        images.append(_stack([_bin(*pair, num_bins) for pair in pairs]))
     return _stack(images)
 
 
-def _selected(probs: Tensor, target: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
+def class_errors_of_equal_mass(
+    probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, threshold: float = -1.0
+) -> Tensor:
+    """Calibration error of each class over bins that hold equally many voxels, (B, C).
+
+    The probabilities of a class are sorted and cut into bins of n // num_bins voxels; the last bin takes
+    the rest. NaN where no probability is above the threshold.
+
+    Args:
+        probs: probabilities, (B, C, H, W[, D]).
+        target: class indices, (B, 1, H, W[, D]).
+        mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+        num_bins: number of bins; where there are fewer voxels, one for each.
+        threshold: probabilities that are not above it are left out before sorting.
+    """
+    return torch.stack(
+        [
+            torch.stack(
+                [
+                    _error_of_equal_mass(*above(row, labels == k, threshold), num_bins)
+                    for k, row in enumerate(image_probs)
+                ]
+            )
+            for image_probs, labels in selected(probs, target, mask)
+        ]
+    )
+
+
+def above(confidence: Tensor, right: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+    """What belongs to the confidences above a threshold, (N,) and (N,)."""
+    if threshold < 0:
+        return confidence, right
+    kept = (confidence > threshold).nonzero().squeeze(1)
+    return confidence[kept], right[kept]
+
+
+def selected(probs: Tensor, target: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of its N masked voxels."""
     indices = [image.flatten().nonzero().squeeze(1) for image in mask]
     return [
@@ -126,6 +194,19 @@ def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
 
     total = torch.tensor(confidence.numel(), dtype=torch.float64, device=confidence.device)
     return Bins(sums(None), sums(confidence.double()), sums(right.double()), total)
+
+
+def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Tensor:
+    """Mean distance of confidence from accuracy over bins of n // num_bins sorted voxels, a scalar."""
+    voxels = len(confidence)
+    bins = min(num_bins, voxels)
+    if bins == 0:
+        return torch.tensor(float("nan"), dtype=torch.float64, device=confidence.device)
+    confidence, order = confidence.sort()
+    gaps = confidence.double() - right[order].double()  # summed over a bin: count * (confidence - accuracy)
+    edges = torch.arange(bins + 1, device=gaps.device) * (voxels // bins)
+    edges[-1] = voxels
+    return torch.cat([gaps.new_zeros(1), gaps.cumsum(0)])[edges].diff().abs().sum() / voxels
 
 
 def _stack(bins: list[Bins]) -> Bins:

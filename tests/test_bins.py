@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from monai.metrics import calibration_binning
+from monai.metrics import CalibrationErrorMetric, calibration_binning
 
 from calib_monai.bins import Bins, class_bins, top_label_bins
 
@@ -91,3 +91,36 @@ def test_sums_of_many_voxels_lose_nothing() -> None:
 def test_bins_survive_a_file() -> None:
     bins = class_bins(*case())
     torch.testing.assert_close(Bins.from_dict(bins.to_dict()).confidence, bins.confidence)
+
+
+def test_average_and_maximum_error_are_their_definitions() -> None:
+    bins = top_label_bins(*case())
+    gaps = [
+        abs(confidence - right) / count
+        for count, confidence, right in zip(
+            bins.count[0].tolist(), bins.confidence[0].tolist(), bins.correctness[0].tolist(), strict=True
+        )
+        if count
+    ]
+    assert bins.average_calibration_error().item() == pytest.approx(sum(gaps) / len(gaps))
+    assert bins.maximum_calibration_error().item() == pytest.approx(max(gaps))
+    empty = top_label_bins(*case()[:2], case()[2] & False)
+    assert math.isnan(empty.average_calibration_error().item())
+    assert math.isnan(empty.maximum_calibration_error().item())
+
+
+def test_bins_survive_being_one_tensor() -> None:
+    bins = class_bins(*case())
+    assert Bins.from_tensor(bins.to_tensor()).to_dict() == bins.to_dict()
+
+
+@pytest.mark.parametrize("reduction", ["expected", "average", "maximum"])
+def test_monais_calibration_error_follows_from_the_bins(reduction: str) -> None:
+    probs, target, _ = case()
+    one_hot = torch.nn.functional.one_hot(target[:, 0], 3).movedim(-1, 1)
+    theirs = CalibrationErrorMetric(num_bins=15, calibration_reduction=reduction, metric_reduction="none")
+    theirs(y_pred=probs, y=one_hot)
+    ours = getattr(
+        class_bins(probs, target, torch.ones_like(target, dtype=torch.bool)), f"{reduction}_calibration_error"
+    )()
+    torch.testing.assert_close(theirs.aggregate().double(), ours, atol=1e-5, rtol=0)

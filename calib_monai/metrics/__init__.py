@@ -1,8 +1,21 @@
 """Metrics: `metric(y_pred, y)` on every batch, then `metric.aggregate()`."""
 
+from calib_monai.metrics.asd import ASDMetric
+from calib_monai.metrics.brier import BrierMetric
 from calib_monai.metrics.cece import CECEMetric
 from calib_monai.metrics.ece import ECEMetric
 from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
+from calib_monai.metrics.nll import NLLMetric
+from calib_monai.metrics.tace import TACEMetric
 
-__all__ = ["CECEMetric", "ECEMetric", "HD95Metric", "MissedStructuresMetric"]
+__all__ = [
+    "ASDMetric",
+    "BrierMetric",
+    "CECEMetric",
+    "ECEMetric",
+    "HD95Metric",
+    "MissedStructuresMetric",
+    "NLLMetric",
+    "TACEMetric",
+]

@@ -1,4 +1,4 @@
-"""What the calibration metrics share: probabilities and labels come in, one row an image goes out."""
+"""What the measures of probabilities share: sums of each image come in, a value an image goes out."""
 
 from __future__ import annotations
 
@@ -16,28 +16,45 @@ class CalibrationMetric(ImagewiseMetric):
     """A measure of probabilities on a region: per image, then the mean over images.
 
     Args:
-        num_bins: number of equal bins (lo, hi] of confidence.
         region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether `aggregate` measures the voxels of all images together, as if they were one image,
+            in place of the mean over images.
 
     Raises:
-        ValueError: `num_bins` below 1 or an unknown region.
+        ValueError: an unknown region.
     """
 
-    def __init__(self, num_bins: int = 15, region: str = "foreground") -> None:
+    def __init__(self, region: str = "foreground", *, pooled: bool = False) -> None:
         super().__init__()
-        if num_bins < 1:
-            raise ValueError(f"num_bins is {num_bins}; it must be at least 1")
         if region not in REGIONS:
             raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
-        self.num_bins = num_bins
         self.region = region
+        self.pooled = pooled
 
     @abstractmethod
-    def measure(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Values of each image, (B, 1) or (B, C); NaN for an image without a voxel in `mask`."""
+    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """What is kept of each image, (B, K, S); those of two images add up to those of both.
+
+        Args:
+            probs: probabilities, (B, C, H, W[, D]).
+            target: class indices, (B, 1, H, W[, D]).
+            mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+        """
+
+    @abstractmethod
+    def measured(self, rows: Tensor) -> Tensor:
+        """Values (..., K) of sums (..., K, S); NaN where there was no voxel."""
+
+    def aggregate(self) -> Tensor:
+        """The mean over images of each image's mean, or the mean of the pooled values, a scalar.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
+        return self.measured(self.rows().sum(dim=0)).nanmean() if self.pooled else super().aggregate()
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **_kwargs: Any) -> Tensor:
-        """Values of each image, (B, 1) or (B, C).
+        """Sums of each image, (B, K, S).
 
         Args:
             y_pred: probabilities, (B, C, H, W[, D]).
@@ -52,4 +69,11 @@ class CalibrationMetric(ImagewiseMetric):
         probs = plain(y_pred)
         check_probs(probs)
         target = class_map(plain(y), probs.shape[1])
-        return self.measure(probs, target, region_mask(self.region, target, probs))
+        return self.sums(probs, target, region_mask(self.region, target, probs))
+
+
+def checked_num_bins(num_bins: int) -> int:
+    """The number of bins; raises ValueError where it is below 1."""
+    if num_bins < 1:
+        raise ValueError(f"num_bins is {num_bins}; it must be at least 1")
+    return num_bins

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.bins import class_bins
-from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.bins import Bins, class_bins
+from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
 
 
 class CECEMetric(CalibrationMetric):
@@ -15,11 +15,27 @@ class CECEMetric(CalibrationMetric):
     NACL (arXiv:2303.06268), Eq. 9, with a mean in place of the printed sum. The background counts as
     a class: in the foreground its probability should be 0.
 
+    Args:
+        num_bins: number of equal bins (lo, hi] of confidence.
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether the voxels of all images are measured together, in place of the mean over images.
+
+    Raises:
+        ValueError: `num_bins` below 1 or an unknown region.
+
     Note:
         The authors' code averages over the classes up to the largest label of the volume; here it is
         all classes. The two agree where the last class is present.
     """
 
-    def measure(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Error of each image and class, (B, C); NaN for an image without a voxel in `mask`."""
-        return class_bins(probs, target, mask, self.num_bins).expected_calibration_error()
+    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
+        super().__init__(region, pooled=pooled)
+        self.num_bins = checked_num_bins(num_bins)
+
+    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Bins of each image and class, (B, C, 3 * num_bins + 1)."""
+        return class_bins(probs, target, mask, self.num_bins).to_tensor()
+
+    def measured(self, rows: Tensor) -> Tensor:
+        """Error of each class, (..., C)."""
+        return Bins.from_tensor(rows).expected_calibration_error()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.bins import top_label_bins
-from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.bins import Bins, top_label_bins
+from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
 
 
 class ECEMetric(CalibrationMetric):
@@ -13,6 +13,14 @@ class ECEMetric(CalibrationMetric):
 
     ECE = sum over bins of n_b / n * |accuracy_b - confidence_b|, the confidence being the highest
     probability of a voxel; Guo et al. 2017 (arXiv:1706.04599), Eq. 3, on the region's voxels.
+
+    Args:
+        num_bins: number of equal bins (lo, hi] of confidence.
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether the voxels of all images are measured together, in place of the mean over images.
+
+    Raises:
+        ValueError: `num_bins` below 1 or an unknown region.
 
     Example:
         >>> import torch
@@ -23,6 +31,14 @@ class ECEMetric(CalibrationMetric):
         0.25
     """
 
-    def measure(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """ECE of each image, (B, 1); NaN for an image without a voxel in `mask`."""
-        return top_label_bins(probs, target, mask, self.num_bins).expected_calibration_error().unsqueeze(1)
+    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
+        super().__init__(region, pooled=pooled)
+        self.num_bins = checked_num_bins(num_bins)
+
+    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Top-label bins of each image, (B, 1, 3 * num_bins + 1)."""
+        return top_label_bins(probs, target, mask, self.num_bins).to_tensor().unsqueeze(1)
+
+    def measured(self, rows: Tensor) -> Tensor:
+        """ECE, (..., 1)."""
+        return Bins.from_tensor(rows).expected_calibration_error()

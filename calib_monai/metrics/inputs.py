@@ -9,19 +9,38 @@ SUM_TOLERANCE = 1e-3
 
 
 def class_map(y: Tensor, num_classes: int) -> Tensor:
-    """Class indices (B, 1, H, W[, D]), int64, of a label that is one-hot (B, C, ...) or such a map.
+    """Class indices (B, 1, H, W[, D]), in the smallest type, of a label one-hot (B, C, ...) or such a map.
 
     Raises:
-        ValueError: a number of channels that is neither 1 nor C, or labels that are not 0..C-1.
+        ValueError: a number of channels that is neither 1 nor C, or values that are not one-hot or 0..C-1.
     """
+    dtype = torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
     if y.shape[1] == num_classes:
-        return y.argmax(dim=1, keepdim=True)
+        return _class_of_one(y, dtype)
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
-    labels = y.long()
+    labels = y.to(dtype)
+    whole = not y.is_floating_point() or labels.to(y.dtype).equal(y)
     low, high = y.amin().item(), y.amax().item()
-    if low < 0 or high >= num_classes or not torch.equal(labels.to(y.dtype), y):
+    if not (whole and low >= 0 and high < num_classes):
         raise ValueError(f"y holds labels from {low:g} to {high:g}; they must be whole numbers 0..{num_classes - 1}")
+    return labels
+
+
+def _class_of_one(one_hot: Tensor, dtype: torch.dtype) -> Tensor:
+    """The class that is 1, (B, 1, ...); an argmax would take several times as long.
+
+    Raises:
+        ValueError: a voxel that is not 1 in a single channel.
+    """
+    labels = torch.zeros_like(one_hot[:, :1], dtype=dtype)
+    ones = torch.zeros_like(labels)
+    for k in range(one_hot.shape[1]):
+        hit = one_hot[:, k : k + 1].to(dtype)
+        ones += hit
+        labels += k * hit
+    if ones.amin().item() != 1 or ones.amax().item() != 1:
+        raise ValueError(f"y has {one_hot.shape[1]} channels and is not one-hot: each voxel must hold a single 1")
     return labels
 
 
@@ -47,16 +66,29 @@ def checked_one_hot(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
 def check_probs(probs: Tensor) -> None:
     """Nothing; raises ValueError for values that are no probabilities over axis 1.
 
-    Logits, NaN, or probabilities after post-processing give a calibration error that looks right
-    and is not.
+    Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
+    right and is not.
     """
+    off = (probs.sum(dim=1) - 1).abs_().amax().item()  # NaN where any value is
+    low = probs.amin().item()
+    if low >= 0 and off <= SUM_TOLERANCE:
+        if _all_hard(probs):
+            raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
+        return
     if not torch.isfinite(probs).all():
         raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
-    low, high = probs.amin().item(), probs.amax().item()
+    high = probs.amax().item()
     if low < 0 or high > 1 + SUM_TOLERANCE:
         raise ValueError(f"y_pred holds values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
-    if (probs.sum(dim=1) - 1).abs().amax().item() > SUM_TOLERANCE:
-        raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
+    raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
+
+
+def _all_hard(probs: Tensor) -> bool:
+    """Whether there are two voxels or more and each value is 0 or 1; a few places are looked at first."""
+    if probs.shape[2:].numel() == 1:
+        return False
+    few = probs.flatten()[:: max(1, probs.numel() // 1000)]
+    return all(bool(((values == 0) | (values == 1)).all()) for values in (few, probs))
 
 
 def plain(tensor: Tensor) -> Tensor:

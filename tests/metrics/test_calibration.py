@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from torchmetrics.functional.classification import multiclass_calibration_error
 
-from calib_monai.metrics import CECEMetric, ECEMetric
+from calib_monai.bins import top_label_bins
+from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, NLLMetric, TACEMetric
+from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.regions import REGIONS
 
 Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 
@@ -26,6 +30,28 @@ def test_ece_and_cece_are_the_authors(volume: str, golden: dict[str, dict[str, A
     ):
         metric(y_pred=probs, y=target)
         assert metric.aggregate().item() == pytest.approx(expected[key], rel=1e-4, abs=2e-6)
+
+
+# netcal 1.4.0 on the foreground voxels in float64: ECE, ACE and MCE with 15 bins.
+NETCAL = {
+    "V1": (0.008355018259058303, 0.055959469666345046, 0.316235214471817),
+    "V2": (0.014851594391614866, 0.08903528895823443, 0.3161248564720154),
+}
+
+
+@pytest.mark.parametrize("volume", ["V1", "V2"])
+def test_other_libraries_agree_on_the_foreground(volume: str, golden_volume: Volume) -> None:
+    probs, target = golden_volume(volume)
+    bins = top_label_bins(probs, target, target != 0)
+    ours = (
+        bins.expected_calibration_error(),
+        bins.average_calibration_error(),
+        bins.maximum_calibration_error(),
+    )
+    assert [value.item() for value in ours] == pytest.approx(NETCAL[volume], rel=1e-5)
+    inside = (target != 0)[0, 0]
+    theirs = multiclass_calibration_error(probs[0][:, inside].T, target[0, 0][inside], num_classes=4, n_bins=15)
+    assert ours[0].item() == pytest.approx(theirs.item(), abs=2e-5)
 
 
 def test_the_mean_over_volumes_is_the_authors(golden: dict[str, dict[str, Any]], golden_volume: Volume) -> None:
@@ -74,11 +100,55 @@ def test_a_network_that_is_as_right_as_it_says_has_no_error() -> None:
         (torch.tensor([4.0, -1.0]), "-1 to 4"),
         (torch.tensor([0.9, 0.9]), "sum to 1"),
         (torch.tensor([math.nan, 0.5]), "NaN"),
+        (torch.tensor([math.inf, 0.5]), "infinite"),
+        (torch.tensor([0.5, 0.49]), "sum to 1"),
+        (torch.tensor([1.0, 0.0]), "hard labels"),
     ],
 )
 def test_what_is_no_probability_is_refused(probs: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        ECEMetric()(y_pred=probs.view(1, 2, 1, 1), y=torch.ones(1, 1, 1, 1))
+        ECEMetric()(y_pred=probs.view(1, 2, 1, 1).expand(1, 2, 2, 2), y=torch.ones(1, 1, 2, 2))
+
+
+def test_a_single_value_that_is_not_a_number_is_found() -> None:
+    probs = torch.full((1, 2, 8, 8), 0.5)
+    probs[0, 0, 3, 4] = math.nan
+    with pytest.raises(ValueError, match="NaN"):
+        ECEMetric()(y_pred=probs, y=torch.zeros(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("metric_class", [ECEMetric, CECEMetric, TACEMetric, BrierMetric, NLLMetric])
+def test_images_one_by_one_are_the_batch(
+    metric_class: type[CalibrationMetric], region: str, golden_volume: Volume
+) -> None:
+    pairs = [tuple(part[..., :6] for part in golden_volume(name)) for name in ("V1", "V2")]
+    together, apart = metric_class(region=region), metric_class(region=region)
+    together(*(torch.cat(parts) for parts in zip(*pairs, strict=True)))
+    for pair in pairs:
+        apart(*pair)
+    torch.testing.assert_close(together.values(), apart.values())
+    assert together.aggregate().item() == apart.aggregate().item()
+    torch.testing.assert_close(together.get_buffer(), apart.values())
+
+
+@pytest.mark.parametrize("metric_class", [ECEMetric, CECEMetric, BrierMetric, NLLMetric])
+def test_pooled_is_one_image_of_all_voxels(metric_class: type[CalibrationMetric], golden_volume: Volume) -> None:
+    probs, target = golden_volume("V1")
+    pooled, whole = metric_class(pooled=True), metric_class()
+    for half in (slice(0, 3), slice(3, None)):
+        pooled(y_pred=probs[..., half], y=target[..., half])
+    pooled(y_pred=probs, y=torch.zeros_like(target))  # without foreground: nothing to add
+    whole(y_pred=probs, y=target)
+    assert pooled.aggregate().item() == pytest.approx(whole.aggregate().item(), rel=1e-9)
+
+
+def test_one_hot_labels_that_are_not_one_hot_are_refused() -> None:
+    probs, y = torch.full((1, 2, 4, 4), 0.5), torch.zeros(1, 2, 4, 4)
+    with pytest.raises(ValueError, match="not one-hot"):
+        ECEMetric()(y_pred=probs, y=y)
+    with pytest.raises(ValueError, match="not one-hot"):
+        ECEMetric()(y_pred=probs, y=y + 1)
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

@@ -1,0 +1,94 @@
+"""What the surface distances share: masks of each class come in, mm go out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calib_monai.metrics.imagewise import ImagewiseMetric
+from calib_monai.metrics.inputs import checked_one_hot, plain
+from calib_monai.metrics.surfaces import diagonal, surface_distances
+
+
+class SurfaceMetric(ImagewiseMetric):
+    """A distance between the surfaces of prediction and label, per image and class, in mm.
+
+    A class absent from prediction and label is NaN and left out of the mean. Absent from one of the
+    two, it counts as the diagonal of the image: a missed organ is never a perfect 0, as it is in the
+    authors' code. `MissedStructuresMetric` counts those.
+
+    Args:
+        include_background: whether class 0 is measured.
+        spacing: size of a voxel along each axis in mm. Without it, that of `y` where it is a MONAI
+            MetaTensor, else 1: the distances are then in voxels.
+    """
+
+    def __init__(self, *, include_background: bool = False, spacing: Sequence[float] | None = None) -> None:
+        super().__init__()
+        self.include_background = include_background
+        self.spacing = spacing
+
+    @abstractmethod
+    def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:
+        """The distance in mm of two surfaces.
+
+        Args:
+            forth: distance of each surface voxel of the prediction to the label's surface, in mm.
+            back: distance of each surface voxel of the label to the prediction's surface, in mm.
+        """
+
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
+        """Distances of each image and class, (B, C) or (B, C - 1).
+
+        Args:
+            y_pred: one-hot prediction, (B, C, H, W[, D]).
+            y: one-hot label of that shape.
+            kwargs: `spacing` in place of the metric's own.
+
+        Raises:
+            ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
+                an axis.
+        """
+        y_pred, y = checked_one_hot(y_pred, y)
+        spacings = _spacings(y, kwargs.get("spacing", self.spacing))
+        images = zip(self._masks(y_pred), self._masks(y), spacings, strict=True)
+        rows = [
+            [self._measured(*masks, spacing) for masks in zip(predicted, labeled, strict=True)]
+            for predicted, labeled, spacing in images
+        ]
+        return torch.tensor(rows, dtype=torch.float64)
+
+    def _masks(self, one_hot: Tensor) -> NDArray[np.bool_]:
+        """The masks of the classes that are measured, (B, C or C - 1, H, W[, D])."""
+        first = 0 if self.include_background else 1
+        return plain(one_hot)[:, first:].to(torch.uint8).cpu().numpy().view(np.bool_)
+
+    def _measured(self, predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Sequence[float]) -> float:
+        """The distance of two masks in mm; NaN where both are empty, the diagonal where one is."""
+        if not predicted.any() and not labeled.any():
+            return float("nan")
+        if not predicted.any() or not labeled.any():
+            return diagonal(labeled.shape, spacing)
+        return self.distance(*surface_distances(predicted, labeled, spacing))
+
+
+def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
+    """Size of a voxel along each spatial axis, for each image of `y`."""
+    dims = y.ndim - 2
+    if spacing is not None:
+        spacings = [list(spacing)] * len(y)
+    elif isinstance(y, MetaTensor):
+        spacings = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim] * len(y))]
+    else:
+        spacings = [[1.0] * dims] * len(y)
+    for sizes in spacings:
+        if len(sizes) != dims:
+            raise ValueError(f"spacing is {sizes}; it must have {dims} sizes, one an axis")
+    return spacings

@@ -1,0 +1,60 @@
+"""Thresholded adaptive calibration error (TACE)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from calib_monai.bins import Bins, class_bins, class_errors_of_equal_mass
+from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
+
+
+class TACEMetric(CalibrationMetric):
+    """Calibration error of each class over the probabilities above a threshold, averaged over the classes.
+
+    Per image, then the mean over images; Nixon et al. 2019 (arXiv:1904.01685), Section 3. A network
+    gives most voxels a probability near 0 for most classes; the threshold keeps these from hiding the rest.
+
+    Args:
+        num_bins: number of bins.
+        threshold: probabilities that are not above it are left out, 0 to 1.
+        adaptive: bins that hold equally many voxels; False is bins of equal width (lo, hi].
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether the voxels of all images are measured together, in place of the mean over images;
+            only with bins of equal width, for equal numbers would need every confidence at once.
+
+    Raises:
+        ValueError: `num_bins` below 1, a threshold outside 0..1, an unknown region, or pooled and adaptive.
+
+    Note:
+        CRaC reports equal widths in the foreground with threshold 1e-3, BWCR equal numbers in all voxels
+        with 1e-2 and without the background class; BWCR's code divides by the number of bins once too often.
+        A class without a probability above the threshold is left out here and counts 0 in CRaC's code.
+    """
+
+    def __init__(
+        self,
+        num_bins: int = 15,
+        threshold: float = 1e-3,
+        *,
+        adaptive: bool = True,
+        region: str = "foreground",
+        pooled: bool = False,
+    ) -> None:
+        super().__init__(region, pooled=pooled)
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; it must lie in 0..1")
+        if pooled and adaptive:
+            raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")
+        self.num_bins = checked_num_bins(num_bins)
+        self.threshold = threshold
+        self.adaptive = adaptive
+
+    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Errors (B, C, 1) where adaptive, bins (B, C, 3 * num_bins + 1) where not."""
+        if self.adaptive:
+            return class_errors_of_equal_mass(probs, target, mask, self.num_bins, self.threshold).unsqueeze(-1)
+        return class_bins(probs, target, mask, self.num_bins, self.threshold).to_tensor()
+
+    def measured(self, rows: Tensor) -> Tensor:
+        """Error of each class, (..., C)."""
+        return rows.squeeze(-1) if self.adaptive else Bins.from_tensor(rows).expected_calibration_error()

@@ -1,0 +1,130 @@
+"""Cost of the metrics beside others': `python tests/benchmarks/metrics.py [--runs 7] [--shape 155 240 240]`.
+
+A volume of four classes, of which 2.6 % is foreground, one thread, medians of paired runs. Memory is the
+peak above the inputs, over the size of the probabilities, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
+from scipy.ndimage import gaussian_filter
+
+from calib_monai.metrics import ASDMetric, BrierMetric, CECEMetric, ECEMetric, HD95Metric, NLLMetric, TACEMetric
+
+FOREGROUND = 0.026
+Work = Callable[[], object]
+
+
+def volume(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (1, 4, ...) and labels (1, 1, ...) in blobs, uint8, that the logits mostly follow."""
+    generator = torch.Generator().manual_seed(0)
+    fields = [torch.randn(shape, generator=generator).numpy() for _ in range(3)]
+    smooth = torch.stack([torch.tensor(gaussian_filter(field, 4, truncate=2)) for field in fields])
+    height, which = smooth.max(dim=0)
+    threshold = height.flatten().kthvalue(int((1 - FOREGROUND) * height.numel())).values
+    labels = torch.where(height > threshold, which + 1, 0)[None, None].to(torch.uint8)
+    logits = torch.randn((1, 4, *shape), generator=generator)
+    logits.scatter_add_(1, labels.long(), torch.full(labels.shape, 4.0))
+    return logits, labels
+
+
+def torchmetrics_ece(probs: torch.Tensor, labels: torch.Tensor) -> object:
+    """The ECE of torchmetrics on the foreground voxels."""
+    from torchmetrics.functional.classification import multiclass_calibration_error  # noqa: PLC0415 - slow to import
+
+    inside = (labels != 0)[0, 0]
+    return multiclass_calibration_error(probs[0][:, inside].T, labels[0, 0][inside].long(), num_classes=4, n_bins=15)
+
+
+def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
+    """What is timed, and what it is compared with."""
+    logits, labels = volume(shape)
+    probs = logits.softmax(dim=1)
+    one_hot = {
+        "y_pred": torch.nn.functional.one_hot(logits.argmax(dim=1), 4).movedim(-1, 1).to(torch.uint8).contiguous(),
+        "y": torch.nn.functional.one_hot(labels[:, 0].long(), 4).movedim(-1, 1).to(torch.uint8).contiguous(),
+    }
+    soft = {"y_pred": probs, "y": labels}
+
+    def ours(*metrics: Callable[..., object], of: dict[str, torch.Tensor]) -> Work:
+        return lambda: [metric()(**of) for metric in metrics]
+
+    def softmax() -> object:
+        return logits.softmax(dim=1)
+
+    def theirs() -> object:
+        distances = HausdorffDistanceMetric(percentile=95), SurfaceDistanceMetric()
+        return [metric(**one_hot) for metric in distances]
+
+    return {
+        "ece + cece / torchmetrics ece": (
+            ours(ECEMetric, CECEMetric, of=soft),
+            lambda: torchmetrics_ece(probs, labels),
+        ),
+        "ece + cece / softmax": (ours(ECEMetric, CECEMetric, of=soft), softmax),
+        "tace / softmax": (ours(TACEMetric, of=soft), softmax),
+        "brier + nll / softmax": (ours(BrierMetric, NLLMetric, of=soft), softmax),
+        "hd95 + asd / MONAI's": (ours(HD95Metric, ASDMetric, of=one_hot), theirs),
+    }
+
+
+def seconds(work: Work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def print_peak(name: str, shape: tuple[int, ...]) -> None:
+    """The growth of this process's peak memory in one call, bytes."""
+    work, _ = works(shape)[name]
+    with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123 - the peak starts anew
+        file.write("5")
+    before = status("VmRSS")
+    work()
+    print(1024 * (status("VmHWM") - before))  # noqa: T201 - read by the process that started this one
+
+
+def status(key: str) -> int:
+    with open("/proc/self/status") as file:  # noqa: PTH123
+        return next(int(line.split()[1]) for line in file if line.startswith(key))
+
+
+def peak(name: str, shape: tuple[int, ...]) -> float:
+    """Peak memory of the first of a pair over the size of the probabilities."""
+    command = [sys.executable, __file__, "--peak", name, "--shape", *map(str, shape)]
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
+    return int(result.stdout.split()[-1]) / (16 * torch.Size(shape).numel())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--shape", type=int, nargs=3, default=(155, 240, 240))
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    if options.peak:
+        print_peak(options.peak, tuple(options.shape))
+        return
+    print(f"{'':32}{'ratio of times':>16}{'ms':>8}{'memory':>8}")  # noqa: T201
+    for name, (work, other) in works(tuple(options.shape)).items():
+        pairs = [(seconds(work), seconds(other)) for _ in range(options.runs + 1)][1:]
+        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+        took = 1000 * statistics.median(ours for ours, _ in pairs)
+        print(f"{name:32}{ratio:16.2f}{took:8.0f}{peak(name, tuple(options.shape)):8.2f}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""TACE: the authors' numbers in both forms, the definition in float64, the limits, the refusals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from calib_monai.metrics import CECEMetric, TACEMetric
+
+Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
+
+
+@pytest.mark.parametrize("volume", ["V1", "V2"])
+def test_equal_widths_in_the_foreground_are_cracs(
+    volume: str, golden: dict[str, dict[str, Any]], golden_volume: Volume
+) -> None:
+    metric = TACEMetric(threshold=1e-3, adaptive=False)
+    probs, target = golden_volume(volume)
+    metric(y_pred=probs, y=target)
+    expected = golden[f"calib_{volume}"]["expected"]["CRaC_TACE"]
+    assert metric.aggregate().item() == pytest.approx(expected, rel=1e-4, abs=2e-6)
+
+
+def test_equal_numbers_in_all_voxels_are_bwcrs(golden: dict[str, dict[str, Any]], golden_volume: Volume) -> None:
+    probs, target = golden_volume("V1")
+    values = TACEMetric(threshold=1e-2, region="all")(y_pred=probs, y=target)
+    expected = golden["bwcr_metrics_V1"]["expected"]["tace_reference_times_n_bins"]  # they divide once too often
+    assert values[0, 1:].mean().item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-2, 0.3])
+def test_it_is_its_definition_in_float64(threshold: float, golden_volume: Volume) -> None:
+    probs, target = golden_volume("V2")
+    values = TACEMetric(num_bins=7, threshold=threshold)(y_pred=probs, y=target)[0]
+    inside = (target != 0)[0, 0].numpy()
+    for k, value in enumerate(values.tolist()):
+        confidence, right = probs[0, k].double().numpy()[inside], (target[0, 0].numpy() == k)[inside]
+        order = [i for i in np.argsort(confidence, kind="stable") if confidence[i] > threshold]
+        size, expected = len(order) // 7, 0.0
+        for b in range(7):
+            part = order[b * size :] if b == 6 else order[b * size : (b + 1) * size]
+            expected += len(part) / len(order) * abs(confidence[part].mean() - right[part].mean())
+        assert value == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_a_threshold_equal_widths_are_cece(golden_volume: Volume) -> None:
+    probs, target = golden_volume("V1")
+    values = TACEMetric(threshold=0.0, adaptive=False)(y_pred=probs, y=target)
+    torch.testing.assert_close(values, CECEMetric()(y_pred=probs, y=target))
+
+
+def test_a_class_that_is_never_above_the_threshold_is_left_out() -> None:
+    probs = torch.tensor([0.5, 0.4995, 0.0005]).view(1, 3, 1, 1).expand(1, 3, 4, 5)
+    for adaptive in (True, False):
+        metric = TACEMetric(adaptive=adaptive)
+        metric(y_pred=probs, y=torch.ones(1, 1, 4, 5))
+        assert math.isnan(metric.values()[0, 2].item())
+        assert metric.aggregate().item() == pytest.approx((0.5 + 0.5005) / 2, abs=1e-6)
+
+
+def test_fewer_voxels_than_bins_are_a_bin_each() -> None:
+    probs = torch.tensor([[0.9, 0.6], [0.1, 0.4]]).view(1, 2, 2, 1)
+    value = TACEMetric(threshold=0.0)(y_pred=probs, y=torch.ones(1, 1, 2, 1))[0, 1].item()
+    assert value == pytest.approx((0.9 + 0.6) / 2, abs=1e-6)
+
+
+def test_wrong_arguments_are_refused_by_value() -> None:
+    with pytest.raises(ValueError, match=r"1\.5"):
+        TACEMetric(threshold=1.5)
+    with pytest.raises(ValueError, match="0"):
+        TACEMetric(num_bins=0)
+    with pytest.raises(ValueError, match="pooled"):
+        TACEMetric(pooled=True)
