@@ -20,7 +20,7 @@ from calib_monai.regions import region_mask
 
 
 class ResultsSaver:
-    """Writes `cases.csv`, a row a case, and `summary.json`, what the metrics say of all cases.
+    """Writes `cases.csv`, a row a case, and `summary.json` and `summary.csv`, what the metrics say of all cases.
 
     Columns are named by metric and class, as `dice_foreground_anterior`. (MONAI's MetricsSaver calls
     the first foreground class "class0" where the background is left out.)
@@ -29,12 +29,16 @@ class ResultsSaver:
         output_dir: folder of the files.
         class_names: one a class, the background first.
         model: file of the weights, whose time is noted so that a report can tell when it has changed since.
+        counts: metrics that count: of each class the number over all cases is told, not the mean.
     """
 
-    def __init__(self, output_dir: str, class_names: Sequence[str], model: str) -> None:
+    def __init__(
+        self, output_dir: str, class_names: Sequence[str], model: str, counts: Sequence[str] = ("missed_structures",)
+    ) -> None:
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
         self.model = Path(model).resolve()
+        self.counts = tuple(counts)
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
@@ -70,6 +74,13 @@ class ResultsSaver:
             "metrics": summary,
         }
         (self.folder / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with (self.folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["measure", "value", "sd", "num_cases"])
+            for name, metric in summary.items():
+                writer.writerow([name, *(_or_empty(metric[key]) for key in ("value", "sd", "num_cases"))])
+                if len(metric["columns"]) > 1:
+                    writer.writerows([column, _or_empty(value), "", ""] for column, value in metric["columns"].items())
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
@@ -78,7 +89,8 @@ class ResultsSaver:
         return [f"{name}_{class_name}" for class_name in self.class_names[-values.shape[1] :]]
 
     def _summary(self, name: str, value: float, values: Tensor) -> dict[str, Any]:
-        """A metric over all cases: its value, the deviation between cases, and the mean of each class."""
+        """A metric over all cases: its value, the deviation between cases, and the mean or count of each class."""
+        of_classes = values.nansum(dim=0) if name in self.counts else values.nanmean(dim=0)
         case_means = values.nanmean(dim=1)
         case_means = case_means[~case_means.isnan()]
         return {
@@ -86,8 +98,8 @@ class ResultsSaver:
             "sd": _or_null(case_means.std(correction=0).item()),
             "num_cases": len(case_means),
             "columns": {
-                column: _or_null(mean)
-                for column, mean in zip(self._columns(name, values), values.nanmean(dim=0).tolist(), strict=True)
+                column: _or_null(value)
+                for column, value in zip(self._columns(name, values), of_classes.tolist(), strict=True)
             },
         }
 
@@ -180,3 +192,8 @@ def _items(engine: Engine) -> list[dict[str, Any]]:
 def _or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value
+
+
+def _or_empty(value: float | None) -> str:
+    """The value as text, empty where there is none."""
+    return "" if value is None else str(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import statistics
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.reliability import reliability_figure
+from calib_monai.reports.page import html_page
+from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.runs import Run, read_run, shared_cases
 from calib_monai.reports.table import results_table
 
@@ -17,50 +18,56 @@ DPI = 150
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code, after the table is printed and the figures written."""
+    """The exit code, after the table is printed and the page and figures written."""
     parser = argparse.ArgumentParser(prog="python -m calib_monai.reports", description="Compare evaluated runs.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="output_dir of an evaluation")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--case", help="the case to draw; the one of median Dice by default")
+    parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
     try:
         runs = [read_run(folder) for folder in options.runs]
-        written = write_report(runs, options.out, options.case or median_case(runs))
+        written = write_report(runs, options.out, options.case or worst_and_middle(runs))
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
     sys.stdout.write("\n" + results_table(runs) + "\n" + "".join(f"{path}\n" for path in written))
     return 0
 
 
-def write_report(runs: Sequence[Run], out: Path, case: str) -> list[Path]:
-    """Paths of the files written: the table, the reliability diagrams, the figure of a case.
+def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str]) -> list[Path]:
+    """Paths of the files written: the page, the table, and the figures, which the page holds too.
 
     Raises:
-        ValueError: a run kept no slice of this case.
+        ValueError: a run kept no slice of a case.
     """
-    figures = {"reliability.png": reliability_figure(runs), f"{case}.png": case_figure(runs, case)}
-    out.mkdir(parents=True, exist_ok=True)
-    table = out / "results.md"
-    table.write_text(results_table(runs), encoding="utf-8")
+    figures = {
+        "reliability": reliability_figure(runs),
+        "classes": class_reliability_figure(runs),
+        **{case: case_figure(runs, case) for case in cases},
+    }
+    pngs = {}
     for name, figure in figures.items():
-        figure.savefig(out / name, dpi=DPI)
-    return [table, *(out / name for name in figures)]
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=DPI)
+        pngs[name] = buffer.getvalue()
+    out.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "report.html": html_page(runs, pngs, cases).encode(),
+        "results.md": results_table(runs).encode(),
+        **{f"{name}.png": png for name, png in pngs.items()},
+    }
+    for name, content in contents.items():
+        (out / name).write_bytes(content)
+    return [out / name for name in contents]
 
 
-def median_case(runs: Sequence[Run]) -> str:
-    """The case whose Dice in the first run is the median of those that all runs have.
+def worst_and_middle(runs: Sequence[Run]) -> list[str]:
+    """The cases of the lowest and of the median Dice in the first run, of those that all runs have.
 
     Raises:
         ValueError: the runs have no case in common.
     """
-    run = runs[0]
-
-    def dice(case: str) -> float:
-        values = [value for name, value in run.cases[case].items() if name.startswith("dice")]
-        return statistics.fmean(values) if values else 0.0
-
-    ordered = sorted(shared_cases(runs), key=dice)
-    return ordered[len(ordered) // 2]
+    ordered = sorted(shared_cases(runs), key=runs[0].dice)
+    return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figure of one case: image, truth, prediction and confidence, a row a run."""
+"""Figure of one case: image, truth, prediction, errors and confidence, a row a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from calib_monai.reports.runs import Run
 
 # Okabe and Ito's colors, which the color-blind tell apart; the background is transparent.
 CLASS_COLORS = ("#00000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
-COLUMNS = ("image", "truth", "prediction", "confidence")
+COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
+ERROR_COLOR = "#D55E00"
 
 
 def case_figure(runs: Sequence[Run], case: str) -> Figure:
@@ -32,22 +33,24 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     colors = ListedColormap(CLASS_COLORS[: slices[0].probs.shape[0]])
     for axes, run, part in zip(grid, runs, slices, strict=True):
         predicted = part.probs.argmax(axis=0)
-        for place in range(3):
+        for place in range(4):
             axes[place].imshow(_upright(part.image), cmap="gray")
         for place, labels in ((1, part.label), (2, predicted)):
             axes[place].imshow(
                 _upright(labels), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
             )
-        shown = axes[3].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
-        dice = [value for name, value in run.cases[case].items() if name.startswith("dice")]
-        axes[0].set_ylabel(f"{run.name}\nDice {np.nanmean(dice):.3f}, ECE {run.cases[case]['ece_foreground']:.3f}")
+        shown = axes[4].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
+        wrong = np.ma.masked_equal(predicted != part.label, 0)
+        axes[3].imshow(_upright(wrong), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
+        axes[0].set_ylabel(f"{run.name}\nDice {run.dice(case):.3f}, ECE {run.cases[case]['ece_foreground']:.3f}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=grid[:, -1], label="highest probability")
+    figure.colorbar(shown, ax=grid[:, 4], label="highest probability")
     figure.suptitle(f"{case}, slice {slices[0].index}", fontsize="medium")
     patches = [Patch(color=CLASS_COLORS[k], label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
+    patches.append(Patch(color=ERROR_COLOR, label="not the truth"))
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
     return figure
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from calib_monai.bins import Bins
 from calib_monai.reports.runs import Run
 
 ACCURACY = "#0072B2"
@@ -28,27 +29,54 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
     figure = Figure(figsize=(max(6.5, 1 + 4 * len(runs)), 6.4), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey="row", height_ratios=[4, 1])
     for column, run in enumerate(runs):
-        _draw_diagram(axes[0, column], run)
-        _draw_histogram(axes[1, column], run)
+        _draw_diagram(axes[0, column], run.bins)
+        _draw_histogram(axes[1, column], run.bins)
+        measured = f"ECE {run.metrics['ece_foreground']:.3f}, Dice {run.metrics['dice_foreground']:.3f}"
+        axes[0, column].set_title(f"{run.name}\n{measured}")
     axes[0, 0].set_ylabel(f"accuracy, {runs[0].region} voxels")
     axes[1, 0].set_ylabel("share of voxels")
+    figure.suptitle("Bars: voxels of all cases together. ECE and Dice: mean over cases.", fontsize="small")
+    _add_legend(figure)
+    return figure
+
+
+def class_reliability_figure(runs: Sequence[Run]) -> Figure:
+    """Diagrams of each class against the rest, a row a run, a column a class."""
+    names = runs[0].class_names
+    figure = Figure(figsize=(1.2 + 2.9 * len(names), 0.9 + 2.9 * len(runs)), layout="constrained")
+    axes = figure.subplots(len(runs), len(names), squeeze=False, sharex=True, sharey=True)
+    for row, run in enumerate(runs):
+        for column, name in enumerate(names):
+            bins = run.class_bins[column]
+            _draw_diagram(axes[row, column], bins)
+            axes[row, column].set_title(
+                f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium"
+            )
+        axes[row, 0].set_ylabel(f"{run.name}\nshare of the class")
+    for below in axes[-1]:
+        below.set_xlabel("probability of the class")
+    figure.suptitle(f"Each class against the rest, {runs[0].region} voxels of all cases together", fontsize="small")
+    _add_legend(figure)
+    return figure
+
+
+def _add_legend(figure: Figure) -> None:
+    """What the bars and the line mean, below the diagrams."""
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),
         Patch(color=ACCURACY, label="accuracy"),
         Patch(facecolor="none", edgecolor=OVER, hatch="////", label="overconfident by"),
         Patch(facecolor=ACCURACY, edgecolor=UNDER, hatch="////", label="underconfident by"),
     ]
-    figure.suptitle("Bars: voxels of all cases together. ECE and Dice: mean over cases.", fontsize="small")
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
-    return figure
 
 
-def _draw_diagram(axes: Axes, run: Run) -> None:
+def _draw_diagram(axes: Axes, bins: Bins) -> None:
     """Bars of accuracy, the gap to the mean confidence, and the diagonal."""
-    width = 1 / run.bins.num_bins
-    left = np.arange(run.bins.num_bins) * width
-    filled = run.bins.count.numpy() > 0
-    accuracy, confidence = run.bins.accuracy().numpy(), run.bins.mean_confidence().numpy()
+    width = 1 / bins.num_bins
+    left = np.arange(bins.num_bins) * width
+    filled = bins.count.numpy() > 0
+    accuracy, confidence = bins.accuracy().numpy(), bins.mean_confidence().numpy()
     axes.bar(left[filled], accuracy[filled], color=ACCURACY, edgecolor="white", width=width, align="edge")
     gap = confidence - accuracy
     for told, color in ((gap > 0, OVER), (gap < 0, UNDER)):
@@ -64,14 +92,13 @@ def _draw_diagram(axes: Axes, run: Run) -> None:
         )
     axes.plot([0, 1], [0, 1], color=DIAGONAL, linestyle="--", linewidth=1)
     axes.set(xlim=(0, 1), ylim=(0, 1), box_aspect=1)
-    axes.set_title(f"{run.name}\nECE {run.metrics['ece_foreground']:.3f}, Dice {run.metrics['dice_foreground']:.3f}")
 
 
-def _draw_histogram(axes: Axes, run: Run) -> None:
+def _draw_histogram(axes: Axes, bins: Bins) -> None:
     """Share of voxels in each bin."""
-    width = 1 / run.bins.num_bins
-    left = np.arange(run.bins.num_bins) * width
-    share = run.bins.count.numpy() / run.bins.total.numpy()
+    width = 1 / bins.num_bins
+    left = np.arange(bins.num_bins) * width
+    share = bins.count.numpy() / bins.total.numpy()
     axes.bar(left, share, width=width, align="edge", color="#999999", edgecolor="white")
     axes.set(ylim=(0, 1), box_aspect=0.25)
     axes.set_xlabel("confidence")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Sequence
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -43,6 +45,7 @@ class Run:
         cases: for each case its values, named by metric and class.
         region: the voxels that `bins` looked at.
         bins: top-label bins of all cases together, (num_bins,).
+        class_bins: bins of each class of all cases together, (C, num_bins).
     """
 
     name: str
@@ -52,6 +55,13 @@ class Run:
     cases: dict[str, dict[str, float]]
     region: str
     bins: Bins
+    class_bins: Bins
+
+    def dice(self, case: str) -> float:
+        """Mean Dice of a case over its classes; NaN where it has none."""
+        values = [value for name, value in self.cases[case].items() if name.startswith("dice")]
+        told = [value for value in values if not math.isnan(value)]
+        return statistics.fmean(told) if told else float("nan")
 
     def slice_of(self, case: str) -> Slice:
         """The slice that was kept of a case.
@@ -93,8 +103,14 @@ def read_run(folder: Path) -> Run:
         },
         cases={row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows},
         region=bins["region"],
-        bins=reduce(add, (Bins.from_dict(case["top_label"]) for case in bins["cases"].values())),
+        bins=_together(case["top_label"] for case in bins["cases"].values()),
+        class_bins=_together(case["classes"] for case in bins["cases"].values()),
     )
+
+
+def _together(cases: Iterable[dict[str, list[float]]]) -> Bins:
+    """The bins of all cases, added up."""
+    return reduce(add, map(Bins.from_dict, cases))
 
 
 def shared_cases(runs: Sequence[Run]) -> list[str]:

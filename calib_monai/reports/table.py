@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,24 +10,42 @@ from calib_monai.reports.runs import Run
 
 
 class Measure(NamedTuple):
-    """How a metric is shown: its title, its unit where it has one, and its decimals."""
+    """How a metric is shown: its title, its unit where it has one, its decimals, and what is better."""
 
     title: str
     decimals: int
+    more_is_better: bool = False
 
 
 MEASURES = {
-    "dice_foreground": Measure("Dice", 3),
+    "dice_foreground": Measure("Dice", 3, more_is_better=True),
     "hd95_mm": Measure("HD95 (mm)", 2),
+    "asd_mm": Measure("ASD (mm)", 2),
     "missed_structures": Measure("missed structures", 0),
     "ece_foreground": Measure("ECE", 3),
     "cece_foreground": Measure("CECE", 3),
+    "tace_foreground": Measure("TACE", 3),
+    "brier_foreground": Measure("Brier", 3),
+    "nll_foreground": Measure("NLL", 3),
 }
+
+
+def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
+    """The measures that any run has, in the order they are shown."""
+    return {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
+
+
+def ranks(runs: Sequence[Run], name: str, measure: Measure) -> list[int]:
+    """Place of each run by a measure as it is shown, 1 the best; equal ones share it, NaN comes last."""
+    values = [round(run.metrics.get(name, float("nan")), measure.decimals) for run in runs]
+    worse = [-value if measure.more_is_better else value for value in values]
+    sortable = [math.inf if math.isnan(value) else value for value in worse]
+    return [1 + sum(other < value for other in sortable) for value in sortable]
 
 
 def results_table(runs: Sequence[Run]) -> str:
     """A Markdown table, a row a run; measures that no run has are left out."""
-    shown = {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
+    shown = shown_measures(runs)
     rows = [["", *(measure.title for measure in shown.values()), "cases"]]
     for run in runs:
         values = [f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items()]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from matplotlib.image import imread
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
+from calib_monai.reports.page import html_page
 from calib_monai.reports.runs import read_run
 from calib_monai.reports.table import results_table
 
@@ -44,16 +48,45 @@ def write_run(folder: Path, sharpness: float) -> Path:
     return folder
 
 
-def test_two_runs_become_a_table_and_two_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runs_become_a_page_a_table_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [write_run(tmp_path / "mild", 1.0), write_run(tmp_path / "sharp" / "eval", 5.0)]
     assert main([*map(str, runs), "--out", str(tmp_path / "report")]) == 0
     printed = capsys.readouterr().out
     assert "| mild " in printed
     assert "| sharp |" in printed
-    for path in ("results.md", "reliability.png", "b.png"):
+    for path in ("report.html", "results.md", "reliability.png", "classes.png", "a.png", "b.png"):
         assert str(tmp_path / "report" / path) in printed
-    assert imread(tmp_path / "report" / "reliability.png").std() > 0.1
-    assert imread(tmp_path / "report" / "b.png").std() > 0.1
+        assert not path.endswith("png") or imread(tmp_path / "report" / path).std() > 0.1
+
+
+def test_the_page_needs_nothing_else_and_marks_the_best(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "<third>")]
+    for run, dice, hd95 in zip(runs, (0.8, 0.9, 0.7), (1.001, 1.002, 2.0), strict=True):
+        run.metrics.update(dice_foreground=dice, hd95_mm=hd95)
+    page = html_page(runs, {"reliability": b"png", "classes": b"png", "a": b"png"}, ["a"])
+    assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
+    assert "&lt;third&gt;" in page
+    assert "<third>" not in page
+    assert '<td class="best">0.900</td>' in page
+    assert '<td class="second">0.800</td>' in page
+    assert page.count('<td class="best">1.00</td>') == 2  # what looks equal is equal
+    assert page.index("<td>a</td>") < page.index("<td>b</td>") < page.index("<td>c</td>")  # worst Dice first
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser is installed")
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_browser_shows_the_page_and_all_its_pictures(tmp_path: Path, width: int) -> None:
+    main([str(write_run(tmp_path / "run", 1.0)), "--out", str(tmp_path / "report")])
+    page = tmp_path / "report" / "report.html"
+    script = (
+        "<script>addEventListener('load', () => { document.title = [...document.images].every(i => i.naturalWidth)"
+        " + ' ' + (document.documentElement.scrollWidth <= innerWidth) })</script>"
+    )
+    page.write_text(page.read_text().replace("</body>", f"{script}</body>"))
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},2000"]
+    command = [*browser, "--dump-dom", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert "<title>true true</title>" in result.stdout  # all pictures are there, and nothing is wider than the window
 
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""The page: tables and figures of a report in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from calib_monai.reports.runs import Run, shared_cases
+from calib_monai.reports.table import ranks, shown_measures
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1100px;
+  padding: 1.5rem 1rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .3rem; }
+h2 { font-size: 1.2rem; margin: 2.6rem 0 .4rem; }
+p { margin: .3rem 0 .9rem; max-width: 46rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
+th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
+th:first-child, td:first-child { text-align: left; }
+.best { font-weight: 700; background: #d7e9f7; }
+.second { text-decoration: underline; text-underline-offset: 3px; }
+img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
+"""
+
+
+def html_page(runs: Sequence[Run], figures: Mapping[str, bytes], cases: Sequence[str]) -> str:
+    """A whole HTML document.
+
+    Args:
+        runs: what is compared.
+        figures: PNG of each figure: "reliability", "classes", and one for each of `cases` by its name.
+        cases: the cases shown, worst first.
+    """
+    title = ", ".join(run.name for run in runs)
+    pictures = "".join(f"<h3>{escape(case)}</h3>{_image(figures[case], f'slice of {case}')}" for case in cases)
+    region = escape(runs[0].region)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Calibration of {escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>Can these probabilities be believed?</h1>
+<p>{len(shared_cases(runs))} cases, {len(runs)} networks. ECE, CECE, TACE, Brier score and NLL are measured on
+{region} voxels, per case, then averaged over cases; of them, of HD95, ASD and missed structures less is better,
+of Dice more.</p>
+<h2>Results</h2>
+<div class="scroll">{_results(runs)}</div>
+<p><span class="best">Best</span> and <span class="second">second best</span> of each column.</p>
+<h2>Reliability</h2>
+<p>A calibrated network is right as often as it says: its bars end on the diagonal. Hatched is by how much it
+is off.</p>
+{_image(figures["reliability"], "reliability diagrams of the networks")}
+<h2>Reliability of each class</h2>
+{_of_classes(runs[0].region)}
+{_image(figures["classes"], "reliability diagrams of each class")}
+<h2>Cases</h2>
+<p>The worst first, then the one in the middle, by Dice of {escape(runs[0].name)}. Where a network is unsure the
+confidence is dark; a good map of it is dark where the errors are.</p>
+{pictures}
+<h2>All cases, worst first</h2>
+<div class="scroll">{_cases(runs)}</div>
+</body>
+</html>
+"""
+
+
+def _of_classes(region: str) -> str:
+    """What a reader of the class diagrams must know."""
+    if region != "foreground":
+        return ""
+    return """<p>As in the papers, only voxels whose label is foreground are looked at. There the background is never
+the truth, and a foreground class is the truth more often than a network says that knows nothing of this choice.</p>"""
+
+
+def _results(runs: Sequence[Run]) -> str:
+    """The table of results, best and second best marked where there is more than one run."""
+    shown = shown_measures(runs)
+    places = {name: ranks(runs, name, measure) for name, measure in shown.items()}
+    rows = [["", *(measure.title for measure in shown.values())]]
+    marks: list[list[str]] = [[""] * len(rows[0])]
+    for index, run in enumerate(runs):
+        rows.append([run.name, *(f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items())])
+        told = {1: "best", 2: "second"} if len(runs) > 1 else {}
+        marks.append(["", *(told.get(places[name][index], "") for name in shown)])
+    return _table(rows, marks)
+
+
+def _cases(runs: Sequence[Run]) -> str:
+    """A row a case: Dice and ECE of each run, worst Dice of the first run first."""
+    rows = [["case", *(f"{what}, {run.name}" for run in runs for what in ("Dice", "ECE"))]]
+    for case in sorted(shared_cases(runs), key=runs[0].dice):
+        values = [value for run in runs for value in (run.dice(case), run.cases[case]["ece_foreground"])]
+        rows.append([case, *(f"{value:.3f}" for value in values)])
+    return _table(rows, [[""] * len(row) for row in rows])
+
+
+def _table(rows: Sequence[Sequence[str]], marks: Sequence[Sequence[str]]) -> str:
+    """An HTML table, its first row the header; each cell has the class that `marks` gives it."""
+    lines: list[str] = []
+    for row, classes in zip(rows, marks, strict=True):
+        tag = "td" if lines else "th"
+        cells = (
+            f"<{tag}{f' class={chr(34)}{mark}{chr(34)}' if mark else ''}>{escape(cell)}</{tag}>"
+            for cell, mark in zip(row, classes, strict=True)
+        )
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _image(png: bytes, alt: str) -> str:
+    """An image that carries its own bytes."""
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
