@@ -85,7 +85,7 @@ def test_a_browser_shows_the_page_and_all_its_pictures(tmp_path: Path, width: in
     page.write_text(page.read_text().replace("</body>", f"{script}</body>"))
     browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},2000"]
     command = [*browser, "--dump-dom", page.as_uri()]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
     assert "<title>true true</title>" in result.stdout  # all pictures are there, and nothing is wider than the window
 
 
