@@ -133,7 +133,7 @@ def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, 
     """
     images = []
     for image_probs, labels in selected(probs, target, mask):
-        pairs = (above(row, labels == k, threshold) for k, row in enumerate(image_probs))
+        pairs = (_above(row, labels == k, threshold) for k, row in enumerate(image_probs))
         images.append(_stack([_bin(*pair, num_bins) for pair in pairs]))
     return _stack(images)
 
@@ -157,7 +157,7 @@ def class_errors_of_equal_mass(
         [
             torch.stack(
                 [
-                    _error_of_equal_mass(*above(row, labels == k, threshold), num_bins)
+                    _error_of_equal_mass(*_above(row, labels == k, threshold), num_bins)
                     for k, row in enumerate(image_probs)
                 ]
             )
@@ -166,7 +166,7 @@ def class_errors_of_equal_mass(
     )
 
 
-def above(confidence: Tensor, right: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+def _above(confidence: Tensor, right: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
     """What belongs to the confidences above a threshold, (N,) and (N,)."""
     if threshold < 0:
         return confidence, right
