@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -131,11 +132,8 @@ def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, 
     Returns:
         Bins with leading shape (B, C).
     """
-    images = []
-    for image_probs, labels in selected(probs, target, mask):
-        pairs = (_above(row, labels == k, threshold) for k, row in enumerate(image_probs))
-        images.append(_stack([_bin(*pair, num_bins) for pair in pairs]))
-    return _stack(images)
+    images = _of_classes(probs, target, mask, threshold)
+    return _stack([_stack([_bin(*pair, num_bins) for pair in pairs]) for pairs in images])
 
 
 def class_errors_of_equal_mass(
@@ -153,17 +151,16 @@ def class_errors_of_equal_mass(
         num_bins: number of bins; where there are fewer voxels, one for each.
         threshold: probabilities that are not above it are left out before sorting.
     """
-    return torch.stack(
-        [
-            torch.stack(
-                [
-                    _error_of_equal_mass(*_above(row, labels == k, threshold), num_bins)
-                    for k, row in enumerate(image_probs)
-                ]
-            )
-            for image_probs, labels in selected(probs, target, mask)
-        ]
-    )
+    images = _of_classes(probs, target, mask, threshold)
+    return torch.stack([torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in pairs]) for pairs in images])
+
+
+def _of_classes(
+    probs: Tensor, target: Tensor, mask: Tensor, threshold: float
+) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+    """For each image and class the confidences above a threshold and where they are right, (N,) and (N,)."""
+    for image_probs, labels in selected(probs, target, mask):
+        yield (_above(row, labels == k, threshold) for k, row in enumerate(image_probs))
 
 
 def _above(confidence: Tensor, right: Tensor, threshold: float) -> tuple[Tensor, Tensor]:

@@ -50,7 +50,8 @@ class ResultsSaver:
     def start(self, _engine: Engine) -> None:
         """Forget the run before, on disk too: what it measured was another model."""
         self.cases = []
-        (self.folder / "summary.json").unlink(missing_ok=True)
+        for name in ("summary.json", "summary.csv"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases."""
@@ -78,9 +79,9 @@ class ResultsSaver:
             writer = csv.writer(file)
             writer.writerow(["measure", "value", "sd", "num_cases"])
             for name, metric in summary.items():
-                writer.writerow([name, *(_or_empty(metric[key]) for key in ("value", "sd", "num_cases"))])
+                writer.writerow([name, metric["value"], metric["sd"], metric["num_cases"]])
                 if len(metric["columns"]) > 1:
-                    writer.writerows([column, _or_empty(value), "", ""] for column, value in metric["columns"].items())
+                    writer.writerows([column, value, None, None] for column, value in metric["columns"].items())
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
@@ -192,8 +193,3 @@ def _items(engine: Engine) -> list[dict[str, Any]]:
 def _or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value
-
-
-def _or_empty(value: float | None) -> str:
-    """The value as text, empty where there is none."""
-    return "" if value is None else str(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from calib_monai.losses.voxelwise import checked_not_negative
 
 
 class CompoundLoss(nn.Module):
@@ -36,8 +37,7 @@ class CompoundLoss(nn.Module):
         for name, weight in weights.items():
             if not name.isidentifier() or hasattr(nn.ModuleDict, name):
                 raise ValueError(f"a loss is called {name!r}; a name is a word, and none that a ModuleDict has")
-            if not (weight >= 0 and math.isfinite(weight)):
-                raise ValueError(f"the weight of {name} is {weight}; it must be finite and not negative")
+            checked_not_negative(f"the weight of {name}", weight)
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from calib_monai.bins import Bins, selected
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import check_probs, class_map, plain
 from calib_monai.regions import REGIONS, region_mask
@@ -72,8 +74,57 @@ class CalibrationMetric(ImagewiseMetric):
         return self.sums(probs, target, region_mask(self.region, target, probs))
 
 
-def checked_num_bins(num_bins: int) -> int:
-    """The number of bins; raises ValueError where it is below 1."""
-    if num_bins < 1:
-        raise ValueError(f"num_bins is {num_bins}; it must be at least 1")
-    return num_bins
+class BinnedMetric(CalibrationMetric):
+    """A calibration error whose sums are those of bins.
+
+    Args:
+        num_bins: number of equal bins (lo, hi] of confidence.
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether the voxels of all images are measured together, in place of the mean over images.
+
+    Raises:
+        ValueError: `num_bins` below 1 or an unknown region.
+    """
+
+    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
+        super().__init__(region, pooled=pooled)
+        if num_bins < 1:
+            raise ValueError(f"num_bins is {num_bins}; it must be at least 1")
+        self.num_bins = num_bins
+
+    def measured(self, rows: Tensor) -> Tensor:
+        """Calibration error (..., K) of bins (..., K, 3 * num_bins + 1)."""
+        return Bins.from_tensor(rows).expected_calibration_error()
+
+
+class ScoreMetric(CalibrationMetric):
+    """A mean over voxels of what each voxel's probabilities cost.
+
+    Args:
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        pooled: whether the voxels of all images are measured together, in place of the mean over images.
+
+    Raises:
+        ValueError: an unknown region.
+    """
+
+    @abstractmethod
+    def total(self, probs: Tensor, of_label: Tensor) -> Tensor:
+        """The sum over the voxels of one image, a scalar, float64.
+
+        Args:
+            probs: probabilities of N voxels, (C, N).
+            of_label: of these the label's, (1, N).
+        """
+
+    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+        """Sum over voxels and number of voxels of each image, (B, 1, 2)."""
+        rows = []
+        for image_probs, labels in selected(probs, target, mask):
+            total = self.total(image_probs, image_probs.gather(0, labels.long().unsqueeze(0)))
+            rows.append(torch.stack([total, total.new_tensor(labels.numel())]))
+        return torch.stack(rows).unsqueeze(1)
+
+    def measured(self, rows: Tensor) -> Tensor:
+        """Mean over voxels, (..., 1)."""
+        return rows[..., 0] / rows[..., 1]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.bins import Bins, class_bins
-from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
+from calib_monai.bins import class_bins
+from calib_monai.metrics.calibration import BinnedMetric
 
 
-class CECEMetric(CalibrationMetric):
+class CECEMetric(BinnedMetric):
     """Expected calibration error of each class against the rest, averaged over the classes.
 
     Per image, then the mean over images; Kull et al. 2019 (arXiv:1910.12656), as the papers report it:
@@ -28,14 +28,6 @@ class CECEMetric(CalibrationMetric):
         all classes. The two agree where the last class is present.
     """
 
-    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
-        super().__init__(region, pooled=pooled)
-        self.num_bins = checked_num_bins(num_bins)
-
     def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Bins of each image and class, (B, C, 3 * num_bins + 1)."""
         return class_bins(probs, target, mask, self.num_bins).to_tensor()
-
-    def measured(self, rows: Tensor) -> Tensor:
-        """Error of each class, (..., C)."""
-        return Bins.from_tensor(rows).expected_calibration_error()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.bins import Bins, top_label_bins
-from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
+from calib_monai.bins import top_label_bins
+from calib_monai.metrics.calibration import BinnedMetric
 
 
-class ECEMetric(CalibrationMetric):
+class ECEMetric(BinnedMetric):
     """Expected calibration error of the most probable class: per image, then the mean over images.
 
     ECE = sum over bins of n_b / n * |accuracy_b - confidence_b|, the confidence being the highest
@@ -31,14 +31,6 @@ class ECEMetric(CalibrationMetric):
         0.25
     """
 
-    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
-        super().__init__(region, pooled=pooled)
-        self.num_bins = checked_num_bins(num_bins)
-
     def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         """Top-label bins of each image, (B, 1, 3 * num_bins + 1)."""
         return top_label_bins(probs, target, mask, self.num_bins).to_tensor().unsqueeze(1)
-
-    def measured(self, rows: Tensor) -> Tensor:
-        """ECE, (..., 1)."""
-        return Bins.from_tensor(rows).expected_calibration_error()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from calib_monai.bins import selected
-from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.metrics.calibration import ScoreMetric
 
 
-class NLLMetric(CalibrationMetric):
+class NLLMetric(ScoreMetric):
     """Negative log-likelihood of the labels in nats: per image, then the mean over images.
 
     NLL = mean over voxels of -log p_y, the cross-entropy of the probabilities.
@@ -26,15 +25,6 @@ class NLLMetric(CalibrationMetric):
         87 nats in float32, not infinity.
     """
 
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Sum over voxels and number of voxels of each image, (B, 1, 2)."""
-        rows = []
-        for image_probs, labels in selected(probs, target, mask):
-            of_label = image_probs.gather(0, labels.long().unsqueeze(0)).clamp(min=torch.finfo(probs.dtype).tiny)
-            total = -of_label.double().log().sum()
-            rows.append(torch.stack([total, total.new_tensor(labels.numel())]))
-        return torch.stack(rows).unsqueeze(1)
-
-    def measured(self, rows: Tensor) -> Tensor:
-        """NLL, (..., 1)."""
-        return rows[..., 0] / rows[..., 1]
+    def total(self, probs: Tensor, of_label: Tensor) -> Tensor:
+        """Sum over voxels of -log p_y, a scalar."""
+        return -of_label.clamp(min=torch.finfo(probs.dtype).tiny).double().log().sum()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.bins import Bins, class_bins, class_errors_of_equal_mass
-from calib_monai.metrics.calibration import CalibrationMetric, checked_num_bins
+from calib_monai.bins import class_bins, class_errors_of_equal_mass
+from calib_monai.metrics.calibration import BinnedMetric
 
 
-class TACEMetric(CalibrationMetric):
+class TACEMetric(BinnedMetric):
     """Calibration error of each class over the probabilities above a threshold, averaged over the classes.
 
     Per image, then the mean over images; Nixon et al. 2019 (arXiv:1904.01685), Section 3. A network
@@ -40,12 +40,11 @@ class TACEMetric(CalibrationMetric):
         region: str = "foreground",
         pooled: bool = False,
     ) -> None:
-        super().__init__(region, pooled=pooled)
+        super().__init__(num_bins, region, pooled=pooled)
         if not 0 <= threshold <= 1:
             raise ValueError(f"threshold is {threshold}; it must lie in 0..1")
         if pooled and adaptive:
             raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")
-        self.num_bins = checked_num_bins(num_bins)
         self.threshold = threshold
         self.adaptive = adaptive
 
@@ -57,4 +56,4 @@ class TACEMetric(CalibrationMetric):
 
     def measured(self, rows: Tensor) -> Tensor:
         """Error of each class, (..., C)."""
-        return rows.squeeze(-1) if self.adaptive else Bins.from_tensor(rows).expected_calibration_error()
+        return rows.squeeze(-1) if self.adaptive else super().measured(rows)

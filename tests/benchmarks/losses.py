@@ -9,14 +9,12 @@ own for each peak.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
 import torch
+from memory import peak_growth, printed_by
 from monai.losses import DiceCELoss, FocalLoss
 
 from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss
@@ -82,11 +80,7 @@ def memory_ratio(name: str, shape: tuple[int, ...], device: str) -> float:
         torch.cuda.reset_peak_memory_stats()
         LOSSES[name](logits, target).backward()
         return (torch.cuda.max_memory_allocated() - before) / size
-    command = [sys.executable, __file__, "--peak", name, "--shape", *map(str, shape)]
-    # Freed memory is given back at once, so that what rests is what lives.
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
-    return int(result.stdout) / size
+    return printed_by(__file__, "--peak", name, "--shape", *map(str, shape)) / size
 
 
 def print_peak(name: str, shape: tuple[int, ...]) -> None:
@@ -95,14 +89,7 @@ def print_peak(name: str, shape: tuple[int, ...]) -> None:
     small = tensors((2, shape[1], *(32 for _ in shape[2:])), "cpu")
     seconds(LOSSES[name], *small)
     logits, target = tensors(shape, "cpu")
-    with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123 - the peak starts anew
-        file.write("5")
-    with open("/proc/self/status") as file:  # noqa: PTH123
-        before = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-    LOSSES[name](logits, target).backward()
-    with open("/proc/self/status") as file:  # noqa: PTH123
-        peak = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
-    print(1024 * (peak - before))  # noqa: T201 - read by the process that started this one
+    print(peak_growth(lambda: LOSSES[name](logits, target).backward()))  # noqa: T201 - read by the one that started it
 
 
 def main() -> None:

@@ -7,15 +7,13 @@ peak above the inputs, over the size of the probabilities, in a process of its o
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
 
 import torch
+from memory import peak_growth, printed_by
 from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
 from scipy.ndimage import gaussian_filter
 
@@ -84,29 +82,6 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - start
 
 
-def print_peak(name: str, shape: tuple[int, ...]) -> None:
-    """The growth of this process's peak memory in one call, bytes."""
-    work, _ = works(shape)[name]
-    with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123 - the peak starts anew
-        file.write("5")
-    before = status("VmRSS")
-    work()
-    print(1024 * (status("VmHWM") - before))  # noqa: T201 - read by the process that started this one
-
-
-def status(key: str) -> int:
-    with open("/proc/self/status") as file:  # noqa: PTH123
-        return next(int(line.split()[1]) for line in file if line.startswith(key))
-
-
-def peak(name: str, shape: tuple[int, ...]) -> float:
-    """Peak memory of the first of a pair over the size of the probabilities."""
-    command = [sys.executable, __file__, "--peak", name, "--shape", *map(str, shape)]
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
-    return int(result.stdout.split()[-1]) / (16 * torch.Size(shape).numel())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
@@ -116,14 +91,16 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     if options.peak:
-        print_peak(options.peak, tuple(options.shape))
+        print(peak_growth(works(tuple(options.shape))[options.peak][0]))  # noqa: T201 - read by the one that started it
         return
     print(f"{'':32}{'ratio of times':>16}{'ms':>8}{'memory':>8}")  # noqa: T201
     for name, (work, other) in works(tuple(options.shape)).items():
         pairs = [(seconds(work), seconds(other)) for _ in range(options.runs + 1)][1:]
         ratio = statistics.median(ours / theirs for ours, theirs in pairs)
         took = 1000 * statistics.median(ours for ours, _ in pairs)
-        print(f"{name:32}{ratio:16.2f}{took:8.0f}{peak(name, tuple(options.shape)):8.2f}", flush=True)  # noqa: T201
+        peak = printed_by(__file__, "--peak", name, "--shape", *map(str, options.shape))
+        memory = peak / (16 * torch.Size(options.shape).numel())
+        print(f"{name:32}{ratio:16.2f}{took:8.0f}{memory:8.2f}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -12,23 +12,13 @@ from monai.data import MetaTensor
 from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss, pieces
 from calib_monai.losses.scores import Scores
 from calib_monai.losses.voxelwise import VoxelwiseLoss
-from calib_monai.priors import PRIORS
 
-LOSSES = {
-    "ecp": ECPLoss(),
-    "svls": SVLSLoss(kernel_size=5),
-    "mbls": MbLSLoss(margin=3.0),
-    "mbls quadratic": MbLSLoss(margin=3.0, penalty="quadratic"),
-    **{f"nacl {prior}": NACLLoss(prior=prior) for prior in PRIORS},
-    "nacl probs": NACLLoss(on="probs", penalty="quadratic", kernel_size=5, border="background"),
-}
 IGNORING = {
     "ecp": ECPLoss(ignore_index=255),
     "svls": SVLSLoss(ignore_index=255),
     "mbls": MbLSLoss(margin=3.0, ignore_index=255),
     "nacl": NACLLoss(ignore_index=-100),
 }
-every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
 
 def batch(*shape: int, num_classes: int = 3, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,7 +36,6 @@ def value_and_gradient(
     return value.detach(), gradient
 
 
-@every_loss
 @pytest.mark.parametrize("shape", [(7, 6), (5, 6, 4)])
 @pytest.mark.parametrize("elements", [1, 100, 300])
 def test_pieces_of_any_size_give_what_the_whole_gives(
@@ -58,29 +47,25 @@ def test_pieces_of_any_size_give_what_the_whole_gives(
     torch.testing.assert_close(value_and_gradient(loss, logits, target), whole, rtol=1e-6, atol=1e-8)
 
 
-@every_loss
 def test_the_gradient_is_that_of_the_value(loss: VoxelwiseLoss) -> None:
     logits, target = batch(3, 4, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
 
 
-@every_loss
 def test_a_batch_is_the_mean_of_its_images(loss: VoxelwiseLoss) -> None:
     logits, target = batch(8, 8)
     one_by_one = torch.stack([loss(logits[i : i + 1], target[i : i + 1]) for i in range(3)]).mean()
     torch.testing.assert_close(loss(logits, target), one_by_one)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(LOSSES) - {"nacl max", "nacl min", "nacl median", "nacl mode", "nacl probs"})
-)
-def test_permuting_the_classes_changes_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", ["ecp", "svls", "mbls", "mbls quadratic", "nacl mean", "nacl gaussian"])
+def test_permuting_the_classes_changes_nothing(name: str, losses: dict[str, VoxelwiseLoss]) -> None:
     # The priors left out depend on the order of the classes; "nacl probs" on what lies beyond the border.
     logits, target = batch(8, 8)
     order = torch.tensor([2, 0, 1])
     permuted = torch.empty_like(logits)
     permuted[:, order] = logits
-    torch.testing.assert_close(LOSSES[name](permuted, order[target]), LOSSES[name](logits, target))
+    torch.testing.assert_close(losses[name](permuted, order[target]), losses[name](logits, target))
 
 
 @pytest.mark.parametrize("loss", [ECPLoss(0.0), MbLSLoss(penalty_weight=0.0), NACLLoss(penalty_weight=0.0)])
@@ -90,7 +75,6 @@ def test_without_weight_it_is_cross_entropy(loss: VoxelwiseLoss) -> None:
     torch.testing.assert_close(loss(logits, target), expected)
 
 
-@every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_large_logits_in_half_precision_stay_finite(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
     logits, target = batch(6, 6)
@@ -100,7 +84,6 @@ def test_large_logits_in_half_precision_stay_finite(loss: VoxelwiseLoss, dtype: 
     assert gradient.dtype == dtype
 
 
-@every_loss
 def test_autocast_and_memory_layout_change_nothing(loss: VoxelwiseLoss) -> None:
     logits, target = batch(6, 6)
     expected = value_and_gradient(loss, logits, target)
@@ -111,20 +94,6 @@ def test_autocast_and_memory_layout_change_nothing(loss: VoxelwiseLoss) -> None:
         torch.testing.assert_close(value_and_gradient(loss, logits, target), expected)
 
 
-@every_loss
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16, torch.float32, torch.float16])
-def test_targets_of_any_number_type_are_read(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
-    logits, target = batch(6, 6)
-    torch.testing.assert_close(loss(logits, target.to(dtype)), loss(logits, target))
-
-
-def test_a_mask_is_a_target_of_two_classes() -> None:
-    logits, target = batch(6, 6, num_classes=2)
-    for loss in (ECPLoss(), ECPLoss(ignore_index=255)):
-        torch.testing.assert_close(loss(logits, target.bool()), loss(logits, target))
-
-
-@every_loss
 @pytest.mark.parametrize("num_classes", [2, 150, 300])
 def test_two_classes_and_many(loss: VoxelwiseLoss, num_classes: int) -> None:
     logits, target = batch(6, 6, num_classes=num_classes)
@@ -133,20 +102,11 @@ def test_two_classes_and_many(loss: VoxelwiseLoss, num_classes: int) -> None:
     assert gradient.abs().sum() > 0
 
 
-@every_loss
 def test_tensors_that_carry_metadata_give_the_same(loss: VoxelwiseLoss) -> None:
     logits, target = batch(6, 6)
     value, gradient = value_and_gradient(loss, MetaTensor(logits), MetaTensor(target))
     assert type(value) is torch.Tensor
     torch.testing.assert_close((value, torch.as_tensor(gradient)), value_and_gradient(loss, logits, target))
-
-
-@every_loss
-def test_targets_of_any_memory_layout_are_read(loss: VoxelwiseLoss) -> None:
-    logits, target = batch(6, 5)
-    strided = target.transpose(2, 3).contiguous().transpose(2, 3)
-    for other in (strided, target.to(memory_format=torch.channels_last), torch.cat([target, target], 1)[:, :1]):
-        torch.testing.assert_close(loss(logits, other), loss(logits, target))
 
 
 @pytest.mark.parametrize("loss", IGNORING.values(), ids=IGNORING)
@@ -167,21 +127,13 @@ def test_an_ignored_part_is_as_if_it_were_not_there(
     assert torch.equal(gradient[..., 4:], torch.zeros_like(gradient[..., 4:]))
 
 
-def test_a_class_can_be_ignored_as_any_other_label_can() -> None:
+def test_a_class_can_be_ignored_as_any_other_label_can(losses: dict[str, VoxelwiseLoss]) -> None:
     logits, target = batch(6, 8)
     beside = torch.where(target == 0, 255, target)
     for name in ("svls", "nacl mean", "nacl median"):
-        of_class, of_label = copy.deepcopy(LOSSES[name]), copy.deepcopy(LOSSES[name])
+        of_class, of_label = copy.deepcopy(losses[name]), copy.deepcopy(losses[name])
         of_class.ignore_index, of_label.ignore_index = 0, 255
         torch.testing.assert_close(of_class(logits, target), of_label(logits, beside))
-
-
-@pytest.mark.parametrize(("ignore_index", "label"), [(-1, 255), (300, 44), (-100, 156)])
-def test_a_byte_is_not_taken_for_a_label_it_cannot_hold(ignore_index: int, label: int) -> None:
-    logits, target = batch(4, 4)
-    target[0, 0, 0, 0] = label
-    with pytest.raises(ValueError, match=f"the label {label};"):
-        ECPLoss(ignore_index=ignore_index)(logits, target.to(torch.uint8))
 
 
 def test_equally_large_logits_share_the_slope_of_the_maximum() -> None:
@@ -240,7 +192,6 @@ def test_a_gradient_of_the_gradient_is_refused() -> None:
         gradient.sum().backward()
 
 
-@every_loss
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_a_scaled_gradient_in_half_precision_keeps_its_digits(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -253,7 +204,6 @@ def test_a_scaled_gradient_in_half_precision_keeps_its_digits(loss: VoxelwiseLos
     assert error < (1e-3 if dtype == torch.float16 else 5e-3)
 
 
-@every_loss
 def test_adding_a_number_to_all_logits_changes_nothing_but_the_distance_from_a_prior(loss: VoxelwiseLoss) -> None:
     logits, target = batch(6, 6)
     moved = loss((logits * 64).round() / 64 + 4096, target)
@@ -275,11 +225,6 @@ def test_pieces_are_bounded_and_cover_the_batch_once(shape: tuple[int, ...]) -> 
     assert seen == math.prod(shape)
 
 
-def test_logits_that_are_integers_are_refused() -> None:
-    with pytest.raises(ValueError, match="int64"):
-        NACLLoss()(torch.zeros(1, 3, 4, 4, dtype=torch.int64), torch.zeros(1, 1, 4, 4))
-
-
 @pytest.mark.parametrize("weight", [-0.1, math.inf, math.nan, "0.1"])
 def test_a_weight_that_is_no_finite_number_from_0_on_is_refused(weight: float) -> None:
     for loss_class in (ECPLoss, MbLSLoss, NACLLoss):
@@ -291,24 +236,3 @@ def test_a_weight_that_is_no_finite_number_from_0_on_is_refused(weight: float) -
 def test_a_label_to_ignore_that_is_no_whole_number_is_refused(ignore_index: int) -> None:
     with pytest.raises(ValueError, match=f"ignore_index is {ignore_index!r}"):
         ECPLoss(ignore_index=ignore_index)
-
-
-@pytest.mark.parametrize(
-    ("logits_shape", "target", "said"),
-    [
-        ((2, 3, 4, 4), torch.zeros(2, 4, 4), r"\(2, 4, 4\)"),
-        ((2, 3, 4, 4), torch.zeros(2, 1, 4, 5), r"\(2, 1, 4, 5\)"),
-        ((2, 3, 4), torch.zeros(2, 1, 4), r"\(2, 3, 4\)"),
-        ((2, 1, 4, 4), torch.zeros(2, 1, 4, 4), "1 channel"),
-        ((3,), torch.zeros(3), r"\(3,\)"),
-        ((0, 3, 4, 4), torch.zeros(0, 1, 4, 4), r"\(0, 1, 4, 4\)"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 3), "the label 3;"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), -1), "the label -1;"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), 12345678), "the label 12345678;"),
-        ((2, 3, 4, 4), torch.full((2, 1, 4, 4), math.nan), "the label nan;"),
-        ((1, 3, 1, 3), torch.tensor([0, 2, 0.5]).view(1, 1, 1, 3), "the label 0.5;"),
-    ],
-)
-def test_targets_that_do_not_fit_are_refused(logits_shape: tuple[int, ...], target: torch.Tensor, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        NACLLoss()(torch.zeros(logits_shape), target)
