@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -100,91 +100,68 @@ class Bins:
         return cls(**{name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()})
 
 
-def top_label_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15) -> Bins:
+def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
     """Bins of the highest probability of each voxel; right is where its class is the label.
 
     Args:
-        probs: probabilities, (B, C, H, W[, D]).
-        target: class indices, (B, 1, H, W[, D]).
-        mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+        probs: probabilities of N voxels, (C, N).
+        labels: their class indices, (N,).
         num_bins: number of bins.
 
     Returns:
-        Bins with leading shape (B,).
+        Bins without a leading axis.
     """
-    images = []
-    for image_probs, labels in selected(probs, target, mask):
-        confidence, predicted = image_probs.max(dim=0)
-        images.append(_bin(confidence, predicted == labels, num_bins))
-    return _stack(images)
+    confidence, predicted = probs.max(dim=0)
+    return _bin(confidence, predicted == labels, num_bins)
 
 
-def class_bins(probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Bins:
+def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Bins:
     """Bins of the probability of each class; right is where the label is that class.
 
     Args:
-        probs: probabilities, (B, C, H, W[, D]).
-        target: class indices, (B, 1, H, W[, D]).
-        mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+        probs: probabilities of N voxels, (C, N).
+        labels: their class indices, (N,).
         num_bins: number of bins.
         threshold: probabilities that are not above it are left out.
 
     Returns:
-        Bins with leading shape (B, C).
+        Bins with leading shape (C,).
     """
-    images = _of_classes(probs, target, mask, threshold)
-    return _stack([_stack([_bin(*pair, num_bins) for pair in pairs]) for pairs in images])
+    bins = [_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)]
+    return Bins(*(torch.stack([getattr(b, field.name) for b in bins]) for field in fields(Bins)))
 
 
-def class_errors_of_equal_mass(
-    probs: Tensor, target: Tensor, mask: Tensor, num_bins: int = 15, threshold: float = -1.0
-) -> Tensor:
-    """Calibration error of each class over bins that hold equally many voxels, (B, C).
+def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Tensor:
+    """Calibration error of each class over bins that hold equally many voxels, (C,).
 
     The probabilities of a class are sorted and cut into bins of n // num_bins voxels; the last bin takes
     the rest. NaN where no probability is above the threshold.
 
     Args:
-        probs: probabilities, (B, C, H, W[, D]).
-        target: class indices, (B, 1, H, W[, D]).
-        mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+        probs: probabilities of N voxels, (C, N).
+        labels: their class indices, (N,).
         num_bins: number of bins; where there are fewer voxels, one for each.
         threshold: probabilities that are not above it are left out before sorting.
     """
-    images = _of_classes(probs, target, mask, threshold)
-    return torch.stack([torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in pairs]) for pairs in images])
+    return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
 
 
-def _of_classes(
-    probs: Tensor, target: Tensor, mask: Tensor, threshold: float
-) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
-    """For each image and class the confidences above a threshold and where they are right, (N,) and (N,)."""
-    for image_probs, labels in selected(probs, target, mask):
-        yield (_above(row, labels == k, threshold) for k, row in enumerate(image_probs))
-
-
-def _above(confidence: Tensor, right: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """What belongs to the confidences above a threshold, (N,) and (N,)."""
-    if threshold < 0:
-        return confidence, right
-    kept = (confidence > threshold).nonzero().squeeze(1)
-    return confidence[kept], right[kept]
-
-
-def selected(probs: Tensor, target: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """For each image the probabilities (C, N) and labels (N,) of its N masked voxels."""
-    indices = [image.flatten().nonzero().squeeze(1) for image in mask]
-    return [
-        (image.flatten(1)[:, index], labels.flatten()[index])
-        for image, labels, index in zip(probs, target, indices, strict=True)
-    ]
+def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each class the confidences above a threshold and where they are right, (n,) and (n,)."""
+    for k, confidence in enumerate(probs):
+        right = labels == k
+        if threshold < 0:
+            yield confidence, right
+        else:
+            kept = (confidence > threshold).nonzero().squeeze(1)
+            yield confidence[kept], right[kept]
 
 
 def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
     """Bins of N voxels; the sums are float64, for float32 loses up to a sixth of an error at 1e7 voxels."""
     edges = torch.linspace(0, 1, num_bins + 1, dtype=confidence.dtype, device=confidence.device)
     # bucketize gives 0 to a confidence of exactly 0; rounding may lift a 1 above the last edge.
-    place = torch.bucketize(confidence, edges).clamp(max=num_bins)
+    place = torch.bucketize(confidence.contiguous(), edges).clamp(max=num_bins)
 
     def sums(weights: Tensor | None) -> Tensor:
         return torch.bincount(place, weights, minlength=num_bins + 1)[1:].double()
@@ -204,13 +181,3 @@ def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Te
     edges = torch.arange(bins + 1, device=gaps.device) * (voxels // bins)
     edges[-1] = voxels
     return torch.cat([gaps.new_zeros(1), gaps.cumsum(0)])[edges].diff().abs().sum() / voxels
-
-
-def _stack(bins: list[Bins]) -> Bins:
-    """Bins with one more axis in front."""
-    return Bins(
-        torch.stack([b.count for b in bins]),
-        torch.stack([b.confidence for b in bins]),
-        torch.stack([b.correctness for b in bins]),
-        torch.stack([b.total for b in bins]),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,14 +24,41 @@ def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
         ValueError: a region that is not one of these.
     """
     if region == "foreground":
-        return target != 0
+        return target.bool()
     if region == "union":
-        return (target != 0) | (probs.argmax(dim=1, keepdim=True) != 0)
+        return target.bool() | probs.argmax(dim=1, keepdim=True).bool()
     if region == "boundary":
         return mixed_neighborhood(target)
     if region == "all":
         return torch.ones_like(target, dtype=torch.bool)
     raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
+
+
+def region_voxels(region: str, target: Tensor, probs: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
+
+    Args:
+        region: one of `REGIONS`.
+        target: class indices, (B, 1, H, W[, D]).
+        probs: probabilities, (B, C, H, W[, D]).
+
+    Raises:
+        ValueError: a region that is not one of these.
+    """
+    if region == "all":
+        return list(zip(probs.flatten(2), target.flatten(1), strict=True))
+    places = [_places(image) for image in region_mask(region, target, probs)]
+    return [
+        (image.flatten(1).index_select(1, place), labels.flatten().index_select(0, place))
+        for image, labels, place in zip(probs, target, places, strict=True)
+    ]
+
+
+def _places(mask: Tensor) -> Tensor:
+    """Where a mask is true in its flat form, (N,); NumPy leaps over what is empty, and torch does not."""
+    if mask.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(mask.numpy()))
+    return mask.flatten().nonzero().squeeze(1)
 
 
 def mixed_neighborhood(target: Tensor, kernel_size: int = 3) -> Tensor:

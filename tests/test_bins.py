@@ -12,11 +12,15 @@ from monai.metrics import CalibrationErrorMetric, calibration_binning
 from calib_monai.bins import Bins, class_bins, top_label_bins
 
 
-def case(voxels: int = 500, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    probs = (3 * torch.randn(1, 3, voxels, 1, generator=generator)).softmax(dim=1)
-    target = torch.randint(3, (1, 1, voxels, 1), generator=generator)
-    return probs, target, torch.rand(1, 1, voxels, 1, generator=generator) < 0.7
+def case(voxels: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    probs = (3 * torch.randn(3, voxels, generator=generator)).softmax(dim=0)
+    return probs, torch.randint(3, (voxels,), generator=generator)
+
+
+def for_monai(probs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same as one image (1, 3, N, 1) and its one-hot label."""
+    return probs[None, :, :, None], torch.nn.functional.one_hot(labels, 3).T[None, :, :, None]
 
 
 def slow_error(confidence: np.ndarray, right: np.ndarray, num_bins: int = 15) -> float:
@@ -30,60 +34,46 @@ def slow_error(confidence: np.ndarray, right: np.ndarray, num_bins: int = 15) ->
 
 
 def test_the_error_is_its_definition_in_float64() -> None:
-    probs, target, mask = case()
-    chosen = probs[0, :, mask[0, 0]].double().numpy()
-    labels = target[0, 0, mask[0, 0]].numpy()
-    top = top_label_bins(probs, target, mask).expected_calibration_error().item()
-    assert top == pytest.approx(slow_error(chosen.max(axis=0), chosen.argmax(axis=0) == labels), abs=1e-8)
-    for k, error in enumerate(class_bins(probs, target, mask).expected_calibration_error()[0].tolist()):
-        assert error == pytest.approx(slow_error(chosen[k], labels == k), abs=1e-8)
+    probs, labels = case()
+    slow, right = probs.double().numpy(), labels.numpy()
+    top = top_label_bins(probs, labels).expected_calibration_error().item()
+    assert top == pytest.approx(slow_error(slow.max(axis=0), slow.argmax(axis=0) == right), abs=1e-8)
+    for k, error in enumerate(class_bins(probs, labels).expected_calibration_error().tolist()):
+        assert error == pytest.approx(slow_error(slow[k], right == k), abs=1e-8)
 
 
 def test_the_class_bins_are_monais() -> None:
-    probs, target, _ = case()
-    one_hot = torch.nn.functional.one_hot(target[:, 0], 3).movedim(-1, 1)
-    confidence, accuracy, count = calibration_binning(probs, one_hot, num_bins=15)
-    bins = class_bins(probs, target, torch.ones_like(target, dtype=torch.bool))
-    torch.testing.assert_close(bins.count, count.double())
-    torch.testing.assert_close(bins.mean_confidence(), confidence.double(), equal_nan=True, atol=1e-6, rtol=0)
-    torch.testing.assert_close(bins.accuracy(), accuracy.double(), equal_nan=True, atol=1e-6, rtol=0)
+    probs, labels = case()
+    confidence, accuracy, count = calibration_binning(*for_monai(probs, labels), num_bins=15)
+    bins = class_bins(probs, labels)
+    torch.testing.assert_close(bins.count, count[0].double())
+    torch.testing.assert_close(bins.mean_confidence(), confidence[0].double(), equal_nan=True, atol=1e-6, rtol=0)
+    torch.testing.assert_close(bins.accuracy(), accuracy[0].double(), equal_nan=True, atol=1e-6, rtol=0)
 
 
 def test_bins_of_two_parts_add_up_to_those_of_the_whole() -> None:
-    probs, target, mask = case()
-    first = torch.zeros_like(mask)
-    first[:, :, :200] = True
+    probs, labels = case()
     for bin_up in (top_label_bins, class_bins):
-        parts = bin_up(probs, target, mask & first) + bin_up(probs, target, mask & ~first)
-        for name, values in bin_up(probs, target, mask).to_dict().items():
+        parts = bin_up(probs[:, :200], labels[:200]) + bin_up(probs[:, 200:], labels[200:])
+        for name, values in bin_up(probs, labels).to_dict().items():
             torch.testing.assert_close(getattr(parts, name), torch.tensor(values, dtype=torch.float64))
-
-
-def test_a_batch_is_binned_image_by_image() -> None:
-    one, two = case(seed=1), case(seed=2)
-    both = class_bins(*(torch.cat(pair) for pair in zip(one, two, strict=True)))
-    for index, alone in enumerate((one, two)):
-        torch.testing.assert_close(both[index].confidence, class_bins(*alone).confidence[0])
 
 
 @pytest.mark.parametrize(("value", "place"), [(1.0, 14), (14 / 15, 13), (1 / 15, 0), (0.0, None)])
 def test_a_bin_holds_its_upper_edge_and_not_its_lower(value: float, place: int | None) -> None:
-    probs = torch.tensor([value, 1 - value], dtype=torch.float32).view(1, 2, 1, 1)
-    mask = torch.ones(1, 1, 1, 1, dtype=torch.bool)
-    count = class_bins(probs, torch.zeros(1, 1, 1, 1, dtype=torch.int64), mask).count[0, 0]
+    probs = torch.tensor([[value], [1 - value]], dtype=torch.float32)
+    count = class_bins(probs, torch.zeros(1, dtype=torch.int64)).count[0]
     assert count.nonzero().flatten().tolist() == ([] if place is None else [place])
 
 
 def test_without_a_voxel_the_error_is_not_a_number() -> None:
-    probs, target, mask = case()
-    assert math.isnan(top_label_bins(probs, target, mask & False).expected_calibration_error().item())
+    assert math.isnan(top_label_bins(*case(voxels=0)).expected_calibration_error().item())
 
 
 def test_sums_of_many_voxels_lose_nothing() -> None:
     voxels = 2**24 + 8
-    probs = torch.tensor([0.9, 0.1]).view(1, 2, 1, 1).expand(1, 2, voxels, 1)
-    target = torch.zeros(1, 1, voxels, 1, dtype=torch.uint8)
-    bins = top_label_bins(probs, target, torch.ones(1, 1, voxels, 1, dtype=torch.bool))
+    probs = torch.tensor([[0.9], [0.1]]).expand(2, voxels)
+    bins = top_label_bins(probs, torch.zeros(voxels, dtype=torch.uint8))
     assert bins.count.sum().item() == voxels
     assert bins.expected_calibration_error().item() == pytest.approx(0.1, abs=1e-7)
 
@@ -98,13 +88,13 @@ def test_average_and_maximum_error_are_their_definitions() -> None:
     gaps = [
         abs(confidence - right) / count
         for count, confidence, right in zip(
-            bins.count[0].tolist(), bins.confidence[0].tolist(), bins.correctness[0].tolist(), strict=True
+            bins.count.tolist(), bins.confidence.tolist(), bins.correctness.tolist(), strict=True
         )
         if count
     ]
     assert bins.average_calibration_error().item() == pytest.approx(sum(gaps) / len(gaps))
     assert bins.maximum_calibration_error().item() == pytest.approx(max(gaps))
-    empty = top_label_bins(*case()[:2], case()[2] & False)
+    empty = top_label_bins(*case(voxels=0))
     assert math.isnan(empty.average_calibration_error().item())
     assert math.isnan(empty.maximum_calibration_error().item())
 
@@ -116,11 +106,9 @@ def test_bins_survive_being_one_tensor() -> None:
 
 @pytest.mark.parametrize("reduction", ["expected", "average", "maximum"])
 def test_monais_calibration_error_follows_from_the_bins(reduction: str) -> None:
-    probs, target, _ = case()
-    one_hot = torch.nn.functional.one_hot(target[:, 0], 3).movedim(-1, 1)
+    probs, labels = case()
     theirs = CalibrationErrorMetric(num_bins=15, calibration_reduction=reduction, metric_reduction="none")
-    theirs(y_pred=probs, y=one_hot)
-    ours = getattr(
-        class_bins(probs, target, torch.ones_like(target, dtype=torch.bool)), f"{reduction}_calibration_error"
-    )()
-    torch.testing.assert_close(theirs.aggregate().double(), ours, atol=1e-5, rtol=0)
+    y_pred, y = for_monai(probs, labels)
+    theirs(y_pred=y_pred, y=y)
+    ours = getattr(class_bins(probs, labels), f"{reduction}_calibration_error")()
+    torch.testing.assert_close(theirs.aggregate()[0].double(), ours, atol=1e-5, rtol=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from calib_monai.regions import mixed_neighborhood, region_mask
+from calib_monai.regions import REGIONS, mixed_neighborhood, region_mask, region_voxels
 
 TARGET = torch.tensor([[[[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]]])
 PREDICTED = torch.tensor([[[[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]]])
@@ -17,6 +17,19 @@ def test_regions_are_what_their_names_say() -> None:
     assert torch.equal(region_mask("union", TARGET, PROBS), (TARGET == 1) | (PREDICTED == 1))
     assert region_mask("all", TARGET, PROBS).all()
     assert torch.equal(region_mask("boundary", TARGET, PROBS), mixed_neighborhood(TARGET))
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_voxels_of_a_region_are_those_of_its_mask_image_by_image(region: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    probs = torch.rand(2, 3, 5, 6, generator=generator)
+    target = torch.randint(3, (2, 1, 5, 6), generator=generator) * (torch.arange(6) > 2)
+    masks = region_mask(region, target, probs)
+    for (chosen, labels), image, target_of, mask in zip(
+        region_voxels(region, target, probs), probs, target, masks, strict=True
+    ):
+        assert torch.equal(chosen, image[:, mask[0]])
+        assert torch.equal(labels, target_of[mask])
 
 
 def test_a_neighborhood_is_mixed_where_it_holds_two_classes() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.metrics.inputs import class_map, plain
-from calib_monai.regions import region_mask
+from calib_monai.regions import region_voxels
 
 
 class ResultsSaver:
@@ -138,10 +138,10 @@ class BinsSaver:
         for item in _items(engine):
             probs = plain(item["prob"]).unsqueeze(0)
             target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
-            mask = region_mask(self.region, target, probs)
+            [voxels] = region_voxels(self.region, target, probs)
             self.cases[item["case"]] = {
-                "top_label": top_label_bins(probs, target, mask, self.num_bins)[0].to_dict(),
-                "classes": class_bins(probs, target, mask, self.num_bins)[0].to_dict(),
+                "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
+                "classes": class_bins(*voxels, self.num_bins).to_dict(),
             }
 
     def write(self, _engine: Engine) -> None:

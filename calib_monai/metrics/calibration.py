@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib_monai.bins import Bins, selected
+from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import check_probs, class_map, plain
-from calib_monai.regions import REGIONS, region_mask
+from calib_monai.regions import REGIONS, region_voxels
 
 
 class CalibrationMetric(ImagewiseMetric):
@@ -34,13 +34,12 @@ class CalibrationMetric(ImagewiseMetric):
         self.pooled = pooled
 
     @abstractmethod
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """What is kept of each image, (B, K, S); those of two images add up to those of both.
+    def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
+        """What is kept of an image, (K, S); those of two images add up to those of both.
 
         Args:
-            probs: probabilities, (B, C, H, W[, D]).
-            target: class indices, (B, 1, H, W[, D]).
-            mask: the voxels to look at, (B, 1, H, W[, D]), bool.
+            probs: probabilities of the N voxels of the region, (C, N).
+            labels: their class indices, (N,).
         """
 
     @abstractmethod
@@ -69,9 +68,13 @@ class CalibrationMetric(ImagewiseMetric):
             given = None if y is None else tuple(y.shape)
             raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; they must have one spatial shape")
         probs = plain(y_pred)
-        check_probs(probs)
-        target = class_map(plain(y), probs.shape[1])
-        return self.sums(probs, target, region_mask(self.region, target, probs))
+        rows = []
+        for image, (voxels, labels) in zip(
+            probs, region_voxels(self.region, class_map(plain(y), probs.shape[1]), probs), strict=True
+        ):
+            check_probs(voxels, image)
+            rows.append(self.sums(voxels, labels))
+        return torch.stack(rows)
 
 
 class BinnedMetric(CalibrationMetric):
@@ -110,20 +113,17 @@ class ScoreMetric(CalibrationMetric):
 
     @abstractmethod
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:
-        """The sum over the voxels of one image, a scalar, float64.
+        """The sum over voxels, a scalar, float64.
 
         Args:
             probs: probabilities of N voxels, (C, N).
             of_label: of these the label's, (1, N).
         """
 
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Sum over voxels and number of voxels of each image, (B, 1, 2)."""
-        rows = []
-        for image_probs, labels in selected(probs, target, mask):
-            total = self.total(image_probs, image_probs.gather(0, labels.long().unsqueeze(0)))
-            rows.append(torch.stack([total, total.new_tensor(labels.numel())]))
-        return torch.stack(rows).unsqueeze(1)
+    def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
+        """Sum over voxels and number of voxels, (1, 2)."""
+        total = self.total(probs, probs.gather(0, labels.long().unsqueeze(0)))
+        return torch.stack([total, total.new_tensor(labels.numel())]).unsqueeze(0)
 
     def measured(self, rows: Tensor) -> Tensor:
         """Mean over voxels, (..., 1)."""

@@ -28,6 +28,6 @@ class CECEMetric(BinnedMetric):
         all classes. The two agree where the last class is present.
     """
 
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Bins of each image and class, (B, C, 3 * num_bins + 1)."""
-        return class_bins(probs, target, mask, self.num_bins).to_tensor()
+    def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
+        """Bins of each class, (C, 3 * num_bins + 1)."""
+        return class_bins(probs, labels, self.num_bins).to_tensor()

@@ -31,6 +31,6 @@ class ECEMetric(BinnedMetric):
         0.25
     """
 
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Top-label bins of each image, (B, 1, 3 * num_bins + 1)."""
-        return top_label_bins(probs, target, mask, self.num_bins).to_tensor().unsqueeze(1)
+    def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
+        """Top-label bins, (1, 3 * num_bins + 1)."""
+        return top_label_bins(probs, labels, self.num_bins).to_tensor().unsqueeze(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     """
     dtype = torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
     if y.shape[1] == num_classes:
-        return _class_of_one(y, dtype)
+        return _class_of_one("y", y, dtype)
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
     labels = y.to(dtype)
@@ -24,23 +26,6 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     low, high = y.amin().item(), y.amax().item()
     if not (whole and low >= 0 and high < num_classes):
         raise ValueError(f"y holds labels from {low:g} to {high:g}; they must be whole numbers 0..{num_classes - 1}")
-    return labels
-
-
-def _class_of_one(one_hot: Tensor, dtype: torch.dtype) -> Tensor:
-    """The class that is 1, (B, 1, ...); an argmax would take several times as long.
-
-    Raises:
-        ValueError: a voxel that is not 1 in a single channel.
-    """
-    labels = torch.zeros_like(one_hot[:, :1], dtype=dtype)
-    ones = torch.zeros_like(labels)
-    for k in range(one_hot.shape[1]):
-        hit = one_hot[:, k : k + 1].to(dtype)
-        ones += hit
-        labels += k * hit
-    if ones.amin().item() != 1 or ones.amax().item() != 1:
-        raise ValueError(f"y has {one_hot.shape[1]} channels and is not one-hot: each voxel must hold a single 1")
     return labels
 
 
@@ -57,36 +42,61 @@ def checked_one_hot(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         given = None if y is None else tuple(y.shape)
         raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot of one shape")
     for name, values in (("y_pred", y_pred), ("y", y)):
-        ones = values == 1
-        if values.shape[1] == 1 or not ((ones | (values == 0)).all() and (ones.sum(dim=1) == 1).all()):
-            raise ValueError(f"{name} is not one-hot: each voxel must hold a single 1 over at least 2 channels")
+        if values.shape[1] == 1:
+            raise ValueError(f"{name} is not one-hot: it has 1 channel and must have one for each class, at least 2")
+        _class_of_one(name, plain(values), torch.uint8)
     return y_pred, y
 
 
-def check_probs(probs: Tensor) -> None:
-    """Nothing; raises ValueError for values that are no probabilities over axis 1.
+def _class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
+    """The class that is 1, (B, 1, ...), found channel by channel; an argmax would take several times as long.
+
+    Raises:
+        ValueError: a voxel that is not 1 in a single channel and 0 in the others.
+    """
+    labels = torch.zeros_like(one_hot[:, :1], dtype=dtype)
+    ones = torch.zeros_like(labels, dtype=torch.uint8)
+    valid = True
+    for k in range(one_hot.shape[1]):
+        channel = one_hot[:, k : k + 1]
+        hit = channel.to(torch.uint8)
+        valid = (
+            valid and hit.amax().item() <= 1 and (channel.dtype == hit.dtype or hit.to(channel.dtype).equal(channel))
+        )
+        ones += hit
+        labels += k * hit.to(dtype)
+    if not (valid and ones.amin().item() == ones.amax().item() == 1):
+        raise ValueError(f"{name} is not one-hot: each voxel must hold a single 1 over its {one_hot.shape[1]} channels")
+    return labels
+
+
+def check_probs(voxels: Tensor, image: Tensor) -> None:
+    """Nothing; raises ValueError for values that are no probabilities over axis 0.
 
     Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
-    right and is not.
+    right and is not. Only what is measured is looked at voxel by voxel: in a whole volume that would take
+    longer than all the rest.
+
+    Args:
+        voxels: what is measured of an image, (C, N).
+        image: all of it, (C, H, W[, D]); it must hold no NaN, and a value other than 0 and 1 if it has more than a
+            voxel.
     """
-    off = (probs.sum(dim=1) - 1).abs_().amax().item()  # NaN where any value is
-    low = probs.amin().item()
-    if low >= 0 and off <= SUM_TOLERANCE:
-        if _all_hard(probs):
-            raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
-        return
-    if not torch.isfinite(probs).all():
+    if not math.isfinite(image.sum(dtype=torch.float32).item()):
         raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
-    high = probs.amax().item()
+    if voxels.numel() == 0:
+        return
+    low, high = (extreme.item() for extreme in voxels.aminmax())
     if low < 0 or high > 1 + SUM_TOLERANCE:
         raise ValueError(f"y_pred holds values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
-    raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
+    if (voxels.sum(dim=0) - 1).abs_().amax().item() > SUM_TOLERANCE:
+        raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
+    if image.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(image):
+        raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 
 
 def _all_hard(probs: Tensor) -> bool:
-    """Whether there are two voxels or more and each value is 0 or 1; a few places are looked at first."""
-    if probs.shape[2:].numel() == 1:
-        return False
+    """Whether each value is 0 or 1; a few places are looked at first."""
     few = probs.flatten()[:: max(1, probs.numel() // 1000)]
     return all(bool(((values == 0) | (values == 1)).all()) for values in (few, probs))
 

@@ -48,11 +48,11 @@ class TACEMetric(BinnedMetric):
         self.threshold = threshold
         self.adaptive = adaptive
 
-    def sums(self, probs: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-        """Errors (B, C, 1) where adaptive, bins (B, C, 3 * num_bins + 1) where not."""
+    def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
+        """Errors (C, 1) where adaptive, bins (C, 3 * num_bins + 1) where not."""
         if self.adaptive:
-            return class_errors_of_equal_mass(probs, target, mask, self.num_bins, self.threshold).unsqueeze(-1)
-        return class_bins(probs, target, mask, self.num_bins, self.threshold).to_tensor()
+            return class_errors_of_equal_mass(probs, labels, self.num_bins, self.threshold).unsqueeze(-1)
+        return class_bins(probs, labels, self.num_bins, self.threshold).to_tensor()
 
     def measured(self, rows: Tensor) -> Tensor:
         """Error of each class, (..., C)."""

@@ -31,8 +31,9 @@ def write_run(folder: Path, sharpness: float) -> Path:
     for name in ("a", "b", "c"):
         probs = (sharpness * torch.randn(1, 3, 12, 10, generator=generator)).softmax(dim=1)
         label = torch.randint(3, (1, 1, 12, 10), generator=generator)
-        top, classes = (make(probs, label, label > 0) for make in (top_label_bins, class_bins))
-        bins[name] = {"top_label": top[0].to_dict(), "classes": classes[0].to_dict()}
+        inside = label[0, 0] > 0
+        voxels = probs[0][:, inside], label[0, 0][inside]
+        bins[name] = {"top_label": top_label_bins(*voxels).to_dict(), "classes": class_bins(*voxels).to_dict()}
         rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_foreground": 0.1})
         np.savez(folder / "slices" / f"{name}.npz", image=probs[0, 0], label=label[0, 0], probs=probs[0], index=3)
     with (folder / "cases.csv").open("w", newline="") as file:
