@@ -60,9 +60,7 @@ def _class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
     for k in range(one_hot.shape[1]):
         channel = one_hot[:, k : k + 1]
         hit = channel.to(torch.uint8)
-        valid = (
-            valid and hit.amax().item() <= 1 and (channel.dtype == hit.dtype or hit.to(channel.dtype).equal(channel))
-        )
+        valid = valid and hit.amax().item() <= 1 and hit.to(channel.dtype).equal(channel)
         ones += hit
         labels += k * hit.to(dtype)
     if not (valid and ones.amin().item() == ones.amax().item() == 1):
