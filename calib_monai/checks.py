@@ -90,7 +90,9 @@ def check_schedule(epochs: int, val_interval: int) -> None:
         SystemExit: with one line that names the numbers.
     """
     if not 1 <= val_interval <= epochs:
-        raise SystemExit(f"error: epochs is {epochs} and val_interval {val_interval}; it must be 1..epochs")
+        raise SystemExit(
+            f"error: epochs is {epochs} and val_interval {val_interval}; needed are 1 <= val_interval <= epochs"
+        )
 
 
 def check_bundle_root(bundle_root: str) -> None:
@@ -152,7 +154,7 @@ def _kept_split(split: Split, path: Path) -> Split:
     if missing:
         raise ValueError(
             f"{path}, which training wrote, lists {len(missing)} case(s) that dataset_dir lacks, first "
-            f"{missing[0]}; to predict other data set --input, to train on it another --ckpt_dir"
+            f"{missing[0]}; to predict other data set --input, to train on it another --ckpt_dir, or delete that file"
         )
     return {name: [by_name[case] for case in cases] for name, cases in names.items()}
 

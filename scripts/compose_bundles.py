@@ -198,7 +198,11 @@ def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list
 def _report(differing: list[str]) -> int:
     """The exit code, after the differing files are named."""
     for path in differing:
-        sys.stderr.write(f"{path} differs from what scripts/parts compose; run scripts/compose_bundles.py\n")
+        sys.stderr.write(f"{path}\n")
+    if differing:
+        sys.stderr.write(
+            "These are not what scripts/parts compose: run scripts/compose_bundles.py, and remove what stays\n"
+        )
     return 1 if differing else 0
 
 

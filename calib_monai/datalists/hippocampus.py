@@ -59,7 +59,7 @@ def read_hippocampus(dataset_dir: str) -> list[Case]:
         alone = sorted(names[kind] - names[other])
         if alone:
             raise ValueError(
-                f"{len(alone)} {kind}(s) in {root / FOLDERS[kind]} without a {other} of the same name in "
+                f"{len(alone)} {kind}(s) in {root / FOLDERS[kind]} with no {other} of the same name in "
                 f"{FOLDERS[other]}: {', '.join(alone[:SHOWN])}{' ...' if len(alone) > SHOWN else ''}"
             )
     return [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from calib_monai.losses.targets import class_labels
 from calib_monai.losses.voxelwise import checked_not_negative
 
 
@@ -18,7 +19,8 @@ class CompoundLoss(nn.Module):
         weights: a weight that is not negative for each name.
 
     Raises:
-        ValueError: no loss, names that differ or are no words, or a weight that is negative or not finite.
+        ValueError: no loss, names that differ or are no words, a weight that is negative or not finite, or
+            losses that ignore different labels.
 
     Example:
         >>> from monai.losses import DiceLoss
@@ -32,12 +34,19 @@ class CompoundLoss(nn.Module):
 
     def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
         super().__init__()
+        if not (isinstance(losses, Mapping) and isinstance(weights, Mapping)):
+            raise ValueError("losses and weights must each be a dictionary, by name")  # noqa: TRY004 - as all refusals
         if not losses or losses.keys() != weights.keys():
-            raise ValueError(f"losses are {sorted(losses)} and weights {sorted(weights)}; the names must be the same")
+            raise ValueError(f"losses are {list(losses)} and weights {list(weights)}; the names must be the same")
         for name, weight in weights.items():
-            if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+            if not str(name).isidentifier() or hasattr(nn.ModuleDict(), str(name)):
                 raise ValueError(f"a loss is called {name!r}; a name is a word, and none that a ModuleDict has")
             checked_not_negative(f"the weight of {name}", weight)
+        indices = (getattr(loss, "ignore_index", None) for loss in losses.values())
+        ignored = {index for index in indices if index is not None}
+        if len(ignored) > 1:
+            raise ValueError(f"ignore_index is {sorted(ignored)} in these losses; it must be one")
+        self.ignore_index = next(iter(ignored), None)
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
 
@@ -50,7 +59,8 @@ class CompoundLoss(nn.Module):
             target: class indices, (B, 1, H, W[, D]).
 
         Raises:
-            ValueError: what the losses refuse.
+            ValueError: what `class_labels` or one of the losses refuses.
         """
+        class_labels(logits, target, self.ignore_index)  # not every library says what is wrong
         terms = [self.weights[name] * loss(logits, target) for name, loss in self.losses.items()]
         return torch.stack(terms).sum()

@@ -22,10 +22,10 @@ class NACLLoss(PenalizedCrossEntropy):
     (arXiv:2401.14487), Eq. 9.
 
     Args:
-        prior: kind of `calib_monai.priors.neighborhood_prior`.
+        prior: "mean", "gaussian", "max", "min", "median" or "mode", as `calib_monai.priors.neighborhood_prior`.
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the "gaussian" prior in voxels.
-        border: what lies beyond the edge of the image: "replicate" or "background".
+        sigma: width of the "gaussian" prior in voxels, at least 0.3.
+        border: what lies beyond the edge of the image: "replicate", the nearest voxel, or "background", class 0.
         penalty: "linear", the absolute difference, or "quadratic", its square.
         on: what is drawn to the prior: "logits" or "probs" (their softmax).
         penalty_weight: w.

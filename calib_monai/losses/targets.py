@@ -19,14 +19,19 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
         ignore_index: a label that is no class, whether it lies in 0..C-1 or not.
 
     Raises:
-        ValueError: shapes that do not fit, fewer than two classes, nothing in the batch, logits that are
-            integers, or a label outside 0..C-1.
+        ValueError: what is no tensor of real numbers, shapes that do not fit, fewer than two classes, nothing
+            in the batch, logits that are integers, or a label outside 0..C-1.
     """
+    for name, values in (("logits", logits), ("target", target)):
+        if not isinstance(values, Tensor) or values.is_complex():
+            kind = getattr(values, "dtype", type(values).__name__)
+            raise ValueError(f"{name} are {kind}; they must be a tensor of real numbers")
     if logits.ndim not in (4, 5) or tuple(target.shape) != (logits.shape[0], 1, *logits.shape[2:]):
         raise ValueError(
             f"logits are {tuple(logits.shape)} and target is {tuple(target.shape)}; "
             "they must be (B, C, H, W[, D]) and (B, 1, H, W[, D])"
         )
+    target = target.as_subclass(Tensor)  # each operation on a subclass such as MONAI's MetaTensor is slow
     num_classes = logits.shape[1]
     if num_classes == 1:
         raise ValueError("logits have 1 channel; there must be one for each class, at least 2")

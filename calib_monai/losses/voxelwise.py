@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 
@@ -51,7 +52,7 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator] # its gradient is its own
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar.
+        """The loss, a scalar; NaN where every voxel is ignored.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype.
@@ -60,10 +61,16 @@ class VoxelwiseLoss(nn.Module, ABC):
         Raises:
             ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1.
         """
-        # Every operation on a subclass such as MONAI's MetaTensor is slow.
-        logits, target = logits.as_subclass(Tensor), target.as_subclass(Tensor)
         padded = pad_labels(class_labels(logits, target, self.ignore_index), self.radius, self.border)
-        return mean_over_voxels(self, logits, padded)
+        return mean_over_voxels(self, logits.as_subclass(Tensor), padded)
+
+    def extra_repr(self) -> str:
+        """The arguments it was made with."""
+        return ", ".join(
+            f"{name}={getattr(self, name)!r}"
+            for name in inspect.signature(type(self)).parameters
+            if hasattr(self, name)
+        )
 
 
 class PenalizedCrossEntropy(VoxelwiseLoss):

@@ -11,7 +11,7 @@ from pathlib import Path
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.page import html_page
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
-from calib_monai.reports.runs import Run, read_run, shared_cases
+from calib_monai.reports.runs import Run, read_run, worst_first
 from calib_monai.reports.table import results_table
 
 DPI = 150
@@ -61,12 +61,12 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str]) -> list[P
 
 
 def worst_and_middle(runs: Sequence[Run]) -> list[str]:
-    """The cases of the lowest and of the median Dice in the first run, of those that all runs have.
+    """The cases of the lowest and of the median Dice in the first run.
 
     Raises:
-        ValueError: the runs have no case in common.
+        ValueError: the runs measured different cases.
     """
-    ordered = sorted(shared_cases(runs), key=runs[0].dice)
+    ordered = worst_first(runs)
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 

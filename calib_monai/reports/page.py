@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from calib_monai.reports.runs import Run, shared_cases
+from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import ranks, shown_measures
 
 STYLE = """
@@ -32,10 +32,15 @@ def html_page(runs: Sequence[Run], figures: Mapping[str, bytes], cases: Sequence
     Args:
         runs: what is compared.
         figures: PNG of each figure: "reliability", "classes", and one for each of `cases` by its name.
-        cases: the cases shown, worst first.
+        cases: the cases shown.
     """
     title = ", ".join(run.name for run in runs)
-    pictures = "".join(f"<h3>{escape(case)}</h3>{_image(figures[case], f'slice of {case}')}" for case in cases)
+    names = worst_first(runs)
+    pictures = "".join(
+        f"<h3>{escape(case)}, {names.index(case) + 1} of {len(names)} from the worst</h3>"
+        f"{_image(figures[case], f'slice of {case}')}"
+        for case in cases
+    )
     region = escape(runs[0].region)
     return f"""<!doctype html>
 <html lang="en">
@@ -47,12 +52,12 @@ def html_page(runs: Sequence[Run], figures: Mapping[str, bytes], cases: Sequence
 </head>
 <body>
 <h1>Can these probabilities be believed?</h1>
-<p>{len(shared_cases(runs))} cases, {len(runs)} networks. ECE, CECE, TACE, Brier score and NLL are measured on
+<p>{len(names)} cases, {len(runs)} networks. ECE, CECE, TACE, Brier score and NLL are measured on
 {region} voxels, per case, then averaged over cases; of them, of HD95, ASD and missed structures less is better,
 of Dice more.</p>
 <h2>Results</h2>
 <div class="scroll">{_results(runs)}</div>
-<p><span class="best">Best</span> and <span class="second">second best</span> of each column.</p>
+{_marks(runs)}
 <h2>Reliability</h2>
 <p>A calibrated network is right as often as it says: its bars end on the diagonal. Hatched is by how much it
 is off.</p>
@@ -61,8 +66,8 @@ is off.</p>
 {_of_classes(runs[0].region)}
 {_image(figures["classes"], "reliability diagrams of each class")}
 <h2>Cases</h2>
-<p>The worst first, then the one in the middle, by Dice of {escape(runs[0].name)}. Where a network is unsure the
-confidence is dark; a good map of it is dark where the errors are.</p>
+<p>Of each the slice with most foreground. Where a network is unsure the confidence is dark; a good map of it is
+dark where the errors are. Worse is what {escape(runs[0].name)} reaches a lower Dice in.</p>
 {pictures}
 <h2>All cases, worst first</h2>
 <div class="scroll">{_cases(runs)}</div>
@@ -80,22 +85,30 @@ the truth, and a foreground class is the truth more often than a network says th
 
 
 def _results(runs: Sequence[Run]) -> str:
-    """The table of results, best and second best marked where there is more than one run."""
+    """The table of results, the best marked."""
     shown = shown_measures(runs)
     places = {name: ranks(runs, name, measure) for name, measure in shown.items()}
     rows = [["", *(measure.title for measure in shown.values())]]
     marks: list[list[str]] = [[""] * len(rows[0])]
     for index, run in enumerate(runs):
         rows.append([run.name, *(f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items())])
-        told = {1: "best", 2: "second"} if len(runs) > 1 else {}
-        marks.append(["", *(told.get(places[name][index], "") for name in shown)])
+        told = ("best", "second")[: len(runs) - 1]
+        marks.append(["", *(dict(enumerate(told, 1)).get(places[name][index], "") for name in shown)])
     return _table(rows, marks)
+
+
+def _marks(runs: Sequence[Run]) -> str:
+    """What the marks in the table mean: the best of two or more, and the second best of three or more."""
+    if len(runs) == 1:
+        return ""
+    second = ' and <span class="second">second best</span>' if len(runs) > 2 else ""  # noqa: PLR2004
+    return f'<p><span class="best">Best</span>{second} of each column.</p>'
 
 
 def _cases(runs: Sequence[Run]) -> str:
     """A row a case: Dice and ECE of each run, worst Dice of the first run first."""
     rows = [["case", *(f"{what}, {run.name}" for run in runs for what in ("Dice", "ECE"))]]
-    for case in sorted(shared_cases(runs), key=runs[0].dice):
+    for case in worst_first(runs):
         values = [value for run in runs for value in (run.dice(case), run.cases[case]["ece_foreground"])]
         rows.append([case, *(f"{value:.3f}" for value in values)])
     return _table(rows, [[""] * len(row) for row in rows])

@@ -43,7 +43,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
     """Diagrams of each class against the rest, a row a run, a column a class."""
     names = runs[0].class_names
-    figure = Figure(figsize=(1.2 + 2.9 * len(names), 0.9 + 2.9 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(1.2 + 2.9 * len(names), 1.4 + 2.9 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), len(names), squeeze=False, sharex=True, sharey=True)
     for row, run in enumerate(runs):
         for column, name in enumerate(names):
@@ -52,10 +52,13 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
             axes[row, column].set_title(
                 f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium"
             )
-        axes[row, 0].set_ylabel(f"{run.name}\nshare of the class")
+        axes[row, 0].set_ylabel(f"{run.name}\naccuracy")
     for below in axes[-1]:
         below.set_xlabel("probability of the class")
-    figure.suptitle(f"Each class against the rest, {runs[0].region} voxels of all cases together", fontsize="small")
+    aside = ", where the background is never right" if runs[0].region == "foreground" else ""
+    figure.suptitle(
+        f"Each class against the rest, {runs[0].region} voxels of all cases together{aside}", fontsize="small"
+    )
     _add_legend(figure)
     return figure
 
@@ -64,7 +67,7 @@ def _add_legend(figure: Figure) -> None:
     """What the bars and the line mean, below the diagrams."""
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),
-        Patch(color=ACCURACY, label="accuracy"),
+        Patch(color=ACCURACY, label="accuracy: share that is right"),
         Patch(facecolor="none", edgecolor=OVER, hatch="////", label="overconfident by"),
         Patch(facecolor=ACCURACY, edgecolor=UNDER, hatch="////", label="underconfident by"),
     ]

@@ -114,12 +114,22 @@ def _together(cases: Iterable[dict[str, list[float]]]) -> Bins:
 
 
 def shared_cases(runs: Sequence[Run]) -> list[str]:
-    """Names of the cases that all runs have, in order.
+    """Names of the cases of these runs, in order.
 
     Raises:
-        ValueError: there is none.
+        ValueError: they are not the same: means over different cases cannot be compared.
     """
-    names = [case for case in runs[0].cases if all(case in run.cases for run in runs)]
-    if not names:
-        raise ValueError(f"the runs {', '.join(run.name for run in runs)} have no case in common")
-    return names
+    first = runs[0]
+    for run in runs:
+        both = run.cases.keys() & first.cases.keys()
+        if len(both) < max(len(run.cases), len(first.cases)):
+            raise ValueError(
+                f"{first.folder} measured {len(first.cases)} case(s) and {run.folder} {len(run.cases)}, {len(both)} of "
+                "them the same; runs are compared on the same cases, so evaluate them with one --split_seed"
+            )
+    return list(first.cases)
+
+
+def worst_first(runs: Sequence[Run]) -> list[str]:
+    """The cases of these runs by Dice in the first run, the lowest first."""
+    return sorted(shared_cases(runs), key=runs[0].dice)

@@ -49,6 +49,16 @@ def test_logits_that_are_integers_are_refused() -> None:
         NACLLoss()(torch.zeros(1, 3, 4, 4, dtype=torch.int64), torch.zeros(1, 1, 4, 4))
 
 
+def test_what_is_no_tensor_of_real_numbers_is_refused() -> None:
+    logits, target = torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    with pytest.raises(ValueError, match="target are NoneType"):
+        NACLLoss()(logits, None)
+    with pytest.raises(ValueError, match="logits are float32; they must be a tensor"):
+        NACLLoss()(logits.numpy(), target)
+    with pytest.raises(ValueError, match="complex64"):
+        NACLLoss()(logits, target.to(torch.complex64))
+
+
 @pytest.mark.parametrize(
     ("logits_shape", "target", "said"),
     [

@@ -144,6 +144,10 @@ def test_equally_large_logits_share_the_slope_of_the_maximum() -> None:
     torch.testing.assert_close((gradient - alone).flatten(), torch.tensor([0.05, 0.05, -0.1]))
 
 
+def test_a_loss_shows_its_settings() -> None:
+    assert repr(MbLSLoss(margin=3.0)) == "MbLSLoss(margin=3.0, penalty='linear', penalty_weight=0.1, ignore_index=None)"
+
+
 def test_a_batch_of_ignored_voxels_has_no_loss() -> None:
     logits, target = batch(4, 4)
     assert torch.isnan(ECPLoss(ignore_index=255)(logits, torch.full_like(target, 255)))

@@ -112,6 +112,23 @@ def test_a_model_that_is_newer_than_its_results_is_noticed(tmp_path: Path, caplo
     assert "newer than its evaluation" in caplog.text
 
 
+def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    runs[0].metrics["dice_foreground"] = 0.9
+    page = html_page(runs, {"reliability": b"png", "classes": b"png"}, [])
+    assert '<td class="best">0.900</td>' in page
+    assert 'class="second"' not in page
+
+
+def test_runs_on_different_cases_are_not_compared(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, 1.0) for name in ("all", "few")]
+    rows = (runs[1] / "cases.csv").read_text().splitlines()
+    (runs[1] / "cases.csv").write_text("\n".join(rows[:-1]) + "\n")
+    with pytest.raises(SystemExit, match=r"all measured 3 case\(s\) and .*few 2, 2 of them the same"):
+        main([*map(str, runs), "--out", str(tmp_path / "report")])
+    assert not (tmp_path / "report").exists()
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"has no summary\.json"):
         main([str(tmp_path), "--out", str(tmp_path / "report")])
