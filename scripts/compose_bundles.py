@@ -40,7 +40,9 @@ def main() -> int:
         files[arguments.out / "README.md"] = _matrix()
     if arguments.check:
         everything = not arguments.dataset and not arguments.method
-        return _report(_differences(files, arguments.out, everything=everything))
+        differences = _differences(files, arguments.out, everything=everything)
+        sys.stderr.writelines(f"{line}\n" for line in differences)
+        return 1 if differences else 0
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -51,8 +53,9 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     """The files of one bundle: path inside it -> text."""
     parts = {"dataset": _load(f"datasets/{dataset}.json"), "method": _load(f"methods/{method}.json")}
     both = _load("both.json") | {"networks": {name: _load(f"networks/{name}.json") for name in _names("networks")}}
+    names = {"dataset": dataset, "method": method}
     configs = {
-        "train": _fill(_load("train.json"), both, *_sections(parts, "both", "train")),
+        "train": _fill(_load("train.json"), both, names, *_sections(parts, "both", "train")),
         "evaluate": merge(_load("evaluate.json"), *_sections(parts, "evaluate")),
         "inference": _fill(_load("inference.json"), both, *_sections(parts, "both", "inference")),
         "metadata": _metadata(f"{dataset}_{method}", parts),
@@ -186,24 +189,21 @@ def _results(dataset: str, method: str) -> str:
 
 
 def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list[str]:
-    """Files that are not as composed, and files that no part makes, in these bundles or in the whole folder."""
-    wrong = [p for p, text in files.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]
+    """A line for each file that is not as composed or that no part makes, in these bundles or in the whole folder."""
     bundles = {path.relative_to(out).parts[0] for path in files if path.parent != out}
     folders = [out] if everything else [out / bundle for bundle in bundles]
     kept = {path for folder in folders for path in folder.rglob("*") if not WRITTEN_BY_RUNS & set(path.parts)}
-    wrong += [path for path in kept if path.is_file() and path not in files]
-    return sorted(str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path) for path in wrong)
+    wrong = [p for p, text in files.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]
+    stray = [path for path in kept if path.is_file() and path not in files]
+    return sorted(
+        [f"{_shown(p)} differs from what scripts/parts compose; run scripts/compose_bundles.py" for p in wrong]
+        + [f"{_shown(p)} is made by no part in scripts/parts; remove it" for p in stray]
+    )
 
 
-def _report(differing: list[str]) -> int:
-    """The exit code, after the differing files are named."""
-    for path in differing:
-        sys.stderr.write(f"{path}\n")
-    if differing:
-        sys.stderr.write(
-            "These are not what scripts/parts compose: run scripts/compose_bundles.py, and remove what stays\n"
-        )
-    return 1 if differing else 0
+def _shown(path: Path) -> str:
+    """A path as it is told, inside the repository from there."""
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
 
 
 def _sections(parts: dict[str, Part], *names: str) -> list[Part]:

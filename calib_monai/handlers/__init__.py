@@ -1,6 +1,20 @@
-"""Ignite handlers: guards of a run, and what an evaluation leaves for the report."""
+"""Ignite handlers: guards of a run, what it shows, and what an evaluation leaves for the report."""
 
+from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
+from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver, SliceSaver
+from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 
-__all__ = ["BinsSaver", "CollapseGuard", "NonFiniteLossGuard", "ResultsSaver", "SliceSaver"]
+__all__ = [
+    "BinsSaver",
+    "CollapseGuard",
+    "EpochMean",
+    "FiguresSaver",
+    "LogitsSaver",
+    "MaxLogitHistogram",
+    "NonFiniteLossGuard",
+    "ReliabilityImage",
+    "ResultsSaver",
+    "SliceSaver",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,30 @@ class ResultsSaver:
     Args:
         output_dir: folder of the files.
         class_names: one a class, the background first.
+        dataset: name of what is evaluated on.
+        method: name of how the network was trained.
         model: file of the weights, whose time is noted so that a report can tell when it has changed since.
         counts: metrics that count: of each class the number over all cases is told, not the mean.
+        structures: for metrics whose columns are not the classes, the names of what they are.
     """
 
     def __init__(
-        self, output_dir: str, class_names: Sequence[str], model: str, counts: Sequence[str] = ("missed_structures",)
+        self,
+        output_dir: str,
+        class_names: Sequence[str],
+        dataset: str,
+        method: str,
+        model: str,
+        counts: Sequence[str] = ("missed_structures",),
+        structures: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
+        self.dataset = dataset
+        self.method = method
         self.model = Path(model).resolve()
         self.counts = tuple(counts)
+        self.structures = dict(structures or {})
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
@@ -55,7 +68,7 @@ class ResultsSaver:
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases."""
-        self.cases += [item["case"] for item in _items(engine)]
+        self.cases += [item["case"] for item in items(engine)]
 
     def write(self, engine: Engine) -> None:
         """Write the files."""
@@ -70,6 +83,8 @@ class ResultsSaver:
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
         content = {
             "model": {"path": str(self.model), "modified": self.model.stat().st_mtime},
+            "dataset": self.dataset,
+            "method": self.method,
             "class_names": self.class_names,
             "num_cases": len(self.cases),
             "metrics": summary,
@@ -87,7 +102,8 @@ class ResultsSaver:
         """Names of a metric's columns: its own, or with each class it has a value for."""
         if values.shape[1] == 1:
             return [name]
-        return [f"{name}_{class_name}" for class_name in self.class_names[-values.shape[1] :]]
+        names = self.structures.get(name, self.class_names[-values.shape[1] :])
+        return [f"{name}_{structure}" for structure in names]
 
     def _summary(self, name: str, value: float, values: Tensor) -> dict[str, Any]:
         """A metric over all cases: its value, the deviation between cases, and the mean or count of each class."""
@@ -135,7 +151,7 @@ class BinsSaver:
 
     def update(self, engine: Engine) -> None:
         """Bin the cases of this iteration."""
-        for item in _items(engine):
+        for item in items(engine):
             probs = plain(item["prob"]).unsqueeze(0)
             target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
             [voxels] = region_voxels(self.region, target, probs)
@@ -171,7 +187,7 @@ class SliceSaver:
     def __call__(self, engine: Engine) -> None:
         """Write the slices of this iteration's cases."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for item in _items(engine):
+        for item in items(engine):
             probs = plain(item["prob"])
             label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
@@ -184,7 +200,7 @@ class SliceSaver:
             )
 
 
-def _items(engine: Engine) -> list[dict[str, Any]]:
+def items(engine: Engine) -> list[dict[str, Any]]:
     """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
     state: Any = engine.state
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]

@@ -20,6 +20,7 @@ class ASDMetric(SurfaceMetric):
         symmetric: whether the label's surface voxels count too, each with its distance from the prediction.
         include_background: whether class 0 is measured.
         spacing: size of a voxel along each axis in mm, as in `SurfaceMetric`.
+        overlapping: whether the channels are masks that may overlap, as in `SurfaceMetric`.
     """
 
     def __init__(
@@ -28,8 +29,9 @@ class ASDMetric(SurfaceMetric):
         symmetric: bool = False,
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
+        overlapping: bool = False,
     ) -> None:
-        super().__init__(include_background=include_background, spacing=spacing)
+        super().__init__(include_background=include_background, spacing=spacing, overlapping=overlapping)
         self.symmetric = symmetric
 
     def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:

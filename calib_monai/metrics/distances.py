@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import checked_one_hot, plain
+from calib_monai.metrics.inputs import checked_masks, plain
 from calib_monai.metrics.surfaces import diagonal, surface_distances
 
 
@@ -28,12 +28,21 @@ class SurfaceMetric(ImagewiseMetric):
         include_background: whether class 0 is measured.
         spacing: size of a voxel along each axis in mm. Without it, that of `y` where it is a MONAI
             MetaTensor, else 1: the distances are then in voxels.
+        overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT and
+            ET, which MONAI's ConvertToMultiChannelBasedOnBratsClassesd makes.
     """
 
-    def __init__(self, *, include_background: bool = False, spacing: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        include_background: bool = False,
+        spacing: Sequence[float] | None = None,
+        overlapping: bool = False,
+    ) -> None:
         super().__init__()
         self.include_background = include_background
         self.spacing = spacing
+        self.overlapping = overlapping
 
     @abstractmethod
     def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:
@@ -45,18 +54,18 @@ class SurfaceMetric(ImagewiseMetric):
         """
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
-        """Distances of each image and class, (B, C) or (B, C - 1).
+        """Distances of each image and class, (B, C), or (B, C - 1) without the background.
 
         Args:
-            y_pred: one-hot prediction, (B, C, H, W[, D]).
-            y: one-hot label of that shape.
+            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]).
+            y: label of that shape.
             kwargs: `spacing` in place of the metric's own.
 
         Raises:
             ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
                 an axis.
         """
-        y_pred, y = checked_one_hot(y_pred, y)
+        y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
         spacings = _spacings(y, kwargs.get("spacing", self.spacing))
         images = zip(self._masks(y_pred), self._masks(y), spacings, strict=True)
         rows = [
@@ -67,7 +76,7 @@ class SurfaceMetric(ImagewiseMetric):
 
     def _masks(self, one_hot: Tensor) -> NDArray[np.bool_]:
         """The masks of the classes that are measured, (B, C or C - 1, H, W[, D])."""
-        first = 0 if self.include_background else 1
+        first = 0 if self.include_background or self.overlapping else 1
         return plain(one_hot)[:, first:].to(torch.uint8).cpu().numpy().view(np.bool_)
 
     def _measured(self, predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -29,22 +30,31 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     return labels
 
 
-def checked_one_hot(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Prediction and label, both one-hot (B, C, H, W[, D]).
+def checked_masks(y_pred: Tensor, y: Tensor | None, *, overlapping: bool) -> tuple[Tensor, Tensor]:
+    """Prediction and label, both one-hot or masks, (B, C, H, W[, D]).
 
     Read as masks, probabilities fill the image and class indices are all background: both give
     distances that look right and are not.
 
+    Args:
+        y_pred: prediction.
+        y: label.
+        overlapping: whether a voxel may belong to any number of channels; if not, it must belong to one.
+
     Raises:
-        ValueError: shapes that differ, or values that are not one-hot.
+        ValueError: shapes that differ, or values that are no masks.
     """
     if y is None or y.shape != y_pred.shape:
         given = None if y is None else tuple(y.shape)
-        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot of one shape")
-    for name, values in (("y_pred", y_pred), ("y", y)):
-        if values.shape[1] == 1:
+        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot, or masks, of one shape")
+    for name, values in (("y_pred", plain(y_pred)), ("y", plain(y))):
+        if overlapping:
+            for _ in _hits(name, values):
+                pass
+        elif values.shape[1] == 1:
             raise ValueError(f"{name} is not one-hot: it has 1 channel and must have one for each class, at least 2")
-        _class_of_one(name, plain(values), torch.uint8)
+        else:
+            _class_of_one(name, values, torch.uint8)
     return y_pred, y
 
 
@@ -56,16 +66,25 @@ def _class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
     """
     labels = torch.zeros_like(one_hot[:, :1], dtype=dtype)
     ones = torch.zeros_like(labels, dtype=torch.uint8)
-    valid = True
-    for k in range(one_hot.shape[1]):
-        channel = one_hot[:, k : k + 1]
-        hit = channel.to(torch.uint8)
-        valid = valid and hit.amax().item() <= 1 and hit.to(channel.dtype).equal(channel)
+    for k, hit in enumerate(_hits(name, one_hot)):
         ones += hit
         labels += k * hit.to(dtype)
-    if not (valid and ones.amin().item() == ones.amax().item() == 1):
+    if not ones.amin().item() == ones.amax().item() == 1:
         raise ValueError(f"{name} is not one-hot: each voxel must hold a single 1 over its {one_hot.shape[1]} channels")
     return labels
+
+
+def _hits(name: str, masks: Tensor) -> Iterator[Tensor]:
+    """One channel after the other, (B, 1, ...), as bytes.
+
+    Raises:
+        ValueError: a value that is neither 0 nor 1.
+    """
+    for channel in masks.split(1, dim=1):  # type: ignore[no-untyped-call]
+        hit = channel.to(torch.uint8)
+        if hit.amax().item() > 1 or not hit.to(channel.dtype).equal(channel):
+            raise ValueError(f"{name} is not one-hot, nor are its channels masks: it holds values other than 0 and 1")
+        yield hit
 
 
 def check_probs(voxels: Tensor, image: Tensor) -> None:

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from calib_monai.reports.colors import class_color
 from calib_monai.reports.runs import Run
 
-# Okabe and Ito's colors, which the color-blind tell apart; the background is transparent.
-CLASS_COLORS = ("#00000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 ERROR_COLOR = "#D55E00"
 
@@ -30,7 +29,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     height, width = slices[0].label.T.shape
     figure = Figure(figsize=(2.6 * len(COLUMNS) + 1.2, 2.6 * len(runs) * height / width + 1.1), layout="constrained")
     grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
-    colors = ListedColormap(CLASS_COLORS[: slices[0].probs.shape[0]])
+    colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
     for axes, run, part in zip(grid, runs, slices, strict=True):
         predicted = part.probs.argmax(axis=0)
         for place in range(4):
@@ -49,7 +48,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         axes.set(xticks=[], yticks=[])
     figure.colorbar(shown, ax=grid[:, 4], label="highest probability")
     figure.suptitle(f"{case}, slice {slices[0].index}", fontsize="medium")
-    patches = [Patch(color=CLASS_COLORS[k], label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
+    patches = [Patch(color=class_color(k), label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
     patches.append(Patch(color=ERROR_COLOR, label="not the truth"))
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
     return figure

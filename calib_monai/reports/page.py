@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from calib_monai.reports.runs import Run, worst_first
@@ -26,22 +27,35 @@ img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 """
 
 
-def html_page(runs: Sequence[Run], figures: Mapping[str, bytes], cases: Sequence[str]) -> str:
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one data set.
+
+    Attributes:
+        name: of the data set.
+        runs: what is compared.
+        figures: PNG of "reliability", "classes" and, where logits were kept, "logits".
+        cases: PNG of each case that is shown, by its name.
+    """
+
+    name: str
+    runs: Sequence[Run]
+    figures: Mapping[str, bytes]
+    cases: Mapping[str, bytes]
+
+
+def html_page(sections: Sequence[Section], radar: bytes | None = None) -> str:
     """A whole HTML document.
 
     Args:
-        runs: what is compared.
-        figures: PNG of each figure: "reliability", "classes", and one for each of `cases` by its name.
-        cases: the cases shown.
+        sections: one for each data set.
+        radar: PNG of the methods over the data sets.
     """
+    runs = [run for section in sections for run in section.runs]
     title = ", ".join(run.name for run in runs)
-    names = worst_first(runs)
-    pictures = "".join(
-        f"<h3>{escape(case)}, {names.index(case) + 1} of {len(names)} from the worst</h3>"
-        f"{_image(figures[case], f'slice of {case}')}"
-        for case in cases
+    overview = (
+        f"<h2>All data sets</h2>{_image(radar, 'Dice and ECE of each method over the data sets')}" if radar else ""
     )
-    region = escape(runs[0].region)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -52,10 +66,25 @@ def html_page(runs: Sequence[Run], figures: Mapping[str, bytes], cases: Sequence
 </head>
 <body>
 <h1>Can these probabilities be believed?</h1>
-<p>{len(names)} cases, {len(runs)} networks. ECE, CECE, TACE, Brier score and NLL are measured on
-{region} voxels, per case, then averaged over cases; of them, of HD95, ASD and missed structures less is better,
-of Dice more.</p>
-<h2>Results</h2>
+<p>ECE, CECE, TACE, Brier score and NLL are measured on {escape(runs[0].region)} voxels, per case, then averaged over
+cases; of them, of HD95, ASD and missed structures less is better, of Dice more.</p>
+{overview}
+{"".join(_section(section) for section in sections)}
+</body>
+</html>
+"""
+
+
+def _section(section: Section) -> str:
+    """Tables and figures of one data set."""
+    runs, figures, names = section.runs, section.figures, worst_first(section.runs)
+    pictures = "".join(
+        f"<h3>{escape(case)}, {names.index(case) + 1} of {len(names)} from the worst</h3>"
+        f"{_image(png, f'slice of {case}')}"
+        for case, png in section.cases.items()
+    )
+    return f"""<h2>Results on {escape(section.name)}</h2>
+<p>{len(names)} cases, {len(runs)} networks.</p>
 <div class="scroll">{_results(runs)}</div>
 {_marks(runs)}
 <h2>Reliability</h2>
@@ -65,15 +94,24 @@ is off.</p>
 <h2>Reliability of each class</h2>
 {_of_classes(runs[0].region)}
 {_image(figures["classes"], "reliability diagrams of each class")}
+{_logits(figures)}
 <h2>Cases</h2>
 <p>Of each the slice with most foreground. Where a network is unsure the confidence is dark; a good map of it is
 dark where the errors are. Worse is what {escape(runs[0].name)} reaches a lower Dice in.</p>
 {pictures}
 <h2>All cases, worst first</h2>
 <div class="scroll">{_cases(runs)}</div>
-</body>
-</html>
 """
+
+
+def _logits(figures: Mapping[str, bytes]) -> str:
+    """The distributions of the logits, where they were kept."""
+    if "logits" not in figures:
+        return ""
+    return f"""<h2>Logits by true class</h2>
+<p>The further the logit of the true class lies from the others, the closer to 1 is its probability. What a calibration
+loss holds back is this distance. All voxels of the grid that the network sees.</p>
+{_image(figures["logits"], "distributions of the logits by true class")}"""
 
 
 def _of_classes(region: str) -> str:

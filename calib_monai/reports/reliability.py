@@ -40,10 +40,22 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
     return figure
 
 
+def diagram_figure(bins: Bins, region: str) -> Figure:
+    """One diagram above its histogram, with the error of all these voxels together."""
+    figure = Figure(figsize=(5.2, 6.4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    _draw_diagram(above, bins)
+    _draw_histogram(below, bins)
+    above.set_title(f"ECE of all voxels together {bins.expected_calibration_error().item():.3f}")
+    above.set_ylabel(f"accuracy, {region} voxels")
+    below.set_ylabel("share of voxels")
+    return figure
+
+
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
     """Diagrams of each class against the rest, a row a run, a column a class."""
     names = runs[0].class_names
-    figure = Figure(figsize=(1.2 + 2.9 * len(names), 1.4 + 2.9 * len(runs)), layout="constrained")
+    figure = Figure(figsize=(1.2 + 3.1 * len(names), 1.4 + 2.9 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), len(names), squeeze=False, sharex=True, sharey=True)
     for row, run in enumerate(runs):
         for column, name in enumerate(names):

@@ -34,11 +34,21 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class LogitCounts:
+    """Number of voxels by true class, class of the logit and bin of its value, (C, C, N), between N + 1 edges."""
+
+    edges: NDArray[np.float64]
+    count: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Run:
     """What one evaluation measured.
 
     Attributes:
         name: of the bundle's folder, or of the run's own.
+        dataset: the name of what was evaluated on.
+        method: the name of how it was trained.
         class_names: one a class, the background first.
         folder: where it lies.
         metrics: value of each metric over all cases.
@@ -46,9 +56,12 @@ class Run:
         region: the voxels that `bins` looked at.
         bins: top-label bins of all cases together, (num_bins,).
         class_bins: bins of each class of all cases together, (C, num_bins).
+        logits: histograms of the logits of all cases together, None where none were kept.
     """
 
     name: str
+    dataset: str
+    method: str
     folder: Path
     class_names: list[str]
     metrics: dict[str, float]
@@ -56,6 +69,7 @@ class Run:
     region: str
     bins: Bins
     class_bins: Bins
+    logits: LogitCounts | None
 
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
@@ -80,11 +94,19 @@ def read_run(folder: Path) -> Run:
     """The run in a folder that `evaluate.json` wrote.
 
     Raises:
-        ValueError: a folder that lacks one of its files.
+        ValueError: a folder that lacks one of its files, or a file that lacks what this version writes.
     """
     for name in FILES:
         if not (folder / name).is_file():
             raise ValueError(f"{folder} has no {name}; it must be the output_dir of an evaluation")
+    try:
+        return _read(folder)
+    except KeyError as error:
+        raise ValueError(f"{folder} has no {error} in its files: an older version wrote them; evaluate again") from None
+
+
+def _read(folder: Path) -> Run:
+    """The run in a folder that has all its files."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
@@ -95,6 +117,8 @@ def read_run(folder: Path) -> Run:
     resolved = folder.resolve()
     return Run(
         name=resolved.parent.name if resolved.name == "eval" else resolved.name,
+        dataset=summary["dataset"],
+        method=summary["method"],
         folder=folder,
         class_names=summary["class_names"],
         metrics={
@@ -105,7 +129,16 @@ def read_run(folder: Path) -> Run:
         region=bins["region"],
         bins=_together(case["top_label"] for case in bins["cases"].values()),
         class_bins=_together(case["classes"] for case in bins["cases"].values()),
+        logits=_logits(folder / "logits.json"),
     )
+
+
+def _logits(path: Path) -> LogitCounts | None:
+    """The histograms of the logits, None where there is no such file."""
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return LogitCounts(np.asarray(content["edges"], dtype=np.float64), np.asarray(content["count"], dtype=np.int64))
 
 
 def _together(cases: Iterable[dict[str, list[float]]]) -> Bins:

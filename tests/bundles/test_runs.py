@@ -76,7 +76,9 @@ def test_evaluation_measures_every_test_case(finished: Path) -> None:
     with (finished / "cases.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["case"] for row in rows] == split["test"]
+    assert (finished / "report" / "report.html").is_file()
     run_ = read_run(finished)
+    assert run_.logits is not None
     assert set(run_.metrics) == set(MEASURES)
     assert all(math.isfinite(value) for value in run_.metrics.values())
     assert run_.slice_of(split["test"][0]).probs.shape[0] == 3

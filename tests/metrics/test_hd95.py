@@ -10,8 +10,9 @@ import pytest
 import torch
 from monai.data import MetaTensor, list_data_collate
 from monai.metrics import SurfaceDistanceMetric
+from monai.transforms import ConvertToMultiChannelBasedOnBratsClasses
 
-from calib_monai.metrics import HD95Metric, MissedStructuresMetric
+from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.metrics.surfaces import surface_distances
 
 
@@ -71,6 +72,26 @@ def test_a_missed_structure_costs_the_diagonal_and_is_counted() -> None:
     missed(y_pred=torch.cat([nothing, there, nothing, there]), y=torch.cat([there, nothing, nothing, there]))
     assert missed.values().flatten().tolist() == [1, 1, 0, 0]
     assert missed.aggregate().item() == 2
+
+
+def test_the_regions_of_brats_overlap() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.nn.functional.interpolate(torch.rand(2, 4, 4, 4, 4, generator=generator), scale_factor=3).argmax(1)
+    to_regions = ConvertToMultiChannelBasedOnBratsClasses(et_label=3)
+    first, second = (to_regions(volume).unsqueeze(0) for volume in labels)  # TC, WT, ET
+    tumor = {"tc": (1, 3), "wt": (1, 2, 3), "et": (3,)}
+    for metric in (HD95Metric, ASDMetric):
+        expected = []
+        for classes in tumor.values():
+            alone = [torch.isin(volume, torch.tensor(classes)).long() for volume in labels]
+            masks = [torch.nn.functional.one_hot(mask, 2).movedim(-1, 0).unsqueeze(0) for mask in alone]
+            expected.append(metric()(y_pred=masks[0], y=masks[1]).item())
+        assert metric(overlapping=True)(y_pred=first, y=second).flatten().tolist() == pytest.approx(expected)
+        assert len(set(expected)) == 3
+    missed = MissedStructuresMetric(overlapping=True)
+    assert missed(y_pred=first & torch.tensor([1, 1, 0]).bool().view(3, 1, 1, 1), y=second).tolist() == [[0, 0, 1]]
+    with pytest.raises(ValueError, match="y is not one-hot, nor are its channels masks"):
+        HD95Metric(overlapping=True)(y_pred=first, y=second * 0.5)
 
 
 def test_two_dimensions_are_measured_too() -> None:

@@ -18,12 +18,12 @@ from matplotlib.image import imread
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
-from calib_monai.reports.page import html_page
+from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.runs import read_run
 from calib_monai.reports.table import results_table
 
 
-def write_run(folder: Path, sharpness: float) -> Path:
+def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
     """What an evaluation of three cases would have left."""
     generator = torch.Generator().manual_seed(0)
     rows, bins = [], {}
@@ -43,8 +43,13 @@ def write_run(folder: Path, sharpness: float) -> Path:
     metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_foreground": {"value": 0.0444}}
     (folder / "model.pt").touch()
     about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
-    about["class_names"] = ["background", "left", "right"]
+    about |= {"class_names": ["background", "left", "right"], "dataset": dataset, "method": folder.name}
     (folder / "summary.json").write_text(json.dumps(about | {"metrics": metrics}))
+    edges = np.linspace(-30, 30, 241)
+    count = [
+        [np.histogram(sharpness * (2 * (k == truth) - 1), edges)[0].tolist() for k in range(3)] for truth in range(3)
+    ]
+    (folder / "logits.json").write_text(json.dumps({"edges": edges.tolist(), "count": count}))
     (folder / "bins.json").write_text(json.dumps({"region": "foreground", "num_bins": 15, "cases": bins}))
     return folder
 
@@ -55,7 +60,7 @@ def test_two_runs_become_a_page_a_table_and_pictures(tmp_path: Path, capsys: pyt
     printed = capsys.readouterr().out
     assert "| mild " in printed
     assert "| sharp |" in printed
-    for path in ("report.html", "results.md", "reliability.png", "classes.png", "a.png", "b.png"):
+    for path in ("report.html", "results.md", "reliability.png", "classes.png", "logits.png", "a.png", "b.png"):
         assert str(tmp_path / "report" / path) in printed
         assert not path.endswith("png") or imread(tmp_path / "report" / path).std() > 0.1
 
@@ -64,7 +69,7 @@ def test_the_page_needs_nothing_else_and_marks_the_best(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "<third>")]
     for run, dice, hd95 in zip(runs, (0.8, 0.9, 0.7), (1.001, 1.002, 2.0), strict=True):
         run.metrics.update(dice_foreground=dice, hd95_mm=hd95)
-    page = html_page(runs, {"reliability": b"png", "classes": b"png", "a": b"png"}, ["a"])
+    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {"a": b"png"})])
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
     assert "&lt;third&gt;" in page
     assert "<third>" not in page
@@ -115,7 +120,7 @@ def test_a_model_that_is_newer_than_its_results_is_noticed(tmp_path: Path, caplo
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     runs[0].metrics["dice_foreground"] = 0.9
-    page = html_page(runs, {"reliability": b"png", "classes": b"png"}, [])
+    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {})])
     assert '<td class="best">0.900</td>' in page
     assert 'class="second"' not in page
 
@@ -129,10 +134,29 @@ def test_runs_on_different_cases_are_not_compared(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path) -> None:
+    names = ("brains", "hearts", "livers")
+    runs = [write_run(tmp_path / name / method, 1.0, name) for name in names for method in ("ce", "nacl")]
+    assert main([*map(str, runs), "--out", str(tmp_path / "report"), "--case", "b"]) == 0
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert all(f"Results on {name}" in page and (tmp_path / "report" / f"{name}_b.png").is_file() for name in names)
+    assert imread(tmp_path / "report" / "radar.png").std() > 0.05
+    assert (tmp_path / "report" / "results.md").read_text().count("## ") == 3
+
+
+def test_what_an_older_version_wrote_is_refused(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", 1.0)
+    summary = json.loads((run / "summary.json").read_text())
+    del summary["method"]
+    (run / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(SystemExit, match=r"no 'method' in its files: an older version wrote them"):
+        main([str(run), "--out", str(tmp_path / "report")])
+
+
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"has no summary\.json"):
         main([str(tmp_path), "--out", str(tmp_path / "report")])
     run = write_run(tmp_path / "run", 1.0)
-    with pytest.raises(SystemExit, match=r"z\.npz is not there; run has the cases a, b, c"):
+    with pytest.raises(SystemExit, match="z: no such case; there are a, b, c"):
         main([str(run), "--out", str(tmp_path / "report"), "--case", "z"])
     assert not (tmp_path / "report").exists()

@@ -1,0 +1,77 @@
+"""Histograms of logits, which show how far a network goes to be certain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.engines.utils import IterationEvents
+from torch import Tensor
+
+from calib_monai.metrics.inputs import class_map, plain
+
+LARGEST = 30.0
+BINS_PER_UNIT = 4
+NUM_BINS = int(2 * LARGEST * BINS_PER_UNIT)
+EDGES = torch.linspace(-LARGEST, LARGEST, NUM_BINS + 1)  # what lies beyond counts in the first and the last bin
+
+
+class LogitsSaver:
+    """Writes `logits.json`: for the voxels of each true class a histogram of each class's logit.
+
+    It reads the network's own grid, before what MONAI calls postprocessing.
+
+    Args:
+        output_dir: folder of the file.
+    """
+
+    def __init__(self, output_dir: str) -> None:
+        self.path = Path(output_dir) / "logits.json"
+        self.count: Tensor | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Collect through a run of an evaluator, write at its end."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the run before."""
+        self.count = None
+
+    def update(self, engine: Engine) -> None:
+        """Count the logits of this iteration's voxels."""
+        logits, target = logits_and_target(engine)
+        count = torch.stack(
+            [histogram(channel.unsqueeze(1), target, logits.shape[1]) for channel in logits.unbind(1)], 1
+        )
+        self.count = count if self.count is None else self.count + count
+
+    def write(self, _engine: Engine) -> None:
+        """Write the file: the edges of the bins and, by true class and by class of the logit, the counts."""
+        if self.count is not None:
+            content = {"edges": EDGES.tolist(), "count": self.count.tolist()}
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:
+    """Logits (B, C, ...) and class indices (B, 1, ...) of an iteration."""
+    output: Any = engine.state.output
+    logits = plain(output["pred"]).detach()
+    return logits, class_map(plain(output["label"]), logits.shape[1])
+
+
+def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Number of values in each bin by the class of their voxel, (C, NUM_BINS), on the CPU.
+
+    Args:
+        values: a value of each voxel, (B, 1, H, W[, D]).
+        target: class indices of that shape.
+        num_classes: C.
+    """
+    places = ((values.float() + LARGEST) * BINS_PER_UNIT).int().clamp_(0, NUM_BINS - 1) + NUM_BINS * target.int()
+    return torch.bincount(places.flatten(), minlength=NUM_BINS * num_classes).view(num_classes, NUM_BINS).cpu()

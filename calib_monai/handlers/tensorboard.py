@@ -1,0 +1,129 @@
+"""What a training shows in TensorBoard besides its curves, and the mean loss of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.metrics import Average
+from monai.engines.utils import IterationEvents
+from monai.handlers import from_engine
+
+from calib_monai.bins import Bins, top_label_bins
+from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram, logits_and_target
+from calib_monai.handlers.savers import items
+from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.regions import region_voxels
+from calib_monai.reports.reliability import diagram_figure
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class EpochMean:
+    """Keeps the mean of a number over an epoch's iterations as a metric, which the log and TensorBoard show.
+
+    Args:
+        name: of the metric.
+        output_transform: the engine's output -> the number; MONAI's loss by default.
+    """
+
+    def __init__(self, name: str, output_transform: Callable[[Any], Any] | None = None) -> None:
+        self.name = name
+        self.average = Average(output_transform or from_engine(["loss"], first=True))
+
+    def attach(self, engine: Engine) -> None:
+        """Average through every epoch. Attach it before what shows the metric."""
+        self.average.attach(engine, self.name)
+
+
+class ReliabilityImage:
+    """Shows the reliability diagram in TensorBoard, every few validations, as "val_reliability".
+
+    Args:
+        writer: where it is shown.
+        interval: epochs from one diagram to the next.
+        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        num_bins: number of bins.
+    """
+
+    def __init__(
+        self, writer: SummaryWriter, interval: int = 5, region: str = "foreground", num_bins: int = 15
+    ) -> None:
+        self.writer = writer
+        self.interval = interval
+        self.region = region
+        self.num_bins = num_bins
+        self.bins: list[Bins] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Watch every run of an evaluator."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.show)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the run before."""
+        self.bins = []
+
+    def update(self, engine: Engine) -> None:
+        """Bin the cases of this iteration."""
+        if engine.state.epoch % self.interval:
+            return
+        for item in items(engine):
+            probs = plain(item["prob"]).unsqueeze(0)
+            target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
+            [voxels] = region_voxels(self.region, target, probs)
+            self.bins.append(top_label_bins(*voxels, self.num_bins))
+
+    def show(self, engine: Engine) -> None:
+        """Draw the diagram of all cases together, where it is this epoch's turn."""
+        if self.bins:
+            together = sum(self.bins[1:], start=self.bins[0])
+            self.writer.add_figure("val_reliability", diagram_figure(together, self.region), engine.state.epoch)
+
+
+class MaxLogitHistogram:
+    """Shows the histogram of each voxel's largest logit in TensorBoard, after every validation.
+
+    That of an overconfident network moves to the right from epoch to epoch.
+
+    Args:
+        writer: where it is shown, as "val_max_logit".
+    """
+
+    def __init__(self, writer: SummaryWriter) -> None:
+        self.writer = writer
+        self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
+
+    def attach(self, engine: Engine) -> None:
+        """Watch every run of an evaluator."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.show)
+
+    def start(self, _engine: Engine) -> None:
+        """Forget the run before."""
+        self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
+
+    def update(self, engine: Engine) -> None:
+        """Count the largest logits of this iteration's voxels."""
+        logits, target = logits_and_target(engine)
+        self.count += histogram(logits.amax(dim=1, keepdim=True), target, logits.shape[1]).sum(dim=0)
+
+    def show(self, engine: Engine) -> None:
+        """Write the histogram of this epoch."""
+        middles = (EDGES[1:] + EDGES[:-1]) / 2
+        self.writer.add_histogram_raw(
+            "val_max_logit",
+            min=-LARGEST,
+            max=LARGEST,
+            num=int(self.count.sum()),
+            sum=float((self.count * middles).sum()),
+            sum_squares=float((self.count * middles.square()).sum()),
+            bucket_limits=EDGES[1:].tolist(),
+            bucket_counts=self.count.tolist(),
+            global_step=engine.state.epoch,
+        )

@@ -1,0 +1,54 @@
+"""Figure of the logits: what a network says of each class where the truth is one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from calib_monai.reports.colors import class_color
+from calib_monai.reports.runs import Run
+
+SHOWN_SHARE = 1e-3  # the axis ends where less than this share of a distribution lies beyond
+
+
+def logits_figure(runs: Sequence[Run]) -> Figure:
+    """Distributions of the logits of all classes, a row a run, a column a true class.
+
+    A network is as certain as its logits are far apart: that of the true class lies to the right of the others, and the
+    wider the gap, the closer to 1 is its probability.
+
+    Raises:
+        ValueError: a run that kept no logits.
+    """
+    kept = [run.logits for run in runs if run.logits is not None]
+    if len(kept) < len(runs):
+        raise ValueError(f"{', '.join(str(run.folder) for run in runs if run.logits is None)}: no logits.json")
+    names = runs[0].class_names
+    figure = Figure(figsize=(1.2 + 2.9 * len(names), 1.4 + 2.0 * len(runs)), layout="constrained")
+    axes = figure.subplots(len(runs), len(names), squeeze=False, sharex=True, sharey="row")
+    ends: list[float] = []
+    for row, (run, logits) in enumerate(zip(runs, kept, strict=True)):
+        for column, name in enumerate(names):
+            for k, counts in enumerate(logits.count[column]):
+                share = counts / max(1, counts.sum())
+                axes[row, column].stairs(share, logits.edges, color=class_color(k), fill=True, alpha=0.35)
+                axes[row, column].stairs(share, logits.edges, color=class_color(k), label=names[k])
+                told = np.flatnonzero((share.cumsum() > SHOWN_SHARE) & (share.cumsum() < 1 - SHOWN_SHARE))
+                ends += logits.edges[told].tolist()
+            axes[row, column].set_title(f"truth: {name}", fontsize="medium")
+        axes[row, 0].set_ylabel(f"{run.name}\nshare of voxels")
+    for below in axes[-1]:
+        below.set_xlabel("logit")
+    if ends:
+        axes[0, 0].set_xlim(min(ends) - 1, max(ends) + 1)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        [f"logit of {label}" for label in labels],
+        loc="outside lower center",
+        ncols=len(names),
+        frameon=False,
+    )
+    return figure

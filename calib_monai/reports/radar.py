@@ -1,0 +1,54 @@
+"""Radar of Dice and ECE over data sets: which method is good on all of them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from calib_monai.reports.colors import class_color
+from calib_monai.reports.runs import Run
+
+LEAST_DATASETS = 3  # fewer axes span no area
+MARKERS = "osD^vPX*"
+
+
+def radar_figure(runs: Sequence[Run]) -> Figure:
+    """Dice and 1 - ECE of each method, an axis a data set: outwards is better in both.
+
+    Several runs of one method on one data set, as of several seeds, count as their mean. A method that was not run
+    on all data sets has gaps.
+    """
+    datasets = list(dict.fromkeys(run.dataset for run in runs))
+    methods = list(dict.fromkeys(run.method for run in runs))
+    angles = np.linspace(0, 2 * np.pi, len(datasets), endpoint=False)
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    for place, (metric, title) in enumerate((("dice_foreground", "Dice"), ("ece_foreground", "1 - ECE")), 1):
+        axes = figure.add_subplot(1, 2, place, projection="polar")
+        shown = [1.0]
+        for index, method in enumerate(methods):
+            values = [_mean(runs, dataset, method, metric) for dataset in datasets]
+            radii = values if metric == "dice_foreground" else [1 - value for value in values]
+            shown += [radius for radius in radii if not math.isnan(radius)]
+            axes.plot(
+                [*angles, angles[0]],
+                [*radii, radii[0]],
+                color=class_color(index + 1),
+                marker=MARKERS[index % len(MARKERS)],
+                label=method,
+            )
+        axes.set_xticks(angles, datasets)
+        axes.set_ylim(max(0, min(shown) - 0.1), 1)
+        axes.set_title(title)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(methods), 6), frameon=False)
+    return figure
+
+
+def _mean(runs: Sequence[Run], dataset: str, method: str, metric: str) -> float:
+    """Mean of a metric over the runs of a method on a data set; NaN without any."""
+    values = [run.metrics[metric] for run in runs if (run.dataset, run.method) == (dataset, method)]
+    return statistics.fmean(values) if values else float("nan")

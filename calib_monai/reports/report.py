@@ -1,0 +1,85 @@
+"""The report: a page, its pictures and its tables, written to a folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from calib_monai.reports.case_figure import case_figure
+from calib_monai.reports.logits import logits_figure
+from calib_monai.reports.page import Section, html_page
+from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
+from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
+from calib_monai.reports.runs import Run, worst_first
+from calib_monai.reports.table import results_table
+
+DPI = 150
+
+
+def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = None) -> list[Path]:
+    """Paths of the files written: the page, the table, and the figures, which the page holds too.
+
+    Args:
+        runs: what is compared, data set by data set.
+        out: folder to write to.
+        cases: those drawn; the worst and the middle one of each data set by default.
+
+    Raises:
+        ValueError: runs of one data set that measured different cases, or that kept no slice of a case.
+    """
+    unknown = sorted(set(cases or ()) - {case for run in runs for case in run.cases})
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")
+    sections = [_section(group, cases) for group in by_dataset(runs)]
+    radar = _png(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
+    tables = [f"## {part.name}\n\n" * (len(sections) > 1) + results_table(part.runs) for part in sections]
+    contents = {"report.html": html_page(sections, radar).encode(), "results.md": "\n".join(tables).encode()}
+    for part in sections:
+        prefix = f"{part.name}_" if len(sections) > 1 else ""
+        contents |= {f"{prefix}{name}.png": png for name, png in {**part.figures, **part.cases}.items()}
+    if radar:
+        contents["radar.png"] = radar
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (out / name).write_bytes(content)
+    return [out / name for name in contents]
+
+
+def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs on each data set."""
+    names = dict.fromkeys(run.dataset for run in runs)
+    return [[run for run in runs if run.dataset == name] for name in names]
+
+
+def worst_and_middle(runs: Sequence[Run]) -> list[str]:
+    """The cases of the lowest and of the median Dice in the first run.
+
+    Raises:
+        ValueError: the runs measured different cases.
+    """
+    ordered = worst_first(runs)
+    return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
+
+
+def _section(runs: Sequence[Run], cases: Sequence[str] | None) -> Section:
+    """What the report says of one data set."""
+    chosen = worst_and_middle(runs) if cases is None else [case for case in cases if case in runs[0].cases]
+    figures = {"reliability": reliability_figure(runs), "classes": class_reliability_figure(runs)}
+    if all(run.logits for run in runs):
+        figures["logits"] = logits_figure(runs)
+    return Section(
+        name=runs[0].dataset,
+        runs=runs,
+        figures={name: _png(figure) for name, figure in figures.items()},
+        cases={case: _png(case_figure(runs, case)) for case in chosen},
+    )
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure as a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
