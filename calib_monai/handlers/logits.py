@@ -13,7 +13,7 @@ from torch import Tensor
 
 from calib_monai.metrics.inputs import class_map, plain
 
-LARGEST = 30.0
+LARGEST = 60.0
 BINS_PER_UNIT = 4
 NUM_BINS = int(2 * LARGEST * BINS_PER_UNIT)
 EDGES = torch.linspace(-LARGEST, LARGEST, NUM_BINS + 1)  # what lies beyond counts in the first and the last bin

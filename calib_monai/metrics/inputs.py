@@ -46,7 +46,9 @@ def checked_masks(y_pred: Tensor, y: Tensor | None, *, overlapping: bool) -> tup
     """
     if y is None or y.shape != y_pred.shape:
         given = None if y is None else tuple(y.shape)
-        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot, or masks, of one shape")
+        raise ValueError(
+            f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot or masks of one shape"
+        )
     for name, values in (("y_pred", plain(y_pred)), ("y", plain(y))):
         if overlapping:
             for _ in _hits(name, values):

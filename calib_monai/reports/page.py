@@ -130,9 +130,14 @@ def _results(runs: Sequence[Run]) -> str:
     marks: list[list[str]] = [[""] * len(rows[0])]
     for index, run in enumerate(runs):
         rows.append([run.name, *(f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items())])
-        told = ("best", "second")[: len(runs) - 1]
-        marks.append(["", *(dict(enumerate(told, 1)).get(places[name][index], "") for name in shown)])
+        marks.append(["", *(_mark(places[name], index) for name in shown)])
     return _table(rows, marks)
+
+
+def _mark(places: Sequence[int], index: int) -> str:
+    """The mark of a run whose place is one of these; none where all share one."""
+    told = dict(enumerate(("best", "second")[: len(places) - 1], 1))
+    return "" if len(set(places)) == 1 else told.get(places[index], "")
 
 
 def _marks(runs: Sequence[Run]) -> str:

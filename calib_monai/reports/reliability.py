@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ ACCURACY = "#0072B2"
 OVER = "#E69F00"
 UNDER = "#F0E442"
 DIAGONAL = "#444444"
+MOST_COLUMNS = 4
 
 
 def reliability_figure(runs: Sequence[Run]) -> Figure:
@@ -26,15 +28,24 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
     confidence there, above the bar where the network is overconfident. All voxels of all cases together
     make the bars; the ECE in the title is the mean over cases, as in the table.
     """
-    figure = Figure(figsize=(max(6.5, 1 + 4 * len(runs)), 6.4), layout="constrained")
-    axes = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey="row", height_ratios=[4, 1])
-    for column, run in enumerate(runs):
-        _draw_diagram(axes[0, column], run.bins)
-        _draw_histogram(axes[1, column], run.bins)
+    columns = min(len(runs), MOST_COLUMNS)
+    rows = math.ceil(len(runs) / columns)
+    figure = Figure(figsize=(max(6.5, 1 + 4 * columns), 0.6 + 5.8 * rows), layout="constrained")
+    grid = figure.subplots(2 * rows, columns, squeeze=False, sharey="row", height_ratios=[4, 1] * rows)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for index, run in enumerate(runs):
+        row, column = divmod(index, columns)
+        above, below = grid[2 * row : 2 * row + 2, column]
+        above.set_axis_on()
+        below.set_axis_on()
+        _draw_diagram(above, run.bins)
+        _draw_histogram(below, run.bins)
         measured = f"ECE {run.metrics['ece_foreground']:.3f}, Dice {run.metrics['dice_foreground']:.3f}"
-        axes[0, column].set_title(f"{run.name}\n{measured}")
-    axes[0, 0].set_ylabel(f"accuracy, {runs[0].region} voxels")
-    axes[1, 0].set_ylabel("share of voxels")
+        above.set_title(f"{run.name}\n{measured}")
+        if column == 0:
+            above.set_ylabel(f"accuracy, {run.region} voxels")
+            below.set_ylabel("share of voxels")
     figure.suptitle("Bars: voxels of all cases together. ECE and Dice: mean over cases.", fontsize="small")
     _add_legend(figure)
     return figure
@@ -115,5 +126,5 @@ def _draw_histogram(axes: Axes, bins: Bins) -> None:
     left = np.arange(bins.num_bins) * width
     share = bins.count.numpy() / bins.total.numpy()
     axes.bar(left, share, width=width, align="edge", color="#999999", edgecolor="white")
-    axes.set(ylim=(0, 1), box_aspect=0.25)
+    axes.set(xlim=(0, 1), ylim=(0, 1), box_aspect=0.25)
     axes.set_xlabel("confidence")
