@@ -30,7 +30,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
     """
     columns = min(len(runs), MOST_COLUMNS)
     rows = math.ceil(len(runs) / columns)
-    figure = Figure(figsize=(max(6.5, 1 + 4 * columns), 0.6 + 5.8 * rows), layout="constrained")
+    figure = Figure(figsize=(max(6.5, 1 + 4 * columns), 1.0 + 6.2 * rows), layout="constrained")
     grid = figure.subplots(2 * rows, columns, squeeze=False, sharey="row", height_ratios=[4, 1] * rows)
     for axes in grid.flat:
         axes.set_axis_off()
