@@ -80,6 +80,10 @@ class Bins:
         """Distance of confidence from accuracy of each bin, (..., num_bins); NaN where it is empty."""
         return (self.mean_confidence() - self.accuracy()).abs()
 
+    def cpu(self) -> Bins:
+        """The same on the CPU."""
+        return Bins(*(getattr(self, field.name).cpu() for field in fields(Bins)))
+
     def to_tensor(self) -> Tensor:
         """All sums in one tensor that adds as they do, (..., 3 * num_bins + 1)."""
         return torch.cat([self.count, self.confidence, self.correctness, self.total.unsqueeze(-1)], dim=-1)
@@ -159,7 +163,8 @@ def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tup
 
 def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
     """Bins of N voxels; the sums are float64, for float32 loses up to a sixth of an error at 1e7 voxels."""
-    edges = torch.linspace(0, 1, num_bins + 1, dtype=confidence.dtype, device=confidence.device)
+    # The type's nearest numbers to k / num_bins; linspace is one digit off at some.
+    edges = (torch.arange(num_bins + 1, dtype=torch.float64, device=confidence.device) / num_bins).to(confidence.dtype)
     # bucketize gives 0 to a confidence of exactly 0; rounding may lift a 1 above the last edge.
     place = torch.bucketize(confidence.contiguous(), edges).clamp(max=num_bins)
 
@@ -177,7 +182,11 @@ def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Te
     if bins == 0:
         return torch.tensor(float("nan"), dtype=torch.float64, device=confidence.device)
     confidence, order = confidence.sort()
-    gaps = confidence.double() - right[order].double()  # summed over a bin: count * (confidence - accuracy)
+    # Voxels of one confidence are alike: each is as right as they are on average, whatever their order.
+    _, tie, count = torch.unique_consecutive(confidence, return_inverse=True, return_counts=True)
+    accuracy = torch.zeros(len(count), dtype=torch.float64, device=tie.device)
+    accuracy = accuracy.index_add(0, tie, right[order].double()) / count
+    gaps = confidence.double() - accuracy[tie]  # summed over a bin: count * (confidence - accuracy)
     edges = torch.arange(bins + 1, device=gaps.device) * (voxels // bins)
     edges[-1] = voxels
     return torch.cat([gaps.new_zeros(1), gaps.cumsum(0)])[edges].diff().abs().sum() / voxels

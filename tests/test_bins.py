@@ -59,11 +59,12 @@ def test_bins_of_two_parts_add_up_to_those_of_the_whole() -> None:
             torch.testing.assert_close(getattr(parts, name), torch.tensor(values, dtype=torch.float64))
 
 
-@pytest.mark.parametrize(("value", "place"), [(1.0, 14), (14 / 15, 13), (1 / 15, 0), (0.0, None)])
-def test_a_bin_holds_its_upper_edge_and_not_its_lower(value: float, place: int | None) -> None:
-    probs = torch.tensor([[value], [1 - value]], dtype=torch.float32)
-    count = class_bins(probs, torch.zeros(1, dtype=torch.int64)).count[0]
-    assert count.nonzero().flatten().tolist() == ([] if place is None else [place])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("edge", range(16))
+def test_a_bin_holds_its_upper_edge_and_not_its_lower(edge: int, dtype: torch.dtype) -> None:
+    value = torch.tensor(edge / 15, dtype=dtype)
+    count = class_bins(torch.stack([value, 1 - value]).unsqueeze(1), torch.zeros(1, dtype=torch.int64)).count[0]
+    assert count.nonzero().flatten().tolist() == ([] if edge == 0 else [edge - 1])
 
 
 def test_without_a_voxel_the_error_is_not_a_number() -> None:
@@ -97,6 +98,13 @@ def test_average_and_maximum_error_are_their_definitions() -> None:
     empty = top_label_bins(*case(voxels=0))
     assert math.isnan(empty.average_calibration_error().item())
     assert math.isnan(empty.maximum_calibration_error().item())
+
+
+def test_sums_of_ten_million_voxels_are_those_of_float64() -> None:
+    probs, labels = case(voxels=10_000_000)
+    slow, right = probs.double().numpy(), labels.numpy()
+    error = top_label_bins(probs, labels).expected_calibration_error().item()
+    assert error == pytest.approx(slow_error(slow.max(axis=0), slow.argmax(axis=0) == right), abs=1e-8)
 
 
 def test_bins_survive_being_one_tensor() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ignite.engine import Engine, Events
 
+from calib_monai.handlers.savers import is_first_process
 from calib_monai.reports.report import write_report
 from calib_monai.reports.runs import read_run
 
@@ -26,4 +27,5 @@ class FiguresSaver:
 
     def __call__(self, _engine: Engine) -> None:
         """Write the report."""
-        write_report([read_run(self.folder)], self.folder / "report")
+        if is_first_process():
+            write_report([read_run(self.folder)], self.folder / "report")

@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
+from calib_monai.handlers.savers import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 
 LARGEST = 60.0
@@ -39,8 +40,9 @@ class LogitsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before."""
+        """Forget the run before, on disk too."""
         self.count = None
+        self.path.unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Count the logits of this iteration's voxels."""
@@ -52,8 +54,9 @@ class LogitsSaver:
 
     def write(self, _engine: Engine) -> None:
         """Write the file: the edges of the bins and, by true class and by class of the logit, the counts."""
-        if self.count is not None:
-            content = {"edges": EDGES.tolist(), "count": self.count.tolist()}
+        count = sum(of_process for of_process in gathered(self.count) if of_process is not None)
+        if is_first_process() and isinstance(count, Tensor):
+            content = {"edges": EDGES.tolist(), "count": count.tolist()}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
@@ -73,5 +76,6 @@ def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
         target: class indices of that shape.
         num_classes: C.
     """
-    places = ((values.float() + LARGEST) * BINS_PER_UNIT).int().clamp_(0, NUM_BINS - 1) + NUM_BINS * target.int()
+    places = ((values.float().clamp(-LARGEST, LARGEST) + LARGEST) * BINS_PER_UNIT).int().clamp_(0, NUM_BINS - 1)
+    places += NUM_BINS * target.int()
     return torch.bincount(places.flatten(), minlength=NUM_BINS * num_classes).view(num_classes, NUM_BINS).cpu()

@@ -7,16 +7,20 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from ignite.engine import Engine, Events
 from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.handlers.guards import stop
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
+
+T = TypeVar("T")
 
 
 class ResultsSaver:
@@ -63,15 +67,26 @@ class ResultsSaver:
     def start(self, _engine: Engine) -> None:
         """Forget the run before, on disk too: what it measured was another model."""
         self.cases = []
-        for name in ("summary.json", "summary.csv"):
+        self.modified = self.model.stat().st_mtime
+        for name in ("summary.json", "summary.csv", "cases.csv"):
             (self.folder / name).unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
-        """Note the names of this iteration's cases."""
-        self.cases += [item["case"] for item in items(engine)]
+        """Note the names of this iteration's cases.
+
+        Raises:
+            SystemExit: a prediction of another number of classes than there are names.
+        """
+        for item in items(engine):
+            if len(item["prob"]) != len(self.class_names):
+                stop(f"class_names are {self.class_names}, and the network has {len(item['prob'])} classes")
+            self.cases.append(item["case"])
 
     def write(self, engine: Engine) -> None:
-        """Write the files."""
+        """Write the files, those of all processes together."""
+        cases = [case for of_process in gathered(self.cases) for case in of_process]
+        if not is_first_process():
+            return
         details = {name: values.double().cpu() for name, values in engine.state.metric_details.items()}  # type: ignore[attr-defined]
         columns = [column for name, values in details.items() for column in self._columns(name, values)]
         rows = torch.cat(list(details.values()), dim=1).tolist()
@@ -79,14 +94,14 @@ class ResultsSaver:
         with (self.folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["case", *columns])
-            writer.writerows([case, *row] for case, row in zip(self.cases, rows, strict=True))
+            writer.writerows([case, *row] for case, row in zip(cases, rows, strict=True))
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
         content = {
-            "model": {"path": str(self.model), "modified": self.model.stat().st_mtime},
+            "model": {"path": str(self.model), "modified": self.modified},
             "dataset": self.dataset,
             "method": self.method,
             "class_names": self.class_names,
-            "num_cases": len(self.cases),
+            "num_cases": len(cases),
             "metrics": summary,
         }
         (self.folder / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -94,29 +109,29 @@ class ResultsSaver:
             writer = csv.writer(file)
             writer.writerow(["measure", "value", "sd", "num_cases"])
             for name, metric in summary.items():
-                writer.writerow([name, metric["value"], metric["sd"], metric["num_cases"]])
-                if len(metric["columns"]) > 1:
-                    writer.writerows([column, value, None, None] for column, value in metric["columns"].items())
+                structures = metric["columns"] if len(metric["columns"]) > 1 else {}
+                for column, told in {name: metric, **structures}.items():
+                    writer.writerow([column, told["value"], told["sd"], told["num_cases"]])
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
         if values.shape[1] == 1:
             return [name]
         names = self.structures.get(name, self.class_names[-values.shape[1] :])
+        if len(names) != values.shape[1]:
+            raise ValueError(f"{name} has {values.shape[1]} columns and the names {names}")
         return [f"{name}_{structure}" for structure in names]
 
     def _summary(self, name: str, value: float, values: Tensor) -> dict[str, Any]:
-        """A metric over all cases: its value, the deviation between cases, and the mean or count of each class."""
-        of_classes = values.nansum(dim=0) if name in self.counts else values.nanmean(dim=0)
-        case_means = values.nanmean(dim=1)
-        case_means = case_means[~case_means.isnan()]
+        """A metric over all cases: its value, the deviation between cases, their number, and the same of each class."""
+        counts = name in self.counts
+        of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
         return {
+            **_told(of_cases, total=counts),
             "value": _or_null(value),
-            "sd": _or_null(case_means.std(correction=0).item()),
-            "num_cases": len(case_means),
             "columns": {
-                column: _or_null(value)
-                for column, value in zip(self._columns(name, values), of_classes.tolist(), strict=True)
+                column: _told(of_class, total=counts)
+                for column, of_class in zip(self._columns(name, values), values.T, strict=True)
             },
         }
 
@@ -146,25 +161,26 @@ class BinsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the cases of the run before."""
+        """Forget the cases of the run before, on disk too."""
         self.cases = {}
+        self.path.unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Bin the cases of this iteration."""
         for item in items(engine):
-            probs = plain(item["prob"]).unsqueeze(0)
-            target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
-            [voxels] = region_voxels(self.region, target, probs)
+            voxels = voxels_of(item, self.region)
             self.cases[item["case"]] = {
                 "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
                 "classes": class_bins(*voxels, self.num_bins).to_dict(),
             }
 
     def write(self, _engine: Engine) -> None:
-        """Write the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        content = {"region": self.region, "num_bins": self.num_bins, "cases": self.cases}
-        self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        """Write the file, the cases of all processes together."""
+        cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
+        if is_first_process():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            content = {"region": self.region, "num_bins": self.num_bins, "cases": cases}
+            self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 class SliceSaver:
@@ -182,18 +198,28 @@ class SliceSaver:
 
     def attach(self, engine: Engine) -> None:
         """Write after every iteration of an evaluator."""
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
 
-    def __call__(self, engine: Engine) -> None:
+    def start(self, _engine: Engine) -> None:
+        """Remove the slices of the run before."""
+        if is_first_process():
+            for path in self.folder.glob("*.npz"):
+                path.unlink()
+        gathered(None)  # no process writes before that
+
+    def update(self, engine: Engine) -> None:
         """Write the slices of this iteration's cases."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for item in items(engine):
-            probs = plain(item["prob"])
+            image, probs = plain(item["image"])[0], plain(item["prob"])
             label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
+            if label.ndim == 2:  # noqa: PLR2004 - an image is its own slice
+                image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
             np.savez_compressed(
                 self.folder / f"{item['case']}.npz",
-                image=plain(item["image"])[0, ..., index].cpu().numpy(),
+                image=image[..., index].cpu().numpy(),
                 label=label[..., index].to(torch.uint8).cpu().numpy(),
                 probs=probs[..., index].cpu().numpy(),
                 index=index,
@@ -204,6 +230,36 @@ def items(engine: Engine) -> list[dict[str, Any]]:
     """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
     state: Any = engine.state
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
+
+
+def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
+    """Probabilities (C, N) and labels (N,) of the N voxels of a case's region."""
+    probs = plain(item["prob"]).unsqueeze(0)
+    target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
+    [voxels] = region_voxels(region, target, probs)
+    return voxels
+
+
+def gathered(value: T) -> list[T]:
+    """The value of each process, the same list in all of them."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [value]
+    values: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, of several or alone."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
+    """Mean or total of a number of each case, the deviation between cases, and how many have it."""
+    known = values[~values.isnan()]
+    mean = known.sum() if total else known.mean()
+    sd = known.std(correction=0) if len(known) else mean
+    return {"value": _or_null(mean.item()), "sd": _or_null(sd.item()), "num_cases": len(known)}
 
 
 def _or_null(value: float) -> float | None:

@@ -13,9 +13,7 @@ from monai.handlers import from_engine
 
 from calib_monai.bins import Bins, top_label_bins
 from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram, logits_and_target
-from calib_monai.handlers.savers import items
-from calib_monai.metrics.inputs import class_map, plain
-from calib_monai.regions import region_voxels
+from calib_monai.handlers.savers import gathered, is_first_process, items, voxels_of
 from calib_monai.reports.reliability import diagram_figure
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ class ReliabilityImage:
 
     Args:
         writer: where it is shown.
-        interval: epochs from one diagram to the next.
+        interval: validations from one diagram to the next.
         region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
         num_bins: number of bins.
     """
@@ -57,6 +55,7 @@ class ReliabilityImage:
         self.region = region
         self.num_bins = num_bins
         self.bins: list[Bins] = []
+        self.validations = 0
 
     def attach(self, engine: Engine) -> None:
         """Watch every run of an evaluator."""
@@ -67,21 +66,19 @@ class ReliabilityImage:
     def start(self, _engine: Engine) -> None:
         """Forget the run before."""
         self.bins = []
+        self.validations += 1
 
     def update(self, engine: Engine) -> None:
-        """Bin the cases of this iteration."""
-        if engine.state.epoch % self.interval:
-            return
-        for item in items(engine):
-            probs = plain(item["prob"]).unsqueeze(0)
-            target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
-            [voxels] = region_voxels(self.region, target, probs)
-            self.bins.append(top_label_bins(*voxels, self.num_bins))
+        """Bin the cases of this iteration, where it is this validation's turn."""
+        if self.validations % self.interval == 0:
+            voxels = (voxels_of(item, self.region) for item in items(engine))
+            self.bins += [top_label_bins(*pair, self.num_bins).cpu() for pair in voxels]
 
     def show(self, engine: Engine) -> None:
-        """Draw the diagram of all cases together, where it is this epoch's turn."""
-        if self.bins:
-            together = sum(self.bins[1:], start=self.bins[0])
+        """Draw the diagram of all cases together."""
+        bins = [part for of_process in gathered(self.bins) for part in of_process]
+        if bins and is_first_process():
+            together = sum(bins[1:], start=bins[0])
             self.writer.add_figure("val_reliability", diagram_figure(together, self.region), engine.state.epoch)
 
 
@@ -115,15 +112,18 @@ class MaxLogitHistogram:
 
     def show(self, engine: Engine) -> None:
         """Write the histogram of this epoch."""
+        count = torch.stack(gathered(self.count)).sum(dim=0)
+        if not is_first_process():
+            return
         middles = (EDGES[1:] + EDGES[:-1]) / 2
         self.writer.add_histogram_raw(
             "val_max_logit",
             min=-LARGEST,
             max=LARGEST,
-            num=int(self.count.sum()),
-            sum=float((self.count * middles).sum()),
-            sum_squares=float((self.count * middles.square()).sum()),
+            num=int(count.sum()),
+            sum=float((count * middles).sum()),
+            sum_squares=float((count * middles.square()).sum()),
             bucket_limits=EDGES[1:].tolist(),
-            bucket_counts=self.count.tolist(),
+            bucket_counts=count.tolist(),
             global_step=engine.state.epoch,
         )

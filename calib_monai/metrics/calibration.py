@@ -64,9 +64,11 @@ class CalibrationMetric(ImagewiseMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
         """
-        if y is None or y.shape[2:] != y_pred.shape[2:]:
+        if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
             given = None if y is None else tuple(y.shape)
-            raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; they must have one spatial shape")
+            raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels may differ")
+        if not y_pred.is_floating_point():
+            raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
         probs = plain(y_pred)
         rows = []
         for image, (voxels, labels) in zip(

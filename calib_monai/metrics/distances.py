@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -63,7 +64,7 @@ class SurfaceMetric(ImagewiseMetric):
 
         Raises:
             ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
-                an axis.
+                an axis, above 0.
         """
         y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
         spacings = _spacings(y, kwargs.get("spacing", self.spacing))
@@ -91,6 +92,8 @@ class SurfaceMetric(ImagewiseMetric):
 def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
     """Size of a voxel along each spatial axis, for each image of `y`."""
     dims = y.ndim - 2
+    if spacing is not None and not isinstance(spacing, Sequence):
+        raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")
     if spacing is not None:
         spacings = [list(spacing)] * len(y)
     elif isinstance(y, MetaTensor):
@@ -100,4 +103,6 @@ def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
     for sizes in spacings:
         if len(sizes) != dims:
             raise ValueError(f"spacing is {sizes}; it must have {dims} sizes, one an axis")
+        if not all(math.isfinite(size) and size > 0 for size in sizes):
+            raise ValueError(f"spacing is {sizes}; sizes are finite and above 0 mm")
     return spacings

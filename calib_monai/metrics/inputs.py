@@ -93,23 +93,24 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
     """Nothing; raises ValueError for values that are no probabilities over axis 0.
 
     Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
-    right and is not. Only what is measured is looked at voxel by voxel: in a whole volume that would take
-    longer than all the rest.
+    right and is not. The sum over the classes is looked at where something is measured: in a whole
+    volume that would take longer than all the rest.
 
     Args:
         voxels: what is measured of an image, (C, N).
-        image: all of it, (C, H, W[, D]); it must hold no NaN, and a value other than 0 and 1 if it has more than a
-            voxel.
+        image: all of it, (C, H, W[, D]).
     """
-    if not math.isfinite(image.sum(dtype=torch.float32).item()):
+    low, high = (extreme.item() for extreme in image.aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
+    tolerance = SUM_TOLERANCE + torch.finfo(image.dtype).eps
+    if low < 0 or high > 1 + tolerance:
+        raise ValueError(f"y_pred holds values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
     if voxels.numel() == 0:
         return
-    low, high = (extreme.item() for extreme in voxels.aminmax())
-    if low < 0 or high > 1 + SUM_TOLERANCE:
-        raise ValueError(f"y_pred holds values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
-    if (voxels.sum(dim=0) - 1).abs_().amax().item() > SUM_TOLERANCE:
+    if (voxels.sum(dim=0, dtype=torch.float32) - 1).abs_().amax().item() > tolerance:
         raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
+    # Those of a confident network may all be 0 or 1 in a small region, in a whole image hardly.
     if image.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(image):
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 

@@ -29,6 +29,8 @@ class TACEMetric(BinnedMetric):
         CRaC reports equal widths in the foreground with threshold 1e-3, BWCR equal numbers in all voxels
         with 1e-2 and without the background class; BWCR's code divides by the number of bins once too often.
         A class without a probability above the threshold is left out here and counts 0 in CRaC's code.
+        Where bins of equally many voxels cut through voxels of one probability, each of these counts as
+        right as they are on average; the authors' result depends on the order of the voxels.
     """
 
     def __init__(

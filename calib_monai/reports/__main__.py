@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calib_monai.reports.report import by_dataset, write_report
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.runs import read_runs
 from calib_monai.reports.table import results_table
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
     try:
-        runs = [read_run(folder) for folder in options.runs]
+        runs = read_runs(options.runs)
         written = write_report(runs, options.out, options.case)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None

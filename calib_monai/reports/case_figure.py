@@ -41,7 +41,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         shown = axes[4].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
         wrong = np.ma.masked_equal(predicted != part.label, 0)
         axes[3].imshow(_upright(wrong), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
-        axes[0].set_ylabel(f"{run.name}\nDice {run.dice(case):.3f}, ECE {run.cases[case]['ece_foreground']:.3f}")
+        axes[0].set_ylabel(f"{run.name}\nDice {run.dice(case):.3f}, ECE {run.ece_of(case):.3f}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
     for axes in grid.flat:

@@ -66,8 +66,8 @@ def html_page(sections: Sequence[Section], radar: bytes | None = None) -> str:
 </head>
 <body>
 <h1>Can these probabilities be believed?</h1>
-<p>ECE, CECE, TACE, Brier score and NLL are measured on {escape(runs[0].region)} voxels, per case, then averaged over
-cases; of them, of HD95, ASD and missed structures less is better, of Dice more.</p>
+<p>ECE, CECE, TACE, Brier score and NLL are measured on the foreground's voxels where their column names no others, per
+case, then averaged over cases; of them, of HD95, ASD and missed structures less is better, of Dice more.</p>
 {overview}
 {"".join(_section(section) for section in sections)}
 </body>
@@ -130,7 +130,15 @@ def _results(runs: Sequence[Run]) -> str:
     marks: list[list[str]] = [[""] * len(rows[0])]
     for index, run in enumerate(runs):
         rows.append([run.name, *(f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items())])
-        marks.append(["", *(_mark(places[name], index) for name in shown)])
+        marks.append(
+            [
+                "",
+                *(
+                    "" if cell == "nan" else _mark(places[name], index)
+                    for name, cell in zip(shown, rows[-1][1:], strict=True)
+                ),
+            ]
+        )
     return _table(rows, marks)
 
 
@@ -152,7 +160,7 @@ def _cases(runs: Sequence[Run]) -> str:
     """A row a case: Dice and ECE of each run, worst Dice of the first run first."""
     rows = [["case", *(f"{what}, {run.name}" for run in runs for what in ("Dice", "ECE"))]]
     for case in worst_first(runs):
-        values = [value for run in runs for value in (run.dice(case), run.cases[case]["ece_foreground"])]
+        values = [value for run in runs for value in (run.dice(case), run.ece_of(case))]
         rows.append([case, *(f"{value:.3f}" for value in values)])
     return _table(rows, [[""] * len(row) for row in rows])
 

@@ -26,12 +26,14 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
     methods = list(dict.fromkeys(run.method for run in runs))
     angles = np.linspace(0, 2 * np.pi, len(datasets), endpoint=False)
     figure = Figure(figsize=(11, 5.6), layout="constrained")
-    for place, (metric, title) in enumerate((("dice_foreground", "Dice"), ("ece_foreground", "1 - ECE")), 1):
+    for place, (title, outward) in enumerate((("Dice", _dice), ("1 - ECE", _one_minus_ece)), 1):
         axes = figure.add_subplot(1, 2, place, projection="polar")
         shown = [1.0]
         for index, method in enumerate(methods):
-            values = [_mean(runs, dataset, method, metric) for dataset in datasets]
-            radii = values if metric == "dice_foreground" else [1 - value for value in values]
+            radii = [
+                _mean([outward(run) for run in runs if (run.dataset, run.method) == (dataset, method)])
+                for dataset in datasets
+            ]
             shown += [radius for radius in radii if not math.isnan(radius)]
             axes.plot(
                 [*angles, angles[0]],
@@ -48,7 +50,16 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def _mean(runs: Sequence[Run], dataset: str, method: str, metric: str) -> float:
-    """Mean of a metric over the runs of a method on a data set; NaN without any."""
-    values = [run.metrics[metric] for run in runs if (run.dataset, run.method) == (dataset, method)]
+def _dice(run: Run) -> float:
+    """Dice of a run."""
+    return run.metrics["dice_foreground"]
+
+
+def _one_minus_ece(run: Run) -> float:
+    """What its ECE leaves of 1."""
+    return 1 - run.ece
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Their mean; NaN without any."""
     return statistics.fmean(values) if values else float("nan")

@@ -41,7 +41,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         below.set_axis_on()
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
-        measured = f"ECE {run.metrics['ece_foreground']:.3f}, Dice {run.metrics['dice_foreground']:.3f}"
+        measured = f"ECE {run.ece:.3f}, Dice {run.metrics['dice_foreground']:.3f}"
         above.set_title(f"{run.name}\n{measured}")
         if column == 0:
             above.set_ylabel(f"accuracy, {run.region} voxels")
@@ -64,20 +64,20 @@ def diagram_figure(bins: Bins, region: str) -> Figure:
 
 
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
-    """Diagrams of each class against the rest, a row a run, a column a class."""
+    """Diagrams of each class against the rest, each above its histogram, a row a run, a column a class."""
     names = runs[0].class_names
-    figure = Figure(figsize=(1.2 + 3.1 * len(names), 1.4 + 2.9 * len(runs)), layout="constrained")
-    axes = figure.subplots(len(runs), len(names), squeeze=False, sharex=True, sharey=True)
+    figure = Figure(figsize=(1.2 + 3.1 * len(names), 1.4 + 4.0 * len(runs)), layout="constrained")
+    grid = figure.subplots(2 * len(runs), len(names), squeeze=False, sharey="row", height_ratios=[4, 1] * len(runs))
     for row, run in enumerate(runs):
+        above, below = grid[2 * row], grid[2 * row + 1]
         for column, name in enumerate(names):
             bins = run.class_bins[column]
-            _draw_diagram(axes[row, column], bins)
-            axes[row, column].set_title(
-                f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium"
-            )
-        axes[row, 0].set_ylabel(f"{run.name}\naccuracy")
-    for below in axes[-1]:
-        below.set_xlabel("probability of the class")
+            _draw_diagram(above[column], bins)
+            _draw_histogram(below[column], bins)
+            below[column].set_xlabel("probability of the class")
+            above[column].set_title(f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium")
+        above[0].set_ylabel(f"{run.name}\naccuracy")
+        below[0].set_ylabel("share of voxels")
     aside = ", where the background is never right" if runs[0].region == "foreground" else ""
     figure.suptitle(
         f"Each class against the rest, {runs[0].region} voxels of all cases together{aside}", fontsize="small"

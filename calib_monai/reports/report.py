@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import results_table
 
 DPI = 150
+
+logger = logging.getLogger(__name__)
 
 
 def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = None) -> list[Path]:
@@ -68,7 +71,10 @@ def _section(runs: Sequence[Run], cases: Sequence[str] | None) -> Section:
     """What the report says of one data set."""
     chosen = worst_and_middle(runs) if cases is None else [case for case in cases if case in runs[0].cases]
     figures = {"reliability": reliability_figure(runs), "classes": class_reliability_figure(runs)}
-    if all(run.logits for run in runs):
+    lacking = [str(run.folder) for run in runs if run.logits is None]
+    if lacking:
+        logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))
+    else:
         figures["logits"] = logits_figure(runs)
     return Section(
         name=runs[0].dataset,

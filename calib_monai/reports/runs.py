@@ -8,7 +8,7 @@ import logging
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -71,6 +71,15 @@ class Run:
     class_bins: Bins
     logits: LogitCounts | None
 
+    @property
+    def ece(self) -> float:
+        """ECE on the region that `bins` looked at; NaN where it was not measured."""
+        return self.metrics.get(f"ece_{self.region}", float("nan"))
+
+    def ece_of(self, case: str) -> float:
+        """The same of one case."""
+        return self.cases[case].get(f"ece_{self.region}", float("nan"))
+
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
         values = [value for name, value in self.cases[case].items() if name.startswith("dice")]
@@ -88,6 +97,21 @@ class Run:
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
         with np.load(path, allow_pickle=False) as arrays:
             return Slice(arrays["image"], arrays["label"], arrays["probs"], int(arrays["index"]))
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """The runs in these folders; those of one name are called by more of their path.
+
+    Raises:
+        ValueError: as `read_run`.
+    """
+    runs = [read_run(folder) for folder in folders]
+    names = [run.name for run in runs]
+    for index, run in enumerate(runs):
+        if names.count(run.name) > 1:
+            parts = [part for part in run.folder.resolve().parts if part != "eval"]
+            runs[index] = replace(run, name="/".join(parts[-2:]))
+    return runs
 
 
 def read_run(folder: Path) -> Run:
@@ -164,5 +188,5 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
 
 
 def worst_first(runs: Sequence[Run]) -> list[str]:
-    """The cases of these runs by Dice in the first run, the lowest first."""
-    return sorted(shared_cases(runs), key=runs[0].dice)
+    """The cases of these runs by Dice in the first run, the lowest first, those without any last."""
+    return sorted(shared_cases(runs), key=lambda case: (math.isnan(runs[0].dice(case)), runs[0].dice(case)))

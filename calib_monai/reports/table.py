@@ -17,21 +17,22 @@ class Measure(NamedTuple):
     more_is_better: bool = False
 
 
+CALIBRATION = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
+REGIONS = {"foreground": "", "union": ", union", "boundary": ", boundary", "all": ", all voxels"}
 MEASURES = {
     "dice_foreground": Measure("Dice", 3, more_is_better=True),
     "hd95_mm": Measure("HD95 (mm)", 2),
     "asd_mm": Measure("ASD (mm)", 2),
     "missed_structures": Measure("missed structures", 0),
-    "ece_foreground": Measure("ECE", 3),
-    "cece_foreground": Measure("CECE", 3),
-    "tace_foreground": Measure("TACE", 3),
-    "brier_foreground": Measure("Brier", 3),
-    "nll_foreground": Measure("NLL", 3),
+} | {
+    f"{name}_{region}": Measure(f"{title}{aside}", 3)
+    for region, aside in REGIONS.items()
+    for name, title in CALIBRATION.items()
 }
 
 
 def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
-    """The measures that any run has, in the order they are shown."""
+    """The measures that any run has, in the order they are shown; a region other than the foreground is named."""
     return {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed
+import torch.multiprocessing
 from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.bins import Bins
 from calib_monai.handlers import BinsSaver, ResultsSaver, SliceSaver
 from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
+
+EMPTY, MISSED = 100, 101  # seeds of a case without foreground, and of one whose last class is not predicted
 
 
 def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -23,15 +28,21 @@ def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     probs = (3 * torch.randn(3, 6, 5, 4, generator=generator)).softmax(dim=0)
     label = torch.randint(3, (6, 5, 4), generator=generator)
     label[..., 1:] *= torch.rand(6, 5, 3, generator=generator) < 0.2
+    if seed == EMPTY:
+        label = torch.zeros_like(label)
+    if seed == MISSED:
+        probs = (probs * torch.tensor([1, 1, 1e-9]).view(3, 1, 1, 1)).log().softmax(dim=0)
     one_hot = torch.nn.functional.one_hot(label, 3).movedim(-1, 0)
     predicted = torch.nn.functional.one_hot(probs.argmax(dim=0), 3).movedim(-1, 0)
     output = {"image": torch.rand(1, 6, 5, 4), "prob": probs, "pred": predicted, "label": one_hot}
     return {"case": f"case_{seed}"}, output
 
 
-@pytest.fixture
-def evaluated(tmp_path: Path) -> Path:
-    """The folder after an evaluation of two cases."""
+NAMES = ["background", "anterior", "posterior"]
+
+
+def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
+    """The folder, after an evaluation of these cases was written to it."""
 
     def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
         batch, output = item(seed)
@@ -47,14 +58,19 @@ def evaluated(tmp_path: Path) -> Path:
     ):
         handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine([key, "label"]))
         handler.attach(engine, name)
-    names = ["background", "anterior", "posterior"]
-    model = tmp_path / "model.pt"
+    model = folder / "model.pt"
     model.touch()
-    results = ResultsSaver(str(tmp_path), names, "hippocampus", "nacl", str(model))
-    for saver in (results, BinsSaver(str(tmp_path)), SliceSaver(str(tmp_path))):
+    results = ResultsSaver(str(folder), names, "hippocampus", "nacl", str(model))
+    for saver in (results, BinsSaver(str(folder)), SliceSaver(str(folder))):
         saver.attach(engine)
-    engine.run([1, 2])
-    return tmp_path
+    engine.run(seeds)
+    return folder
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path) -> Path:
+    """The folder after an evaluation of two cases."""
+    return evaluate(tmp_path, [1, 2])
 
 
 def test_each_case_has_a_row_with_columns_that_say_what_they_hold(evaluated: Path) -> None:
@@ -84,6 +100,62 @@ def test_the_summary_is_that_of_the_rows(evaluated: Path) -> None:
     assert measured["value"] == pytest.approx(np.mean(errors))
     assert measured["sd"] == pytest.approx(np.std(errors))
     assert summary["metrics"]["missed_structures"]["value"] == 0
+
+
+def test_the_summary_counts_what_has_no_value_and_what_is_missed(tmp_path: Path) -> None:
+    evaluate(tmp_path, [1, EMPTY, MISSED])
+    with (tmp_path / "summary.csv").open() as file:
+        rows = {row["measure"]: row for row in csv.DictReader(file)}
+    assert rows["ece_foreground"]["num_cases"] == "2"  # without foreground there is nothing to measure
+    assert float(rows["missed_structures"]["value"]) == 3
+    assert float(rows["missed_structures"]["sd"]) == pytest.approx(np.std([0, 2, 1]))
+    assert {name: float(rows[f"missed_structures_{name}"]["value"]) for name in NAMES[1:]} == {
+        "anterior": 1,
+        "posterior": 2,
+    }
+    assert rows["hd95_mm_anterior"]["num_cases"] == "3"
+
+
+def test_a_second_evaluation_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    evaluate(tmp_path, [1, 2])
+    evaluate(tmp_path, [3])
+    assert [path.name for path in (tmp_path / "slices").iterdir()] == ["case_3.npz"]
+    assert set(json.loads((tmp_path / "bins.json").read_text())["cases"]) == {"case_3"}
+
+
+def test_names_that_are_not_the_networks_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"class_names are \['a', 'b'\], and the network has 3 classes"):
+        evaluate(tmp_path, [1], ["a", "b"])
+
+
+def test_an_image_is_kept_as_its_own_slice(tmp_path: Path) -> None:
+    batch, output = item(1)
+    engine = Engine(lambda engine, _: setattr(engine.state, "batch", [batch]) or [flat])  # type: ignore[func-returns-value]
+    flat = {name: values[..., 0] for name, values in output.items()}
+    SliceSaver(str(tmp_path)).attach(engine)
+    engine.run([1])
+    with np.load(tmp_path / "slices" / "case_1.npz") as kept:
+        assert kept["image"].shape == kept["label"].shape == (6, 5)
+        assert kept["probs"].shape == (3, 6, 5)
+
+
+def one_of_two(rank: int, folder: str) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    store = torch.distributed.FileStore(f"{folder}/store", 2)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    evaluate(Path(folder), [[1, 2], [3]][rank])
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_write_what_one_does(tmp_path: Path) -> None:
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    both.mkdir()
+    alone.mkdir()
+    torch.multiprocessing.spawn(one_of_two, args=(str(both),), nprocs=2)
+    evaluate(alone, [1, 2, 3])
+    for name in ("cases.csv", "summary.csv", "bins.json"):
+        assert (both / name).read_text() == (alone / name).read_text()
+    assert sorted(path.name for path in (both / "slices").iterdir()) == [f"case_{n}.npz" for n in (1, 2, 3)]
 
 
 def test_the_bins_give_the_metric_back(evaluated: Path) -> None:

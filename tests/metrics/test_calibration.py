@@ -110,6 +110,33 @@ def test_what_is_no_probability_is_refused(probs: torch.Tensor, said: str) -> No
         ECEMetric()(y_pred=probs.view(1, 2, 1, 1).expand(1, 2, 2, 2), y=torch.ones(1, 1, 2, 2))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("metric_class", [ECEMetric, CECEMetric, TACEMetric, BrierMetric, NLLMetric])
+def test_probabilities_in_half_precision_are_measured(
+    metric_class: type[CalibrationMetric], dtype: torch.dtype, golden_volume: Volume
+) -> None:
+    probs, target = golden_volume("V1")
+    half = probs.log().to(dtype).softmax(dim=1)
+    rounded = half.double()  # no longer sums to one, as softmax in half precision does not
+    expected = metric_class()
+    expected(y_pred=rounded / rounded.sum(dim=1, keepdim=True), y=target)
+    measured = metric_class()
+    measured(y_pred=half, y=target)
+    assert measured.aggregate().item() == pytest.approx(expected.aggregate().item(), abs=5e-3)
+
+
+def test_a_likelihood_in_half_precision_is_not_cut_off() -> None:
+    probs = torch.tensor([[2.4e-7, 1.0]], dtype=torch.float16).view(1, 2, 1, 1).expand(1, 2, 2, 2)
+    metric = NLLMetric(region="all")
+    metric(y_pred=probs, y=torch.zeros(1, 1, 2, 2))
+    assert metric.aggregate().item() == pytest.approx(-math.log(probs[0, 0, 0, 0].item()))
+
+
+def test_logits_are_refused_where_nothing_is_measured_too() -> None:
+    with pytest.raises(ValueError, match="-2 to 3"):
+        ECEMetric()(y_pred=torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4), y=torch.zeros(1, 1, 4, 4))
+
+
 def test_a_single_value_that_is_not_a_number_is_found() -> None:
     probs = torch.full((1, 2, 8, 8), 0.5)
     probs[0, 0, 3, 4] = math.nan
@@ -153,6 +180,10 @@ def test_one_hot_labels_that_are_not_one_hot_are_refused() -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     probs = torch.full((1, 2, 4, 4), 0.5)
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\); only their channels may differ"):
+        ECEMetric()(y_pred=probs, y=torch.ones(2, 1, 4, 4))
+    with pytest.raises(ValueError, match="int64"):
+        ECEMetric()(y_pred=probs.long(), y=torch.ones(1, 1, 4, 4))
     with pytest.raises(ValueError, match=r"\(1, 1, 4, 5\)"):
         ECEMetric()(y_pred=probs, y=torch.ones(1, 1, 4, 5))
     with pytest.raises(ValueError, match="3 channels"):
@@ -172,7 +203,7 @@ def test_nothing_measurable_is_not_a_perfect_score() -> None:
 
 
 def test_wrong_arguments_are_refused_by_value() -> None:
-    with pytest.raises(ValueError, match="0"):
+    with pytest.raises(ValueError, match="num_bins is 0"):
         ECEMetric(num_bins=0)
     with pytest.raises(ValueError, match="'lesion'"):
         CECEMetric(region="lesion")

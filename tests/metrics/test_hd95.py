@@ -110,6 +110,11 @@ def test_what_does_not_fit_is_refused() -> None:
         HD95Metric()(y_pred=there, y=there[..., :5])
     with pytest.raises(ValueError, match="3 sizes"):
         HD95Metric(spacing=(1, 1))(y_pred=there, y=there)
+    with pytest.raises(ValueError, match=r"spacing is 2\.0"):
+        HD95Metric(spacing=2.0)(y_pred=there, y=there)
+    for size in (0, -1, math.nan):
+        with pytest.raises(ValueError, match="above 0 mm"):
+            HD95Metric(spacing=(1, 1, size))(y_pred=there, y=there)
     for metric in (HD95Metric(), MissedStructuresMetric()):
         with pytest.raises(ValueError, match="one-hot"):
             metric(y_pred=there, y=there[:, :1])

@@ -76,3 +76,13 @@ def test_wrong_arguments_are_refused_by_value() -> None:
         TACEMetric(num_bins=0)
     with pytest.raises(ValueError, match="pooled"):
         TACEMetric(pooled=True)
+
+
+def test_the_order_of_voxels_of_one_probability_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    probs = torch.tensor([0.6, 0.4]).view(1, 2, 1, 1).expand(1, 2, 150, 1)
+    target = (torch.arange(150) >= 90).long().view(1, 1, 150, 1)  # class 0 is right as often as it says
+    for labels in (target, target[:, :, torch.randperm(150, generator=generator)]):
+        metric = TACEMetric(region="all")
+        metric(y_pred=probs, y=labels)
+        assert metric.aggregate().item() == pytest.approx(0, abs=1e-7)

@@ -19,7 +19,7 @@ from matplotlib.image import imread
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.page import Section, html_page
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.runs import read_run, read_runs, worst_first
 from calib_monai.reports.table import results_table
 
 
@@ -123,6 +123,32 @@ def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
     page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {})])
     assert '<td class="best">0.900</td>' in page
     assert 'class="second"' not in page
+
+
+def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
+    for run in runs[1:]:
+        run.metrics["hd95_mm"] = float("nan")
+    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {})])
+    assert page.count("<td>nan</td>") == 2
+    assert '<td class="best">1.50</td>' in page
+    runs[0].cases["a"]["dice_foreground_left"] = float("nan")
+    assert worst_first(runs) == ["b", "c", "a"]
+
+
+def test_another_region_than_the_foreground_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    for name in ("summary.json", "cases.csv", "bins.json"):
+        (folder / name).write_text(
+            (folder / name).read_text().replace("foreground", "union").replace("dice_union", "dice_foreground")
+        )
+    assert main([str(folder), "--out", str(tmp_path / "report")]) == 0
+    assert "| ECE, union |" in (tmp_path / "report" / "results.md").read_text()
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / seed / "brains_nacl" / "eval", 1.0) for seed in ("seed0", "seed1")]
+    assert [run.name for run in read_runs(folders)] == ["seed0/brains_nacl", "seed1/brains_nacl"]
 
 
 def test_runs_on_different_cases_are_not_compared(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""What a training shows: histograms, diagrams, the mean loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from ignite.engine import Engine
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
+
+from calib_monai.handlers import EpochMean, MaxLogitHistogram, ReliabilityImage
+
+
+def events(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder), size_guidance={"histograms": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def test_the_largest_logit_is_shown_after_each_validation(
+    engine: Engine, tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
+) -> None:
+    writer = SummaryWriter(str(tmp_path))
+    MaxLogitHistogram(writer).attach(engine)
+    for epoch in (1, 2):
+        engine.state.max_epochs, engine.state.epoch = epoch, epoch - 1  # as MONAI's ValidationHandler does
+        engine.run([1, 2], max_epochs=epoch)
+    writer.close()
+    shown = events(tmp_path).Histograms("val_max_logit")
+    largest = torch.stack([batch_of(seed)["pred"].amax(dim=1) for seed in (1, 2)])
+    assert [histogram.step for histogram in shown] == [1, 2]
+    assert shown[1].histogram_value.num == largest.numel()
+    assert shown[1].histogram_value.sum / largest.numel() == pytest.approx(
+        largest.clamp(-60, 60).mean().item(), abs=0.2
+    )
+
+
+def test_the_reliability_diagram_is_shown_every_few_validations(engine: Engine, tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path))
+    ReliabilityImage(writer, interval=2).attach(engine)
+    for epoch in range(1, 6):
+        engine.state.max_epochs, engine.state.epoch = epoch, epoch - 1
+        engine.run([1, 2], max_epochs=epoch)
+    writer.close()
+    shown = events(tmp_path).Images("val_reliability")
+    assert [image.step for image in shown] == [2, 4]
+    assert shown[0].encoded_image_string.startswith(b"\x89PNG")
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_iterations() -> None:
+    engine = Engine(lambda _engine, loss: [{"loss": loss}])
+    EpochMean("train_loss").attach(engine)
+    engine.run([1.0, 2.0, 6.0])
+    assert engine.state.metrics["train_loss"] == pytest.approx(3.0)
