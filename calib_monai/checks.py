@@ -47,6 +47,7 @@ def checked_split(
     output_dir: str,
     use: Sequence[str] = ("training", "validation", "test"),
     *,
+    cropped: bool = False,
     keep: bool = False,
 ) -> Split:
     """The cases of a run, every file of them read once and found good; the split is written down.
@@ -57,10 +58,11 @@ def checked_split(
     Args:
         datalist: what gives the split, called here so that its ValueErrors too become one line.
         num_classes: number of classes; labels must be 0..num_classes - 1.
-        slice_size: H and W that slices are padded to; no image may be larger.
+        slice_size: H and W of the slices that the network sees.
         ckpt_dir: folder of the model.
         output_dir: folder of the results.
         use: the sets whose files are read.
+        cropped: whether slices that are larger are cropped; if not, no image may be larger.
         keep: take the split that lies beside the model. Otherwise the run trains one: the split is
             written there, unless a model trained with another one is in that folder.
 
@@ -76,7 +78,7 @@ def checked_split(
             split = _kept_split(split, beside_model)
         elif (Path(ckpt_dir) / "model.pt").is_file() and _kept_split(split, beside_model) != split:
             raise ValueError(f"{ckpt_dir} holds a model that was trained with another split: set another --ckpt_dir")
-        check = partial(_check_pair, num_classes=num_classes, slice_size=slice_size)
+        check = partial(_check_pair, num_classes=num_classes, largest=None if cropped else slice_size)
         _check_all([case for name in use for case in split[name]], check)
         for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
             _write_split(split, path)
@@ -205,13 +207,13 @@ def _check_all(cases: list[Case], check: Callable[[Case], object]) -> None:
         raise ValueError(f"{problems[0]}{more}")
 
 
-def _check_pair(case: Case, num_classes: int, slice_size: Sequence[int]) -> None:
+def _check_pair(case: Case, num_classes: int, largest: Sequence[int] | None) -> None:
     """Nothing; raises ValueError where image and label could not be trained on."""
     image = _read_image(case["image"])
-    if any(size > limit for size, limit in zip(image.shape, slice_size, strict=False)):
+    if largest is not None and any(size > limit for size, limit in zip(image.shape, largest, strict=False)):
         raise ValueError(
             f"{case['image']} has slices of {image.shape[0]}x{image.shape[1]} voxels; slice_size is "
-            f"{list(slice_size)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
+            f"{list(largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
     label = _read(case["label"])
     if image.shape != label.shape:

@@ -1,4 +1,4 @@
-"""Phantoms: small volumes with two touching structures whose borders are truly ambiguous.
+"""Phantoms: small volumes with touching structures whose borders are truly ambiguous.
 
 The image is blurred and noisy, and the label is one reader's opinion: its border wanders around the
 true one along a smooth random field, within a band where no reader could know. A network that
@@ -16,7 +16,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 SHAPE = (35, 50, 35)
 SHAPE_JITTER = 3
-TISSUE = (0.35, 0.75, 0.6)  # mean intensity of background, class 1, class 2
+TISSUE = (0.35, 0.75, 0.6, 0.85, 0.5)  # mean intensity of the background and of each class
+LENGTH = 30  # voxels along y that the structures share
 BLUR = 1.2  # voxels, of the image
 NOISE = 0.09  # standard deviation of the image
 WANDER = 0.7  # voxels, standard deviation of the reader's border
@@ -24,36 +25,40 @@ SMOOTHNESS = 2.5  # voxels, of the field along which it wanders
 
 
 class Phantom(NamedTuple):
-    """An image (H, W, D), float32, and its label (H, W, D) of classes 0, 1, 2, uint8."""
+    """An image (H, W, D), float32, and its label (H, W, D) of classes 0..C-1, uint8."""
 
     image: NDArray[np.float32]
     label: NDArray[np.uint8]
 
 
-def make_phantoms(num_cases: int, seed: int = 0) -> dict[str, Phantom]:
+def make_phantoms(num_cases: int, seed: int = 0, num_classes: int = 3) -> dict[str, Phantom]:
     """Phantoms by name, the same ones for the same seed.
 
     Args:
         num_cases: how many.
         seed: of all of them.
+        num_classes: C, background included, 2 to 5.
 
     Raises:
-        ValueError: `num_cases` below 1.
+        ValueError: `num_cases` below 1, or another `num_classes`.
     """
     if num_cases < 1:
         raise ValueError(f"num_cases is {num_cases}; it must be at least 1")
+    if not 2 <= num_classes <= len(TISSUE):  # noqa: PLR2004 - background and a structure
+        raise ValueError(f"num_classes is {num_classes}; it must be 2..{len(TISSUE)}")
     streams = np.random.SeedSequence(seed).spawn(num_cases)
-    return {f"phantom_{i:03d}": make_phantom(np.random.default_rng(s)) for i, s in enumerate(streams)}
+    return {f"phantom_{i:03d}": make_phantom(np.random.default_rng(s), num_classes) for i, s in enumerate(streams)}
 
 
-def make_phantom(rng: np.random.Generator) -> Phantom:
-    """One phantom: a bent ellipsoid, cut into a front (class 1, higher y) and a rear part (class 2)."""
+def make_phantom(rng: np.random.Generator, num_classes: int = 3) -> Phantom:
+    """One phantom: a bent ellipsoid, cut across y into parts, class 1 in front, where y is highest."""
     shape = tuple(int(size + rng.integers(-SHAPE_JITTER, SHAPE_JITTER + 1)) for size in SHAPE)
     outside, cut = _geometry(shape, rng)
-    truth = _labels(outside, cut)
+    truth = _labels(outside, cut, num_classes)
     image = gaussian_filter(np.take(TISSUE, truth), BLUR)
     image += 0.08 * _field(shape, 8.0, rng) + NOISE * rng.standard_normal(shape)
-    reader = _labels(outside + WANDER * _field(shape, SMOOTHNESS, rng), cut + WANDER * _field(shape, SMOOTHNESS, rng))
+    wander = [WANDER * _field(shape, SMOOTHNESS, rng) for _ in range(2)]
+    reader = _labels(outside + wander[0], cut + wander[1], num_classes)
     scale = 10 ** rng.uniform(2, 4)  # scanners do not agree on a unit
     return Phantom((scale * np.clip(image, 0, None)).astype(np.float32), reader)
 
@@ -71,9 +76,12 @@ def _geometry(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[NDArray
     return outside, cut
 
 
-def _labels(outside: NDArray[np.float64], cut: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Classes 0, 1 and 2 of the two distances."""
-    return np.where(outside > 0, 0, np.where(cut > 0, 1, 2)).astype(np.uint8)
+def _labels(outside: NDArray[np.float64], cut: NDArray[np.float64], num_classes: int) -> NDArray[np.uint8]:
+    """Classes of the two distances: as many parts as there are classes, evenly cut."""
+    structures = num_classes - 1
+    ends = (np.arange(1, structures) - structures / 2) * LENGTH / structures
+    part = structures - (cut[..., None] > ends).sum(axis=-1)
+    return np.where(outside > 0, 0, part).astype(np.uint8)
 
 
 def _field(shape: tuple[int, ...], smoothness: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -12,41 +12,47 @@ SPLITS = ("training", "validation", "test")
 
 
 def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0) -> Split:
-    """Cases of "training", "validation" and "test", drawn at random from the cases sorted by name.
+    """Cases of "training", "validation" and "test", drawn at random from the patients sorted by name.
 
-    With as many cases as `counts` says, the sets have these sizes; with any other number they have
-    these proportions, rounded to whole cases, at least one each.
+    With as many patients as `counts` says, the sets have these sizes; with any other number they have
+    these proportions, rounded to whole patients, at least one each. All cases of a patient are in one set.
 
     Args:
-        cases: each with its name under "case".
-        counts: published numbers of training, validation and test cases.
+        cases: each with its name under "case", and its patient's under "patient" where a patient has several.
+        counts: published numbers of training, validation and test patients.
         seed: another seed gives another split.
 
     Returns:
         A list of cases for each of `SPLITS`, sorted by name.
 
     Raises:
-        ValueError: fewer than three cases.
+        ValueError: fewer than three patients.
 
     Example:
         >>> cases = [{"case": name} for name in "abcdef"]
         >>> {name: len(part) for name, part in split_cases(cases, (4, 1, 1)).items()}
         {'training': 4, 'validation': 1, 'test': 1}
     """
-    if len(cases) < len(SPLITS):
-        raise ValueError(f"{len(cases)} case(s) found; at least 3 are needed to train, validate and test")
-    shuffled = sorted(cases, key=lambda case: case["case"])
-    random.Random(seed).shuffle(shuffled)  # noqa: S311 - not for secrets
-    _, validation, test = _sizes(len(cases), counts)
+    patients = sorted({_patient(case) for case in cases})
+    if len(patients) < len(SPLITS):
+        raise ValueError(f"{len(patients)} case(s) found; at least 3 are needed to train, validate and test")
+    random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
+    _, validation, test = _sizes(len(patients), counts)
     parts = {
-        "training": shuffled[validation + test :],
-        "validation": shuffled[:validation],
-        "test": shuffled[validation : validation + test],
+        "training": patients[validation + test :],
+        "validation": patients[:validation],
+        "test": patients[validation : validation + test],
     }
-    return {name: sorted(part, key=lambda case: case["case"]) for name, part in parts.items()}
+    ordered = sorted(cases, key=lambda case: case["case"])
+    return {name: [case for case in ordered if _patient(case) in set(part)] for name, part in parts.items()}
 
 
-def _sizes(num_cases: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:
-    """`counts` scaled to `num_cases`; training takes what rounding leaves."""
-    validation, test = (max(1, round(num_cases * count / sum(counts))) for count in counts[1:])
-    return num_cases - validation - test, validation, test
+def _patient(case: Case) -> str:
+    """The patient whom a case is of."""
+    return case.get("patient", case["case"])
+
+
+def _sizes(num_patients: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:
+    """`counts` scaled to `num_patients`; training takes what rounding leaves."""
+    validation, test = (max(1, round(num_patients * count / sum(counts))) for count in counts[1:])
+    return num_patients - validation - test, validation, test

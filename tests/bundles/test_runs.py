@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import math
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
@@ -15,7 +15,8 @@ import pytest
 import torch
 from monai.bundle import run
 
-from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.datalists.acdc import read_acdc, write_acdc
+from calib_monai.datalists.hippocampus import read_hippocampus, write_hippocampus
 from calib_monai.phantoms import Phantom, make_phantoms
 from calib_monai.reports.runs import read_run
 from calib_monai.reports.table import CALIBRATION
@@ -36,60 +37,97 @@ def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> No
     )
 
 
+class Dataset(NamedTuple):
+    """What writes and reads the folder of a data set, and its number of classes."""
+
+    write: Callable[[str, dict[str, Phantom]], None]
+    read: Callable[[str], list[dict[str, str]]]
+    num_classes: int
+
+
+class Finished(NamedTuple):
+    """A bundle that has trained, evaluated and inferred: the folder of its results, and of its data."""
+
+    bundle: str
+    dataset: Dataset
+    data: Path
+    out: Path
+
+
+DATASETS = {
+    "acdc": Dataset(write_acdc, read_acdc, 4),
+    "hippocampus": Dataset(write_hippocampus, read_hippocampus, 3),
+}
+SLICE_SIZE = [48, 64]
+
+
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight phantoms, trimmed to twelve slices, with an affine of their own."""
-    folder = tmp_path_factory.mktemp("data")
-    trimmed = {
-        name: Phantom(image[..., 12:24], label[..., 12:24]) for name, (image, label) in make_phantoms(8, seed=5).items()
-    }
-    write_hippocampus(str(folder), trimmed)
-    for path in folder.glob("*/*.nii.gz"):
-        image = nibabel.load(path)
-        affine = np.array([[-1, 0, 0, 90], [0, 1.5, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
-        nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), affine), path)
-    return folder
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each data set eight phantoms, trimmed to twelve slices, with an affine of their own."""
+    folders = {}
+    for name, dataset in DATASETS.items():
+        folders[name] = tmp_path_factory.mktemp(name)
+        phantoms = make_phantoms(8, seed=5, num_classes=dataset.num_classes).items()
+        dataset.write(
+            str(folders[name]),
+            {case: Phantom(image[..., 12:24], label[..., 12:24]) for case, (image, label) in phantoms},
+        )
+        for path in folders[name].rglob("*.nii.gz"):
+            image = nibabel.load(path)
+            affine = np.array([[-1, 0, 0, 90], [0, 1.5, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])
+            nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), affine), path)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def data(folders: dict[str, Path]) -> Path:
+    """The folder of the hippocampus phantoms."""
+    return folders["hippocampus"]
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
-def finished(request: pytest.FixtureRequest, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a bundle that has trained three epochs, evaluated and inferred."""
-    out = tmp_path_factory.mktemp(request.param)
-    start(request.param, "train", data, out, epochs=3, batch_size=8)
-    start(request.param, "evaluate", data, out)
-    start(request.param, "inference", data, out)
-    return out
+def finished(
+    request: pytest.FixtureRequest, folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Finished:
+    """A bundle after three epochs."""
+    name = next(name for name in DATASETS if request.param.startswith(name))
+    finished = Finished(request.param, DATASETS[name], folders[name], tmp_path_factory.mktemp(request.param))
+    for config, options in (("train", {"epochs": 3, "batch_size": 8}), ("evaluate", {}), ("inference", {})):
+        start(finished.bundle, config, finished.data, finished.out, slice_size=SLICE_SIZE, **options)
+    return finished
 
 
-def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Path) -> None:
-    checkpoint = torch.load(finished / "models" / "checkpoint_epoch=3.pt", weights_only=True)
+def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Finished) -> None:
+    models = finished.out / "models"
+    checkpoint = torch.load(models / "checkpoint_epoch=3.pt", weights_only=True)
     assert set(checkpoint) == {"network", "optimizer", "lr_scheduler", "loss", "trainer"}
     assert checkpoint["trainer"]["iteration"] == 3 * checkpoint["trainer"]["epoch_length"]
     assert checkpoint["lr_scheduler"]["_last_lr"] == pytest.approx([1e-4])
-    written = sorted(path.name for path in (finished / "models").iterdir())
+    written = sorted(path.name for path in models.iterdir())
     assert written == ["checkpoint_epoch=3.pt", "model.pt", "split.json"]
-    assert set(torch.load(finished / "models" / "model.pt", weights_only=True)) == set(checkpoint["network"])
+    assert set(torch.load(models / "model.pt", weights_only=True)) == set(checkpoint["network"])
 
 
-def test_evaluation_measures_every_test_case(finished: Path) -> None:
-    split = json.loads((finished / "split.json").read_text())
-    with (finished / "cases.csv").open() as file:
+def test_evaluation_measures_every_test_case(finished: Finished) -> None:
+    split = json.loads((finished.out / "split.json").read_text())
+    with (finished.out / "cases.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["case"] for row in rows] == split["test"]
-    assert (finished / "report" / "report.html").is_file()
-    run_ = read_run(finished)
+    assert (finished.out / "report" / "report.html").is_file()
+    run_ = read_run(finished.out)
     assert run_.logits is not None
     of_shape = {"dice_foreground", "hd95_mm", "asd_mm", "missed_structures"}
     assert set(run_.metrics) == of_shape | {f"{name}_foreground" for name in CALIBRATION}
     assert all(math.isfinite(value) for value in run_.metrics.values())
-    assert run_.slice_of(split["test"][0]).probs.shape[0] == 3
+    assert run_.slice_of(split["test"][0]).probs.shape[0] == finished.dataset.num_classes
 
 
-def test_inference_keeps_the_geometry_of_the_image(finished: Path, data: Path) -> None:
-    case = json.loads((finished / "split.json").read_text())["test"][0]
-    image = nibabel.load(data / "imagesTr" / f"{case}.nii.gz")
+def test_inference_keeps_the_geometry_of_the_image(finished: Finished) -> None:
+    case = json.loads((finished.out / "split.json").read_text())["test"][0]
+    paths = {case["case"]: case["image"] for case in finished.dataset.read(str(finished.data))}
+    image = nibabel.load(paths[case])
     written = {
-        kind: nibabel.load(finished / "predictions" / case / f"{case}_{kind}.nii.gz")
+        kind: nibabel.load(finished.out / "predictions" / case / f"{case}_{kind}.nii.gz")
         for kind in ("label", "probs", "confidence")
     }
     for kind, file in written.items():
@@ -103,11 +141,11 @@ def test_inference_keeps_the_geometry_of_the_image(finished: Path, data: Path) -
     assert np.allclose(probs.max(axis=-1), written["confidence"].get_fdata())
 
 
-def test_inference_predicts_what_evaluation_scored(finished: Path) -> None:
-    case = json.loads((finished / "split.json").read_text())["test"][0]
-    with np.load(finished / "slices" / f"{case}.npz") as kept:
+def test_inference_predicts_what_evaluation_scored(finished: Finished) -> None:
+    case = json.loads((finished.out / "split.json").read_text())["test"][0]
+    with np.load(finished.out / "slices" / f"{case}.npz") as kept:
         index, scored = int(kept["index"]), kept["probs"]
-    probs = nibabel.load(finished / "predictions" / case / f"{case}_probs.nii.gz").get_fdata()[:, :, index]
+    probs = nibabel.load(finished.out / "predictions" / case / f"{case}_probs.nii.gz").get_fdata()[:, :, index]
     assert np.allclose(np.moveaxis(scored, 0, -1), probs, atol=1e-4)
 
 
@@ -138,16 +176,16 @@ def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "summary.json").exists()
 
 
-def test_padding_changes_no_measure_of_shape(finished: Path, data: Path, tmp_path: Path) -> None:
+def test_padding_changes_no_measure_of_shape(data: Path, tmp_path: Path) -> None:
     # A network that predicts one class everywhere misses the other: what that costs must not depend on padding.
-    shutil.copytree(finished / "models", tmp_path / "models")
+    start("hippocampus_ce", "train", data, tmp_path, epochs=1)
     weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
     *_, last = (name for name in weights if name.endswith("bias"))
     weights[last] += torch.tensor([0, 50.0, 0])
     torch.save(weights, tmp_path / "models" / "model.pt")
     for slice_size in ([48, 64], [64, 80]):
         options = {"slice_size": slice_size, "ckpt_dir": str(tmp_path / "models")}
-        start(finished.name.rstrip("0"), "evaluate", data, tmp_path / str(slice_size[0]), **options)
+        start("hippocampus_ce", "evaluate", data, tmp_path / str(slice_size[0]), **options)
     small, large = (read_run(tmp_path / name).cases for name in ("48", "64"))
     for case, values in small.items():
         shape = {name: value for name, value in values.items() if name.startswith(("dice", "hd95", "asd", "missed"))}

@@ -1,0 +1,103 @@
+"""ACDC, the Automated Cardiac Diagnosis Challenge: its folder is read and written here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from calib_monai.datalists.splits import Case, Split, split_cases
+
+CLASS_NAMES = ("background", "rv", "myo", "lv")
+PUBLISHED_COUNTS = (70, 10, 20)
+PLACES = (
+    "patient*",
+    "training/patient*",
+    "testing/patient*",
+    "database/training/patient*",
+    "database/testing/patient*",
+)
+SPACING = (1.5, 1.5, 10.0)  # mm, of phantoms
+
+
+def acdc_split(dataset_dir: str, seed: int = 0) -> Split:
+    """Training, validation and test cases: those of 70, 10 and 20 patients as in NACL, or the same proportions.
+
+    Args:
+        dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
+        seed: of the draw.
+
+    Raises:
+        ValueError: as `read_acdc` and `split_cases`.
+    """
+    return split_cases(read_acdc(dataset_dir), PUBLISHED_COUNTS, seed)
+
+
+def read_acdc(dataset_dir: str) -> list[Case]:
+    """Cases `{"image": path, "label": path, "case": name, "patient": name}`, sorted by name.
+
+    Each patient has two, at the end of diastole and of systole: the frames that `Info.cfg` calls ED and ES, or, where
+    there is no such file, all frames that have a label, `patientNNN_frameMM_gt.nii.gz`.
+
+    Raises:
+        ValueError: a folder that is missing or holds no patient, or a frame without its image or its label (named).
+    """
+    root = Path(dataset_dir)
+    if not root.is_dir():
+        raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds training")
+    patients = sorted(path for place in PLACES for path in root.glob(place) if path.is_dir())
+    if not patients:
+        raise ValueError(f"dataset_dir {root} holds no folder patientNNN, training/patientNNN or testing/patientNNN")
+    return [case for patient in patients for case in _cases(patient)]
+
+
+def _cases(patient: Path) -> list[Case]:
+    """The cases of one patient's folder."""
+    cases = []
+    for frame in _frames(patient):
+        name = f"{patient.name}_frame{frame:02d}"
+        files = {"image": patient / f"{name}.nii.gz", "label": patient / f"{name}_gt.nii.gz"}
+        for kind, file in files.items():
+            if not file.is_file():
+                raise ValueError(f"the {kind} {file} is not there; each labeled frame needs its image and its label")
+        cases.append({kind: str(file) for kind, file in files.items()} | {"case": name, "patient": patient.name})
+    return cases
+
+
+def _frames(patient: Path) -> list[int]:
+    """Numbers of the frames at the end of diastole and of systole."""
+    info = patient / "Info.cfg"
+    if info.is_file():
+        found = re.findall(r"^(ED|ES)\s*:\s*(\d+)\s*$", info.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if len(found) != len({phase for phase, _ in found}) or not found:
+            raise ValueError(f"{info} must have a line 'ED: NUMBER' and a line 'ES: NUMBER'")
+        return sorted({int(number) for _, number in found})
+    labeled = [re.fullmatch(r".*_frame(\d+)_gt\.nii\.gz", path.name) for path in patient.iterdir()]
+    frames = sorted(int(match[1]) for match in labeled if match)
+    if not frames:
+        raise ValueError(f"{patient} holds no label {patient.name}_frameMM_gt.nii.gz")
+    return frames
+
+
+def write_acdc(dataset_dir: str, cases: Mapping[str, tuple[NDArray[np.float32], NDArray[np.uint8]]]) -> None:
+    """Write pairs of cases as the two frames of patients, in `training`, with `Info.cfg`.
+
+    Args:
+        dataset_dir: folder to make; files of the same name in it are replaced.
+        cases: for each name the image (H, W, D) and the label (H, W, D) of classes 0, 1, 2, 3. The first two become
+            `patient001`, and so on; a last one without a partner is left out.
+    """
+    pairs = list(zip(*[iter(sorted(cases.items()))] * 2, strict=False))
+    for number, pair in enumerate(pairs, 1):
+        name = f"patient{number:03d}"
+        folder = Path(dataset_dir) / "training" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "Info.cfg").write_text("ED: 1\nES: 12\nGroup: NOR\n", encoding="utf-8")
+        for frame, (_, (image, label)) in zip((1, 12), pair, strict=True):
+            for ending, array in (("", image.astype(np.int16)), ("_gt", label)):
+                file = nibabel.Nifti1Image(array, np.diag([*SPACING, 1.0]))  # type: ignore[no-untyped-call]
+                nibabel.save(file, folder / f"{name}_frame{frame:02d}{ending}.nii.gz")

@@ -1,0 +1,82 @@
+"""ACDC's folder: written, read back, refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from calib_monai.datalists.acdc import acdc_split, read_acdc, write_acdc
+from calib_monai.phantoms import make_phantoms
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "ACDC"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four patients with two frames each, free to be broken."""
+    write_acdc(str(tmp_path), make_phantoms(8, seed=3, num_classes=4))
+    return tmp_path
+
+
+def test_what_is_written_is_read_back(folder: Path) -> None:
+    cases = read_acdc(str(folder))
+    assert [case["case"] for case in cases] == [f"patient{n:03d}_frame{f}" for n in (1, 2, 3, 4) for f in ("01", "12")]
+    for case, (image, label) in zip(cases, make_phantoms(8, seed=3, num_classes=4).values(), strict=True):
+        assert np.array_equal(np.asarray(nibabel.load(case["image"]).dataobj), image.astype(np.int16))
+        assert np.array_equal(np.asarray(nibabel.load(case["label"]).dataobj), label)
+
+
+def test_both_frames_of_a_patient_are_in_one_set(folder: Path) -> None:
+    split = acdc_split(str(folder))
+    patients = {name: {case["patient"] for case in cases} for name, cases in split.items()}
+    assert [len(cases) for cases in split.values()] == [4, 2, 2]
+    assert sum(map(len, patients.values())) == len(set.union(*patients.values())) == 4
+
+
+def test_the_patients_are_found_wherever_the_release_has_them(folder: Path) -> None:
+    names = [case["case"] for case in read_acdc(str(folder))]
+    assert [case["case"] for case in read_acdc(str(folder / "training"))] == names
+    (folder / "database").mkdir()
+    (folder / "training").rename(folder / "database" / "training")
+    shutil.move(folder / "database" / "training" / "patient004", folder / "database" / "testing" / "patient004")
+    assert [case["case"] for case in read_acdc(str(folder))] == names[-2:] + names[:-2]
+
+
+def test_without_info_all_labeled_frames_are_taken(folder: Path) -> None:
+    before = read_acdc(str(folder))
+    (folder / "training" / "patient002" / "Info.cfg").unlink()
+    assert read_acdc(str(folder)) == before
+
+
+@pytest.mark.parametrize(("ending", "kind"), [("", "image"), ("_gt", "label")])
+def test_a_frame_without_its_partner_is_named(folder: Path, ending: str, kind: str) -> None:
+    lost = folder / "training" / "patient002" / f"patient002_frame12{ending}.nii.gz"
+    lost.unlink()
+    with pytest.raises(ValueError, match=f"the {kind} {lost} is not there"):
+        read_acdc(str(folder))
+
+
+def test_a_folder_of_another_layout_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not a folder"):
+        read_acdc(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="holds no folder patientNNN"):
+        read_acdc(str(folder / "training" / "patient001"))
+    info = folder / "training" / "patient001" / "Info.cfg"
+    info.write_text("ED = 1")
+    with pytest.raises(ValueError, match=f"{info} must have a line"):
+        read_acdc(str(folder))
+    info.unlink()
+    for path in info.parent.glob("*_gt.nii.gz"):
+        path.unlink()
+    with pytest.raises(ValueError, match="patient001 holds no label"):
+        read_acdc(str(folder))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real data is not here")
+def test_the_real_folder_is_read() -> None:
+    split = acdc_split(str(REAL))
+    assert [len(cases) for cases in split.values()] == [112, 16, 32]
