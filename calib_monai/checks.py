@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from monai.transforms import LoadImage
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -108,6 +109,31 @@ def check_bundle_root(bundle_root: str) -> None:
             f"error: bundle_root {Path(bundle_root).resolve()} holds no configs/metadata.json: run from inside the "
             "bundle or set --bundle_root"
         )
+
+
+def check_network(
+    network: torch.nn.Module, in_channels: int, num_classes: int, slice_size: Sequence[int], device: torch.device
+) -> None:
+    """Refuse a network that cannot take the slices, or gives other than logits of each class for each of their voxels.
+
+    Raises:
+        SystemExit: with one line that names the shapes.
+    """
+    shape = (1, in_channels, *slice_size)
+    name = type(network).__name__
+    training = network.training
+    try:
+        with torch.no_grad():
+            output = network.eval()(torch.zeros(shape, device=device))
+    except Exception as error:  # noqa: BLE001 - every network has errors of its own
+        reason = f"{_first_line(error)}; most networks need a slice_size in multiples of 32"
+        raise SystemExit(f"error: {name} cannot take slices of the shape {shape}: {reason}") from None
+    finally:
+        network.train(training)
+    expected = (1, num_classes, *slice_size)
+    given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    if given != expected:
+        raise SystemExit(f"error: {name} gives {given} for slices of the shape {shape}; it must give {expected}")
 
 
 def check_model(path: str) -> None:
@@ -246,5 +272,9 @@ def _read(path: str) -> NDArray[np.generic]:
     try:
         return np.asarray(LoadImage(image_only=True, dtype=None)(path).numpy())
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} cannot be read: {reason}") from None
+        raise ValueError(f"{path} cannot be read: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says first, its name where it says nothing."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -10,8 +10,16 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import torch
 
-from calib_monai.checks import check_bundle_root, check_model, check_schedule, checked_inputs, checked_split
+from calib_monai.checks import (
+    check_bundle_root,
+    check_model,
+    check_network,
+    check_schedule,
+    checked_inputs,
+    checked_split,
+)
 from calib_monai.datalists.hippocampus import hippocampus_split
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
@@ -139,6 +147,24 @@ def test_a_damaged_split_is_named(phantom_dir: Path, content: str) -> None:
     (phantom_dir.parent / "models" / "split.json").write_text(content)
     with pytest.raises(SystemExit, match=r"models/split\.json is damaged"):
         check(phantom_dir, keep=True)
+
+
+class Doubling(torch.nn.Module):
+    """Logits of two classes on a grid twice as fine, of images that can be halved."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        halves = torch.cat([image[..., ::2, :], image[..., 1::2, :]], dim=1)
+        return torch.nn.functional.interpolate(halves, scale_factor=(4.0, 2.0))
+
+
+def test_a_network_that_cannot_take_the_slices_is_refused() -> None:
+    network, device = Doubling(), torch.device("cpu")
+    with pytest.raises(SystemExit, match=r"Doubling cannot take slices of the shape \(1, 1, 5, 4\): Sizes of tensors"):
+        check_network(network, 1, 2, [5, 4], device)
+    with pytest.raises(SystemExit, match=r"gives \(1, 2, 8, 8\) for slices .* it must give \(1, 2, 4, 4\)"):
+        check_network(network, 1, 2, [4, 4], device)
+    check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device)
+    assert network.training
 
 
 @pytest.mark.parametrize("slice_size", [(50, 64), (0, 64), (48, -16)])

@@ -1,0 +1,51 @@
+"""The catalogue of networks: logits of every class for every voxel, gradients, TorchScript."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from torch import nn
+
+from calib_monai.losses import ECPLoss, MbLSLoss, NACLLoss, SVLSLoss
+
+PARTS = Path(__file__).parents[2] / "scripts" / "parts" / "networks"
+NETWORKS = sorted(path.stem for path in PARTS.glob("*.json"))
+# of one channel and four classes; dynunet's is the number of the authors' own
+PARAMETERS = {"attention_unet": 31_739_380, "dynunet": 21_037_508, "unet": 663_686, "unetpp": 2_410_180}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    definition = json.loads((PARTS / f"{request.param}.json").read_text())
+    return ConfigParser({"network": definition, "in_channels": 1, "num_classes": 4}).get_parsed_content("network")
+
+
+def test_a_slice_becomes_logits_and_every_loss_reaches_every_weight(network: nn.Module) -> None:
+    image, target = torch.randn(2, 1, 64, 64), torch.randint(4, (2, 1, 64, 64))
+    for loss in (NACLLoss(), MbLSLoss(margin=0.1), ECPLoss(), SVLSLoss()):
+        network.zero_grad()
+        logits = network(image)
+        assert logits.shape == (2, 4, 64, 64)
+        loss(logits, target).backward()
+        assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in network.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:The TorchScript type system")
+def test_it_scripts_to_torchscript(network: nn.Module) -> None:
+    image = torch.randn(1, 1, 64, 64)
+    scripted = torch.jit.script(network.eval())
+    torch.testing.assert_close(scripted(image), network(image))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_has_the_number_of_weights_that_the_docs_say(name: str) -> None:
+    definition = json.loads((PARTS / f"{name}.json").read_text())
+    parser = ConfigParser({"network": definition, "in_channels": 1, "num_classes": 4})
+    count = sum(weights.numel() for weights in parser.get_parsed_content("network").parameters())
+    assert count == PARAMETERS[name]
+    assert f"| `{name}` | {count:,} |" in (PARTS.parent / "README.md").read_text(encoding="utf-8")
