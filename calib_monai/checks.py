@@ -126,7 +126,7 @@ def check_network(
         with torch.no_grad():
             output = network.eval()(torch.zeros(shape, device=device))
     except Exception as error:  # noqa: BLE001 - every network has errors of its own
-        reason = f"{_first_line(error)}; most networks need a slice_size in multiples of 32"
+        reason = f"{_first_line(error).rstrip('.')}; most networks need a slice_size in multiples of 32"
         raise SystemExit(f"error: {name} cannot take slices of the shape {shape}: {reason}") from None
     finally:
         network.train(training)
