@@ -20,6 +20,7 @@ Case = dict[str, str]
 Split = dict[str, list[Case]]
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii")
+LABEL_ENDING = "_gt"  # of a label that lies beside its image, as in ACDC
 SHOWN = 5  # of many values, in a message
 VOLUME = 3  # axes
 SLICE_MULTIPLE = 16  # a network halves a slice four times
@@ -197,7 +198,7 @@ def _write_split(split: Split, path: Path) -> None:
 
 
 def _images_in(path: Path) -> list[Case]:
-    """The image at a path, or all of a folder's, sorted by name."""
+    """The image at a path, or all of a folder's, sorted by name; labels beside their images are passed over."""
     if not path.exists():
         raise ValueError(f"input {path} does not exist")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -206,6 +207,8 @@ def _images_in(path: Path) -> list[Case]:
         suffix = next((suffix for suffix in IMAGE_SUFFIXES if file.name.endswith(suffix)), None)
         if suffix and not file.name.startswith("."):
             cases.append({"image": str(file), "case": file.name.removesuffix(suffix)})
+    everything = {case["case"] for case in cases}
+    cases = [case for case in cases if case["case"].removesuffix(LABEL_ENDING) not in everything - {case["case"]}]
     names = [case["case"] for case in cases]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

@@ -209,3 +209,10 @@ def test_a_bundle_root_and_a_model_that_are_not_there_are_refused(tmp_path: Path
         check_bundle_root(str(tmp_path))
     with pytest.raises(SystemExit, match=r"no model at .*model\.pt"):
         check_model(str(tmp_path / "model.pt"))
+
+
+def test_labels_beside_their_images_are_not_predicted(phantom_dir: Path) -> None:
+    folder = phantom_dir / "imagesTr"
+    shutil.copy(phantom_dir / LABEL, folder / "phantom_002_gt.nii.gz")
+    cases = checked_inputs(str(folder), dict, str(phantom_dir))
+    assert [case["case"] for case in cases] == [f"phantom_{n:03d}" for n in range(8)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +17,8 @@ class CalibrationMetric(ImagewiseMetric):
     """A measure of probabilities on a region: per image, then the mean over images.
 
     Args:
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
+            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether `aggregate` measures the voxels of all images together, as if they were one image,
             in place of the mean over images.
 
@@ -54,7 +54,7 @@ class CalibrationMetric(ImagewiseMetric):
         """
         return self.measured(self.rows().sum(dim=0)).nanmean() if self.pooled else super().aggregate()
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **_kwargs: Any) -> Tensor:
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Sums of each image, (B, K, S).
 
         Args:
@@ -67,6 +67,8 @@ class CalibrationMetric(ImagewiseMetric):
         if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
             given = None if y is None else tuple(y.shape)
             raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels may differ")
+        if y_pred.shape[1] == 1:
+            raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
         if not y_pred.is_floating_point():
             raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
         probs = plain(y_pred)
@@ -84,7 +86,8 @@ class BinnedMetric(CalibrationMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence.
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
+            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
 
     Raises:
@@ -93,8 +96,8 @@ class BinnedMetric(CalibrationMetric):
 
     def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
         super().__init__(region, pooled=pooled)
-        if num_bins < 1:
-            raise ValueError(f"num_bins is {num_bins}; it must be at least 1")
+        if not isinstance(num_bins, int) or num_bins < 1:
+            raise ValueError(f"num_bins is {num_bins}; it must be whole and at least 1")
         self.num_bins = num_bins
 
     def measured(self, rows: Tensor) -> Tensor:
@@ -106,7 +109,8 @@ class ScoreMetric(CalibrationMetric):
     """A mean over voxels of what each voxel's probabilities cost.
 
     Args:
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
+            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
 
     Raises:

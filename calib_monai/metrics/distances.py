@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -54,20 +53,22 @@ class SurfaceMetric(ImagewiseMetric):
             back: distance of each surface voxel of the label to the prediction's surface, in mm.
         """
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
+    def _compute_tensor(  # type: ignore[override] # a misspelled argument is no spacing
+        self, y_pred: Tensor, y: Tensor | None = None, spacing: Sequence[float] | None = None
+    ) -> Tensor:
         """Distances of each image and class, (B, C), or (B, C - 1) without the background.
 
         Args:
             y_pred: one-hot prediction, or masks, (B, C, H, W[, D]).
             y: label of that shape.
-            kwargs: `spacing` in place of the metric's own.
+            spacing: in place of the metric's own.
 
         Raises:
             ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
                 an axis, above 0.
         """
         y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
-        spacings = _spacings(y, kwargs.get("spacing", self.spacing))
+        spacings = _spacings(y, self.spacing if spacing is None else spacing)
         images = zip(self._masks(y_pred), self._masks(y), spacings, strict=True)
         rows = [
             [self._measured(*masks, spacing) for masks in zip(predicted, labeled, strict=True)]
@@ -92,10 +93,10 @@ class SurfaceMetric(ImagewiseMetric):
 def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
     """Size of a voxel along each spatial axis, for each image of `y`."""
     dims = y.ndim - 2
-    if spacing is not None and not isinstance(spacing, Sequence):
-        raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")
     if spacing is not None:
-        spacings = [list(spacing)] * len(y)
+        if not hasattr(spacing, "__iter__"):
+            raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")
+        spacings = [[float(size) for size in spacing]] * len(y)
     elif isinstance(y, MetaTensor):
         spacings = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim] * len(y))]
     else:

@@ -16,7 +16,8 @@ class ECEMetric(BinnedMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence.
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
+            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
 
     Raises:

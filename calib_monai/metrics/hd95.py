@@ -12,8 +12,18 @@ class HD95Metric(SurfaceMetric):
     """95th percentile of the distances between two surfaces, per image and class, in mm.
 
     The distances of both directions are pooled, then the percentile is taken, as MedPy's `hd95`
-    does, which the papers report. (MONAI's is the larger of the two directed percentiles.) Absent
-    classes and arguments are as in `SurfaceMetric`.
+    does, which the papers report. (MONAI's is the larger of the two directed percentiles.) A class absent
+    from prediction and label is NaN and left out; absent from one of them, it counts as the image's diagonal.
+
+    Args:
+        include_background: whether class 0 is measured.
+        spacing: size of a voxel along each axis in mm. Without it, that of `y` where it is a MONAI
+            MetaTensor, else 1: the distances are then in voxels.
+        overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT
+            and ET.
+
+    Raises:
+        ValueError: from a call with values that are no masks, shapes that differ, or sizes not above 0.
     """
 
     def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:

@@ -72,7 +72,10 @@ def _class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
         ones += hit
         labels += k * hit.to(dtype)
     if not ones.amin().item() == ones.amax().item() == 1:
-        raise ValueError(f"{name} is not one-hot: each voxel must hold a single 1 over its {one_hot.shape[1]} channels")
+        raise ValueError(
+            f"{name} is not one-hot: each voxel must hold a single 1 over its {one_hot.shape[1]} channels (masks that "
+            "overlap can be measured by HD95, ASD and missed structures, with overlapping=True)"
+        )
     return labels
 
 

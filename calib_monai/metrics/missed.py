@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
@@ -23,7 +21,7 @@ class MissedStructuresMetric(ImagewiseMetric):
         super().__init__()
         self.overlapping = overlapping
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **_kwargs: Any) -> Tensor:
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """1 where exactly one of the two holds the class, else 0: (B, C), or (B, C - 1) without the background.
 
         Args:

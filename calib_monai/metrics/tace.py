@@ -18,7 +18,8 @@ class TACEMetric(BinnedMetric):
         num_bins: number of bins.
         threshold: probabilities that are not above it are left out, 0 to 1.
         adaptive: bins that hold equally many voxels; False is bins of equal width (lo, hi].
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
+            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images;
             only with bins of equal width, for equal numbers would need every confidence at once.
 

@@ -84,7 +84,7 @@ def _section(section: Section) -> str:
         for case, png in section.cases.items()
     )
     return f"""<h2>Results on {escape(section.name)}</h2>
-<p>{len(names)} cases, {len(runs)} networks.</p>
+<p>{len(names)} case(s), {len(runs)} network(s).</p>
 <div class="scroll">{_results(runs)}</div>
 {_marks(runs)}
 <h2>Reliability</h2>

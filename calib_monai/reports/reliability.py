@@ -94,7 +94,8 @@ def _add_legend(figure: Figure) -> None:
         Patch(facecolor="none", edgecolor=OVER, hatch="////", label="overconfident by"),
         Patch(facecolor=ACCURACY, edgecolor=UNDER, hatch="////", label="underconfident by"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    columns = 4 if figure.get_figwidth() > 8 else 2  # noqa: PLR2004 - inches
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _draw_diagram(axes: Axes, bins: Bins) -> None:

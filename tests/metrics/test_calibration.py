@@ -203,6 +203,10 @@ def test_nothing_measurable_is_not_a_perfect_score() -> None:
 
 
 def test_wrong_arguments_are_refused_by_value() -> None:
+    with pytest.raises(ValueError, match="y_pred has 1 channel"):
+        ECEMetric()(y_pred=torch.zeros(1, 1, 4, 4), y=torch.zeros(1, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"num_bins is 1\.5"):
+        ECEMetric(num_bins=1.5)
     with pytest.raises(ValueError, match="num_bins is 0"):
         ECEMetric(num_bins=0)
     with pytest.raises(ValueError, match="'lesion'"):

@@ -112,6 +112,10 @@ def test_what_does_not_fit_is_refused() -> None:
         HD95Metric(spacing=(1, 1))(y_pred=there, y=there)
     with pytest.raises(ValueError, match=r"spacing is 2\.0"):
         HD95Metric(spacing=2.0)(y_pred=there, y=there)
+    for spacing in (np.array([1, 1, 5.0]), torch.tensor([1, 1, 5.0])):
+        assert HD95Metric(spacing=spacing)(y_pred=there, y=there).item() == 0
+    with pytest.raises(TypeError, match="spacin"):
+        HD95Metric()(y_pred=there, y=there, spacin=(1, 1, 5))
     for size in (0, -1, math.nan):
         with pytest.raises(ValueError, match="above 0 mm"):
             HD95Metric(spacing=(1, 1, size))(y_pred=there, y=there)
