@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -29,16 +30,11 @@ class Bins:
 
     def __add__(self, other: Bins) -> Bins:
         """The bins of the voxels of both."""
-        return Bins(
-            self.count + other.count,
-            self.confidence + other.confidence,
-            self.correctness + other.correctness,
-            self.total + other.total,
-        )
+        return _each(torch.add, self, other)
 
     def __getitem__(self, index: int) -> Bins:
         """The bins at one place of the first axis."""
-        return Bins(self.count[index], self.confidence[index], self.correctness[index], self.total[index])
+        return _each(itemgetter(index), self)
 
     @property
     def num_bins(self) -> int:
@@ -82,7 +78,7 @@ class Bins:
 
     def cpu(self) -> Bins:
         """The same on the CPU."""
-        return Bins(*(getattr(self, field.name).cpu() for field in fields(Bins)))
+        return _each(Tensor.cpu, self)
 
     def to_tensor(self) -> Tensor:
         """All sums in one tensor that adds as they do, (..., 3 * num_bins + 1)."""
@@ -96,7 +92,7 @@ class Bins:
 
     def to_dict(self) -> dict[str, list[float]]:
         """Plain lists, for a JSON file."""
-        return {name: getattr(self, name).tolist() for name in ("count", "confidence", "correctness", "total")}
+        return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
 
     @classmethod
     def from_dict(cls, values: dict[str, list[float]]) -> Bins:
@@ -132,7 +128,7 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
         Bins with leading shape (C,).
     """
     bins = [_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)]
-    return Bins(*(torch.stack([getattr(b, field.name) for b in bins]) for field in fields(Bins)))
+    return _each(lambda *sums: torch.stack(sums), *bins)
 
 
 def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Tensor:
@@ -148,6 +144,11 @@ def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15
         threshold: probabilities that are not above it are left out before sorting.
     """
     return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
+
+
+def _each(function: Callable[..., Tensor], *bins: Bins) -> Bins:
+    """The bins whose count, confidence, correctness and total are a function of those of these bins."""
+    return Bins(*(function(*(getattr(part, field.name) for part in bins)) for field in fields(Bins)))
 
 
 def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tuple[Tensor, Tensor]]:

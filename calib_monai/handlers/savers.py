@@ -242,16 +242,20 @@ def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
 
 def gathered(value: T) -> list[T]:
     """The value of each process, the same list in all of them."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return [value]
-    values: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(values, value)
+    values: list[Any] = [value] * _num_processes()
+    if len(values) > 1:
+        dist.all_gather_object(values, value)
     return values
 
 
 def is_first_process() -> bool:
     """Whether this is the process that writes, of several or alone."""
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+    return _num_processes() == 1 or dist.get_rank() == 0
+
+
+def _num_processes() -> int:
+    """Number of processes that run together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _told(values: Tensor, *, total: bool) -> dict[str, Any]:

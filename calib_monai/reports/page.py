@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from calib_monai.reports.runs import Run, worst_first
-from calib_monai.reports.table import ranks, shown_measures
+from calib_monai.reports.table import ranks, shown_measures, shown_values
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1100px;
@@ -125,20 +125,14 @@ the truth, and a foreground class is the truth more often than a network says th
 def _results(runs: Sequence[Run]) -> str:
     """The table of results, the best marked."""
     shown = shown_measures(runs)
-    places = {name: ranks(runs, name, measure) for name, measure in shown.items()}
+    places = [ranks(runs, name, measure) for name, measure in shown.items()]
     rows = [["", *(measure.title for measure in shown.values())]]
-    marks: list[list[str]] = [[""] * len(rows[0])]
+    marks = [[""] * len(rows[0])]
     for index, run in enumerate(runs):
-        rows.append([run.name, *(f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items())])
-        marks.append(
-            [
-                "",
-                *(
-                    "" if cell == "nan" else _mark(places[name], index)
-                    for name, cell in zip(shown, rows[-1][1:], strict=True)
-                ),
-            ]
-        )
+        cells = shown_values(run, shown)
+        told = ["" if cell == "nan" else _mark(place, index) for cell, place in zip(cells, places, strict=True)]
+        rows.append([run.name, *cells])
+        marks.append(["", *told])
     return _table(rows, marks)
 
 

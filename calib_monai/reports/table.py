@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from calib_monai.reports.runs import Run
@@ -36,6 +36,11 @@ def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
     return {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
 
 
+def shown_values(run: Run, shown: Mapping[str, Measure]) -> list[str]:
+    """What a run reached in each of these measures, as it is shown; "nan" where it was not measured."""
+    return [f"{run.metrics.get(name, float('nan')):.{measure.decimals}f}" for name, measure in shown.items()]
+
+
 def ranks(runs: Sequence[Run], name: str, measure: Measure) -> list[int]:
     """Place of each run by a measure as it is shown, 1 the best; equal ones share it, NaN comes last."""
     values = [round(run.metrics.get(name, float("nan")), measure.decimals) for run in runs]
@@ -48,9 +53,7 @@ def results_table(runs: Sequence[Run]) -> str:
     """A Markdown table, a row a run; measures that no run has are left out."""
     shown = shown_measures(runs)
     rows = [["", *(measure.title for measure in shown.values()), "cases"]]
-    for run in runs:
-        values = [f"{run.metrics.get(name, float('nan')):.{m.decimals}f}" for name, m in shown.items()]
-        rows.append([run.name, *values, str(len(run.cases))])
+    rows += [[run.name, *shown_values(run, shown), str(len(run.cases))] for run in runs]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     first, *others = [
         f"| {row[0]:<{widths[0]}} | " + " | ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)) + " |"
