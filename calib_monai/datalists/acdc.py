@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from calib_monai.datalists.splits import Case, Split, split_cases
 
-CLASS_NAMES = ("background", "rv", "myo", "lv")
 PUBLISHED_COUNTS = (70, 10, 20)
 PLACES = (
     "patient*",
@@ -38,7 +37,7 @@ def acdc_split(dataset_dir: str, seed: int = 0) -> Split:
 
 
 def read_acdc(dataset_dir: str) -> list[Case]:
-    """Cases `{"image": path, "label": path, "case": name, "patient": name}`, sorted by name.
+    """Cases `{"image": path, "label": path, "case": name, "patient": name}`, sorted by folder and frame.
 
     Each patient has two, at the end of diastole and of systole: the frames that `Info.cfg` calls ED and ES, or, where
     there is no such file, all frames that have a label, `patientNNN_frameMM_gt.nii.gz`.
@@ -73,7 +72,7 @@ def _frames(patient: Path) -> list[int]:
     info = patient / "Info.cfg"
     if info.is_file():
         found = re.findall(r"^(ED|ES)\s*:\s*(\d+)\s*$", info.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        if len(found) != len({phase for phase, _ in found}) or not found:
+        if sorted(phase for phase, _ in found) != ["ED", "ES"]:
             raise ValueError(f"{info} must have a line 'ED: NUMBER' and a line 'ES: NUMBER'")
         return sorted({int(number) for _, number in found})
     labeled = [re.fullmatch(r".*_frame(\d+)_gt\.nii\.gz", path.name) for path in patient.iterdir()]

@@ -66,9 +66,10 @@ def test_a_folder_of_another_layout_is_refused(folder: Path, tmp_path: Path) -> 
     with pytest.raises(ValueError, match="holds no folder patientNNN"):
         read_acdc(str(folder / "training" / "patient001"))
     info = folder / "training" / "patient001" / "Info.cfg"
-    info.write_text("ED = 1")
-    with pytest.raises(ValueError, match=f"{info} must have a line"):
-        read_acdc(str(folder))
+    for text in ("ED = 1", "ED: 1", "ED: 1\nED: 12"):
+        info.write_text(text)
+        with pytest.raises(ValueError, match=f"{info} must have a line"):
+            read_acdc(str(folder))
     info.unlink()
     for path in info.parent.glob("*_gt.nii.gz"):
         path.unlink()
