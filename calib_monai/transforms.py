@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import itk
+import numpy as np
+import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 
 class FillBackgroundd(MapTransform):
@@ -31,3 +36,90 @@ class FillBackgroundd(MapTransform):
             probs[0] += (1 - probs.sum(dim=0)).clamp(min=0)
             filled[key] = probs
         return filled
+
+
+class UniteClassesd(MapTransform):
+    """Unites classes into structures that may overlap, as BraTS scores them.
+
+    Args:
+        keys: one-hot classes, (C, H, W[, D]).
+        names: keys of the structures, one for each of `keys`; they get masks (S, H, W[, D]).
+        structures: for each structure the indices of its classes.
+    """
+
+    def __init__(self, keys: KeysCollection, names: Sequence[str], structures: Sequence[Sequence[int]]) -> None:
+        super().__init__(keys)
+        self.names = list(names)
+        self.structures = [list(classes) for classes in structures]
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the masks of the structures."""
+        united = dict(data)
+        for key, name in self.key_iterator(united, self.names):
+            united[name] = torch.stack([united[key][classes].amax(dim=0) for classes in self.structures])
+        return united
+
+
+class CorrectBiasd(MapTransform):
+    """Divides an image by its bias field: N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908) by ITK.
+
+    The field is smooth: it is estimated where a shrunk image is above its mean, and resampled to
+    the whole. On 320 x 320 x 20 voxels, shrunk by 8, that takes 9 s and leaves as little of an artificial field as by 4,
+    which takes 35 s.
+
+    Args:
+        keys: images, (1, H, W, D).
+        shrink: factor along H and W.
+        iterations: at most so many on each level, each with twice the control points of the one before.
+    """
+
+    def __init__(self, keys: KeysCollection, shrink: int = 8, iterations: Sequence[int] = (50, 50, 50)) -> None:
+        super().__init__(keys)
+        self.shrink = shrink
+        self.iterations = list(iterations)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the images corrected."""
+        corrected = dict(data)
+        for key in self.key_iterator(corrected):
+            corrected[key] = corrected[key] / self._field(torch.as_tensor(corrected[key]).as_subclass(Tensor))
+        return corrected
+
+    def _field(self, image: Tensor) -> Tensor:
+        """The bias field of an image, (1, H, W, D)."""
+        height, width, depth = image.shape[1:]
+        size = [max(1, height // self.shrink), max(1, width // self.shrink), depth]
+        small = interpolate(image.float()[None], size=size, mode="area")[0, 0].numpy()
+        volume = itk.image_from_array(np.ascontiguousarray(small.T))
+        mask = itk.image_from_array(np.ascontiguousarray((small > small.mean()).T.astype(np.uint8)))
+        n4 = itk.N4BiasFieldCorrectionImageFilter.New(volume, MaskImage=mask)
+        n4.SetNumberOfFittingLevels(len(self.iterations))
+        n4.SetMaximumNumberOfIterations(self.iterations)
+        n4.Update()
+        without = itk.array_from_image(n4.GetOutput()).T
+        known = (without > 0) & (small > 0)
+        logarithm = np.log(np.divide(small, without, where=known, out=np.ones_like(small)))
+        field = interpolate(torch.tensor(logarithm)[None, None], size=image.shape[1:], mode="trilinear")
+        return field[0].exp()
+
+
+class NameByCased(MapTransform):
+    """Calls an image by its case, which is what MONAI's SaveImaged then calls the file.
+
+    The files of many data sets have one name in all cases, as `imaging.nii.gz`.
+
+    Args:
+        keys: MONAI MetaTensors.
+        case_key: key of the case's name.
+    """
+
+    def __init__(self, keys: KeysCollection, case_key: str = "case") -> None:
+        super().__init__(keys)
+        self.case_key = case_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the names."""
+        named = dict(data)
+        for key in self.key_iterator(named):
+            named[key].meta["filename_or_obj"] = f"{named[self.case_key]}.nii.gz"
+        return named

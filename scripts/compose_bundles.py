@@ -18,6 +18,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
 LINE_WIDTH = 100
 INDENT = 4
+NEEDED_OF_OWN = (
+    ("image", "channels"),
+    ("both", "slice_size"),
+    ("both", "datalist", "images"),
+    ("both", "datalist", "label"),
+    ("train", "class_names"),
+)
 WRITTEN_BY_RUNS = {"models", "eval"}
 
 Part = dict[str, Any]
@@ -26,7 +33,7 @@ Part = dict[str, Any]
 def main() -> int:
     """The exit code: 0, or 1 where --check finds a difference."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", choices=_names("datasets"), action="append", help="only this data set")
+    parser.add_argument("--dataset", action="append", help="only this data set, or the JSON file of one's own")
     parser.add_argument("--method", choices=_names("methods"), action="append", help="only this method")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "bundles", help="folder of the bundles")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
@@ -34,8 +41,7 @@ def main() -> int:
     files: dict[Path, str] = {}
     for dataset in arguments.dataset or _names("datasets"):
         for method in arguments.method or _names("methods"):
-            bundle = compose(dataset, method)
-            files |= {arguments.out / f"{dataset}_{method}" / name: text for name, text in bundle.items()}
+            files |= {arguments.out / path: text for path, text in compose(dataset, method).items()}
     if not arguments.dataset and not arguments.method:
         files[arguments.out / "README.md"] = _matrix()
     if arguments.check:
@@ -50,30 +56,65 @@ def main() -> int:
 
 
 def compose(dataset: str, method: str) -> dict[str, str]:
-    """The files of one bundle: path inside it -> text."""
-    parts = {"dataset": _load(f"datasets/{dataset}.json"), "method": _load(f"methods/{method}.json")}
-    both = _load("both.json") | {"networks": {name: _load(f"networks/{name}.json") for name in _names("networks")}}
+    """The files of one bundle: path, its folder first -> text.
+
+    Args:
+        dataset: name of a data set, or path of its part, which is laid over `own.json`.
+        method: name of a method.
+    """
+    dataset, dataset_part = _dataset_part(dataset)
+    parts = {"dataset": dataset_part, "method": _load(f"methods/{method}.json")}
+    class_names, channels = parts["dataset"]["train"]["class_names"], parts["dataset"]["image"]["channels"]
+    both = merge(
+        _load("both.json"),
+        {"networks": {name: _load(f"networks/{name}.json") for name in _names("networks")}},
+        {"num_classes": len(class_names), "in_channels": len(channels)},
+    )
+    numbers = parts["dataset"].get("numbers", {})
+    train, inference = (_with_numbers(_load(f"{name}.json"), numbers) for name in ("train", "inference"))
     names = {"dataset": dataset, "method": method}
     configs = {
-        "train": _fill(_load("train.json"), both, names, *_sections(parts, "both", "train")),
+        "train": _fill(train, both, names, *_sections(parts, "both", "train")),
         "evaluate": merge(_load("evaluate.json"), *_sections(parts, "evaluate")),
-        "inference": _fill(_load("inference.json"), both, *_sections(parts, "both", "inference")),
-        "metadata": _metadata(f"{dataset}_{method}", parts),
+        "inference": _fill(inference, both, *_sections(parts, "both", "inference")),
     }
+    configs["metadata"] = _metadata(f"{dataset}_{method}", parts, configs["train"])
     files = {f"configs/{name}.json": to_json(config) + "\n" for name, config in configs.items()}
     files["configs/logging.conf"] = (PARTS / "logging.conf").read_text(encoding="utf-8")
     files["docs/README.md"] = _readme(dataset, method, parts)
     files["LICENSE"] = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
-    return files
+    return {f"{dataset}_{method}/{name}": text for name, text in files.items()}
+
+
+def _dataset_part(dataset: str) -> tuple[str, Part]:
+    """Name and part of a data set, by its name or by the path of one's own part."""
+    if not dataset.endswith(".json"):
+        if dataset not in _names("datasets"):
+            raise SystemExit(f"error: there is no data set {dataset}; there are {', '.join(_names('datasets'))}")
+        return dataset, _load(f"datasets/{dataset}.json")
+    name = Path(dataset).stem
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in _names("datasets"):
+        raise SystemExit(f"error: {dataset} must be called by lower-case words that are no data set here")
+    part = merge(_load("own.json"), _load(Path(dataset).resolve()))
+    for section, *keys in NEEDED_OF_OWN:
+        value: Any = part[section]
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if not value:
+            raise SystemExit(f"error: {dataset} must set {': '.join((section, *keys))}; scripts/parts/own.json has the rest")
+    return name, part
 
 
 def merge(*parts: Part) -> Part:
-    """The parts laid over each other: later wins, dictionaries merge by key, lists are replaced."""
+    """The parts laid over each other: later wins, dictionaries merge by key, lists are replaced, null removes."""
     merged: Part = {}
     for part in parts:
         for key, value in part.items():
             before = merged.get(key)
-            merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+            if value is None and before is not None:
+                del merged[key]
+            else:
+                merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -113,8 +154,15 @@ def _fill(skeleton: Part, *parts: Part) -> Part:
     return filled
 
 
-def _metadata(bundle: str, parts: dict[str, Part]) -> Part:
-    """metadata.json: versions come from constraints.txt, references of data set and method are joined."""
+def _with_numbers(skeleton: Part, numbers: Part) -> Part:
+    """The skeleton with the numbers that this data set alone has, where a person looks for them."""
+    place = list(skeleton).index("slice_size") + 1
+    items = list(skeleton.items())
+    return dict([*items[:place], *numbers.items(), *items[place:]])
+
+
+def _metadata(bundle: str, parts: dict[str, Part], train: Part) -> Part:
+    """metadata.json: versions come from constraints.txt, shapes and classes from the training, references of both."""
     sections = _sections(parts, "metadata")
     references = [reference for section in sections for reference in section.get("references", [])]
     versions = _pinned_versions()
@@ -126,8 +174,35 @@ def _metadata(bundle: str, parts: dict[str, Part]) -> Part:
         "pytorch_version": versions["torch"],
         "numpy_version": versions["numpy"],
         "required_packages_version": packages,
+        "label_classes": ", ".join(f"{index} {name}" for index, name in enumerate(train["class_names"])),
+        "pred_classes": f"{train['num_classes']} channels: {', '.join(train['class_names'])}",
+        "network_data_format": _network_data_format(parts["dataset"]["image"], train),
     }
     return _fill(template, given, *sections, {"references": references})
+
+
+def _network_data_format(image: Part, train: Part) -> Part:
+    """What goes into the network and what comes out of it, in MONAI's words."""
+    shared = {"spatial_shape": train["slice_size"], "dtype": "float32"}
+    whole = {"value_range": [0, 1], "is_patch_data": False}
+    given = {
+        "type": "image",
+        "format": image["format"],
+        "modality": image["modality"],
+        "num_channels": train["in_channels"],
+        **shared,
+        **whole,
+        "channel_def": {str(index): name for index, name in enumerate(image["channels"])},
+    }
+    predicted = {
+        "type": "image",
+        "format": "segmentation",
+        "num_channels": train["num_classes"],
+        **shared,
+        **whole,
+        "channel_def": {str(index): name for index, name in enumerate(train["class_names"])},
+    }
+    return {"inputs": {"image": given}, "outputs": {"pred": predicted}}
 
 
 def _pinned_versions() -> dict[str, str]:
@@ -216,12 +291,15 @@ def _names(folder: str) -> list[str]:
     return sorted(path.stem for path in (PARTS / folder).glob("*.json"))
 
 
-def _load(name: str) -> Part:
+def _load(name: str | Path) -> Part:
     """One part."""
+    path = PARTS / name
     try:
-        part: Part = json.loads((PARTS / name).read_text(encoding="utf-8"))
+        part: Part = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise SystemExit(f"error: scripts/parts/{name}, line {error.lineno}: {error.msg}") from None
+        raise SystemExit(f"error: {_shown(path)}, line {error.lineno}: {error.msg}") from None
+    except OSError:
+        raise SystemExit(f"error: {_shown(path)} cannot be read") from None
     return part
 
 

@@ -14,6 +14,7 @@ ALLOWED = {
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
+    "cases": {"checks", "datalists"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

@@ -22,6 +22,23 @@ def drawn(loader: SliceLoader) -> list[int]:
     return [int(image[0, 0, 0]) for batch in loader for image in batch["image"]]
 
 
+def test_a_2d_image_is_its_own_slice() -> None:
+    images = [{"image": torch.full((3, 4, 6), number), "label": torch.ones(1, 4, 6)} for number in range(5)]
+    [batch] = SliceLoader(images, batch_size=8)
+    assert batch["image"].shape == (5, 3, 4, 6)
+    assert sorted(batch["image"][:, 0, 0, 0].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_empty_slices_can_be_left_out() -> None:
+    made = volumes(3, 5)
+    made[0]["label"] = made[0]["label"] % 2  # type: ignore[operator]
+    assert sorted(drawn(SliceLoader(made, batch_size=2, empty_slices=False))) == [1, 3, 4, 5, 6, 7]
+    for volume in made:
+        volume["label"] = volume["label"] * 0  # type: ignore[operator]
+    with pytest.raises(ValueError, match="no slice of the 2 volumes shows anything but background"):
+        SliceLoader(made, batch_size=2, empty_slices=False)
+
+
 def test_every_slice_of_every_volume_comes_once_an_epoch() -> None:
     loader = SliceLoader(volumes(3, 5, 4), batch_size=5)
     assert sorted(drawn(loader)) == list(range(12))

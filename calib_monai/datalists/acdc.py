@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-import nibabel
 import numpy as np
-from numpy.typing import NDArray
 
+from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.splits import Case, Split, split_cases
 
 PUBLISHED_COUNTS = (70, 10, 20)
@@ -23,17 +21,18 @@ PLACES = (
 SPACING = (1.5, 1.5, 10.0)  # mm, of phantoms
 
 
-def acdc_split(dataset_dir: str, seed: int = 0) -> Split:
+def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
     """Training, validation and test cases: those of 70, 10 and 20 patients as in NACL, or the same proportions.
 
     Args:
         dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
         seed: of the draw.
+        fold: of a cross-validation.
 
     Raises:
         ValueError: as `read_acdc` and `split_cases`.
     """
-    return split_cases(read_acdc(dataset_dir), PUBLISHED_COUNTS, seed)
+    return split_cases(read_acdc(dataset_dir), PUBLISHED_COUNTS, seed, fold)
 
 
 def read_acdc(dataset_dir: str) -> list[Case]:
@@ -82,7 +81,7 @@ def _frames(patient: Path) -> list[int]:
     return frames
 
 
-def write_acdc(dataset_dir: str, cases: Mapping[str, tuple[NDArray[np.float32], NDArray[np.uint8]]]) -> None:
+def write_acdc(dataset_dir: str, cases: Volumes) -> None:
     """Write pairs of cases as the two frames of patients, in `training`, with `Info.cfg`.
 
     Args:
@@ -94,9 +93,7 @@ def write_acdc(dataset_dir: str, cases: Mapping[str, tuple[NDArray[np.float32], 
     for number, pair in enumerate(pairs, 1):
         name = f"patient{number:03d}"
         folder = Path(dataset_dir) / "training" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "Info.cfg").write_text("ED: 1\nES: 12\nGroup: NOR\n", encoding="utf-8")
         for frame, (_, (image, label)) in zip((1, 12), pair, strict=True):
             for ending, array in (("", image.astype(np.int16)), ("_gt", label)):
-                file = nibabel.Nifti1Image(array, np.diag([*SPACING, 1.0]))  # type: ignore[no-untyped-call]
-                nibabel.save(file, folder / f"{name}_frame{frame:02d}{ending}.nii.gz")
+                save_nifti(folder / f"{name}_frame{frame:02d}{ending}.nii.gz", array, np.diag([*SPACING, 1.0]))
+        (folder / "Info.cfg").write_text("ED: 1\nES: 12\nGroup: NOR\n", encoding="utf-8")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
-Case = dict[str, str]
+Case = dict[str, Any]
 Split = dict[str, list[Case]]
 
 SPLITS = ("training", "validation", "test")
 
 
-def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0) -> Split:
+def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0, fold: int = 0) -> Split:
     """Cases of "training", "validation" and "test", drawn at random from the patients sorted by name.
 
     With as many patients as `counts` says, the sets have these sizes; with any other number they have
@@ -21,12 +22,13 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         cases: each with its name under "case", and its patient's under "patient" where a patient has several.
         counts: published numbers of training, validation and test patients.
         seed: another seed gives another split.
+        fold: of a cross-validation with this seed; no patient is tested in two folds.
 
     Returns:
         A list of cases for each of `SPLITS`, sorted by name.
 
     Raises:
-        ValueError: fewer than three patients.
+        ValueError: fewer than three patients, or a `fold` that would test patients again.
 
     Example:
         >>> cases = [{"case": name} for name in "abcdef"]
@@ -38,18 +40,22 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         raise ValueError(f"{len(patients)} case(s) found; at least 3 are needed to train, validate and test")
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     _, validation, test = _sizes(len(patients), counts)
+    folds = len(patients) // test
+    if fold not in range(folds):
+        raise ValueError(f"fold is {fold}; with {len(patients)} patients, {test} a test, it must be 0..{folds - 1}")
+    patients = patients[fold * test :] + patients[: fold * test]
     parts = {
         "training": patients[validation + test :],
         "validation": patients[:validation],
         "test": patients[validation : validation + test],
     }
-    ordered = sorted(cases, key=lambda case: case["case"])
+    ordered = sorted(cases, key=lambda case: str(case["case"]))
     return {name: [case for case in ordered if _patient(case) in set(part)] for name, part in parts.items()}
 
 
 def _patient(case: Case) -> str:
     """The patient whom a case is of."""
-    return case.get("patient", case["case"])
+    return str(case.get("patient", case["case"]))
 
 
 def _sizes(num_patients: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -23,6 +23,10 @@ MEASURES = {
     "dice_foreground": Measure("Dice", 3, more_is_better=True),
     "hd95_mm": Measure("HD95 (mm)", 2),
     "asd_mm": Measure("ASD (mm)", 2),
+    "hd95_pixels": Measure("HD95 (pixels)", 1),
+    "asd_pixels": Measure("ASD (pixels)", 1),
+    "dice_regions": Measure("Dice, regions", 3, more_is_better=True),
+    "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
     "missed_structures": Measure("missed structures", 0),
 } | {
     f"{name}_{region}": Measure(f"{title}{aside}", 3)

@@ -29,6 +29,19 @@ def test_the_split_follows_from_the_seed_not_from_the_order_of_files() -> None:
     assert split_cases(named(50), COUNTS, 1) != split_cases(named(50), COUNTS, 2)
 
 
+def test_folds_test_every_case_at_most_once() -> None:
+    tested = [case["case"] for fold in range(5) for case in split_cases(named(50), (7, 1, 2), 4, fold)["test"]]
+    assert sorted(tested) == [case["case"] for case in named(50)]
+    assert split_cases(named(50), (7, 1, 2), 4, 0) == split_cases(named(50), (7, 1, 2), 4)
+
+
+@pytest.mark.parametrize("fold", [-1, 7])
+def test_a_fold_that_would_test_again_is_refused(fold: int) -> None:
+    assert [len(cases) for cases in split_cases(named(7), (5, 1, 1), fold=6).values()] == [5, 1, 1]
+    with pytest.raises(ValueError, match=rf"fold is {fold}; with 7 patients, 1 a test, it must be 0\.\.6"):
+        split_cases(named(7), (5, 1, 1), fold=fold)
+
+
 def test_two_cases_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="2 case"):
         split_cases(named(2), COUNTS)

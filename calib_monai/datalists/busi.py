@@ -1,0 +1,97 @@
+"""BUSI, lesions in breast ultrasound: its folder is read and written here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from calib_monai.datalists.files import Volumes
+from calib_monai.datalists.splits import Case, Split, split_cases
+
+PUBLISHED_COUNTS = (445, 65, 137)
+FOLDERS = ("benign", "malignant")
+NORMAL = "normal"
+
+
+def busi_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, normal: bool = False) -> Split:
+    """Training, validation and test images: 445, 65 and 137 as in MbLS, or the same proportions.
+
+    Args:
+        dataset_dir: the folder that holds `benign` and `malignant`.
+        seed: of the draw.
+        fold: of a cross-validation.
+        normal: whether images without a lesion are taken too.
+
+    Raises:
+        ValueError: as `read_busi` and `split_cases`.
+    """
+    return split_cases(read_busi(dataset_dir, normal=normal), PUBLISHED_COUNTS, seed, fold)
+
+
+def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
+    """Cases `{"image": path, "label": paths, "case": name}`, sorted by name: an image and one or more masks.
+
+    Args:
+        dataset_dir: the folder that holds `benign` and `malignant`.
+        normal: whether those of `normal` are taken too.
+
+    Raises:
+        ValueError: a folder that is missing or empty, an image without a mask or a mask without its image (named).
+    """
+    root = Path(dataset_dir)
+    if not root.is_dir():
+        raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds benign")
+    cases: list[Case] = []
+    for name in (*FOLDERS, NORMAL) if normal else FOLDERS:
+        folder = root / name
+        if not folder.is_dir():
+            inside = next((path.parent for path in sorted(root.glob(f"*/{name}"))), None)
+            hint = f"; did you mean {inside}?" if inside else ""
+            raise ValueError(f"dataset_dir {root} has no folder {name}{hint}")
+        cases += _cases(folder)
+    return sorted(cases, key=lambda case: str(case["case"]))
+
+
+def _cases(folder: Path) -> list[Case]:
+    """The images of one folder with their masks, `NAME_mask.png`, `NAME_mask_1.png` and so on."""
+    files = sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
+    masks: dict[str, list[str]] = {path.stem: [] for path in files if "_mask" not in path.stem}
+    if not masks:
+        raise ValueError(f"{folder} holds no image NAME.png")
+    for path in files:
+        name, is_mask, _ = path.stem.partition("_mask")
+        if is_mask and name not in masks:
+            raise ValueError(f"the mask {path} has no image {name}.png beside it")
+        if is_mask:
+            masks[name].append(str(path))
+    alone = next((name for name, paths in masks.items() if not paths), None)
+    if alone:
+        raise ValueError(f"the image {folder / alone}.png has no mask {alone}_mask.png beside it")
+    return [{"image": str(folder / f"{name}.png"), "label": paths, "case": name} for name, paths in masks.items()]
+
+
+def write_busi(dataset_dir: str, cases: Volumes) -> None:
+    """Write the middle slices of cases of classes 0, 1 as the folder; files of the same name are replaced.
+
+    The modes of the files are those of the release: images RGB, masks of one bit, some RGBA, and the lesion of every
+    third image in two masks.
+    """
+    for number, (_, (image, label)) in enumerate(sorted(cases.items())):
+        kind = FOLDERS[number % 2]
+        folder = Path(dataset_dir) / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{kind} ({number // 2 + 1})"
+        middle = image.shape[-1] // 2
+        gray = (255 * image[..., middle] / image.max()).astype(np.uint8).T
+        Image.fromarray(gray).convert("RGB").save(folder / f"{name}.png")
+        mask = (label[..., middle] > 0).T
+        parts = np.split(mask, [len(mask) // 2]) if number % 3 == 0 else [mask]
+        for place, part in enumerate(parts):
+            whole = np.zeros_like(mask)
+            start = place * (len(mask) // 2)
+            whole[start : start + len(part)] = part
+            picture = Image.fromarray(whole)
+            ending = f"_{place}" if place else ""
+            (picture.convert("RGBA") if number % 4 == 0 else picture).save(folder / f"{name}_mask{ending}.png")

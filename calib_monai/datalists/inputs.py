@@ -1,0 +1,68 @@
+"""Inputs: images of any folder, without labels, become cases to predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib_monai.datalists.splits import Case
+
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png")
+LABEL_ENDINGS = ("_gt", "_mask", "_segmentation")  # of a label that lies beside its image
+
+
+def images_in(path: Path) -> list[Case]:
+    """The image at a path, or all of a folder's, `{"image": path, "case": name}`, sorted by name.
+
+    Labels beside their images, as `NAME_gt.nii.gz`, are passed over. A folder of `.dcm` files is one image.
+
+    Raises:
+        ValueError: a path that is not there or holds no image, or two images of one name.
+    """
+    if not path.exists():
+        raise ValueError(f"input {path} does not exist")
+    if next(path.glob("*.dcm"), None):
+        return [{"image": str(path), "case": path.resolve().name}]
+    found: dict[str, Path] = {}
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        suffix = next((suffix for suffix in IMAGE_SUFFIXES if file.name.endswith(suffix)), None)
+        if suffix and not file.name.startswith("."):
+            name = file.name.removesuffix(suffix)
+            if name in found:
+                raise ValueError(
+                    f"input {path} holds {name} twice, with other suffixes; both would be written to one place"
+                )
+            found[name] = file
+    if not found:
+        raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES[:-1])} or {IMAGE_SUFFIXES[-1]} image")
+    labels = {name for name in found for ending in LABEL_ENDINGS if name.partition(ending)[0] in found.keys() - {name}}
+    return [{"image": str(file), "case": name} for name, file in found.items() if name not in labels]
+
+
+def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
+    """The cases in a folder or in its folders, `{"image": paths, "case": name}`, sorted by name.
+
+    Args:
+        path: the folder.
+        endings: how the names of a case's files end, in the order of the channels. Where nothing stands before them the
+            case is called by its folder.
+
+    Raises:
+        ValueError: a path that is no folder or holds no case, a file without those beside it, or two cases of one name.
+    """
+    if not path.is_dir():
+        raise ValueError(f"input {path} is not a folder; it must hold files that end in {', '.join(endings)}")
+    cases: dict[str, Case] = {}
+    for first in sorted(path.rglob(f"*{endings[0]}")):
+        shared = first.name.removesuffix(endings[0])
+        files = [first.with_name(shared + ending) for ending in endings]
+        lost = next((file for file in files if not file.is_file()), None)
+        if lost:
+            raise ValueError(f"{first} has no {lost.name} beside it; needed are files that end in {', '.join(endings)}")
+        name = shared or (*first.relative_to(path).parent.parts, path.resolve().name)[0]
+        if name in cases:
+            raise ValueError(f"input {path} holds {name} twice, at {first} too; both would be written to one place")
+        cases[name] = {"image": [str(file) for file in files], "case": name}
+    if not cases:
+        raise ValueError(f"input {path} holds no file that ends in {endings[0]}")
+    return list(cases.values())

@@ -1,0 +1,102 @@
+"""NCI-ISBI 2013, zones of the prostate in MRI of two sites: its folder is read and written here."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
+from calib_monai.datalists.splits import SPLITS, Case, Split, split_cases
+
+SITES = {"Prostate3T": (13, 2, 15), "ProstateDx": (23, 2, 15)}  # training, validation, test as in BWCR
+PATIENT = re.compile(r"(Prostate3T|ProstateDx)-\d+-\d+")
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
+LABEL_SUFFIX = ".nrrd"
+IMAGE_FOLDER = "image"  # what the names of folders begin with in which a .nrrd is an image
+SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
+
+
+def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: int = 36) -> Split:
+    """Training, validation and test cases: 36, 4 and 30 as in BWCR, drawn at each site, or the same proportions.
+
+    Args:
+        dataset_dir: the folder that holds images and labels.
+        seed: of the draw.
+        fold: of a cross-validation.
+        num_train: how many of the training cases are taken, from both sites in turn: 6, 12 and 36 are the paper's.
+
+    Raises:
+        ValueError: as `read_nci_isbi` and `split_cases`, or a `num_train` below 1.
+    """
+    if num_train < 1:
+        raise ValueError(f"num_train is {num_train}; it must be at least 1")
+    cases = read_nci_isbi(dataset_dir)
+    of_sites = {site: [case for case in cases if case["case"].startswith(site)] for site in SITES}
+    splits = [split_cases(found, SITES[site], seed, fold) for site, found in of_sites.items() if found]
+    split = {name: list(chain(*(of_site[name] for of_site in splits))) for name in SPLITS}
+    for of_site in splits:
+        random.Random(seed).shuffle(of_site["training"])  # noqa: S311 - not for secrets
+    in_turn = chain(*zip_longest(*(of_site["training"] for of_site in splits)))
+    taken = [case for case in in_turn if case is not None][:num_train]
+    return split | {"training": sorted(taken, key=lambda case: str(case["case"]))}
+
+
+def read_nci_isbi(dataset_dir: str) -> list[Case]:
+    """Cases `{"image": path, "label": path, "case": patient}`, sorted by name.
+
+    A label is `PATIENT*.nrrd`, at any depth, the patient called as `Prostate3T-01-0001` or `ProstateDx-01-0001`. Its
+    image is a DICOM series, the folder of `.dcm` files below a folder of the patient's name, or a file that begins with
+    that name: NIfTI or MetaImage, or NRRD in a folder whose name begins with "image".
+
+    Raises:
+        ValueError: a folder that is missing or holds no label, a label without its image, or several of one patient
+            (named).
+    """
+    root = Path(dataset_dir)
+    if not root.is_dir():
+        raise ValueError(
+            f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds images and labels"
+        )
+    labels = _by_patient(path for path in root.rglob(f"*{LABEL_SUFFIX}") if not _is_image(path))
+    if not labels:
+        raise ValueError(f"dataset_dir {root} holds no label Prostate3T-*{LABEL_SUFFIX} or ProstateDx-*{LABEL_SUFFIX}")
+    series = {path.parent for path in root.rglob("*.dcm")}
+    images = _by_patient(chain(series, (path for path in root.rglob("*") if _is_image(path))))
+    alone = sorted(labels.keys() - images.keys())
+    if alone:
+        raise ValueError(
+            f"{len(alone)} label(s) without an image, first {labels[alone[0]]}: there is no folder {alone[0]} with "
+            f".dcm files, and no file {alone[0]}*.nii.gz"
+        )
+    return [{"image": str(images[name]), "label": str(labels[name]), "case": name} for name in sorted(labels)]
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file holds an image by its name."""
+    in_image_folder = any(part.lower().startswith(IMAGE_FOLDER) for part in path.parts[:-1])
+    return path.name.endswith(IMAGE_SUFFIXES) and (in_image_folder or not path.name.endswith(LABEL_SUFFIX))
+
+
+def _by_patient(paths: Iterator[Path]) -> dict[str, Path]:
+    """Files or folders by the patient whom their path names last."""
+    found: dict[str, Path] = {}
+    for path in sorted(paths):
+        named = [match[0] for part in path.parts if (match := PATIENT.match(part))]
+        if not named:
+            continue
+        other = found.setdefault(named[-1], path)
+        if other != path:
+            raise ValueError(f"{other} and {path} are of one patient, {named[-1]}; there must be one of them")
+    return found
+
+
+def write_nci_isbi(dataset_dir: str, cases: Volumes) -> None:
+    """Write cases of classes 0, 1, 2 as the folder, sites in turn, images as DICOM series, labels as NRRD."""
+    root = Path(dataset_dir)
+    for number, (_, (image, label)) in enumerate(sorted(cases.items())):
+        patient = f"{list(SITES)[number % 2]}-01-{number // 2 + 1:04d}"
+        save_dicom(root / "DICOM" / patient / "study" / "series", image.astype("int16"), SPACING)
+        save_nrrd(root / "Training" / f"{patient}.nrrd", label, SPACING)

@@ -1,0 +1,119 @@
+"""Patterns: the files of a folder become cases by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib_monai.datalists.splits import Case, Split, split_cases
+
+SHOWN = 3  # of many files, in a message
+
+
+def pattern_split(
+    dataset_dir: str,
+    images: Sequence[str],
+    label: str,
+    counts: tuple[int, int, int] = (7, 1, 2),
+    seed: int = 0,
+    fold: int = 0,
+) -> Split:
+    """Training, validation and test cases of a folder whose files are named by patterns.
+
+    Args:
+        dataset_dir: the folder.
+        images: as in `find_cases`.
+        label: as in `find_cases`.
+        counts: numbers of training, validation and test cases, or their proportions.
+        seed: of the draw.
+        fold: of a cross-validation.
+
+    Raises:
+        ValueError: as `find_cases` and `split_cases`.
+    """
+    return split_cases(find_cases(dataset_dir, images, label), counts, seed, fold)
+
+
+def find_cases(
+    dataset_dir: str, images: Sequence[str], label: str, places: Sequence[str] = ("",), *, unlabeled: bool = False
+) -> list[Case]:
+    """Cases `{"image": path or paths, "label": path, "case": name}` of a folder, sorted by name.
+
+    A pattern is a path inside the folder, `{case}` standing for the name of the case, as often as it occurs, and `*`
+    for anything. Hidden files (`._NAME`, as some archives hold) are passed over.
+
+    Args:
+        dataset_dir: the folder.
+        images: a pattern for each channel of the image.
+        label: the pattern of the labels.
+        places: folders inside the folder in which the release may lie, as patterns.
+        unlabeled: whether images without a label are passed over.
+
+    Raises:
+        ValueError: a pattern without `{case}`, a folder that is missing or holds no label, a label without one of its
+            images or an image without its label, or two files for one (all named).
+    """
+    root = Path(dataset_dir)
+    without = next((pattern for pattern in (*images, label) if "{case}" not in pattern), None)
+    if without:
+        raise ValueError(f"the pattern {without} must name the case: put {{case}} where its name stands")
+    if not root.is_dir():
+        raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds {label}")
+    labels = _found(root, label, places)
+    if not labels:
+        above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
+        hint = f"; did you mean {above}?" if above else ""
+        raise ValueError(f"dataset_dir {root} holds no label {label}{hint}")
+    channels = [_found(root, pattern, places, besides=labels.values()) for pattern in images]
+    for pattern, files in zip(images, channels, strict=True):
+        _refuse_unpaired("label", labels, pattern, files)
+        if not unlabeled:
+            _refuse_unpaired("image", files, label, labels)
+    return [
+        {"image": paths if len(paths) > 1 else paths[0], "label": str(path), "case": case}
+        for case, path in sorted(labels.items())
+        for paths in [[str(files[case]) for files in channels]]
+    ]
+
+
+def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, Path]:
+    """The files that a pattern fits, by case, in all places, but for those in `besides`."""
+    found: dict[str, Path] = {}
+    for place in places:
+        whole = f"{place}/{pattern}" if place else pattern
+        expression = _expression(whole)
+        for path in sorted(root.glob(whole.replace("{case}", "*"))):
+            match = expression.fullmatch(path.relative_to(root).as_posix())
+            if not match or path in besides:  # type: ignore[operator]
+                continue
+            other = found.setdefault(match["case"], path)
+            if other != path:
+                raise ValueError(f"{other} and {path} are of one case, {match['case']}; there must be one of them")
+    return found
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A pattern as a regular expression with the group `case`."""
+    any_name = r"(?:[^/.][^/]*)?"
+    parts = re.split(r"(\{case\}|\*)", pattern)
+    first = parts.index("{case}")
+    written = [
+        r"(?P<case>[^/.][^/]*)"
+        if place == first
+        else "(?P=case)"
+        if part == "{case}"
+        else any_name
+        if part == "*"
+        else re.escape(part)
+        for place, part in enumerate(parts)
+    ]
+    return re.compile("".join(written))
+
+
+def _refuse_unpaired(kind: str, files: dict[str, Path], pattern: str, partners: dict[str, Path]) -> None:
+    """ValueError where a file has no partner, naming the first ones and what was looked for."""
+    alone = [path for case, path in sorted(files.items()) if case not in partners]
+    if alone:
+        shown = ", ".join(map(str, alone[:SHOWN])) + (" ..." if len(alone) > SHOWN else "")
+        raise ValueError(f"{len(alone)} {kind}(s) without a partner {pattern}: {shown}")

@@ -1,0 +1,87 @@
+"""Patterns: files named by their case are found and paired, and what is alone is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib_monai.datalists.patterns import find_cases, pattern_split
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def found(folder: Path, *images: str, label: str, **options: object) -> dict[str, tuple[object, str]]:
+    def told(path: str) -> str:
+        return Path(path).relative_to(folder).as_posix()
+
+    return {
+        case["case"]: (
+            [told(path) for path in case["image"]] if isinstance(case["image"], list) else told(case["image"]),
+            told(case["label"]),
+        )
+        for case in find_cases(str(folder), images, label, **options)  # type: ignore[arg-type]
+    }
+
+
+def test_image_and_label_of_one_name_are_a_case(tmp_path: Path) -> None:
+    touch(tmp_path, "i/a.nii", "i/b.nii", "l/b.nii", "l/a.nii", "l/._a.nii", "i/.b.nii", "i/notes.txt")
+    assert found(tmp_path, "i/{case}.nii", label="l/{case}.nii") == {
+        "a": ("i/a.nii", "l/a.nii"),
+        "b": ("i/b.nii", "l/b.nii"),
+    }
+
+
+def test_a_label_that_lies_beside_its_image_is_no_image(tmp_path: Path) -> None:
+    touch(tmp_path, "Case00.mhd", "Case00_segmentation.mhd")
+    assert list(found(tmp_path, "{case}.mhd", label="{case}_segmentation.mhd")) == ["Case00"]
+
+
+def test_channels_come_in_the_order_of_their_patterns(tmp_path: Path) -> None:
+    touch(tmp_path, "p/1/t2_x.nii", "p/1/t1.nii", "p/1/1_seg.nii")
+    cases = found(tmp_path, "p/{case}/t1.nii", "p/{case}/t2_*.nii", label="p/{case}/{case}_seg.nii")
+    assert cases == {"1": (["p/1/t1.nii", "p/1/t2_x.nii"], "p/1/1_seg.nii")}
+
+
+def test_a_release_may_lie_in_one_of_several_places(tmp_path: Path) -> None:
+    touch(tmp_path, "x/HGG/a/a.nii", "x/HGG/a/a_seg.nii", "LGG/b/b.nii", "LGG/b/b_seg.nii")
+    cases = found(tmp_path, "{case}/{case}.nii", label="{case}/{case}_seg.nii", places=("LGG", "*/HGG"))
+    assert list(cases) == ["a", "b"]
+
+
+def test_what_is_alone_is_named_with_what_was_looked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "i/a.nii", "i/b.nii", "l/b.nii")
+    with pytest.raises(ValueError, match=r"1 image\(s\) without a partner l/\{case\}\.nii: .*i/a\.nii"):
+        found(tmp_path, "i/{case}.nii", label="l/{case}.nii")
+    assert list(found(tmp_path, "i/{case}.nii", label="l/{case}.nii", unlabeled=True)) == ["b"]
+    touch(tmp_path, *(f"l/{name}.nii" for name in "cdefg"))
+    with pytest.raises(ValueError, match=r"5 label\(s\) without a partner i/.*l/c\.nii, .*l/e\.nii \.\.\."):
+        found(tmp_path, "i/{case}.nii", label="l/{case}.nii", unlabeled=True)
+
+
+def test_two_files_for_one_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "p/1/t2_x.nii", "p/1/t2_y.nii", "p/1/seg.nii")
+    with pytest.raises(ValueError, match=r"t2_x\.nii and .*t2_y\.nii are of one case, 1"):
+        found(tmp_path, "p/{case}/t2_*.nii", label="p/{case}/seg.nii")
+
+
+def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere is not a folder"):
+        find_cases(str(tmp_path / "nowhere"), ["i/{case}.nii"], "l/{case}.nii")
+    with pytest.raises(ValueError, match=r"holds no label l/\{case\}\.nii$"):
+        find_cases(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
+    touch(tmp_path, "release/l/a.nii")
+    with pytest.raises(ValueError, match=r"holds no label l/\{case\}\.nii; did you mean .*release\?"):
+        find_cases(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
+    with pytest.raises(ValueError, match=r"the pattern i/\*\.nii must name the case"):
+        find_cases(str(tmp_path), ["i/*.nii"], "l/{case}.nii")
+
+
+def test_a_folder_of_ones_own_is_split(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{kind}/{number}.nii" for kind in "il" for number in range(20)))
+    split = pattern_split(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
+    assert [len(cases) for cases in split.values()] == [14, 2, 4]
