@@ -1,0 +1,289 @@
+"""Bundles and the MONAI model zoo: what its tests ask holds, and an export that would fail them is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import runpy
+import shutil
+import zipfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_in_out
+
+REPOSITORY = Path(__file__).parents[2]
+BUNDLES = sorted((REPOSITORY / "bundles").glob("*/"))
+SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
+EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
+EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("evaluate", "inference"))]
+EXPORTED += ["configs/logging.conf", "configs/metadata.json", "configs/train.json", "docs/README.md"]
+METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
+WITHOUT_WEIGHTS = "the zoo takes a bundle without weights only if it is excluded from the preferred files"
+
+
+@cache
+def content(bundle: Path, name: str) -> dict[str, Any]:
+    return json.loads((bundle / "configs" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+# Of each data set its bundles, which have one network.
+DATASETS: dict[str, list[Path]] = {}
+for path in BUNDLES:
+    DATASETS.setdefault(content(path, "train")["dataset"], []).append(path)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle free to be broken."""
+    source = REPOSITORY / "bundles" / "hippocampus_nacl"
+    return shutil.copytree(source, tmp_path / source.name, ignore=shutil.ignore_patterns("models", "eval"))
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """What an export says that leaves no file behind."""
+
+    def export_refused(*arguments: object) -> str:
+        out = tmp_path / "out"
+        with pytest.raises(SystemExit) as stop:
+            EXPORT["main"]([*map(str, arguments), "--out", str(out)])
+        assert not list(out.glob("*"))
+        [line] = str(stop.value).splitlines()
+        return line
+
+    return export_refused
+
+
+def network_of(bundle: Path) -> torch.nn.Module:
+    parser = ConfigParser()
+    parser.read_config(str(bundle / INFERENCE))
+    return parser.get_parsed_content("network_def").eval()
+
+
+def weights_of(bundle: Path) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    return network_of(bundle).state_dict()
+
+
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_the_zip_of_a_bundle_is_the_bundle_in_the_format_of_the_zoo(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    zips = []
+    for place, copy_function in (("one", shutil.copy2), ("two", shutil.copyfile)):  # at other times, with other rights
+        ignore = shutil.ignore_patterns("models", "eval")
+        copy = shutil.copytree(bundle, tmp_path / place / bundle.name, copy_function=copy_function, ignore=ignore)
+        assert EXPORT["main"]([str(copy), "--out", str(tmp_path / place)]) == 0
+        zips += (tmp_path / place).glob("*.zip")
+    one, two = zips
+    assert one.name == f"{bundle.name}_v{content(bundle, 'metadata')['version']}.zip"
+    remark = f"no models/model.pt: {WITHOUT_WEIGHTS}"
+    assert capsys.readouterr().out.splitlines() == [remark, str(one), remark, str(two)]
+    assert one.read_bytes() == two.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert archive.namelist() == [f"{bundle.name}/{name}" for name in EXPORTED]
+        for name in EXPORTED:
+            exported, committed = archive.read(f"{bundle.name}/{name}").decode(), (bundle / name).read_text("utf-8")
+            if name.endswith(".json"):
+                assert exported == json.dumps(json.loads(committed), indent=4) + "\n"
+            else:
+                assert exported == committed
+
+
+def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("models/checkpoint_epoch=3.pt", "models/split.json", "eval/summary.json", "mine/a.nii.gz"):
+        (bundle / name).parent.mkdir(exist_ok=True)
+        (bundle / name).write_text("{}")
+    (bundle / "configs" / ".train.json.swp").touch()
+    torch.save(weights_of(bundle), bundle / "models" / "model.pt")
+    model = shutil.copyfile(bundle / "models" / "model.pt", tmp_path / "best.pt")
+    assert EXPORT["main"]([str(bundle), "--out", str(tmp_path / "own")]) == 0
+    (bundle / "models" / "model.pt").write_text("other weights")
+    assert EXPORT["main"]([str(bundle), "--out", str(tmp_path / "given"), "--model", str(model)]) == 0
+    own, given = (next((tmp_path / name).iterdir()) for name in ("own", "given"))
+    assert capsys.readouterr().out.splitlines() == [str(own), str(given)]
+    assert own.read_bytes() == given.read_bytes()
+    with zipfile.ZipFile(own) as archive:
+        assert archive.namelist() == [f"{bundle.name}/{name}" for name in [*EXPORTED, "models/model.pt"]]
+        assert archive.read(f"{bundle.name}/models/model.pt") == model.read_bytes()
+
+
+def test_a_letter_that_is_not_ascii_is_escaped_as_pre_commit_escapes_it(bundle: Path) -> None:
+    path = bundle / METADATA
+    path.write_text(path.read_text().replace("Antonelli, M.", "Müller, Ä."), encoding="utf-8")
+    exported = EXPORT["bundle_files"](bundle)[METADATA]
+    assert rb"M\u00fcller, \u00c4." in exported
+    assert json.loads(exported) == json.loads(path.read_text(encoding="utf-8"))
+
+
+GONE = object()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("version", "0.2.0", "version is '0.2.0' and changelog has 0.1.0; the zoo wants each version to be a key of"),
+        ("version", "0.10.0", "version is '0.10.0'; the zoo wants three digits, as 0.1.0, for it sorts versions as"),
+        ("changelog", GONE, "changelog is not there; the zoo wants all that its schema requires, changelog and name"),
+        ("schema", GONE, "schema is not there; the zoo wants all that its schema requires"),
+        ("authors", ["A", "B"], 'authors is ["A", "B"]; the zoo wants a text there'),
+        ("name", "mine", "name is 'mine' and the folder 'hippocampus_nacl'; the zoo wants one name for both"),
+        ("required_packages_version#itk", ">=5.4", "required_packages_version.itk is '>=5.4'; the zoo wants one versi"),
+        ("required_packages_version#scipy", "", "required_packages_version.scipy is ''; the zoo wants one version, fo"),
+        ("pytorch_version", "2.13.0+cpu", "pytorch_version is '2.13.0+cpu'; the zoo wants one version, for pip insta"),
+        (
+            "network_data_format#inputs#image#spatial_shape",
+            ["16*n", 64],
+            'network_data_format.inputs.image.spatial_shape is ["16*n", 64]; the zoo wants whole numbers, for it tries',
+        ),
+        ("network_data_format#outputs#pred", GONE, "network_data_format.outputs.pred is not there; the zoo wants all"),
+        (
+            "network_data_format#outputs#pred#num_channels",
+            "3",
+            'network_data_format.outputs.pred.num_channels is "3"; the zoo wants a whole number there',
+        ),
+    ],
+)
+def test_metadata_that_break_a_rule_are_refused(
+    bundle: Path, refused: Callable[..., str], key: str, value: object, said: str
+) -> None:
+    metadata = json.loads((bundle / METADATA).read_text())
+    if key == "version":
+        metadata["changelog"] = {"0.1.0": "first version"}
+    *path, last = key.split("#")
+    parent = metadata
+    for name in path:
+        parent = parent[name]
+    parent[last] = value
+    if value is GONE:
+        del parent[last]
+    (bundle / METADATA).write_text(json.dumps(metadata))
+    assert refused(bundle).startswith(f"error: {METADATA}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("LICENSE", None, "it is not there; the zoo wants LICENSE, configs/metadata.json and configs/inference.json"),
+        (METADATA, None, "it is not there; the zoo wants LICENSE, configs/metadata.json and configs/inference.json"),
+        (INFERENCE, None, "it is not there; the zoo wants LICENSE, configs/metadata.json and configs/inference.json"),
+        (METADATA, "[]", "schema is not there; the zoo wants all that its schema requires, changelog and name"),
+        ("configs/train.json", '{\n  "a": 1,\n}', r"it cannot be read, .*: line \d .*; the zoo wants JSON"),
+        ("docs/README.md", "# Title", r"it ends with 'le'; the zoo wants one end of line at the end of a text"),
+        ("docs/README.md", "# Title\n\n", r"it ends with '\\n\\n'; the zoo wants one end of line at the end of a text"),
+        ("docs/README.md", "# Title\nwords \n", "line 2 ends with a space; the zoo wants none at the ends of lines"),
+        ("docs/atlas.nii", "\0" * (25 * 10**6 + 10**5), "it has 25.1 MB; the zoo wants at most 25 MB of a file, and"),
+    ],
+)
+def test_a_file_that_breaks_a_rule_is_refused(
+    bundle: Path, refused: Callable[..., str], file: str, text: str | None, said: str
+) -> None:
+    (bundle / file).unlink(missing_ok=True)
+    if text is not None:
+        (bundle / file).write_text(text, encoding="utf-8")
+    assert re.match(f"error: {re.escape(file)}: {said}", refused(bundle))
+
+
+def test_a_name_of_other_than_lower_case_words_is_refused(bundle: Path, refused: Callable[..., str]) -> None:
+    renamed = bundle.rename(bundle.with_name("Hippocampus-NACL"))
+    path = renamed / METADATA
+    path.write_text(path.read_text().replace(bundle.name, renamed.name))
+    said = f"error: {METADATA}: name is 'Hippocampus-NACL'; the zoo wants lower-case words, with _ between them"
+    assert refused(renamed) == said
+
+
+def test_weights_of_another_network_are_refused(bundle: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    weights = weights_of(bundle)
+    *_, last = weights
+    for model, said in (
+        ({"network": weights, "optimizer": {}}, "it holds network, optimizer; the zoo wants a state dict of weights"),
+        (weights | {last: torch.zeros(9)}, f".*size mismatch for {last}.*; the zoo wants the weights of network_def"),
+        ({"mine": torch.zeros(1)}, ".*Missing key.*; the zoo wants the weights of network_def in configs/inference"),
+    ):
+        torch.save(model, tmp_path / "best.pt")
+        assert re.match(f"error: models/model.pt: {said}", refused(bundle, "--model", tmp_path / "best.pt"))
+    (tmp_path / "best.pt").write_text("no weights")
+    assert "it cannot be read, " in refused(bundle, "--model", tmp_path / "best.pt")
+    metadata = json.loads((bundle / METADATA).read_text())
+    metadata["network_data_format"]["outputs"]["pred"]["num_channels"] = 5
+    (bundle / METADATA).write_text(json.dumps(metadata))
+    torch.save(weights, tmp_path / "best.pt")
+    assert "it must give (1, 5, 48, 64)" in refused(bundle, "--model", tmp_path / "best.pt")
+
+
+def test_a_bundle_or_a_model_that_is_not_there_is_refused(bundle: Path, refused: Callable[..., str]) -> None:
+    assert refused("/nowhere") == "error: /nowhere is not a folder"
+    assert refused(bundle, "--model", "/nowhere.pt") == "error: /nowhere.pt is not a file"
+
+
+def test_large_weights_are_wanted_by_url() -> None:
+    large = {"models/model.pt": bytes(26 * 10**6)}
+    said = "models/model.pt has 26.0 MB: above 25 MB the zoo wants it by URL, in large_files.yml"
+    assert EXPORT["remarks"](large) == [said]
+    assert EXPORT["remarks"](large | {"large_files.yml": b""}) == []
+    assert EXPORT["remarks"]({"large_files.yml": b""}) == []
+
+
+def test_what_cannot_be_written_leaves_the_zip_that_was_there(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    EXPORT["main"]([str(bundle), "--out", str(out)])
+    [before] = [path.read_bytes() for path in out.iterdir()]
+    (bundle / "docs" / "README.md").write_text("# Other\n")
+
+    def replace(*_paths: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(SystemExit, match=r"^error: .*\.zip cannot be written: No space left on device$"):
+        EXPORT["main"]([str(bundle), "--out", str(out)])
+    assert [path.read_bytes() for path in out.iterdir()] == [before]
+
+
+@pytest.mark.skipif(not SCHEMA.is_file(), reason="needs the zoo's schema")
+@pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+def test_monai_verifies_the_metadata(bundle: Path) -> None:
+    # MONAI downloads no schema where one lies, and wants to know its hash.
+    digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+    verify_metadata(str(bundle / METADATA), str(SCHEMA), hash_val=digest, hash_type="sha256")
+
+
+@pytest.mark.parametrize("bundles", DATASETS.values(), ids=DATASETS)
+def test_monai_verifies_the_network(bundles: list[Path]) -> None:
+    first, *others = bundles
+    files = str(first / METADATA), str(first / INFERENCE)
+    verify_net_in_out("network_def", *files, device="cpu", p=1, n=1, any=1)
+    for other in others:
+        for key in ("networks", "network_def", "in_channels", "num_classes"):
+            assert content(other, "inference")[key] == content(first, "inference")[key]
+        assert content(other, "metadata")["network_data_format"] == content(first, "metadata")["network_data_format"]
+
+
+@pytest.mark.parametrize("bundles", DATASETS.values(), ids=DATASETS)
+def test_monai_exports_the_network_to_torchscript(bundles: list[Path], tmp_path: Path) -> None:
+    [bundle, *_] = bundles
+    weights = weights_of(bundle)
+    torch.save(weights, tmp_path / "model.pt")
+    files = {"meta_file": str(bundle / METADATA), "config_file": str(bundle / INFERENCE)}
+    ckpt_export("network_def", str(tmp_path / "model.ts"), str(tmp_path / "model.pt"), **files)
+    stored = {"inference.json": "", "metadata.json": ""}
+    scripted = torch.jit.load(tmp_path / "model.ts", _extra_files=stored)
+    assert json.loads(stored["inference.json"]) == content(bundle, "inference")
+    assert json.loads(stored["metadata.json"]) == content(bundle, "metadata")
+    config = ConfigParser(json.loads(stored["inference.json"]))
+    assert all(macro in config for macro in re.findall(r'"%([^"]*)"', json.dumps(config.get())))  # in no other file
+    network = network_of(bundle)
+    network.load_state_dict(weights)
+    image = content(bundle, "metadata")["network_data_format"]["inputs"]["image"]
+    batch = torch.randn(1, image["num_channels"], *image["spatial_shape"])
+    with torch.no_grad():
+        torch.testing.assert_close(scripted(batch), network(batch))
