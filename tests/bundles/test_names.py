@@ -1,0 +1,200 @@
+"""Names in bundles: what configurations, metadata and docs call by name is there."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import inspect
+import json
+import logging
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
+from monai.utils.module import locate
+
+from calib_monai.handlers import ResultsSaver
+from calib_monai.overrides import check_overrides
+from calib_monai.reports.table import CALIBRATION, MEASURES
+
+REPOSITORY = Path(__file__).parents[2]
+BUNDLES = sorted((REPOSITORY / "bundles").glob("*/"))
+CONFIGS = {"train": ("train",), "evaluate": ("train", "evaluate"), "inference": ("inference",)}
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md")]
+LOCATOR = ComponentLocator()
+
+of_every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+of_every_config = pytest.mark.parametrize("name", CONFIGS)
+
+
+@cache
+def config_of(bundle: Path, name: str) -> dict[str, Any]:
+    """What a run of this name reads."""
+    return ConfigParser.load_config_files([str(bundle / "configs" / f"{file}.json") for file in CONFIGS[name]])
+
+
+def values_in(node: Any) -> Iterator[Any]:
+    """Everything in a configuration, itself first."""
+    yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from values_in(child)
+
+
+def texts_in(node: Any) -> list[str]:
+    return [value for value in values_in(node) if isinstance(value, str)]
+
+
+def components_in(node: Any) -> list[dict[str, Any]]:
+    return [value for value in values_in(node) if isinstance(value, dict) and "_target_" in value]
+
+
+def has(config: dict[str, Any], key: str) -> bool:
+    return key in ConfigParser(config)
+
+
+@cache
+def component(target: str) -> Any:
+    """The class or function of a `_target_`: of one MONAI module by its short name, else by its full path."""
+    module = LOCATOR.get_component_module_name(target)
+    assert not isinstance(module, list), f"{target} is in {module}: which is meant?"
+    return locate(f"{module}.{target}" if module else target)
+
+
+@of_every_config
+@of_every_bundle
+def test_every_target_can_be_called(bundle: Path, name: str) -> None:
+    targets = {found["_target_"] for found in components_in(config_of(bundle, name))}
+    assert targets
+    assert [target for target in targets if not callable(component(target))] == []
+
+
+@of_every_config
+@of_every_bundle
+def test_every_reference_and_macro_leads_to_something(bundle: Path, name: str) -> None:
+    config = config_of(bundle, name)
+    texts = texts_in(config)
+    keys = {key for text in texts for key in ReferenceResolver.match_refs_pattern(text)}
+    keys |= {text[1:] for text in texts if text.startswith("%")}
+    assert keys
+    assert [key for key in keys if not has(config, key)] == []
+
+
+@of_every_config
+@of_every_bundle
+def test_every_expression_uses_names_that_are_there(bundle: Path, name: str) -> None:
+    expressions = [text for text in texts_in(config_of(bundle, name)) if ConfigExpression.is_expression(text)]
+    trees = [ast.parse(re.sub(r"@[\w#:]+", "reference", text[1:])) for text in expressions]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    known = vars(builtins) | {"reference": None} | {node.arg: None for node in nodes if isinstance(node, ast.arg)}
+    for short, module in {"monai": "monai", "torch": "torch", "np": "numpy", "numpy": "numpy"}.items():
+        known[short] = importlib.import_module(module)
+    for node in nodes:
+        assert not isinstance(node, ast.Import | ast.ImportFrom), "it fails late: give the dotted path as _target_"
+        if isinstance(node, ast.Name):
+            assert node.id in known
+        if isinstance(node, ast.Attribute):
+            root, *path = ast.unparse(node).split(".")
+            if known.get(root) is not None:
+                assert locate(".".join([known[root].__name__, *path])) is not None
+
+
+@of_every_bundle
+def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
+    evaluator = config_of(bundle, "evaluate")["validate"]
+    measured = evaluator["key_metric"] | evaluator["additional_metrics"]
+    assert measured.keys() <= MEASURES.keys()
+    regions = {name.rpartition("_")[2] for name in measured if name.rpartition("_")[0] in CALIBRATION}
+    assert "foreground" in regions
+    shown = {f"{name}_{region}" for name in CALIBRATION for region in regions}
+    assert shown | {"dice_foreground", "hd95_mm", "asd_mm", "missed_structures"} <= measured.keys()
+
+
+@of_every_bundle
+def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
+    for name in ("train", "evaluate"):
+        validate = config_of(bundle, name)["validate"]
+        measured = validate["key_metric"] | validate["additional_metrics"]
+        for saver in components_in(validate["handlers"]):
+            if component(saver["_target_"]) is ResultsSaver:
+                counts = saver.get("counts", inspect.signature(ResultsSaver).parameters["counts"].default)
+                assert {*counts, *saver.get("structures", {})} <= measured.keys()
+        made = {
+            name
+            for transform in validate["postprocessing"]["transforms"]
+            for key in ("keys", "names")
+            for name in ([transform[key]] if isinstance(transform.get(key), str) else transform.get(key, []))
+        }
+        read = re.findall(r"from_engine\((\[.*?\])\)", json.dumps(measured))
+        assert {key for keys in read for key in ast.literal_eval(keys)} <= made
+
+
+@of_every_bundle
+def test_metadata_agree_with_the_configurations(bundle: Path) -> None:
+    train, inference = config_of(bundle, "train"), config_of(bundle, "inference")
+    for key in ("in_channels", "num_classes", "slice_size"):
+        assert train[key] == inference[key]
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    formats = metadata["network_data_format"]
+    image, pred = formats["inputs"]["image"], formats["outputs"]["pred"]
+    assert (image["num_channels"], pred["num_channels"]) == (train["in_channels"], train["num_classes"])
+    assert image["spatial_shape"] == pred["spatial_shape"] == train["slice_size"]
+    assert [*image["channel_def"]] == [str(channel) for channel in range(train["in_channels"])]
+    assert [*pred["channel_def"]] == [str(channel) for channel in range(train["num_classes"])]
+    assert ", ".join(pred["channel_def"].values()) in metadata["pred_classes"]
+    for short, long in zip(train["class_names"], pred["channel_def"].values(), strict=True):
+        # "myo" is a myocardium and "rv" a right ventricle, and no left one.
+        assert re.search(".*".join(re.sub(r"\W|_", "", short)), long, re.IGNORECASE), f"{short} is not {long}"
+
+
+def commands_in(page: Path) -> list[str]:
+    """Command lines of a page that run a bundle."""
+    return re.findall(r"^python -m monai\.bundle run .*$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def options_in(page: Path) -> list[tuple[str, str]]:
+    """Options that a page names between words, each with its value; capitals stand for anything."""
+    return re.findall(r"`--([\w#]+) ?([^` ]*)[^`]*`", page.read_text(encoding="utf-8"))
+
+
+def test_the_commands_of_every_page_have_options_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages = {bundle / "docs" / "README.md": bundle for bundle in BUNDLES} | dict.fromkeys(PAGES, REPOSITORY)
+    cwd_of_command = {line: cwd for page, cwd in pages.items() for line in commands_in(page)}
+    assert len(cwd_of_command) >= 8
+    for line, cwd in cwd_of_command.items():
+        monkeypatch.chdir(cwd)
+        words = shlex.split(line.replace("$B", "bundles/hippocampus_nacl"))
+        with caplog.at_level(logging.WARNING):
+            check_overrides(["monai/bundle/__main__.py", *words[3:]])
+    assert not caplog.records
+
+
+@of_every_bundle
+def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path) -> None:
+    page = bundle / "docs" / "README.md"
+    configs = [config_of(bundle, name) for name in CONFIGS]
+    assert {"epochs", "ckpt_dir", "network_def", "input"} <= {key for key, _ in options_in(page)}
+    for key, value in options_in(page):
+        assert any(has(config, key.removesuffix("#KEY")) for config in configs), f"--{key}"
+        if value.startswith("%"):
+            assert all(has(config, value[1:].removesuffix("::NAME")) for config in configs), value
+    table = re.findall(r"^\| `(\w+)` \| [\d,]+ \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(table) == sorted(configs[0]["networks"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
+    programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
+    arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text())}
+    configs = [config_of(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in CONFIGS]
+    for key, value in options_in(page):
+        assert key in arguments or any(has(config, key) for config in configs), f"--{key}"
+        if value.startswith("%"):
+            assert all(has(config, value[1:].removesuffix("::NAME")) for config in configs), value
