@@ -97,7 +97,9 @@ def checked_split(
             spatial_dims=spatial_dims,
             largest=None if cropped else slice_size,
         )
-        _check_all([case for name in use for case in split[name]], check)
+        cases = [case for name in use for case in split[name]]
+        if not any(_check_all(cases, check)):
+            raise ValueError(f"none of the {len(cases)} labels, first {_named(cases[0]['label'])}, shows a structure")
         for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
             _write_split(split, path)
     return split
@@ -134,7 +136,9 @@ def checked_inputs(
         else:
             test = _kept_split(datalist(), Path(ckpt_dir) / SPLIT_FILE)["test"]
             cases = [{"image": case["image"], "case": case["case"]} for case in test]
-        _check_all(cases, lambda case: _checked_image(case, _loaded(case, loading), in_channels, spatial_dims))
+        _check_all(
+            cases, lambda case: bool(_checked_image(case, _loaded(case, loading), in_channels, spatial_dims).numel())
+        )
     return cases
 
 
@@ -167,30 +171,30 @@ def _write_split(split: Split, path: Path) -> None:
     unfinished.replace(path)
 
 
-def _check_all(cases: list[Case], check: Callable[[Case], object]) -> None:
-    """Nothing; raises ValueError with the first of the problems that `check` raises."""
+def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
+    """What `check` says of each case; ValueError with the first of those that it raises."""
 
-    def problem(case: Case) -> str | None:
+    def checked(case: Case) -> bool | str:
         try:
-            check(case)
+            return check(case)
         except ValueError as error:
             return str(error)
-        return None
 
-    first = problem(cases[0]) if cases else None  # alone: ITK loads its parts lazily, which is not safe with threads
+    first = [checked(case) for case in cases[:1]]  # alone: ITK loads its parts lazily, which is not safe with threads
     with ThreadPoolExecutor() as pool:
-        others = pool.map(problem, cases[1:])
-        found = tqdm(chain([first], others), total=len(cases), desc="Checking files", unit="case", disable=None)
-        problems = [line for line in found if line]
+        others = pool.map(checked, cases[1:])
+        found = list(tqdm(chain(first, others), total=len(cases), desc="Checking files", unit="case", disable=None))
+    problems = [line for line in found if isinstance(line, str)]
     if problems:
         more = f" (and {len(problems) - 1} more of {len(cases)} cases)" if len(problems) > 1 else ""
         raise ValueError(f"{problems[0]}{more}")
+    return [value is True for value in found]
 
 
 def _check_pair(
     case: Case, loading: Loading, num_classes: int, in_channels: int, spatial_dims: int, largest: Sequence[int] | None
-) -> None:
-    """Nothing; raises ValueError where image and label could not be trained on."""
+) -> bool:
+    """Whether the label shows a structure; ValueError where image and label could not be trained on."""
     loaded = _loaded(case, loading)
     image = _checked_image(case, loaded, in_channels, spatial_dims)
     if largest is not None and any(size > limit for size, limit in zip(image.shape[1:], largest, strict=False)):
@@ -212,6 +216,7 @@ def _check_pair(
             f"{_named(case['label'])} holds the label value(s) {shown}; with {num_classes} classes they must be whole "
             f"numbers 0..{num_classes - 1}"
         )
+    return any(values)
 
 
 def _checked_image(case: Case, loaded: Case, in_channels: int, spatial_dims: int) -> Tensor:

@@ -105,6 +105,13 @@ def test_a_file_that_cannot_be_read_is_named(phantom_dir: Path, content: bytes |
         check(phantom_dir)
 
 
+def test_labels_that_show_nothing_at_all_are_refused(phantom_dir: Path) -> None:
+    for path in (phantom_dir / "labelsTr").iterdir():
+        edit(path, lambda voxels: 0 * voxels)
+    with pytest.raises(SystemExit, match=r"none of the 8 labels, first .*, shows a structure"):
+        check(phantom_dir)
+
+
 def test_several_bad_files_are_counted(phantom_dir: Path) -> None:
     for name in ("phantom_001", "phantom_004"):
         edit(phantom_dir / "labelsTr" / f"{name}.nii.gz", set_first(9))

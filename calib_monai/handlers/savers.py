@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import nibabel
 import numpy as np
 import torch
 import torch.distributed as dist
 from ignite.engine import Engine, Events
+from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
@@ -187,7 +189,8 @@ class SliceSaver:
     """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
 
     The slice follows from the label alone, so that the figures of several methods show the same one.
-    Arrays: image (H, W), label (H, W), probs (C, H, W), and the slice's index.
+    Arrays: image (H, W), label (H, W), probs (C, H, W), the slice's index, and whether its second axis runs from below,
+    as it does where that leads to the front or to the head of a patient, and not in a picture.
 
     Args:
         output_dir: folder in which `slices` is made.
@@ -223,6 +226,7 @@ class SliceSaver:
                 label=label[..., index].to(torch.uint8).cpu().numpy(),
                 probs=probs[..., index].cpu().numpy(),
                 index=index,
+                from_below=_from_below(item["image"]),
             )
 
 
@@ -230,6 +234,13 @@ def items(engine: Engine) -> list[dict[str, Any]]:
     """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
     state: Any = engine.state
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
+
+
+def _from_below(image: Tensor) -> bool:
+    """Whether the second axis of an image (C, H, W[, D]) is shown upright from below."""
+    if image.ndim == 3:  # noqa: PLR2004 - a picture
+        return False
+    return not isinstance(image, MetaTensor) or nibabel.aff2axcodes(image.affine.cpu().numpy())[1] in "AS"  # type: ignore[no-untyped-call]
 
 
 def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:

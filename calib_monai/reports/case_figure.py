@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
-from calib_monai.reports.runs import Run
+from calib_monai.reports.runs import Run, Slice
 
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 ERROR_COLOR = "#D55E00"
@@ -33,14 +33,14 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     for axes, run, part in zip(grid, runs, slices, strict=True):
         predicted = part.probs.argmax(axis=0)
         for place in range(4):
-            axes[place].imshow(_upright(part.image), cmap="gray")
+            axes[place].imshow(_upright(part.image, part), cmap="gray")
         for place, labels in ((1, part.label), (2, predicted)):
             axes[place].imshow(
-                _upright(labels), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
+                _upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
             )
-        shown = axes[4].imshow(_upright(part.probs.max(axis=0)), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
+        shown = axes[4].imshow(_upright(part.probs.max(axis=0), part), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
         wrong = np.ma.masked_equal(predicted != part.label, 0)
-        axes[3].imshow(_upright(wrong), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
+        axes[3].imshow(_upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
         axes[0].set_ylabel(f"{run.name}\nDice {run.dice(case):.3f}, ECE {run.ece_of(case):.3f}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
@@ -54,6 +54,6 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     return figure
 
 
-def _upright(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """An (x, y) slice as rows from the top."""
-    return array.T[::-1]
+def _upright(array: NDArray[np.generic], part: Slice) -> NDArray[np.generic]:
+    """An (x, y) array of a slice as rows from the top."""
+    return array.T[::-1] if part.from_below else array.T

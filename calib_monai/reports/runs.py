@@ -25,12 +25,13 @@ FILES = ("summary.json", "cases.csv", "bins.json")
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), and its index."""
+    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs from below."""
 
     image: NDArray[np.float32]
     label: NDArray[np.uint8]
     probs: NDArray[np.float32]
     index: int
+    from_below: bool
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,9 @@ class Run:
         if not path.is_file():
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
         with np.load(path, allow_pickle=False) as arrays:
-            return Slice(arrays["image"], arrays["label"], arrays["probs"], int(arrays["index"]))
+            return Slice(
+                arrays["image"], arrays["label"], arrays["probs"], int(arrays["index"]), bool(arrays["from_below"])
+            )
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

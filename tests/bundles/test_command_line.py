@@ -56,7 +56,7 @@ def trained(dataset: str, folder: Path) -> subprocess.CompletedProcess[str]:
     phantoms = make_phantoms(6, seed=7, num_classes=num_classes).items()
     cases = {name: Phantom(image[..., 14:18], label[..., 14:18]) for name, (image, label) in phantoms}
     getattr(import_module(f"calib_monai.datalists.{dataset}"), f"write_{dataset}")(str(folder / "data"), cases)
-    options = ("--dataset_dir", folder / "data", "--epochs", 1, "--slice_size", "[48,64]")
+    options = ["--dataset_dir", folder / "data", "--epochs", 1, "--slice_size", "[48,64]"]
     return bundle_run("configs/train.json", *options, cwd=bundle)
 
 

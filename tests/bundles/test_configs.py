@@ -7,10 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigWorkflow, run
+
+from calib_monai.datalists.files import save_nifti
+from calib_monai.phantoms import make_phantoms
 
 REPOSITORY = Path(__file__).parents[2]
 BUNDLES = sorted((REPOSITORY / "bundles").glob("*/"))
@@ -38,6 +43,58 @@ def test_an_edited_number_is_found_and_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(train) in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def own_part(**sections: Any) -> dict[str, Any]:
+    """The part of a data set of one's own, two images a case."""
+    datalist = {"images": ["scans/{case}/pd.nii.gz", "scans/{case}/t2_*.nii.gz"], "label": "masks/{case}-mask.nii.gz"}
+    return {
+        "image": {"channels": ["PD", "T2"]},
+        "both": {"slice_size": [48, 64], "datalist": datalist},
+        "train": {"class_names": ["background", "femur", "tibia"]},
+    } | sections
+
+
+def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
+    (tmp_path / "knees.json").write_text(json.dumps(own_part()))
+    done = compose("--dataset", str(tmp_path / "knees.json"), "--method", "nacl", "--out", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, (image, label) in make_phantoms(4, seed=2).items():
+        affine = np.diag([0.5, 0.5, 3, 1])
+        save_nifti(tmp_path / "data" / "scans" / name / "pd.nii.gz", image, affine)
+        save_nifti(tmp_path / "data" / "scans" / name / "t2_1.nii.gz", image.max() - image, affine)
+        save_nifti(tmp_path / "data" / "masks" / f"{name}-mask.nii.gz", label, affine)
+    bundle = tmp_path / "knees_nacl"
+    places = {"bundle_root": str(bundle), "dataset_dir": str(tmp_path / "data")}
+    train, evaluate = (str(bundle / "configs" / f"{name}.json") for name in ("train", "evaluate"))
+    run(config_file=train, epochs=1, **places)
+    run(config_file=[train, evaluate], **places)
+    run(config_file=str(bundle / "configs" / "inference.json"), **places)
+    [tested] = json.loads((bundle / "eval" / "split.json").read_text())["test"]
+    assert (bundle / "eval" / "predictions" / tested / f"{tested}_label.nii.gz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "sections", "said"),
+    [
+        ("knees", {"image": {}}, "knees.json must set image#channels"),
+        ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images"),
+        ("knees", {"trian": {}}, "knees.json has trian; its sections are image, both"),
+        ("knees", {"train": {"class_names": ["a", "b"], "epoch": 3}}, "a part sets ['epoch']"),
+        ("Knees 2", {}, "must be called by lower-case words"),
+        ("acdc", {}, "must be called by lower-case words that are no data set here"),
+    ],
+)
+def test_a_part_of_ones_own_that_lacks_something_is_refused(
+    name: str, sections: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.json").write_text(json.dumps(own_part(**sections)))
+    done = compose("--dataset", str(tmp_path / f"{name}.json"), "--method", "nacl", "--out", str(tmp_path))
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert not (tmp_path / f"{name}_nacl").exists()
 
 
 def test_a_bundle_that_no_part_makes_is_found() -> None:

@@ -112,7 +112,8 @@ def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     regions = {name.rpartition("_")[2] for name in measured if name.rpartition("_")[0] in CALIBRATION}
     assert "foreground" in regions
     shown = {f"{name}_{region}" for name in CALIBRATION for region in regions}
-    assert shown | {"dice_foreground", "hd95_mm", "asd_mm", "missed_structures"} <= measured.keys()
+    unit = "pixels" if config_of(bundle, "train")["cases"].get("spatial_dims") == 2 else "mm"
+    assert shown | {"dice_foreground", f"hd95_{unit}", f"asd_{unit}", "missed_structures"} <= measured.keys()
 
 
 @of_every_bundle

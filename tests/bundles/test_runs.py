@@ -90,8 +90,8 @@ def finished(
     finished = Finished(bundle, dataset, folders[dataset], tmp_path_factory.mktemp(bundle))
     handlers = [handler["_target_"] for handler in config_of(bundle, "evaluate")["+validate"]["handlers"]]
     settings: dict[str, Any] = {"slice_size": SLICE_SIZE}
-    if "n4_iterations" in config_of(bundle, "train"):
-        settings["n4_iterations"] = [1]
+    quick = {"n4_iterations": [1], "num_slices": 8}
+    settings |= {name: value for name, value in quick.items() if name in config_of(bundle, "train")}
     figures = f"validate#handlers#{handlers.index('calib_monai.handlers.FiguresSaver')}#_disabled_"
     for config, options in (
         ("train", {"epochs": 1, "batch_size": 8}),

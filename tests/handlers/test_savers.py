@@ -13,6 +13,7 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from ignite.engine import Engine
+from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.bins import Bins
@@ -137,6 +138,20 @@ def test_an_image_is_kept_as_its_own_slice(tmp_path: Path) -> None:
     with np.load(tmp_path / "slices" / "case_1.npz") as kept:
         assert kept["image"].shape == kept["label"].shape == (6, 5)
         assert kept["probs"].shape == (3, 6, 5)
+        assert not kept["from_below"]
+
+
+@pytest.mark.parametrize(("second_axis", "from_below"), [(1.0, True), (-1.0, False)])
+def test_a_slice_is_shown_with_the_front_of_the_patient_above(
+    tmp_path: Path, second_axis: float, *, from_below: bool
+) -> None:
+    batch, output = item(1)
+    output["image"] = MetaTensor(output["image"], affine=torch.diag(torch.tensor([1.0, second_axis, 1.0, 1.0])))
+    engine = Engine(lambda _engine, _batch: [output])
+    SliceSaver(str(tmp_path)).attach(engine)
+    engine.run([[batch]])
+    with np.load(tmp_path / "slices" / "case_1.npz") as kept:
+        assert bool(kept["from_below"]) == from_below
 
 
 def one_of_two(rank: int, folder: str) -> None:

@@ -35,7 +35,14 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
         voxels = probs[0][:, inside], label[0, 0][inside]
         bins[name] = {"top_label": top_label_bins(*voxels).to_dict(), "classes": class_bins(*voxels).to_dict()}
         rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_foreground": 0.1})
-        np.savez(folder / "slices" / f"{name}.npz", image=probs[0, 0], label=label[0, 0], probs=probs[0], index=3)
+        np.savez(
+            folder / "slices" / f"{name}.npz",
+            image=probs[0, 0],
+            label=label[0, 0],
+            probs=probs[0],
+            index=3,
+            from_below=True,
+        )
     with (folder / "cases.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

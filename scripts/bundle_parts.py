@@ -1,0 +1,107 @@
+"""Parts of bundles: read, laid over each other, written as JSON that can be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PARTS = REPOSITORY / "scripts" / "parts"
+LINE_WIDTH = 100
+INDENT = 4
+NEEDED_OF_OWN = (
+    ("image", "channels"),
+    ("both", "slice_size"),
+    ("both", "datalist", "images"),
+    ("both", "datalist", "label"),
+    ("train", "class_names"),
+)
+
+Part = dict[str, Any]
+
+
+def dataset_part(dataset: str) -> tuple[str, Part]:
+    """Name and part of a data set, by its name or by the path of one's own part."""
+    if not dataset.endswith(".json"):
+        if dataset not in names("datasets"):
+            raise SystemExit(f"error: there is no data set {dataset}; there are {', '.join(names('datasets'))}")
+        return dataset, load(f"datasets/{dataset}.json")
+    name = Path(dataset).stem
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in names("datasets"):
+        raise SystemExit(f"error: {dataset} must be called by lower-case words that are no data set here")
+    own, given = load("own.json"), load(Path(dataset).resolve())
+    unknown = sorted(given.keys() - {*own, "evaluate", "inference"})
+    if unknown:
+        raise SystemExit(
+            f"error: {dataset} has {', '.join(unknown)}; its sections are {', '.join(own)}, evaluate, inference"
+        )
+    part = merge(own, given)
+    for section, *keys in NEEDED_OF_OWN:
+        value: Any = part[section]
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if not value:
+            key = "#".join((section, *keys))
+            raise SystemExit(f"error: {dataset} must set {key}; the rest stands in scripts/parts/own.json")
+    return name, part
+
+
+def merge(*parts: Part) -> Part:
+    """The parts laid over each other: later wins, dictionaries merge by key, lists are replaced, null removes."""
+    merged: Part = {}
+    for part in parts:
+        for key, value in part.items():
+            before = merged.get(key)
+            if value is None and before is not None:
+                del merged[key]
+            else:
+                merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
+    """JSON in which what fits in 100 columns and holds no nested dictionary stays on one line.
+
+    Args:
+        value: what to write.
+        indent: columns before the line on which it starts.
+        used: columns of that line that its key takes.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    nested = any(isinstance(child, dict) for child in children)
+    if not children or (not nested and indent + used + len(line) < LINE_WIDTH and indent):
+        return line
+    inner = indent + INDENT
+    if isinstance(value, dict):
+        keys = [f"{json.dumps(key)}: " for key in value]
+        items = [key + to_json(child, inner, len(key)) for key, child in zip(keys, value.values(), strict=True)]
+    else:
+        items = [to_json(child, inner) for child in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    lines = ",\n".join(" " * inner + item for item in items)
+    return f"{opening}\n{lines}\n{' ' * indent}{closing}"
+
+
+def names(folder: str) -> list[str]:
+    """Names of the parts in a folder."""
+    return sorted(path.stem for path in (PARTS / folder).glob("*.json"))
+
+
+def load(name: str | Path) -> Part:
+    """One part."""
+    path = PARTS / name
+    try:
+        part: Part = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise SystemExit(f"error: {shown(path)}, line {error.lineno}: {error.msg}") from None
+    except OSError:
+        raise SystemExit(f"error: {shown(path)} cannot be read") from None
+    return part
+
+
+def shown(path: Path) -> str:
+    """A path as it is told, inside the repository from there."""
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)

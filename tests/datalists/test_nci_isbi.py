@@ -1,0 +1,68 @@
+"""NCI-ISBI's folder: two sites, images in several formats, fewer training cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from calib_monai.datalists.files import save_nifti
+from calib_monai.datalists.nci_isbi import nci_isbi_split, read_nci_isbi
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """As many patients of both sites as were released; files are empty, but for their names."""
+    for site, count in (("Prostate3T", 30), ("ProstateDx", 40)):
+        for number in range(1, count + 1):
+            patient = f"{site}-01-{number:04d}"
+            for path in (
+                f"Training/{patient}_truth.nrrd",
+                f"NCI/{patient}/1.2/3.4/000.dcm",
+                f"NCI/{patient}/1.2/3.4/001.dcm",
+            ):
+                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / path).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("num_train", "of_sites"), [(6, (3, 3)), (12, (6, 6)), (36, (13, 23)), (99, (13, 23))])
+def test_both_sites_are_drawn_from_as_published(folder: Path, num_train: int, of_sites: tuple[int, int]) -> None:
+    split = nci_isbi_split(str(folder), num_train=num_train)
+    counts = {
+        name: tuple(sum(case["case"].startswith(site) for case in cases) for site in ("Prostate3T", "ProstateDx"))
+        for name, cases in split.items()
+    }
+    assert counts == {"training": of_sites, "validation": (2, 2), "test": (15, 15)}
+
+
+def test_fewer_training_cases_are_some_of_the_more(folder: Path) -> None:
+    few, more = (nci_isbi_split(str(folder), num_train=number) for number in (6, 12))
+    assert all(case in more["training"] for case in few["training"])
+    assert few["test"] == more["test"]
+    with pytest.raises(ValueError, match="num_train is 0"):
+        nci_isbi_split(str(folder), num_train=0)
+
+
+def test_an_image_is_a_series_or_a_file(folder: Path) -> None:
+    series = folder / "NCI" / "Prostate3T-01-0002"
+    series.rename(folder / "elsewhere")
+    save_nifti(folder / "nifti" / "Prostate3T-01-0002.nii.gz", np.zeros((2, 2, 2), np.int16), np.eye(4))
+    images = {case["case"]: Path(case["image"]) for case in read_nci_isbi(str(folder))}
+    assert images["Prostate3T-01-0001"] == folder / "NCI" / "Prostate3T-01-0001" / "1.2" / "3.4"
+    assert nibabel.load(images["Prostate3T-01-0002"]).shape == (2, 2, 2)
+    (folder / "nifti" / "Prostate3T-01-0002.nii.gz").unlink()
+    (folder / "Images").mkdir()
+    (folder / "Images" / "Prostate3T-01-0002.nrrd").touch()
+    images = {case["case"]: Path(case["image"]) for case in read_nci_isbi(str(folder))}
+    assert images["Prostate3T-01-0002"].parent.name == "Images"
+
+
+def test_two_series_of_a_patient_are_named(folder: Path) -> None:
+    other = folder / "NCI" / "Prostate3T-01-0001" / "1.2" / "9.9" / "000.dcm"
+    other.parent.mkdir()
+    other.touch()
+    with pytest.raises(ValueError, match=r"3\.4 and .*9\.9 are of one patient, Prostate3T-01-0001"):
+        read_nci_isbi(str(folder))
