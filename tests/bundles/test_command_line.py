@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -47,31 +46,17 @@ def test_a_copied_bundle_runs_from_inside_itself(data: Path, tmp_path: Path) -> 
     assert (bundle / "eval" / "summary.json").is_file()
 
 
-def trained(dataset: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A bundle of this data set after one epoch on six phantoms of four slices."""
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_bundle_of_each_data_set_trains(dataset: str, tmp_path: Path) -> None:
     bundle = shutil.copytree(
-        BUNDLES / f"{dataset}_nacl", folder / "bundle", ignore=shutil.ignore_patterns("models", "eval")
+        BUNDLES / f"{dataset}_nacl", tmp_path / "mine", ignore=shutil.ignore_patterns("models", "eval")
     )
     num_classes = json.loads((bundle / "configs" / "train.json").read_text())["num_classes"]
     phantoms = make_phantoms(6, seed=7, num_classes=num_classes).items()
     cases = {name: Phantom(image[..., 14:18], label[..., 14:18]) for name, (image, label) in phantoms}
-    getattr(import_module(f"calib_monai.datalists.{dataset}"), f"write_{dataset}")(str(folder / "data"), cases)
-    options = ["--dataset_dir", folder / "data", "--epochs", 1, "--slice_size", "[48,64]"]
-    return bundle_run("configs/train.json", *options, cwd=bundle)
-
-
-@pytest.fixture(scope="module")
-def trainings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[subprocess.CompletedProcess[str]]]:
-    """A training of each data set, two at a time."""
-    with ThreadPoolExecutor(2) as pool:
-        return {name: pool.submit(trained, name, tmp_path_factory.mktemp(name)) for name in DATASETS}
-
-
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_a_bundle_of_each_data_set_trains(
-    dataset: str, trainings: dict[str, Future[subprocess.CompletedProcess[str]]]
-) -> None:
-    done = trainings[dataset].result()
+    getattr(import_module(f"calib_monai.datalists.{dataset}"), f"write_{dataset}")(str(tmp_path / "data"), cases)
+    options = ["--dataset_dir", tmp_path / "data", "--epochs", 1, "--slice_size", "[48,64]"]
+    done = bundle_run("configs/train.json", *options, cwd=bundle)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "The best model is ./models/model.pt" in done.stdout
 
