@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+SLICE_MULTIPLE = 16  # a network halves a slice four times
+
 
 def check_schedule(epochs: int, val_interval: int) -> None:
     """Refuse a training that would never validate: the best model is found, and saved, in validation.
@@ -17,6 +19,18 @@ def check_schedule(epochs: int, val_interval: int) -> None:
     if not 1 <= val_interval <= epochs:
         raise SystemExit(
             f"error: epochs is {epochs} and val_interval {val_interval}; needed are 1 <= val_interval <= epochs"
+        )
+
+
+def check_slice_size(slice_size: Sequence[int]) -> None:
+    """Refuse slices that no network here can halve.
+
+    Raises:
+        SystemExit: with one line that names the sizes.
+    """
+    if len(slice_size) != 2 or any(size < 1 or size % SLICE_MULTIPLE for size in slice_size):  # noqa: PLR2004 - H and W
+        raise SystemExit(
+            f"error: slice_size is {list(slice_size)}; it must be height and width, multiples of {SLICE_MULTIPLE}"
         )
 
 
@@ -48,7 +62,7 @@ def check_network(
         with torch.no_grad():
             output = network.eval()(torch.zeros(shape, device=device))
     except Exception as error:  # noqa: BLE001 - every network has errors of its own
-        reason = f"{first_line(error).rstrip('.')}; most networks need a slice_size in multiples of 32"
+        reason = f"{first_line(error).rstrip('.')}; some networks need a slice_size in multiples of 32"
         raise SystemExit(f"error: {name} cannot take slices of the shape {shape}: {reason}") from None
     finally:
         network.train(training)

@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 SHAPE = (35, 50, 35)
 SHAPE_JITTER = 3
-TISSUE = (0.35, 0.75, 0.6, 0.85, 0.5)  # mean intensity of the background and of each class
+TISSUE = (0.35, 0.75, 0.6, 0.85, 0.5, 0.7, 0.9, 0.55, 0.65)  # mean intensity of the background and of each class
 LENGTH = 30  # voxels along y that the structures share
 BLUR = 1.2  # voxels, of the image
 NOISE = 0.09  # standard deviation of the image
@@ -37,7 +37,7 @@ def make_phantoms(num_cases: int, seed: int = 0, num_classes: int = 3) -> dict[s
     Args:
         num_cases: how many.
         seed: of all of them.
-        num_classes: C, background included, 2 to 5.
+        num_classes: C, background included, 2 to 9.
 
     Raises:
         ValueError: `num_cases` below 1, or another `num_classes`.

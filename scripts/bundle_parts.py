@@ -11,13 +11,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
 LINE_WIDTH = 100
 INDENT = 4
-NEEDED_OF_OWN = (
-    ("image", "channels"),
-    ("both", "slice_size"),
-    ("both", "datalist", "images"),
-    ("both", "datalist", "label"),
-    ("train", "class_names"),
-)
+NEEDED_OF_OWN: dict[tuple[str, ...], type] = {
+    ("image", "channels"): list,
+    ("both", "slice_size"): list,
+    ("both", "datalist", "images"): list,
+    ("both", "datalist", "label"): str,
+    ("train", "class_names"): list,
+}
 
 Part = dict[str, Any]
 
@@ -31,21 +31,34 @@ def dataset_part(dataset: str) -> tuple[str, Part]:
     name = Path(dataset).stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in names("datasets"):
         raise SystemExit(f"error: {dataset} must be called by lower-case words that are no data set here")
-    own, given = load("own.json"), load(Path(dataset).resolve())
-    unknown = sorted(given.keys() - {*own, "evaluate", "inference"})
+    return name, _own_part(dataset)
+
+
+def _own_part(path: str) -> Part:
+    """The part at a path, laid over `own.json`; SystemExit where it lacks what no default can say."""
+    own, given = load("own.json"), load(Path(path).resolve())
+    sections = [*own, "evaluate", "inference"]
+    unknown = sorted(
+        section for section, keys in given.items() if section not in sections or not isinstance(keys, dict)
+    )
     if unknown:
         raise SystemExit(
-            f"error: {dataset} has {', '.join(unknown)}; its sections are {', '.join(own)}, evaluate, inference"
+            f"error: {path}: {unknown[0]} must be one of the sections {', '.join(sections)}, with its keys"
         )
     part = merge(own, given)
-    for section, *keys in NEEDED_OF_OWN:
-        value: Any = part[section]
+    for (section, *keys), kind in NEEDED_OF_OWN.items():
+        value = part[section]
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
-        if not value:
+        if not value or not isinstance(value, kind):
             key = "#".join((section, *keys))
-            raise SystemExit(f"error: {dataset} must set {key}; the rest stands in scripts/parts/own.json")
-    return name, part
+            raise SystemExit(f"error: {path} must set {key}, {'a list' if kind is list else 'a text'}")
+    images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
+    if len(images) != len(channels) and "loading" not in given["both"]:
+        raise SystemExit(
+            f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image"
+        )
+    return part
 
 
 def merge(*parts: Part) -> Part:
@@ -94,11 +107,13 @@ def load(name: str | Path) -> Part:
     """One part."""
     path = PARTS / name
     try:
-        part: Part = json.loads(path.read_text(encoding="utf-8"))
+        part: Any = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise SystemExit(f"error: {shown(path)}, line {error.lineno}: {error.msg}") from None
     except OSError:
         raise SystemExit(f"error: {shown(path)} cannot be read") from None
+    if not isinstance(part, dict):
+        raise SystemExit(f"error: {shown(path)} must hold an object, {{ ... }}")
     return part
 
 

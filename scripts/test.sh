@@ -11,4 +11,4 @@ ruff check .
 ruff format --check .
 mypy
 python scripts/compose_bundles.py --check
-python -m pytest --numprocesses 2 --dist loadfile "$@"
+python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"

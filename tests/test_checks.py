@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from calib_monai.checks import check_bundle_root, check_model, check_network, check_schedule
+from calib_monai.checks import check_bundle_root, check_model, check_network, check_schedule, check_slice_size
 
 
 class Doubling(torch.nn.Module):
@@ -40,3 +40,10 @@ def test_a_bundle_root_and_a_model_that_are_not_there_are_refused(tmp_path: Path
         check_bundle_root(str(tmp_path))
     with pytest.raises(SystemExit, match=r"no model at .*model\.pt"):
         check_model(str(tmp_path / "model.pt"))
+
+
+@pytest.mark.parametrize("slice_size", [[50, 64], [0, 64], [48, -16], [48]])
+def test_a_slice_size_that_no_network_can_halve_is_refused(slice_size: list[int]) -> None:
+    check_slice_size([48, 64])
+    with pytest.raises(SystemExit, match=r"slice_size is \[.*\]; it must be height and width, multiples of 16"):
+        check_slice_size(slice_size)

@@ -14,7 +14,8 @@ ALLOWED = {
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
-    "cases": {"checks", "datalists"},
+    "cases": {"checks", "datalists", "volumes"},
+    "volumes": {"checks"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

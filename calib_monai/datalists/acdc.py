@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_nifti
+from calib_monai.datalists.patterns import held
 from calib_monai.datalists.splits import Case, Split, split_cases
 
 PUBLISHED_COUNTS = (70, 10, 20)
@@ -49,7 +50,9 @@ def read_acdc(dataset_dir: str) -> list[Case]:
         raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds training")
     patients = sorted(path for place in PLACES for path in root.glob(place) if path.is_dir())
     if not patients:
-        raise ValueError(f"dataset_dir {root} holds no folder patientNNN, training/patientNNN or testing/patientNNN")
+        raise ValueError(
+            f"dataset_dir {root} holds no folder patientNNN, training/patientNNN or testing/patientNNN; {held(root)}"
+        )
     return [case for patient in patients for case in _cases(patient)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from calib_monai.datalists.files import Volumes
+from calib_monai.datalists.patterns import held
 from calib_monai.datalists.splits import Case, Split, split_cases
 
 PUBLISHED_COUNTS = (445, 65, 137)
@@ -49,7 +50,7 @@ def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
         if not folder.is_dir():
             inside = next((path.parent for path in sorted(root.glob(f"*/{name}"))), None)
             hint = f"; did you mean {inside}?" if inside else ""
-            raise ValueError(f"dataset_dir {root} has no folder {name}{hint}")
+            raise ValueError(f"dataset_dir {root} has no folder {name}{hint}; {held(root)}")
         cases += _cases(folder)
     return sorted(cases, key=lambda case: str(case["case"]))
 

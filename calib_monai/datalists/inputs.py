@@ -40,29 +40,40 @@ def images_in(path: Path) -> list[Case]:
 
 
 def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
-    """The cases in a folder or in its folders, `{"image": paths, "case": name}`, sorted by name.
+    """The cases in a folder or in its folders, `{"image": path or paths, "case": name}`, sorted by name.
 
     Args:
         path: the folder.
         endings: how the names of a case's files end, in the order of the channels. Where nothing stands before them the
-            case is called by its folder.
+            case is called by the folder that tells it from the others.
 
     Raises:
         ValueError: a path that is no folder or holds no case, a file without those beside it, or two cases of one name.
     """
     if not path.is_dir():
         raise ValueError(f"input {path} is not a folder; it must hold files that end in {', '.join(endings)}")
+    firsts = sorted(file for file in path.rglob(f"*{endings[0]}") if not file.name.startswith("."))
+    if not firsts:
+        raise ValueError(f"input {path} holds no file that ends in {endings[0]}")
     cases: dict[str, Case] = {}
-    for first in sorted(path.rglob(f"*{endings[0]}")):
+    for first, folder in zip(firsts, _telling_folders(path, firsts), strict=True):
         shared = first.name.removesuffix(endings[0])
         files = [first.with_name(shared + ending) for ending in endings]
         lost = next((file for file in files if not file.is_file()), None)
         if lost:
             raise ValueError(f"{first} has no {lost.name} beside it; needed are files that end in {', '.join(endings)}")
-        name = shared or (*first.relative_to(path).parent.parts, path.resolve().name)[0]
+        name = shared or folder
         if name in cases:
             raise ValueError(f"input {path} holds {name} twice, at {first} too; both would be written to one place")
-        cases[name] = {"image": [str(file) for file in files], "case": name}
-    if not cases:
-        raise ValueError(f"input {path} holds no file that ends in {endings[0]}")
-    return list(cases.values())
+        paths = [str(file) for file in files]
+        cases[name] = {"image": paths if len(paths) > 1 else paths[0], "case": name}
+    return [cases[name] for name in sorted(cases)]
+
+
+def _telling_folders(root: Path, files: Sequence[Path]) -> list[str]:
+    """Of each file in a folder the first part of its path in which the files differ; of a single one, the last two."""
+    folders = [(root.resolve() / file.relative_to(root)).parent.parts for file in files]
+    if len(folders) == 1:
+        return ["_".join(folders[0][-2:])]
+    place = next((place for place, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1), -1)
+    return [names[place] for names in folders]

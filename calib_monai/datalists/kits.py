@@ -10,7 +10,7 @@ from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.patterns import find_cases
 from calib_monai.datalists.splits import Case, Split, split_cases
 
-PUBLISHED_COUNTS = (150, 25, 35)
+COUNTS = (150, 25, 35)
 IMAGE = "{case}/imaging.nii.gz"
 LABEL = "{case}/segmentation.nii.gz"
 PLACES = ("", "data")
@@ -29,7 +29,7 @@ def kits_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
     Raises:
         ValueError: as `find_cases` and `split_cases`.
     """
-    return split_cases(read_kits(dataset_dir), PUBLISHED_COUNTS, seed, fold)
+    return split_cases(read_kits(dataset_dir), COUNTS, seed, fold)
 
 
 def read_kits(dataset_dir: str) -> list[Case]:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable
 from itertools import chain, zip_longest
 from pathlib import Path
 
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
+from calib_monai.datalists.patterns import held
 from calib_monai.datalists.splits import SPLITS, Case, Split, split_cases
 
-SITES = {"Prostate3T": (13, 2, 15), "ProstateDx": (23, 2, 15)}  # training, validation, test as in BWCR
+SITES = {"Prostate3T": 30, "ProstateDx": 40}  # volumes that BWCR had
+VALIDATION, TEST = 2, 15  # of each site
 PATIENT = re.compile(r"(Prostate3T|ProstateDx)-\d+-\d+")
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
 LABEL_SUFFIX = ".nrrd"
+SERIES_SUFFIX = ".dcm"
 IMAGE_FOLDER = "image"  # what the names of folders begin with in which a .nrrd is an image
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
 
 
 def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: int = 36) -> Split:
-    """Training, validation and test cases: 36, 4 and 30 as in BWCR, drawn at each site, or the same proportions.
+    """Training, validation and test cases: 36, 4 and 30 as in BWCR, drawn at each site.
+
+    Of each site 2 are validated and 15 tested on, or the same proportions of fewer than BWCR had.
 
     Args:
         dataset_dir: the folder that holds images and labels.
@@ -35,7 +40,11 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
         raise ValueError(f"num_train is {num_train}; it must be at least 1")
     cases = read_nci_isbi(dataset_dir)
     of_sites = {site: [case for case in cases if case["case"].startswith(site)] for site in SITES}
-    splits = [split_cases(found, SITES[site], seed, fold) for site, found in of_sites.items() if found]
+    splits = [
+        split_cases(found, (max(len(found), SITES[site]) - VALIDATION - TEST, VALIDATION, TEST), seed, fold)
+        for site, found in of_sites.items()
+        if found
+    ]
     split = {name: list(chain(*(of_site[name] for of_site in splits))) for name in SPLITS}
     for of_site in splits:
         random.Random(seed).shuffle(of_site["training"])  # noqa: S311 - not for secrets
@@ -60,11 +69,14 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
         raise ValueError(
             f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds images and labels"
         )
-    labels = _by_patient(path for path in root.rglob(f"*{LABEL_SUFFIX}") if not _is_image(path))
+    files = [path.relative_to(root) for path in sorted(root.rglob("*")) if not path.name.startswith(".")]
+    labels = _by_patient(root, [path for path in files if path.suffix == LABEL_SUFFIX and not _is_image(path)])
     if not labels:
-        raise ValueError(f"dataset_dir {root} holds no label Prostate3T-*{LABEL_SUFFIX} or ProstateDx-*{LABEL_SUFFIX}")
-    series = {path.parent for path in root.rglob("*.dcm")}
-    images = _by_patient(chain(series, (path for path in root.rglob("*") if _is_image(path))))
+        raise ValueError(
+            f"dataset_dir {root} holds no label Prostate3T-*{LABEL_SUFFIX} or ProstateDx-*{LABEL_SUFFIX}; {held(root)}"
+        )
+    series = sorted({path.parent for path in files if path.suffix == SERIES_SUFFIX})
+    images = _by_patient(root, [*series, *(path for path in files if _is_image(path))], labels)
     alone = sorted(labels.keys() - images.keys())
     if alone:
         raise ValueError(
@@ -75,21 +87,21 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether a file holds an image by its name."""
+    """Whether a file holds an image, by its path inside the data set."""
     in_image_folder = any(part.lower().startswith(IMAGE_FOLDER) for part in path.parts[:-1])
     return path.name.endswith(IMAGE_SUFFIXES) and (in_image_folder or not path.name.endswith(LABEL_SUFFIX))
 
 
-def _by_patient(paths: Iterator[Path]) -> dict[str, Path]:
-    """Files or folders by the patient whom their path names last."""
+def _by_patient(root: Path, paths: Iterable[Path], patients: Container[str] | None = None) -> dict[str, Path]:
+    """Files or folders inside `root` by the patient whom their path names last, of all patients or of these."""
     found: dict[str, Path] = {}
-    for path in sorted(paths):
+    for path in paths:
         named = [match[0] for part in path.parts if (match := PATIENT.match(part))]
-        if not named:
+        if not named or (patients is not None and named[-1] not in patients):
             continue
-        other = found.setdefault(named[-1], path)
-        if other != path:
-            raise ValueError(f"{other} and {path} are of one patient, {named[-1]}; there must be one of them")
+        other = found.setdefault(named[-1], root / path)
+        if other != root / path:
+            raise ValueError(f"{other} and {root / path} are of one patient, {named[-1]}; there must be one of them")
     return found
 
 

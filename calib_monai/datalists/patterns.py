@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calib_monai.datalists.splits import Case, Split, split_cases
 
-SHOWN = 3  # of many files, in a message
+SHOWN = 5  # of many files, in a message
 
 
 def pattern_split(
@@ -64,7 +64,8 @@ def find_cases(
     if not labels:
         above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
         hint = f"; did you mean {above}?" if above else ""
-        raise ValueError(f"dataset_dir {root} holds no label {label}{hint}")
+        looked_in = " or ".join([place or "itself" for place in places])
+        raise ValueError(f"dataset_dir {root} holds no label {label}, in {looked_in}{hint}; {held(root)}")
     channels = [_found(root, pattern, places, besides=labels.values()) for pattern in images]
     for pattern, files in zip(images, channels, strict=True):
         _refuse_unpaired("label", labels, pattern, files)
@@ -75,6 +76,12 @@ def find_cases(
         for case, path in sorted(labels.items())
         for paths in [[str(files[case]) for files in channels]]
     ]
+
+
+def held(root: Path) -> str:
+    """What a folder holds, in words: the first few names."""
+    names = sorted(path.name for path in root.iterdir())
+    return f"it holds {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}" if names else "it is empty"
 
 
 def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, Path]:

@@ -91,12 +91,14 @@ class Run:
         """The slice that was kept of a case.
 
         Raises:
-            ValueError: none was kept of it.
+            ValueError: none was kept of it, or by an earlier version.
         """
         path = self.folder / "slices" / f"{case}.npz"
         if not path.is_file():
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
         with np.load(path, allow_pickle=False) as arrays:
+            if "from_below" not in arrays:
+                raise ValueError(f"{path} was written by an earlier version: evaluate again")
             return Slice(
                 arrays["image"], arrays["label"], arrays["probs"], int(arrays["index"]), bool(arrays["from_below"])
             )

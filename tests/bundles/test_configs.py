@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,9 +76,12 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "sections", "said"),
     [
-        ("knees", {"image": {}}, "knees.json must set image#channels"),
-        ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images"),
-        ("knees", {"trian": {}}, "knees.json has trian; its sections are image, both"),
+        ("knees", {"image": {}}, "knees.json must set image#channels, a list"),
+        ("knees", {"image": {"channels": "T2"}}, "knees.json must set image#channels, a list"),
+        ("knees", {"image": {"channels": ["T2"]}}, "knees.json has 2 images and 1 channels; each channel is an image"),
+        ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images, a list"),
+        ("knees", {"trian": {}}, "knees.json: trian must be one of the sections image, both"),
+        ("knees", {"image": None}, "knees.json: image must be one of the sections image, both"),
         ("knees", {"train": {"class_names": ["a", "b"], "epoch": 3}}, "a part sets ['epoch']"),
         ("Knees 2", {}, "must be called by lower-case words"),
         ("acdc", {}, "must be called by lower-case words that are no data set here"),
@@ -97,14 +99,11 @@ def test_a_part_of_ones_own_that_lacks_something_is_refused(
     assert not (tmp_path / f"{name}_nacl").exists()
 
 
-def test_a_bundle_that_no_part_makes_is_found() -> None:
-    stray = REPOSITORY / "bundles" / "hippocampus_stray" / "LICENSE"
-    stray.parent.mkdir()
-    try:
-        stray.touch()
-        done = compose("--check")
-    finally:
-        shutil.rmtree(stray.parent)
+def test_a_bundle_that_no_part_makes_is_found(tmp_path: Path) -> None:
+    assert compose("--out", str(tmp_path)).returncode == 0
+    (tmp_path / "hippocampus_stray").mkdir()
+    (tmp_path / "hippocampus_stray" / "LICENSE").touch()
+    done = compose("--out", str(tmp_path), "--check")
     assert done.returncode == 1
     assert "hippocampus_stray/LICENSE is made by no part in scripts/parts; remove it" in done.stderr
 

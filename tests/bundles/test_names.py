@@ -124,7 +124,8 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
         for saver in components_in(validate["handlers"]):
             if component(saver["_target_"]) is ResultsSaver:
                 counts = saver.get("counts", inspect.signature(ResultsSaver).parameters["counts"].default)
-                assert {*counts, *saver.get("structures", {})} <= measured.keys()
+                assert saver["structures"] == "@structures"
+                assert {*counts, *config_of(bundle, name)["structures"]} <= measured.keys()
         made = {
             name
             for transform in validate["postprocessing"]["transforms"]

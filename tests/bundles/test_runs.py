@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser, run
-from monai.transforms import Compose
+from monai.data import MetaTensor
+from monai.transforms import Compose, Orientationd
 
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import Phantom, make_phantoms
@@ -126,12 +127,17 @@ def test_evaluation_measures_every_test_case(finished: Finished) -> None:
     assert run_.slice_of(split["test"][0]).probs.shape[0] == len(run_.class_names)
 
 
+def loading_of(finished: Finished) -> Compose:
+    """The transforms that load a case."""
+    return ConfigParser(config_of(finished.bundle, "train")).get_parsed_content("loading")
+
+
 def loaded(finished: Finished) -> dict[str, Any]:
     """The tested case as its files are read, before anything else."""
     parser = ConfigParser(config_of(finished.bundle, "train"))
     parser["dataset_dir"] = str(finished.data)
     [case] = [case for case in parser.get_parsed_content("datalist")()["test"] if case["case"] == finished.tested]
-    return Compose(parser.get_parsed_content("loading").transforms[:2])(case)
+    return Compose(loading_of(finished).transforms[:2])(case)
 
 
 def test_inference_keeps_the_geometry_of_the_image(finished: Finished) -> None:
@@ -156,11 +162,13 @@ def test_inference_predicts_what_evaluation_scored(finished: Finished) -> None:
     case = finished.tested
     with np.load(finished.out / "slices" / f"{case}.npz") as kept:
         index, scored = int(kept["index"]), np.moveaxis(kept["probs"], 0, -1)
-    probs = nibabel.load(finished.out / "predictions" / case / f"{case}_probs.nii.gz").get_fdata()
-    if finished.dataset == "kits":  # turned in loading: its slices lie along the first axis of the file, backwards
-        probs = probs.swapaxes(0, 2)[::-1, ::-1, ::-1]
-    if finished.dataset == "flare":
-        probs = probs[::-1, ::-1]
+    saved = nibabel.load(finished.out / "predictions" / case / f"{case}_probs.nii.gz")
+    probs = saved.get_fdata()
+    volume = MetaTensor(np.moveaxis(probs, -1, 0), affine=saved.affine)
+    for transform in loading_of(finished).transforms:
+        if isinstance(transform, Orientationd):
+            volume = transform.ornt_transform(volume)
+    probs = np.moveaxis(np.asarray(volume), 0, -1)
     probs = probs.reshape(*probs.shape[:2], -1, probs.shape[-1])[:, :, index]
     assert np.allclose(scored, probs, atol=1e-4)
 

@@ -40,7 +40,7 @@ def test_inputs_that_are_none_are_named(tmp_path: Path) -> None:
 
 
 def test_channels_are_found_by_how_their_files_end(tmp_path: Path) -> None:
-    touch(tmp_path, "one/one_t1.nii", "one/one_t2.nii", "one/one_seg.nii", "two_t1.nii", "two_t2.nii")
+    touch(tmp_path, "one/one_t1.nii", "one/one_t2.nii", "one/one_seg.nii", "two_t1.nii", "two_t2.nii", "._two_t2.nii")
     cases = channels_in(tmp_path, ("_t2.nii", "_t1.nii"))
     assert [case["case"] for case in cases] == ["one", "two"]
     assert cases[1]["image"] == [str(tmp_path / "two_t2.nii"), str(tmp_path / "two_t1.nii")]
@@ -49,10 +49,19 @@ def test_channels_are_found_by_how_their_files_end(tmp_path: Path) -> None:
 def test_where_all_files_have_one_name_a_case_is_called_by_its_folder(tmp_path: Path) -> None:
     touch(tmp_path, "7/pre/t1.nii", "7/pre/t2.nii", "8/pre/t1.nii", "8/pre/t2.nii")
     assert [case["case"] for case in channels_in(tmp_path, ("t1.nii", "t2.nii"))] == ["7", "8"]
-    assert [case["case"] for case in channels_in(tmp_path / "7" / "pre", ("t1.nii", "t2.nii"))] == ["pre"]
+    for one in (tmp_path / "7", tmp_path / "7" / "pre"):
+        assert [case["case"] for case in channels_in(one, ("t1.nii", "t2.nii"))] == ["7_pre"]
     touch(tmp_path, "7/post/t1.nii", "7/post/t2.nii")
     with pytest.raises(ValueError, match="holds 7 twice"):
         channels_in(tmp_path, ("t1.nii", "t2.nii"))
+
+
+def test_a_channel_may_be_the_only_one(tmp_path: Path) -> None:
+    touch(tmp_path, "data/case_1/imaging.nii.gz", "data/case_1/segmentation.nii.gz", "data/case_2/imaging.nii.gz")
+    assert channels_in(tmp_path, ("imaging.nii.gz",))[1] == {
+        "image": str(tmp_path / "data" / "case_2" / "imaging.nii.gz"),
+        "case": "case_2",
+    }
 
 
 def test_a_channel_that_is_missing_is_named(tmp_path: Path) -> None:

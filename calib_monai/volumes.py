@@ -1,0 +1,169 @@
+"""Volumes: the files of a case are loaded and found good, or named with what is wrong in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import itk
+import torch
+from monai.data import MetaTensor
+from monai.transforms import LoadImage
+from torch import Tensor
+
+from calib_monai.checks import SLICE_MULTIPLE, first_line
+
+Loading = Callable[[dict[str, Any]], dict[str, Any]]
+
+SHOWN = 5  # of many values, in a message
+ITK_TYPES = {id(kind): kind for kind in (itk.F, itk.D, itk.SS, itk.US, itk.UC)}  # ITK knows them by identity
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What image and label must be.
+
+    Args:
+        num_classes: labels must be 0..num_classes - 1.
+        in_channels: channels of an image.
+        spatial_dims: axes of an image, 2 or 3.
+        largest: H and W that no slice may exceed, or None.
+        empty_labels: whether a label may show nothing but background.
+        same_grid: whether image and label must lie on one grid by their headers.
+    """
+
+    num_classes: int
+    in_channels: int
+    spatial_dims: int
+    largest: tuple[int, ...] | None
+    empty_labels: bool
+    same_grid: bool
+
+
+def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
+    """Whether the label of a case shows a structure.
+
+    Args:
+        case: the files of its "image" and its "label", a path or several each.
+        loading: the transforms that make of them an image (C, H, W[, D]) and a label (1, H, W[, D]).
+        rules: what these must be.
+
+    Raises:
+        ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
+    """
+    files = {key: named(case[key]) for key in ("image", "label")}
+    loaded = _loaded(case, loading)
+    image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
+    if rules.largest and any(size > limit for size, limit in zip(image.shape[1:], rules.largest, strict=False)):
+        raise ValueError(
+            f"{files['image']} has slices of {image.shape[1]}x{image.shape[2]} voxels; slice_size is "
+            f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
+        )
+    label = _plain(loaded["label"])
+    if label.shape[1:] != image.shape[1:] or len(label) != 1:
+        raise ValueError(
+            f"{files['image']} is {tuple(image.shape[1:])} voxels and {files['label']} is {_shape(label)}; they must "
+            "be equal"
+        )
+    values = torch.unique(label).tolist()
+    wrong = [value for value in values if value not in range(rules.num_classes)]
+    if wrong:
+        shown = ", ".join(f"{value:g}" for value in wrong[:SHOWN]) + (" ..." if len(wrong) > SHOWN else "")
+        raise ValueError(
+            f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
+            f"numbers 0..{rules.num_classes - 1}"
+        )
+    if rules.same_grid and not _on_one_grid(loaded["image"], loaded["label"]):
+        raise ValueError(
+            f"{files['label']} lies elsewhere than {files['image']}: their headers must place each voxel within half a "
+            "voxel of the other's (--cases#same_grid False passes over that)"
+        )
+    if not rules.empty_labels and not any(values):
+        raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
+    return any(values)
+
+
+def check_image(case: Mapping[str, Any], loading: Loading, in_channels: int, spatial_dims: int) -> bool:
+    """True for a case whose image can be predicted.
+
+    Args:
+        case: the files of its "image", a path or several.
+        loading: the transforms that make of them an image (C, H, W[, D]).
+        in_channels: channels that it must have.
+        spatial_dims: axes that it must have, 2 or 3.
+
+    Raises:
+        ValueError: it cannot; the message names the file, the value and the rule.
+    """
+    _checked(_loaded(case, loading)["image"], named(case["image"]), in_channels, spatial_dims)
+    return True
+
+
+def named(of_key: str | list[str]) -> str:
+    """The files of an image or a label as they are told: the first, and that there are more."""
+    first, *more = _files(of_key)
+    return first + (f" (with {len(more)} more)" if more else "")
+
+
+def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
+    """A loaded image; ValueError where it has other channels or axes, or holds NaN or infinity."""
+    image = _plain(loaded)
+    if image.ndim - 1 != spatial_dims:
+        raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
+    if len(image) != in_channels:
+        hint = "; cases#endings says how their files end where each is one" if len(image) == 1 else ""
+        raise ValueError(f"{name} has {len(image)} channel(s); in_channels is {in_channels}{hint}")
+    bad = int(image.numel() - image.isfinite().sum())
+    if bad:
+        raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
+    return image
+
+
+def _on_one_grid(image: Tensor, label: Tensor) -> bool:
+    """Whether the corners of two volumes of one shape lie within half a voxel of each other."""
+    if not isinstance(image, MetaTensor) or not isinstance(label, MetaTensor):
+        return True
+    ends = [torch.tensor([0.0, size - 1], dtype=torch.float64) for size in image.shape[1:]]
+    corners = torch.cartesian_prod(*ends)
+    difference = (image.affine - label.affine).double()[:3]
+    apart = corners @ difference[:, : len(ends)].T + difference[:, 3]
+    return bool(apart.abs().max() < image.pixdim.min() / 2)
+
+
+def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
+    """A case with its files loaded; ValueError where they cannot be, naming the first that cannot be read alone."""
+    try:
+        return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
+    except Exception as error:  # noqa: BLE001 - every reader has errors of its own
+        cause: BaseException = error
+        while cause.__cause__:
+            cause = cause.__cause__
+        files = [file for key in ("image", "label") if key in case for file in _files(case[key])]
+        broken = next(filter(_is_broken, files), ", ".join(files))
+        raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
+
+
+def _is_broken(file: str) -> bool:
+    """Whether a file cannot be read by itself."""
+    try:
+        LoadImage(image_only=True)(file)
+    except Exception:  # noqa: BLE001 - every reader has errors of its own
+        return True
+    return False
+
+
+def _files(of_key: str | list[str]) -> list[str]:
+    """The files of an image or a label, one or several."""
+    return [of_key] if isinstance(of_key, str) else of_key
+
+
+def _plain(loaded: Tensor) -> Tensor:
+    """The voxels without MONAI's metadata, whose arithmetic is slower."""
+    return torch.as_tensor(loaded).as_subclass(Tensor)
+
+
+def _shape(volume: Tensor) -> tuple[int, ...]:
+    """The shape of a volume, without its first axis where that holds one channel."""
+    return tuple(volume.shape[1:] if len(volume) == 1 else volume.shape)
