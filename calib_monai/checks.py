@@ -16,9 +16,10 @@ def check_schedule(epochs: int, val_interval: int) -> None:
     Raises:
         SystemExit: with one line that names the numbers.
     """
-    if not 1 <= val_interval <= epochs:
+    if not isinstance(epochs, int) or not isinstance(val_interval, int) or not 1 <= val_interval <= epochs:
         raise SystemExit(
-            f"error: epochs is {epochs} and val_interval {val_interval}; needed are 1 <= val_interval <= epochs"
+            f"error: epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, "
+            "1 <= val_interval <= epochs"
         )
 
 
@@ -28,9 +29,10 @@ def check_slice_size(slice_size: Sequence[int]) -> None:
     Raises:
         SystemExit: with one line that names the sizes.
     """
-    if len(slice_size) != 2 or any(size < 1 or size % SLICE_MULTIPLE for size in slice_size):  # noqa: PLR2004 - H and W
+    sizes = list(slice_size) if isinstance(slice_size, Sequence) else [slice_size]
+    if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
         raise SystemExit(
-            f"error: slice_size is {list(slice_size)}; it must be height and width, multiples of {SLICE_MULTIPLE}"
+            f"error: slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}"
         )
 
 

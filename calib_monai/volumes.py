@@ -113,7 +113,9 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
     if len(image) != in_channels:
-        hint = "; cases#endings says how their files end where each is one" if len(image) == 1 else ""
+        hint = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\"" * (
+            len(image) == 1
+        )
         raise ValueError(f"{name} has {len(image)} channel(s); in_channels is {in_channels}{hint}")
     bad = int(image.numel() - image.isfinite().sum())
     if bad:

@@ -53,6 +53,16 @@ def _own_part(path: str) -> Part:
         if not value or not isinstance(value, kind):
             key = "#".join((section, *keys))
             raise SystemExit(f"error: {path} must set {key}, {'a list' if kind is list else 'a text'}")
+    pixdim = part["numbers"].get("pixdim", [])
+    unused = [
+        key for key in given.get("numbers", {}) if key not in own["numbers"] and f"@{key}" not in json.dumps(given)
+    ]
+    if unused:
+        raise SystemExit(f"error: {path} sets numbers#{unused[0]}, which nothing in it takes")
+    if len(pixdim) != 3:  # noqa: PLR2004 - axes
+        raise SystemExit(
+            f"error: {path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is"
+        )
     images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
     if len(images) != len(channels) and "loading" not in given["both"]:
         raise SystemExit(

@@ -39,8 +39,11 @@ def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
         normal: whether those of `normal` are taken too.
 
     Raises:
-        ValueError: a folder that is missing or empty, an image without a mask or a mask without its image (named).
+        ValueError: a folder that is missing or empty, an image without its first mask or a mask without its image
+            (named), or a `normal` that is neither True nor False.
     """
+    if normal not in (True, False):
+        raise ValueError(f"normal is {normal!r}; it must be True or False")
     root = Path(dataset_dir)
     if not root.is_dir():
         raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds benign")
@@ -67,7 +70,7 @@ def _cases(folder: Path) -> list[Case]:
             raise ValueError(f"the mask {path} has no image {name}.png beside it")
         if is_mask:
             masks[name].append(str(path))
-    alone = next((name for name, paths in masks.items() if not paths), None)
+    alone = next((name for name, paths in masks.items() if f"{folder / name}_mask.png" not in paths), None)
     if alone:
         raise ValueError(f"the image {folder / alone}.png has no mask {alone}_mask.png beside it")
     return [{"image": str(folder / f"{name}.png"), "label": paths, "case": name} for name, paths in masks.items()]

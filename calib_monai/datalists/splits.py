@@ -28,13 +28,16 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         A list of cases for each of `SPLITS`, sorted by name.
 
     Raises:
-        ValueError: fewer than three patients, or a `fold` that would test patients again.
+        ValueError: fewer than three patients, a `fold` that would test patients again, or no whole numbers.
 
     Example:
         >>> cases = [{"case": name} for name in "abcdef"]
         >>> {name: len(part) for name, part in split_cases(cases, (4, 1, 1)).items()}
         {'training': 4, 'validation': 1, 'test': 1}
     """
+    for name, value in (("seed", seed), ("fold", fold)):
+        if not isinstance(value, int):
+            raise ValueError(f"{name} is {value!r}; it must be a whole number")  # noqa: TRY004 - a value of an option
     patients = sorted({_patient(case) for case in cases})
     if len(patients) < len(SPLITS):
         raise ValueError(f"{len(patients)} case(s) found; at least 3 are needed to train, validate and test")
@@ -42,7 +45,9 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
     _, validation, test = _sizes(len(patients), counts)
     folds = len(patients) // test
     if fold not in range(folds):
-        raise ValueError(f"fold is {fold}; with {len(patients)} patients, {test} a test, it must be 0..{folds - 1}")
+        raise ValueError(
+            f"fold is {fold}; with {len(patients)} cases or patients, {test} a test, it must be 0..{folds - 1}"
+        )
     patients = patients[fold * test :] + patients[: fold * test]
     parts = {
         "training": patients[validation + test :],

@@ -81,6 +81,8 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
         ("knees", {"image": {"channels": ["T2"]}}, "knees.json has 2 images and 1 channels; each channel is an image"),
         ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images, a list"),
         ("knees", {"trian": {}}, "knees.json: trian must be one of the sections image, both"),
+        ("knees", {"numbers": {"pixdims": [1, 1, -1]}}, "knees.json sets numbers#pixdims, which nothing in it takes"),
+        ("knees", {"numbers": {"pixdim": [0.7, 0.7]}}, "numbers#pixdim to [0.7, 0.7]; it must have three sizes"),
         ("knees", {"image": None}, "knees.json: image must be one of the sections image, both"),
         ("knees", {"train": {"class_names": ["a", "b"], "epoch": 3}}, "a part sets ['epoch']"),
         ("Knees 2", {}, "must be called by lower-case words"),

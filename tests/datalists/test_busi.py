@@ -27,6 +27,8 @@ def test_an_image_has_all_of_its_masks(folder: Path) -> None:
 
 
 def test_normal_images_are_taken_where_they_are_asked_for(folder: Path) -> None:
+    with pytest.raises(ValueError, match="normal is 'no'; it must be True or False"):
+        read_busi(str(folder), normal="no")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="has no folder normal"):
         read_busi(str(folder), normal=True)
     (folder / "normal").mkdir()
@@ -37,6 +39,11 @@ def test_normal_images_are_taken_where_they_are_asked_for(folder: Path) -> None:
 
 
 def test_what_is_alone_is_named(folder: Path) -> None:
+    first = folder / "benign" / "benign (1)_mask.png"
+    first.rename(folder / "elsewhere.png")
+    with pytest.raises(ValueError, match=r"the image .*benign \(1\)\.png has no mask benign \(1\)_mask\.png"):
+        read_busi(str(folder))
+    (folder / "elsewhere.png").rename(first)
     image = folder / "malignant" / "malignant (2).png"
     image.rename(folder / "elsewhere.png")
     with pytest.raises(ValueError, match=r"the mask .*malignant \(2\)_mask.png has no image malignant \(2\)\.png"):

@@ -38,8 +38,13 @@ def test_folds_test_every_case_at_most_once() -> None:
 @pytest.mark.parametrize("fold", [-1, 7])
 def test_a_fold_that_would_test_again_is_refused(fold: int) -> None:
     assert [len(cases) for cases in split_cases(named(7), (5, 1, 1), fold=6).values()] == [5, 1, 1]
-    with pytest.raises(ValueError, match=rf"fold is {fold}; with 7 patients, 1 a test, it must be 0\.\.6"):
+    with pytest.raises(ValueError, match=rf"fold is {fold}; with 7 cases or patients, 1 a test, it must be 0\.\.6"):
         split_cases(named(7), (5, 1, 1), fold=fold)
+
+
+def test_a_seed_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="seed is 'seven'; it must be a whole number"):
+        split_cases(named(7), COUNTS, "seven")  # type: ignore[arg-type]
 
 
 def test_two_cases_cannot_be_split() -> None:
