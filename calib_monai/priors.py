@@ -169,11 +169,11 @@ def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
     """The classes weighted as "gaussian" says, axis by axis.
 
     With g the Gaussian that is 1 at its center and n the sum of its other elements, the kernel is
-    g / 2n + (1/2 - 1/2n) at the center, and g is a product of lines.
+    (g + n - 1 at the center) / 2n, and g is a product of lines.
     """
     radius, line = kernel_size // 2, _line(kernel_size, sigma)
     neighbors = sum(line) ** (one_hot.ndim - 2) - 1
-    sums = center = one_hot.float().flatten()
+    sums = center = one_hot.float().mul_(0.5 / neighbors).flatten()
     for axis in range(2, one_hot.ndim):
         stride = one_hot.stride(axis)
         shifted = _shifted(sums, stride, kernel_size)
@@ -182,7 +182,7 @@ def _smoothed(one_hot: Tensor, kernel_size: int, sigma: float) -> Tensor:
             ends = shifted[radius - step] + shifted[radius + step]
             sums = torch.add(sums, ends, alpha=line[radius + step], out=ends)
         center = _shifted(center, stride, kernel_size)[radius]
-    return _windows(sums.div_(2 * neighbors).add_(center, alpha=0.5 - 0.5 / neighbors), one_hot, kernel_size)
+    return _windows(sums.add_(center, alpha=neighbors - 1), one_hot, kernel_size)
 
 
 def _shifted(flat: Tensor, stride: int, kernel_size: int) -> list[Tensor]:

@@ -34,7 +34,7 @@ class ECPLoss(PenalizedCrossEntropy):
         super().__init__(penalty_weight, ignore_index)
 
     def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
-        """The negative entropy, p log p of each class, (B, C, H, W[, D])."""
-        terms = scores.log_probs.mul_(scores.probs)
-        # The slope is p log p + p, and p may be left out.
-        return Terms(terms, by_log_probs=terms)
+        """The negative entropy, the sum of p log p over the classes, (B, 1, H, W[, D])."""
+        terms = scores.from_largest.mul_(scores.probs)
+        # The slope is p log p + p, and multiples of p may be left out: log p is l - max l, but for one of 1.
+        return Terms(terms.sum(dim=1, keepdim=True).sub_(scores.log_sums), by_log_probs=terms)

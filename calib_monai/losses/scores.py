@@ -12,9 +12,9 @@ from torch import Tensor
 class Terms(NamedTuple):
     """Terms of a loss, one for each class at each voxel, and their slopes.
 
-    All are (B, C, H, W[, D]). A slope is the derivative of `value` with respect to that member of
-    `Scores` from which it was computed; one that is missing is zero. In `by_log_probs` a multiple of p,
-    the same for all classes of a voxel, may be left out: the softmax takes it away.
+    All are (B, C, H, W[, D]); `value` may be (B, 1, H, W[, D]), summed over the classes. A slope is the derivative of
+    `value` with respect to that member of `Scores` from which it was computed; one that is missing is zero. In
+    `by_log_probs` a multiple of p, the same for all classes of a voxel, may be left out: the softmax takes it away.
     """
 
     value: Tensor
@@ -30,6 +30,10 @@ class Scores:
 
     Args:
         logits: float32 or float64.
+
+    Attributes:
+        logits: as given.
+        log_sums: log sum_k exp(l_k - max_j l_j), (B, 1, H, W[, D]).
     """
 
     def __init__(self, logits: Tensor) -> None:
@@ -37,7 +41,7 @@ class Scores:
         self._largest = logits.amax(dim=1, keepdim=True)
         self._exponentials = (logits - self._largest).exp_()
         self._sums = self._exponentials.sum(dim=1, keepdim=True)
-        self._log_sums = self._sums.log()
+        self.log_sums = self._sums.log()
 
     def gaps(self, beyond: float = 0.0) -> Tensor:
         """max_j l_j - l_k - beyond: by how much more than that each logit lies below the largest of its voxel."""
@@ -49,13 +53,18 @@ class Scores:
         return self._exponentials / self._sums
 
     @property
+    def from_largest(self) -> Tensor:
+        """l_k - max_j l_j = log p_k + `log_sums`, in memory of its own, which the caller may overwrite."""
+        return self.logits - self._largest
+
+    @property
     def log_probs(self) -> Tensor:
         """The logarithm of p, in memory of its own, which the caller may overwrite."""
-        return (self.logits - self._largest).sub_(self._log_sums)
+        return self.from_largest.sub_(self.log_sums)
 
     def cross_entropy(self, labels: Tensor) -> Tensor:
         """-log p_y of each voxel, (B, 1, H, W[, D]), from class indices y of that shape, int64."""
-        return (self._largest - self.logits.gather(1, labels)).add_(self._log_sums)
+        return (self._largest - self.logits.gather(1, labels)).add_(self.log_sums)
 
     def slope(self, terms: Terms, weight: float, labels: Tensor | None, scale: float, out: Tensor) -> Tensor:
         """d(weight sum of `terms` + scale sum of `cross_entropy(labels)`) / d l, written to `out`.
