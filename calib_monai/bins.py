@@ -9,6 +9,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
+MOST_IN_BYTES = 127  # bins whose numbers, those of wrong and of right voxels, fit into a byte
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -111,7 +113,11 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
     Returns:
         Bins without a leading axis.
     """
-    confidence, predicted = probs.max(dim=0)
+    confidence, predicted = probs[0], torch.zeros_like(labels)
+    for k in range(1, len(probs)):  # `probs.max(dim=0)` takes three times as long
+        higher = (probs[k] > confidence).to(labels.dtype)
+        predicted.addcmul_(higher, k - predicted)
+        confidence = torch.maximum(confidence, probs[k])
     return _bin(confidence, predicted == labels, num_bins)
 
 
@@ -166,14 +172,19 @@ def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
     """Bins of N voxels; the sums are float64, for float32 loses up to a sixth of an error at 1e7 voxels."""
     # The type's nearest numbers to k / num_bins; linspace is one digit off at some.
     edges = (torch.arange(num_bins + 1, dtype=torch.float64, device=confidence.device) / num_bins).to(confidence.dtype)
-    # bucketize gives 0 to a confidence of exactly 0; rounding may lift a 1 above the last edge.
-    place = torch.bucketize(confidence.contiguous(), edges).clamp(max=num_bins)
-
-    def sums(weights: Tensor | None) -> Tensor:
-        return torch.bincount(place, weights, minlength=num_bins + 1)[1:].double()
-
+    # A product tells the bin but beside an edge, where rounding may; a search for all would take four times as long.
+    scaled = confidence * num_bins if confidence.dtype == torch.float64 else confidence.float() * num_bins
+    tolerance = 4 * num_bins * torch.finfo(confidence.dtype).eps
+    beside = ((scaled - scaled.round()).abs_() <= tolerance).nonzero().squeeze(1)
+    place = scaled.ceil_().to(torch.uint8 if num_bins <= MOST_IN_BYTES else torch.int32)
+    place[beside] = torch.bucketize(confidence[beside], edges).to(place.dtype)
+    # A confidence of exactly 0 is in place 0, which is no bin; rounding may lift a 1 above the last edge.
+    place.clamp_(max=num_bins)
+    of_confidence = torch.bincount(place, confidence.double(), minlength=num_bins + 1)
+    of_wrong_and_right = torch.bincount(place + right.to(place.dtype) * (num_bins + 1), minlength=2 * (num_bins + 1))
+    wrong, correct = of_wrong_and_right.double().view(2, -1)
     total = torch.tensor(confidence.numel(), dtype=torch.float64, device=confidence.device)
-    return Bins(sums(None), sums(confidence.double()), sums(right.double()), total)
+    return Bins((wrong + correct)[1:], of_confidence[1:], correct[1:], total)
 
 
 def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Tensor:

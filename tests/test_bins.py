@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -65,6 +66,23 @@ def test_a_bin_holds_its_upper_edge_and_not_its_lower(edge: int, dtype: torch.dt
     value = torch.tensor(edge / 15, dtype=dtype)
     count = class_bins(torch.stack([value, 1 - value]).unsqueeze(1), torch.zeros(1, dtype=torch.int64)).count[0]
     assert count.nonzero().flatten().tolist() == ([] if edge == 0 else [edge - 1])
+
+
+@pytest.mark.parametrize("num_bins", [1, 7, 10, 15, 100])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_each_number_beside_an_edge_is_in_its_bin(num_bins: int, dtype: torch.dtype) -> None:
+    edges = (torch.arange(num_bins + 1, dtype=torch.float64) / num_bins).to(dtype)
+    below, above = (torch.nextafter(edges, edges.new_tensor(end)).clamp(0, 1) for end in (-1, 2))
+    for confidence in (below, edges, above, torch.linspace(0, 1, 3001, dtype=dtype)):
+        count = class_bins(confidence[None], torch.zeros(len(confidence), dtype=torch.long), num_bins).count[0]
+        inside = [((confidence > low) & (confidence <= high)).sum() for low, high in itertools.pairwise(edges)]
+        assert torch.equal(count, torch.stack(inside).double())
+
+
+def test_of_equally_probable_classes_the_first_is_predicted() -> None:
+    probs = torch.tensor([[0.4, 0.2], [0.4, 0.4], [0.2, 0.4]])
+    right = [top_label_bins(probs, torch.tensor([k, k])).correctness.sum().item() for k in range(3)]
+    assert right == [1, 1, 0]
 
 
 def test_without_a_voxel_the_error_is_not_a_number() -> None:

@@ -21,11 +21,12 @@ def test_regions_are_what_their_names_say() -> None:
     assert torch.equal(region_mask("boundary", TARGET, PROBS), mixed_neighborhood(TARGET))
 
 
+@pytest.mark.parametrize("shape", [(5, 6), (6, 8, 4)])  # voxels in whole blocks, and not
 @pytest.mark.parametrize("region", REGIONS)
-def test_the_voxels_of_a_region_are_those_of_its_mask_image_by_image(region: str) -> None:
+def test_the_voxels_of_a_region_are_those_of_its_mask_image_by_image(region: str, shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(0)
-    probs = torch.rand(2, 3, 5, 6, generator=generator)
-    target = torch.randint(3, (2, 1, 5, 6), generator=generator) * (torch.arange(6) > 2)
+    probs = torch.rand(2, 3, *shape, generator=generator)
+    target = torch.randint(3, (2, 1, *shape), generator=generator) * (torch.arange(shape[-1]) > 2)
     masks = region_mask(region, target, probs)
     for (chosen, labels), image, target_of, mask in zip(
         region_voxels(region, target, probs), probs, target, masks, strict=True

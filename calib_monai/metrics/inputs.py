@@ -24,7 +24,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
     labels = y.to(dtype)
     whole = not y.is_floating_point() or labels.to(y.dtype).equal(y)
-    low, high = y.amin().item(), y.amax().item()
+    low, high = (extreme.item() for extreme in y.aminmax())
     if not (whole and low >= 0 and high < num_classes):
         raise ValueError(f"y holds labels from {low:g} to {high:g}; they must be whole numbers 0..{num_classes - 1}")
     return labels
@@ -96,14 +96,14 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
     """Nothing; raises ValueError for values that are no probabilities over axis 0.
 
     Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
-    right and is not. The sum over the classes is looked at where something is measured: in a whole
-    volume that would take longer than all the rest.
+    right and is not. Looked at is what is measured, and where nothing is, the whole image: a pass over a
+    volume takes longer than all the rest.
 
     Args:
         voxels: what is measured of an image, (C, N).
         image: all of it, (C, H, W[, D]).
     """
-    low, high = (extreme.item() for extreme in image.aminmax())
+    low, high = (extreme.item() for extreme in (voxels if voxels.numel() else image).aminmax())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
     tolerance = SUM_TOLERANCE + torch.finfo(image.dtype).eps

@@ -17,7 +17,9 @@ from memory import peak_growth, printed_by
 from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
 from scipy.ndimage import gaussian_filter
 
+from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.metrics import ASDMetric, BrierMetric, CECEMetric, ECEMetric, HD95Metric, NLLMetric, TACEMetric
+from calib_monai.regions import region_voxels
 
 FOREGROUND = 0.026
 Work = Callable[[], object]
@@ -69,7 +71,12 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         distances = HausdorffDistanceMetric(percentile=95), SurfaceDistanceMetric()
         return [metric(**one_hot) for metric in distances]
 
+    def from_one_selection() -> object:
+        [voxels] = region_voxels("foreground", labels, probs)
+        return [bins(*voxels).expected_calibration_error() for bins in (top_label_bins, class_bins)]
+
     return {
+        "their bins / torchmetrics ece": (from_one_selection, lambda: torchmetrics_ece(probs, labels)),
         "ece + cece / torchmetrics ece": (
             ours(ECEMetric, CECEMetric, of=soft),
             lambda: torchmetrics_ece(probs, labels),
