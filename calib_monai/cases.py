@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from calib_monai.datalists.inputs import channels_in, images_in
+from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
@@ -24,6 +25,14 @@ DRAWN_WITH = "drawn_with"  # its key beside those of the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
+
+
+class Inputs(list[Case]):
+    """The cases that can be predicted, and of each of the others the line that says why it cannot."""
+
+    def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
+        super().__init__(cases)
+        self.failed = list(failed)
 
 
 class Drawn(NamedTuple):
@@ -126,11 +135,13 @@ def checked_inputs(
     endings: Sequence[str] = (),
     *,
     spatial_dims: int = 3,
-) -> list[Case]:
-    """The cases to predict, `{"image": path or paths, "case": name}`, every file read once and found good.
+) -> Inputs:
+    """The cases to predict, `{"image": path or paths, "case": name}`, every file read once.
+
+    A case whose files cannot be predicted is passed over with a warning, unless there is no other.
 
     Args:
-        path: an image, a folder of images, or "" for the test cases of `datalist`.
+        path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
         datalist: what gives the split.
         loading: the transforms that make of a case's files its "image" (C, H, W[, D]).
         in_channels: channels of an image.
@@ -143,12 +154,37 @@ def checked_inputs(
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
-        if path:
+        if path.endswith(".json"):
+            cases = listed_in(Path(path))
+        elif path:
             cases = channels_in(Path(path), endings) if endings else images_in(Path(path))
         else:
             cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
-        _check_all(cases, partial(check_image, loading=loading, in_channels=in_channels, spatial_dims=spatial_dims))
-    return cases
+        check = partial(check_image, loading=loading, in_channels=in_channels, spatial_dims=spatial_dims)
+        found = _checked_all(cases, check)
+        failed = [line for line in found if isinstance(line, str)]
+        if len(failed) == len(cases):
+            raise ValueError(_first_of(failed, len(cases)))
+    for line in failed:
+        logger.warning("passed over: %s", line)
+    return Inputs([case for case, line in zip(cases, found, strict=True) if line is True], failed)
+
+
+def end_of_inputs(cases: Inputs, what: str) -> None:
+    """Say what was predicted; end the program with exit code 1 and a list of what was not.
+
+    Args:
+        cases: those of `checked_inputs`.
+        what: was written, and where.
+
+    Raises:
+        SystemExit: files were passed over; a line for each, and their number.
+    """
+    sys.stdout.write(f"{len(cases)} case(s): {what}\n")
+    if cases.failed:
+        raise SystemExit(
+            "\n".join([*cases.failed, f"error: {len(cases.failed)} case(s) were passed over, as told above"])
+        )
 
 
 def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:
@@ -227,6 +263,15 @@ def _write_split(drawn: Drawn, path: Path) -> None:
 
 def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
     """What `check` says of each case; ValueError with the first of those that it raises."""
+    found = _checked_all(cases, check)
+    problems = [line for line in found if isinstance(line, str)]
+    if problems:
+        raise ValueError(_first_of(problems, len(cases)))
+    return [value is True for value in found]
+
+
+def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool | str]:
+    """What `check` says of each case, or of the ValueError that it raises."""
 
     def checked(case: Case) -> bool | str:
         try:
@@ -237,9 +282,9 @@ def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
     first = [checked(case) for case in cases[:1]]  # alone: ITK loads its parts lazily, which is not safe with threads
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         others = pool.map(checked, cases[1:])
-        found = list(tqdm(chain(first, others), total=len(cases), desc="Checking files", unit="case", disable=None))
-    problems = [line for line in found if isinstance(line, str)]
-    if problems:
-        more = f" (and {len(problems) - 1} more of {len(cases)} cases)" if len(problems) > 1 else ""
-        raise ValueError(f"{problems[0]}{more}")
-    return [value is True for value in found]
+        return list(tqdm(chain(first, others), total=len(cases), desc="Checking files", unit="case", disable=None))
+
+
+def _first_of(problems: list[str], num_cases: int) -> str:
+    """The first of these lines, and how many more there are."""
+    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * (len(problems) > 1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
+DTYPES = ("float32", "uint16", "uint8")  # of its probabilities; integers are scaled
 SLICE_MULTIPLE = 16  # a network halves a slice four times
 
 
@@ -72,6 +75,23 @@ def check_network(
     given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if given != expected:
         raise SystemExit(f"error: {name} gives {given} for slices of the shape {shape}; it must give {expected}")
+
+
+def check_outputs(outputs: Sequence[str], dtype: str) -> None:
+    """Refuse an inference that would write what is not known, or nothing, or in a type that is none of these.
+
+    Raises:
+        SystemExit: with one line that names the output and the nearest one, or the type.
+    """
+    if dtype not in DTYPES:
+        raise SystemExit(f"error: probs_dtype is {dtype}; it must be one of {', '.join(DTYPES)}")
+    if isinstance(outputs, str) or not outputs:
+        raise SystemExit(f"error: outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
+    for output in outputs:
+        if output not in OUTPUTS:
+            near = difflib.get_close_matches(str(output).lower(), OUTPUTS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{hint}")
 
 
 def check_model(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +42,22 @@ class FillBackgroundd(MapTransform):
             probs[0] += (1 - probs.sum(dim=0)).clamp(min=0)
             filled[key] = probs
         return filled
+
+
+class Entropyd(MapTransform):
+    """Turns probabilities into their entropy as a share of the largest, log C: 0 where one class is certain, else to 1.
+
+    Args:
+        keys: probabilities, (C, H, W[, D]); they become (1, H, W[, D]).
+        allow_missing_keys: whether keys that are not there are passed over.
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the entropies."""
+        told = dict(data)
+        for key in self.key_iterator(told):
+            told[key] = torch.special.entr(told[key]).sum(dim=0, keepdim=True) / math.log(len(told[key]))
+        return told
 
 
 class UniteClassesd(MapTransform):
@@ -158,10 +175,16 @@ class NameByCased(MapTransform):
     Args:
         keys: MONAI MetaTensors.
         case_key: key of the case's name.
+        allow_missing_keys: whether keys that are not there are passed over.
     """
 
-    def __init__(self, keys: KeysCollection, case_key: str = "case") -> None:
-        super().__init__(keys)
+    def __init__(
+        self,
+        keys: KeysCollection,
+        case_key: str = "case",
+        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
         self.case_key = case_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

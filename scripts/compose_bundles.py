@@ -90,13 +90,17 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     )
     numbers = parts["dataset"].get("numbers", {})
     train, inference = (_with_numbers(load(f"{name}.json"), numbers) for name in ("train", "inference"))
+    labeled = {"class_names": class_names}
     called = {"dataset": dataset, "method": method}
     skeletons = {"train": train, "inference": inference, "metadata": load("metadata.json")}
     _check_names(dict(zip(paths, parts.values(), strict=True)), skeletons)
     configs = {
         "train": _fill(train, wanted, both, called, *_sections(parts, "both", "train")),
-        "evaluate": merge(load("evaluate.json"), *_sections(parts, "evaluate")),
-        "inference": _fill(inference, wanted, both, *_sections(parts, "both", "inference")),
+        "evaluate": _fill(load("evaluate.json"), wanted, load("calibrated.json"), *_sections(parts, "evaluate")),
+        "calibrate": load("calibrate.json"),
+        "inference": _fill(
+            inference, wanted, both, load("calibrated.json"), labeled, *_sections(parts, "both", "inference")
+        ),
     }
     configs["metadata"] = _metadata(f"{dataset}_{method}", parts, configs["train"], wanted)
     files = {f"configs/{name}.json": to_json(config) + "\n" for name, config in configs.items()}

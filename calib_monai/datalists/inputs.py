@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,48 @@ def images_in(path: Path) -> list[Case]:
         name for name in found for ending in LABEL_ENDINGS if ending in name and name.partition(ending)[0] in found
     }
     return [{"image": str(file), "case": name} for name, file in found.items() if name not in labels]
+
+
+def listed_in(path: Path) -> list[Case]:
+    """The cases that a JSON file lists, `{"image": path or paths, "case": name}`, in its order.
+
+    It holds a list of paths, or of `{"image": PATH or [PATHS]}` with "case" where it is not to be called by its
+    file; or such a list under "test" or "testing", as MONAI's and the Decathlon's. Paths start at its folder.
+
+    Raises:
+        ValueError: a file that is not there, is no JSON or lists something else, or two cases of one name.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ValueError(f"input {path} cannot be read") from None
+    except ValueError as error:
+        raise ValueError(f"input {path} is no JSON: {error}") from None
+    for key in ("test", "testing"):
+        content = content.get(key, content) if isinstance(content, dict) else content
+    if not isinstance(content, list) or not content:
+        raise ValueError(f"input {path} must hold a list of images, or one under 'test' or 'testing'")
+    cases: dict[str, Case] = {}
+    for entry in content:
+        given = entry if isinstance(entry, dict) else {"image": entry}
+        images = given.get("image")
+        listed = images if isinstance(images, list) else [images]
+        files = [file for file in listed if isinstance(file, str)]
+        if not files or len(files) < len(listed):
+            raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
+        paths = [str(path.parent / file) for file in files]
+        name = str(given.get("case", _stem(files[0])))
+        if name in cases:
+            raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
+        cases[name] = {"image": paths if len(paths) > 1 else paths[0], "case": name}
+    return list(cases.values())
+
+
+def _stem(file: str) -> str:
+    """The name of a file without its suffix."""
+    name = Path(file).name
+    suffix = next((suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)), "")
+    return name.removesuffix(name[len(name) - len(suffix) :])
 
 
 def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:

@@ -1,15 +1,18 @@
 """Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
 
+from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
+from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver, SliceSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 
 __all__ = [
     "BinsSaver",
+    "CalibratorFit",
     "CollapseGuard",
     "EpochMean",
     "EpochSeed",
@@ -21,4 +24,6 @@ __all__ = [
     "ReliabilityImage",
     "ResultsSaver",
     "SliceSaver",
+    "StructuresSaver",
+    "ViewSpread",
 ]

@@ -39,6 +39,7 @@ class ResultsSaver:
         model: file of the weights, whose time is noted so that a report can tell when it has changed since.
         counts: metrics that count: of each class the number over all cases is told, not the mean.
         structures: for metrics whose columns are not the classes, the names of what they are.
+        calibrator: what the logits were divided by: "none", "ts" or "lts".
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ResultsSaver:
         model: str,
         counts: Sequence[str] = ("missed_structures",),
         structures: Mapping[str, Sequence[str]] | None = None,
+        calibrator: str = "none",
     ) -> None:
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
@@ -58,6 +60,7 @@ class ResultsSaver:
         self.model = Path(model).resolve()
         self.counts = tuple(counts)
         self.structures = dict(structures or {})
+        self.calibrator = calibrator
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
@@ -102,6 +105,7 @@ class ResultsSaver:
             "model": {"path": str(self.model), "modified": self.modified},
             "dataset": self.dataset,
             "method": self.method,
+            "calibrator": self.calibrator,
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": summary,

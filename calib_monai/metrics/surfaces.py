@@ -36,7 +36,7 @@ def _distances(
     first: bytes, second: bytes, shape: tuple[int, ...], spacing: tuple[float, ...]
 ) -> tuple[Distances, Distances]:
     """The same of two masks in bits, remembered: HD95 and ASD ask for the distances of each pair in turn."""
-    one, other = (_surface(_unpacked(mask, shape)) for mask in (first, second))
+    one, other = (surface(_unpacked(mask, shape)) for mask in (first, second))
     return _directed(one, other, spacing), _directed(other, one, spacing)
 
 
@@ -60,7 +60,7 @@ def diagonal(shape: Sequence[int], spacing: Sequence[float]) -> float:
     return float(np.linalg.norm(np.asarray(shape) * np.asarray(spacing)))
 
 
-def _surface(mask: Mask) -> Mask:
+def surface(mask: Mask) -> Mask:
     """The voxels of a mask one of whose face neighbors, or the edge of the image, is outside."""
     inside = tuple(slice(low, high + 1) for low, high in _bounding_box(mask))
     surface = np.zeros_like(mask)

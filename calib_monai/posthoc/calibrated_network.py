@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
@@ -13,7 +15,8 @@ OUTPUTS = ("probs", "logits")
 class CalibratedNetwork(nn.Module):
     """A network whose probabilities, or logits, are calibrated.
 
-    `torch.jit.script` of it can be saved to a file that needs nothing but torch.
+    `torch.jit.script` of it can be saved to a file that needs nothing but torch. `load_state_dict` also takes the
+    weights of the network alone, such as `model.pt`, and leaves the calibrator as it is.
 
     Args:
         network: images (B, Cin, H, W[, D]) become logits (B, C, H, W[, D]).
@@ -44,6 +47,7 @@ class CalibratedNetwork(nn.Module):
         self.network = network
         self.calibrator = calibrator
         self.output = output
+        self.register_load_state_dict_pre_hook(_complete)  # type: ignore[no-untyped-call]
 
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities or logits, (B, C, H, W[, D]), float64 where the network's logits are and else float32.
@@ -53,3 +57,12 @@ class CalibratedNetwork(nn.Module):
         """
         logits: Tensor = self.calibrator(self.network(image), image)
         return logits.softmax(dim=1) if self.output == "probs" else logits
+
+
+def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:
+    """Make of the weights of a network alone, in place, those of it and of the calibrator that it has here."""
+    if set(state_dict) == {prefix + name for name in module.network.state_dict()}:
+        for name in list(state_dict):
+            state_dict[f"{prefix}network.{name.removeprefix(prefix)}"] = state_dict.pop(name)
+        of_calibrator = module.calibrator.state_dict(prefix=f"{prefix}calibrator.")
+        state_dict.update(of_calibrator)

@@ -6,6 +6,7 @@ import csv
 import json
 import logging
 import math
+import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ class Run:
     """What one evaluation measured.
 
     Attributes:
-        name: of the bundle's folder, or of the run's own.
+        name: of the bundle's folder, or of the run's own, and of the calibrator if there is one.
         dataset: the name of what was evaluated on.
         method: the name of how it was trained.
         class_names: one a class, the background first.
@@ -145,9 +146,8 @@ def _read(folder: Path) -> Run:
     model = Path(summary["model"]["path"])
     if model.is_file() and model.stat().st_mtime > summary["model"]["modified"]:
         logger.warning("%s is newer than its evaluation in %s: evaluate again", model, folder)
-    resolved = folder.resolve()
     return Run(
-        name=resolved.parent.name if resolved.name == "eval" else resolved.name,
+        name=_name(folder.resolve(), summary.get("calibrator", "none")),
         dataset=summary["dataset"],
         method=summary["method"],
         folder=folder,
@@ -162,6 +162,13 @@ def _read(folder: Path) -> Run:
         class_bins=_together(case["classes"] for case in bins["cases"].values()),
         logits=_logits(folder / "logits.json"),
     )
+
+
+def _name(folder: Path, calibrator: str) -> str:
+    """What a run is called: by its bundle, or by its own folder, and by what its logits were divided by."""
+    of_bundle = re.fullmatch(r"eval(_\w+)?", folder.name)
+    name = folder.parent.name if of_bundle else folder.name
+    return name if calibrator == "none" else f"{name} + {calibrator.upper()}"
 
 
 def _logits(path: Path) -> LogitCounts | None:

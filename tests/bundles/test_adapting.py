@@ -103,7 +103,9 @@ def test_the_moving_average_is_what_is_validated_and_kept(method: str, data: Pat
     model = torch.load(tmp_path / "model.pt", weights_only=True)
     assert same(model, checkpoint["ema"])
     assert not same(model, checkpoint["network"])
-    assert config_of(f"hippocampus_{method}", "evaluate")["+validate"]["network"] == "@network"
+    evaluate = config_of(f"hippocampus_{method}", "evaluate")
+    assert evaluate["+validate"]["network"] == "@predictor"
+    assert evaluate["predictor"]["network"] == "@network"
     assert "augment" not in config_of(f"hippocampus_{method}", "train")  # it has views of its own
 
 

@@ -24,7 +24,12 @@ from calib_monai.handlers import ResultsSaver
 from calib_monai.overrides import check_overrides
 from calib_monai.reports.table import CALIBRATION, MEASURES
 
-CONFIGS = {"train": ("train",), "evaluate": ("train", "evaluate"), "inference": ("inference",)}
+CONFIGS = {
+    "train": ("train",),
+    "calibrate": ("train", "calibrate"),
+    "evaluate": ("train", "evaluate"),
+    "inference": ("inference",),
+}
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md")]
 LOCATOR = ComponentLocator()
 

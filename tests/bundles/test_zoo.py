@@ -18,7 +18,7 @@ from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_
 
 SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
 EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
-EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("evaluate", "inference"))]
+EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("calibrate", "evaluate", "inference"))]
 EXPORTED += ["configs/logging.conf", "configs/metadata.json", "configs/train.json", "docs/README.md"]
 METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
 WITHOUT_WEIGHTS = "the zoo takes a bundle without weights only if it is excluded from the preferred files"

@@ -1,0 +1,140 @@
+"""Post-hoc calibration of a run: what an evaluator predicts is what a calibrator is fitted to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.engines.utils import IterationEvents
+from torch import Tensor
+
+from calib_monai.handlers.guards import stop
+from calib_monai.handlers.logits import logits_and_target
+from calib_monai.metrics.inputs import plain
+from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
+
+logger = logging.getLogger(__name__)
+
+
+class CalibratorFit:
+    """Fits a calibrator to the logits of a run of an evaluator, and writes it beside the model.
+
+    The logits are those on the network's own grid. They lie in `output_dir` until the end of the run, for fitting goes
+    through them several times, one volume at a time. What fitting did is logged, and written to `output_dir` as
+    `calibration_ts.json` or `calibration_lts.json`.
+
+    Args:
+        kind: "ts" or "lts".
+        num_classes: of the network.
+        in_channels: of the image.
+        ckpt_dir: folder of the model, where the calibrator is written.
+        output_dir: folder of the report.
+        options: by kind, the arguments of the calibrator's `fit`.
+
+    Raises:
+        SystemExit: a kind that is not known.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        num_classes: int,
+        in_channels: int,
+        ckpt_dir: str,
+        output_dir: str,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.calibrator = new_calibrator(kind, num_classes, in_channels)
+        self.kind = kind
+        self.ckpt_dir = ckpt_dir
+        self.folder = Path(output_dir)
+        self.options = dict((options or {}).get(kind, {}))
+        self.items: _StoredItems | None = None
+
+    def attach(self, engine: Engine) -> None:
+        """Keep what each iteration predicts, fit at the end of the run."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.fit)
+
+    def start(self, _engine: Engine) -> None:
+        """Make room for what is predicted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.items = _StoredItems(self.folder)
+
+    def update(self, engine: Engine) -> None:
+        """Keep the logits, labels and images of this iteration."""
+        logits, target = logits_and_target(engine)
+        output: Any = engine.state.output
+        if self.items is not None:
+            self.items.add(logits, target, plain(output["image"]))
+
+    def fit(self, engine: Engine) -> None:
+        """Fit, write, and say what was found.
+
+        Raises:
+            SystemExit: with one line, where nothing can be fitted to what was predicted.
+        """
+        device: torch.device = engine.state.device  # type: ignore[attr-defined]
+        items, self.items = self.items, None
+        if items is None:
+            return
+        try:
+            report = self.calibrator.to(device).fit(items, **self.options)
+        except (TypeError, ValueError) as error:
+            stop(str(error))
+        finally:
+            items.remove()
+        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
+        content = json.dumps({"calibrator": self.kind, **asdict(report)}, indent=1)
+        (self.folder / f"calibration_{self.kind}.json").write_text(content + "\n", encoding="utf-8")
+        for line in _told(report):
+            logger.info("%s: %s", self.kind.upper(), line)
+        logger.info("%s is written", path)
+
+
+class _StoredItems:
+    """Items on disk, given one at a time, as often as they are gone through."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = TemporaryDirectory(prefix="logits_", dir=folder)
+        self.count = 0
+
+    def add(self, *item: Tensor) -> None:
+        """Keep an item."""
+        torch.save([part.cpu() for part in item], self._path(self.count))
+        self.count += 1
+
+    def __iter__(self) -> Iterator[list[Tensor]]:
+        """The items in their order."""
+        for index in range(self.count):
+            yield torch.load(self._path(index), weights_only=True)
+
+    def remove(self) -> None:
+        """Forget them."""
+        self.folder.cleanup()
+
+    def _path(self, index: int) -> Path:
+        return Path(self.folder.name) / f"{index}.pt"
+
+
+def _told(report: FitReport) -> list[str]:
+    """What fitting did, in words."""
+    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
+    low, high = report.temperature_min, report.temperature_max
+    if not report.kept:
+        return [f"no temperature makes the likelihood of {of} better than 1, which is kept"]
+    temperatures = f"temperature {low:.3f}" if low == high else f"temperatures from {low:.3f} to {high:.3f}"
+    likelihood = f"negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}"
+    error = f"ECE of the foreground {report.ece_foreground_before:.3f} -> {report.ece_foreground_after:.3f}"
+    lines = [f"{temperatures}, fitted to {of}", f"{likelihood}, {error}"]
+    if report.ece_foreground_after > report.ece_foreground_before:
+        lines.append("all voxels together became better, the few of the foreground worse")
+    return lines

@@ -1,0 +1,129 @@
+"""What an inference says of its cases beside the label map: spread over views, and the structures in numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data import MetaTensor
+from monai.engines.utils import IterationEvents
+from torch import Tensor
+
+from calib_monai.handlers.savers import items
+from calib_monai.metrics.inputs import plain
+from calib_monai.metrics.surfaces import surface
+from calib_monai.views import RandomViews, spread
+
+SURE, POSSIBLE = 0.95, 0.05  # the quantiles of an interval of 90 %
+MM3_PER_ML = 1000
+
+
+class ViewSpread:
+    """Adds "spread" to what an evaluator puts out: `calib_monai.views.spread` of each voxel.
+
+    The same image has the same spread, whatever was predicted before it.
+
+    Args:
+        random_views: draws the views.
+        num_views: how many; each takes as long as the prediction.
+        seed: of the views.
+    """
+
+    def __init__(self, random_views: RandomViews, num_views: int = 8, seed: int = 0) -> None:
+        self.random_views = random_views
+        self.num_views = num_views
+        self.seed = seed
+
+    def attach(self, engine: Engine) -> None:
+        """Add it after every forward pass."""
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
+
+    def __call__(self, engine: Any) -> None:
+        """Add it to this iteration's output."""
+        output = engine.state.output
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            output["spread"] = spread(
+                plain(output["image"]),
+                plain(output["pred"]),
+                engine.inferer,
+                engine.network,
+                self.random_views,
+                self.num_views,
+            )
+
+
+class StructuresSaver:
+    """Writes for each case `predictions/CASE/CASE_structures.json`: each structure's volume and how sure it is.
+
+    Args:
+        output_dir: folder in which `predictions` is made.
+        class_names: one a class, the background first.
+        uncertain_below: a surface voxel is uncertain where its class has a lower probability.
+    """
+
+    def __init__(self, output_dir: str, class_names: Sequence[str], uncertain_below: float = 0.75) -> None:
+        self.folder = Path(output_dir) / "predictions"
+        self.class_names = list(class_names)
+        self.uncertain_below = uncertain_below
+
+    def attach(self, engine: Engine) -> None:
+        """Write after every iteration of an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Write the files of this iteration's cases."""
+        for item in items(engine):
+            probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
+            unit, size = _unit(item["pred"])
+            content = {
+                "case": item["case"],
+                "interval": f"{POSSIBLE:.0%} to {SURE:.0%} quantile where all voxels err together",
+                "uncertain_below": self.uncertain_below,
+                "structures": {
+                    name: structure(probs[k], label == k, unit, size, self.uncertain_below)
+                    for k, name in enumerate(self.class_names)
+                    if k > 0
+                },
+            }
+            path = self.folder / item["case"] / f"{item['case']}_structures.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float) -> dict[str, float | None]:
+    """The numbers of one structure; those that it has only where it is there are None where it is not.
+
+    The interval is that of voxels that err together: with u drawn once from 0..1, a voxel is of the structure where
+    its probability is above u. The volume is then that of the voxels above 0.95 in one of twenty cases or less, and in
+    as many that of those above 0.05 or more. Were their errors independent it would be far narrower.
+
+    Args:
+        probs: probability of the structure, (H, W[, D]).
+        inside: the voxels that are predicted to be of it, (H, W[, D]), bool.
+        unit: what volumes are told in, as "volume_ml".
+        size: of a voxel in that unit.
+        uncertain_below: a surface voxel is uncertain where its probability is lower.
+    """
+    there = bool(inside.any())
+    edge = torch.from_numpy(surface(inside.numpy())) if there else inside
+    return {
+        unit: size * inside.sum().item(),
+        f"{unit}_low": size * (probs > SURE).sum().item(),
+        f"{unit}_high": size * (probs > POSSIBLE).sum().item(),
+        f"{unit}_expected": size * probs.sum(dtype=torch.float64).item(),
+        "mean_confidence": probs[inside].mean(dtype=torch.float64).item() if there else None,
+        "uncertain_surface": (probs[edge] < uncertain_below).double().mean().item() if there else None,
+    }
+
+
+def _unit(image: Tensor) -> tuple[str, float]:
+    """What the volume of an image (1, H, W[, D]) is told in, and how much of it a voxel has."""
+    if image.ndim == 3 or not isinstance(image, MetaTensor):  # noqa: PLR2004 - a picture, whose scale nobody knows
+        return ("area_pixels" if image.ndim == 3 else "volume_voxels"), 1.0  # noqa: PLR2004
+    return "volume_ml", float(abs(np.linalg.det(image.affine.cpu().numpy()[:3, :3]))) / MM3_PER_ML

@@ -1,0 +1,124 @@
+"""Calibrators on disk: written beside the model that they were fitted to, and read only with that model."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+
+from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
+from calib_monai.posthoc.temperature_scaling import TemperatureScaling
+
+Calibrator = TemperatureScaling | LocalTemperatureScaling
+
+KINDS = ("ts", "lts")
+NONE = "none"  # the temperature 1
+MODEL = "model.pt"
+
+
+def check_kind(kind: str, *, or_none: bool = False) -> None:
+    """Refuse a calibrator that is not known.
+
+    Args:
+        kind: "ts" or "lts".
+        or_none: whether "none" will do.
+
+    Raises:
+        SystemExit: with one line that names it and the nearest one.
+    """
+    known = [*[NONE] * or_none, *KINDS]
+    if kind not in known:
+        near = difflib.get_close_matches(str(kind).lower(), known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SystemExit(f"error: calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{hint}")
+
+
+def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:
+    """A calibrator whose temperature is 1, for images, and for volumes by their slices along the last axis.
+
+    Args:
+        kind: "ts" or "lts".
+        num_classes: of the network.
+        in_channels: of the image.
+
+    Raises:
+        SystemExit: as `check_kind`.
+    """
+    check_kind(kind)
+    return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels)
+
+
+def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str) -> Path:
+    """Write a calibrator beside its model, whole or not at all.
+
+    Args:
+        calibrator: of this kind.
+        kind: "ts" or "lts".
+        ckpt_dir: folder of the model.
+
+    Returns:
+        The file.
+    """
+    path = _path(kind, ckpt_dir)
+    unfinished = path.with_suffix(".pt.part")
+    torch.save({"weights": calibrator.state_dict(), "model": _digest(Path(ckpt_dir) / MODEL)}, unfinished)
+    unfinished.replace(path)
+    return path
+
+
+def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int) -> Calibrator:
+    """The calibrator that `save_calibrator` wrote, on the CPU; of "none" one whose temperature is 1.
+
+    Args:
+        kind: "none", "ts" or "lts".
+        ckpt_dir: folder of the model.
+        num_classes: of the network.
+        in_channels: of the image.
+
+    Raises:
+        SystemExit: with one line that names the file where it is missing, damaged, fitted to another model, or for
+            another number of classes or channels.
+    """
+    check_kind(kind, or_none=True)
+    if kind == NONE:
+        return TemperatureScaling()
+    path = _path(kind, ckpt_dir)
+    if not path.is_file():
+        raise SystemExit(f"error: there is no calibrator at {path}: {_fit(kind)}")
+    try:
+        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+        weights, model = content["weights"], content["model"]
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own
+        raise SystemExit(f"error: {path} is damaged: {_fit(kind)}") from None
+    if model != _digest(Path(ckpt_dir) / MODEL):
+        raise SystemExit(f"error: {path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
+    calibrator = new_calibrator(kind, num_classes, in_channels)
+    try:
+        calibrator.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError):
+        raise SystemExit(
+            f"error: {path} was not fitted for {num_classes} classes and {in_channels} channel(s): {_fit(kind)}"
+        ) from None
+    return calibrator.eval()
+
+
+def _path(kind: str, ckpt_dir: str) -> Path:
+    """Where a calibrator lies."""
+    return Path(ckpt_dir) / f"calibrator_{kind}.pt"
+
+
+def _fit(kind: str) -> str:
+    """What makes it, as a message ends."""
+    return (
+        "fit it with python -m monai.bundle run --config_file \"['configs/train.json','configs/calibrate.json']\" "
+        f"--calibrator {kind}"
+    )
+
+
+def _digest(path: Path) -> str:
+    """What tells one file from another."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

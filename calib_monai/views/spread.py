@@ -1,0 +1,60 @@
+"""Spread: by how much a network changes its mind where it sees the same image in slightly different views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from calib_monai.views.augmentation import RandomViews
+
+Network = Callable[[Tensor], Tensor]
+
+
+@torch.no_grad()
+def spread(
+    image: Tensor,
+    logits: Tensor,
+    predict: Callable[[Tensor, Network], Tensor],
+    network: Network,
+    random_views: RandomViews,
+    num_views: int,
+) -> Tensor:
+    """Standard deviation over views of the probability of the predicted class, (B, 1, H, W[, D]).
+
+    Each view is predicted and taken back to the image; a voxel that left the image in a view is measured in the
+    others, and has 0 where it is in no two. Known as test-time augmentation (Wang et al. 2019,
+    doi:10.1016/j.neucom.2019.01.103). The prediction itself stays the one without views.
+
+    Args:
+        image: (B, Cin, H, W[, D]).
+        logits: what the network says of it, (B, C, H, W[, D]).
+        predict: gives what a function of slices (N, Cin, H, W) says of all of an image, as a MONAI inferer does.
+        network: that function, which gives logits (N, C, H, W).
+        random_views: draws the views, one for each slice.
+        num_views: how many, at least 2.
+
+    Raises:
+        ValueError: fewer views, or images that `RandomViews` refuses.
+    """
+    if not isinstance(num_views, int) or num_views < 2:  # noqa: PLR2004 - one has no spread
+        raise ValueError(f"num_views is {num_views!r}; it must be a whole number, at least 2")
+
+    def seen(slices: Tensor) -> Tensor:
+        """Probabilities of a view, back on the slices, and below them where they are known; 0 elsewhere."""
+        view = random_views(slices)
+        valid = view.valid()
+        return torch.cat([view.back(network(view.image)).softmax(dim=1) * valid, valid.float()], dim=1)
+
+    predicted = logits.argmax(dim=1, keepdim=True)
+    count, total, squares = (torch.zeros_like(predicted, dtype=torch.float32) for _ in range(3))
+    for _ in range(num_views):
+        probs = predict(image, seen)
+        of_predicted = probs[:, :-1].gather(1, predicted)
+        count += probs[:, -1:]
+        total += of_predicted
+        squares += of_predicted.square()
+    mean = total / count.clamp(min=1)
+    variance = (squares / count.clamp(min=1) - mean.square()).clamp_(min=0)
+    return variance.sqrt_() * (count > 1)

@@ -1,0 +1,161 @@
+"""A calibrator is fitted, and what goes through it is measured and written, in a bundle of each data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from committed import COLLECTION, DATASETS, config_of, write_dataset
+from monai.bundle import ConfigParser, run
+from monai.bundle.scripts import ckpt_export
+
+from calib_monai.phantoms import Phantom, make_phantoms
+
+FILES = {
+    "calibrate": ["train", "calibrate"],
+    "evaluate": ["train", "evaluate"],
+    "inference": ["inference"],
+}
+OUTPUTS = ["label", "probs", "confidence", "entropy", "spread"]
+
+
+def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
+    """A run on the data and the model that are in a folder, which writes there too."""
+    configs = COLLECTION / bundle / "configs"
+    run(
+        config_file=[str(configs / f"{name}.json") for name in FILES[config]],
+        bundle_root=str(COLLECTION / bundle),
+        dataset_dir=str(folder / "data"),
+        ckpt_dir=str(folder / "models"),
+        output_dir=str(folder / "eval"),
+        **options,
+    )
+
+
+def prepare(bundle: str, folder: Path) -> dict[str, Any]:
+    """Write phantoms, and a model that has learned nothing; the settings to run with are returned."""
+    config = config_of(bundle, "train")
+    phantoms = make_phantoms(6, seed=5, num_classes=config["num_classes"]).items()
+    cases = {case: Phantom(image[..., 15:19], label[..., 15:19]) for case, (image, label) in phantoms}
+    write_dataset(config["dataset"], folder / "data", cases)
+    (folder / "models").mkdir()
+    torch.manual_seed(0)
+    network = ConfigParser(dict(config)).get_parsed_content("network_def")
+    torch.save(network.state_dict(), folder / "models" / "model.pt")
+    quick = {"n4_iterations": [1], "num_slices": 8}
+    return {"slice_size": [48, 64]} | {name: value for name, value in quick.items() if name in config}
+
+
+def maps_of(folder: Path, case: str) -> dict[str, Any]:
+    """The maps that an inference wrote of a case."""
+    return {
+        output: nibabel.load(folder / "eval" / "predictions" / case / f"{case}_{output}.nii.gz") for output in OUTPUTS
+    }
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: str, tmp_path: Path) -> None:
+    bundle = f"{dataset}_nacl"
+    settings = prepare(bundle, tmp_path)
+    kind = "lts" if dataset in {"acdc", "busi", "brats"} else "ts"
+    start(bundle, "calibrate", tmp_path, calibrator=kind, **{"fitting#lts#epochs": 1}, **settings)
+    report = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
+    assert report["nll_after"] <= report["nll_before"]
+    options = {"outputs": OUTPUTS, "num_views": 2, "probs_dtype": "uint8", "calibrator": kind}
+    start(bundle, "inference", tmp_path, **options, **settings)
+    [case, *_] = json.loads((tmp_path / "eval" / "split.json").read_text())["test"]
+    written = maps_of(tmp_path, case)
+    label, probs = (np.asarray(written[name].dataobj) for name in ("label", "probs"))
+    assert written["probs"].get_data_dtype() == np.uint8
+    probs = probs.reshape(*label.shape, -1)
+    assert np.abs(probs.sum(axis=-1) - 1).max() < probs.shape[-1] / 255
+    for name in ("confidence", "entropy", "spread"):
+        values = np.asarray(written[name].dataobj).reshape(label.shape)
+        assert values.min() >= 0
+        assert values.max() <= 1 + 1e-6
+    assert written["spread"].get_fdata().max() > 0
+    told = json.loads((tmp_path / "eval" / "predictions" / case / f"{case}_structures.json").read_text())
+    config = config_of(bundle, "inference")
+    assert list(told["structures"]) == config["class_names"][1:]
+    for k, structure in enumerate(told["structures"].values(), start=1):
+        unit = next(iter(structure))
+        assert structure[f"{unit}_low"] <= structure[unit] <= structure[f"{unit}_high"]
+        voxel = 1.0 if unit == "area_pixels" else np.prod(written["label"].header.get_zooms()) / 1000
+        assert structure[unit] == pytest.approx((label == k).sum() * voxel, rel=1e-3, abs=1e-6)
+
+
+def test_a_calibrator_changes_what_is_measured_and_no_label(tmp_path: Path) -> None:
+    settings = prepare("hippocampus_ce", tmp_path)
+    start("hippocampus_ce", "calibrate", tmp_path, **settings)
+    measured = {}
+    for kind in ("none", "ts"):
+        no_figures = {"validate#handlers#8#_disabled_": True}
+        start("hippocampus_ce", "evaluate", tmp_path, calibrator=kind, **settings, **no_figures)
+        summary = json.loads((tmp_path / "eval" / "summary.json").read_text())
+        assert summary["calibrator"] == kind
+        measured[kind] = {name: metric["value"] for name, metric in summary["metrics"].items()}
+    for name in ("dice_foreground", "hd95_mm", "asd_mm"):
+        assert measured["ts"][name] == measured["none"][name]
+    for name in ("ece_foreground", "nll_foreground", "brier_foreground"):
+        assert measured["ts"][name] != measured["none"][name]
+
+
+@pytest.mark.filterwarnings("ignore:The TorchScript type system", "ignore:.*torch.jit")
+def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path) -> None:
+    settings = prepare("hippocampus_ce", tmp_path)
+    start("hippocampus_ce", "calibrate", tmp_path, calibrator="lts", **settings)
+    models = tmp_path / "models"
+    configs = COLLECTION / "hippocampus_ce" / "configs"
+    ckpt_export(
+        net_id="calibrated_network",
+        filepath=str(models / "calibrated.ts"),
+        ckpt_file=str(models / "model.pt"),
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / "inference.json"),
+        ckpt_dir=str(models),
+        calibrator="lts",
+    )
+    exported = torch.jit.load(models / "calibrated.ts")
+    parser = ConfigParser(dict(config_of("hippocampus_ce", "inference")))
+    parser["ckpt_dir"], parser["calibrator"] = str(models), "lts"
+    parser.get_parsed_content("network").load_state_dict(torch.load(models / "model.pt", weights_only=True))
+    predictor = parser.get_parsed_content("predictor").eval()
+    image = torch.rand(2, 1, 48, 64)
+    torch.testing.assert_close(exported(image), predictor(image).softmax(dim=1))
+
+
+def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = prepare("hippocampus_ce", tmp_path)
+    images = sorted((tmp_path / "data" / "imagesTr").iterdir())
+    images[1].write_bytes(images[1].read_bytes()[:100])
+    with pytest.raises(SystemExit, match=rf"{images[1].name} cannot be read: .*\nerror: 1 case\(s\) were passed over"):
+        start("hippocampus_ce", "inference", tmp_path, input=str(images[0].parent), **settings)
+    assert f"{len(images) - 1} case(s)" in capsys.readouterr().out
+    assert len(list((tmp_path / "eval" / "predictions").glob("*/*_label.nii.gz"))) == len(images) - 1
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "said"),
+    [
+        ("calibrate", {"calibrator": "none"}, "calibrator is none; it must be ts or lts"),
+        ("calibrate", {"fitting#ts#region": "forground"}, "unknown region|region is 'forground'"),
+        ("calibrate", {"calibrator": "lts", "fitting#lts#epochs": 0}, "epochs is 0"),
+        ("evaluate", {"calibrator": "tls"}, "it must be none, ts or lts; did you mean ts"),
+        ("evaluate", {"calibrator": "ts"}, "there is no calibrator at"),
+        ("inference", {"calibrator": "lts"}, "there is no calibrator at"),
+        ("inference", {"outputs": ["labels"]}, "did you mean label"),
+        ("inference", {"outputs": "label"}, "must be a list"),
+        ("inference", {"probs_dtype": "float16"}, "must be one of float32, uint16, uint8"),
+    ],
+)
+def test_what_is_not_known_is_refused(config: str, options: dict[str, Any], said: str, tmp_path: Path) -> None:
+    settings = prepare("hippocampus_ce", tmp_path)
+    with pytest.raises(SystemExit, match=said):
+        start("hippocampus_ce", config, tmp_path, **options, **settings)

@@ -1,0 +1,70 @@
+"""The handler fits as the calibrator does by itself, to all that the run predicted, and leaves nothing else behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+
+from calib_monai.handlers import CalibratorFit
+from calib_monai.posthoc import load_calibrator, new_calibrator
+
+OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
+SEEDS = [0, 1]
+
+
+def item(seed: int, batch_of: Callable[[int], dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """What the evaluator holds: slices as large as LTS needs them, and an image."""
+    generator = torch.Generator().manual_seed(seed)
+    larger = {name: values.repeat_interleave(3, dim=2) for name, values in batch_of(seed).items()}
+    batch = {name: values.repeat_interleave(3, dim=3) for name, values in larger.items()}
+    return batch | {"image": torch.rand(batch["label"].shape, generator=generator)}
+
+
+def engine_on_cpu() -> Any:
+    """An engine that knows its device, as MONAI's do."""
+    engine: Any = Engine(lambda _engine, _seed: None)
+    engine.state.device = torch.device("cpu")
+    return engine
+
+
+@pytest.mark.parametrize("kind", ["ts", "lts"])
+def test_it_is_the_fit_to_all_that_was_predicted(
+    kind: str, tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
+) -> None:
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    items = [item(seed, batch_of) for seed in SEEDS]
+    handler = CalibratorFit(kind, 3, 1, str(tmp_path), str(tmp_path / "eval"), OPTIONS)
+    engine = engine_on_cpu()
+    handler.start(engine)
+    for predicted in items:
+        engine.state.output = predicted
+        handler.update(engine)
+    handler.fit(engine)
+    alone = new_calibrator(kind, 3, 1)
+    report = alone.fit([(part["pred"], part["label"], part["image"]) for part in items], **OPTIONS[kind])
+    read = load_calibrator(kind, str(tmp_path), 3, 1).state_dict()
+    assert all(torch.equal(read[name], weights) for name, weights in alone.state_dict().items())
+    told = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
+    assert told["nll_after"] == report.nll_after < told["nll_before"]
+    assert [path.name for path in (tmp_path / "eval").iterdir()] == [f"calibration_{kind}.json"]
+
+
+def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(
+    tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
+) -> None:
+    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"))
+    engine = engine_on_cpu()
+    handler.start(engine)
+    engine.state.output = item(0, batch_of)
+    engine.state.output["pred"][0, 0, 0, 0, 0] = torch.nan
+    handler.update(engine)
+    with pytest.raises(SystemExit, match="all must be finite"):
+        handler.fit(engine)
+    assert not list((tmp_path / "eval").iterdir())
+    assert not list(tmp_path.glob("*.pt"))

@@ -1,0 +1,85 @@
+"""What an inference says of a structure: numbers that can be counted by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.data import MetaTensor
+
+from calib_monai.handlers import StructuresSaver, ViewSpread
+from calib_monai.handlers.predictions import structure
+from calib_monai.views import RandomViews
+
+PROBS = torch.tensor(
+    [
+        [0.00, 0.04, 0.06, 0.04, 0.00],
+        [0.04, 0.60, 0.74, 0.60, 0.04],
+        [0.10, 0.80, 0.97, 0.80, 0.10],
+        [0.04, 0.90, 0.96, 0.76, 0.04],
+        [0.00, 0.04, 0.06, 0.04, 0.00],
+    ]
+)
+
+
+def test_the_numbers_of_a_structure_are_what_they_are_called() -> None:
+    told = structure(PROBS, PROBS > 0.5, "area_pixels", 2.0, uncertain_below=0.75)
+    assert told == {
+        "area_pixels": 18.0,
+        "area_pixels_low": 4.0,  # 0.97 and 0.96
+        "area_pixels_high": 26.0,  # the nine, 0.06 twice and 0.10 twice
+        "area_pixels_expected": pytest.approx(2 * PROBS.sum().item()),
+        "mean_confidence": pytest.approx(PROBS[PROBS > 0.5].mean().item()),
+        "uncertain_surface": 3 / 8,  # all but the one in the middle lie at the surface; 0.60, 0.74 and 0.60
+    }
+
+
+def test_a_structure_that_is_not_there_has_an_interval_and_no_confidence() -> None:
+    told = structure(PROBS / 2, torch.zeros(5, 5, dtype=torch.bool), "area_pixels", 1.0, uncertain_below=0.75)
+    assert told["area_pixels"] == told["area_pixels_low"] == 0
+    assert told["area_pixels_high"] == 9
+    assert told["mean_confidence"] is told["uncertain_surface"] is None
+
+
+def saved(folder: Path, pred: torch.Tensor) -> dict[str, Any]:
+    """What is written of a case whose probabilities of class 1 are `PROBS` in all slices."""
+    of_one = PROBS if pred.ndim == 3 else PROBS.unsqueeze(-1).expand(5, 5, pred.shape[-1])
+    engine: Any = Engine(lambda _engine, _batch: None)
+    engine.state.batch = [{"case": "one"}]
+    engine.state.output = [{"prob": torch.stack([1 - of_one, of_one]), "pred": pred}]
+    StructuresSaver(str(folder), ["background", "tumor"])(engine)
+    told: dict[str, Any] = json.loads((folder / "predictions" / "one" / "one_structures.json").read_text())
+    return told["structures"]["tumor"]
+
+
+def test_the_volume_of_a_voxel_follows_from_the_affine(tmp_path: Path) -> None:
+    affine = torch.tensor([[0.0, 2, 0, 5], [-0.5, 0, 0, 1], [0, 0, 3, 2], [0, 0, 0, 1]], dtype=torch.float64)
+    label = (PROBS > 0.5).float()[None, ..., None].expand(1, 5, 5, 4)
+    assert saved(tmp_path, MetaTensor(label, affine=affine))["volume_ml"] == pytest.approx(9 * 4 * 3 / 1000)
+
+
+def test_a_picture_is_told_in_pixels(tmp_path: Path) -> None:
+    assert saved(tmp_path, MetaTensor((PROBS > 0.5).float()[None]))["area_pixels"] == 9
+
+
+def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
+    image = torch.rand(1, 1, 16, 16)
+    engine: Any = Engine(lambda _engine, _batch: None)
+    engine.network = lambda slices: torch.cat([slices, 1 - slices], dim=1)
+    engine.inferer = lambda inputs, network: network(inputs)
+    handler = ViewSpread(RandomViews(blur=0), num_views=3)
+    found = []
+    for _ in range(2):
+        torch.rand(7)
+        state = torch.get_rng_state()
+        engine.state.output = {"image": image, "pred": engine.network(image)}
+        handler(engine)
+        found.append(engine.state.output["spread"])
+        assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(*found)
+    assert found[0].shape == (1, 1, 16, 16)
+    assert found[0].max() > 0

@@ -1,0 +1,63 @@
+"""Calibrators on disk: what is read is what was written, for the model that it was fitted to and for no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from calib_monai.posthoc import load_calibrator, new_calibrator, save_calibrator
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A folder with a model and its calibrators, whose weights are drawn at random."""
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    torch.manual_seed(0)
+    for kind in ("ts", "lts"):
+        calibrator = new_calibrator(kind, num_classes=3, in_channels=2)
+        for weights in calibrator.parameters():
+            nn.init.normal_(weights)
+        path = save_calibrator(calibrator, kind, str(tmp_path))
+        assert path == tmp_path / f"calibrator_{kind}.pt"
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["ts", "lts"])
+def test_a_calibrator_comes_back_as_it_was_written(models: Path, kind: str) -> None:
+    written = torch.load(models / f"calibrator_{kind}.pt", weights_only=True)["weights"]
+    read = load_calibrator(kind, str(models), num_classes=3, in_channels=2).state_dict()
+    assert read.keys() == written.keys()
+    assert all(torch.equal(read[name], written[name]) for name in written)
+    assert not list(models.glob("*.part"))
+
+
+def test_none_changes_no_logit(tmp_path: Path) -> None:
+    logits = torch.randn(2, 3, 8, 8)
+    assert torch.equal(load_calibrator("none", str(tmp_path), 3, 1)(logits), logits)
+
+
+def test_a_calibrator_of_another_model_is_refused(models: Path) -> None:
+    (models / "model.pt").write_bytes(b"trained again")
+    with pytest.raises(SystemExit, match=r"calibrator_ts.pt was fitted to another model.pt"):
+        load_calibrator("ts", str(models), 3, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04"])
+def test_a_damaged_file_is_refused(models: Path, content: bytes) -> None:
+    (models / "calibrator_lts.pt").write_bytes(content)
+    with pytest.raises(SystemExit, match=r"calibrator_lts.pt is damaged"):
+        load_calibrator("lts", str(models), 3, 2)
+
+
+@pytest.mark.parametrize(("num_classes", "in_channels"), [(4, 2), (3, 1)])
+def test_a_calibrator_for_another_network_is_refused(models: Path, num_classes: int, in_channels: int) -> None:
+    with pytest.raises(SystemExit, match=f"not fitted for {num_classes} classes and {in_channels} channel"):
+        load_calibrator("lts", str(models), num_classes, in_channels)
+
+
+def test_a_missing_calibrator_is_refused_with_the_command_that_fits_it(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"calibrate.json'\]\" --calibrator lts"):
+        load_calibrator("lts", str(tmp_path), 3, 1)

@@ -1,0 +1,37 @@
+"""Writers: what is read is what was written, to half a step, in a fraction of the bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import SaveImage
+
+from calib_monai.writers import ScaledNIfTIWriter
+
+AFFINE = np.array([[0.0, -2, 0, 5], [1, 0, 0, -7], [0, 0, 3, 9], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("uint8", 1 / 255), ("uint16", 1 / 65535), ("float32", 0)])
+def test_values_come_back_to_half_a_step(tmp_path: Path, dtype: str, step: float) -> None:
+    probs = MetaTensor(torch.rand(3, 6, 5, 4), affine=torch.tensor(AFFINE))
+    SaveImage(output_dtype=dtype, writer=ScaledNIfTIWriter, resample=False, print_log=False)(
+        probs, filename=str(tmp_path / "probs")
+    )
+    image = nibabel.load(tmp_path / "probs.nii.gz")
+    assert image.get_data_dtype() == dtype
+    assert np.allclose(image.affine, AFFINE)
+    difference = np.abs(image.get_fdata() - np.moveaxis(probs.numpy(), 0, -1))
+    assert difference.max() <= step / 2 + 1e-6
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
+def test_one_value_everywhere_comes_back_too(tmp_path: Path, value: float) -> None:
+    SaveImage(output_dtype="uint8", writer=ScaledNIfTIWriter, resample=False, print_log=False)(
+        MetaTensor(torch.full((1, 4, 4, 4), value)), filename=str(tmp_path / "one")
+    )
+    assert np.allclose(nibabel.load(tmp_path / "one.nii.gz").get_fdata(), value, atol=1e-6)
