@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -94,14 +94,36 @@ def check_outputs(outputs: Sequence[str], dtype: str) -> None:
             raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{hint}")
 
 
-def check_model(path: str) -> None:
-    """Refuse a model that is not there.
+def check_model(path: str, network: torch.nn.Module) -> None:
+    """Refuse a model that is not there, cannot be read, or is of another network.
 
     Raises:
-        SystemExit: with one line that names the file.
+        SystemExit: with one line that names the file and what does not fit.
     """
     if not Path(path).is_file():
         raise SystemExit(f"error: there is no model at {path}: train first, or set --ckpt_dir to where it is")
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
+        raise SystemExit(f"error: {path} cannot be read: {first_line(error)}") from None
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise SystemExit(f"error: {path} holds no weights; needed is the model.pt of a training")
+    differing = differing_weights(weights, network.state_dict())
+    if differing:
+        raise SystemExit(
+            f"error: {path} is not of this network, {type(network).__name__}: of its weights {differing}; give the "
+            "--network_def, data set and classes that it was trained with"
+        )
+
+
+def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:
+    """In what weights differ from a network's own in names and sizes, empty where in nothing."""
+    differing = {
+        f"of {len(own)} are missing": [name for name in own if name not in weights],
+        "are not of the network": [name for name in weights if name not in own],
+        "are of another size": [name for name in own if name in weights and own[name].shape != weights[name].shape],
+    }
+    return ", ".join(f"{len(names)} {what} (first {names[0]})" for what, names in differing.items() if names)
 
 
 def first_line(error: BaseException) -> str:

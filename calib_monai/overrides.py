@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
@@ -36,10 +37,14 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: with one line that names the key and the nearest one that exists, or the file that
             is missing where one that is laid over another stands alone.
+
+    Note:
+        From here on an error that nobody caught ends in one line, as `tell_cause` writes it.
     """
     program, *arguments = sys.argv if argv is None else argv
     if not program.endswith("__main__.py") or arguments[:1] != ["run"]:
         return
+    sys.excepthook = tell_cause
     options = _options(arguments[1:])
     if "args_file" in options:
         options = ConfigParser.load_config_file(options["args_file"]) | options
@@ -58,6 +63,25 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
             logger.warning("--%s is an option of train.json and changes nothing here", key)
         else:
             _check_key(key, config)
+
+
+def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Print an error as Python does, and below it the one line that says why: MONAI wraps it in pages of others.
+
+    Args:
+        kind: type of the error.
+        error: the last of the chain.
+        traceback: where it was raised.
+    """
+    sys.__excepthook__(kind, error, traceback)
+    cause, component = error, ""
+    while cause.__cause__ or (cause.__context__ and not cause.__suppress_context__):
+        named = re.match(r"Failed to instantiate component '([^']+)'", str(cause))
+        component = f"{named[1]}: " if named else component
+        cause = cause.__cause__ or cause.__context__ or cause
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
+    name = "" if isinstance(cause, ValueError) and lines else type(cause).__name__ + ": " * bool(lines)
+    sys.stderr.write(f"error: {component}{name}{' '.join(lines)}\n")
 
 
 def _options(arguments: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
-from calib_monai.checks import check_network
+from calib_monai.checks import check_network, differing_weights
 
 Weights = dict[str, torch.Tensor]
 
@@ -37,7 +37,7 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     wanted = f"the weights of network_def in configs/inference.json, {named if isinstance(named, str) else 'set there'}"
     try:
         network = _network(inference, "network_def")
-        differing = _differing(weights, network.state_dict())
+        differing = differing_weights(weights, network.state_dict())
         if differing:
             fitting = _fitting(weights, inference)
             hint = f"; these fit %networks::{fitting}: write that there and in configs/train.json" * bool(fitting)
@@ -60,22 +60,12 @@ def _network(inference: dict[str, Any], key: str) -> torch.nn.Module:
     return network
 
 
-def _differing(weights: Weights, own: Weights) -> str:
-    """In what the weights differ from a network's own in names and sizes, empty where in nothing."""
-    differing = {
-        f"of {len(own)} are missing": [name for name in own if name not in weights],
-        "are not of the network": [name for name in weights if name not in own],
-        "are of another size": [name for name in own if name in weights and own[name].shape != weights[name].shape],
-    }
-    return ", ".join(f"{len(names)} {what} (first {names[0]})" for what, names in differing.items() if names)
-
-
 def _fitting(weights: Weights, inference: dict[str, Any]) -> str:
     """The network of the bundle's catalogue that has weights of these names and sizes, empty where none has."""
     for name in inference.get("networks", {}):
         with torch.device("meta"):  # where weights take neither time nor memory
             network = _network(inference, f"networks::{name}")
-        if not _differing(weights, network.state_dict()):
+        if not differing_weights(weights, network.state_dict()):
             return str(name)
     return ""
 

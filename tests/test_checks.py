@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from calib_monai.checks import check_bundle_root, check_model, check_network, check_schedule, check_slice_size
+from calib_monai.checks import (
+    check_bundle_root,
+    check_model,
+    check_network,
+    check_outputs,
+    check_schedule,
+    check_slice_size,
+)
 
 
 class Doubling(torch.nn.Module):
@@ -39,7 +46,50 @@ def test_a_bundle_root_and_a_model_that_are_not_there_are_refused(tmp_path: Path
     with pytest.raises(SystemExit, match=r"holds no configs/metadata\.json"):
         check_bundle_root(str(tmp_path))
     with pytest.raises(SystemExit, match=r"no model at .*model\.pt"):
-        check_model(str(tmp_path / "model.pt"))
+        check_model(str(tmp_path / "model.pt"), Doubling())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"weight": torch.zeros(3, 2), "bias": torch.zeros(3)}, None),
+        ({"weight": torch.zeros(3, 2)}, r"1 of 2 are missing \(first bias\)"),
+        ({"weight": torch.zeros(4, 2), "bias": torch.zeros(4)}, r"2 are of another size \(first weight\)"),
+        ({"weight": torch.zeros(3, 2), "bias": torch.zeros(3), "x": torch.zeros(1)}, r"1 are not of the network"),
+        ({"network": {"weight": torch.zeros(3, 2)}}, "holds no weights"),
+        (b"", "cannot be read"),
+        (b"no weights", "cannot be read"),
+    ],
+)
+def test_a_model_of_another_network_is_refused(content: object, said: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    if said is None:
+        check_model(str(path), torch.nn.Linear(2, 3))
+    else:
+        with pytest.raises(SystemExit, match=rf"model\.pt.* {said}"):
+            check_model(str(path), torch.nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "dtype", "said"),
+    [
+        (["label", "spread"], "uint8", None),
+        (["labels"], "float32", "did you mean label"),
+        ("label", "float32", "must be a list"),
+        ([], "float32", "must be a list"),
+        (["label"], "float16", "probs_dtype is float16"),
+    ],
+)
+def test_outputs_that_nobody_knows_are_refused(outputs: object, dtype: str, said: str | None) -> None:
+    if said is None:
+        check_outputs(outputs, dtype)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(SystemExit, match=said):
+            check_outputs(outputs, dtype)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("slice_size", [[50, 64], [0, 64], [48, -16], [48], 128, "48"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_monai.overrides import check_overrides
+from calib_monai.overrides import check_overrides, tell_cause
 
 CONFIGS = Path(__file__).parents[1] / "bundles" / "hippocampus_nacl" / "configs"
 TRAIN, EVALUATE, INFERENCE = (str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference"))
@@ -102,3 +102,28 @@ def test_a_file_of_arguments_is_read(tmp_path: Path) -> None:
 def test_other_programs_are_left_alone() -> None:
     check_overrides(["pytest", "--epoch", "1"])
     check_overrides([".../__main__.py", "verify_metadata", "--epoch", "1"])
+
+
+def raised(*errors: Exception) -> Exception:
+    """The last of these errors, each raised from the one before."""
+    for before, error in zip((None, *errors), errors, strict=False):
+        error.__cause__ = before
+    return errors[-1]
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([ValueError("margin is -3"), RuntimeError("Failed to instantiate component 'a.B' with")], "a.B: margin is -3"),
+        ([KeyError("x"), RuntimeError("Failed to evaluate")], "KeyError: 'x'"),
+        ([TypeError()], "TypeError"),
+        (
+            [RuntimeError("Error(s) in loading:\n  size mismatch\n  more")],
+            "RuntimeError: Error(s) in loading: size mismatch",
+        ),
+    ],
+)
+def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error = raised(*errors)
+    tell_cause(type(error), error, None)
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
