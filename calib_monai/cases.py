@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
 MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
-SPLIT_FILE = "split.json"
 DRAWN_WITH = "drawn_with"  # its key beside those of the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
@@ -134,6 +134,7 @@ def checked_inputs(
     ckpt_dir: str,
     endings: Sequence[str] = (),
     *,
+    preparation: Loading | None = None,
     spatial_dims: int = 3,
 ) -> Inputs:
     """The cases to predict, `{"image": path or paths, "case": name}`, every file read once.
@@ -148,19 +149,26 @@ def checked_inputs(
         ckpt_dir: folder of the model, whose own split is kept.
         endings: where the channels of an image are files of their own, how their names end, in order. `path` is then
             the folder of a case, or holds those.
+        preparation: the transforms that follow; None where they take so long that they are not tried before.
         spatial_dims: axes of an image, 2 or 3.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
-        if path.endswith(".json"):
+        if path.lower().endswith(".json"):
             cases = listed_in(Path(path))
         elif path:
             cases = channels_in(Path(path), endings) if endings else images_in(Path(path))
         else:
             cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
-        check = partial(check_image, loading=loading, in_channels=in_channels, spatial_dims=spatial_dims)
+        check = partial(
+            check_image,
+            loading=loading,
+            in_channels=in_channels,
+            spatial_dims=spatial_dims,
+            preparation=preparation,
+        )
         found = _checked_all(cases, check)
         failed = [line for line in found if isinstance(line, str)]
         if len(failed) == len(cases):

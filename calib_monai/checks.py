@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
 DTYPES = ("float32", "uint16", "uint8")  # of its probabilities; integers are scaled
+SPLIT_FILE = "split.json"  # beside a model, the cases of each set
 SLICE_MULTIPLE = 16  # a network halves a slice four times
 
 
@@ -77,21 +78,35 @@ def check_network(
         raise SystemExit(f"error: {name} gives {given} for slices of the shape {shape}; it must give {expected}")
 
 
-def check_outputs(outputs: Sequence[str], dtype: str) -> None:
+def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
     """Refuse an inference that would write what is not known, or nothing, or in a type that is none of these.
 
     Raises:
-        SystemExit: with one line that names the output and the nearest one, or the type.
+        SystemExit: with one line that names the output and the nearest one, the type, or the number of views.
     """
+    if not isinstance(num_views, int) or num_views < 2:  # noqa: PLR2004 - one has no spread
+        raise SystemExit(f"error: num_views is {num_views}; it must be a whole number, at least 2")
     if dtype not in DTYPES:
         raise SystemExit(f"error: probs_dtype is {dtype}; it must be one of {', '.join(DTYPES)}")
     if isinstance(outputs, str) or not outputs:
         raise SystemExit(f"error: outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
     for output in outputs:
         if output not in OUTPUTS:
-            near = difflib.get_close_matches(str(output).lower(), OUTPUTS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{hint}")
+            near = did_you_mean(str(output), OUTPUTS)
+            raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{near}")
+
+
+def check_split(ckpt_dir: str) -> None:
+    """Refuse to fit anything to cases of which nothing says whether the model is tested on them.
+
+    Raises:
+        SystemExit: with one line that names the file.
+    """
+    if not (Path(ckpt_dir) / SPLIT_FILE).is_file():
+        raise SystemExit(
+            f"error: there is no {SPLIT_FILE} in {ckpt_dir}, which training writes beside its model: nothing says "
+            "which cases are for validation and which for testing"
+        )
 
 
 def check_model(path: str, network: torch.nn.Module) -> None:
@@ -124,6 +139,17 @@ def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, tor
         "are of another size": [name for name in own if name in weights and own[name].shape != weights[name].shape],
     }
     return ", ".join(f"{len(names)} {what} (first {names[0]})" for what, names in differing.items() if names)
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """The end of a message that suggests the nearest of the words, empty where none is near."""
+    near = nearest(word, words)
+    return f"; did you mean {near}?" if near else ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The one of the words that is spelled most like a word, empty where none is."""
+    return next(iter(difflib.get_close_matches(word.lower(), sorted(words), n=1)), "")
 
 
 def first_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import itk
@@ -42,6 +43,43 @@ class FillBackgroundd(MapTransform):
             probs[0] += (1 - probs.sum(dim=0)).clamp(min=0)
             filled[key] = probs
         return filled
+
+
+class CopyMissingd(MapTransform):
+    """Copies an item to a name that is not there yet; MONAI's CopyItemsd refuses one that is.
+
+    Args:
+        keys: items.
+        names: for each of them a name.
+    """
+
+    def __init__(self, keys: KeysCollection, names: KeysCollection) -> None:
+        super().__init__(keys)
+        self.names = ensure_tuple(names)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the copies."""
+        return {name: deepcopy(data[key]) for key, name in self.key_iterator(dict(data), self.names)} | dict(data)
+
+
+class Confidenced(MapTransform):
+    """Turns probabilities into that of the label.
+
+    Args:
+        keys: probabilities, (C, H, W[, D]); they become (1, H, W[, D]).
+        label_key: key of the label, (1, H, W[, D]), class indices.
+    """
+
+    def __init__(self, keys: KeysCollection, label_key: str = "pred") -> None:
+        super().__init__(keys)
+        self.label_key = label_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the confidences."""
+        told = dict(data)
+        for key in self.key_iterator(told):
+            told[key] = told[key].gather(0, torch.as_tensor(told[self.label_key]).as_subclass(Tensor).long())
+        return told
 
 
 class Entropyd(MapTransform):

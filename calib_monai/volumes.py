@@ -85,7 +85,13 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
     return any(values)
 
 
-def check_image(case: Mapping[str, Any], loading: Loading, in_channels: int, spatial_dims: int) -> bool:
+def check_image(
+    case: Mapping[str, Any],
+    loading: Loading,
+    in_channels: int,
+    spatial_dims: int,
+    preparation: Loading | None = None,
+) -> bool:
     """True for a case whose image can be predicted.
 
     Args:
@@ -93,11 +99,19 @@ def check_image(case: Mapping[str, Any], loading: Loading, in_channels: int, spa
         loading: the transforms that make of them an image (C, H, W[, D]).
         in_channels: channels that it must have.
         spatial_dims: axes that it must have, 2 or 3.
+        preparation: transforms that must be able to take it, or None.
 
     Raises:
         ValueError: it cannot; the message names the file, the value and the rule.
     """
-    _checked(_loaded(case, loading)["image"], named(case["image"]), in_channels, spatial_dims)
+    name = named(case["image"])
+    loaded = _loaded(case, loading)
+    _checked(loaded["image"], name, in_channels, spatial_dims)
+    if preparation is not None:
+        try:
+            deepcopy(preparation, dict(ITK_TYPES))(loaded)
+        except Exception as error:  # noqa: BLE001 - every transform has errors of its own
+            raise ValueError(f"{name} cannot be prepared: {first_line(_first_cause(error))}") from None
     return True
 
 
@@ -139,15 +153,20 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     try:
         return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
-        cause: BaseException = error
-        while cause.__cause__:
-            cause = cause.__cause__
+        cause = _first_cause(error)
         for key in ("image", "label"):
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
         files = [file for key in ("image", "label") if key in case for file in _files(case[key])]
         broken = next(filter(_is_broken, files), ", ".join(files))
         raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The first of a chain of errors."""
+    while error.__cause__:
+        error = error.__cause__
+    return error
 
 
 def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from calib_monai.checks import did_you_mean, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
@@ -46,17 +46,6 @@ def method_part(method: str) -> Part:
 def file_of(dataset: str) -> str:
     """The file of a data set's part, as it is told."""
     return dataset if dataset.endswith(".json") else shown(PARTS / "datasets" / f"{dataset}.json")
-
-
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The end of a message that suggests the nearest of the words, empty where none is near."""
-    near = nearest(word, words)
-    return f"; did you mean {near}?" if near else ""
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of the words that is spelled most like a word, empty where none is."""
-    return next(iter(difflib.get_close_matches(word, sorted(words), n=1)), "")
 
 
 def _named_part(folder: str, kind: str, name: str) -> Part:

@@ -19,7 +19,6 @@ from bundle_parts import (
     REPOSITORY,
     Part,
     dataset_part,
-    did_you_mean,
     file_of,
     load,
     merge,
@@ -29,7 +28,9 @@ from bundle_parts import (
     to_json,
 )
 
-WRITTEN_BY_RUNS = {"models", "eval"}
+from calib_monai.checks import did_you_mean
+
+WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import Image
 
-from calib_monai.cases import checked_inputs, checked_split
+from calib_monai.cases import Inputs, checked_inputs, checked_split, end_of_inputs
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.phantoms import make_phantoms
@@ -53,10 +53,10 @@ def check(
     )
 
 
-def inputs(path: Path | str, folder: Path, endings: tuple[str, ...] = ()) -> list[dict[str, object]]:
+def inputs(path: Path | str, folder: Path, endings: tuple[str, ...] = (), **options: Any) -> Inputs:
     """The checked cases to predict at `path`, or the test cases of a Decathlon folder."""
-    datalist = partial(hippocampus_split, str(folder))
-    return checked_inputs(str(path), datalist, loading("image"), max(1, len(endings)), str(folder.parent), endings)
+    datalist, loads, num_channels = partial(hippocampus_split, str(folder)), loading("image"), max(1, len(endings))
+    return checked_inputs(str(path), datalist, loads, num_channels, str(folder.parent), endings, **options)
 
 
 def edit(path: Path, change: object) -> None:
@@ -319,3 +319,30 @@ def test_many_cases_of_several_files_are_read_at_once(phantom_dir: Path, tmp_pat
                 phantom_dir / "imagesTr" / f"phantom_00{number % 8}.nii.gz"
             )
     assert len(inputs(tmp_path, phantom_dir, endings)) == 40
+
+
+def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = sorted((phantom_dir / "imagesTr").iterdir())
+    images[0].write_bytes(b"no image")
+
+    def preparation(data: dict[str, Any]) -> dict[str, Any]:
+        if data["case"] in images[1].name:
+            raise RuntimeError("nothing left to crop")
+        return data
+
+    found = inputs(images[0].parent, phantom_dir, preparation=preparation)
+    assert [case["case"] for case in found] == [path.name.removesuffix(".nii.gz") for path in images[2:]]
+    assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
+    assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
+    with pytest.raises(SystemExit, match=r"(?s)no image|cannot be read.*error: 2 case\(s\) were passed over"):
+        end_of_inputs(found, "maps are there")
+    assert capsys.readouterr().out == f"{len(images) - 2} case(s): maps are there\n"
+    end_of_inputs(inputs(images[2], phantom_dir), "maps are there")
+
+
+def test_where_nothing_can_be_read_the_first_is_told(phantom_dir: Path) -> None:
+    images = sorted((phantom_dir / "imagesTr").iterdir())
+    for image in images:
+        image.write_bytes(b"no image")
+    with pytest.raises(SystemExit, match=rf"{images[0].name} cannot be read.*and {len(images) - 1} more"):
+        inputs(images[0].parent, phantom_dir)

@@ -14,6 +14,7 @@ from calib_monai.checks import (
     check_outputs,
     check_schedule,
     check_slice_size,
+    check_split,
 )
 
 
@@ -86,10 +87,23 @@ def test_a_model_of_another_network_is_refused(content: object, said: str | None
 )
 def test_outputs_that_nobody_knows_are_refused(outputs: object, dtype: str, said: str | None) -> None:
     if said is None:
-        check_outputs(outputs, dtype)  # type: ignore[arg-type]
+        check_outputs(outputs, dtype, 2)  # type: ignore[arg-type]
     else:
         with pytest.raises(SystemExit, match=said):
-            check_outputs(outputs, dtype)  # type: ignore[arg-type]
+            check_outputs(outputs, dtype, 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("num_views", [1, 0, 8.0, "8"])
+def test_one_view_has_no_spread(num_views: object) -> None:
+    with pytest.raises(SystemExit, match=f"num_views is {num_views}"):
+        check_outputs(["spread"], "float32", num_views)  # type: ignore[arg-type]
+
+
+def test_without_a_split_nothing_is_fitted(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"no split\.json in"):
+        check_split(str(tmp_path))
+    (tmp_path / "split.json").touch()
+    check_split(str(tmp_path))
 
 
 @pytest.mark.parametrize("slice_size", [[50, 64], [0, 64], [48, -16], [48], 128, "48"])

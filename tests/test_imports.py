@@ -14,7 +14,7 @@ ALLOWED = {
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
-    "posthoc": {"bins", "losses", "regions"},
+    "posthoc": {"bins", "checks", "losses", "regions"},
     "cases": {"checks", "datalists", "volumes"},
     "volumes": {"checks"},
     "transforms": {"regions"},

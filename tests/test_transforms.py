@@ -8,7 +8,16 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureTyped, Invertd, ResizeWithPadOrCropd
 
 from calib_monai.regions import boundary_weight
-from calib_monai.transforms import BoundaryWeightd, CorrectBiasd, FillBackgroundd, NameByCased, UniteClassesd
+from calib_monai.transforms import (
+    BoundaryWeightd,
+    Confidenced,
+    CopyMissingd,
+    CorrectBiasd,
+    Entropyd,
+    FillBackgroundd,
+    NameByCased,
+    UniteClassesd,
+)
 
 
 def test_outside_a_crop_the_background_is_certain() -> None:
@@ -65,3 +74,23 @@ def test_what_is_saved_is_called_by_its_case() -> None:
     assert (
         NameByCased("image")({"image": image, "case": "seven.1"})["image"].meta["filename_or_obj"] == "seven.1.nii.gz"
     )
+
+
+def test_what_is_there_is_not_copied_over() -> None:
+    pred, prob = torch.zeros(2, 3), torch.ones(2, 3)
+    copied = CopyMissingd("pred", "prob")({"pred": pred})
+    assert torch.equal(copied["prob"], pred)
+    assert copied["prob"] is not pred
+    assert CopyMissingd("pred", "prob")({"pred": pred, "prob": prob})["prob"] is prob
+
+
+def test_the_confidence_is_the_probability_of_the_label() -> None:
+    probs = torch.tensor([[0.2, 0.6], [0.5, 0.3], [0.3, 0.1]]).view(3, 2, 1)
+    label = torch.tensor([[2.0], [0.0]])[None]
+    told = Confidenced("confidence")({"confidence": probs, "pred": label})
+    assert told["confidence"].flatten().tolist() == pytest.approx([0.3, 0.6])
+
+
+def test_the_entropy_is_a_share_of_the_largest() -> None:
+    probs = torch.tensor([[1.0, 0.25, 0.5], [0.0, 0.25, 0.5], [0.0, 0.25, 0.0], [0.0, 0.25, 0.0]])
+    assert Entropyd("prob")({"prob": probs})["prob"].flatten().tolist() == pytest.approx([0, 1, 0.5])

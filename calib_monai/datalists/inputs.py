@@ -72,7 +72,9 @@ def listed_in(path: Path) -> list[Case]:
         if not files or len(files) < len(listed):
             raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
         paths = [str(path.parent / file) for file in files]
-        name = str(given.get("case", _stem(files[0])))
+        name = given.get("case") or _stem(files[0])
+        if not isinstance(name, str) or name != Path(name).name or "\\" in name:
+            raise ValueError(f"input {path} calls a case {name!r}; it must be a name that a folder can have")
         if name in cases:
             raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
         cases[name] = {"image": paths if len(paths) > 1 else paths[0], "case": name}
@@ -89,26 +91,26 @@ def _stem(file: str) -> str:
 def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
     """The cases in a folder or in its folders, `{"image": path or paths, "case": name}`, sorted by name.
 
+    A case that lacks one of its files is a case too, which cannot be read.
+
     Args:
         path: the folder.
         endings: how the names of a case's files end, in the order of the channels. Where nothing stands before them the
             case is called by the folder that tells it from the others.
 
     Raises:
-        ValueError: a path that is no folder or holds no case, a file without those beside it, or two cases of one name.
+        ValueError: a path that is no folder or holds no case, or two cases of one name.
     """
     if not path.is_dir():
         raise ValueError(f"input {path} is not a folder; it must hold files that end in {', '.join(endings)}")
-    firsts = sorted(file for file in path.rglob(f"*{endings[0]}") if not file.name.startswith("."))
-    if not firsts:
-        raise ValueError(f"input {path} holds no file that ends in {endings[0]}")
+    found = [(file, ending) for ending in endings for file in path.rglob(f"*{ending}") if not file.name.startswith(".")]
+    if not found:
+        raise ValueError(f"input {path} holds no file that ends in {' or '.join(endings)}")
+    firsts = sorted({file.with_name(file.name.removesuffix(ending) + endings[0]) for file, ending in found})
     cases: dict[str, Case] = {}
     for first, folder in zip(firsts, _telling_folders(path, firsts), strict=True):
         shared = first.name.removesuffix(endings[0])
         files = [first.with_name(shared + ending) for ending in endings]
-        lost = next((file for file in files if not file.is_file()), None)
-        if lost:
-            raise ValueError(f"{first} has no {lost.name} beside it; needed are files that end in {', '.join(endings)}")
         name = shared or folder
         if name in cases:
             raise ValueError(f"input {path} holds {name} twice, at {first} too; both would be written to one place")

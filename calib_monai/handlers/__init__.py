@@ -1,6 +1,6 @@
 """Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
 
-from calib_monai.handlers.calibration import CalibratorFit
+from calib_monai.handlers.calibration import CalibratedProbs, CalibratorFit
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.logits import LogitsSaver
@@ -12,6 +12,7 @@ from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, Relia
 
 __all__ = [
     "BinsSaver",
+    "CalibratedProbs",
     "CalibratorFit",
     "CollapseGuard",
     "EpochMean",

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
-from torch import Tensor
+from torch import Tensor, nn
 
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
@@ -74,7 +74,7 @@ class CalibratorFit:
         logits, target = logits_and_target(engine)
         output: Any = engine.state.output
         if self.items is not None:
-            self.items.add(logits, target, plain(output["image"]))
+            self.items.add(logits, target, *[plain(output["image"])] * (self.kind == "lts"))
 
     def fit(self, engine: Engine) -> None:
         """Fit, write, and say what was found.
@@ -93,11 +93,36 @@ class CalibratorFit:
         finally:
             items.remove()
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
-        content = json.dumps({"calibrator": self.kind, **asdict(report)}, indent=1)
+        known = {name: None if value != value else value for name, value in asdict(report).items()}  # noqa: PLR0124 - NaN
+        content = json.dumps({"calibrator": self.kind, **known}, indent=1)
         (self.folder / f"calibration_{self.kind}.json").write_text(content + "\n", encoding="utf-8")
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)
         logger.info("%s is written", path)
+
+
+class CalibratedProbs:
+    """Adds "prob" to what an evaluator puts out: its logits, calibrated.
+
+    What the network said stays as "pred". Labels are taken from that, for where probabilities are resampled even one
+    temperature would change some.
+
+    Args:
+        calibrator: fitted to the logits of the evaluator's network.
+    """
+
+    def __init__(self, calibrator: nn.Module) -> None:
+        self.calibrator = calibrator
+
+    def attach(self, engine: Engine) -> None:
+        """Add them after every forward pass."""
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
+
+    @torch.no_grad()
+    def __call__(self, engine: Engine) -> None:
+        """Add them to this iteration's output."""
+        output: Any = engine.state.output
+        output["prob"] = self.calibrator(plain(output["pred"]), plain(output["image"]))
 
 
 class _StoredItems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from monai.engines.utils import IterationEvents
+from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from calib_monai.handlers.savers import items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
+from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.views import RandomViews, spread
 
 SURE, POSSIBLE = 0.95, 0.05  # the quantiles of an interval of 90 %
@@ -30,12 +33,14 @@ class ViewSpread:
 
     Args:
         random_views: draws the views.
+        calibrator: fitted to the logits of the evaluator's network.
         num_views: how many; each takes as long as the prediction.
         seed: of the views.
     """
 
-    def __init__(self, random_views: RandomViews, num_views: int = 8, seed: int = 0) -> None:
+    def __init__(self, random_views: RandomViews, calibrator: Calibrator, num_views: int = 8, seed: int = 0) -> None:
         self.random_views = random_views
+        self.calibrator = calibrator
         self.num_views = num_views
         self.seed = seed
 
@@ -46,13 +51,15 @@ class ViewSpread:
     def __call__(self, engine: Any) -> None:
         """Add it to this iteration's output."""
         output = engine.state.output
-        with torch.random.fork_rng(devices=[]):
+        network = CalibratedNetwork(engine.network, self.calibrator, output="logits")
+        # MONAI is out of the evaluation's mode here, and batch normalization would learn.
+        with torch.random.fork_rng(devices=[]), eval_mode(network):
             torch.manual_seed(self.seed)
             output["spread"] = spread(
                 plain(output["image"]),
                 plain(output["pred"]),
                 engine.inferer,
-                engine.network,
+                network,
                 self.random_views,
                 self.num_views,
             )
@@ -61,20 +68,33 @@ class ViewSpread:
 class StructuresSaver:
     """Writes for each case `predictions/CASE/CASE_structures.json`: each structure's volume and how sure it is.
 
+    What an earlier inference wrote of a case is removed first: it may be of another network, or other outputs.
+
     Args:
         output_dir: folder in which `predictions` is made.
         class_names: one a class, the background first.
+        calibrator: what the logits were divided by: "none", "ts" or "lts".
         uncertain_below: a surface voxel is uncertain where its class has a lower probability.
     """
 
-    def __init__(self, output_dir: str, class_names: Sequence[str], uncertain_below: float = 0.75) -> None:
+    def __init__(
+        self, output_dir: str, class_names: Sequence[str], calibrator: str = "none", uncertain_below: float = 0.75
+    ) -> None:
         self.folder = Path(output_dir) / "predictions"
         self.class_names = list(class_names)
+        self.calibrator = calibrator
         self.uncertain_below = uncertain_below
 
     def attach(self, engine: Engine) -> None:
-        """Write after every iteration of an evaluator."""
+        """Clear before every iteration of an evaluator, write after it."""
+        engine.add_event_handler(Events.ITERATION_STARTED, self.clear)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def clear(self, engine: Engine) -> None:
+        """Remove the files of this iteration's cases."""
+        batch: Any = engine.state.batch
+        for case in batch["case"]:
+            shutil.rmtree(self.folder / case, ignore_errors=True)
 
     def __call__(self, engine: Engine) -> None:
         """Write the files of this iteration's cases."""
@@ -83,6 +103,7 @@ class StructuresSaver:
             unit, size = _unit(item["pred"])
             content = {
                 "case": item["case"],
+                "calibrator": self.calibrator,
                 "interval": f"{POSSIBLE:.0%} to {SURE:.0%} quantile where all voxels err together",
                 "uncertain_below": self.uncertain_below,
                 "structures": {

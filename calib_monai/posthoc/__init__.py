@@ -1,13 +1,14 @@
 """Post-hoc calibration: temperatures fitted on the validation set, by which logits are divided."""
 
 from calib_monai.posthoc.calibrated_network import CalibratedNetwork
-from calib_monai.posthoc.files import check_kind, load_calibrator, new_calibrator, save_calibrator
+from calib_monai.posthoc.files import Calibrator, check_kind, load_calibrator, new_calibrator, save_calibrator
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.report import FitReport
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 
 __all__ = [
     "CalibratedNetwork",
+    "Calibrator",
     "FitReport",
     "LocalTemperatureScaling",
     "TemperatureScaling",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import io
 from pathlib import Path
 
 import torch
 
+from calib_monai.checks import did_you_mean
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 
@@ -31,9 +31,8 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
     """
     known = [*[NONE] * or_none, *KINDS]
     if kind not in known:
-        near = difflib.get_close_matches(str(kind).lower(), known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise SystemExit(f"error: calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{hint}")
+        near = did_you_mean(str(kind), known)
+        raise SystemExit(f"error: calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")
 
 
 def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:

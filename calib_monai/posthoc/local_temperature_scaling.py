@@ -134,7 +134,7 @@ class LocalTemperatureScaling(nn.Module):
 
         Args:
             data: the validation set: gives (logits, target, image) each time it is gone through, twice an epoch and
-                twice more; one item is held at a time.
+                once more; one item is held at a time.
             epochs: how often each item is a step.
             learning_rate: of Adam.
             region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as

@@ -69,7 +69,7 @@ class TemperatureScaling(nn.Module):
 
         Args:
             data: the validation set: gives (logits, target), or (logits, target, image), each time it is gone
-                through, about ten times in all; one item is held at a time.
+                through, some ten or twenty times in all; one item is held at a time.
             region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as
                 `calib_monai.regions.region_mask`.
 

@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import math
-import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from calib_monai.bins import Bins
 
 logger = logging.getLogger(__name__)
 
+OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
 FILES = ("summary.json", "cases.csv", "bins.json")
 
 
@@ -117,8 +117,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     names = [run.name for run in runs]
     for index, run in enumerate(runs):
         if names.count(run.name) > 1:
-            parts = [part for part in run.folder.resolve().parts if part != "eval"]
-            runs[index] = replace(run, name="/".join(parts[-2:]))
+            parts = [part for part in run.folder.resolve().parts if part not in OF_BUNDLES]
+            _, plus, calibrator = run.name.partition(" + ")
+            runs[index] = replace(run, name="/".join(parts[-2:]) + plus + calibrator)
     return runs
 
 
@@ -166,8 +167,7 @@ def _read(folder: Path) -> Run:
 
 def _name(folder: Path, calibrator: str) -> str:
     """What a run is called: by its bundle, or by its own folder, and by what its logits were divided by."""
-    of_bundle = re.fullmatch(r"eval(_\w+)?", folder.name)
-    name = folder.parent.name if of_bundle else folder.name
+    name = folder.parent.name if folder.name in OF_BUNDLES else folder.name
     return name if calibrator == "none" else f"{name} + {calibrator.upper()}"
 
 

@@ -42,19 +42,19 @@ def spread(
         raise ValueError(f"num_views is {num_views!r}; it must be a whole number, at least 2")
 
     def seen(slices: Tensor) -> Tensor:
-        """Probabilities of a view, back on the slices, and below them where they are known; 0 elsewhere."""
+        """Probabilities of a view, back on the slices, their squares, and where they are known; 0 elsewhere."""
         view = random_views(slices)
         valid = view.valid()
-        return torch.cat([view.back(network(view.image)).softmax(dim=1) * valid, valid.float()], dim=1)
+        probs = view.back(network(view.image)).softmax(dim=1) * valid
+        return torch.cat([probs, probs.square(), valid.float()], dim=1)
 
     predicted = logits.argmax(dim=1, keepdim=True)
     count, total, squares = (torch.zeros_like(predicted, dtype=torch.float32) for _ in range(3))
     for _ in range(num_views):
-        probs = predict(image, seen)
-        of_predicted = probs[:, :-1].gather(1, predicted)
-        count += probs[:, -1:]
-        total += of_predicted
-        squares += of_predicted.square()
+        of_view = predict(image, seen)
+        total += of_view.gather(1, predicted)
+        squares += of_view.gather(1, predicted + logits.shape[1])
+        count += of_view[:, -1:]
     mean = total / count.clamp(min=1)
     variance = (squares / count.clamp(min=1) - mean.square()).clamp_(min=0)
     return variance.sqrt_() * (count > 1)

@@ -104,8 +104,7 @@ def test_the_moving_average_is_what_is_validated_and_kept(method: str, data: Pat
     assert same(model, checkpoint["ema"])
     assert not same(model, checkpoint["network"])
     evaluate = config_of(f"hippocampus_{method}", "evaluate")
-    assert evaluate["+validate"]["network"] == "@predictor"
-    assert evaluate["predictor"]["network"] == "@network"
+    assert evaluate["+validate"]["network"] == "@network"
     assert "augment" not in config_of(f"hippocampus_{method}", "train")  # it has views of its own
 
 

@@ -38,14 +38,20 @@ def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
 
 
 def prepare(bundle: str, folder: Path) -> dict[str, Any]:
-    """Write phantoms, and a model that has learned nothing; the settings to run with are returned."""
+    """Write phantoms, and a model that has learned nothing and its split; the settings to run with are returned."""
     config = config_of(bundle, "train")
     phantoms = make_phantoms(6, seed=5, num_classes=config["num_classes"]).items()
     cases = {case: Phantom(image[..., 15:19], label[..., 15:19]) for case, (image, label) in phantoms}
     write_dataset(config["dataset"], folder / "data", cases)
     (folder / "models").mkdir()
+    parser = ConfigParser(dict(config))
+    parser["dataset_dir"] = str(folder / "data")
+    split = {name: [case["case"] for case in cases] for name, cases in parser.get_parsed_content("datalist")().items()}
+    (folder / "models" / "split.json").write_text(json.dumps(split))
     torch.manual_seed(0)
-    network = ConfigParser(dict(config)).get_parsed_content("network_def")
+    network = parser.get_parsed_content("network_def")
+    for weights in list(network.parameters())[-2:]:
+        weights.data *= 30  # a network that is sure of itself, and whose classes meet in the image
     torch.save(network.state_dict(), folder / "models" / "model.pt")
     quick = {"n4_iterations": [1], "num_slices": 8}
     return {"slice_size": [48, 64]} | {name: value for name, value in quick.items() if name in config}
@@ -66,10 +72,14 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
     start(bundle, "calibrate", tmp_path, calibrator=kind, **{"fitting#lts#epochs": 1}, **settings)
     report = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
     assert report["nll_after"] <= report["nll_before"]
+    [case, *_] = json.loads((tmp_path / "models" / "split.json").read_text())["test"]
+    start(bundle, "inference", tmp_path, outputs=["label"], **settings)
+    before = np.asarray(nibabel.load(tmp_path / "eval" / "predictions" / case / f"{case}_label.nii.gz").dataobj)
     options = {"outputs": OUTPUTS, "num_views": 2, "probs_dtype": "uint8", "calibrator": kind}
     start(bundle, "inference", tmp_path, **options, **settings)
-    [case, *_] = json.loads((tmp_path / "eval" / "split.json").read_text())["test"]
     written = maps_of(tmp_path, case)
+    assert np.array_equal(before, np.asarray(written["label"].dataobj))  # even where probabilities are resampled
+    assert len(np.unique(before)) > 1
     label, probs = (np.asarray(written[name].dataobj) for name in ("label", "probs"))
     assert written["probs"].get_data_dtype() == np.uint8
     probs = probs.reshape(*label.shape, -1)
@@ -89,13 +99,15 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
         assert structure[unit] == pytest.approx((label == k).sum() * voxel, rel=1e-3, abs=1e-6)
 
 
-def test_a_calibrator_changes_what_is_measured_and_no_label(tmp_path: Path) -> None:
-    settings = prepare("hippocampus_ce", tmp_path)
-    start("hippocampus_ce", "calibrate", tmp_path, **settings)
+@pytest.mark.parametrize("bundle", ["hippocampus_ce", "acdc_ce"])
+def test_a_calibrator_changes_what_is_measured_and_no_label(bundle: str, tmp_path: Path) -> None:
+    settings = prepare(bundle, tmp_path)
+    start(bundle, "calibrate", tmp_path, **settings)
+    handlers = [handler["_target_"] for handler in config_of(bundle, "evaluate")["+validate"]["handlers"]]
+    no_figures = {f"validate#handlers#{handlers.index('calib_monai.handlers.FiguresSaver')}#_disabled_": True}
     measured = {}
     for kind in ("none", "ts"):
-        no_figures = {"validate#handlers#8#_disabled_": True}
-        start("hippocampus_ce", "evaluate", tmp_path, calibrator=kind, **settings, **no_figures)
+        start(bundle, "evaluate", tmp_path, calibrator=kind, **settings, **no_figures)
         summary = json.loads((tmp_path / "eval" / "summary.json").read_text())
         assert summary["calibrator"] == kind
         measured[kind] = {name: metric["value"] for name, metric in summary["metrics"].items()}
@@ -123,10 +135,12 @@ def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path)
     exported = torch.jit.load(models / "calibrated.ts")
     parser = ConfigParser(dict(config_of("hippocampus_ce", "inference")))
     parser["ckpt_dir"], parser["calibrator"] = str(models), "lts"
-    parser.get_parsed_content("network").load_state_dict(torch.load(models / "model.pt", weights_only=True))
-    predictor = parser.get_parsed_content("predictor").eval()
+    network = parser.get_parsed_content("network").eval()
+    network.load_state_dict(torch.load(models / "model.pt", weights_only=True))
     image = torch.rand(2, 1, 48, 64)
-    torch.testing.assert_close(exported(image), predictor(image).softmax(dim=1))
+    calibrated = parser.get_parsed_content("fitted_calibrator")(network(image), image).softmax(dim=1)
+    torch.testing.assert_close(exported(image), calibrated)
+    assert not torch.allclose(calibrated, network(image).softmax(dim=1), atol=1e-2)
 
 
 def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(

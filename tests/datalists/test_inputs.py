@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from calib_monai.datalists.files import save_dicom
-from calib_monai.datalists.inputs import IMAGE_SUFFIXES, channels_in, images_in
+from calib_monai.datalists.inputs import IMAGE_SUFFIXES, channels_in, images_in, listed_in
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -91,11 +92,49 @@ def test_a_channel_may_be_the_only_one(tmp_path: Path) -> None:
     }
 
 
-def test_a_channel_that_is_missing_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", ["one_t1.nii", "one_t2.nii"])
+def test_a_case_that_lacks_a_channel_is_a_case(there: str, tmp_path: Path) -> None:
+    touch(tmp_path, there)
+    [case] = channels_in(tmp_path, ("_t1.nii", "_t2.nii"))
+    assert case == {"image": [str(tmp_path / "one_t1.nii"), str(tmp_path / "one_t2.nii")], "case": "one"}
+
+
+def test_a_folder_without_any_channel_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "one_t1.nii")
-    with pytest.raises(ValueError, match=r"one_t1\.nii has no one_t2\.nii beside it; needed are files that end in"):
-        channels_in(tmp_path, ("_t1.nii", "_t2.nii"))
-    with pytest.raises(ValueError, match=r"holds no file that ends in _flair\.nii"):
-        channels_in(tmp_path, ("_flair.nii",))
+    with pytest.raises(ValueError, match=r"holds no file that ends in _flair\.nii or _t3\.nii"):
+        channels_in(tmp_path, ("_flair.nii", "_t3.nii"))
     with pytest.raises(ValueError, match="is not a folder"):
         channels_in(tmp_path / "one_t1.nii", ("_t1.nii", "_t2.nii"))
+
+
+@pytest.mark.parametrize("key", [None, "test", "testing"])
+def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path) -> None:
+    entries = ["a/one.nii.gz", {"image": "/data/two.mha"}, {"image": ["f.nii", "t.nii"], "case": "three"}]
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(entries if key is None else {"training": ["x.nii"], key: entries}))
+    assert listed_in(path) == [
+        {"image": str(tmp_path / "a" / "one.nii.gz"), "case": "one"},
+        {"image": "/data/two.mha", "case": "two"},
+        {"image": [str(tmp_path / "f.nii"), str(tmp_path / "t.nii")], "case": "three"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[", "is no JSON: .*line 1"),
+        ("[]", "must hold a list of images"),
+        ('{"training": ["a.nii"]}', "must hold a list of images"),
+        ("[3]", "lists 3; needed is a path"),
+        ('[{"image": []}]', "needed is a path"),
+        ('["a/x.nii", "b/x.nii.gz"]', "lists x twice"),
+        ('[{"image": "x.nii", "case": "../x"}]', r"calls a case '\.\./x'; it must be a name"),
+        ('[{"image": "x.nii", "case": 7}]', "calls a case 7"),
+    ],
+)
+def test_a_list_of_something_else_is_refused(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "cases.json").write_text(content)
+    with pytest.raises(ValueError, match=said):
+        listed_in(tmp_path / "cases.json")
+    with pytest.raises(ValueError, match="cannot be read"):
+        listed_in(tmp_path / "none.json")

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from monai.data import MetaTensor
+from monai.engines import SupervisedEvaluator
+from torch import nn
 
 from calib_monai.handlers import StructuresSaver, ViewSpread
 from calib_monai.handlers.predictions import structure
+from calib_monai.posthoc import TemperatureScaling
 from calib_monai.views import RandomViews
 
 PROBS = torch.tensor(
@@ -67,19 +70,50 @@ def test_a_picture_is_told_in_pixels(tmp_path: Path) -> None:
 
 
 def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
-    image = torch.rand(1, 1, 16, 16)
-    engine: Any = Engine(lambda _engine, _batch: None)
-    engine.network = lambda slices: torch.cat([slices, 1 - slices], dim=1)
-    engine.inferer = lambda inputs, network: network(inputs)
-    handler = ViewSpread(RandomViews(blur=0), num_views=3)
+    """Batch normalization, which would learn, and dropout, which would draw, are those of an evaluation."""
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Conv2d(4, 2, 1))
+    images = torch.rand(3, 1, 16, 16)
+    images[2] = images[0]
     found = []
-    for _ in range(2):
-        torch.rand(7)
-        state = torch.get_rng_state()
-        engine.state.output = {"image": image, "pred": engine.network(image)}
-        handler(engine)
-        found.append(engine.state.output["spread"])
-        assert torch.equal(torch.get_rng_state(), state)
-    assert torch.equal(*found)
-    assert found[0].shape == (1, 1, 16, 16)
-    assert found[0].max() > 0
+    evaluator = SupervisedEvaluator(
+        device=torch.device("cpu"),
+        val_data_loader=[{"image": image[None]} for image in images],
+        network=network,
+        val_handlers=[
+            ViewSpread(RandomViews(blur=0), TemperatureScaling(), num_views=3),
+            IterationKeeper(found),
+        ],
+        decollate=False,
+    )
+    state = torch.get_rng_state()
+    evaluator.run()
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(found[0]["spread"], found[2]["spread"])
+    assert torch.equal(found[0]["pred"], found[2]["pred"])
+    assert found[0]["spread"].shape == (1, 1, 16, 16)
+    assert found[0]["spread"].max() > 0
+    assert network.training
+
+
+class IterationKeeper:
+    """Keeps what each iteration puts out."""
+
+    def __init__(self, kept: list[dict[str, torch.Tensor]]) -> None:
+        self.kept = kept
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: self.kept.append(dict(engine.state.output)))
+
+
+def test_an_earlier_inference_leaves_nothing_behind(tmp_path: Path) -> None:
+    old = tmp_path / "predictions" / "one" / "one_probs.nii.gz"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    other = tmp_path / "predictions" / "two" / "two_probs.nii.gz"
+    other.parent.mkdir()
+    other.touch()
+    engine: Any = Engine(lambda _engine, _batch: None)
+    engine.state.batch = {"case": ["one"]}
+    StructuresSaver(str(tmp_path), ["background", "tumor"]).clear(engine)
+    assert not old.exists()
+    assert other.exists()

@@ -40,6 +40,16 @@ def test_the_spread_is_the_deviation_over_the_views() -> None:
     assert found.max() > 0.01
 
 
+def test_where_windows_overlap_the_spread_is_not_less() -> None:
+    """The middle of three windows' width is seen by two of them, each in views of its own."""
+    image = torch.full((1, 1, 32, 48, 1), 0.5)
+    brighter = RandomViews(probability=1, gamma=(1, 1), intensity_scale=(1, 1), intensity_shift=0.2, **STILL)
+    windows = SliceInferer(roi_size=(32, 32), sw_batch_size=1, spatial_dim=2, overlap=0.5)
+    torch.manual_seed(0)
+    found = spread(image, windows(image, network), windows, network, brighter, 200)
+    assert found.min() > 0.8 * found.max() > 0
+
+
 def test_what_left_the_image_in_all_views_but_one_has_none() -> None:
     image = torch.rand(1, 1, 16, 16)
     away = RandomViews(probability=1, gamma=(1, 1), intensity_scale=(1, 1), intensity_shift=0.2, **STILL)

@@ -1,0 +1,206 @@
+"""Ranks and tests: which of several methods is better, over cases and measures, and how far that may be chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+
+TIES = ("average", "min")
+METHODS_TO_RANK = 2
+METHODS_OF_FRIEDMAN = 3
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """What Friedman's test says of several methods.
+
+    Attributes:
+        mean_ranks: mean rank of each method over the blocks, the best lowest, (M,).
+        statistic: chi-squared with M - 1 degrees of freedom, corrected for ties.
+        p_value: of methods that do not differ.
+        posthoc: p-value of each pair by Nemenyi's test, (M, M), 1 on the diagonal.
+    """
+
+    mean_ranks: Floats
+    statistic: float
+    p_value: float
+    posthoc: Floats
+
+
+def method_ranks(values: ArrayLike, *, lower_is_better: bool, ties: str = "average") -> Floats:
+    """Ranks of the methods in each column, 1 the best, (M, ...).
+
+    A value that is missing (NaN) is worse than any other.
+
+    Args:
+        values: of M methods, (M, ...).
+        lower_is_better: the direction of what was measured.
+        ties: "average", equal values share the mean of their ranks; "min", they share the best of these, as
+            spreadsheets rank and as CRaC (Murugesan et al. 2024, Table 1) did.
+
+    Raises:
+        ValueError: fewer than two methods or unknown `ties`.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim < 1 or len(array) < METHODS_TO_RANK:
+        raise ValueError(f"values are {array.shape}; they must be (methods, ...) of at least {METHODS_TO_RANK} methods")
+    if ties not in TIES:
+        raise ValueError(f"ties is {ties!r}; it must be one of {TIES}")
+    costs = array if lower_is_better else -array
+    ranks: Floats = stats.rankdata(np.where(np.isnan(costs), np.inf, costs), method=ties, axis=0)  # type: ignore[call-overload]
+    return ranks
+
+
+def sum_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
+    """Mean over measures of the rank of each method's mean over cases, (M,), as MbLS and NACL rank.
+
+    Args:
+        values: (M, cases, measures); cases without a value (NaN) are left out of a mean.
+        lower_is_better: for each measure its direction.
+
+    Raises:
+        ValueError: values of another shape, or of another number of measures.
+    """
+    array = _of_measures(values, lower_is_better)
+    with np.errstate(invalid="ignore"):
+        count = (~np.isnan(array)).sum(axis=1)
+        means = np.where(count, np.nansum(array, axis=1) / np.maximum(count, 1), np.nan)
+    ranks: Floats = _over_measures(means, lower_is_better).mean(axis=-1)
+    return ranks
+
+
+def mean_case_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
+    """Mean over cases and measures of the methods' ranks in each, (M,), as MbLS and NACL rank.
+
+    Args:
+        values: (M, cases, measures).
+        lower_is_better: for each measure its direction.
+
+    Raises:
+        ValueError: values of another shape, or of another number of measures.
+    """
+    ranks: Floats = _over_measures(_of_measures(values, lower_is_better), lower_is_better).mean(axis=(1, 2))
+    return ranks
+
+
+def friedman(values: ArrayLike, *, lower_is_better: bool) -> Friedman:
+    """Friedman's test, and Nemenyi's of each pair (Demsar 2006, JMLR 7).
+
+    Args:
+        values: of M methods in n blocks, such as cases, (M, n), M at least 3 and n at least 2. Blocks in which a
+            method has no value are left out.
+        lower_is_better: the direction of what was measured.
+
+    Raises:
+        ValueError: fewer methods, or fewer blocks in which all have a value.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 2:  # noqa: PLR2004 - methods, blocks
+        array = array[:, ~np.isnan(array).any(axis=0)]
+    if array.ndim != 2 or len(array) < METHODS_OF_FRIEDMAN or array.shape[1] < 2:  # noqa: PLR2004
+        raise ValueError(
+            f"values with no missing ones are {array.shape}; they must be (methods, blocks), at least "
+            f"{METHODS_OF_FRIEDMAN} methods and 2 blocks"
+        )
+    methods, blocks = array.shape
+    mean_ranks = method_ranks(array, lower_is_better=lower_is_better).mean(axis=1)
+    statistic, p_value = stats.friedmanchisquare(*array) if np.ptp(array, axis=0).any() else (0.0, 1.0)
+    apart = np.abs(mean_ranks[:, None] - mean_ranks) / math.sqrt(methods * (methods + 1) / (6 * blocks))
+    posthoc = stats.studentized_range.sf(apart * math.sqrt(2), methods, np.inf)
+    return Friedman(mean_ranks, float(statistic), float(p_value), np.clip(posthoc, 0, 1))
+
+
+def paired_permutation(first: ArrayLike, second: ArrayLike, *, num_resamples: int = 9999, seed: int = 0) -> float:
+    """p-value, two-sided, that the mean difference of paired values is chance: their signs are drawn anew.
+
+    All signs are gone through where there are no more of them than `num_resamples`.
+
+    Args:
+        first: of each case the value of one method, (n,).
+        second: of the same cases the other's. Cases in which one is missing (NaN) are left out.
+        num_resamples: how many are drawn.
+        seed: of the draws.
+
+    Raises:
+        ValueError: shapes that differ, or no case that has both.
+    """
+    one, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"first is {one.shape} and second {other.shape}; both must be (cases,), the same ones")
+    difference = one - other
+    difference = difference[~np.isnan(difference)]
+    if not len(difference):
+        raise ValueError("no case has a value of both")
+    found = stats.permutation_test(
+        (difference,),
+        lambda values, axis: np.mean(values, axis=axis),
+        permutation_type="samples",
+        n_resamples=num_resamples,
+        rng=np.random.default_rng(seed),
+        vectorized=True,
+    )
+    return float(found.pvalue)
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """p-values corrected for their number (Holm 1979), of any shape; NaN stays and does not count."""
+    array = np.asarray(p_values, dtype=np.float64)
+    known = ~np.isnan(array)
+    order = np.argsort(array[known])
+    factors = np.arange(len(order), 0, -1)
+    stepped = np.maximum.accumulate(np.clip(array[known][order] * factors, 0, 1))
+    corrected = array.copy()
+    sorted_back = np.empty_like(stepped)
+    sorted_back[order] = stepped
+    corrected[known] = sorted_back
+    return corrected
+
+
+def bootstrap_interval(
+    values: ArrayLike, *, level: float = 0.95, num_resamples: int = 9999, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of the mean over cases, bias-corrected and accelerated (Efron 1987).
+
+    Args:
+        values: of each case, (n,); those that are missing (NaN) are left out.
+        level: how often such an interval holds the mean.
+        num_resamples: how many are drawn.
+        seed: of the draws.
+
+    Raises:
+        ValueError: fewer than two values.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    array = array[~np.isnan(array)]
+    if len(array) < 2:  # noqa: PLR2004 - one has no deviation
+        raise ValueError(f"{len(array)} case(s) have a value; an interval needs at least 2")
+    if np.ptp(array) == 0:
+        return float(array[0]), float(array[0])
+    found = stats.bootstrap(
+        (array,), np.mean, confidence_level=level, n_resamples=num_resamples, rng=np.random.default_rng(seed)
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def _of_measures(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
+    """The values as (methods, cases, measures); ValueError where they are not."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 3 or array.shape[2] != len(lower_is_better):  # noqa: PLR2004 - axes
+        raise ValueError(
+            f"values are {array.shape} with {len(lower_is_better)} directions; they must be (methods, cases, measures)"
+        )
+    return array
+
+
+def _over_measures(values: Floats, lower_is_better: Sequence[bool]) -> Floats:
+    """The ranks of the methods in values (M, ..., measures)."""
+    return np.stack(
+        [method_ranks(values[..., k], lower_is_better=lower) for k, lower in enumerate(lower_is_better)], axis=-1
+    )
