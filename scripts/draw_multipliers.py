@@ -1,4 +1,4 @@
-"""Draw how CRaC's multipliers moved: `python scripts/draw_multipliers.py OUTPUT_DIR --out multipliers.png`.
+"""Draw how CRaC's multipliers moved: `python scripts/draw_multipliers.py OUTPUT_DIR [--out multipliers.png]`.
 
 It reads what a training with CRaC wrote to `tensorboard` in its output folder.
 """
@@ -6,6 +6,7 @@ It reads what a training with CRaC wrote to `tensorboard` in its output folder.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -21,8 +22,10 @@ def main() -> None:
     """Read, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output_dir", type=Path, help="of the training")
-    parser.add_argument("--out", type=Path, default=Path("multipliers.png"), help="the picture to write")
+    parser.add_argument("--out", type=Path, help="the picture to write, OUTPUT_DIR/multipliers.png by default")
     arguments = parser.parse_args()
+    if not (arguments.output_dir / "tensorboard").is_dir():
+        raise SystemExit(f"error: {arguments.output_dir} has no folder tensorboard; needed is a training's output_dir")
     events = EventAccumulator(str(arguments.output_dir / "tensorboard"))
     events.Reload()
     names = [tag.split("/")[2] for tag in events.Tags()["scalars"] if tag.startswith(f"multiplier/{REGIONS[0]}/")]
@@ -38,7 +41,9 @@ def main() -> None:
                 title=f"{region} region: {title}", xlabel="epoch" if quantity == "violation" else "", ylim=(0, None)
             )
     figure.legend(labels=names, loc="outside lower center", ncols=len(names), frameon=False)
-    figure.savefig(arguments.out, dpi=120)
+    out = arguments.out or arguments.output_dir / "multipliers.png"
+    figure.savefig(out, dpi=120)
+    sys.stdout.write(f"{out}\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
-    "handlers": {"lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions"},
+    "handlers": {"checks", "lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions"},
     "reports": {"bins"},
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},

@@ -15,10 +15,12 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
+from calib_monai.checks import did_you_mean
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
+from calib_monai.regions import REGIONS
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class CalibratorFit:
         options: by kind, the arguments of the calibrator's `fit`.
 
     Raises:
-        SystemExit: a kind that is not known.
+        SystemExit: a kind or a region that is not known.
     """
 
     def __init__(
@@ -56,6 +58,10 @@ class CalibratorFit:
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
+        region = self.options.get("region", "all")
+        if region not in REGIONS:
+            near = did_you_mean(str(region), REGIONS)
+            stop(f"fitting#{kind}#region is {region!r}; it must be one of {', '.join(REGIONS)}{near}")
         self.items: _StoredItems | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -156,10 +162,17 @@ def _told(report: FitReport) -> list[str]:
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:
         return [f"no temperature makes the likelihood of {of} better than 1, which is kept"]
-    temperatures = f"temperature {low:.3f}" if low == high else f"temperatures from {low:.3f} to {high:.3f}"
+    temperatures = (
+        f"temperature {low:.3f} ({'softer' if low > 1 else 'sharper'})"
+        if low == high
+        else f"temperatures from {low:.3f} to {high:.3f}"
+    )
     likelihood = f"negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}"
     error = f"ECE of the foreground {report.ece_foreground_before:.3f} -> {report.ece_foreground_after:.3f}"
     lines = [f"{temperatures}, fitted to {of}", f"{likelihood}, {error}"]
     if report.ece_foreground_after > report.ece_foreground_before:
-        lines.append("all voxels together became better, the few of the foreground worse")
+        lines.append(
+            "all voxels together became better, the few of the foreground worse: the calibrator lts may suit both, and "
+            "--fitting#ts#region foreground fits ts to the foreground"
+        )
     return lines

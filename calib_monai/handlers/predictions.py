@@ -22,8 +22,9 @@ from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.views import RandomViews, spread
 
-SURE, POSSIBLE = 0.95, 0.05  # the quantiles of an interval of 90 %
+SURE, POSSIBLE = 0.95, 0.05
 MM3_PER_ML = 1000
+DECIMALS = 4
 
 
 class ViewSpread:
@@ -104,7 +105,7 @@ class StructuresSaver:
             content = {
                 "case": item["case"],
                 "calibrator": self.calibrator,
-                "interval": f"{POSSIBLE:.0%} to {SURE:.0%} quantile where all voxels err together",
+                "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/which_number.md",
                 "uncertain_below": self.uncertain_below,
                 "structures": {
                     name: structure(probs[k], label == k, unit, size, self.uncertain_below)
@@ -120,9 +121,9 @@ class StructuresSaver:
 def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float) -> dict[str, float | None]:
     """The numbers of one structure; those that it has only where it is there are None where it is not.
 
-    The interval is that of voxels that err together: with u drawn once from 0..1, a voxel is of the structure where
-    its probability is above u. The volume is then that of the voxels above 0.95 in one of twenty cases or less, and in
-    as many that of those above 0.05 or more. Were their errors independent it would be far narrower.
+    Low and high are the 5 % and 95 % quantile of its volume if all voxels err together: with u drawn once from 0..1, a
+    voxel is of the structure where its probability is above u. Neighbors do so in part, and others hardly: the true
+    volume lies between them far more often than in nine of ten cases.
 
     Args:
         probs: probability of the structure, (H, W[, D]).
@@ -133,7 +134,7 @@ def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_b
     """
     there = bool(inside.any())
     edge = torch.from_numpy(surface(inside.numpy())) if there else inside
-    return {
+    told = {
         unit: size * inside.sum().item(),
         f"{unit}_low": size * (probs > SURE).sum().item(),
         f"{unit}_high": size * (probs > POSSIBLE).sum().item(),
@@ -141,6 +142,7 @@ def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_b
         "mean_confidence": probs[inside].mean(dtype=torch.float64).item() if there else None,
         "uncertain_surface": (probs[edge] < uncertain_below).double().mean().item() if there else None,
     }
+    return {name: None if value is None else round(value, DECIMALS) for name, value in told.items()}
 
 
 def _unit(image: Tensor) -> tuple[str, float]:

@@ -70,7 +70,19 @@ class ResultsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before, on disk too: what it measured was another model."""
+        """Forget the run before, on disk too: what it measured was another model.
+
+        Raises:
+            SystemExit: it was with another calibrator, and is what this one is to be compared with.
+        """
+        before = self.folder / "summary.json"
+        if is_first_process() and before.is_file():
+            calibrator = _calibrator_of(before)
+            if calibrator != self.calibrator:
+                stop(
+                    f"{self.folder} holds an evaluation with the calibrator {calibrator}, and this one is with "
+                    f"{self.calibrator}: set another --output_dir"
+                )
         self.cases = []
         self.modified = self.model.stat().st_mtime
         for name in ("summary.json", "summary.csv", "cases.csv"):
@@ -235,6 +247,14 @@ class SliceSaver:
                 **place,
                 from_below=_from_below(item["image"]),
             )
+
+
+def _calibrator_of(summary: Path) -> str:
+    """What the logits of an evaluation were divided by; "none" where it does not say."""
+    try:
+        return str(json.loads(summary.read_text(encoding="utf-8")).get("calibrator", "none"))
+    except (ValueError, AttributeError):
+        return "none"
 
 
 def items(engine: Engine) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from calib_monai.posthoc.report import FitReport, measured, voxel_nll
 from calib_monai.posthoc.scaling import HIGHEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
+
+logger = logging.getLogger(__name__)
 
 KERNEL_SIZE = 5
 DILATION = 2
@@ -151,15 +154,16 @@ class LocalTemperatureScaling(nn.Module):
         """
         if not isinstance(epochs, int) or epochs < 1:
             raise ValueError(f"epochs is {epochs!r}; it must be a whole number, at least 1")
-        if not 0 < learning_rate < math.inf:
+        if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
             raise ValueError(f"learning_rate is {learning_rate!r}; it must be a finite number above 0")
         items = ValidationSet(data, region, self.of_logits.weight.device)
         self.reset(seed)
         best, weights = measured(self, items), copy.deepcopy(self.state_dict())
         optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate)
-        for _ in range(epochs):
+        for epoch in range(1, epochs + 1):
             self._train(items, optimizer)
             report = measured(self, items)
+            logger.info("LTS: epoch %d of %d, negative log-likelihood %.4f", epoch, epochs, report.nll_after)
             if report.nll_after < best.nll_after:
                 best, weights = report, copy.deepcopy(self.state_dict())
         self.load_state_dict(weights)

@@ -168,7 +168,7 @@ def _read(folder: Path) -> Run:
 def _name(folder: Path, calibrator: str) -> str:
     """What a run is called: by its bundle, or by its own folder, and by what its logits were divided by."""
     name = folder.parent.name if folder.name in OF_BUNDLES else folder.name
-    return name if calibrator == "none" else f"{name} + {calibrator.upper()}"
+    return name if calibrator == "none" else f"{name.removesuffix(f'_{calibrator}')} + {calibrator.upper()}"
 
 
 def _logits(path: Path) -> LogitCounts | None:

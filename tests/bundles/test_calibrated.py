@@ -32,8 +32,7 @@ def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
         bundle_root=str(COLLECTION / bundle),
         dataset_dir=str(folder / "data"),
         ckpt_dir=str(folder / "models"),
-        output_dir=str(folder / "eval"),
-        **options,
+        **{"output_dir": str(folder / "eval")} | options,
     )
 
 
@@ -96,7 +95,7 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
         unit = next(iter(structure))
         assert structure[f"{unit}_low"] <= structure[unit] <= structure[f"{unit}_high"]
         voxel = 1.0 if unit == "area_pixels" else np.prod(written["label"].header.get_zooms()) / 1000
-        assert structure[unit] == pytest.approx((label == k).sum() * voxel, rel=1e-3, abs=1e-6)
+        assert structure[unit] == pytest.approx((label == k).sum() * voxel, rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("bundle", ["hippocampus_ce", "acdc_ce"])
@@ -107,10 +106,13 @@ def test_a_calibrator_changes_what_is_measured_and_no_label(bundle: str, tmp_pat
     no_figures = {f"validate#handlers#{handlers.index('calib_monai.handlers.FiguresSaver')}#_disabled_": True}
     measured = {}
     for kind in ("none", "ts"):
-        start(bundle, "evaluate", tmp_path, calibrator=kind, **settings, **no_figures)
-        summary = json.loads((tmp_path / "eval" / "summary.json").read_text())
+        places = {"output_dir": str(tmp_path / kind), "calibrator": kind}
+        start(bundle, "evaluate", tmp_path, **places, **settings, **no_figures)
+        summary = json.loads((tmp_path / kind / "summary.json").read_text())
         assert summary["calibrator"] == kind
         measured[kind] = {name: metric["value"] for name, metric in summary["metrics"].items()}
+    with pytest.raises(SystemExit, match="none holds an evaluation with the calibrator none"):
+        start(bundle, "evaluate", tmp_path, output_dir=str(tmp_path / "none"), calibrator="ts", **settings)
     for name in ("dice_foreground", "hd95_mm", "asd_mm"):
         assert measured["ts"][name] == measured["none"][name]
     for name in ("ece_foreground", "nll_foreground", "brier_foreground"):
@@ -159,7 +161,8 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
     ("config", "options", "said"),
     [
         ("calibrate", {"calibrator": "none"}, "calibrator is none; it must be ts or lts"),
-        ("calibrate", {"fitting#ts#region": "forground"}, "unknown region|region is 'forground'"),
+        ("calibrate", {"fitting#ts#region": "forground"}, "fitting#ts#region is 'forground'.*did you mean foreground"),
+        ("calibrate", {"calibrator": "lts", "fitting#lts#learning_rate": "abc"}, "learning_rate is 'abc'"),
         ("calibrate", {"calibrator": "lts", "fitting#lts#epochs": 0}, "epochs is 0"),
         ("evaluate", {"calibrator": "tls"}, "it must be none, ts or lts; did you mean ts"),
         ("evaluate", {"calibrator": "ts"}, "there is no calibrator at"),

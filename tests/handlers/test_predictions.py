@@ -35,8 +35,8 @@ def test_the_numbers_of_a_structure_are_what_they_are_called() -> None:
         "area_pixels": 18.0,
         "area_pixels_low": 4.0,  # 0.97 and 0.96
         "area_pixels_high": 26.0,  # the nine, 0.06 twice and 0.10 twice
-        "area_pixels_expected": pytest.approx(2 * PROBS.sum().item()),
-        "mean_confidence": pytest.approx(PROBS[PROBS > 0.5].mean().item()),
+        "area_pixels_expected": pytest.approx(2 * PROBS.sum().item(), abs=1e-4),
+        "mean_confidence": pytest.approx(PROBS[PROBS > 0.5].mean().item(), abs=1e-4),
         "uncertain_surface": 3 / 8,  # all but the one in the middle lie at the surface; 0.60, 0.74 and 0.60
     }
 
