@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.handlers.savers import gathered, is_first_process
+from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 
 LARGEST = 60.0

@@ -7,22 +7,20 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import nibabel
 import numpy as np
 import torch
-import torch.distributed as dist
 from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.handlers.guards import stop
+from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
-
-T = TypeVar("T")
 
 
 class ResultsSaver:
@@ -276,24 +274,6 @@ def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
     target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
     [voxels] = region_voxels(region, target, probs)
     return voxels
-
-
-def gathered(value: T) -> list[T]:
-    """The value of each process, the same list in all of them."""
-    values: list[Any] = [value] * _num_processes()
-    if len(values) > 1:
-        dist.all_gather_object(values, value)
-    return values
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that writes, of several or alone."""
-    return _num_processes() == 1 or dist.get_rank() == 0
-
-
-def _num_processes() -> int:
-    """Number of processes that run together."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _told(values: Tensor, *, total: bool) -> dict[str, Any]:

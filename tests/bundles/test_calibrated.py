@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def prepare(bundle: str, folder: Path) -> dict[str, Any]:
     cases = {case: Phantom(image[..., 15:19], label[..., 15:19]) for case, (image, label) in phantoms}
     write_dataset(config["dataset"], folder / "data", cases)
     (folder / "models").mkdir()
-    parser = ConfigParser(dict(config))
+    parser = ConfigParser(deepcopy(config))
     parser["dataset_dir"] = str(folder / "data")
     split = {name: [case["case"] for case in cases] for name, cases in parser.get_parsed_content("datalist")().items()}
     (folder / "models" / "split.json").write_text(json.dumps(split))
@@ -135,7 +136,7 @@ def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path)
         calibrator="lts",
     )
     exported = torch.jit.load(models / "calibrated.ts")
-    parser = ConfigParser(dict(config_of("hippocampus_ce", "inference")))
+    parser = ConfigParser(deepcopy(config_of("hippocampus_ce", "inference")))
     parser["ckpt_dir"], parser["calibrator"] = str(models), "lts"
     network = parser.get_parsed_content("network").eval()
     network.load_state_dict(torch.load(models / "model.pt", weights_only=True))
