@@ -15,6 +15,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
     words |= {
         "bundle": f"{dataset}_{method}",
         "method_training": parts["method"]["docs"].get("training", TRAINING),
+        "method_settings": _settings(parts["method"].get("train", {}).get("loss", {})),
         "method_reference": parts["method"]["metadata"]["references"][0],
         "results": _results(dataset, method),
     }
@@ -25,6 +26,12 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         name = {"dataset": dataset, "method": method}[kind]
         path = PARTS / f"{kind}s" / f"{name}.json"
         raise SystemExit(f"error: {shown(path)} must set docs#{key}") from None
+
+
+def _settings(loss: Part) -> str:
+    """The settings of a loss as options, with the values that they have."""
+    told = {key: value for key, value in loss.items() if not key.startswith("_") and not isinstance(value, dict | list)}
+    return ", ".join(f"`--loss#{key} {value}`" for key, value in told.items() if not str(value).startswith("@"))
 
 
 def matrix() -> str:
