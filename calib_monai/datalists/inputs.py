@@ -28,9 +28,8 @@ def images_in(path: Path) -> list[Case]:
         return [{"image": str(path), "case": path.resolve().name}]
     found: dict[str, Path] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        suffix = next((suffix for suffix in IMAGE_SUFFIXES if file.name.lower().endswith(suffix)), None)
+        name, suffix = _name_and_suffix(file.name)
         if suffix and not file.name.startswith("."):
-            name = file.name[: -len(suffix)]
             if name in found:
                 raise ValueError(
                     f"input {path} holds {name} twice, with other suffixes; both would be written to one place"
@@ -72,7 +71,7 @@ def listed_in(path: Path) -> list[Case]:
         if not files or len(files) < len(listed):
             raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
         paths = [str(path.parent / file) for file in files]
-        name = given.get("case") or _stem(files[0])
+        name = given.get("case") or _name_and_suffix(Path(files[0]).name)[0]
         if not isinstance(name, str) or name != Path(name).name or "\\" in name:
             raise ValueError(f"input {path} calls a case {name!r}; it must be a name that a folder can have")
         if name in cases:
@@ -81,11 +80,10 @@ def listed_in(path: Path) -> list[Case]:
     return list(cases.values())
 
 
-def _stem(file: str) -> str:
-    """The name of a file without its suffix."""
-    name = Path(file).name
-    suffix = next((suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)), "")
-    return name.removesuffix(name[len(name) - len(suffix) :])
+def _name_and_suffix(file: str) -> tuple[str, str]:
+    """The name of a file without the suffix of an image, and that suffix, empty where it has none."""
+    suffix = next((suffix for suffix in IMAGE_SUFFIXES if file.lower().endswith(suffix)), "")
+    return file[: len(file) - len(suffix)], suffix
 
 
 def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:

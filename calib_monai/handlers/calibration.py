@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from calib_monai.checks import did_you_mean
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
+from calib_monai.handlers.savers import or_null
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
@@ -99,8 +100,9 @@ class CalibratorFit:
         finally:
             items.remove()
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
-        known = {name: None if value != value else value for name, value in asdict(report).items()}  # noqa: PLR0124 - NaN
-        content = json.dumps({"calibrator": self.kind, **known}, indent=1)
+        told = asdict(report)
+        errors = {name: or_null(told[name]) for name in ("ece_foreground_before", "ece_foreground_after")}
+        content = json.dumps({"calibrator": self.kind, **told, **errors}, indent=1)
         (self.folder / f"calibration_{self.kind}.json").write_text(content + "\n", encoding="utf-8")
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)

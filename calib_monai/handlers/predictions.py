@@ -20,7 +20,7 @@ from calib_monai.handlers.savers import items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
-from calib_monai.views import RandomViews, spread
+from calib_monai.views import RandomViews, spread_over_views
 
 SURE, POSSIBLE = 0.95, 0.05
 MM3_PER_ML = 1000
@@ -28,7 +28,7 @@ DECIMALS = 4
 
 
 class ViewSpread:
-    """Adds "spread" to what an evaluator puts out: `calib_monai.views.spread` of each voxel.
+    """Adds "spread" to what an evaluator puts out: `calib_monai.views.spread_over_views` of each voxel.
 
     The same image has the same spread, whatever was predicted before it.
 
@@ -56,7 +56,7 @@ class ViewSpread:
         # MONAI is out of the evaluation's mode here, and batch normalization would learn.
         with torch.random.fork_rng(devices=[]), eval_mode(network):
             torch.manual_seed(self.seed)
-            output["spread"] = spread(
+            output["spread"] = spread_over_views(
                 plain(output["image"]),
                 plain(output["pred"]),
                 engine.inferer,

@@ -74,13 +74,11 @@ class ResultsSaver:
             SystemExit: it was with another calibrator, and is what this one is to be compared with.
         """
         before = self.folder / "summary.json"
-        if is_first_process() and before.is_file():
-            calibrator = _calibrator_of(before)
-            if calibrator != self.calibrator:
-                stop(
-                    f"{self.folder} holds an evaluation with the calibrator {calibrator}, and this one is with "
-                    f"{self.calibrator}: set another --output_dir"
-                )
+        if before.is_file() and _calibrator_of(before) != self.calibrator:  # in each process, for none must wait for it
+            stop(
+                f"{self.folder} holds an evaluation with the calibrator {_calibrator_of(before)}, and this one is with "
+                f"{self.calibrator}: set another --output_dir"
+            )
         self.cases = []
         self.modified = self.model.stat().st_mtime
         for name in ("summary.json", "summary.csv", "cases.csv"):
@@ -144,7 +142,7 @@ class ResultsSaver:
         of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
         return {
             **_told(of_cases, total=counts),
-            "value": _or_null(value),
+            "value": or_null(value),
             "columns": {
                 column: _told(of_class, total=counts)
                 for column, of_class in zip(self._columns(name, values), values.T, strict=True)
@@ -281,9 +279,9 @@ def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
     known = values[~values.isnan()]
     mean = known.sum() if total else known.mean()
     sd = known.std(correction=0) if len(known) else mean
-    return {"value": _or_null(mean.item()), "sd": _or_null(sd.item()), "num_cases": len(known)}
+    return {"value": or_null(mean.item()), "sd": or_null(sd.item()), "num_cases": len(known)}
 
 
-def _or_null(value: float) -> float | None:
+def or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value

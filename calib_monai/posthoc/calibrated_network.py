@@ -6,8 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
-from calib_monai.posthoc.temperature_scaling import TemperatureScaling
+from calib_monai.posthoc.files import Calibrator
 
 OUTPUTS = ("probs", "logits")
 
@@ -33,11 +32,9 @@ class CalibratedNetwork(nn.Module):
         tensor([1.], grad_fn=<Unique2Backward0>)
     """
 
-    def __init__(
-        self, network: nn.Module, calibrator: TemperatureScaling | LocalTemperatureScaling, output: str = "probs"
-    ) -> None:
+    def __init__(self, network: nn.Module, calibrator: Calibrator, output: str = "probs") -> None:
         super().__init__()
-        if not isinstance(calibrator, TemperatureScaling | LocalTemperatureScaling):
+        if not isinstance(calibrator, Calibrator):
             kind = type(calibrator).__name__
             raise ValueError(  # noqa: TRY004 - as all refusals
                 f"calibrator is {kind}; it must be TemperatureScaling or LocalTemperatureScaling"

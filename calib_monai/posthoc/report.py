@@ -43,7 +43,7 @@ class FitReport:
     kept: bool
 
 
-class Calibrator(Protocol):
+class HasTemperatures(Protocol):
     """What gives temperatures to logits."""
 
     def temperature_of(self, item: Item) -> Tensor:
@@ -52,7 +52,7 @@ class Calibrator(Protocol):
 
 
 @torch.no_grad()
-def measured(calibrator: Calibrator, items: ValidationSet) -> FitReport:
+def measured(calibrator: HasTemperatures, items: ValidationSet) -> FitReport:
     """The report of a calibrator as it is, from one pass over the validation set.
 
     Args:

@@ -13,7 +13,7 @@ Network = Callable[[Tensor], Tensor]
 
 
 @torch.no_grad()
-def spread(
+def spread_over_views(
     image: Tensor,
     logits: Tensor,
     predict: Callable[[Tensor, Network], Tensor],

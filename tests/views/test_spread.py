@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.inferers import SliceInferer
 
-from calib_monai.views import RandomViews, spread
+from calib_monai.views import RandomViews, spread_over_views
 
 STILL = {"rotation": 0, "translation": 0, "scale": (1, 1), "shear": 0, "blur": 0, "sharpen": (0, 0), "noise": (0, 0)}
 
@@ -22,7 +22,7 @@ def of_all(image: torch.Tensor, of_slices: object) -> torch.Tensor:
 
 def test_views_that_change_nothing_have_no_spread() -> None:
     image = torch.rand(1, 1, 16, 24, 3)
-    found = spread(image, of_all(image, network), of_all, network, RandomViews(probability=0), 4)
+    found = spread_over_views(image, of_all(image, network), of_all, network, RandomViews(probability=0), 4)
     assert found.shape == image.shape
     assert torch.equal(found, torch.zeros_like(found))
 
@@ -31,7 +31,7 @@ def test_the_spread_is_the_deviation_over_the_views() -> None:
     image = torch.rand(2, 1, 16, 24)
     brighter = RandomViews(probability=1, gamma=(1, 1), intensity_scale=(1, 1), intensity_shift=0.1, **STILL)
     torch.manual_seed(0)
-    found = spread(image, network(image), lambda image, of_slices: of_slices(image), network, brighter, 5)
+    found = spread_over_views(image, network(image), lambda image, of_slices: of_slices(image), network, brighter, 5)
     torch.manual_seed(0)
     seen = torch.stack([network(brighter(image).image).softmax(dim=1) for _ in range(5)])
     predicted = network(image).argmax(dim=1, keepdim=True).expand(5, -1, -1, -1, -1)
@@ -46,7 +46,7 @@ def test_where_windows_overlap_the_spread_is_not_less() -> None:
     brighter = RandomViews(probability=1, gamma=(1, 1), intensity_scale=(1, 1), intensity_shift=0.2, **STILL)
     windows = SliceInferer(roi_size=(32, 32), sw_batch_size=1, spatial_dim=2, overlap=0.5)
     torch.manual_seed(0)
-    found = spread(image, windows(image, network), windows, network, brighter, 200)
+    found = spread_over_views(image, windows(image, network), windows, network, brighter, 200)
     assert found.min() > 0.8 * found.max() > 0
 
 
@@ -58,11 +58,11 @@ def test_what_left_the_image_in_all_views_but_one_has_none() -> None:
     shifted[0, 2] = 100.0
     maps = iter([torch.eye(3, dtype=torch.float64), shifted, shifted])
     away.draw_matrices = lambda count: next(maps).repeat(count, 1, 1)  # type: ignore[method-assign]
-    found = spread(image, network(image), lambda image, of_slices: of_slices(image), network, away, 3)
+    found = spread_over_views(image, network(image), lambda image, of_slices: of_slices(image), network, away, 3)
     assert torch.equal(found, torch.zeros_like(found))
 
 
 def test_one_view_is_refused() -> None:
     image = torch.rand(1, 1, 16, 16)
     with pytest.raises(ValueError, match="num_views is 1"):
-        spread(image, network(image), of_all, network, RandomViews(), 1)
+        spread_over_views(image, network(image), of_all, network, RandomViews(), 1)

@@ -1,0 +1,108 @@
+"""Inputs: images to predict are found and read, and those that cannot be are told."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+from PIL import Image
+
+from calib_monai.cases import Inputs, checked_inputs, end_of_inputs
+from calib_monai.datalists.hippocampus import hippocampus_split
+
+IMAGE = "imagesTr/phantom_002.nii.gz"
+LOADING = Compose([LoadImaged(keys="image"), EnsureChannelFirstd(keys="image")])
+
+
+def inputs(path: Path | str, folder: Path, endings: tuple[str, ...] = (), **options: Any) -> Inputs:
+    """The checked cases to predict at `path`, or the test cases of a Decathlon folder."""
+    datalist, loads, num_channels = partial(hippocampus_split, str(folder)), LOADING, max(1, len(endings))
+    return checked_inputs(str(path), datalist, loads, num_channels, str(folder.parent), endings, **options)
+
+
+def test_inputs_are_an_image_a_folder_or_the_test_cases(phantom_dir: Path) -> None:
+    assert inputs(phantom_dir / IMAGE, phantom_dir) == [{"image": str(phantom_dir / IMAGE), "case": "phantom_002"}]
+    assert len(inputs(phantom_dir / "imagesTr", phantom_dir)) == 8
+    test = hippocampus_split(str(phantom_dir))["test"]
+    assert [case["case"] for case in inputs("", phantom_dir)] == [case["case"] for case in test]
+
+
+def test_inputs_that_are_none_are_refused(phantom_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="does not exist"):
+        inputs(phantom_dir / "nothing", phantom_dir)
+    image = nibabel.load(phantom_dir / IMAGE)
+    voxels = image.get_fdata(dtype=np.float32)
+    voxels[0, 0, 0] = np.nan
+    nibabel.save(nibabel.Nifti1Image(voxels, image.affine), phantom_dir / IMAGE)
+    with pytest.raises(SystemExit, match="NaN"):
+        inputs(phantom_dir / IMAGE, phantom_dir)
+    Image.new("L", (5, 4)).save(tmp_path / "flat.png")
+    with pytest.raises(SystemExit, match=r"flat\.png has the shape \(5, 4\); it must be 3D"):
+        inputs(tmp_path / "flat.png", phantom_dir)
+
+
+def test_without_an_input_or_a_data_set_it_is_said_what_to_set(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    with pytest.raises(SystemExit) as stop:
+        inputs("", nowhere)
+    said = "error: set --input to an image or a folder of images; without it the test cases of dataset_dir are"
+    assert str(stop.value).startswith(f"{said} predicted, and dataset_dir {nowhere} is not a folder: set --dataset_dir")
+    with pytest.raises(SystemExit, match=r"set --input to a folder of files that end in _a\.nii, _b\.nii; without"):
+        inputs("", nowhere, ("_a.nii", "_b.nii"))
+
+
+def test_a_channel_that_cannot_be_read_is_named(phantom_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "patient"
+    folder.mkdir()
+    for ending in ("_t1.nii.gz", "_t2.nii.gz"):
+        shutil.copy(phantom_dir / IMAGE, folder / f"one{ending}")
+    endings = ("_t1.nii.gz", "_t2.nii.gz")
+    files = [str(folder / f"one{ending}") for ending in endings]
+    assert inputs(folder, phantom_dir, endings) == [{"image": files, "case": "one"}]
+    (folder / "one_t2.nii.gz").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"one_t2\.nii\.gz cannot be read"):
+        inputs(folder, phantom_dir, endings)
+
+
+def test_many_cases_of_several_files_are_read_at_once(phantom_dir: Path, tmp_path: Path) -> None:
+    # MONAI's readers remember the files of the last call: shared between threads they mix cases up.
+    endings = ("_t1.nii.gz", "_t2.nii.gz", "_flair.nii.gz")
+    for number in range(40):
+        for ending in endings:
+            (tmp_path / f"case_{number:02d}{ending}").symlink_to(
+                phantom_dir / "imagesTr" / f"phantom_00{number % 8}.nii.gz"
+            )
+    assert len(inputs(tmp_path, phantom_dir, endings)) == 40
+
+
+def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = sorted((phantom_dir / "imagesTr").iterdir())
+    images[0].write_bytes(b"no image")
+
+    def preparation(data: dict[str, Any]) -> dict[str, Any]:
+        if data["case"] in images[1].name:
+            raise RuntimeError("nothing left to crop")
+        return data
+
+    found = inputs(images[0].parent, phantom_dir, preparation=preparation)
+    assert [case["case"] for case in found] == [path.name.removesuffix(".nii.gz") for path in images[2:]]
+    assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
+    assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
+    with pytest.raises(SystemExit, match=r"(?s)cannot be read.*error: 2 case\(s\) were passed over"):
+        end_of_inputs(found, "maps are there")
+    assert capsys.readouterr().out == f"{len(images) - 2} case(s): maps are there\n"
+    end_of_inputs(inputs(images[2], phantom_dir), "maps are there")
+
+
+def test_where_nothing_can_be_read_the_first_is_told(phantom_dir: Path) -> None:
+    images = sorted((phantom_dir / "imagesTr").iterdir())
+    for image in images:
+        image.write_bytes(b"no image")
+    with pytest.raises(SystemExit, match=rf"{images[0].name} cannot be read.*and {len(images) - 1} more"):
+        inputs(images[0].parent, phantom_dir)
