@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+
+from calib_monai.spelling import did_you_mean
 
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
 DTYPES = ("float32", "uint16", "uint8")  # of its probabilities; integers are scaled
@@ -92,7 +93,7 @@ def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
         raise SystemExit(f"error: outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
     for output in outputs:
         if output not in OUTPUTS:
-            near = did_you_mean(str(output), OUTPUTS)
+            near = did_you_mean(str(output).lower(), OUTPUTS)
             raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{near}")
 
 
@@ -139,17 +140,6 @@ def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, tor
         "are of another size": [name for name in own if name in weights and own[name].shape != weights[name].shape],
     }
     return ", ".join(f"{len(names)} {what} (first {names[0]})" for what, names in differing.items() if names)
-
-
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The end of a message that suggests the nearest of the words, empty where none is near."""
-    near = nearest(word, words)
-    return f"; did you mean {near}?" if near else ""
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of the words that is spelled most like a word, empty where none is."""
-    return next(iter(difflib.get_close_matches(word.lower(), sorted(words), n=1)), "")
 
 
 def first_line(error: BaseException) -> str:

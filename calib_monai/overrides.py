@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import logging
 import re
@@ -19,6 +18,8 @@ from typing import Any
 from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle import run as bundle_run
 from monai.utils.module import locate
+
+from calib_monai.spelling import nearest
 
 PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input")
 
@@ -161,5 +162,5 @@ def _hint(key: str, name: str, known: Iterable[str]) -> str:
     """What may have been meant: a similar name, or the dots that MONAI does not read."""
     if "." in key and key.split(".", maxsplit=1)[0] in known:
         return f"; did you mean --{key.replace('.', '#')}?"
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean --{key.replace(name, near[0])}?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean --{key.replace(name, near)}?" if near else ""

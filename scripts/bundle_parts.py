@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from calib_monai.checks import did_you_mean, nearest
+from calib_monai.spelling import did_you_mean, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"

@@ -28,7 +28,7 @@ from bundle_parts import (
     to_json,
 )
 
-from calib_monai.checks import did_you_mean
+from calib_monai.spelling import did_you_mean
 
 WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
 

@@ -15,13 +15,13 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
-from calib_monai.checks import did_you_mean
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.handlers.savers import or_null
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
+from calib_monai.spelling import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class CalibratorFit:
         self.options = dict((options or {}).get(kind, {}))
         region = self.options.get("region", "all")
         if region not in REGIONS:
-            near = did_you_mean(str(region), REGIONS)
+            near = did_you_mean(str(region).lower(), REGIONS)
             stop(f"fitting#{kind}#region is {region!r}; it must be one of {', '.join(REGIONS)}{near}")
         self.items: _StoredItems | None = None
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from calib_monai.checks import did_you_mean
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
+from calib_monai.spelling import did_you_mean
 
 Calibrator = TemperatureScaling | LocalTemperatureScaling
 
@@ -31,7 +31,7 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
     """
     known = [*[NONE] * or_none, *KINDS]
     if kind not in known:
-        near = did_you_mean(str(kind), known)
+        near = did_you_mean(str(kind).lower(), known)
         raise SystemExit(f"error: calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")
 
 

@@ -12,29 +12,18 @@ import numpy as np
 import pytest
 import torch
 from committed import COLLECTION, DATASETS, config_of, write_dataset
-from monai.bundle import ConfigParser, run
+from committed import start as start_on
+from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
 
 from calib_monai.phantoms import Phantom, make_phantoms
 
-FILES = {
-    "calibrate": ["train", "calibrate"],
-    "evaluate": ["train", "evaluate"],
-    "inference": ["inference"],
-}
 OUTPUTS = ["label", "probs", "confidence", "entropy", "spread"]
 
 
 def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
     """A run on the data and the model that are in a folder, which writes there too."""
-    configs = COLLECTION / bundle / "configs"
-    run(
-        config_file=[str(configs / f"{name}.json") for name in FILES[config]],
-        bundle_root=str(COLLECTION / bundle),
-        dataset_dir=str(folder / "data"),
-        ckpt_dir=str(folder / "models"),
-        **{"output_dir": str(folder / "eval")} | options,
-    )
+    start_on(bundle, config, folder / "data", folder, **{"output_dir": str(folder / "eval")} | options)
 
 
 def prepare(bundle: str, folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import BUNDLES, REPOSITORY
+from committed import BUNDLES, FILES, REPOSITORY
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils.module import locate
 
@@ -24,23 +24,17 @@ from calib_monai.handlers import ResultsSaver
 from calib_monai.overrides import check_overrides
 from calib_monai.reports.table import CALIBRATION, MEASURES
 
-CONFIGS = {
-    "train": ("train",),
-    "calibrate": ("train", "calibrate"),
-    "evaluate": ("train", "evaluate"),
-    "inference": ("inference",),
-}
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md")]
 LOCATOR = ComponentLocator()
 
 of_every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
-of_every_config = pytest.mark.parametrize("name", CONFIGS)
+of_every_config = pytest.mark.parametrize("name", FILES)
 
 
 @cache
 def merged_config(bundle: Path, name: str) -> dict[str, Any]:
     """What a run of this name reads."""
-    return ConfigParser.load_config_files([str(bundle / "configs" / f"{file}.json") for file in CONFIGS[name]])
+    return ConfigParser.load_config_files([str(bundle / "configs" / f"{file}.json") for file in FILES[name]])
 
 
 def values_in(node: Any) -> Iterator[Any]:
@@ -185,7 +179,7 @@ def test_the_commands_of_every_page_have_options_that_there_are(
 @of_every_bundle
 def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path) -> None:
     page = bundle / "docs" / "README.md"
-    configs = [merged_config(bundle, name) for name in CONFIGS]
+    configs = [merged_config(bundle, name) for name in FILES]
     assert {"epochs", "ckpt_dir", "network_def", "input"} <= {key for key, _ in options_in(page)}
     for key, value in options_in(page):
         assert any(has(config, key.removesuffix("#KEY")) for config in configs), f"--{key}"
@@ -199,7 +193,7 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
 def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
     programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
     arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text())}
-    configs = [merged_config(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in CONFIGS]
+    configs = [merged_config(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in FILES]
     for key, value in options_in(page):
         assert key in arguments or any(has(config, key) for config in configs), f"--{key}"
         if value.startswith("%"):

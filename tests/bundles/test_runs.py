@@ -12,8 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import BUNDLES, COLLECTION, DATASETS, config_of, write_dataset
-from monai.bundle import ConfigParser, run
+from committed import BUNDLES, DATASETS, config_of, start, write_dataset
+from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Compose, Orientationd
 
@@ -22,18 +22,6 @@ from calib_monai.phantoms import Phantom, make_phantoms
 from calib_monai.reports.runs import read_run
 
 SLICE_SIZE = [48, 64]
-
-
-def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> None:
-    """`python -m monai.bundle run` in this process, with what it writes in `out`."""
-    root = COLLECTION / bundle
-    files = {"train": ["train"], "evaluate": ["train", "evaluate"], "inference": ["inference"]}[config]
-    run(
-        config_file=[str(root / "configs" / f"{name}.json") for name in files],
-        bundle_root=str(root),
-        dataset_dir=str(data),
-        **{"ckpt_dir": str(out / "models"), "output_dir": str(out)} | options,
-    )
 
 
 class Finished(NamedTuple):
