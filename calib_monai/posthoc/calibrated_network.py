@@ -27,6 +27,7 @@ class CalibratedNetwork(nn.Module):
 
     Example:
         >>> from torch import randn
+        >>> from calib_monai.posthoc import TemperatureScaling
         >>> calibrated = CalibratedNetwork(nn.Conv2d(1, 3, 1), TemperatureScaling())
         >>> calibrated(randn(2, 1, 8, 8)).sum(dim=1).round(decimals=4).unique()
         tensor([1.], grad_fn=<Unique2Backward0>)
