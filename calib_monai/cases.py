@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,18 +10,16 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
 
 from tqdm import tqdm
 
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
-from calib_monai.datalists.splits import SPLITS, Case, Split
+from calib_monai.datalists.split_files import Drawn, kept_split, names_of, options_of, read_split, write_split
+from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
 MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
-DRAWN_WITH = "drawn_with"  # its key beside those of the sets
-OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +30,6 @@ class Inputs(list[Case]):
     def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
         super().__init__(cases)
         self.failed = list(failed)
-
-
-class Drawn(NamedTuple):
-    """The names of the cases of each set, and the options that they were drawn with, by name."""
-
-    names: dict[str, list[str]]
-    options: dict[str, int]
 
 
 @contextmanager
@@ -69,6 +59,7 @@ def checked_split(
     empty_labels: bool = True,
     same_grid: bool = True,
     keep: bool = False,
+    train_fraction: float = 1.0,
 ) -> Split:
     """The cases of a run, every file of them read once and found good; the split is written down.
 
@@ -91,18 +82,21 @@ def checked_split(
         keep: take the split that lies beside the model, and warn where this run's options would have drawn
             another. Otherwise the run trains one: the split is written there, unless a model trained with another
             one is in that folder.
+        train_fraction: share of the training patients that are trained on.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
-        split, options = datalist(), _options_of(datalist)
+        split, options = datalist(), options_of(datalist)
         beside_model = Path(ckpt_dir) / SPLIT_FILE
         if keep:
-            split, options = _kept_split(split, options, beside_model, use)
-        elif (Path(ckpt_dir) / "model.pt").is_file():
-            kept = _kept(beside_model)
-            if kept and kept.names != _names(split):
+            split, options = kept_split(split, options, beside_model, use)
+        else:
+            split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
+            options["train_fraction"] = train_fraction
+            kept = read_split(beside_model) if (Path(ckpt_dir) / "model.pt").is_file() else None
+            if kept and kept.names != names_of(split):
                 raise ValueError(
                     f"{ckpt_dir} holds a model that was trained with another split: set another --ckpt_dir"
                 )
@@ -122,7 +116,7 @@ def checked_split(
         if not any(_check_all(cases, check)):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
         for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
-            _write_split(Drawn(_names(split), options), path)
+            write_split(Drawn(names_of(split), options), path)
     return split
 
 
@@ -204,69 +198,8 @@ def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str
         raise ValueError(
             f"set --input to {wanted}; without it the test cases of dataset_dir are predicted, and {error}"
         ) from None
-    kept, _ = _kept_split(split, _options_of(datalist), path, ["test"])
+    kept, _ = kept_split(split, options_of(datalist), path, ["test"])
     return [{"image": case["image"], "case": case["case"]} for case in kept["test"]]
-
-
-def _kept_split(split: Split, options: dict[str, int], path: Path, use: Sequence[str]) -> tuple[Split, dict[str, int]]:
-    """The split that lies beside a model, of the sets in `use` the cases, and what it was drawn with.
-
-    Without one these are `split` and `options`. A warning is given then, and where other options are kept.
-    """
-    kept = _kept(path)
-    if kept is None:
-        return split, options
-    others = {name: value for name, value in kept.options.items() if options.get(name, value) != value}
-    by_name = {case["case"]: case for cases in split.values() for case in cases}
-    missing = [case for name in use for case in kept.names[name] if case not in by_name]
-    if missing:
-        had = f", {_told(others)}," * bool(others)
-        raise ValueError(
-            f"{path}, which training wrote, lists {len(missing)} case(s) for {' and '.join(use)} that are not found in "
-            f"dataset_dir, first {missing[0]}; give the options that training had{had} or predict other data with "
-            "--input"
-        )
-    if others:
-        here = _told({name: options[name] for name in others})
-        logger.warning("%s is kept, which training drew with %s: %s changes nothing here", path, _told(others), here)
-    found = {name: [by_name[case] for case in cases if case in by_name] for name, cases in kept.names.items()}
-    return found, kept.options
-
-
-def _kept(path: Path) -> Drawn | None:
-    """What is in the file that training wrote; without it None, and a warning."""
-    if not path.is_file():
-        logger.warning("%s is not there: nothing says which cases the model was trained on", path)
-        return None
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return Drawn({name: list(kept[name]) for name in SPLITS}, dict(kept.get(DRAWN_WITH, {})))
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(SPLITS)}") from None
-
-
-def _options_of(datalist: Callable[[], Split]) -> dict[str, int]:
-    """The numbers and switches that a split is drawn with, by the names of their options."""
-    given: dict[str, object] = getattr(datalist, "keywords", {})
-    return {OPTIONS.get(name, name): value for name, value in given.items() if isinstance(value, int)}
-
-
-def _told(options: dict[str, int]) -> str:
-    """Options in words."""
-    return " and ".join(f"--{name} {value}" for name, value in options.items())
-
-
-def _names(split: Split) -> dict[str, list[str]]:
-    """The names of the cases of each set."""
-    return {name: [case["case"] for case in cases] for name, cases in split.items()}
-
-
-def _write_split(drawn: Drawn, path: Path) -> None:
-    """Write a split and what it was drawn with, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(json.dumps({**drawn.names, DRAWN_WITH: drawn.options}, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:

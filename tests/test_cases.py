@@ -72,7 +72,7 @@ def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
     split = check(phantom_dir)
     for folder in ("eval", "models"):
         written = json.loads((phantom_dir.parent / folder / "split.json").read_text())
-        assert written.pop("drawn_with") == {"split_seed": 0, "fold": 0}
+        assert written.pop("drawn_with") == {"split_seed": 0, "fold": 0, "train_fraction": 1.0}
         assert written == {name: [case["case"] for case in cases] for name, cases in split.items()}
     assert [len(cases) for cases in split.values()] == [5, 1, 2]
 
@@ -151,7 +151,24 @@ def test_an_evaluation_with_another_fold_than_the_training_says_that_it_changes_
     kept = phantom_dir.parent / "models" / "split.json"
     assert said == f"{kept} is kept, which training drew with --fold 2: --fold 0 changes nothing here"
     written = json.loads((phantom_dir.parent / "eval" / "split.json").read_text())
-    assert written["drawn_with"] == {"split_seed": 0, "fold": 2}  # of what was evaluated, not of what was asked for
+    assert written["drawn_with"] == {
+        "split_seed": 0,
+        "fold": 2,
+        "train_fraction": 1.0,
+    }  # of what was evaluated, not of what was asked for
+
+
+def test_a_training_on_a_share_of_the_cases_is_evaluated_as_it_was_split(
+    phantom_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, part = check(phantom_dir, keep=True), check(phantom_dir, train_fraction=0.5)
+    caplog.clear()
+    assert (part["validation"], part["test"]) == (whole["validation"], whole["test"])
+    assert 0 < len(part["training"]) < len(whole["training"])
+    assert check(phantom_dir, keep=True) == part
+    assert not caplog.records
+    with pytest.raises(SystemExit, match=r"error: train_fraction is 2; it must be above 0 and at most 1"):
+        check(phantom_dir, train_fraction=2)
 
 
 def test_a_split_that_an_earlier_version_wrote_is_kept(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,6 +58,25 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
     return {name: [case for case in ordered if _patient(case) in part] for name, part in parts.items()}
 
 
+def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[Case]:
+    """The cases of a share of the patients, rounded to whole ones, at least one; a larger share holds the smaller.
+
+    Args:
+        cases: as in `split_cases`.
+        fraction: of the patients, above 0 and at most 1.
+        seed: another seed takes others.
+
+    Raises:
+        ValueError: another `fraction`.
+    """
+    if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise ValueError(f"train_fraction is {fraction!r}; it must be above 0 and at most 1")
+    patients = sorted({_patient(case) for case in cases})
+    random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
+    kept = set(patients[: max(1, round(fraction * len(patients)))])
+    return [case for case in cases if _patient(case) in kept]
+
+
 def _patient(case: Case) -> str:
     """The patient whom a case is of."""
     return str(case.get("patient", case["case"]))

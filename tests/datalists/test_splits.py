@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from calib_monai.datalists.splits import SPLITS, split_cases
+from calib_monai.datalists.splits import SPLITS, fewer_cases, split_cases
 
 COUNTS = (185, 25, 50)
 
@@ -50,3 +52,23 @@ def test_a_seed_that_is_no_number_is_refused() -> None:
 def test_two_cases_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="2 case"):
         split_cases(named(2), COUNTS)
+
+
+def test_a_larger_share_of_the_patients_holds_the_smaller() -> None:
+    shares = [{case["case"] for case in fewer_cases(named(50), fraction, 3)} for fraction in (0.001, 0.1, 0.25, 1)]
+    assert [len(share) for share in shares] == [1, 5, 12, 50]
+    assert all(less <= more for less, more in pairwise(shares))
+    assert {case["case"] for case in fewer_cases(named(50), 0.25, 4)} != shares[2]
+
+
+def test_a_share_keeps_all_cases_of_a_patient() -> None:
+    cases = [{"case": f"{patient}{phase}", "patient": patient} for patient in "abcd" for phase in (1, 2)]
+    kept = fewer_cases(cases, 0.5)
+    assert len(kept) == 4
+    assert len({case["patient"] for case in kept}) == 2
+
+
+@pytest.mark.parametrize("fraction", [0, -0.5, 1.5, "half", float("nan")])
+def test_a_share_that_is_none_is_refused(fraction: float) -> None:
+    with pytest.raises(ValueError, match=r"train_fraction is .*; it must be above 0 and at most 1"):
+        fewer_cases(named(7), fraction)

@@ -1,0 +1,86 @@
+"""Splits on disk: which cases a model was trained, validated and tested on, and what they were drawn with."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from calib_monai.datalists.splits import SPLITS, Split
+
+Options = dict[str, int | float]
+
+DRAWN_WITH = "drawn_with"  # its key beside those of the sets
+OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
+
+logger = logging.getLogger(__name__)
+
+
+class Drawn(NamedTuple):
+    """The names of the cases of each set, and the options that they were drawn with, by name."""
+
+    names: dict[str, list[str]]
+    options: Options
+
+
+def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
+    """The split that lies beside a model, of the sets in `use` the cases, and what it was drawn with.
+
+    Without one these are `split` and `options`. A warning is given then, and where other options are kept.
+    """
+    kept = read_split(path)
+    if kept is None:
+        return split, options
+    others = {name: value for name, value in kept.options.items() if options.get(name, value) != value}
+    by_name = {case["case"]: case for cases in split.values() for case in cases}
+    missing = [case for name in use for case in kept.names[name] if case not in by_name]
+    if missing:
+        had = f", {_told(others)}," * bool(others)
+        raise ValueError(
+            f"{path}, which training wrote, lists {len(missing)} case(s) for {' and '.join(use)} that are not found in "
+            f"dataset_dir, first {missing[0]}; give the options that training had{had} or predict other data with "
+            "--input"
+        )
+    if others:
+        here = _told({name: options[name] for name in others})
+        logger.warning("%s is kept, which training drew with %s: %s changes nothing here", path, _told(others), here)
+    found = {name: [by_name[case] for case in cases if case in by_name] for name, cases in kept.names.items()}
+    return found, kept.options
+
+
+def read_split(path: Path) -> Drawn | None:
+    """What is in the file that training wrote; without it None, and a warning."""
+    if not path.is_file():
+        logger.warning("%s is not there: nothing says which cases the model was trained on", path)
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Drawn({name: list(kept[name]) for name in SPLITS}, dict(kept.get(DRAWN_WITH, {})))
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(SPLITS)}") from None
+
+
+def options_of(datalist: Callable[[], Split]) -> Options:
+    """The numbers and switches that a split is drawn with, by the names of their options."""
+    given: dict[str, object] = getattr(datalist, "keywords", {})
+    return {OPTIONS.get(name, name): value for name, value in given.items() if isinstance(value, int)}
+
+
+def names_of(split: Split) -> dict[str, list[str]]:
+    """The names of the cases of each set."""
+    return {name: [case["case"] for case in cases] for name, cases in split.items()}
+
+
+def write_split(drawn: Drawn, path: Path) -> None:
+    """Write a split and what it was drawn with, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".json.part")
+    unfinished.write_text(json.dumps({**drawn.names, DRAWN_WITH: drawn.options}, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _told(options: Options) -> str:
+    """Options in words."""
+    return " and ".join(f"--{name} {value}" for name, value in options.items())

@@ -1,0 +1,188 @@
+"""What a benchmark consists of: its configuration and the experiments become trainings and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+Options = dict[str, Any]
+
+ROOT = Path(__file__).parents[1]
+PLAIN = "eval"  # the folder of an evaluation without further options
+KEYS = {"title", "source", "methods", "networks", "variants", "evaluations"}
+PHANTOMS = "phantoms"
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its place among the others, and the options of its bundle.
+
+    Attributes:
+        method: of the bundle.
+        network: of the bundle's catalogue.
+        variant: what is other than in the bundle, "" for nothing.
+        seed: of weights, order and augmentation.
+        fold: of the split.
+        options: that make the variant.
+    """
+
+    method: str
+    network: str
+    variant: str
+    seed: int
+    fold: int
+    options: Options = field(default_factory=dict, compare=False)
+
+    @property
+    def folder(self) -> str:
+        """Where it lies in the folder of its data set."""
+        name = f"{self.method}-{self.variant}" if self.variant else self.method
+        return f"{self.network}/{name}/seed{self.seed}_fold{self.fold}"
+
+
+class Plan:
+    """Trainings and evaluations of the chosen experiments.
+
+    Args:
+        config: the values of `config.yaml`.
+        experiments: the content of `experiments.yaml`.
+
+    Raises:
+        ValueError: a value that cannot be; the message names it and what it must be.
+    """
+
+    def __init__(self, config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, Any]]) -> None:
+        self.config = config
+        self.dataset: str = config["dataset"]
+        _among("dataset", [self.dataset], _parts("datasets"))
+        _among("methods", config["methods"], _parts("methods"))
+        _among("networks", config["networks"], _parts("networks"))
+        self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
+        chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
+        _among("experiments", chosen, list(experiments))
+        self.experiments = {name: experiments[name] for name in chosen}
+        for name, experiment in self.experiments.items():
+            _among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
+        if config["dataset_dir"] == PHANTOMS and self.dataset != "hippocampus":
+            raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
+
+    @property
+    def out(self) -> str:
+        """The folder of this data set's trainings and tables."""
+        return f"{self.config['out']}/{self.dataset}"
+
+    @property
+    def dataset_dir(self) -> str:
+        """The folder of the data."""
+        given: str = self.config["dataset_dir"]
+        return f"{self.config['out']}/{PHANTOMS}" if given == PHANTOMS else given
+
+    def trainings(self, experiment: str) -> list[Training]:
+        """The trainings of an experiment."""
+        asked = self.experiments[experiment]
+        methods = asked.get("methods", self.config["methods"])
+        cells = product(methods, asked.get("networks", self.config["networks"]), self.seeds, self.folds)
+        return [
+            Training(method, network, variant, seed, fold, options)
+            for method, network, seed, fold in cells
+            for variant, options in self._variants(experiment, method)
+        ]
+
+    def evaluations(self, experiment: str) -> dict[str, Options]:
+        """Folder and options of each evaluation of the trainings of an experiment."""
+        asked: dict[str, Options] = self.experiments[experiment].get("evaluations", {})
+        return {PLAIN: {}} | {f"{PLAIN}_{name}": options for name, options in asked.items()}
+
+    def results(self, experiment: str) -> list[str]:
+        """The folders that the evaluations of an experiment write."""
+        return [
+            f"{self.out}/{training.folder}/{evaluation}"
+            for training in self.trainings(experiment)
+            for evaluation in self.evaluations(experiment)
+        ]
+
+    def training_options(self, folder: str) -> list[str]:
+        """The options of the training in a folder of this data set, as given on a command line."""
+        training = self._all_trainings()[folder]
+        options = {
+            **self._common(folder),
+            "epochs": self.config["epochs"],
+            "seed": training.seed,
+            "fold": training.fold,
+            "split_seed": self.config["split_seed"],
+            **self.config["options"],
+            **self.config["method_options"].get(training.method, {}),
+            **training.options,
+        }
+        return _on_command_line(options)
+
+    def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
+        """The same of an evaluation of it, in the folder of this name."""
+        known = {name: options for each in self.experiments for name, options in self.evaluations(each).items()}
+        options = {
+            **self._common(folder),
+            "output_dir": f"{self.out}/{folder}/{evaluation}",
+            "figures": False,
+            **known[evaluation],
+        }
+        return _on_command_line(options)
+
+    def calibration_options(self, folder: str, calibrator: str) -> list[str]:
+        """The same of a calibration of it."""
+        return _on_command_line({**self._common(folder), "calibrator": calibrator})
+
+    def bundle(self, folder: str) -> str:
+        """The bundle that is trained in a folder of this data set."""
+        return f"{self.dataset}_{self._all_trainings()[folder].method}"
+
+    def calibrator(self, evaluation: str) -> str | None:
+        """The calibrator that an evaluation needs."""
+        known = {name: options for each in self.experiments for name, options in self.evaluations(each).items()}
+        found: str | None = known[evaluation].get("calibrator")
+        return found
+
+    def _common(self, folder: str) -> Options:
+        """The options of every step of a training."""
+        return {
+            "dataset_dir": self.dataset_dir,
+            "ckpt_dir": f"{self.out}/{folder}/models",
+            "output_dir": f"{self.out}/{folder}",
+            "network_def": f"%networks::{self._all_trainings()[folder].network}",
+        }
+
+    def _all_trainings(self) -> dict[str, Training]:
+        """Every training of the benchmark by its folder."""
+        return {training.folder: training for name in self.experiments for training in self.trainings(name)}
+
+    def _variants(self, experiment: str, method: str) -> Iterator[tuple[str, Options]]:
+        """The variants of a method in an experiment, the bundle as it stands first."""
+        asked = self.experiments[experiment].get("variants", {})
+        yield "", {}
+        yield from {**asked.get("each", {}), **asked.get(method, {})}.items()
+
+
+def _parts(kind: str) -> list[str]:
+    """The names of the parts of a kind that bundles are composed of."""
+    return sorted(path.stem for path in (ROOT / "scripts" / "parts" / kind).glob("*.json"))
+
+
+def _among(name: str, values: Sequence[str], known: Sequence[str]) -> None:
+    """ValueError where a value is none of the known ones."""
+    unknown = [value for value in values if value not in known] if isinstance(values, list) else [values]
+    if unknown:
+        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(known)}")
+
+
+def _whole_numbers(name: str, values: object) -> list[int]:
+    """These numbers, which Snakemake's command line gives as text; ValueError where they are others."""
+    if not isinstance(values, list) or not values or not all(str(value).isdecimal() for value in values):
+        raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers")
+    return [int(value) for value in values]
+
+
+def _on_command_line(options: Options) -> list[str]:
+    """The options as MONAI's command line takes them."""
+    return [part for name, value in options.items() for part in (f"--{name}", str(value))]
