@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {"lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions", "spelling"},
+    "experiments": {"ranks", "reports"},
     "reports": {"bins"},
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},

@@ -12,7 +12,7 @@ Options = dict[str, Any]
 
 ROOT = Path(__file__).parents[1]
 PLAIN = "eval"  # the folder of an evaluation without further options
-KEYS = {"title", "source", "methods", "networks", "variants", "evaluations"}
+KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
 PHANTOMS = "phantoms"
 
 
@@ -60,6 +60,7 @@ class Plan:
         _among("dataset", [self.dataset], _parts("datasets"))
         _among("methods", config["methods"], _parts("methods"))
         _among("networks", config["networks"], _parts("networks"))
+        _among("method_options", list(config["method_options"]), _parts("methods"))
         self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
         chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
         _among("experiments", chosen, list(experiments))
@@ -103,6 +104,14 @@ class Plan:
             for training in self.trainings(experiment)
             for evaluation in self.evaluations(experiment)
         ]
+
+    def table_options(self, experiment: str) -> list[str]:
+        """How `python -m calib_monai.experiments` is to show an experiment."""
+        asked = self.experiments[experiment]
+        axis = asked.get("axis", {})
+        source = f" ({asked['source']})" if "source" in asked else ""
+        options = {"title": f"{asked['title']}{source}: {self.dataset}"}
+        return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
 
     def training_options(self, folder: str) -> list[str]:
         """The options of the training in a folder of this data set, as given on a command line."""

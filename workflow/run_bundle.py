@@ -23,7 +23,9 @@ STEPS = ("train", "calibrate", "evaluate")
 
 def main() -> int:
     """The exit code of the run."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="All other options are the bundle's.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="All other options are the bundle's.", allow_abbrev=False
+    )
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--bundle", required=True, help="its name, such as hippocampus_nacl")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_monai.reports.measures import results_table
 from calib_monai.reports.report import by_dataset, write_report
 from calib_monai.reports.runs import read_runs
-from calib_monai.reports.table import results_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = write_report(runs, options.out, options.case)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
-    tables = "\n".join(results_table(group) for group in by_dataset(runs))
+    tables = "\n".join(results_table(group).markdown(marked=False) for group in by_dataset(runs))
     sys.stdout.write(f"\n{tables}\n" + "".join(f"{path}\n" for path in written))
     return 0
 

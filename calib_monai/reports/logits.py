@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
 from calib_monai.reports.runs import Run
@@ -28,11 +30,11 @@ def logits_figure(runs: Sequence[Run]) -> Figure:
         for column, name in enumerate(names):
             for k, counts in enumerate(logits.count[column]):
                 share = counts / max(1, counts.sum())
-                axes[row, column].stairs(share, logits.edges, color=class_color(k), fill=True, alpha=0.35)
-                axes[row, column].stairs(share, logits.edges, color=class_color(k), label=names[k])
+                _draw(axes[row, column], logits.edges, share, class_color(k), names[k])
                 told = np.flatnonzero((share.cumsum() > SHOWN_SHARE) & (share.cumsum() < 1 - SHOWN_SHARE))
                 ends += logits.edges[told].tolist()
             axes[row, column].set_title(f"truth: {name}", fontsize="medium")
+        axes[row, 0].set_ylim(bottom=0)
         axes[row, 0].set_ylabel(f"{run.name}\nshare of voxels")
     for below in axes[-1]:
         below.set_xlabel("logit")
@@ -47,3 +49,10 @@ def logits_figure(runs: Sequence[Run]) -> Figure:
         frameon=False,
     )
     return figure
+
+
+def _draw(axes: Axes, edges: NDArray[np.float64], share: NDArray[np.float64], color: str, label: str) -> None:
+    """Draw one histogram (`Axes.stairs` takes ten times as long to find its limits)."""
+    heights = np.append(share, 0)
+    axes.fill_between(edges, heights, step="post", color=color, alpha=0.35, linewidth=0)
+    axes.plot(edges, heights, drawstyle="steps-post", color=color, label=label)

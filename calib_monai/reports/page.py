@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from calib_monai.reports.runs import Run, worst_first
-from calib_monai.reports.table import ranks, shown_measures, shown_values
+from calib_monai.reports.table import BEST, SECOND, Table, unmarked
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1100px;
@@ -21,7 +21,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-spa
 th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
 th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
 th:first-child, td:first-child { text-align: left; }
-.best { font-weight: 700; background: #d7e9f7; }
+.best, .notable { font-weight: 700; background: #d7e9f7; }
 .second { text-decoration: underline; text-underline-offset: 3px; }
 img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
 """
@@ -34,25 +34,27 @@ class Section:
     Attributes:
         name: of the data set.
         runs: what is compared.
-        figures: PNG of "reliability", of "classes" where there are more than two, and of "logits" where they were kept.
+        tables: of results.
+        figures: PNG of "reliability", of "classes" where there are more than two, of "logits" where they were kept, and
+            of "curves" where something was varied.
         cases: PNG of each case that is shown, by its name.
     """
 
     name: str
     runs: Sequence[Run]
+    tables: Sequence[Table]
     figures: Mapping[str, bytes]
     cases: Mapping[str, bytes]
 
 
-def html_page(sections: Sequence[Section], radar: bytes | None = None) -> str:
+def html_page(sections: Sequence[Section], title: str, radar: bytes | None = None) -> str:
     """A whole HTML document.
 
     Args:
         sections: one for each data set.
+        title: of the document.
         radar: PNG of the methods over the data sets.
     """
-    runs = [run for section in sections for run in section.runs]
-    title = ", ".join(run.name for run in runs)
     overview = (
         f"<h2>All data sets</h2>{_image(radar, 'Dice and ECE of each method over the data sets')}" if radar else ""
     )
@@ -61,11 +63,11 @@ def html_page(sections: Sequence[Section], radar: bytes | None = None) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Calibration of {escape(title)}</title>
+<title>{escape(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>Can these probabilities be believed?</h1>
+<h1>{escape(title)}</h1>
 <p>ECE, CECE, TACE, Brier score and NLL are measured on the foreground's voxels where their column names no others, per
 case, then averaged over cases; of them, of HD95, ASD and missed structures less is better, of Dice more.</p>
 {overview}
@@ -84,8 +86,9 @@ def _section(section: Section) -> str:
     )
     return f"""<h2>Results on {escape(section.name)}</h2>
 <p>{len(names)} case(s), {len(runs)} network(s).</p>
-<div class="scroll">{_results(runs)}</div>
-{_marks(runs)}
+{_result(section.tables[0])}
+{_image(figures["curves"], "measures against what was varied") if "curves" in figures else ""}
+{"".join(map(_result, section.tables[1:]))}
 <h2>Reliability</h2>
 <p>A calibrated network is right as often as it says: its bars end on the diagonal. Hatched is by how much it
 is off.</p>
@@ -128,32 +131,15 @@ the truth, and a foreground class is the truth more often than a network says th
 {_image(figures["classes"], "reliability diagrams of each class")}"""
 
 
-def _results(runs: Sequence[Run]) -> str:
-    """The table of results, the best marked."""
-    shown = shown_measures(runs)
-    places = [ranks(runs, name, measure) for name, measure in shown.items()]
-    rows = [["", *(measure.title for measure in shown.values())]]
-    marks = [[""] * len(rows[0])]
-    for index, run in enumerate(runs):
-        cells = shown_values(run, shown)
-        told = ["" if cell == "nan" else _mark(place, index) for cell, place in zip(cells, places, strict=True)]
-        rows.append([run.name, *cells])
-        marks.append(["", *told])
-    return _table(rows, marks)
-
-
-def _mark(places: Sequence[int], index: int) -> str:
-    """The mark of a run whose place is one of these; none where all share one."""
-    told = dict(enumerate(("best", "second")[: len(places) - 1], 1))
-    return "" if len(set(places)) == 1 else told.get(places[index], "")
-
-
-def _marks(runs: Sequence[Run]) -> str:
-    """What the marks in the table mean: the best of two or more, and the second best of three or more."""
-    if len(runs) == 1:
-        return ""
-    second = ' and <span class="second">second best</span>' if len(runs) > 2 else ""  # noqa: PLR2004
-    return f'<p><span class="best">Best</span>{second} of each column.</p>'
+def _result(table: Table) -> str:
+    """A table of results, its title, and what its marks and its numbers mean."""
+    title = f"<h3>{escape(table.title)}</h3>" if table.title else ""
+    marked = {mark for row in table.marks for mark in row}
+    second = f' and <span class="{SECOND}">second best</span>' if SECOND in marked else ""
+    told = [f'<span class="{BEST}">Best</span>{second} of each column.'] if BEST in marked else []
+    notes = " ".join([escape(table.note)] * bool(table.note) + told)
+    return f"""{title}<div class="scroll">{table.html()}</div>
+{f"<p>{notes}</p>" if notes else ""}"""
 
 
 def _cases(runs: Sequence[Run]) -> str:
@@ -162,20 +148,7 @@ def _cases(runs: Sequence[Run]) -> str:
     for case in worst_first(runs):
         values = [value for run in runs for value in (run.dice(case), run.ece_of(case))]
         rows.append([case, *(f"{value:.3f}" for value in values)])
-    return _table(rows, [[""] * len(row) for row in rows])
-
-
-def _table(rows: Sequence[Sequence[str]], marks: Sequence[Sequence[str]]) -> str:
-    """An HTML table, its first row the header; each cell has the class that `marks` gives it."""
-    lines: list[str] = []
-    for row, classes in zip(rows, marks, strict=True):
-        tag = "td" if lines else "th"
-        cells = (
-            f"<{tag}{f' class={chr(34)}{mark}{chr(34)}' if mark else ''}>{escape(cell)}</{tag}>"
-            for cell, mark in zip(row, classes, strict=True)
-        )
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    return f"<table>{''.join(lines)}</table>"
+    return Table("", rows[0], rows[1:], unmarked(rows[1:])).html()
 
 
 def _image(png: bytes, alt: str) -> str:

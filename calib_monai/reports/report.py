@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.logits import logits_figure
+from calib_monai.reports.measures import results_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.runs import Run, worst_first
-from calib_monai.reports.table import results_table
+from calib_monai.reports.table import Table
 
 DPI = 150
 
@@ -36,10 +37,22 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     unknown = sorted(set(cases or ()) - {case for run in runs for case in run.cases})
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")
-    sections = [_section(group, cases) for group in by_dataset(runs)]
-    radar = _png(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
-    tables = [f"## {part.name}\n\n" * (len(sections) > 1) + results_table(part.runs) for part in sections]
-    contents = {"report.html": html_page(sections, radar).encode(), "results.md": "\n".join(tables).encode()}
+    sections = [section_of(group, [results_table(group)], cases) for group in by_dataset(runs)]
+    return write_sections(sections, out, "Can these probabilities be believed?")
+
+
+def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[Path]:
+    """Paths of the files written, as in `write_report`.
+
+    Args:
+        sections: one for each data set.
+        out: folder to write to.
+        title: of the page.
+    """
+    runs = [run for part in sections for run in part.runs]
+    radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
+    tables = [f"## {part.name}\n\n" * (len(sections) > 1) + in_markdown(part.tables) for part in sections]
+    contents = {"report.html": html_page(sections, title, radar).encode(), "results.md": "\n".join(tables).encode()}
     for part in sections:
         prefix = f"{part.name}_" if len(sections) > 1 else ""
         contents |= {f"{prefix}{name}.png": png for name, png in {**part.figures, **part.cases}.items()}
@@ -49,6 +62,38 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     for name, content in contents.items():
         (out / name).write_bytes(content)
     return [out / name for name in contents]
+
+
+def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str] | None = None) -> Section:
+    """What the page says of one data set, of which `cases` are drawn, the worst and the middle one by default.
+
+    Raises:
+        ValueError: runs that measured different cases, or that kept no slice of a case.
+    """
+    chosen = worst_and_middle(runs) if cases is None else [case for case in cases if case in runs[0].cases]
+    figures = {"reliability": reliability_figure(runs)}
+    if len(runs[0].class_names) > 2:  # noqa: PLR2004 - of two one is the mirror of the other
+        figures["classes"] = class_reliability_figure(runs)
+    lacking = [str(run.folder) for run in runs if run.logits is None]
+    if lacking:
+        logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))
+    else:
+        figures["logits"] = logits_figure(runs)
+    return Section(
+        name=runs[0].dataset,
+        runs=runs,
+        tables=tables,
+        figures={name: png_of(figure) for name, figure in figures.items()},
+        cases={case: png_of(case_figure(runs, case)) for case in chosen},
+    )
+
+
+def in_markdown(tables: Sequence[Table]) -> str:
+    """Tables below each other, with their titles and notes."""
+    return "\n".join(
+        f"### {table.title}\n\n" * bool(table.title) + table.markdown() + f"\n{table.note}\n" * bool(table.note)
+        for table in tables
+    )
 
 
 def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
@@ -67,26 +112,7 @@ def worst_and_middle(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 
-def _section(runs: Sequence[Run], cases: Sequence[str] | None) -> Section:
-    """What the report says of one data set."""
-    chosen = worst_and_middle(runs) if cases is None else [case for case in cases if case in runs[0].cases]
-    figures = {"reliability": reliability_figure(runs)}
-    if len(runs[0].class_names) > 2:  # noqa: PLR2004 - of two one is the mirror of the other
-        figures["classes"] = class_reliability_figure(runs)
-    lacking = [str(run.folder) for run in runs if run.logits is None]
-    if lacking:
-        logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))
-    else:
-        figures["logits"] = logits_figure(runs)
-    return Section(
-        name=runs[0].dataset,
-        runs=runs,
-        figures={name: _png(figure) for name, figure in figures.items()},
-        cases={case: _png(case_figure(runs, case)) for case in chosen},
-    )
-
-
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
     """The figure as a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)

@@ -1,67 +1,106 @@
-"""Table of results: methods down, measures across."""
+"""Tables: cells with the best of each column marked, as Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import inf, isnan
 
-from calib_monai.reports.runs import Run
+BEST, SECOND, NOTABLE = "best", "second", "notable"
+IN_MARKDOWN = {BEST: "**{}**", SECOND: "*{}*", NOTABLE: "**{}**"}
+IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", NOTABLE: r"\textbf{{{}}}"}
+OF_LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "±": r"$\pm$", "<": "$<$", "#": r"\#"}
 
 
-class Measure(NamedTuple):
-    """How a metric is shown: its title, its unit where it has one, its decimals, and what is better."""
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        title: what stands above it, "" for nothing.
+        header: of each column.
+        cells: row by row, the name of the row first.
+        marks: of each cell `BEST`, `SECOND`, `NOTABLE`, which the note explains, or "".
+        note: what a reader must know.
+    """
 
     title: str
-    decimals: int
-    more_is_better: bool = False
+    header: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    marks: Sequence[Sequence[str]]
+    note: str = ""
+
+    def markdown(self, *, marked: bool = True) -> str:
+        """The cells in Markdown, in columns of one width; `marked`, the best bold and the second best italic."""
+        rows = [list(self.header), *self._styled(IN_MARKDOWN if marked else {}, str)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
+        first, *others = [
+            f"| {row[0]:<{widths[0]}} | "
+            + " | ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True))
+            + " |"
+            for row in rows
+        ]
+        rule = (
+            "| " + "-" * max(3, widths[0]) + " | " + " | ".join("-" * (width - 1) + ":" for width in widths[1:]) + " |"
+        )
+        return "\n".join([first, rule, *others]) + "\n"
+
+    def latex(self) -> str:
+        """A tabular for the package booktabs; the best bold, the second best underlined."""
+        first, *others = [
+            " & ".join(row) + r" \\"
+            for row in [[_latex(cell) for cell in self.header], *self._styled(IN_LATEX, _latex)]
+        ]
+        begin = rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}"
+        lines = [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
+        return "\n".join([f"% {self.title}"] * bool(self.title) + lines) + "\n"
+
+    def html(self) -> str:
+        """The table as an element; a cell's mark is its class."""
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.header)
+        body = (
+            "".join(
+                f'<td class="{mark}">{escape(cell)}</td>' if mark else f"<td>{escape(cell)}</td>"
+                for cell, mark in zip(row, marks, strict=True)
+            )
+            for row, marks in zip(self.cells, self.marks, strict=True)
+        )
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in body)}</table>"
+
+    def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
+        """The cells, those with a mark in its style."""
+        return [
+            [styles.get(mark, "{}").format(text(cell)) for cell, mark in zip(row, marks, strict=True)]
+            for row, marks in zip(self.cells, self.marks, strict=True)
+        ]
 
 
-CALIBRATION = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
-REGIONS = {"foreground": "", "union": ", union", "boundary": ", boundary", "all": ", all voxels"}
-MEASURES = {
-    "dice_foreground": Measure("Dice", 3, more_is_better=True),
-    "hd95_mm": Measure("HD95 (mm)", 2),
-    "asd_mm": Measure("ASD (mm)", 2),
-    "hd95_pixels": Measure("HD95 (pixels)", 1),
-    "asd_pixels": Measure("ASD (pixels)", 1),
-    "dice_regions": Measure("Dice, regions", 3, more_is_better=True),
-    "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
-    "missed_structures": Measure("missed structures", 0),
-} | {
-    f"{name}_{region}": Measure(f"{title}{aside}", 3)
-    for region, aside in REGIONS.items()
-    for name, title in CALIBRATION.items()
-}
+def unmarked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Marks of a table in which none is better than another."""
+    return [[""] * len(row) for row in cells]
 
 
-def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
-    """The measures that any run has, in the order they are shown; a region other than the foreground is named."""
-    return {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
+def best_marks(values: Sequence[float], decimals: int, *, more_is_better: bool) -> list[str]:
+    """The mark of each of these values: of the best, and of the second best of three or more, as they are shown.
 
-
-def shown_values(run: Run, shown: Mapping[str, Measure]) -> list[str]:
-    """What a run reached in each of these measures, as it is shown; "nan" where it was not measured."""
-    return [f"{run.metrics.get(name, float('nan')):.{measure.decimals}f}" for name, measure in shown.items()]
-
-
-def ranks(runs: Sequence[Run], name: str, measure: Measure) -> list[int]:
-    """Place of each run by a measure as it is shown, 1 the best; equal ones share it, NaN comes last."""
-    values = [round(run.metrics.get(name, float("nan")), measure.decimals) for run in runs]
-    worse = [-value if measure.more_is_better else value for value in values]
-    sortable = [math.inf if math.isnan(value) else value for value in worse]
-    return [1 + sum(other < value for other in sortable) for value in sortable]
-
-
-def results_table(runs: Sequence[Run]) -> str:
-    """A Markdown table, a row a run; measures that no run has are left out."""
-    shown = shown_measures(runs)
-    rows = [["", *(measure.title for measure in shown.values()), "cases"]]
-    rows += [[run.name, *shown_values(run, shown), str(len(run.cases))] for run in runs]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    first, *others = [
-        f"| {row[0]:<{widths[0]}} | " + " | ".join(f"{c:>{w}}" for c, w in zip(row[1:], widths[1:], strict=True)) + " |"
-        for row in rows
+    Equal ones share a mark, one that is missing (NaN) has none, and none has where all are equal.
+    """
+    costs = [
+        inf if isnan(value) else -round(value, decimals) if more_is_better else round(value, decimals)
+        for value in values
     ]
-    rule = "| " + "-" * widths[0] + " | " + " | ".join("-" * (width - 1) + ":" for width in widths[1:]) + " |"
-    return "\n".join([first, rule, *others]) + "\n"
+    marks = dict(enumerate((BEST, SECOND)[: len(costs) - 1], 1))
+    places = [1 + sum(other < cost for other in costs) for cost in costs]
+    some = len(set(costs)) > 1
+    return [marks.get(place, "") if some and cost < inf else "" for place, cost in zip(places, costs, strict=True)]
+
+
+def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Rows of columns."""
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _latex(text: str) -> str:
+    """Text in which what LaTeX would take for commands is escaped."""
+    return "".join(OF_LATEX.get(letter, letter) for letter in text)

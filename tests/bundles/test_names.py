@@ -22,7 +22,7 @@ from monai.utils.module import locate
 
 from calib_monai.handlers import ResultsSaver
 from calib_monai.overrides import check_overrides
-from calib_monai.reports.table import CALIBRATION, MEASURES
+from calib_monai.reports.measures import CALIBRATION, MEASURES
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md")]
 LOCATOR = ComponentLocator()

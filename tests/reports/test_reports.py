@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -16,52 +15,17 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from written_runs import write_run
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.case_figure import case_figure
+from calib_monai.reports.measures import results_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.runs import read_run, read_runs, worst_first
-from calib_monai.reports.table import results_table
 
-
-def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
-    """What an evaluation of three cases would have left."""
-    generator = torch.Generator().manual_seed(0)
-    rows, bins = [], {}
-    (folder / "slices").mkdir(parents=True)
-    for name in ("a", "b", "c"):
-        probs = (sharpness * torch.randn(1, 3, 12, 10, generator=generator)).softmax(dim=1)
-        label = torch.randint(3, (1, 1, 12, 10), generator=generator)
-        inside = label[0, 0] > 0
-        voxels = probs[0][:, inside], label[0, 0][inside]
-        bins[name] = {"top_label": top_label_bins(*voxels).to_dict(), "classes": class_bins(*voxels).to_dict()}
-        rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_foreground": 0.1})
-        np.savez(
-            folder / "slices" / f"{name}.npz",
-            image=probs[0, 0],
-            label=label[0, 0],
-            probs=probs[0],
-            index=3,
-            from_below=True,
-        )
-    with (folder / "cases.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_foreground": {"value": 0.0444}}
-    (folder / "model.pt").touch()
-    about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
-    about |= {"class_names": ["background", "left", "right"], "dataset": dataset, "method": folder.name}
-    (folder / "summary.json").write_text(json.dumps(about | {"metrics": metrics}))
-    edges = np.linspace(-30, 30, 241)
-    count = [
-        [np.histogram(sharpness * (2 * (k == truth) - 1), edges)[0].tolist() for k in range(3)] for truth in range(3)
-    ]
-    (folder / "logits.json").write_text(json.dumps({"edges": edges.tolist(), "count": count}))
-    (folder / "bins.json").write_text(json.dumps({"region": "foreground", "num_bins": 15, "cases": bins}))
-    return folder
+FIGURES = {"reliability": b"png", "classes": b"png"}
 
 
 def test_two_runs_become_a_page_a_table_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +43,7 @@ def test_the_page_needs_nothing_else_and_marks_the_best(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "<third>")]
     for run, dice, hd95 in zip(runs, (0.8, 0.9, 0.7), (1.001, 1.002, 2.0), strict=True):
         run.metrics.update(dice_foreground=dice, hd95_mm=hd95)
-    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {"a": b"png"})])
+    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {"a": b"png"})], "Runs")
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
     assert "&lt;third&gt;" in page
     assert "<third>" not in page
@@ -106,7 +70,7 @@ def test_a_browser_shows_the_page_and_all_its_pictures(tmp_path: Path, width: in
 
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
-    table = results_table([read_run(write_run(tmp_path / "run", 1.0))])
+    table = results_table([read_run(write_run(tmp_path / "run", 1.0))]).markdown()
     header, _, row = table.splitlines()
     assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE", "cases"]
     assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "3"]
@@ -130,7 +94,7 @@ def test_a_model_that_is_newer_than_its_results_is_noticed(tmp_path: Path, caplo
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     runs[0].metrics["dice_foreground"] = 0.9
-    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {})])
+    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {})], "Runs")
     assert '<td class="best">0.900</td>' in page
     assert 'class="second"' not in page
 
@@ -139,7 +103,7 @@ def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) 
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
     for run in runs[1:]:
         run.metrics["hd95_mm"] = float("nan")
-    page = html_page([Section("brains", runs, {"reliability": b"png", "classes": b"png"}, {})])
+    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {})], "Runs")
     assert page.count("<td>nan</td>") == 2
     assert '<td class="best">1.50</td>' in page
     runs[0].cases["a"]["dice_foreground_left"] = float("nan")

@@ -1,0 +1,63 @@
+"""Command line: `python -m calib_monai.experiments TRIAL [TRIAL ...] --out DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.curves import curves_of
+from calib_monai.experiments.published import published_table, read_published
+from calib_monai.experiments.results import experiment_results
+from calib_monai.experiments.tables import experiment_tables
+from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.reports.measures import shown_measures
+from calib_monai.reports.report import section_of, write_sections
+
+MOST_DRAWN = 12  # diagrams; more are too small to be read
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after the tables are written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side."
+    )
+    parser.add_argument("trials", nargs="+", type=Path, metavar="TRIAL", help="NETWORK/METHOD/seedS_foldF/eval...")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--title", default="Experiment", help="what was asked")
+    parser.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
+    parser.add_argument("--plain", type=float, help="that number of the trials without one")
+    parser.add_argument("--published", type=Path, help="JSON file of published tables")
+    given = parser.parse_args(arguments)
+    try:
+        published = read_published(given.published) if given.published else []
+        rows = rows_of([read_trial(folder) for folder in given.trials])
+        measures = shown_measures([row.run for row in rows])
+        compared = compare(rows, measures)
+        tables = experiment_tables(rows, measures, compared)
+        beside = [published_table(one, rows, measures, compared) for one in published]
+        tables += [table for table in beside if table]
+        curves = {"curves": curves_of(rows, measures, given.axis, given.plain)} if given.axis else {}
+        section = section_of([row.run for row in drawn_rows(rows)], tables)
+        write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
+    found = {"title": given.title, **experiment_results(rows, measures, compared)}
+    (given.out / "results.tex").write_text("\n".join(table.latex() for table in tables), encoding="utf-8")
+    (given.out / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
+    return 0
+
+
+def drawn_rows(rows: Sequence[Row]) -> list[Row]:
+    """The rows whose diagrams are shown: all, or of many the first of those that were evaluated plainly."""
+    plain = [row for row in rows if not row.trials[0].evaluation]
+    return list(rows) if len(rows) <= MOST_DRAWN else plain[:MOST_DRAWN]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,101 @@
+"""Results: everything that an experiment found, as one JSON file that its tables can be traced to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+from typing import Any
+
+from calib_monai.experiments.comparison import Comparison
+from calib_monai.experiments.trials import Row, Trial
+from calib_monai.reports.measures import Measure
+
+PLACES = ("--dataset_dir", "--ckpt_dir", "--output_dir")  # options that say where, not what
+OF_TRIALS = ("--seed", "--fold")  # those that differ between the trials of a row
+DIGITS = 6
+
+
+def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
+    """What was run, with what, and what came out, without NaN: `None` is what was not measured."""
+    trials = [trial for row in rows for trial in row.trials]
+    found = {
+        "dataset": trials[0].run.dataset,
+        "num_cases": len(rows[0].cases),
+        "seeds": rows[0].seeds,
+        "folds": sorted({trial.fold for trial in trials}),
+        "conditions": _conditions(trials),
+        "measures": {name: measure._asdict() for name, measure in measures.items()},
+        "rows": {row.name: _row(row, measures, compared) for row in rows},
+        "reference": compared.reference,
+        "ranked_measures": compared.ranked,
+        "friedman": {
+            name: {
+                "p_value": test.p_value,
+                "statistic": test.statistic,
+                "mean_ranks": dict(zip((row.name for row in rows), test.mean_ranks.tolist(), strict=True)),
+                "posthoc_p_values": test.posthoc.tolist(),
+            }
+            for name, test in compared.friedman.items()
+        },
+    }
+    whole: dict[str, Any] = _without_nan(found)
+    return whole
+
+
+def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
+    """What came out of a row."""
+    p_values, corrected = compared.p_values.get(row.name, {}), compared.corrected.get(row.name, {})
+    return {
+        "options": {name: value for name, value in _options(row.trials[0]).items() if name not in OF_TRIALS},
+        "train_seconds": [trial.records["train"]["seconds"] for trial in row.trials],
+        "sum_rank": compared.sum_ranks.get(row.name),
+        "mean_case_rank": compared.case_ranks.get(row.name),
+        "measures": {
+            name: {
+                "mean": row.value(name),
+                "seed_deviation": row.deviation(name),
+                "interval": list(compared.intervals[row.name][name]),
+                "trials": [trial.run.metrics.get(name) for trial in row.trials],
+                "structures": row.columns(name),
+                "p_value": p_values.get(name),
+                "p_value_holm": corrected.get(name),
+            }
+            for name in measures
+        },
+    }
+
+
+def _options(trial: Trial) -> dict[str, Any]:
+    """The options of training and evaluation that say what was run."""
+    both = {**trial.records["train"]["options"], **trial.records["evaluate"]["options"]}
+    return {name: value for name, value in both.items() if name not in PLACES}
+
+
+def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
+    """What the trainings ran with; of what differed between them, all values."""
+    trainings = {(trial.method, trial.network, trial.seed, trial.fold): trial.records["train"] for trial in trials}
+    records = list(trainings.values())
+    hardware = [record["hardware"] for record in records]
+    return {
+        "versions": _distinct([record["versions"] for record in records]),
+        "commits": _distinct([record["commit"] for record in records]),
+        "hardware": _distinct(hardware),
+        "started": min(record["started"] for record in records),
+        "train_hours": round(sum(record["seconds"] for record in records) / 3600, 2),
+    }
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """Values without their repetitions, in their order."""
+    return [value for index, value in enumerate(values) if value not in values[:index]]
+
+
+def _without_nan(content: Any) -> Any:
+    """The content with rounded numbers, and None for NaN, which JSON does not have."""
+    if isinstance(content, float):
+        return None if isnan(content) else round(content, DIGITS)
+    if isinstance(content, dict):
+        return {name: _without_nan(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return content

@@ -1,0 +1,116 @@
+"""Tables of an experiment: means, structures, intervals, tests, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+from calib_monai.experiments.comparison import Comparison
+from calib_monai.experiments.trials import Row
+from calib_monai.reports.measures import Measure
+from calib_monai.reports.table import NOTABLE, Table, transposed, unmarked
+
+SIGNIFICANT = 0.05
+OF_STRUCTURES = ("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels", "cece_foreground")
+RANK = Measure("rank", 2)
+
+
+def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> list[Table]:
+    """All that can be made of these rows, of one or of several."""
+    tables = [_means(rows, measures), *_structures(rows, measures), _intervals(rows, measures, compared)]
+    return [*tables, _differences(measures, compared), _ranks(measures, compared)] if len(rows) > 1 else tables
+
+
+def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
+    """Mean of each row in each measure, with the deviation between seeds where there are several."""
+    columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
+    marks = [measure.marks([row.value(name) for row in rows]) for name, measure in measures.items()]
+    seeds = len(rows[0].seeds)
+    return _table(
+        "Means",
+        {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
+        [measure.title for measure in measures.values()],
+        transposed(marks),
+        f"Over cases, then over {seeds} seeds, with the standard deviation between these." if seeds > 1 else "",
+    )
+
+
+def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Table]:
+    """Means of each structure, a table for each measure that tells them apart."""
+    tables = []
+    for name in OF_STRUCTURES:
+        if name not in measures or not rows[0].columns(name):
+            continue
+        measure, of_rows = measures[name], [row.columns(name) for row in rows]
+        structures = list(of_rows[0])
+        marks = [measure.marks([values[structure] for values in of_rows]) for structure in structures]
+        shown = {row.name: list(map(measure.shown, values.values())) for row, values in zip(rows, of_rows, strict=True)}
+        tables.append(_table(f"{measure.title} of each structure", shown, structures, transposed(marks)))
+    return tables
+
+
+def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
+    """95 % intervals of the means over cases."""
+    shown = {
+        row.name: [
+            " to ".join(map(measure.shown, compared.intervals[row.name][name])) for name, measure in measures.items()
+        ]
+        for row in rows
+    }
+    note = "By the bootstrap over cases, each with its mean over seeds: what other cases of this kind would give."
+    return _table("95 % intervals of the means", shown, [measure.title for measure in measures.values()], note=note)
+
+
+def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table:
+    """p-values against the reference."""
+    values = {name: [of_row[measure] for measure in measures] for name, of_row in compared.corrected.items()}
+    marks = [[NOTABLE if value < SIGNIFICANT else "" for value in line] for line in values.values()]
+    note = (
+        "Two-sided paired permutation tests over cases, each with its mean over seeds; in each column corrected for "
+        f"their number (Holm). Marked is what is below {SIGNIFICANT}. This is about other cases, not other trainings."
+    )
+    shown = {name: list(map(_p_value, line)) for name, line in values.items()}
+    titles = [measure.title for measure in measures.values()]
+    return _table(f"Differences from {compared.reference}: p-values", shown, titles, marks, note)
+
+
+def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
+    """Sum-rank, mean-case-rank, and the mean ranks of Friedman's tests."""
+    tested = [name for name in compared.ranked if name in compared.friedman]
+    columns = [list(compared.sum_ranks.values()), list(compared.case_ranks.values())]
+    columns += [compared.friedman[name].mean_ranks.tolist() for name in tested]
+    lines = transposed([list(map(RANK.shown, column)) for column in columns])
+    over = ", ".join(measures[name].title for name in compared.ranked)
+    found = ", ".join(f"{measures[name].title} {_p_value(compared.friedman[name].p_value)}" for name in tested)
+    return _table(
+        "Ranks",
+        dict(zip(compared.sum_ranks, lines, strict=True)),
+        ["sum-rank", "mean-case-rank", *(f"by case, {measures[name].title}" for name in tested)],
+        transposed(list(map(RANK.marks, columns))),
+        f"1 is the best. Sum-rank: of the means, averaged over {over}. Mean-case-rank: in each case, averaged over "
+        "cases and over these." + f" Friedman's test, p: {found}." * bool(tested),
+    )
+
+
+def _table(
+    title: str,
+    lines: Mapping[str, Sequence[str]],
+    columns: Sequence[str],
+    marks: Sequence[Sequence[str]] | None = None,
+    note: str = "",
+) -> Table:
+    """A table of lines by the name of their row; `marks` are those of the lines."""
+    cells = [[name, *line] for name, line in lines.items()]
+    return Table(title, ["", *columns], cells, unmarked(cells) if marks is None else [["", *m] for m in marks], note)
+
+
+def _with_deviation(row: Row, name: str, measure: Measure) -> str:
+    """A mean and its deviation between seeds."""
+    deviation = row.deviation(name)
+    mean = measure.shown(row.value(name))
+    return mean if isnan(deviation) else f"{mean} ± {measure.shown(deviation)}"
+
+
+def _p_value(value: float) -> str:
+    """A p-value as it is shown."""
+    return "nan" if isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the digits shown

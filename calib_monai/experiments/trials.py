@@ -1,0 +1,208 @@
+"""Trials: the trainings of an experiment with what was measured, over seeds and folds one row a method."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from math import isnan, nan
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calib_monai.reports.runs import LogitCounts, Run, read_run
+
+FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
+PLAIN = "eval"
+CALIBRATORS = ("ts", "lts")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training, evaluated once.
+
+    Attributes:
+        method: the bundle's, or the name of its variant: "nacl", "nacl-gaussian".
+        network: that was trained.
+        evaluation: "" for the plain one, else what it did differently: "ts", "noise_0.01".
+        seed: of weights, order and augmentation.
+        fold: of the split.
+        run: what was measured.
+        records: of training and evaluation: options, versions, hardware, seconds.
+    """
+
+    method: str
+    network: str
+    evaluation: str
+    seed: int
+    fold: int
+    run: Run
+    records: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The trials of one method over seeds and folds.
+
+    Attributes:
+        name: of the method, and of variant, network and evaluation where they tell rows apart.
+        trials: at least one.
+    """
+
+    name: str
+    trials: Sequence[Trial]
+
+    @property
+    def setting(self) -> str:
+        """What training or evaluation did differently, as "noise_0.02"; "" for nothing."""
+        variant = self.trials[0].method.partition("-")[2]
+        return "_".join(part for part in (variant, self.trials[0].evaluation) if part)
+
+    @property
+    def label(self) -> str:
+        """The method and network, whatever the setting."""
+        return f"{self.trials[0].method.partition('-')[0]}, {self.trials[0].network}"
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that it was trained with."""
+        return sorted({trial.seed for trial in self.trials})
+
+    def value(self, measure: str) -> float:
+        """The mean over cases, then over trials; NaN where it was not measured."""
+        return _mean(trial.run.metrics.get(measure, nan) for trial in self.trials)
+
+    def deviation(self, measure: str) -> float:
+        """Standard deviation between seeds of the mean over folds; NaN of one seed."""
+        values = [
+            _mean(trial.run.metrics.get(measure, nan) for trial in self.trials if trial.seed == seed)
+            for seed in self.seeds
+        ]
+        return statistics.stdev(values) if len(values) > 1 and not any(map(isnan, values)) else nan
+
+    def columns(self, measure: str) -> dict[str, float]:
+        """The mean of each structure that the measure tells apart, by the structure's name."""
+        return {
+            name.removeprefix(f"{measure}_"): _mean(case[name] for case in self.cases.values())
+            for name in self._columns(measure)
+            if name != measure
+        }
+
+    def by_case(self, measure: str) -> dict[str, float]:
+        """Of each case the mean over structures and trials."""
+        names = self._columns(measure)
+        return {case: _mean(row[name] for name in names) for case, row in self.cases.items()}
+
+    @cached_property
+    def cases(self) -> dict[str, dict[str, float]]:
+        """Of each case the values, as in `Run.cases`, mean over the trials that tested it."""
+        tested: dict[str, list[dict[str, float]]] = {}
+        for trial in self.trials:
+            for case, row in trial.run.cases.items():
+                tested.setdefault(case, []).append(row)
+        return {
+            case: {name: _mean(row[name] for row in rows) for name in rows[0]} for case, rows in sorted(tested.items())
+        }
+
+    @cached_property
+    def run(self) -> Run:
+        """All trials as one run: values are means, bins and logits are those of all; slices are the first's."""
+        first = self.trials[0].run
+        runs = [trial.run for trial in self.trials]
+        counts = [run.logits for run in runs if run.logits is not None]
+        whole = len(counts) == len(runs) and all(np.array_equal(counts[0].edges, one.edges) for one in counts)
+        return Run(
+            name=self.name,
+            dataset=first.dataset,
+            method=first.method,
+            folder=first.folder,
+            class_names=first.class_names,
+            metrics={measure: self.value(measure) for measure in first.metrics},
+            cases=self.cases,
+            region=first.region,
+            bins=reduce(add, (run.bins for run in runs)),
+            class_bins=reduce(add, (run.class_bins for run in runs)),
+            logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
+        )
+
+    def _columns(self, measure: str) -> list[str]:
+        """The names in `cases` of this measure, and not of one whose name goes on, such as `hd95_mm_regions`."""
+        measures = sorted(self.trials[0].run.metrics, key=len, reverse=True)
+        of = {
+            name: next((one for one in measures if name == one or name.startswith(f"{one}_")), None)
+            for name in next(iter(self.cases.values()))
+        }
+        return [name for name, one in of.items() if one == measure]
+
+
+def read_trial(folder: Path) -> Trial:
+    """The trial in `NETWORK/METHOD/seedS_foldF/EVALUATION`, as the workflow writes it.
+
+    Raises:
+        ValueError: a folder of another name, or one that lacks what the workflow writes.
+    """
+    where = folder.resolve()
+    found = FOLDER.fullmatch(where.parent.name)
+    if not found or not where.name.startswith(PLAIN):
+        raise ValueError(f"{folder} is no trial; it must be NETWORK/METHOD/seedS_foldF/{PLAIN}...")
+    records = {}
+    for path in (folder.parent / "train.json", folder / "evaluate.json"):
+        if not path.is_file():
+            raise ValueError(f"{path} is not there; the workflow writes it when a run has ended")
+        records[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+    return Trial(
+        method=where.parents[1].name,
+        network=where.parents[2].name,
+        evaluation=where.name.removeprefix(PLAIN).removeprefix("_"),
+        seed=int(found["seed"]),
+        fold=int(found["fold"]),
+        run=read_run(folder),
+        records=records,
+    )
+
+
+def rows_of(trials: Sequence[Trial]) -> list[Row]:
+    """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
+
+    Raises:
+        ValueError: trials of several data sets, or rows of other seeds, folds or cases than the first: their means
+            cannot be compared.
+    """
+    datasets = sorted({trial.run.dataset for trial in trials})
+    if len(datasets) != 1:
+        raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
+    several = len({trial.network for trial in trials}) > 1
+    grouped: dict[str, list[Trial]] = {}
+    for trial in trials:
+        grouped.setdefault(_name(trial, several=several), []).append(trial)
+    rows = [Row(name, group) for name, group in grouped.items()]
+    for row in rows:
+        here, first = ({(trial.seed, trial.fold) for trial in one.trials} for one in (row, rows[0]))
+        if here != first or row.cases.keys() != rows[0].cases.keys():
+            raise ValueError(
+                f"{row.name} has other seeds, folds or cases than {rows[0].name}; rows are compared on the same ones"
+            )
+    return rows
+
+
+def _name(trial: Trial, *, several: bool) -> str:
+    """What a trial's row is called; `several` networks are named."""
+    method, _, variant = trial.method.partition("-")
+    parts = [method, variant.replace("_", " ")] if variant else [method]
+    if several:
+        parts.append(trial.network)
+    if trial.evaluation:
+        shown = trial.evaluation.replace("_", " ")
+        parts.append(f"+ {shown.upper()}" if trial.evaluation in CALIBRATORS else shown)
+    return " ".join(parts)
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean of those that are known, NaN of none."""
+    known = [value for value in values if not isnan(value)]
+    return statistics.fmean(known) if known else nan

@@ -1,0 +1,225 @@
+"""Experiments: trials become rows, tables and tests that can be traced to them."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy import stats
+from written_runs import write_trial
+
+from calib_monai.experiments.__main__ import MOST_DRAWN, drawn_rows, main
+from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.published import read_published
+from calib_monai.experiments.tables import experiment_tables
+from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.reports.measures import MEASURES, shown_measures
+
+CASES = {"ce": [0.70, 0.80, 0.90], "nacl": [0.72, 0.83, 0.94], "mbls": [0.69, 0.81, 0.95]}
+
+
+def rows_in(out: Path, *seeds: int) -> list[Row]:
+    """A row for each method of `CASES`; its Dice falls by 0.01 a seed, its ECE is a tenth of it."""
+    return rows_of(
+        [
+            read_trial(write_trial(out, name, [v - 0.01 * s for v in dice], ece=[v / 10 for v in dice], seed=s))
+            for name, dice in CASES.items()
+            for s in seeds
+        ]
+    )
+
+
+def test_a_row_is_the_mean_over_seeds_and_says_how_far_they_differ(tmp_path: Path) -> None:
+    row = rows_in(tmp_path, 0, 1, 2)[1]
+    assert row.seeds == [0, 1, 2]
+    assert row.value("dice_foreground") == pytest.approx(0.83 - 0.01)
+    assert row.deviation("dice_foreground") == pytest.approx(0.01)
+    assert row.by_case("dice_foreground") == pytest.approx({"a": 0.71, "b": 0.82, "c": 0.93})
+    assert row.columns("dice_foreground") == pytest.approx({"left": 0.82})
+    assert row.columns("ece_foreground") == {}
+    assert isnan(row.value("hd95_mm"))
+    assert isnan(rows_in(tmp_path / "alone", 4)[0].deviation("dice_foreground"))
+
+
+def test_the_run_of_a_row_has_the_voxels_of_all_its_trials(tmp_path: Path) -> None:
+    row = rows_in(tmp_path, 0, 1)[0]
+    first = row.trials[0].run
+    assert row.run.bins.total == 2 * first.bins.total
+    assert row.run.logits is not None
+    assert first.logits is not None
+    assert np.array_equal(row.run.logits.count, 2 * first.logits.count)
+    assert row.run.metrics["dice_foreground"] == row.value("dice_foreground")
+
+
+def test_a_measure_does_not_take_the_columns_of_one_whose_name_goes_on(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", [0.7, 0.8, 0.9])
+    cases = (folder / "cases.csv").read_text().replace("ece_foreground", "hd95_mm_regions_et")
+    (folder / "cases.csv").write_text(cases.replace("dice_foreground_left", "hd95_mm_left"))
+    summary = (folder / "summary.json").read_text().replace("ece_foreground", "hd95_mm_regions")
+    (folder / "summary.json").write_text(summary.replace('"dice_foreground"', '"hd95_mm"'))
+    [row] = rows_of([read_trial(folder)])
+    assert row.by_case("hd95_mm") == {"a": 0.7, "b": 0.8, "c": 0.9}
+    assert list(row.columns("hd95_mm_regions")) == ["et"]
+
+
+def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
+    folders = [
+        write_trial(tmp_path, "dice_ce", CASES["ce"]),
+        write_trial(tmp_path, "dice_ce-train_0.25", CASES["ce"]),
+        write_trial(tmp_path, "dice_ce", CASES["ce"], evaluation="eval_lts"),
+        write_trial(tmp_path, "dice_ce", CASES["ce"], evaluation="eval_noise_0.01"),
+    ]
+    rows = rows_of([read_trial(folder) for folder in folders])
+    assert [row.name for row in rows] == ["dice_ce", "dice_ce train 0.25", "dice_ce + LTS", "dice_ce noise 0.01"]
+    assert [row.setting for row in rows] == ["", "train_0.25", "lts", "noise_0.01"]
+    other = tmp_path / "unetpp"
+    (tmp_path / "unet").rename(other)
+    trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"])), read_trial(other / "dice_ce/seed0_fold0/eval")]
+    assert [row.name for row in rows_of(trials)] == ["ce unet", "dice_ce unetpp"]
+
+
+def test_rows_of_other_seeds_or_cases_are_not_compared(tmp_path: Path) -> None:
+    first = read_trial(write_trial(tmp_path, "ce", CASES["ce"]))
+    with pytest.raises(ValueError, match="nacl has other seeds, folds or cases than ce"):
+        rows_of([first, read_trial(write_trial(tmp_path, "nacl", CASES["ce"], seed=1))])
+    with pytest.raises(ValueError, match="mbls has other seeds, folds or cases than ce"):
+        rows_of([first, read_trial(write_trial(tmp_path, "mbls", CASES["ce"][:2]))])
+
+
+def test_a_folder_that_the_workflow_did_not_write_is_refused(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", CASES["ce"])
+    with pytest.raises(ValueError, match=r"unet is no trial; it must be NETWORK/METHOD/seedS_foldF/eval"):
+        read_trial(tmp_path / "unet")
+    (folder.parent / "train.json").unlink()
+    with pytest.raises(ValueError, match=r"train.json is not there"):
+        read_trial(folder)
+
+
+def test_cases_are_tested_as_scipy_tests_them(tmp_path: Path) -> None:
+    rows = rows_in(tmp_path, 0, 1)
+    found = compare(rows, shown_measures([row.run for row in rows]))
+    by_case = [list(row.by_case("dice_foreground").values()) for row in rows]
+    assert found.friedman["dice_foreground"].p_value == pytest.approx(stats.friedmanchisquare(*by_case).pvalue)
+    assert found.p_values["nacl"]["dice_foreground"] == 0.25  # all three cases better: 2 of 8 signs are as extreme
+    assert found.corrected["nacl"]["dice_foreground"] == 0.5  # the smaller of two counts twice
+    assert found.ranked == ["dice_foreground", "ece_foreground"]
+    assert found.sum_ranks == {"ce": 2.0, "nacl": 2.0, "mbls": 2.0}  # what has more Dice has more ECE here
+    low, high = found.intervals["ce"]["dice_foreground"]
+    assert low < rows[0].value("dice_foreground") < high
+
+
+def test_two_rows_have_ranks_but_no_friedman_and_one_is_alone(tmp_path: Path) -> None:
+    rows = rows_in(tmp_path, 0)
+    titles = {}
+    for count in (1, 2, 3):
+        measures = shown_measures([row.run for row in rows[:count]])
+        compared = compare(rows[:count], measures)
+        assert bool(compared.friedman) == (count == 3)
+        titles[count] = [table.title for table in experiment_tables(rows[:count], measures, compared)]
+    assert titles[1] == ["Means", "Dice of each structure", "95 % intervals of the means"]
+    assert titles[2] == titles[3] == [*titles[1], "Differences from ce: p-values", "Ranks"]
+
+
+def test_a_case_without_a_value_counts_for_nothing(tmp_path: Path) -> None:
+    trials = [read_trial(write_trial(tmp_path, name, [nan, *dice[1:]])) for name, dice in CASES.items()]
+    rows = rows_of(trials)
+    measures = shown_measures([row.run for row in rows])
+    compared = compare(rows, measures)
+    assert compared.p_values["nacl"]["dice_foreground"] == 0.5
+    assert not any("nan" in cell for row in experiment_tables(rows, measures, compared)[0].cells for cell in row)
+
+
+PUBLISHED = [
+    {
+        "source": "A paper",
+        "dataset": "brains",
+        "measures": ["dice_foreground", "tace_foreground"],
+        "rows": {"ce": [0.8, 0.1], "nacl": [0.5, 0.1], "mbls": [0.82, 0.1], "absent": [0.1, 0.1]},
+    },
+    {"source": "Another", "dataset": "hearts", "measures": ["dice_foreground"], "rows": {"ce": [0.8]}},
+]
+
+
+def run_main(tmp_path: Path, *options: str) -> Path:
+    """Where the tables of two seeds of each method are written."""
+    trials = [str(trial.run.folder) for row in rows_in(tmp_path, 0, 1) for trial in row.trials]
+    (tmp_path / "published.json").write_text(json.dumps(PUBLISHED))
+    out = tmp_path / "tables"
+    assert main([*trials, "--out", str(out), "--published", str(tmp_path / "published.json"), *options]) == 0
+    return out
+
+
+def test_an_experiment_is_written_as_page_markdown_latex_and_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run_main(tmp_path, "--title", "All methods")
+    assert "| nacl | 0.825 ± 0.007 | 0.083 ± 0.000 |" in capsys.readouterr().out
+    markdown = (out / "results.md").read_text()
+    assert "| nacl | **0.825 ± 0.007** |" in markdown
+    assert "<h1>All methods</h1>" in (out / "report.html").read_text()
+    latex = (out / "results.tex").read_text()
+    assert r"nacl & \textbf{0.825 $\pm$ 0.007} &" in latex
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 6
+    found = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
+    assert found["title"] == "All methods"
+    assert found["num_cases"] == 3
+    assert found["conditions"]["train_hours"] == 0.06  # six trainings of 36 s
+    dice = found["rows"]["nacl"]["measures"]["dice_foreground"]
+    assert dice["trials"] == [0.83, 0.82]
+    assert found["rows"]["nacl"]["options"] == {"--epochs": "2"}
+
+
+def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> None:
+    markdown = (run_main(tmp_path) / "results.md").read_text()
+    _, _, beside = markdown.partition("### Beside A paper\n")
+    assert "| ce   | 0.795 |   0.800 |     -0.005 |" in beside
+    assert "| nacl | 0.825 |   0.500 | **+0.325** |" in beside
+    assert "(Spearman's rho, 1 the same): Dice -0.50." in beside
+    assert "TACE" not in beside  # was not measured
+    assert "absent" not in beside
+    assert "Another" not in markdown
+
+
+def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
+    folders = [
+        str(write_trial(tmp_path, name, CASES[name], evaluation=evaluation))
+        for name in ("ce", "nacl")
+        for evaluation in ("eval", "eval_noise_0.01")
+    ]
+    out = tmp_path / "tables"
+    main([*folders, "--out", str(out), "--axis", "noise", "--plain", "0"])
+    assert imread(out / "curves.png").std() > 0.1
+    assert "measures against what was varied" in (out / "report.html").read_text()
+    with pytest.raises(SystemExit, match="error: set --plain to what 'noise' is where nothing was varied"):
+        main([*folders, "--out", str(out), "--axis", "noise"])
+    with pytest.raises(SystemExit, match="error: no name of a trial ends in a number of 'noise'"):
+        main([*folders[::2], "--out", str(out), "--axis", "noise", "--plain", "0"])
+
+
+def test_of_many_rows_those_evaluated_plainly_are_drawn(tmp_path: Path) -> None:
+    few = rows_in(tmp_path, 0)
+    assert drawn_rows(few) == few
+    evaluations = ["eval", *(f"eval_noise_0.0{k}" for k in range(MOST_DRAWN))]
+    trials = [read_trial(write_trial(tmp_path / "many", "ce", CASES["ce"], evaluation=one)) for one in evaluations]
+    assert [row.name for row in drawn_rows(rows_of(trials))] == ["ce"]
+
+
+def test_published_tables_that_are_none_are_refused(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", CASES["ce"])
+    (tmp_path / "wrong.json").write_text('[{"source": 1}]')
+    with pytest.raises(SystemExit, match=r"error: .*wrong.json must be a JSON list of published tables"):
+        main([str(folder), "--out", str(tmp_path / "out"), "--published", str(tmp_path / "wrong.json")])
+
+
+def test_the_published_tables_of_the_workflow_can_be_read() -> None:
+    tables = read_published(Path(__file__).parents[2] / "workflow" / "published.json")
+    assert all(first != other for first, other in pairwise(tables))
+    for table in tables:
+        assert set(table.measures) <= set(MEASURES)
+        assert all(len(values) == len(table.measures) for values in table.rows.values())
+        assert all(0 <= value <= 1 for values in table.rows.values() for value in values)

@@ -1,0 +1,81 @@
+"""Runs and trials as an evaluation and the workflow leave them, with values that a test chooses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calib_monai.bins import class_bins, top_label_bins
+
+
+def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
+    """What an evaluation of three cases would have left."""
+    generator = torch.Generator().manual_seed(0)
+    rows, bins = [], {}
+    (folder / "slices").mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        probs = (sharpness * torch.randn(1, 3, 12, 10, generator=generator)).softmax(dim=1)
+        label = torch.randint(3, (1, 1, 12, 10), generator=generator)
+        inside = label[0, 0] > 0
+        voxels = probs[0][:, inside], label[0, 0][inside]
+        bins[name] = {"top_label": top_label_bins(*voxels).to_dict(), "classes": class_bins(*voxels).to_dict()}
+        rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_foreground": 0.1})
+        np.savez(
+            folder / "slices" / f"{name}.npz",
+            image=probs[0, 0],
+            label=label[0, 0],
+            probs=probs[0],
+            index=3,
+            from_below=True,
+        )
+    with (folder / "cases.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_foreground": {"value": 0.0444}}
+    (folder / "model.pt").touch()
+    about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
+    about |= {"class_names": ["background", "left", "right"], "dataset": dataset, "method": folder.name}
+    (folder / "summary.json").write_text(json.dumps(about | {"metrics": metrics}))
+    edges = np.linspace(-30, 30, 241)
+    count = [
+        [np.histogram(sharpness * (2 * (k == truth) - 1), edges)[0].tolist() for k in range(3)] for truth in range(3)
+    ]
+    (folder / "logits.json").write_text(json.dumps({"edges": edges.tolist(), "count": count}))
+    (folder / "bins.json").write_text(json.dumps({"region": "foreground", "num_bins": 15, "cases": bins}))
+    return folder
+
+
+def write_trial(
+    out: Path, name: str, dice: list[float], *, ece: list[float] | None = None, seed: int = 0, evaluation: str = "eval"
+) -> Path:
+    """What the workflow would have left of a training `name` that reached this Dice in each of up to three cases."""
+    folder = out / "unet" / name / f"seed{seed}_fold0" / evaluation
+    write_run(folder, 1.0)
+    of_case = dict(zip("abc", zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
+    with (folder / "cases.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "dice_foreground_left", "ece_foreground"])
+        writer.writerows([case, *values] for case, values in of_case.items())
+    summary = json.loads((folder / "summary.json").read_text())
+    means = np.nanmean(list(of_case.values()), axis=0).tolist()
+    summary["metrics"] = {
+        key: {"value": mean} for key, mean in zip(("dice_foreground", "ece_foreground"), means, strict=True)
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+    record = {
+        "options": {"--dataset_dir": "DATA", "--epochs": "2", "--seed": str(seed)},
+        "seconds": 36.0,
+        "started": "2026-11-23T05:45:32+00:00",
+        "commit": "abc",
+        "versions": {"torch": "2.13.0"},
+        "hardware": {"device": "processor"},
+    }
+    for path in (folder.parent / "train.json", folder / "evaluate.json"):
+        path.write_text(json.dumps(record))
+    return folder

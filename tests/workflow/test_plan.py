@@ -1,0 +1,106 @@
+"""The plan of a benchmark: experiments become trainings, evaluations and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from committed import COLLECTION, config_of
+from plan import ROOT, Plan
+
+WORKFLOW = ROOT / "workflow"
+CONFIG = yaml.safe_load((WORKFLOW / "config.yaml").read_text(encoding="utf-8"))
+EXPERIMENTS = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding="utf-8"))
+
+
+def planned(**config: Any) -> Plan:
+    return Plan(CONFIG | config, EXPERIMENTS)
+
+
+def options_of(listed: list[str]) -> dict[str, str]:
+    """Options on a command line by their names."""
+    return dict(zip(listed[::2], listed[1::2], strict=True))
+
+
+def test_the_main_experiment_is_every_method_with_every_seed() -> None:
+    trainings = planned().trainings("main")
+    assert len(trainings) == len(CONFIG["methods"]) * len(CONFIG["seeds"])
+    assert len({training.folder for training in trainings}) == len(trainings)
+    assert trainings[0].folder == "unet/ce/seed0_fold0"
+
+
+def test_a_training_that_several_experiments_share_is_one() -> None:
+    plan = planned(experiments=["main", "nacl_priors"], seeds=["3"])  # as Snakemake's command line gives numbers
+    shared = {training.folder for training in plan.trainings("main")}
+    priors = {training.folder for training in plan.trainings("nacl_priors")}
+    assert shared & priors == {"unet/nacl/seed3_fold0"}
+    assert "unet/nacl-gaussian/seed3_fold0" in priors
+
+
+def test_options_of_a_method_win_over_those_of_all_and_those_of_a_variant_over_both() -> None:
+    plan = planned(
+        experiments=["train_fractions"],
+        options={"batch_size": 8, "learning_rate": 0.1, "train_fraction": 1.0},
+        method_options={"bwcr": {"learning_rate": 0.001}},
+    )
+    options = options_of(plan.training_options("unet/bwcr-train_0.25/seed1_fold0"))
+    wanted = {"--batch_size": "8", "--learning_rate": "0.001", "--train_fraction": "0.25", "--seed": "1"}
+    assert wanted.items() <= options.items()
+    assert options["--network_def"] == "%networks::unet"
+    assert plan.bundle("unet/bwcr-train_0.25/seed1_fold0") == "hippocampus_bwcr"
+
+
+def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
+    plan = planned(experiments=["posthoc", "noise"])
+    assert [plan.calibrator(name) for name in ("eval", "eval_lts", "eval_noise_0.02")] == [None, "lts", None]
+    options = options_of(plan.evaluation_options("unet/ce/seed0_fold0", "eval_noise_0.02"))
+    assert options["--noise_std"] == "0.02"
+    assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> None:
+    plan = planned(experiments=[experiment], method_options={}, options={})
+    for training in plan.trainings(experiment):
+        config = config_of(f"hippocampus_{training.method}", "train")
+        for name in training.options:
+            part: Any = config
+            for key in name.split("#"):
+                assert key in part, f"{training.method} has no {name}"
+                part = part[key]
+        assert training.network in config["networks"]
+    evaluate = config_of(COLLECTION / "hippocampus_ce", "evaluate")
+    for options in plan.evaluations(experiment).values():
+        assert options.keys() <= evaluate.keys()
+    assert plan.results(experiment)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"methods": ["ce", "nalc"]}, "methods has 'nalc'; it must be a list of .*nacl"),
+        ({"methods": "ce"}, "methods has 'ce'; it must be a list"),
+        ({"networks": ["resnet"]}, "networks has 'resnet'"),
+        ({"dataset": "kidneys"}, "dataset has 'kidneys'"),
+        ({"dataset": "acdc"}, "there are no phantoms of acdc: set dataset_dir to its folder"),
+        ({"experiments": ["prior"]}, "experiments has 'prior'; it must be a list of main"),
+        ({"seeds": []}, r"seeds is \[\]; it must be a list of whole numbers"),
+        ({"folds": ["one"]}, r"folds is \['one'\]; it must be a list of whole numbers"),
+        ({"method_options": {"nalc": {}}}, "method_options has 'nalc'"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused_with_the_value(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        planned(**config)
+
+
+def test_an_experiment_with_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"experiments.yaml: main has 'varients'"):
+        Plan(CONFIG, EXPERIMENTS | {"main": {"title": "All", "varients": {}}})
+
+
+def test_every_data_set_can_be_planned() -> None:
+    for dataset in sorted({path.name.partition("_")[0] for path in Path(COLLECTION).glob("*_ce")} - {"msd", "nci"}):
+        assert planned(dataset=dataset, dataset_dir="/data").results("main")
