@@ -9,16 +9,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
-    "handlers": {"lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions", "spelling"},
-    "experiments": {"ranks", "reports"},
-    "reports": {"bins"},
+    "handlers": {"lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions", "spelling", "whole_files"},
+    "experiments": {"ranks", "reports", "whole_files"},
+    "reports": {"bins", "whole_files"},
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
-    "posthoc": {"bins", "losses", "regions", "spelling"},
+    "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
     "cases": {"checks", "datalists", "volumes"},
     "volumes": {"checks"},
     "checks": {"spelling"},
+    "datalists": {"whole_files"},
+    "writers": {"whole_files"},
     "overrides": {"spelling"},
     "transforms": {"regions"},
 }

@@ -50,7 +50,7 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
         ("--loss#penalty_wieght", "--loss#penalty_weight?"),
         ("--network_def#channels", "'%networks::unet': change it there"),
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
-        ("--train#handlers#9", "not one of 8 items"),
+        ("--train#handlers#9", "not one of 9 items"),
         ("--zzz", "there is no 'zzz'"),
     ],
 )

@@ -16,8 +16,11 @@ from pathlib import Path
 
 import torch
 
+from calib_monai.whole_files import write_whole
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "calib-monai")
+BEGUN_WITH = "begun_with.json"
 STEPS = ("train", "calibrate", "evaluate")
 
 
@@ -29,23 +32,34 @@ def main() -> int:
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--bundle", required=True, help="its name, such as hippocampus_nacl")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
-    parser.add_argument("--fresh", type=Path, help="folder of an earlier, unfinished run, which is removed before")
+    parser.add_argument("--models", type=Path, help="folder of a training: one with the same options goes on there")
     given, options = parser.parse_known_args()
-    if given.fresh:
-        shutil.rmtree(given.fresh, ignore_errors=True)
+    resumed = given.models is not None and _goes_on(given.models, options)
     started, clock = datetime.now(UTC), time.monotonic()
-    code = subprocess.run(_command(given.step, given.bundle, options), check=False).returncode  # noqa: S603 - our own command
+    command = _command(given.step, given.bundle, [*options, *["--resume", "True"] * resumed])
+    code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
     if code == 0:
         record = {
             "bundle": given.bundle,
             "step": given.step,
             "options": dict(zip(options[::2], options[1::2], strict=True)),
             "started": started.isoformat(timespec="seconds"),
+            "resumed": resumed,
             "seconds": round(time.monotonic() - clock, 1),
             **_surroundings(),
         }
-        _write(given.record, record)
+        write_whole(given.record, json.dumps(record, indent=1) + "\n")
     return code
+
+
+def _goes_on(models: Path, options: list[str]) -> bool:
+    """Whether a training with these options was begun in a folder; one with others is removed."""
+    begun = models / BEGUN_WITH
+    if begun.is_file() and json.loads(begun.read_text(encoding="utf-8")) == options:
+        return True
+    shutil.rmtree(models, ignore_errors=True)
+    write_whole(begun, json.dumps(options, indent=1) + "\n")
+    return False
 
 
 def _command(step: str, bundle: str, options: list[str]) -> list[str]:
@@ -79,14 +93,6 @@ def _processor() -> str:
     lines = known.read_text(encoding="utf-8").splitlines() if known.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    """Write a JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

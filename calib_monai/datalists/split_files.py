@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calib_monai.datalists.splits import SPLITS, Split
+from calib_monai.whole_files import write_whole
 
 Options = dict[str, int | float]
 
@@ -75,10 +76,7 @@ def names_of(split: Split) -> dict[str, list[str]]:
 
 def write_split(drawn: Drawn, path: Path) -> None:
     """Write a split and what it was drawn with, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.part")
-    unfinished.write_text(json.dumps({**drawn.names, DRAWN_WITH: drawn.options}, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, json.dumps({**drawn.names, DRAWN_WITH: drawn.options}, indent=1) + "\n")
 
 
 def _told(options: Options) -> str:

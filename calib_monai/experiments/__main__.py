@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
 from calib_monai.reports.measures import shown_measures
 from calib_monai.reports.report import section_of, write_sections
+from calib_monai.whole_files import write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read
 
@@ -47,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
-    (given.out / "results.tex").write_text("\n".join(table.latex() for table in tables), encoding="utf-8")
-    (given.out / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_whole(given.out / "results.tex", "\n".join(table.latex() for table in tables))
+    write_whole(given.out / "results.json", json.dumps(found, indent=1) + "\n")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
     sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
     return 0
 

@@ -1,8 +1,10 @@
 """Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
 
 from calib_monai.handlers.calibration import CalibratedProbs, CalibratorFit
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver, ValidationState, go_on, last_checkpoint
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
+from calib_monai.handlers.history import History
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
@@ -15,9 +17,11 @@ __all__ = [
     "CalibratedProbs",
     "CalibratorFit",
     "CollapseGuard",
+    "DurableCheckpointSaver",
     "EpochMean",
     "EpochSeed",
     "FiguresSaver",
+    "History",
     "LogitsSaver",
     "MaxLogitHistogram",
     "MultiplierUpdate",
@@ -26,5 +30,8 @@ __all__ = [
     "ResultsSaver",
     "SliceSaver",
     "StructuresSaver",
+    "ValidationState",
     "ViewSpread",
+    "go_on",
+    "last_checkpoint",
 ]

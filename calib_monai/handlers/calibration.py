@@ -22,6 +22,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
 from calib_monai.spelling import did_you_mean
+from calib_monai.whole_files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class CalibratorFit:
         told = asdict(report)
         errors = {name: or_null(told[name]) for name in ("ece_foreground_before", "ece_foreground_after")}
         content = json.dumps({"calibrator": self.kind, **told, **errors}, indent=1)
-        (self.folder / f"calibration_{self.kind}.json").write_text(content + "\n", encoding="utf-8")
+        write_whole(self.folder / f"calibration_{self.kind}.json", content + "\n")
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)
         logger.info("%s is written", path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import torch
@@ -119,6 +119,14 @@ class CollapseGuard:
         if self.collapsed_runs >= self.patience:
             stop(f"{said}: it has collapsed and is no result; try another --seed or a lower --learning_rate")
         logger.warning("%s; the run stops at %d", said, self.patience)
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps."""
+        return {"collapsed_runs": self.collapsed_runs}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.collapsed_runs = state["collapsed_runs"]
 
 
 def stop(message: str) -> NoReturn:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.whole_files import write_whole
 
 LARGEST = 60.0
 BINS_PER_UNIT = 4
@@ -57,8 +58,7 @@ class LogitsSaver:
         count = sum(of_process for of_process in gathered(self.count) if of_process is not None)
         if is_first_process() and isinstance(count, Tensor):
             content = {"edges": EDGES.tolist(), "count": count.tolist()}
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            write_whole(self.path, json.dumps(content) + "\n")
 
 
 def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.views import RandomViews, spread_over_views
+from calib_monai.whole_files import write_whole
 
 SURE, POSSIBLE = 0.95, 0.05
 MM3_PER_ML = 1000
@@ -114,8 +115,7 @@ class StructuresSaver:
                 },
             }
             path = self.folder / item["case"] / f"{item['case']}_structures.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float) -> dict[str, float | None]:

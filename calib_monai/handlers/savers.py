@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from calib_monai.handlers.guards import stop
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
+from calib_monai.whole_files import whole_file, write_whole
 
 
 class ResultsSaver:
@@ -103,11 +105,8 @@ class ResultsSaver:
         details = {name: values.double().cpu() for name, values in engine.state.metric_details.items()}  # type: ignore[attr-defined]
         columns = [column for name, values in details.items() for column in self._columns(name, values)]
         rows = torch.cat(list(details.values()), dim=1).tolist()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["case", *columns])
-            writer.writerows([case, *row] for case, row in zip(cases, rows, strict=True))
+        of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
+        write_whole(self.folder / "cases.csv", _csv([["case", *columns], *of_cases]))
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
         content = {
             "model": {"path": str(self.model), "modified": self.modified},
@@ -118,14 +117,13 @@ class ResultsSaver:
             "num_cases": len(cases),
             "metrics": summary,
         }
-        (self.folder / "summary.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        with (self.folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["measure", "value", "sd", "num_cases"])
-            for name, metric in summary.items():
-                structures = metric["columns"] if len(metric["columns"]) > 1 else {}
-                for column, told in {name: metric, **structures}.items():
-                    writer.writerow([column, told["value"], told["sd"], told["num_cases"]])
+        write_whole(self.folder / "summary.json", json.dumps(content, indent=1) + "\n")
+        lines: list[list[Any]] = [["measure", "value", "sd", "num_cases"]]
+        for name, metric in summary.items():
+            structures = metric["columns"] if len(metric["columns"]) > 1 else {}
+            for column, told in {name: metric, **structures}.items():
+                lines.append([column, told["value"], told["sd"], told["num_cases"]])
+        write_whole(self.folder / "summary.csv", _csv(lines))
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
@@ -192,9 +190,8 @@ class BinsSaver:
         """Write the file, the cases of all processes together."""
         cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
         if is_first_process():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             content = {"region": self.region, "num_bins": self.num_bins, "cases": cases}
-            self.path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            write_whole(self.path, json.dumps(content) + "\n")
 
 
 class SliceSaver:
@@ -226,7 +223,6 @@ class SliceSaver:
 
     def update(self, engine: Engine) -> None:
         """Write the slices of this iteration's cases."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         for item in items(engine):
             image, probs = plain(item["image"])[0], plain(item["prob"])
             label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
@@ -235,14 +231,15 @@ class SliceSaver:
                 image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
             place: dict[str, Any] = {} if is_picture else {"index": index}
-            np.savez_compressed(
-                self.folder / f"{item['case']}.npz",
-                image=image[..., index].cpu().numpy(),
-                label=label[..., index].to(torch.uint8).cpu().numpy(),
-                probs=probs[..., index].cpu().numpy(),
-                **place,
-                from_below=_from_below(item["image"]),
-            )
+            with whole_file(self.folder / f"{item['case']}.npz") as file:
+                np.savez_compressed(
+                    file,
+                    image=image[..., index].cpu().numpy(),
+                    label=label[..., index].to(torch.uint8).cpu().numpy(),
+                    probs=probs[..., index].cpu().numpy(),
+                    **place,
+                    from_below=_from_below(item["image"]),
+                )
 
 
 def _calibrator_of(summary: Path) -> str:
@@ -285,3 +282,10 @@ def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
 def or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    """Rows as the text of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

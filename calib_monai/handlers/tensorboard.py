@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,6 +74,14 @@ class ReliabilityImage:
         if self.validations % self.interval == 0:
             voxels = (voxels_of(item, self.region) for item in items(engine))
             self.bins += [top_label_bins(*pair, self.num_bins).cpu() for pair in voxels]
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps."""
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.validations = state["validations"]
 
     def show(self, engine: Engine) -> None:
         """Draw the diagram of all cases together."""

@@ -11,6 +11,7 @@ import torch
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 from calib_monai.spelling import did_you_mean
+from calib_monai.whole_files import whole_file
 
 Calibrator = TemperatureScaling | LocalTemperatureScaling
 
@@ -62,9 +63,8 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str) -> Path:
         The file.
     """
     path = _path(kind, ckpt_dir)
-    unfinished = path.with_suffix(".pt.part")
-    torch.save({"weights": calibrator.state_dict(), "model": _digest(Path(ckpt_dir) / MODEL)}, unfinished)
-    unfinished.replace(path)
+    with whole_file(path) as file:
+        torch.save({"weights": calibrator.state_dict(), "model": _digest(Path(ckpt_dir) / MODEL)}, file)
     return path
 
 

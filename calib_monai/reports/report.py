@@ -17,6 +17,7 @@ from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import Table
+from calib_monai.whole_files import whole_file
 
 DPI = 150
 
@@ -58,9 +59,9 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
         contents |= {f"{prefix}{name}.png": png for name, png in {**part.figures, **part.cases}.items()}
     if radar:
         contents["radar.png"] = radar
-    out.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        (out / name).write_bytes(content)
+        with whole_file(out / name) as file:
+            file.write(content)
     return [out / name for name in contents]
 
 

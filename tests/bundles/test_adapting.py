@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from committed import COLLECTION, REPOSITORY, config_of, write_dataset
-from monai.bundle import ConfigParser, ConfigWorkflow
-from monai.handlers import CheckpointLoader
+from committed import REPOSITORY, config_of, start, write_dataset
+from monai.bundle import ConfigParser
 
 from calib_monai.phantoms import Phantom, make_phantoms
 
@@ -29,28 +28,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def trained(
-    method: str, data: Path, out: Path, epochs: int, resumed: Path | None = None, **options: Any
-) -> dict[str, Any]:
-    """The checkpoint of the last epoch of a training, which goes on from that of another where one is given."""
-    root = COLLECTION / f"hippocampus_{method}"
-    workflow = ConfigWorkflow(
-        config_file=str(root / "configs" / "train.json"),
-        workflow_type="train",
-        bundle_root=str(root),
-        dataset_dir=str(data),
-        ckpt_dir=str(out),
-        output_dir=str(out),
-        epochs=epochs,
-        batch_size=8,
-        **options,
-    )
-    workflow.initialize()
-    if resumed:
-        saver = workflow.parser.get_parsed_content("train#checkpoint_saver")
-        trainer = workflow.parser.get_parsed_content("train#trainer")
-        CheckpointLoader(str(resumed), saver.save_dict).attach(trainer)
-    workflow.run()
+def trained(method: str, data: Path, out: Path, epochs: int, **options: Any) -> dict[str, Any]:
+    """The checkpoint of the last epoch of a training."""
+    start("hippocampus_" + method, "train", data, out, epochs=epochs, batch_size=8, ckpt_dir=str(out), **options)
     checkpoint: dict[str, Any] = torch.load(out / f"checkpoint_epoch={epochs}.pt", weights_only=True)
     return checkpoint
 
@@ -68,12 +48,12 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
 ) -> None:
     whole = trained(method, data, tmp_path / "whole", 3, **options)
     stopped = trained(method, data, tmp_path / "stopped", 2, **options)
-    checkpoint = tmp_path / "stopped" / "checkpoint_epoch=2.pt"
-    resumed = trained(method, data, tmp_path / "resumed", 3, checkpoint, **options)
+    resumed = trained(method, data, tmp_path / "stopped", 3, resume=True, **options)
     assert not same(stopped["network"], whole["network"])
     for name in {"network", "loss", "ema"} & whole.keys():
         assert same(resumed[name], whole[name]), name
-    assert resumed["trainer"] == whole["trainer"]
+    for name in ("trainer", "data", "lr_scheduler", "validation", "history"):
+        assert resumed[name] == whole[name], name
 
 
 def test_multipliers_of_crac_grow_with_each_validation_and_are_told(

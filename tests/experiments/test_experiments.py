@@ -159,10 +159,10 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
 ) -> None:
     out = run_main(tmp_path, "--title", "All methods")
     assert "| nacl | 0.825 ± 0.007 | 0.083 ± 0.000 |" in capsys.readouterr().out
-    markdown = (out / "results.md").read_text()
+    markdown = (out / "results.md").read_text(encoding="utf-8")
     assert "| nacl | **0.825 ± 0.007** |" in markdown
-    assert "<h1>All methods</h1>" in (out / "report.html").read_text()
-    latex = (out / "results.tex").read_text()
+    assert "<h1>All methods</h1>" in (out / "report.html").read_text(encoding="utf-8")
+    latex = (out / "results.tex").read_text(encoding="utf-8")
     assert r"nacl & \textbf{0.825 $\pm$ 0.007} &" in latex
     assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 6
     found = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
@@ -175,7 +175,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
 
 
 def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> None:
-    markdown = (run_main(tmp_path) / "results.md").read_text()
+    markdown = (run_main(tmp_path) / "results.md").read_text(encoding="utf-8")
     _, _, beside = markdown.partition("### Beside A paper\n")
     assert "| ce   | 0.795 |   0.800 |     -0.005 |" in beside
     assert "| nacl | 0.825 |   0.500 | **+0.325** |" in beside
@@ -194,7 +194,7 @@ def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
     out = tmp_path / "tables"
     main([*folders, "--out", str(out), "--axis", "noise", "--plain", "0"])
     assert imread(out / "curves.png").std() > 0.1
-    assert "measures against what was varied" in (out / "report.html").read_text()
+    assert "measures against what was varied" in (out / "report.html").read_text(encoding="utf-8")
     with pytest.raises(SystemExit, match="error: set --plain to what 'noise' is where nothing was varied"):
         main([*folders, "--out", str(out), "--axis", "noise"])
     with pytest.raises(SystemExit, match="error: no name of a trial ends in a number of 'noise'"):

@@ -1,0 +1,167 @@
+"""Checkpoints: whole whenever a run is killed, and with all that a training needs to go on as if it had not been."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine
+from ignite.handlers import Checkpoint
+from ignite.handlers.checkpoint import BaseSaveHandler
+from monai.handlers import CheckpointSaver
+
+from calib_monai.handlers.guards import stop
+from calib_monai.handlers.processes import is_first_process
+from calib_monai.whole_files import whole_file
+
+logger = logging.getLogger(__name__)
+
+NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
+
+
+class DurableFiles(BaseSaveHandler):
+    """Where Ignite's `Checkpoint` saves: a file takes the place of the one before only when it is on the disk.
+
+    Args:
+        folder: of the files; it is made.
+        filename: the one name of all of them, if they have one.
+        outdated: names of files of an earlier training that the first one replaces.
+    """
+
+    def __init__(self, folder: str, filename: str | None = None, outdated: Sequence[str] = ()) -> None:
+        self.folder = Path(folder)
+        self.filename = filename
+        self.outdated = list(outdated)
+
+    def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Save, then remove what is outdated."""
+        if not is_first_process():
+            return
+        name = self.filename or filename
+        with whole_file(self.folder / name) as file:
+            torch.save(checkpoint, file)
+        for old in self.outdated:
+            if old != name:
+                (self.folder / old).unlink(missing_ok=True)
+        self.outdated = []
+
+    def remove(self, filename: str) -> None:
+        """Note that a file can go once the next one is there."""
+        if self.filename is None:
+            self.outdated.append(filename)
+
+
+class DurableCheckpointSaver(CheckpointSaver):
+    """MONAI's `CheckpointSaver`, whose files are whole at any moment and which can go on.
+
+    MONAI's writes in place and removes the old file first: a run that is killed then has none.
+
+    Args:
+        save_dir: folder of the files.
+        save_dict: what is saved, by name.
+        kwargs: as of MONAI's.
+    """
+
+    def __init__(self, save_dir: str, save_dict: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(save_dir, save_dict, **kwargs)
+        earlier = [path.name for path in _checkpoints(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
+        for checkpoint, files in (
+            (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"))),
+            (self._final_checkpoint, DurableFiles(save_dir, kwargs.get("final_filename"))),
+            (self._interval_checkpoint, DurableFiles(save_dir, outdated=earlier)),
+        ):
+            if checkpoint is not None:
+                checkpoint.save_handler = files  # type: ignore[assignment]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best metric so far and the file that has it, for MONAI's `load_state_dict`."""
+        best = self._key_metric_checkpoint
+        return {} if best is None else dict(best.state_dict())
+
+
+class ValidationState:
+    """What a validation remembers from epoch to epoch: the best metric, and what its handlers do.
+
+    Args:
+        evaluator: MONAI's.
+        handlers: its handlers; those that have a `state_dict` are kept, one of each class.
+    """
+
+    def __init__(self, evaluator: Engine, handlers: Sequence[Any]) -> None:
+        self.evaluator = evaluator
+        self.parts = {type(handler).__name__: handler for handler in handlers if hasattr(handler, "state_dict")}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers and names."""
+        state = self.evaluator.state
+        best = {"best_metric": float(state.best_metric), "best_metric_epoch": int(state.best_metric_epoch)}  # type: ignore[attr-defined]
+        return best | {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        for name in ("best_metric", "best_metric_epoch"):
+            setattr(self.evaluator.state, name, state[name])
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+
+
+def last_checkpoint(ckpt_dir: str, *, resume: bool, map_location: Any = "cpu") -> dict[str, Any] | None:
+    """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
+
+    Args:
+        ckpt_dir: folder of the checkpoints.
+        resume: whether the training there is to go on.
+        map_location: device of its tensors.
+
+    Raises:
+        SystemExit: with one line that names a file that is damaged.
+    """
+    if not resume:
+        return None
+    found = _checkpoints(Path(ckpt_dir))
+    if not found:
+        logger.warning("there is no checkpoint in %s to resume: the training starts at its first epoch", ckpt_dir)
+        return None
+    path = found[max(found)]
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
+        raise SystemExit(f"error: {path} is damaged ({type(error).__name__}): remove it to start again") from None
+    return content
+
+
+def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any] | None) -> None:
+    """Put a training where a checkpoint left it.
+
+    Args:
+        trainer: that will run to its own number of epochs.
+        saver: of the checkpoints.
+        checkpoint: of `last_checkpoint`; None changes nothing.
+
+    Raises:
+        SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
+    """
+    if checkpoint is None:
+        return
+    epochs = trainer.state.max_epochs
+    try:
+        Checkpoint.load_objects(to_load=saver.save_dict, checkpoint=dict(checkpoint))
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
+    trainer.state.max_epochs = epochs
+    epoch = trainer.state.epoch
+    if epochs is not None and epoch >= epochs:
+        logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, epoch)
+        raise SystemExit(0)
+    logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    """The checkpoints in a folder by their epoch."""
+    found = {path: NAME.fullmatch(path.name) for path in folder.glob("checkpoint_epoch=*.pt")}
+    return {int(match[1]): path for path, match in found.items() if match}

@@ -1,0 +1,57 @@
+"""History: what each epoch of a training measured, as a table on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+from calib_monai.handlers.processes import is_first_process
+from calib_monai.whole_files import write_whole
+
+FILE = "history.csv"
+
+
+class History:
+    """Writes `history.csv`, a row an epoch: the trainer's metrics, and the evaluator's where there was a validation.
+
+    A training that goes on from a checkpoint goes on with its rows.
+
+    Args:
+        output_dir: folder that it is written to.
+        evaluator: the validation's.
+    """
+
+    def __init__(self, output_dir: str, evaluator: Engine) -> None:
+        self.path = Path(output_dir) / FILE
+        self.evaluator = evaluator
+        self.rows: list[dict[str, float]] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Write after each epoch of a trainer. Attach it after what validates."""
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Add the row of this epoch and write all."""
+        epoch = engine.state.epoch
+        validated = self.evaluator.state.metrics if self.evaluator.state.epoch == epoch else {}
+        measured = {**engine.state.metrics, **validated}
+        self.rows.append({"epoch": epoch, **{name: float(value) for name, value in measured.items()}})
+        if is_first_process():
+            text = io.StringIO()
+            writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)))
+            writer.writeheader()
+            writer.writerows(self.rows)
+            write_whole(self.path, text.getvalue())
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after these rows."""
+        self.rows = [dict(row) for row in state["rows"]]

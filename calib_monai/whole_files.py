@@ -1,0 +1,48 @@
+"""Files that are whole or not there, whenever the run is killed: written beside their place, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+UNFINISHED = ".unfinished_"  # the beginning of the name of what is being written
+
+
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """Where to write a file, which takes the place of `path` once everything is on the disk.
+
+    Folders are made. Where writing fails, what was at `path` stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the new name too: elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """The same as a file that is open for bytes."""
+    with whole_path(path) as unfinished, unfinished.open("wb") as file:
+        yield file
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write text, in UTF-8, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))

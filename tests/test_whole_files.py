@@ -1,0 +1,51 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import SaveImage
+
+from calib_monai.whole_files import whole_file, write_whole
+
+
+def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, seen = tmp_path / "new" / "file.json", []
+    sync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        seen.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    write_whole(path, "{}\n")
+    assert path.read_text() == "{}\n"
+    assert seen == [(".unfinished_file.json", False), ("new", True)]
+    assert [file.name for file in path.parent.iterdir()] == ["file.json"]
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, "before")
+    with pytest.raises(TypeError, match="bytes"), whole_file(path) as file:
+        file.writelines([b"half", "the other half"])  # type: ignore[list-item]
+    assert path.read_text() == "before"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_monai_saves_volumes_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda self, to: (written.append(self.name), replace(self, to))[1])
+    writer = "calib_monai.writers.WholeNIfTIWriter"
+    save = SaveImage(tmp_path, output_postfix="", separate_folder=False, writer=writer, print_log=False)
+    volume = MetaTensor(torch.arange(24.0).view(1, 2, 3, 4), meta={"filename_or_obj": "case.nii.gz"})
+    save(volume)
+    assert written == [".unfinished_case.nii.gz"]
+    assert np.array_equal(nibabel.load(tmp_path / "case.nii.gz").get_fdata(), volume[0].numpy())
