@@ -28,6 +28,16 @@ def check_schedule(epochs: int, val_interval: int) -> None:
         )
 
 
+def check_noise(noise_std: float) -> None:
+    """Refuse noise that is none.
+
+    Raises:
+        SystemExit: with one line that names the value.
+    """
+    if not isinstance(noise_std, int | float) or not 0 <= noise_std < float("inf"):
+        raise SystemExit(f"error: noise_std is {noise_std}; it must be a number, 0 or more")
+
+
 def check_slice_size(slice_size: Sequence[int]) -> None:
     """Refuse slices that no network here can halve.
 

@@ -14,6 +14,7 @@ from monai.transforms import LoadImage
 from torch import Tensor
 
 from calib_monai.checks import SLICE_MULTIPLE, first_line
+from calib_monai.headers import check_header
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -122,7 +123,7 @@ def named(of_key: str | list[str]) -> str:
 
 
 def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
-    """A loaded image; ValueError where it has other channels or axes, or holds NaN or infinity."""
+    """A loaded image; ValueError where it has other channels or axes, holds NaN or infinity, or one value only."""
     image = _plain(loaded)
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
@@ -134,6 +135,9 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
     bad = int(image.numel() - image.isfinite().sum())
     if bad:
         raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
+    low, high = torch.aminmax(image)
+    if low == high:
+        raise ValueError(f"{name} holds one value only, {low.item():g}, in all its voxels")
     return image
 
 
@@ -150,6 +154,8 @@ def _on_one_grid(image: Tensor, label: Tensor) -> bool:
 
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     """A case with its files loaded; ValueError where they cannot be, naming the first that cannot be read alone."""
+    for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
+        check_header(file)
     try:
         return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own

@@ -17,7 +17,7 @@ ALLOWED = {
     "losses": {"lagrangian", "priors", "regions"},
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
     "cases": {"checks", "datalists", "volumes"},
-    "volumes": {"checks"},
+    "volumes": {"checks", "headers"},
     "checks": {"spelling"},
     "datalists": {"whole_files"},
     "writers": {"whole_files"},

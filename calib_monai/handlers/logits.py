@@ -41,9 +41,8 @@ class LogitsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before, on disk too."""
+        """Forget the run before."""
         self.count = None
-        self.path.unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Count the logits of this iteration's voxels."""

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import nibabel
@@ -22,7 +23,7 @@ from calib_monai.handlers.guards import stop
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
-from calib_monai.whole_files import whole_file, write_whole
+from calib_monai.whole_files import UNFINISHED, write_whole
 
 
 class ResultsSaver:
@@ -70,7 +71,7 @@ class ResultsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before, on disk too: what it measured was another model.
+        """Forget the run before; its files stay until this one has its own.
 
         Raises:
             SystemExit: it was with another calibrator, and is what this one is to be compared with.
@@ -83,8 +84,6 @@ class ResultsSaver:
             )
         self.cases = []
         self.modified = self.model.stat().st_mtime
-        for name in ("summary.json", "summary.csv", "cases.csv"):
-            (self.folder / name).unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases.
@@ -173,9 +172,8 @@ class BinsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the cases of the run before, on disk too."""
+        """Forget the cases of the run before."""
         self.cases = {}
-        self.path.unlink(missing_ok=True)
 
     def update(self, engine: Engine) -> None:
         """Bin the cases of this iteration."""
@@ -208,18 +206,27 @@ class SliceSaver:
 
     def __init__(self, output_dir: str) -> None:
         self.folder = Path(output_dir) / "slices"
+        self.unfinished = self.folder.with_name(f"{UNFINISHED}slices")
 
     def attach(self, engine: Engine) -> None:
-        """Write after every iteration of an evaluator."""
+        """Write after every iteration of an evaluator; what the run before left is replaced at the end."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def start(self, _engine: Engine) -> None:
-        """Remove the slices of the run before."""
+        """Make a folder for the slices of this run."""
         if is_first_process():
-            for path in self.folder.glob("*.npz"):
-                path.unlink()
+            rmtree(self.unfinished, ignore_errors=True)
+            self.unfinished.mkdir(parents=True)
         gathered(None)  # no process writes before that
+
+    def finish(self, _engine: Engine) -> None:
+        """Put the slices of this run where those of the run before are."""
+        gathered(None)  # no process writes after that
+        if is_first_process():
+            rmtree(self.folder, ignore_errors=True)
+            self.unfinished.rename(self.folder)
 
     def update(self, engine: Engine) -> None:
         """Write the slices of this iteration's cases."""
@@ -231,15 +238,14 @@ class SliceSaver:
                 image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
             place: dict[str, Any] = {} if is_picture else {"index": index}
-            with whole_file(self.folder / f"{item['case']}.npz") as file:
-                np.savez_compressed(
-                    file,
-                    image=image[..., index].cpu().numpy(),
-                    label=label[..., index].to(torch.uint8).cpu().numpy(),
-                    probs=probs[..., index].cpu().numpy(),
-                    **place,
-                    from_below=_from_below(item["image"]),
-                )
+            np.savez_compressed(
+                self.unfinished / f"{item['case']}.npz",
+                image=image[..., index].cpu().numpy(),
+                label=label[..., index].to(torch.uint8).cpu().numpy(),
+                probs=probs[..., index].cpu().numpy(),
+                **place,
+                from_below=_from_below(item["image"]),
+            )
 
 
 def _calibrator_of(summary: Path) -> str:

@@ -1,0 +1,51 @@
+"""Headers: what a file promises to hold is looked at before its voxels are given memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.spatialimages import SpatialImage
+
+NIFTI = (".nii", ".nii.gz")
+MOST_COMPRESSED = 1032  # to one: deflate can do no more
+BYTES_A_VOXEL = 4  # loaded as float32
+
+
+def check_header(file: str) -> None:
+    """Refuse a NIfTI whose header cannot be true, or whose voxels do not fit into this machine or into real numbers.
+
+    Other formats, and what cannot be read at all, are left to their readers.
+
+    Raises:
+        ValueError: with the file, what it promises and the rule.
+    """
+    if not file.endswith(NIFTI):
+        return
+    try:
+        image = nibabel.load(file)
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return
+    if not isinstance(image, SpatialImage):
+        return
+    shape, dtype = image.shape, image.get_data_dtype()
+    if dtype.kind not in "iufb":
+        raise ValueError(f"{file} holds {_kind(dtype)} ({dtype}); it must hold real numbers")
+    voxels, told = math.prod(shape), " x ".join(map(str, shape))
+    held = Path(file).stat().st_size * (MOST_COMPRESSED if file.endswith(".gz") else 1)
+    if voxels * dtype.itemsize > held:
+        raise ValueError(f"{file} is damaged: its header promises {told} voxels, more than a file of its size can hold")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if voxels * BYTES_A_VOXEL > memory:
+        raise ValueError(
+            f"{file} is {told} voxels, {voxels * BYTES_A_VOXEL / 2**30:.0f} GiB once loaded; there are "
+            f"{memory / 2**30:.0f} GiB here"
+        )
+
+
+def _kind(dtype: np.dtype[np.generic]) -> str:
+    """What values of a type are called that are no real numbers."""
+    return "complex numbers" if dtype.kind == "c" else "colors"

@@ -1,0 +1,36 @@
+"""How wrong inputs are met: `python tests/reliability/report.py` tries all of them and prints a table."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
+
+from tried import good_data, tried  # noqa: E402 - once the path is set
+from wrong_inputs import WRONG  # noqa: E402
+
+
+def main() -> int:
+    """The number of those that were met badly, after the table."""
+    verdicts: Counter[str] = Counter()
+    with TemporaryDirectory() as name:
+        good = Path(name) / "good"
+        good.mkdir()
+        good_data(good)
+        for index, wrong in enumerate(WRONG):
+            done = tried(wrong, Path(name) / str(index), good)
+            verdict = done.verdict(wrong)
+            verdicts[verdict] += 1
+            print(f"{verdict:8} {done.seconds:5.1f} s  {wrong.name}: {done.last_line[:200]}", flush=True)  # noqa: T201
+    told = f"refused clearly {verdicts['clear']}, worked as they should {verdicts['works']}, "
+    told += f"refused unclearly {verdicts['unclear']}, accepted silently {verdicts['silent']}"
+    print(f"\ntried {len(WRONG)}: {told}")  # noqa: T201
+    return verdicts["unclear"] + verdicts["silent"]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

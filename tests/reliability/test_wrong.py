@@ -1,0 +1,30 @@
+"""Whatever is wrong ends in one clear line, soon, and leaves what was there before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tried import good_data, tried
+from wrong_inputs import WRONG, Wrong
+
+OF_MONAI = {"JSON without a comma", "unknown network"}  # MONAI reads the files before anything of ours runs
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    good_data(folder)
+    return folder
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_path: Path) -> None:
+    done = tried(wrong, tmp_path / "tried", good)
+    if wrong.name in OF_MONAI:
+        pytest.xfail(f"MONAI says {done.last_line}")
+    assert done.verdict(wrong) == ("works" if wrong.said is None else "clear"), done
+
+
+def test_there_are_enough_of_them_and_each_has_its_name() -> None:
+    assert len({wrong.name for wrong in WRONG}) == len(WRONG) > 40

@@ -1,0 +1,139 @@
+"""Runs of a bundle as its command line runs them, each in a process that has everything imported already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import resource
+import runpy
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+from committed import COLLECTION, FILES, write_dataset
+from wrong_inputs import Wrong, prepared
+
+from calib_monai.phantoms import Phantom, make_phantoms
+
+PATIENCE = 120  # seconds, after which a run hangs
+QUICK = 20  # seconds that a refusal may take
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of a run: its exit code, the last line that it wrote, and how long it took."""
+
+    code: int
+    last_line: str
+    seconds: float
+    untouched: bool = True
+
+    def verdict(self, wrong: Wrong) -> str:
+        """One of "clear", "works", "unclear", "silent"."""
+        if wrong.said is None:
+            return "works" if self.code == 0 else "unclear"
+        if self.code == 0:
+            return "silent"
+        clear = self.last_line.startswith("error: ") and re.search(wrong.said, self.last_line)
+        return "clear" if clear and self.seconds < QUICK and self.untouched else "unclear"
+
+
+def good_data(folder: Path) -> None:
+    """Six phantoms of four slices, and what one epoch of training and an evaluation leave."""
+    phantoms = make_phantoms(6, seed=5).items()
+    cases = {case: Phantom(image[..., 14:18], label[..., 14:18]) for case, (image, label) in phantoms}
+    write_dataset("hippocampus", folder / "data", cases)
+    for config in ("train", "evaluate"):
+        done = run_line(folder, command(folder, COLLECTION / "hippocampus_nacl", config, {}))
+        assert done.code == 0, done.last_line
+
+
+def tried(wrong: Wrong, folder: Path, good: Path) -> Tried:
+    """What comes of a way to be wrong."""
+    folder.mkdir()
+    prepared(folder, good, COLLECTION / f"hippocampus_{wrong.method}", wrong)
+    before = digests(folder)
+    options = {
+        name: value.format(folder) if isinstance(value, str) and "{}" in value else value
+        for name, value in wrong.options.items()
+    }
+    done = run_line(folder, command(folder, folder / "bundle", wrong.config, options), wrong.limits)
+    kept = digests(folder)
+    untouched = all(kept.get(name) == digest for name, digest in before.items())
+    return Tried(done.code, done.last_line, done.seconds, untouched)
+
+
+def command(folder: Path, bundle: Path, config: str, options: dict[str, object]) -> list[str]:
+    """The arguments of `python -m monai.bundle`."""
+    files = [str(bundle / "configs" / f"{name}.json") for name in FILES[config]]
+    given: dict[str, object] = {"bundle_root": bundle, "dataset_dir": folder / "data", "ckpt_dir": folder / "models"}
+    given |= {"output_dir": folder / "eval"}
+    given |= {"epochs": 1, "batch_size": 8} if config == "train" else {}
+    given |= options
+    return [
+        "run",
+        "--config_file",
+        str(files),
+        *(str(part) for name, value in given.items() for part in (f"--{name}", value)),
+    ]
+
+
+def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | None = None) -> Tried:
+    """What came of `python -m monai.bundle` with these arguments."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers"])
+    log = folder / "log.txt"
+    process = context.Process(target=_in_process, args=(str(log), list(arguments), dict(limits or {})))
+    begun = time.monotonic()
+    process.start()
+    process.join(PATIENCE)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    log.unlink()
+    return Tried(process.exitcode or 0, lines[-1] if lines else "", time.monotonic() - begun)
+
+
+def _in_process(log: str, arguments: list[str], limits: dict[str, int]) -> None:
+    """Run as `python -m monai.bundle`, with both outputs in a file."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit is then an error, as a full disk is
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    os.chdir(Path(log).parent)
+    multiprocessing.set_start_method("fork", force=True)  # as in a process that was started by hand
+    torch.set_num_threads(1)
+    sys.argv = ["__main__.py", *arguments]
+    code = 0
+    try:
+        runpy.run_module("monai.bundle", run_name="__main__", alter_sys=False)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            sys.stderr.write(ended.code + "\n")
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        code = 1
+        sys.excepthook(*sys.exc_info())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """What is in a folder, file by file."""
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for name in ("models", "eval", "data")
+        for path in (folder / name).rglob("*")
+        if path.is_file() and path.suffix != ".0"
+    }

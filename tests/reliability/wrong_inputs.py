@@ -1,0 +1,197 @@
+"""Ways to be wrong, and right: each changes good data or gives other options, and says what the last line must hold."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spoiled import (
+    CASE,
+    IMAGE,
+    LABEL,
+    Change,
+    as_folder,
+    as_loop,
+    bad_json,
+    damaged_checkpoint,
+    edited_split,
+    elsewhere,
+    every_label,
+    file,
+    header,
+    model,
+    of_terabytes,
+    one_case_only,
+    only,
+    truncated,
+    turned,
+    two_of_a_name,
+    voxels,
+    without_spacing,
+)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One way to be wrong.
+
+    Attributes:
+        name: what is wrong.
+        said: regular expression of the last line; None where the run must do its work.
+        change: does it to a folder with `data`, a copy of good data, and `bundle`, a copy of the bundle.
+        config: what is run.
+        options: of the command line; "{}" stands for the folder.
+        method: of the bundle.
+        after_training: whether there is a trained model, and results of it that must stay as they are.
+        limits: of the process, as `resource.setrlimit` takes them.
+    """
+
+    name: str
+    said: str | None
+    change: Change = lambda _: None
+    config: str = "train"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    method: str = "nacl"
+    after_training: bool = False
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_MODEL = {"ckpt_dir": "{}/nothing"}
+WRONG = [
+    Wrong("no folder", "dataset_dir .*nowhere is not a folder", options={"dataset_dir": "{}/nowhere"}),
+    Wrong("empty folder", "empty holds no label", lambda f: (f / "empty").mkdir(), options={"dataset_dir": "{}/empty"}),
+    Wrong("label missing", f"{CASE}", file(LABEL, Path.unlink)),
+    Wrong("image missing", f"{CASE}", file(IMAGE, Path.unlink)),
+    Wrong("truncated", f"imagesTr/{CASE}.nii.gz", file(IMAGE, truncated)),
+    Wrong("zero bytes", f"imagesTr/{CASE}.nii.gz", file(IMAGE, lambda path: path.write_bytes(b""))),
+    Wrong("not an image", f"labelsTr/{CASE}.nii.gz", file(LABEL, lambda path: path.write_text("voxels"))),
+    Wrong("a folder for a file", CASE, file(IMAGE, as_folder)),
+    Wrong("a link to itself", CASE, file(IMAGE, as_loop)),
+    Wrong("complex numbers", f"{CASE}.*complex numbers", voxels(IMAGE, lambda v: v, np.complex64)),
+    Wrong("other shape", f"{CASE}.*shape|{CASE}.*voxels", voxels(LABEL, lambda v: v[:-1])),
+    Wrong("2D for 3D", CASE, voxels(IMAGE, lambda v: v[..., 0])),
+    Wrong("two channels", f"{CASE}.*2 channel", voxels(IMAGE, lambda v: np.stack([v, v], axis=-1))),
+    Wrong("NaN", f"{CASE}.*NaN", voxels(IMAGE, lambda v: np.where(v > v.mean(), np.nan, v))),
+    Wrong("infinite", f"{CASE}.*inf", voxels(IMAGE, lambda v: np.where(v > v.mean(), np.inf, v))),
+    Wrong("constant image", f"{CASE}.*one value only, 0", voxels(IMAGE, np.zeros_like)),
+    Wrong("labels 0 and 255", f"{CASE}.*255", voxels(LABEL, lambda v: 255 * (v > 0))),
+    Wrong("negative label", f"{CASE}.*-1", voxels(LABEL, lambda v: v - 1)),
+    Wrong("fractional label", f"{CASE}.*0?.5", voxels(LABEL, lambda v: v / 2)),
+    Wrong("a class too many", f"{CASE}.*3", voxels(LABEL, lambda v: np.where(v == 2, 3, v))),
+    Wrong("no foreground anywhere", "none of the .* labels", every_label(np.zeros_like)),
+    Wrong("spacing 0", f"{CASE}", header(IMAGE, without_spacing)),
+    Wrong("mixed orientation", f"{CASE}", header(LABEL, turned)),
+    Wrong("terabytes promised", f"{CASE}.*its header promises 30000 x 30000 x 30000", file(IMAGE, of_terabytes)),
+    Wrong("one case", "1 case", one_case_only),
+    Wrong("unknown option", "unknown option --epoch.*did you mean --epochs", options={"epoch": 1}),
+    Wrong("unknown option of the loss", "unknown option --loss#pirior.*prior", options={"loss#pirior": "max"}),
+    Wrong("a word for a number", "epochs is many", options={"epochs": "many"}),
+    Wrong("no epoch", "epochs is 0", options={"epochs": 0}),
+    Wrong("no batch", "batch_size is 0", options={"batch_size": 0}),
+    Wrong("no learning rate", "learning rate: -1", options={"learning_rate": -1}),
+    Wrong("odd slice size", r"slice_size is \[50, 60\]", options={"slice_size": [50, 60]}),
+    Wrong("slices too small", "cannot take slices", options={"slice_size": [16, 16]}),
+    Wrong("margin below 0", "margin is -1", options={"loss#margin": -1}, method="mbls"),
+    Wrong("even kernel", "kernel_size is 4", options={"loss#kernel_size": 4}),
+    Wrong("weight below 0", "penalty_weight is -1", options={"loss#penalty_weight": -1}),
+    Wrong("unknown prior", "prior is 'mode1'", options={"loss#prior": "mode1"}),
+    Wrong("classes that the network lacks", "label.* 2", options={"num_classes": 2}),
+    Wrong("no such fold", "fold is 99", options={"fold": 99}),
+    Wrong("more than all cases", "train_fraction is 2", options={"train_fraction": 2}),
+    Wrong(
+        "resumed from a damaged checkpoint",
+        "checkpoint_epoch=1.pt is damaged",
+        damaged_checkpoint,
+        options={"resume": True, "epochs": 2},
+        after_training=True,
+    ),
+    Wrong("another split beside the model", "trained with another split", options={"fold": 1}, after_training=True),
+    Wrong("no model", "there is no model at", config="evaluate", options=NO_MODEL),
+    Wrong("no model to calibrate", "there is no model at", config="calibrate", options=NO_MODEL),
+    Wrong("no model to predict with", "there is no model at", config="inference", options=NO_MODEL),
+    Wrong(
+        "model of another network",
+        "model.pt",
+        config="evaluate",
+        options={"network_def": "%networks::attention_unet"},
+        after_training=True,
+    ),
+    Wrong("model of other classes", "model.pt", config="inference", options={"num_classes": 4}, after_training=True),
+    Wrong(
+        "truncated model", "model.pt", lambda f: truncated(f / "models" / "model.pt"), "evaluate", after_training=True
+    ),
+    Wrong("a list for a model", "model.pt", model(lambda _: [1]), "evaluate", after_training=True),
+    Wrong("damaged split", "split.json is damaged", edited_split, "evaluate", after_training=True),
+    Wrong(
+        "unknown calibrator", "calibrator is tls", config="evaluate", options={"calibrator": "tls"}, after_training=True
+    ),
+    Wrong(
+        "calibrator not fitted",
+        "there is no calibrator",
+        config="evaluate",
+        options={"calibrator": "ts"},
+        after_training=True,
+    ),
+    Wrong("noise below 0", "noise_std is -1", config="evaluate", options={"noise_std": -1}, after_training=True),
+    Wrong("no input", "nowhere", config="inference", options={"input": "{}/nowhere"}, after_training=True),
+    Wrong(
+        "input of words",
+        "no image|inputs",
+        lambda f: only(f, "words.txt"),
+        "inference",
+        {"input": "{}/inputs"},
+        after_training=True,
+    ),
+    Wrong(
+        "broken input",
+        "image.nii.gz",
+        lambda f: only(f, "image.nii.gz"),
+        "inference",
+        {"input": "{}/inputs"},
+        after_training=True,
+    ),
+    Wrong("two inputs of one name", "one", two_of_a_name, "inference", {"input": "{}/inputs"}, after_training=True),
+    Wrong("unknown output", "outputs", config="inference", options={"outputs": ["labels"]}, after_training=True),
+    Wrong(
+        "output where a file is",
+        "taken",
+        lambda f: (f / "taken").write_text("a file"),
+        options={"output_dir": "{}/taken"},
+    ),
+    Wrong("no space for the model", "File too large|No space", options={"epochs": 1}, limits={"RLIMIT_FSIZE": 200_000}),
+    Wrong("the loss explodes", "the loss is nan|NaN or infinite", options={"learning_rate": 1e30}),
+    Wrong("out of memory", "memory", options={"slice_size": [160000, 160000]}),
+    Wrong(
+        "a worker is killed",
+        "worker",
+        config="evaluate",
+        after_training=True,
+        options={
+            "num_workers": 1,
+            "disturbance": {
+                "_target_": "Lambdad",
+                "keys": "image",
+                "func": "$lambda _: __import__('os').kill(__import__('os').getpid(), 9)",
+            },
+        },
+    ),
+    Wrong("JSON without a comma", r"train.json.*line \d+", bad_json),
+    Wrong("unknown network", "networks.*transunt", options={"network_def": "%networks::transunt"}),
+    Wrong("spaces and letters in the path", None, elsewhere, options={"dataset_dir": "{}/Aufnahmen é 1"}),
+    Wrong("a trailing axis of 1", None, voxels(IMAGE, lambda v: v[..., None])),
+    Wrong("one empty label", None, voxels(LABEL, np.zeros_like)),
+]
+
+
+def prepared(folder: Path, good: Path, bundle: Path, wrong: Wrong) -> None:
+    """Copies of good data, of the bundle, and of what a training left where there is to be one."""
+    shutil.copytree(good / "data", folder / "data")
+    shutil.copytree(bundle, folder / "bundle", ignore=shutil.ignore_patterns("models", "eval"))
+    if wrong.after_training:
+        for name in ("models", "eval"):
+            shutil.copytree(good / name, folder / name)
+    wrong.change(folder)
