@@ -95,7 +95,7 @@ def checked_split(
         else:
             split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
             options["train_fraction"] = train_fraction
-            kept = read_split(beside_model) if (Path(ckpt_dir) / "model.pt").is_file() else None
+            kept = read_split(beside_model) if any(Path(ckpt_dir).glob("*.pt")) else None
             if kept and kept.names != names_of(split):
                 raise ValueError(
                     f"{ckpt_dir} holds a model that was trained with another split: set another --ckpt_dir"

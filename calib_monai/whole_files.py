@@ -18,7 +18,7 @@ def whole_path(path: Path) -> Iterator[Path]:
     Folders are made. Where writing fails, what was at `path` stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{UNFINISHED}{path.name}")
+    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}_{path.name}")  # others may be at it too
     try:
         yield unfinished
         with unfinished.open("rb+") as file:

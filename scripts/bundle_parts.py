@@ -97,7 +97,8 @@ def _check_needed(path: str, part: Part) -> None:
         for key in keys:
             there = value if isinstance(value, dict) else {}
             value, instead = there.get(key), nearest(key, there.keys() - {key})
-        if not value or not isinstance(value, kind):
+        names_are_text = section == "both" or not isinstance(value, list) or all(isinstance(one, str) for one in value)
+        if not value or not isinstance(value, kind) or not names_are_text:
             key = "#".join((section, *keys))
             said = f"; it sets {instead}" * bool(instead)
             raise SystemExit(f"error: {path} must set {key}, {'a list' if kind is list else 'a text'}{said}")

@@ -26,7 +26,7 @@ def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "fsync", noted)
     write_whole(path, "{}\n")
     assert path.read_text() == "{}\n"
-    assert seen == [(".unfinished_file.json", False), ("new", True)]
+    assert seen == [(f".unfinished_{os.getpid()}_file.json", False), ("new", True)]
     assert [file.name for file in path.parent.iterdir()] == ["file.json"]
 
 
@@ -47,5 +47,5 @@ def test_monai_saves_volumes_through_it(tmp_path: Path, monkeypatch: pytest.Monk
     save = SaveImage(tmp_path, output_postfix="", separate_folder=False, writer=writer, print_log=False)
     volume = MetaTensor(torch.arange(24.0).view(1, 2, 3, 4), meta={"filename_or_obj": "case.nii.gz"})
     save(volume)
-    assert written == [".unfinished_case.nii.gz"]
+    assert written == [f".unfinished_{os.getpid()}_case.nii.gz"]
     assert np.array_equal(nibabel.load(tmp_path / "case.nii.gz").get_fdata(), volume[0].numpy())

@@ -13,6 +13,7 @@ Options = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 PLAIN = "eval"  # the folder of an evaluation without further options
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
+AXIS = ("title", "plain")
 PHANTOMS = "phantoms"
 
 
@@ -66,7 +67,8 @@ class Plan:
         _among("experiments", chosen, list(experiments))
         self.experiments = {name: experiments[name] for name in chosen}
         for name, experiment in self.experiments.items():
-            _among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
+            _check_experiment(name, experiment)
+        _check_names(self.experiments)
         if config["dataset_dir"] == PHANTOMS and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
 
@@ -116,32 +118,16 @@ class Plan:
     def training_options(self, folder: str) -> list[str]:
         """The options of the training in a folder of this data set, as given on a command line."""
         training = self._all_trainings()[folder]
-        options = {
-            **self._common(folder),
-            "epochs": self.config["epochs"],
-            "seed": training.seed,
-            "fold": training.fold,
-            "split_seed": self.config["split_seed"],
-            **self.config["options"],
-            **self.config["method_options"].get(training.method, {}),
-            **training.options,
-        }
-        return _on_command_line(options)
+        return _on_command_line({"epochs": self.config["epochs"], "seed": training.seed, **self._of_data(folder)})
 
     def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
         """The same of an evaluation of it, in the folder of this name."""
-        known = {name: options for each in self.experiments for name, options in self.evaluations(each).items()}
-        options = {
-            **self._common(folder),
-            "output_dir": f"{self.out}/{folder}/{evaluation}",
-            "figures": False,
-            **known[evaluation],
-        }
-        return _on_command_line(options)
+        own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._evaluation(evaluation)}
+        return _on_command_line({**self._of_data(folder), **own})
 
     def calibration_options(self, folder: str, calibrator: str) -> list[str]:
         """The same of a calibration of it."""
-        return _on_command_line({**self._common(folder), "calibrator": calibrator})
+        return _on_command_line({**self._of_data(folder), "calibrator": calibrator})
 
     def bundle(self, folder: str) -> str:
         """The bundle that is trained in a folder of this data set."""
@@ -149,18 +135,28 @@ class Plan:
 
     def calibrator(self, evaluation: str) -> str | None:
         """The calibrator that an evaluation needs."""
-        known = {name: options for each in self.experiments for name, options in self.evaluations(each).items()}
-        found: str | None = known[evaluation].get("calibrator")
+        found: str | None = self._evaluation(evaluation).get("calibrator")
         return found
 
-    def _common(self, folder: str) -> Options:
-        """The options of every step of a training."""
+    def _of_data(self, folder: str) -> Options:
+        """The options of a training that say what it is trained on and what network it is: those of every step."""
+        training = self._all_trainings()[folder]
         return {
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
             "output_dir": f"{self.out}/{folder}",
-            "network_def": f"%networks::{self._all_trainings()[folder].network}",
+            "network_def": f"%networks::{training.network}",
+            "fold": training.fold,
+            "split_seed": self.config["split_seed"],
+            **self.config["options"],
+            **self.config["method_options"].get(training.method, {}),
+            **training.options,
         }
+
+    def _evaluation(self, name: str) -> Options:
+        """The options of the evaluations of this name."""
+        known = {each: options for one in self.experiments for each, options in self.evaluations(one).items()}
+        return known[name]
 
     def _all_trainings(self) -> dict[str, Training]:
         """Every training of the benchmark by its folder."""
@@ -171,6 +167,34 @@ class Plan:
         asked = self.experiments[experiment].get("variants", {})
         yield "", {}
         yield from {**asked.get("each", {}), **asked.get(method, {})}.items()
+
+
+def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
+    """ValueError where an experiment has an unknown key, lacks its title, or names what is not there."""
+    _among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
+    if not isinstance(experiment.get("title"), str):
+        raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
+    for kind in ("methods", "networks"):
+        _among(f"experiments.yaml: {name}#{kind}", experiment.get(kind, []), _parts(kind))
+    _among(f"experiments.yaml: {name}#variants", list(experiment.get("variants", {})), ["each", *_parts("methods")])
+    if set(experiment.get("axis", AXIS)) != set(AXIS):
+        raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
+
+
+def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
+    """ValueError where two experiments call different things by one name: they would be in one folder."""
+    seen: dict[tuple[str, str], tuple[str, Options]] = {}
+    for experiment, asked in experiments.items():
+        told = [("evaluation", name, options) for name, options in asked.get("evaluations", {}).items()]
+        told += [
+            (method, name, options) for method, of in asked.get("variants", {}).items() for name, options in of.items()
+        ]
+        for kind, name, options in told:
+            before, others = seen.setdefault((kind, name), (experiment, options))
+            if options != others:
+                raise ValueError(
+                    f"experiments.yaml: {before} and {experiment} have a {kind} {name} with other options: rename one"
+                )
 
 
 def _parts(kind: str) -> list[str]:

@@ -48,6 +48,8 @@ def main() -> int:
             "seconds": round(time.monotonic() - clock, 1),
             **_surroundings(),
         }
+        if given.models:
+            (given.models / BEGUN_WITH).unlink()  # it has ended: asked for again, it starts again
         write_whole(given.record, json.dumps(record, indent=1) + "\n")
     return code
 
@@ -73,12 +75,13 @@ def _command(step: str, bundle: str, options: list[str]) -> list[str]:
 
 def _surroundings() -> dict[str, object]:
     """Versions and hardware."""
-    describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    git = subprocess.run(describe, capture_output=True, text=True, check=False)  # noqa: S603
+    git = shutil.which("git")
+    describe = [str(git), "-C", str(ROOT), "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout if git else ""  # noqa: S603
     cuda = torch.cuda.is_available()
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "commit": git.stdout.strip() or None,
+        "commit": commit.strip() or None,
         "hardware": {
             "machine": platform.machine(),
             "device": torch.cuda.get_device_name() if cuda else _processor(),

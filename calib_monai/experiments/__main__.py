@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         beside = [published_table(one, rows, measures, compared) for one in published]
         tables += [table for table in beside if table]
         curves = {"curves": curves_of(rows, measures, given.axis, given.plain)} if given.axis else {}
-        section = section_of([row.run for row in drawn_rows(rows)], tables)
+        kept = list(rows[0].trials[0].run.cases)  # of which the first trial has a slice
+        section = section_of([row.run for row in drawn_rows(rows)], tables, [kept[0], kept[len(kept) // 2]])
         write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def drawn_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows whose diagrams are shown: all, or of many the first of those that were evaluated plainly."""
     plain = [row for row in rows if not row.trials[0].evaluation]
-    return list(rows) if len(rows) <= MOST_DRAWN else plain[:MOST_DRAWN]
+    return list(rows) if len(rows) <= MOST_DRAWN else (plain or list(rows))[:MOST_DRAWN]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from calib_monai.ranks import (
 )
 from calib_monai.reports.measures import Measure
 
+COUNTS = ("missed_structures",)  # over all cases: a case has no mean of it
 RANKED = ("dice_foreground", "hd95_mm", "hd95_pixels", "ece_foreground", "cece_foreground")  # as MbLS and NACL rank
 
 
@@ -61,7 +62,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         rows: of the same cases.
         measures: what is compared, with its direction.
     """
-    values = {name: _values(rows, name) for name in measures}
+    values = {name: _values(rows, name) for name in measures if name not in COUNTS}
     names = [row.name for row in rows]
     tested = {name: [_p_value(array[0], other) for other in array[1:]] for name, array in values.items()}
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}

@@ -15,6 +15,7 @@ from calib_monai.experiments.trials import Row
 from calib_monai.reports.measures import Measure
 from calib_monai.reports.table import NOTABLE, Table, transposed
 
+NETWORK = "unet"  # that the published tables are of
 TO_ORDER = 3  # rows, below which their order says nothing
 
 
@@ -54,16 +55,16 @@ def published_table(
 
     A difference is marked where what was printed lies outside of our 95 % interval.
     """
-    both = [row for row in rows if row.name in published.rows]
+    both = [row for row in rows if row.name_of_method in published.rows and row.trials[0].network == NETWORK]
     shared = [name for name in published.measures if name in measures]
     if not both or not shared or published.dataset != rows[0].trials[0].run.dataset:
         return None
     header, columns, marks, orders = [""], [[row.name for row in both]], [[""] * len(both)], []
     for name in shared:
         measure, index = measures[name], published.measures.index(name)
-        ours, printed = ([row.value(name) for row in both], [published.rows[row.name][index] for row in both])
+        ours, printed = ([row.value(name) for row in both], [published.rows[row.name_of_method][index] for row in both])
         intervals = [compared.intervals[row.name][name] for row in both]
-        inside = [low <= value <= high for value, (low, high) in zip(printed, intervals, strict=True)]
+        inside = [not (value < low or value > high) for value, (low, high) in zip(printed, intervals, strict=True)]
         header += [measure.title, "printed", "difference"]
         columns += [
             list(map(measure.shown, ours)),

@@ -47,14 +47,14 @@ def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dic
     p_values, corrected = compared.p_values.get(row.name, {}), compared.corrected.get(row.name, {})
     return {
         "options": {name: value for name, value in _options(row.trials[0]).items() if name not in OF_TRIALS},
-        "train_seconds": [trial.records["train"]["seconds"] for trial in row.trials],
+        "train_seconds": [_seconds(trial.records["train"]) for trial in row.trials],
         "sum_rank": compared.sum_ranks.get(row.name),
         "mean_case_rank": compared.case_ranks.get(row.name),
         "measures": {
             name: {
                 "mean": row.value(name),
                 "seed_deviation": row.deviation(name),
-                "interval": list(compared.intervals[row.name][name]),
+                "interval": compared.intervals[row.name].get(name),
                 "trials": [trial.run.metrics.get(name) for trial in row.trials],
                 "structures": row.columns(name),
                 "p_value": p_values.get(name),
@@ -75,14 +75,19 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
     """What the trainings ran with; of what differed between them, all values."""
     trainings = {(trial.method, trial.network, trial.seed, trial.fold): trial.records["train"] for trial in trials}
     records = list(trainings.values())
-    hardware = [record["hardware"] for record in records]
+    hardware, seconds = [record["hardware"] for record in records], [_seconds(record) for record in records]
     return {
         "versions": _distinct([record["versions"] for record in records]),
         "commits": _distinct([record["commit"] for record in records]),
         "hardware": _distinct(hardware),
         "started": min(record["started"] for record in records),
-        "train_hours": round(sum(record["seconds"] for record in records) / 3600, 2),
+        "train_hours": None if None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
     }
+
+
+def _seconds(record: Mapping[str, Any]) -> float | None:
+    """How long a training took, None where it was stopped and went on."""
+    return None if record.get("resumed") else float(record["seconds"])
 
 
 def _distinct(values: Sequence[Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isnan, nan
 
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
@@ -17,8 +17,9 @@ RANK = Measure("rank", 2)
 
 def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> list[Table]:
     """All that can be made of these rows, of one or of several."""
-    tables = [_means(rows, measures), *_structures(rows, measures), _intervals(rows, measures, compared)]
-    return [*tables, _differences(measures, compared), _ranks(measures, compared)] if len(rows) > 1 else tables
+    of_cases = {name: measure for name, measure in measures.items() if name in compared.intervals[rows[0].name]}
+    tables = [_means(rows, measures), *_structures(rows, measures), _intervals(rows, of_cases, compared)]
+    return [*tables, _differences(of_cases, compared), _ranks(measures, compared)] if len(rows) > 1 else tables
 
 
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
@@ -43,8 +44,11 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
         structures = list(of_rows[0])
-        marks = [measure.marks([values[structure] for values in of_rows]) for structure in structures]
-        shown = {row.name: list(map(measure.shown, values.values())) for row, values in zip(rows, of_rows, strict=True)}
+        marks = [measure.marks([values.get(structure, nan) for values in of_rows]) for structure in structures]
+        shown = {
+            row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
+            for row, values in zip(rows, of_rows, strict=True)
+        }
         tables.append(_table(f"{measure.title} of each structure", shown, structures, transposed(marks)))
     return tables
 

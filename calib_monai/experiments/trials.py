@@ -20,6 +20,7 @@ from calib_monai.reports.runs import LogitCounts, Run, read_run
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
 CALIBRATORS = ("ts", "lts")
+RECORDED = {"options": dict, "seconds": int | float, "started": str, "versions": dict, "hardware": dict}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Row:
     def label(self) -> str:
         """The method and network, whatever the setting."""
         return f"{self.trials[0].method.partition('-')[0]}, {self.trials[0].network}"
+
+    @property
+    def name_of_method(self) -> str:
+        """The name without the network."""
+        return _name(self.trials[0], several=False)
 
     @property
     def seeds(self) -> list[int]:
@@ -154,7 +160,7 @@ def read_trial(folder: Path) -> Trial:
     for path in (folder.parent / "train.json", folder / "evaluate.json"):
         if not path.is_file():
             raise ValueError(f"{path} is not there; the workflow writes it when a run has ended")
-        records[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        records[path.stem] = _record(path)
     return Trial(
         method=where.parents[1].name,
         network=where.parents[2].name,
@@ -164,6 +170,22 @@ def read_trial(folder: Path) -> Trial:
         run=read_run(folder),
         records=records,
     )
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """What the workflow wrote of a run.
+
+    Raises:
+        ValueError: with the name of a file that is damaged.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in RECORDED if not isinstance(record[name], RECORDED[name])]
+    except (ValueError, KeyError, TypeError) as error:
+        missing = [str(error)]
+    if missing:
+        raise ValueError(f"{path} is damaged ({', '.join(missing)}): remove it and start the workflow again")
+    return record
 
 
 def rows_of(trials: Sequence[Trial]) -> list[Row]:

@@ -5,10 +5,11 @@ from calib_monai.handlers.checkpoints import DurableCheckpointSaver, ValidationS
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
+from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
-from calib_monai.handlers.savers import BinsSaver, ResultsSaver, SliceSaver
+from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 

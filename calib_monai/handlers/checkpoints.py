@@ -140,19 +140,26 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
     Args:
         trainer: that will run to its own number of epochs.
         saver: of the checkpoints.
-        checkpoint: of `last_checkpoint`; None changes nothing.
+        checkpoint: of `last_checkpoint`; without one the checkpoints of an earlier training go.
 
     Raises:
         SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
     """
     if checkpoint is None:
+        for path in _checkpoints(Path(saver.save_dir)).values() if is_first_process() else ():
+            path.unlink()  # or they would be gone on with if this training is killed in its first epoch
         return
-    epochs = trainer.state.max_epochs
+    epochs, batches = trainer.state.max_epochs, trainer.state.epoch_length
     try:
         Checkpoint.load_objects(to_load=saver.save_dict, checkpoint=dict(checkpoint))
     except (KeyError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
+    if batches not in (None, trainer.state.epoch_length):
+        stop(
+            f"the checkpoint in {saver.save_dir} is of epochs of {trainer.state.epoch_length} batches, here they have "
+            f"{batches}; resume with the options it was trained with"
+        )
     trainer.state.max_epochs = epochs
     epoch = trainer.state.epoch
     if epochs is not None and epoch >= epochs:

@@ -8,14 +8,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
-import nibabel
-import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
@@ -23,7 +19,7 @@ from calib_monai.handlers.guards import stop
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
-from calib_monai.whole_files import UNFINISHED, write_whole
+from calib_monai.whole_files import write_whole
 
 
 class ResultsSaver:
@@ -65,10 +61,20 @@ class ResultsSaver:
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
-        """Note the cases through a run of an evaluator, write at its end."""
+        """Note the cases through a run of an evaluator, write at its end. Attach it after the other savers.
+
+        The summary of the run before goes before any of them writes, and the new one comes last: what reads a run
+        looks for it, and never finds files of two.
+        """
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.begin_to_write)
         engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def begin_to_write(self, _engine: Engine) -> None:
+        """Remove the summary of the run before."""
+        if is_first_process():
+            (self.folder / "summary.json").unlink(missing_ok=True)
 
     def start(self, _engine: Engine) -> None:
         """Forget the run before; its files stay until this one has its own.
@@ -116,13 +122,13 @@ class ResultsSaver:
             "num_cases": len(cases),
             "metrics": summary,
         }
-        write_whole(self.folder / "summary.json", json.dumps(content, indent=1) + "\n")
         lines: list[list[Any]] = [["measure", "value", "sd", "num_cases"]]
         for name, metric in summary.items():
             structures = metric["columns"] if len(metric["columns"]) > 1 else {}
             for column, told in {name: metric, **structures}.items():
                 lines.append([column, told["value"], told["sd"], told["num_cases"]])
         write_whole(self.folder / "summary.csv", _csv(lines))
+        write_whole(self.folder / "summary.json", json.dumps(content, indent=1) + "\n")
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
@@ -192,62 +198,6 @@ class BinsSaver:
             write_whole(self.path, json.dumps(content) + "\n")
 
 
-class SliceSaver:
-    """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
-
-    The slice follows from the label alone, so that the figures of several methods show the same one.
-    Arrays: image (H, W), label (H, W), probs (C, H, W), the slice's index, which a picture has not, and whether its
-    second axis runs from below, as it does where that leads to the front or to the head of a patient, and not in a
-    picture.
-
-    Args:
-        output_dir: folder in which `slices` is made.
-    """
-
-    def __init__(self, output_dir: str) -> None:
-        self.folder = Path(output_dir) / "slices"
-        self.unfinished = self.folder.with_name(f"{UNFINISHED}slices")
-
-    def attach(self, engine: Engine) -> None:
-        """Write after every iteration of an evaluator; what the run before left is replaced at the end."""
-        engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
-        engine.add_event_handler(Events.COMPLETED, self.finish)
-
-    def start(self, _engine: Engine) -> None:
-        """Make a folder for the slices of this run."""
-        if is_first_process():
-            rmtree(self.unfinished, ignore_errors=True)
-            self.unfinished.mkdir(parents=True)
-        gathered(None)  # no process writes before that
-
-    def finish(self, _engine: Engine) -> None:
-        """Put the slices of this run where those of the run before are."""
-        gathered(None)  # no process writes after that
-        if is_first_process():
-            rmtree(self.folder, ignore_errors=True)
-            self.unfinished.rename(self.folder)
-
-    def update(self, engine: Engine) -> None:
-        """Write the slices of this iteration's cases."""
-        for item in items(engine):
-            image, probs = plain(item["image"])[0], plain(item["prob"])
-            label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
-            is_picture = label.ndim == 2  # noqa: PLR2004 - axes
-            if is_picture:
-                image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
-            index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
-            place: dict[str, Any] = {} if is_picture else {"index": index}
-            np.savez_compressed(
-                self.unfinished / f"{item['case']}.npz",
-                image=image[..., index].cpu().numpy(),
-                label=label[..., index].to(torch.uint8).cpu().numpy(),
-                probs=probs[..., index].cpu().numpy(),
-                **place,
-                from_below=_from_below(item["image"]),
-            )
-
-
 def _calibrator_of(summary: Path) -> str:
     """What the logits of an evaluation were divided by; "none" where it does not say."""
     try:
@@ -260,13 +210,6 @@ def items(engine: Engine) -> list[dict[str, Any]]:
     """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
     state: Any = engine.state
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
-
-
-def _from_below(image: Tensor) -> bool:
-    """Whether the second axis of an image (C, H, W[, D]) is shown upright from below."""
-    if image.ndim == 3:  # noqa: PLR2004 - a picture
-        return False
-    return not isinstance(image, MetaTensor) or nibabel.aff2axcodes(image.affine.cpu().numpy())[1] in "AS"  # type: ignore[no-untyped-call]
 
 
 def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:

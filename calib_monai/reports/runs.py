@@ -136,6 +136,8 @@ def read_run(folder: Path) -> Run:
         return _read(folder)
     except KeyError as error:
         raise ValueError(f"{folder} has no {error} in its files: an older version wrote them; evaluate again") from None
+    except (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
+        raise ValueError(f"the files in {folder} are damaged ({error}): evaluate again") from None
 
 
 def _read(folder: Path) -> Run:

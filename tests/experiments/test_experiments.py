@@ -15,7 +15,7 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import MOST_DRAWN, drawn_rows, main
 from calib_monai.experiments.comparison import compare
-from calib_monai.experiments.published import read_published
+from calib_monai.experiments.published import Published, published_table, read_published
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
 from calib_monai.reports.measures import MEASURES, shown_measures
@@ -199,6 +199,41 @@ def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
         main([*folders, "--out", str(out), "--axis", "noise"])
     with pytest.raises(SystemExit, match="error: no name of a trial ends in a number of 'noise'"):
         main([*folders[::2], "--out", str(out), "--axis", "noise", "--plain", "0"])
+
+
+def test_folds_test_cases_of_their_own(tmp_path: Path) -> None:
+    folders = [
+        str(write_trial(tmp_path, name, CASES[name], fold=fold, cases=cases))
+        for name in ("ce", "nacl")
+        for fold, cases in enumerate(("abc", "def"))
+    ]
+    assert main([*folders, "--out", str(tmp_path / "tables")]) == 0
+    found = json.loads((tmp_path / "tables" / "results.json").read_text())
+    assert found["folds"] == [0, 1]
+    assert found["num_cases"] == 6
+
+
+def test_structures_that_were_missed_are_counted_and_have_no_interval(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", [1.0, 0.0, 1.0])
+    for name in ("cases.csv", "summary.json"):
+        (folder / name).write_text((folder / name).read_text().replace("ece_foreground", "missed_structures"))
+    rows = rows_of([read_trial(folder)])
+    measures = shown_measures([row.run for row in rows])
+    compared = compare(rows, measures)
+    assert "missed_structures" in measures
+    assert list(compared.intervals["ce"]) == ["dice_foreground"]
+    tables = experiment_tables(rows, measures, compared)
+    assert "missed structures" in tables[0].header
+    assert "missed structures" not in tables[-1].header
+
+
+def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> None:
+    write_trial(tmp_path, "ce", CASES["ce"])
+    (tmp_path / "unet").rename(tmp_path / "transunet")
+    rows = rows_of([read_trial(tmp_path / "transunet" / "ce" / "seed0_fold0" / "eval")])
+    measures = shown_measures([row.run for row in rows])
+    published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
+    assert published_table(published, rows, measures, compare(rows, measures)) is None
 
 
 def test_of_many_rows_those_evaluated_plainly_are_drawn(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,7 +53,7 @@ def test_the_new_checkpoint_is_there_before_the_old_one_goes(tmp_path: Path, mon
         if epoch > 1:
             files.remove(f"checkpoint_epoch={epoch - 1}.pt")  # Ignite says so before it saves
         files({"epoch": epoch}, f"checkpoint_epoch={epoch}.pt")
-    assert seen[1] == [".unfinished_checkpoint_epoch=2.pt", "checkpoint_epoch=1.pt"]
+    assert seen[1] == [f".unfinished_{os.getpid()}_checkpoint_epoch=2.pt", "checkpoint_epoch=1.pt"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
 
 

@@ -52,12 +52,20 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
 
 
 def write_trial(
-    out: Path, name: str, dice: list[float], *, ece: list[float] | None = None, seed: int = 0, evaluation: str = "eval"
+    out: Path,
+    name: str,
+    dice: list[float],
+    *,
+    ece: list[float] | None = None,
+    seed: int = 0,
+    fold: int = 0,
+    cases: str = "abc",
+    evaluation: str = "eval",
 ) -> Path:
-    """What the workflow would have left of a training `name` that reached this Dice in each of up to three cases."""
-    folder = out / "unet" / name / f"seed{seed}_fold0" / evaluation
+    """What the workflow would have left of a training `name` that reached this Dice in each of these cases."""
+    folder = out / "unet" / name / f"seed{seed}_fold{fold}" / evaluation
     write_run(folder, 1.0)
-    of_case = dict(zip("abc", zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
+    of_case = dict(zip(cases, zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
     with (folder / "cases.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["case", "dice_foreground_left", "ece_foreground"])

@@ -60,6 +60,16 @@ def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
     assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
 
 
+def test_what_a_training_saw_is_what_it_is_evaluated_on() -> None:
+    plan = planned(options={"slice_size": [32, 32]}, folds=[1])
+    for listed in (
+        plan.training_options("unet/ce/seed0_fold1"),
+        plan.evaluation_options("unet/ce/seed0_fold1", "eval"),
+        plan.calibration_options("unet/ce/seed0_fold1", "ts"),
+    ):
+        assert {"--slice_size": "[32, 32]", "--fold": "1", "--split_seed": "0"}.items() <= options_of(listed).items()
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> None:
     plan = planned(experiments=[experiment], method_options={}, options={})
@@ -96,9 +106,22 @@ def test_a_configuration_that_cannot_be_is_refused_with_the_value(config: dict[s
         planned(**config)
 
 
-def test_an_experiment_with_an_unknown_key_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"experiments.yaml: main has 'varients'"):
-        Plan(CONFIG, EXPERIMENTS | {"main": {"title": "All", "varients": {}}})
+@pytest.mark.parametrize(
+    ("experiment", "message"),
+    [
+        ({"title": "All", "varients": {}}, "main has 'varients'"),
+        ({"variants": {}}, "main must have a title"),
+        ({"title": "All", "methods": ["nalc"]}, "main#methods has 'nalc'"),
+        ({"title": "All", "axis": {"title": "noise"}}, "main#axis must have title and plain"),
+        (
+            {"title": "All", "variants": {"nacl": {"max": {"loss#kernel_size": 5}}}},
+            "main and nacl_priors have a nacl max with other options: rename one",
+        ),
+    ],
+)
+def test_an_experiment_that_cannot_be_is_refused(experiment: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"experiments.yaml: {message}"):
+        Plan(CONFIG | {"experiments": ["main", "nacl_priors"]}, EXPERIMENTS | {"main": experiment})
 
 
 def test_every_data_set_can_be_planned() -> None:

@@ -43,6 +43,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     assert record["seconds"] > 0
     assert record["versions"]["monai"]
 
+    assert not (run / "models" / "begun_with.json").exists()  # asked for again, it would start again
     nothing = subprocess.run(command(tmp_path, "-n"), check=True, capture_output=True, text=True)  # noqa: S603
     assert "Nothing to be done" in nothing.stdout + nothing.stderr
 

@@ -1,0 +1,82 @@
+"""Slices: of each case that is evaluated the one that a report shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data import MetaTensor
+from torch import Tensor
+
+from calib_monai.handlers.processes import gathered, is_first_process
+from calib_monai.handlers.savers import items
+from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.whole_files import UNFINISHED
+
+
+class SliceSaver:
+    """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
+
+    The slice follows from the label alone, so that the figures of several methods show the same one.
+    Arrays: image (H, W), label (H, W), probs (C, H, W), the slice's index, which a picture has not, and whether its
+    second axis runs from below, as it does where that leads to the front or to the head of a patient, and not in a
+    picture.
+
+    Args:
+        output_dir: folder in which `slices` is made.
+    """
+
+    def __init__(self, output_dir: str) -> None:
+        self.folder = Path(output_dir) / "slices"
+        self.unfinished = self.folder.with_name(f"{UNFINISHED}slices")
+
+    def attach(self, engine: Engine) -> None:
+        """Write after every iteration of an evaluator; what the run before left is replaced at the end."""
+        engine.add_event_handler(Events.STARTED, self.start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
+        engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self, _engine: Engine) -> None:
+        """Make a folder for the slices of this run."""
+        if is_first_process():
+            rmtree(self.unfinished, ignore_errors=True)
+            self.unfinished.mkdir(parents=True)
+        gathered(None)  # no process writes before that
+
+    def finish(self, _engine: Engine) -> None:
+        """Put the slices of this run where those of the run before are."""
+        gathered(None)  # no process writes after that
+        if is_first_process():
+            rmtree(self.folder, ignore_errors=True)
+            self.unfinished.rename(self.folder)
+
+    def update(self, engine: Engine) -> None:
+        """Write the slices of this iteration's cases."""
+        for item in items(engine):
+            image, probs = plain(item["image"])[0], plain(item["prob"])
+            label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
+            is_picture = label.ndim == 2  # noqa: PLR2004 - axes
+            if is_picture:
+                image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
+            index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
+            place: dict[str, Any] = {} if is_picture else {"index": index}
+            np.savez_compressed(
+                self.unfinished / f"{item['case']}.npz",
+                image=image[..., index].cpu().numpy(),
+                label=label[..., index].to(torch.uint8).cpu().numpy(),
+                probs=probs[..., index].cpu().numpy(),
+                **place,
+                from_below=_from_below(item["image"]),
+            )
+
+
+def _from_below(image: Tensor) -> bool:
+    """Whether the second axis of an image (C, H, W[, D]) is shown upright from below."""
+    if image.ndim == 3:  # noqa: PLR2004 - a picture
+        return False
+    return not isinstance(image, MetaTensor) or nibabel.aff2axcodes(image.affine.cpu().numpy())[1] in "AS"  # type: ignore[no-untyped-call]
