@@ -11,14 +11,14 @@ from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import BEST, SECOND, Table, unmarked
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1100px;
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1240px;
   padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .4rem; }
 p { margin: .3rem 0 .9rem; max-width: 46rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .35rem .8rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
+th, td { padding: .35rem .55rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
 th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
 th:first-child, td:first-child { text-align: left; }
 .best, .notable { font-weight: 700; background: #d7e9f7; }
