@@ -132,12 +132,12 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
             len(image) == 1
         )
         raise ValueError(f"{name} has {len(image)} channel(s); in_channels is {in_channels}{hint}")
-    bad = int(image.numel() - image.isfinite().sum())
-    if bad:
-        raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
     if image.numel() == 0:
         raise ValueError(f"{name} has the shape {_shape(image)}: it holds no voxel")
     low, high = torch.aminmax(image)
+    if not (low.isfinite() and high.isfinite()):
+        bad = int(image.numel() - image.isfinite().sum())
+        raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
     if low == high:
         raise ValueError(f"{name} holds one value only, {low.item():g}, in all its voxels")
     return image

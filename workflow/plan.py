@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import Any
+
+from bundle_parts import names
 
 Options = dict[str, Any]
 
-ROOT = Path(__file__).parents[1]
 PLAIN = "eval"  # the folder of an evaluation without further options
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
 AXIS = ("title", "plain")
@@ -58,10 +59,10 @@ class Plan:
     def __init__(self, config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, Any]]) -> None:
         self.config = config
         self.dataset: str = config["dataset"]
-        _among("dataset", [self.dataset], _parts("datasets"))
-        _among("methods", config["methods"], _parts("methods"))
-        _among("networks", config["networks"], _parts("networks"))
-        _among("method_options", list(config["method_options"]), _parts("methods"))
+        _among("dataset", [self.dataset], names("datasets"))
+        _among("methods", config["methods"], names("methods"))
+        _among("networks", config["networks"], names("networks"))
+        _among("method_options", list(config["method_options"]), names("methods"))
         self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
         chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
         _among("experiments", chosen, list(experiments))
@@ -117,12 +118,12 @@ class Plan:
 
     def training_options(self, folder: str) -> list[str]:
         """The options of the training in a folder of this data set, as given on a command line."""
-        training = self._all_trainings()[folder]
+        training = self._all_trainings[folder]
         return _on_command_line({"epochs": self.config["epochs"], "seed": training.seed, **self._of_data(folder)})
 
     def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
         """The same of an evaluation of it, in the folder of this name."""
-        own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._evaluation(evaluation)}
+        own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._all_evaluations[evaluation]}
         return _on_command_line({**self._of_data(folder), **own})
 
     def calibration_options(self, folder: str, calibrator: str) -> list[str]:
@@ -131,16 +132,16 @@ class Plan:
 
     def bundle(self, folder: str) -> str:
         """The bundle that is trained in a folder of this data set."""
-        return f"{self.dataset}_{self._all_trainings()[folder].method}"
+        return f"{self.dataset}_{self._all_trainings[folder].method}"
 
     def calibrator(self, evaluation: str) -> str | None:
         """The calibrator that an evaluation needs."""
-        found: str | None = self._evaluation(evaluation).get("calibrator")
+        found: str | None = self._all_evaluations[evaluation].get("calibrator")
         return found
 
     def _of_data(self, folder: str) -> Options:
         """The options of a training that say what it is trained on and what network it is: those of every step."""
-        training = self._all_trainings()[folder]
+        training = self._all_trainings[folder]
         return {
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
@@ -153,11 +154,12 @@ class Plan:
             **training.options,
         }
 
-    def _evaluation(self, name: str) -> Options:
-        """The options of the evaluations of this name."""
-        known = {each: options for one in self.experiments for each, options in self.evaluations(one).items()}
-        return known[name]
+    @cached_property
+    def _all_evaluations(self) -> dict[str, Options]:
+        """The options of every evaluation by its folder."""
+        return {name: options for one in self.experiments for name, options in self.evaluations(one).items()}
 
+    @cached_property
     def _all_trainings(self) -> dict[str, Training]:
         """Every training of the benchmark by its folder."""
         return {training.folder: training for name in self.experiments for training in self.trainings(name)}
@@ -175,8 +177,8 @@ def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     if not isinstance(experiment.get("title"), str):
         raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
     for kind in ("methods", "networks"):
-        _among(f"experiments.yaml: {name}#{kind}", experiment.get(kind, []), _parts(kind))
-    _among(f"experiments.yaml: {name}#variants", list(experiment.get("variants", {})), ["each", *_parts("methods")])
+        _among(f"experiments.yaml: {name}#{kind}", experiment.get(kind, []), names(kind))
+    _among(f"experiments.yaml: {name}#variants", list(experiment.get("variants", {})), ["each", *names("methods")])
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
 
@@ -195,11 +197,6 @@ def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
                 raise ValueError(
                     f"experiments.yaml: {before} and {experiment} have a {kind} {name} with other options: rename one"
                 )
-
-
-def _parts(kind: str) -> list[str]:
-    """The names of the parts of a kind that bundles are composed of."""
-    return sorted(path.stem for path in (ROOT / "scripts" / "parts" / kind).glob("*.json"))
 
 
 def _among(name: str, values: Sequence[str], known: Sequence[str]) -> None:

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_json
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "calib-monai")
@@ -48,9 +46,9 @@ def main() -> int:
             "seconds": round(time.monotonic() - clock, 1),
             **_surroundings(),
         }
+        write_json(given.record, record)
         if given.models:
             (given.models / BEGUN_WITH).unlink()  # it has ended: asked for again, it starts again
-        write_whole(given.record, json.dumps(record, indent=1) + "\n")
     return code
 
 
@@ -60,7 +58,7 @@ def _goes_on(models: Path, options: list[str]) -> bool:
     if begun.is_file() and json.loads(begun.read_text(encoding="utf-8")) == options:
         return True
     shutil.rmtree(models, ignore_errors=True)
-    write_whole(begun, json.dumps(options, indent=1) + "\n")
+    write_json(begun, options)
     return False
 
 
@@ -78,6 +76,8 @@ def _surroundings() -> dict[str, object]:
     git = shutil.which("git")
     describe = [str(git), "-C", str(ROOT), "describe", "--always", "--dirty"]
     commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout if git else ""  # noqa: S603
+    import torch  # noqa: PLC0415 - only now: during the run it would wait beside it in memory
+
     cuda = torch.cuda.is_available()
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calib_monai.datalists.splits import SPLITS, Split
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float]
 
@@ -76,7 +76,7 @@ def names_of(split: Split) -> dict[str, list[str]]:
 
 def write_split(drawn: Drawn, path: Path) -> None:
     """Write a split and what it was drawn with, whole or not at all."""
-    write_whole(path, json.dumps({**drawn.names, DRAWN_WITH: drawn.options}, indent=1) + "\n")
+    write_json(path, {**drawn.names, DRAWN_WITH: drawn.options})
 
 
 def _told(options: Options) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,8 +16,8 @@ from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
 from calib_monai.reports.measures import shown_measures
-from calib_monai.reports.report import section_of, write_sections
-from calib_monai.whole_files import write_whole
+from calib_monai.reports.report import section_of, worst_and_middle, write_sections
+from calib_monai.whole_files import write_json, write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read
 
@@ -44,14 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         beside = [published_table(one, rows, measures, compared) for one in published]
         tables += [table for table in beside if table]
         curves = {"curves": curves_of(rows, measures, given.axis, given.plain)} if given.axis else {}
-        kept = list(rows[0].trials[0].run.cases)  # of which the first trial has a slice
-        section = section_of([row.run for row in drawn_rows(rows)], tables, [kept[0], kept[len(kept) // 2]])
+        drawn = [row.run for row in drawn_rows(rows)]
+        with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
+        section = section_of(drawn, tables, worst_and_middle(drawn, with_slices))
         write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
     write_whole(given.out / "results.tex", "\n".join(table.latex() for table in tables))
-    write_whole(given.out / "results.json", json.dumps(found, indent=1) + "\n")
+    write_json(given.out / "results.json", found)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
     sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import isnan, nan
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_monai.reports.runs import LogitCounts, Run, read_run
+from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
@@ -81,12 +81,12 @@ class Row:
 
     def value(self, measure: str) -> float:
         """The mean over cases, then over trials; NaN where it was not measured."""
-        return _mean(trial.run.metrics.get(measure, nan) for trial in self.trials)
+        return mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials)
 
     def deviation(self, measure: str) -> float:
         """Standard deviation between seeds of the mean over folds; NaN of one seed."""
         values = [
-            _mean(trial.run.metrics.get(measure, nan) for trial in self.trials if trial.seed == seed)
+            mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials if trial.seed == seed)
             for seed in self.seeds
         ]
         return statistics.stdev(values) if len(values) > 1 and not any(map(isnan, values)) else nan
@@ -94,7 +94,7 @@ class Row:
     def columns(self, measure: str) -> dict[str, float]:
         """The mean of each structure that the measure tells apart, by the structure's name."""
         return {
-            name.removeprefix(f"{measure}_"): _mean(case[name] for case in self.cases.values())
+            name.removeprefix(f"{measure}_"): mean_of_known(case[name] for case in self.cases.values())
             for name in self._columns(measure)
             if name != measure
         }
@@ -102,7 +102,7 @@ class Row:
     def by_case(self, measure: str) -> dict[str, float]:
         """Of each case the mean over structures and trials."""
         names = self._columns(measure)
-        return {case: _mean(row[name] for name in names) for case, row in self.cases.items()}
+        return {case: mean_of_known(row[name] for name in names) for case, row in self.cases.items()}
 
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:
@@ -112,7 +112,8 @@ class Row:
             for case, row in trial.run.cases.items():
                 tested.setdefault(case, []).append(row)
         return {
-            case: {name: _mean(row[name] for row in rows) for name in rows[0]} for case, rows in sorted(tested.items())
+            case: {name: mean_of_known(row[name] for row in rows) for name in rows[0]}
+            for case, rows in sorted(tested.items())
         }
 
     @cached_property
@@ -222,9 +223,3 @@ def _name(trial: Trial, *, several: bool) -> str:
         shown = trial.evaluation.replace("_", " ")
         parts.append(f"+ {shown.upper()}" if trial.evaluation in CALIBRATORS else shown)
     return " ".join(parts)
-
-
-def _mean(values: Iterable[float]) -> float:
-    """The mean of those that are known, NaN of none."""
-    known = [value for value in values if not isnan(value)]
-    return statistics.fmean(known) if known else nan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
 from calib_monai.spelling import did_you_mean
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +102,7 @@ class CalibratorFit:
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
         told = asdict(report)
         errors = {name: or_null(told[name]) for name in ("ece_foreground_before", "ece_foreground_after")}
-        content = json.dumps({"calibrator": self.kind, **told, **errors}, indent=1)
-        write_whole(self.folder / f"calibration_{self.kind}.json", content + "\n")
+        write_json(self.folder / f"calibration_{self.kind}.json", {"calibrator": self.kind, **told, **errors})
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)
         logger.info("%s is written", path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from calib_monai.handlers.processes import is_first_process
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_csv
 
 FILE = "history.csv"
 
@@ -42,11 +40,8 @@ class History:
         measured = {**engine.state.metrics, **validated}
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in measured.items()}})
         if is_first_process():
-            text = io.StringIO()
-            writer = csv.DictWriter(text, list(dict.fromkeys(name for row in self.rows for name in row)))
-            writer.writeheader()
-            writer.writerows(self.rows)
-            write_whole(self.path, text.getvalue())
+            names = list(dict.fromkeys(name for row in self.rows for name in row))
+            write_csv(self.path, [names, *([row.get(name, "") for name in names] for row in self.rows)])
 
     def state_dict(self) -> dict[str, Any]:
         """The rows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_json
 
 LARGEST = 60.0
 BINS_PER_UNIT = 4
@@ -57,7 +56,7 @@ class LogitsSaver:
         count = sum(of_process for of_process in gathered(self.count) if of_process is not None)
         if is_first_process() and isinstance(count, Tensor):
             content = {"edges": EDGES.tolist(), "count": count.tolist()}
-            write_whole(self.path, json.dumps(content) + "\n")
+            write_json(self.path, content, indent=None)
 
 
 def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:

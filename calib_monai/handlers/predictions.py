@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.views import RandomViews, spread_over_views
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_json
 
 SURE, POSSIBLE = 0.95, 0.05
 MM3_PER_ML = 1000
@@ -115,7 +114,7 @@ class StructuresSaver:
                 },
             }
             path = self.folder / item["case"] / f"{item['case']}_structures.json"
-            write_whole(path, json.dumps(content, indent=1) + "\n")
+            write_json(path, content)
 
 
 def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float) -> dict[str, float | None]:

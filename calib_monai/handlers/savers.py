@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +17,7 @@ from calib_monai.handlers.guards import stop
 from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.regions import region_voxels
-from calib_monai.whole_files import write_whole
+from calib_monai.whole_files import write_csv, write_json
 
 
 class ResultsSaver:
@@ -111,7 +109,7 @@ class ResultsSaver:
         columns = [column for name, values in details.items() for column in self._columns(name, values)]
         rows = torch.cat(list(details.values()), dim=1).tolist()
         of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
-        write_whole(self.folder / "cases.csv", _csv([["case", *columns], *of_cases]))
+        write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
         content = {
             "model": {"path": str(self.model), "modified": self.modified},
@@ -127,8 +125,8 @@ class ResultsSaver:
             structures = metric["columns"] if len(metric["columns"]) > 1 else {}
             for column, told in {name: metric, **structures}.items():
                 lines.append([column, told["value"], told["sd"], told["num_cases"]])
-        write_whole(self.folder / "summary.csv", _csv(lines))
-        write_whole(self.folder / "summary.json", json.dumps(content, indent=1) + "\n")
+        write_csv(self.folder / "summary.csv", lines)
+        write_json(self.folder / "summary.json", content)
 
     def _columns(self, name: str, values: Tensor) -> list[str]:
         """Names of a metric's columns: its own, or with each class it has a value for."""
@@ -195,7 +193,7 @@ class BinsSaver:
         cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
         if is_first_process():
             content = {"region": self.region, "num_bins": self.num_bins, "cases": cases}
-            write_whole(self.path, json.dumps(content) + "\n")
+            write_json(self.path, content, indent=None)
 
 
 def _calibrator_of(summary: Path) -> str:
@@ -231,10 +229,3 @@ def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
 def or_null(value: float) -> float | None:
     """The value, or None where it is NaN, which JSON does not know."""
     return None if math.isnan(value) else value
-
-
-def _csv(rows: list[list[Any]]) -> str:
-    """Rows as the text of a CSV file."""
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -103,13 +103,13 @@ def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
     return [[run for run in runs if run.dataset == name] for name in names]
 
 
-def worst_and_middle(runs: Sequence[Run]) -> list[str]:
-    """The cases of the lowest and of the median Dice in the first run.
+def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -> list[str]:
+    """The cases of the lowest and of the median Dice in the first run, among all or these.
 
     Raises:
         ValueError: the runs measured different cases.
     """
-    ordered = worst_first(runs)
+    ordered = [case for case in worst_first(runs) if among is None or case in among]
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 

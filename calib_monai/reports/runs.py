@@ -87,9 +87,7 @@ class Run:
 
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
-        values = [value for name, value in self.cases[case].items() if name.startswith("dice")]
-        told = [value for value in values if not math.isnan(value)]
-        return statistics.fmean(told) if told else float("nan")
+        return mean_of_known(value for name, value in self.cases[case].items() if name.startswith("dice"))
 
     def slice_of(self, case: str) -> Slice:
         """The slice that was kept of a case.
@@ -207,3 +205,9 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
 def worst_first(runs: Sequence[Run]) -> list[str]:
     """The cases of these runs by Dice in the first run, the lowest first, those without any last."""
     return sorted(shared_cases(runs), key=lambda case: (math.isnan(runs[0].dice(case)), runs[0].dice(case)))
+
+
+def mean_of_known(values: Iterable[float]) -> float:
+    """The mean of those that are not NaN, NaN of none."""
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.fmean(known) if known else math.nan

@@ -9,22 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from committed import REPOSITORY, config_of, start, write_dataset
+from committed import REPOSITORY, config_of, same_bits, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six hippocampus phantoms of six slices."""
     folder = tmp_path_factory.mktemp("data")
-    phantoms = make_phantoms(6, seed=5).items()
-    write_dataset(
-        "hippocampus",
-        folder,
-        {case: Phantom(image[..., 14:20], label[..., 14:20]) for case, (image, label) in phantoms},
-    )
+    write_dataset("hippocampus", folder, trimmed(make_phantoms(6, seed=5), 14, 20))
     return folder
 
 
@@ -33,10 +28,6 @@ def trained(method: str, data: Path, out: Path, epochs: int, **options: Any) -> 
     start("hippocampus_" + method, "train", data, out, epochs=epochs, batch_size=8, ckpt_dir=str(out), **options)
     checkpoint: dict[str, Any] = torch.load(out / f"checkpoint_epoch={epochs}.pt", weights_only=True)
     return checkpoint
-
-
-def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(first[name], second[name]) for name in first.keys() | second.keys())
 
 
 @pytest.mark.parametrize(
@@ -49,9 +40,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
     whole = trained(method, data, tmp_path / "whole", 3, **options)
     stopped = trained(method, data, tmp_path / "stopped", 2, **options)
     resumed = trained(method, data, tmp_path / "stopped", 3, resume=True, **options)
-    assert not same(stopped["network"], whole["network"])
+    assert not same_bits(stopped["network"], whole["network"])
     for name in {"network", "loss", "ema"} & whole.keys():
-        assert same(resumed[name], whole[name]), name
+        assert same_bits(resumed[name], whole[name]), name
     for name in ("trainer", "data", "lr_scheduler", "validation", "history"):
         assert resumed[name] == whole[name], name
 
@@ -81,8 +72,8 @@ def test_the_curves_of_the_multipliers_are_drawn(data: Path, tmp_path: Path, mon
 def test_the_moving_average_is_what_is_validated_and_kept(method: str, data: Path, tmp_path: Path) -> None:
     checkpoint = trained(method, data, tmp_path, 1)
     model = torch.load(tmp_path / "model.pt", weights_only=True)
-    assert same(model, checkpoint["ema"])
-    assert not same(model, checkpoint["network"])
+    assert same_bits(model, checkpoint["ema"])
+    assert not same_bits(model, checkpoint["network"])
     evaluate = config_of(f"hippocampus_{method}", "evaluate")
     assert evaluate["+validate"]["network"] == "@network"
     assert "augment" not in config_of(f"hippocampus_{method}", "train")  # it has views of its own
@@ -93,8 +84,8 @@ def test_views_are_switched_on_for_any_method(data: Path, tmp_path: Path) -> Non
         trained("nacl", data, tmp_path / name, 1, augment=augment)["network"]
         for name, augment in (("plain", False), ("viewed", True), ("again", True))
     )
-    assert not same(plain, viewed)
-    assert same(viewed, again)
+    assert not same_bits(plain, viewed)
+    assert same_bits(viewed, again)
 
 
 @pytest.mark.parametrize("method", ["consistency", "bwcr"])

@@ -11,12 +11,12 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import COLLECTION, DATASETS, config_of, write_dataset
+from committed import COLLECTION, DATASETS, config_of, trimmed, write_dataset
 from committed import start as start_on
 from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
 
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 
 OUTPUTS = ["label", "probs", "confidence", "entropy", "spread"]
 
@@ -29,9 +29,8 @@ def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
 def prepare(bundle: str, folder: Path) -> dict[str, Any]:
     """Write phantoms, and a model that has learned nothing and its split; the settings to run with are returned."""
     config = config_of(bundle, "train")
-    phantoms = make_phantoms(6, seed=5, num_classes=config["num_classes"]).items()
-    cases = {case: Phantom(image[..., 15:19], label[..., 15:19]) for case, (image, label) in phantoms}
-    write_dataset(config["dataset"], folder / "data", cases)
+    phantoms = make_phantoms(6, seed=5, num_classes=config["num_classes"])
+    write_dataset(config["dataset"], folder / "data", trimmed(phantoms, 15, 19))
     (folder / "models").mkdir()
     parser = ConfigParser(deepcopy(config))
     parser["dataset_dir"] = str(folder / "data")

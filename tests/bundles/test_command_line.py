@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from committed import COLLECTION, DATASETS, config_of, write_dataset
+from committed import COLLECTION, DATASETS, config_of, trimmed, write_dataset
 
 from calib_monai.datalists.hippocampus import write_hippocampus
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 
 BUNDLE = COLLECTION / "hippocampus_nacl"
 
@@ -49,9 +49,7 @@ def test_a_bundle_of_each_data_set_trains(dataset: str, tmp_path: Path) -> None:
         COLLECTION / f"{dataset}_nacl", tmp_path / "mine", ignore=shutil.ignore_patterns("models", "eval")
     )
     num_classes = config_of(bundle, "train")["num_classes"]
-    phantoms = make_phantoms(6, seed=7, num_classes=num_classes).items()
-    cases = {name: Phantom(image[..., 14:18], label[..., 14:18]) for name, (image, label) in phantoms}
-    write_dataset(dataset, tmp_path / "data", cases)
+    write_dataset(dataset, tmp_path / "data", trimmed(make_phantoms(6, seed=7, num_classes=num_classes), 14, 18))
     options = ["--dataset_dir", tmp_path / "data", "--epochs", 1, "--slice_size", "[48,64]"]
     done = bundle_run("configs/train.json", *options, cwd=bundle)
     assert done.returncode == 0, done.stderr[-2000:]

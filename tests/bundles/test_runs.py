@@ -12,13 +12,12 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import BUNDLES, DATASETS, config_of, start, write_dataset
+from committed import BUNDLES, DATASETS, config_of, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Compose, Orientationd
 
-from calib_monai.datalists.hippocampus import write_hippocampus
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.runs import read_run
 
 SLICE_SIZE = [48, 64]
@@ -45,9 +44,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in DATASETS:
         folders[name] = tmp_path_factory.mktemp(name)
         num_classes = config_of(f"{name}_ce", "train")["num_classes"]
-        phantoms = make_phantoms(6, seed=5, num_classes=num_classes).items()
-        cases = {case: Phantom(image[..., 14:20], label[..., 14:20]) for case, (image, label) in phantoms}
-        write_dataset(name, folders[name], cases)
+        write_dataset(name, folders[name], trimmed(make_phantoms(6, seed=5, num_classes=num_classes), 14, 20))
     return folders
 
 
@@ -55,10 +52,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of eight hippocampus phantoms."""
     folder = tmp_path_factory.mktemp("data")
-    phantoms = make_phantoms(8, seed=5).items()
-    write_hippocampus(
-        str(folder), {case: Phantom(image[..., 12:24], label[..., 12:24]) for case, (image, label) in phantoms}
-    )
+    write_dataset("hippocampus", folder, trimmed(make_phantoms(8, seed=5), 12, 24))
     return folder
 
 

@@ -16,10 +16,10 @@ from ignite.engine import Engine, Events
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "bundles")]
 
-from committed import COLLECTION, write_dataset  # noqa: E402 - once the path is set
+from committed import COLLECTION, trimmed, write_dataset  # noqa: E402 - once the path is set
 from monai.bundle import ConfigWorkflow  # noqa: E402
 
-from calib_monai.phantoms import Phantom, make_phantoms  # noqa: E402
+from calib_monai.phantoms import make_phantoms  # noqa: E402
 
 
 def told(engine: Engine) -> None:
@@ -38,9 +38,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with TemporaryDirectory() as name:
         os.chdir(name)
-        phantoms = make_phantoms(6, seed=5).items()
-        cases = {case: Phantom(image[..., 14:18], label[..., 14:18]) for case, (image, label) in phantoms}
-        write_dataset("hippocampus", Path(name) / "data", cases)
+        write_dataset("hippocampus", Path(name) / "data", trimmed(make_phantoms(6, seed=5), 14, 18))
         root = COLLECTION / f"hippocampus_{options.method}"
         workflow = ConfigWorkflow(
             config_file=str(root / "configs" / "train.json"),

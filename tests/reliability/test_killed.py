@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -15,9 +14,9 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import start, write_dataset
+from committed import processes, same_bits, start, trimmed, write_dataset
 
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 
 KILLS = 20
 EPOCHS = 6
@@ -29,9 +28,7 @@ TRAINING = {"epochs": EPOCHS, "batch_size": 8, "loss#growth_interval": 2, "augme
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six hippocampus phantoms of four slices."""
     folder = tmp_path_factory.mktemp("data")
-    phantoms = make_phantoms(6, seed=5).items()
-    cases = {case: Phantom(image[..., 14:18], label[..., 14:18]) for case, (image, label) in phantoms}
-    write_dataset("hippocampus", folder, cases)
+    write_dataset("hippocampus", folder, trimmed(make_phantoms(6, seed=5), 14, 18))
     return folder
 
 
@@ -49,8 +46,7 @@ class Runs:
     """Starts runs in processes that have everything imported, and kills some."""
 
     def __init__(self) -> None:
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers"])
+        self.context = processes()
         self.random = random.Random(9)  # noqa: S311 - not for secrets
 
     def run(self, *arguments: Any, seconds: float | None = None) -> int:
@@ -83,17 +79,6 @@ def whole(runs: Runs, data: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     runs.run("train", data, out, TRAINING | {"epochs": 1})  # the first one starts the server
     out = tmp_path_factory.mktemp("whole")
     return out, runs.timed("train", data, out, TRAINING)
-
-
-def same(first: Any, second: Any) -> bool:
-    """Whether two checkpoints are the same to the bit."""
-    if isinstance(first, torch.Tensor):
-        return first.dtype == second.dtype and torch.equal(first, second)
-    if isinstance(first, dict):
-        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
-    if isinstance(first, list | tuple):
-        return len(first) == len(second) and all(map(same, first, second))
-    return bool(first == second)
 
 
 def checked(folder: Path) -> None:
@@ -136,8 +121,8 @@ def compare(whole: Path, resumed: Path) -> None:
     first, second = (torch.load(out / name, weights_only=True) for out in (whole, resumed))
     assert {"network", "optimizer", "lr_scheduler", "loss", "data", "validation", "history"} < first.keys()
     for part in first.keys() | second.keys():
-        assert same(first[part], second[part]), part
-    assert same(*(torch.load(out / "models/model.pt", weights_only=True) for out in (whole, resumed)))
+        assert same_bits(first[part], second[part]), part
+    assert same_bits(*(torch.load(out / "models/model.pt", weights_only=True) for out in (whole, resumed)))
     assert (whole / "history.csv").read_text() == (resumed / "history.csv").read_text()
     assert [path.name for path in resumed.glob("models/checkpoint*")] == [Path(name).name]
 

@@ -16,10 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import torch
-from committed import COLLECTION, FILES, write_dataset
+from committed import COLLECTION, FILES, processes, trimmed, write_dataset
 from wrong_inputs import Wrong, prepared
 
-from calib_monai.phantoms import Phantom, make_phantoms
+from calib_monai.phantoms import make_phantoms
 
 PATIENCE = 120  # seconds, after which a run hangs
 QUICK = 20  # seconds that a refusal may take
@@ -46,9 +46,7 @@ class Tried:
 
 def good_data(folder: Path) -> None:
     """Six phantoms of four slices, and what one epoch of training and an evaluation leave."""
-    phantoms = make_phantoms(6, seed=5).items()
-    cases = {case: Phantom(image[..., 14:18], label[..., 14:18]) for case, (image, label) in phantoms}
-    write_dataset("hippocampus", folder / "data", cases)
+    write_dataset("hippocampus", folder / "data", trimmed(make_phantoms(6, seed=5), 14, 18))
     for config in ("train", "evaluate"):
         done = run_line(folder, command(folder, COLLECTION / "hippocampus_nacl", config, {}))
         assert done.code == 0, done.last_line
@@ -86,10 +84,8 @@ def command(folder: Path, bundle: Path, config: str, options: dict[str, object])
 
 def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | None = None) -> Tried:
     """What came of `python -m monai.bundle` with these arguments."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers"])
     log = folder / "log.txt"
-    process = context.Process(target=_in_process, args=(str(log), list(arguments), dict(limits or {})))
+    process = processes().Process(target=_in_process, args=(str(log), list(arguments), dict(limits or {})))
     begun = time.monotonic()
     process.start()
     process.join(PATIENCE)

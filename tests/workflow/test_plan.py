@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from committed import COLLECTION, config_of
-from plan import ROOT, Plan
+from committed import COLLECTION, REPOSITORY, config_of
+from plan import Plan
 
-WORKFLOW = ROOT / "workflow"
+WORKFLOW = REPOSITORY / "workflow"
 CONFIG = yaml.safe_load((WORKFLOW / "config.yaml").read_text(encoding="utf-8"))
 EXPERIMENTS = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding="utf-8"))
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from plan import ROOT
+from committed import REPOSITORY
 
 PATIENCE = 240  # seconds
 
@@ -18,7 +18,7 @@ PATIENCE = 240  # seconds
 def command(out: Path, *options: str, method: str = "nacl") -> list[str]:
     """Snakemake's command line for one training of six phantoms, with a working directory of its own."""
     values = [f"out={out}", f"methods=[{method}]", "seeds=[0]", "epochs=1", "num_phantoms=6"]
-    start = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile"), "-c2"]
+    start = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "workflow" / "Snakefile"), "-c2"]
     return [*start, "--directory", str(out), *options, "--config", *values]
 
 

@@ -1,0 +1,57 @@
+"""Headers that cannot be true, or that promise more than there is room for, are refused before anything is loaded."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from calib_monai.headers import check_header
+
+COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+def nifti(path: Path, dtype: np.dtype | type = np.int16) -> Path:
+    """A volume of 6 x 5 x 4 voxels."""
+    nibabel.save(nibabel.Nifti1Image(np.zeros((6, 5, 4), dtype), np.eye(4)), path)
+    return path
+
+
+def promise(path: Path, side: int) -> None:
+    """Make the header say that the volume has this many voxels along each axis."""
+    packed = path.suffix == ".gz"
+    content = bytearray(gzip.decompress(path.read_bytes()) if packed else path.read_bytes())
+    content[40:56] = np.array([3, side, side, side, 1, 1, 1, 1], dtype="<i2").tobytes()
+    path.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
+
+
+@pytest.mark.parametrize("name", ["one.nii", "one.nii.gz"])
+def test_what_is_there_passes_and_what_cannot_be_there_does_not(name: str, tmp_path: Path) -> None:
+    path = nifti(tmp_path / name)
+    check_header(str(path))
+    promise(path, 30000)
+    with pytest.raises(ValueError, match=rf"{name} is damaged: its header promises 30000 x 30000 x 30000 voxels"):
+        check_header(str(path))
+
+
+@pytest.mark.parametrize(("dtype", "said"), [(np.complex64, "complex numbers"), (COLORS, "colors")])
+def test_what_are_no_real_numbers_is_refused(dtype: np.dtype, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"one.nii holds {said} \(.*\); it must hold real numbers"):
+        check_header(str(nifti(tmp_path / "one.nii", dtype)))
+
+
+def test_what_this_machine_has_no_room_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = nifti(tmp_path / "one.nii")
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 4 * 6 * 5 * 4 - 1}[name])
+    with pytest.raises(ValueError, match=r"one.nii is 6 x 5 x 4 voxels, .* GiB once loaded; there are .* GiB here"):
+        check_header(str(path))
+
+
+def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
+    for name in ("words.nii.gz", "picture.png"):
+        (tmp_path / name).write_text("no image")
+        check_header(str(tmp_path / name))
