@@ -9,6 +9,8 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
+from calib_monai.regions import places
+
 MOST_IN_BYTES = 127  # bins whose numbers, those of wrong and of right voxels, fit into a byte
 
 
@@ -164,7 +166,7 @@ def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tup
         if threshold < 0:
             yield confidence, right
         else:
-            kept = (confidence > threshold).nonzero().squeeze(1)
+            kept = places(confidence > threshold)
             yield confidence[kept], right[kept]
 
 
@@ -175,7 +177,7 @@ def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
     # A product tells the bin but beside an edge, where rounding may; a search for all would take four times as long.
     scaled = confidence * num_bins if confidence.dtype == torch.float64 else confidence.float() * num_bins
     tolerance = 4 * num_bins * torch.finfo(confidence.dtype).eps
-    beside = ((scaled - scaled.round()).abs_() <= tolerance).nonzero().squeeze(1)
+    beside = places((scaled - scaled.round()).abs_() <= tolerance)
     place = scaled.ceil_().to(torch.uint8 if num_bins <= MOST_IN_BYTES else torch.int32)
     place[beside] = torch.bucketize(confidence[beside], edges).to(place.dtype)
     # A confidence of exactly 0 is in place 0, which is no bin; rounding may lift a 1 above the last edge.

@@ -50,14 +50,14 @@ def region_voxels(region: str, target: Tensor, probs: Tensor) -> list[tuple[Tens
     """
     if region == "all":
         return list(zip(probs.flatten(2), target.flatten(1), strict=True))
-    places = [_places(image) for image in region_mask(region, target, probs)]
+    found = [places(image) for image in region_mask(region, target, probs)]
     return [
         (image.flatten(1).index_select(1, place), labels.flatten().index_select(0, place))
-        for image, labels, place in zip(probs, target, places, strict=True)
+        for image, labels, place in zip(probs, target, found, strict=True)
     ]
 
 
-def _places(mask: Tensor) -> Tensor:
+def places(mask: Tensor) -> Tensor:
     """Where a mask is true in its flat form, (N,); NumPy leaps over what is empty, and torch does not."""
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))

@@ -23,6 +23,7 @@ ALLOWED = {
     "writers": {"whole_files"},
     "overrides": {"spelling"},
     "transforms": {"regions"},
+    "bins": {"regions"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
