@@ -17,6 +17,7 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.split_files import Drawn, kept_split, names_of, options_of, read_split, write_split
 from calib_monai.datalists.splits import Case, Split, fewer_cases
+from calib_monai.processes import gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
 MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
@@ -115,8 +116,9 @@ def checked_split(
         cases = [case for name in use for case in split[name]]
         if not any(_check_all(cases, check)):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
-        for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
-            write_split(Drawn(names_of(split), options), path)
+        if is_first_process():
+            for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
+                write_split(Drawn(names_of(split), options), path)
     return split
 
 
@@ -204,7 +206,7 @@ def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str
 
 def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
     """What `check` says of each case; ValueError with the first of those that it raises."""
-    found = _checked_all(cases, check)
+    found = [told for of_process in gathered(_checked_all(own_part(cases), check)) for told in of_process]
     problems = [line for line in found if isinstance(line, str)]
     if problems:
         raise ValueError(_first_of(problems, len(cases)))

@@ -107,10 +107,11 @@ def _check_overlays(files: list[str]) -> None:
     for place, file in enumerate(files):
         before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
         for key in ConfigParser.load_config_file(file):
-            if key.startswith("+") and key[1:] not in before:
+            changed = key[1:] if key.startswith("+") else key.rpartition("#")[0]
+            if changed and changed not in before:
                 train = Path(file).parent / "train.json"
                 raise SystemExit(
-                    f"error: {file} adds to '{key[1:]}', which no file before it has; give both: "
+                    f"error: {file} adds to '{changed}', which no file before it has; give both: "
                     f"--config_file \"['{train}','{file}']\""
                 )
 

@@ -28,13 +28,16 @@ class SliceLoader:
         shuffle: whether the order changes from epoch to epoch.
         empty_slices: whether slices are taken that show nothing but background.
         extra_keys: of what else is served, as "weight", (K, H, W[, D]) in each volume.
+        process: number of the process that this is, from 0.
+        num_processes: number of processes that share each batch.
 
     Raises:
         ValueError: no volume, no slice, a `batch_size` below 1, or volumes whose slices differ in size.
 
     Note:
         A batch is `{"image": (B, C, H, W) float32, "label": (B, 1, H, W) uint8}`, and for each extra key (B, K, H, W)
-        float32, which is kept, and so rounded, as float16.
+        float32, which is kept, and so rounded, as float16. Where processes share it, "share" says what the mean loss of
+        this process's slices must be multiplied by, so that the mean over processes is that of the whole batch.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class SliceLoader:
         shuffle: bool = True,
         empty_slices: bool = True,
         extra_keys: Sequence[str] = (),
+        process: int = 0,
+        num_processes: int = 1,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
@@ -54,6 +59,8 @@ class SliceLoader:
         self.batch_size = batch_size
         self.seed = seed
         self.shuffle = shuffle
+        self.process = process
+        self.num_processes = num_processes
         self.epoch = 0
         kept = {"image": torch.float32, "label": torch.uint8} | dict.fromkeys(extra_keys, torch.float16)
         self.slices = _slices_of(volumes, kept, empty_slices=empty_slices)
@@ -65,14 +72,17 @@ class SliceLoader:
         """Number of batches in an epoch."""
         return math.ceil(self.count / self.batch_size)
 
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        """The batches of the next epoch."""
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The batches of the next epoch, of each the slices of this process."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         self.epoch += 1
         order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
-        for index in torch.split(order, self.batch_size):
+        for whole in torch.split(order, self.batch_size):
+            own = whole[self.process :: self.num_processes]
+            index = own if len(own) else whole[:1]  # with a share of 0, for all processes must take all steps
             batch = {key: slices[index] for key, slices in self.slices.items()}
-            yield {key: values.float() if values.dtype == torch.float16 else values for key, values in batch.items()}
+            batch = {key: values.float() if values.dtype == torch.float16 else values for key, values in batch.items()}
+            yield batch | {"share": len(own) * self.num_processes / len(whole)} if self.num_processes > 1 else batch
 
     def state_dict(self) -> dict[str, int]:
         """What a checkpoint keeps, from which the order of the next epoch follows."""

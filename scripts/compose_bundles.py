@@ -103,6 +103,7 @@ def compose(dataset: str, method: str) -> dict[str, str]:
             inference, wanted, both, load("calibrated.json"), labeled, *_sections(parts, "both", "inference")
         ),
     }
+    configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}
     configs["metadata"] = _metadata(f"{dataset}_{method}", parts, configs["train"], wanted)
     files = {f"configs/{name}.json": to_json(config) + "\n" for name, config in configs.items()}
     files["configs/logging.conf"] = (PARTS / "logging.conf").read_text(encoding="utf-8")

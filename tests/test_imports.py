@@ -9,14 +9,17 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
-    "handlers": {"lagrangian", "metrics", "posthoc", "reports", "views", "bins", "regions", "spelling", "whole_files"},
+    "handlers": {
+        *("lagrangian", "metrics", "posthoc", "reports", "views"),
+        *("bins", "processes", "regions", "spelling", "whole_files"),
+    },
     "experiments": {"ranks", "reports", "whole_files"},
     "reports": {"bins", "whole_files"},
     "metrics": {"bins", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
-    "cases": {"checks", "datalists", "volumes"},
+    "cases": {"checks", "datalists", "processes", "volumes"},
     "volumes": {"checks", "headers"},
     "checks": {"spelling"},
     "datalists": {"whole_files"},

@@ -12,6 +12,7 @@ from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
+from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
 
 __all__ = [
     "BinsSaver",
@@ -29,10 +30,12 @@ __all__ = [
     "NonFiniteLossGuard",
     "ReliabilityImage",
     "ResultsSaver",
+    "ShareOfLoss",
     "SliceSaver",
     "StructuresSaver",
     "ValidationState",
     "ViewSpread",
     "go_on",
     "last_checkpoint",
+    "writer_of_first_process",
 ]

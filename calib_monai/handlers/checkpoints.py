@@ -15,7 +15,7 @@ from ignite.handlers.checkpoint import BaseSaveHandler
 from monai.handlers import CheckpointSaver
 
 from calib_monai.handlers.guards import stop
-from calib_monai.handlers.processes import is_first_process
+from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ignite.engine import Engine, Events
 
-from calib_monai.handlers.processes import is_first_process
+from calib_monai.processes import is_first_process
 from calib_monai.reports.report import write_report
 from calib_monai.reports.runs import read_run
 

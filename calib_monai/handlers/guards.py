@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any, NoReturn
 
 import torch
 from ignite.engine import Engine, Events
 from monai.handlers import from_engine
 from tqdm import tqdm
+
+from calib_monai.processes import gathered
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +111,8 @@ class CollapseGuard:
         Raises:
             SystemExit: only background was predicted in `patience` runs in a row.
         """
+        predicted, labeled = zip(*gathered((self.predicted, self.labeled)), strict=True)
+        self.predicted, self.labeled = reduce(_either, predicted), reduce(_either, labeled)
         missed = [k for k, (hit, there) in enumerate(zip(self.predicted, self.labeled, strict=True)) if there > hit]
         if any(self.predicted[1:]) or not any(self.labeled[1:]):
             self.collapsed_runs = 0

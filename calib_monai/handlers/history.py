@@ -8,7 +8,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-from calib_monai.handlers.processes import is_first_process
+from calib_monai.processes import is_first_process
 from calib_monai.whole_files import write_csv
 
 FILE = "history.csv"

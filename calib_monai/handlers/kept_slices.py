@@ -13,9 +13,9 @@ from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from torch import Tensor
 
-from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.handlers.savers import items
 from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import UNFINISHED
 
 

@@ -10,8 +10,8 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import write_json
 
 LARGEST = 60.0

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
-from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.lagrangian import AVERAGES, REGIONS, Multipliers, ViolationSums
+from calib_monai.processes import gathered, is_first_process
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

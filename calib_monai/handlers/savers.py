@@ -14,8 +14,8 @@ from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.handlers.guards import stop
-from calib_monai.handlers.processes import gathered, is_first_process
 from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import region_voxels
 from calib_monai.whole_files import write_csv, write_json
 

@@ -24,6 +24,8 @@ FILES = {
     "calibrate": ("train", "calibrate"),
     "evaluate": ("train", "evaluate"),
     "inference": ("inference",),
+    "multi_gpu_train": ("train", "multi_gpu_train"),
+    "multi_gpu_evaluate": ("train", "evaluate", "multi_gpu_evaluate"),
 }  # of each run, one laid over the other
 DATASETS = sorted(path.stem for path in (REPOSITORY / "scripts" / "parts" / "datasets").glob("*.json"))
 

@@ -19,7 +19,8 @@ from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_
 SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
 EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
 EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("calibrate", "evaluate", "inference"))]
-EXPORTED += ["configs/logging.conf", "configs/metadata.json", "configs/train.json", "docs/README.md"]
+EXPORTED += ["configs/logging.conf", *(f"configs/{name}.json" for name in ("metadata", "multi_gpu_evaluate"))]
+EXPORTED += ["configs/multi_gpu_train.json", "configs/train.json", "docs/README.md"]
 METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
 WITHOUT_WEIGHTS = "the zoo takes a bundle without weights only if it is excluded from the preferred files"
 

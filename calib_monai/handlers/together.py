@@ -1,0 +1,47 @@
+"""What a trainer needs where several processes share its batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ignite.engine import Engine
+from monai.engines.utils import IterationEvents
+from torch.utils.tensorboard import SummaryWriter
+
+from calib_monai.processes import is_first_process
+
+
+class ShareOfLoss:
+    """Weighs the loss of each process by its share of the batch, so that a step is that of the whole batch.
+
+    The gradients of all processes are averaged as if each had as many slices; the last batch of an epoch may not
+    divide. The engine's batch must hold "share", as `SliceLoader` puts it there for several processes.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Weigh each loss of a trainer before it is differentiated."""
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Weigh the loss of this iteration."""
+        state: Any = engine.state
+        state.output["loss"] = state.output["loss"] * state.batch["share"]
+
+
+def writer_of_first_process(log_dir: str, **options: Any) -> Any:
+    """TensorBoard's `SummaryWriter` in the first process, and in the others one that writes nothing.
+
+    Args:
+        log_dir: folder that it writes to.
+        options: further arguments of that.
+    """
+    return SummaryWriter(log_dir, **options) if is_first_process() else _SilentWriter()
+
+
+class _SilentWriter:
+    """Whatever is called does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_args, **_kwargs: None

@@ -1,0 +1,114 @@
+"""Processes that run together, started by torchrun: what each has, and which one speaks and writes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+LONGEST_WAIT = timedelta(hours=6)  # of the others while the first one draws; torchrun ends all when one has died
+
+
+def check_alone() -> None:
+    """Refuse to be one of several processes of which each would do all the work.
+
+    Raises:
+        SystemExit: with one line that says what to do.
+    """
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise SystemExit(
+            f"error: {count} processes were started, and each would do all of this: lay configs/multi_gpu_train.json "
+            "or multi_gpu_evaluate.json over it, as docs/README.md shows, or start one process"
+        )
+
+
+def join() -> None:
+    """Join the processes that torchrun started, with NCCL where there are GPUs and Gloo where not.
+
+    All but the first are silent from here on, but for errors.
+
+    Raises:
+        SystemExit: with one line, where torchrun did not start this, or there are fewer GPUs than processes.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        raise SystemExit(
+            "error: configs/multi_gpu_*.json are for several processes: start them as docs/README.md shows, with "
+            "torchrun --standalone --nproc_per_node NUMBER -m monai.bundle run"
+        )
+    here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
+    if 0 < gpus < here:
+        raise SystemExit(f"error: {here} processes were started, and there are {gpus} GPU(s): one process a GPU")
+    if gpus:
+        torch.cuda.set_device(own_device())
+    dist.init_process_group("nccl" if gpus else "gloo", timeout=LONGEST_WAIT)
+    if not is_first_process():
+        logging.disable(logging.WARNING)
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
+
+
+def own_device() -> torch.device:
+    """The GPU of this process, or the CPU where there is none."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def parallel(network: torch.nn.Module) -> DistributedDataParallel:
+    """The network as all processes train it together: each step takes the mean of their gradients.
+
+    On GPUs a batch is normalized over the slices of all processes; on the CPU, where torch cannot, over those of each.
+    """
+    if torch.cuda.is_available():
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return DistributedDataParallel(network)
+
+
+def own_part(values: Sequence[T]) -> list[T]:
+    """The values that this process works on: each is that of one process, and they come in their order.
+
+    Raises:
+        SystemExit: with one line, where there are too few.
+    """
+    count, rank = num_processes(), own_rank()
+    if len(values) < count:
+        raise SystemExit(f"error: {count} processes were started for {len(values)} case(s): start at most as many")
+    return list(values[len(values) * rank // count : len(values) * (rank + 1) // count])
+
+
+def gathered(value: T) -> list[T]:
+    """The value of each process, the same list in all of them."""
+    values: list[Any] = [value] * num_processes()
+    if len(values) > 1:
+        dist.all_gather_object(values, value)
+    return values
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, of several or alone."""
+    return own_rank() == 0
+
+
+def own_rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if _are_joined() else 0
+
+
+def num_processes() -> int:
+    """Number of processes that run together."""
+    return dist.get_world_size() if _are_joined() else 1
+
+
+def _are_joined() -> bool:
+    """Whether several processes may run together."""
+    return dist.is_available() and dist.is_initialized()

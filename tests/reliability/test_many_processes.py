@@ -1,0 +1,135 @@
+"""Runs of several processes: the numbers of one, no case lost or counted twice, and none left behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from committed import COLLECTION, FILES, processes, start, trimmed, write_dataset
+
+from calib_monai.phantoms import make_phantoms
+
+METHOD = "crac"  # whose multipliers come from the validation cases of all processes
+# Gradients that should be 0, of a bias before a normalization, are noise, and Adam makes steps of it; SGD does not.
+TRAINING = {"epochs": 1, "batch_size": 28, "optimizer#_target_": "torch.optim.SGD"}
+OF_TEST_SET = ("cases.csv", "summary.json", "bins.json", "logits.json")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hippocampus phantoms of three slices: 19 to train on, 3 for validation, 5 to test on."""
+    folder = tmp_path_factory.mktemp("data")
+    write_dataset("hippocampus", folder, trimmed(make_phantoms(27, seed=5), 14, 17))
+    return folder
+
+
+def one_of(places: dict[str, str], config: str, data: Path, out: Path, options: dict[str, Any]) -> None:
+    """One of the processes, whose output goes to a file."""
+    out.mkdir(exist_ok=True)
+    log = os.open(out / f"{config}_{places.get('RANK', '')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ |= places
+    torch.set_num_threads(1)
+    start(f"hippocampus_{METHOD}", config, data, out, **options)
+
+
+def run(count: int, config: str, data: Path, out: Path, **options: Any) -> Path:
+    """A run of so many processes, as torchrun starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    places = [{"RANK": str(rank), "LOCAL_RANK": str(rank), **shared} for rank in range(count)] if count > 1 else [{}]
+    started = [processes().Process(target=one_of, args=(place, config, data, out, options)) for place in places]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0] * count
+    return out
+
+
+def checkpoint_of(run: Path) -> dict[str, Any]:
+    checkpoint: dict[str, Any] = torch.load(run / "models" / "checkpoint_epoch=1.pt", weights_only=True)
+    return checkpoint
+
+
+def measured(run: Path) -> dict[str, float]:
+    """What the one epoch of a training measured."""
+    [row] = csv.DictReader((run / "history.csv").read_text().splitlines())
+    return {name: float(value) for name, value in row.items()}
+
+
+@pytest.fixture(scope="module")
+def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training of one process, and its evaluation."""
+    out = run(1, "train", data, tmp_path_factory.mktemp("alone"), **TRAINING)
+    return run(1, "evaluate", data, out, output_dir=str(out / "eval"))
+
+
+def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path) -> None:
+    # 57 slices in batches of 28, 28 and 1, of which the second process has none.
+    two = checkpoint_of(run(2, "multi_gpu_train", data, tmp_path, **TRAINING))
+    one = checkpoint_of(alone)
+    for name, weights in one["network"].items():
+        torch.testing.assert_close(two["network"][name], weights, rtol=1e-5, atol=1e-6, msg=name)
+    assert measured(tmp_path)["train_loss"] == pytest.approx(measured(alone)["train_loss"], rel=1e-6)
+    log = (tmp_path / "multi_gpu_train_1.log").read_text()
+    assert "Epoch" not in log  # the first process speaks for all
+    assert "Epoch" in (tmp_path / "multi_gpu_train_0.log").read_text()
+    assert len(list((tmp_path / "tensorboard").iterdir())) == 1
+
+
+def test_two_processes_measure_and_constrain_as_one_does(data: Path, tmp_path: Path) -> None:
+    # At a learning rate of 0 the network is that of the seed in both: what is left is what was gathered.
+    one, two = (
+        run(count, config, data, tmp_path / config, **TRAINING | {"learning_rate": 0.0})
+        for count, config in ((1, "train"), (2, "multi_gpu_train"))
+    )
+    for name, state in checkpoint_of(one)["loss"].items():
+        torch.testing.assert_close(checkpoint_of(two)["loss"][name], state, rtol=1e-6, atol=0)
+    assert measured(two) == pytest.approx(measured(one), rel=1e-6)
+
+
+def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Path, tmp_path: Path) -> None:
+    out = run(2, "multi_gpu_evaluate", data, tmp_path, ckpt_dir=str(alone / "models"))
+    for name in OF_TEST_SET:
+        assert (out / name).read_bytes() == (alone / "eval" / name).read_bytes(), name
+    assert json.loads((out / "summary.json").read_text())["num_cases"] == 5
+    assert len(list((out / "slices").iterdir())) == 5
+
+
+def test_no_process_is_left_when_one_dies(data: Path, tmp_path: Path) -> None:
+    root = COLLECTION / f"hippocampus_{METHOD}"
+    files = str([str(root / "configs" / f"{name}.json") for name in FILES["multi_gpu_train"]])
+    options = {"bundle_root": root, "dataset_dir": data, "ckpt_dir": tmp_path / "models", "output_dir": tmp_path}
+    command = ["run", "--config_file", files, *(str(part) for name in options for part in (f"--{name}", options[name]))]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    with (tmp_path / "log").open("w") as log:
+        torchrun = subprocess.Popen([*launcher, "-m", "monai.bundle", *command], stdout=log, stderr=log)  # noqa: S603 - our own
+        limit = time.monotonic() + 120
+        while not (tmp_path / "history.csv").exists():
+            assert torchrun.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+        workers = of_parent(torchrun.pid)
+        assert len(workers) == 2
+        os.kill(workers[1], signal.SIGKILL)
+        assert torchrun.wait(60) != 0
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+
+
+def of_parent(pid: int) -> list[int]:
+    """The processes that a process started, in the order in which it did."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,66 @@
+"""Processes that run together: when they may start, and what each works on."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import torch
+
+from calib_monai import processes
+from calib_monai.processes import check_alone, gathered, is_first_process, join, own_part
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets which of how many processes this is."""
+
+    def set_place(rank: int, count: int) -> None:
+        monkeypatch.setattr(processes, "own_rank", lambda: rank)
+        monkeypatch.setattr(processes, "num_processes", lambda: count)
+
+    return set_place
+
+
+@pytest.mark.parametrize("cases", [3, 4, 5, 7, 100])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_each_case_is_one_process_s_and_all_keep_their_order(cases: int, count: int, place: Any) -> None:
+    parts = []
+    for rank in range(count):
+        place(rank, count)
+        parts.append(own_part(range(cases)))
+    assert [case for part in parts for case in part] == list(range(cases))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_more_processes_than_cases_are_refused(place: Any) -> None:
+    place(0, 3)
+    with pytest.raises(SystemExit, match=r"^error: 3 processes were started for 2 case\(s\): start at most as many"):
+        own_part(["a", "b"])
+
+
+def test_one_process_is_the_first_and_gathers_its_own() -> None:
+    assert is_first_process()
+    assert gathered("value") == ["value"]
+
+
+def test_one_of_several_that_would_each_do_all_the_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    check_alone()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    check_alone()
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(SystemExit, match=r"^error: 4 processes were started, and each would .*: lay configs/"):
+        check_alone()
+
+
+def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    with pytest.raises(SystemExit, match=r"^error: configs/multi_gpu_.* are for several .* torchrun"):
+        join()
+    for name, value in {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setitem(os.environ, name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(SystemExit, match=r"^error: 4 processes were started, and there are 2 GPU"):
+        join()
