@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
 
-import torch
+import safetensors.torch
+from safetensors import safe_open
 
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
@@ -64,7 +64,7 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str) -> Path:
     """
     path = _path(kind, ckpt_dir)
     with whole_file(path) as file:
-        torch.save({"weights": calibrator.state_dict(), "model": _digest(Path(ckpt_dir) / MODEL)}, file)
+        file.write(safetensors.torch.save(calibrator.state_dict(), {"model": _digest(Path(ckpt_dir) / MODEL)}))
     return path
 
 
@@ -88,8 +88,8 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
     if not path.is_file():
         raise SystemExit(f"error: there is no calibrator at {path}: {_fit(kind)}")
     try:
-        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
-        weights, model = content["weights"], content["model"]
+        with safe_open(path, framework="pt") as file:
+            weights, model = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise SystemExit(f"error: {path} is damaged: {_fit(kind)}") from None
     if model != _digest(Path(ckpt_dir) / MODEL):
@@ -106,7 +106,7 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
 
 def _path(kind: str, ckpt_dir: str) -> Path:
     """Where a calibrator lies."""
-    return Path(ckpt_dir) / f"calibrator_{kind}.pt"
+    return Path(ckpt_dir) / f"calibrator_{kind}.safetensors"
 
 
 def _fit(kind: str) -> str:

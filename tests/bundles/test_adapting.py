@@ -47,6 +47,17 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
         assert resumed[name] == whole[name], name
 
 
+def test_the_seed_decides_everything_that_is_random(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)  # what was drawn before the run changes nothing
+    one = trained("bwcr", data, tmp_path / "one", 1, seed=3)
+    torch.manual_seed(2)
+    same, other = (trained("bwcr", data, tmp_path / str(seed), 1, seed=seed) for seed in (3, 4))
+    for name in ("network", "optimizer", "ema", "history"):
+        assert same_bits(one[name], same[name]), name
+    for name in ("network", "history"):
+        assert not same_bits(one[name], other[name]), name
+
+
 def test_multipliers_of_crac_grow_with_each_validation_and_are_told(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

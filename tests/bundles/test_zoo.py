@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from committed import BUNDLES, REPOSITORY, config_of
+from monai.apps.utils import extractall
 from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_in_out
 
 SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
@@ -85,6 +86,34 @@ def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
     with zipfile.ZipFile(own) as archive:
         assert archive.namelist() == [f"{bundle.name}/{name}" for name in [*EXPORTED, "models/model.pt"]]
         assert archive.read(f"{bundle.name}/models/model.pt") == model.read_bytes()
+
+
+def test_a_zip_is_imported_as_it_was_exported_and_never_outside_of_its_folder(bundle: Path, tmp_path: Path) -> None:
+    assert EXPORT["main"]([str(bundle), "--out", str(tmp_path)]) == 0
+    [path] = tmp_path.glob("*.zip")
+    extractall(path, tmp_path / "zoo")
+    assert {file.relative_to(tmp_path / "zoo" / bundle.name).as_posix() for file in files_in(tmp_path / "zoo")} == {
+        *EXPORTED
+    }
+    for name in ("../outside.json", str(tmp_path / "outside.json"), f"{bundle.name}/../../outside.json"):
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(name, "{}")
+        with pytest.raises(ValueError, match="Unsafe path"):
+            extractall(path, tmp_path / "hostile" / name.replace("/", "_"))
+    assert not list(tmp_path.rglob("outside.json"))
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_link_out_of_the_bundle_is_not_exported(bundle: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
+    (tmp_path / "secret.json").write_text("{}\n")
+    (bundle / "docs" / "notes.json").symlink_to(tmp_path / "secret.json")
+    said = (
+        "docs/notes.json: it leads out of the bundle, to .*secret.json; the zoo wants files of the bundle's own folder"
+    )
+    assert re.search(said, refused(bundle))
 
 
 def test_a_letter_that_is_not_ascii_is_escaped_as_pre_commit_escapes_it(bundle: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from calib_monai.posthoc import load_calibrator, new_calibrator, save_calibrator
@@ -21,13 +22,13 @@ def models(tmp_path: Path) -> Path:
         for weights in calibrator.parameters():
             nn.init.normal_(weights)
         path = save_calibrator(calibrator, kind, str(tmp_path))
-        assert path == tmp_path / f"calibrator_{kind}.pt"
+        assert path == tmp_path / f"calibrator_{kind}.safetensors"
     return tmp_path
 
 
 @pytest.mark.parametrize("kind", ["ts", "lts"])
 def test_a_calibrator_comes_back_as_it_was_written(models: Path, kind: str) -> None:
-    written = torch.load(models / f"calibrator_{kind}.pt", weights_only=True)["weights"]
+    written = load_file(models / f"calibrator_{kind}.safetensors")
     read = load_calibrator(kind, str(models), num_classes=3, in_channels=2).state_dict()
     assert read.keys() == written.keys()
     assert all(torch.equal(read[name], written[name]) for name in written)
@@ -41,14 +42,14 @@ def test_none_changes_no_logit(tmp_path: Path) -> None:
 
 def test_a_calibrator_of_another_model_is_refused(models: Path) -> None:
     (models / "model.pt").write_bytes(b"trained again")
-    with pytest.raises(SystemExit, match=r"calibrator_ts.pt was fitted to another model.pt"):
+    with pytest.raises(SystemExit, match=r"calibrator_ts.safetensors was fitted to another model.pt"):
         load_calibrator("ts", str(models), 3, 2)
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04"])
+@pytest.mark.parametrize("content", [b"", b"no header", b"\xff" * 8, b"\x02" + b"\x00" * 7 + b"{}"])
 def test_a_damaged_file_is_refused(models: Path, content: bytes) -> None:
-    (models / "calibrator_lts.pt").write_bytes(content)
-    with pytest.raises(SystemExit, match=r"calibrator_lts.pt is damaged"):
+    (models / "calibrator_lts.safetensors").write_bytes(content)
+    with pytest.raises(SystemExit, match=r"calibrator_lts.safetensors is damaged"):
         load_calibrator("lts", str(models), 3, 2)
 
 
