@@ -1,0 +1,99 @@
+"""What large cases take: `python tests/reliability/large.py [brats flare]` prints memory and time of a whole run.
+
+A case of (4, 155, 240, 240) and a CT of 512 x 512 x 600 are evaluated, with all metrics and figures, and predicted,
+with all outputs, by an untrained network: its labels are everywhere, and no structure is a small one. The peak is
+that of the process, Python and its libraries included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nibabel
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "bundles")]
+
+from committed import COLLECTION, FILES, config_of, write_dataset  # noqa: E402 - once the path is set
+from monai.bundle import ConfigParser  # noqa: E402
+
+from calib_monai.phantoms import Phantom, make_phantoms  # noqa: E402
+
+SHAPES = {"brats": (240, 240, 155), "flare": (512, 512, 600)}
+EDGES = {"brats": 4}  # voxels that writing adds on each side of a slice
+SPACING = {"flare": (0.8, 0.8, 1.0)}  # mm, of such a CT
+
+
+def enlarged(phantom: Phantom, shape: tuple[int, ...]) -> Phantom:
+    """A phantom of this shape, each of its voxels many."""
+    places = [np.arange(size) * old // size for size, old in zip(shape, phantom.label.shape, strict=True)]
+    return Phantom(phantom.image[np.ix_(*places)], phantom.label[np.ix_(*places)])
+
+
+def prepare(dataset: str, folder: Path) -> None:
+    """Write three cases, the last large, an untrained model, and a split that tests it on that one."""
+    config = config_of(f"{dataset}_ce", "train")
+    edge = EDGES.get(dataset, 0)
+    shape = tuple(size - 2 * edge * (axis < 2) for axis, size in enumerate(SHAPES[dataset]))
+    cases = make_phantoms(4, num_classes=len(config["class_names"]))
+    last = max(cases)
+    write_dataset(dataset, folder / "data", cases | {last: enlarged(cases[last], shape)})
+    parser = ConfigParser(config)
+    torch.manual_seed(0)
+    (folder / "models").mkdir()
+    torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
+    parser["dataset_dir"] = str(folder / "data")
+    found = {case["case"]: case for part in parser.get_parsed_content("datalist")().values() for case in part}
+    large = max(found, key=lambda name: Path(np.ravel(found[name]["image"])[0]).stat().st_size)
+    for path in (found[large]["image"], found[large]["label"]) if dataset in SPACING else ():
+        image = nibabel.load(path)
+        affine = image.affine * np.array([*SPACING[dataset], 1]) / np.array([*image.header.get_zooms(), 1])
+        nibabel.save(nibabel.Nifti1Image(image.dataobj[:], affine, image.header), path)
+    others = [name for name in found if name != large]
+    split = {"training": others[:1], "validation": others[1:], "test": [large], "drawn_with": {}}
+    (folder / "models" / "split.json").write_text(json.dumps(split))
+
+
+def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
+    """Peak of the memory in GiB and seconds of a run."""
+    bundle = COLLECTION / f"{dataset}_ce"
+    files = str([str(bundle / "configs" / f"{name}.json") for name in FILES[config]])
+    given = {"bundle_root": bundle, "dataset_dir": folder / "data", "ckpt_dir": folder / "models"}
+    options = [str(part) for name, value in given.items() for part in (f"--{name}", value)]
+    options += ["--output_dir", str(folder / config), "--device", "cpu"]
+    if config == "inference":
+        options += ["--outputs", "['label','probs','confidence','entropy']"]
+    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files, *options]
+    begun = time.monotonic()
+    with (folder / f"{config}.log").open("w") as log:
+        process = subprocess.Popen(line, stdout=log, stderr=log)  # noqa: S603 - our own
+        _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"error: {dataset} {config}: {(folder / f'{config}.log').read_text()[-2000:]}")
+    return used.ru_maxrss / 2**20, time.monotonic() - begun
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", nargs="*", default=["brats", "flare"], choices=list(SHAPES))
+    print(f"{'':24}{'GiB':>8}{'seconds':>10}")  # noqa: T201
+    for dataset in parser.parse_args().datasets:
+        with TemporaryDirectory() as name:
+            prepare(dataset, Path(name))
+            for config in ("evaluate", "inference"):
+                peak, seconds = run(dataset, config, Path(name))
+                print(f"{dataset + ' ' + config:24}{peak:8.1f}{seconds:10.0f}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
