@@ -60,7 +60,7 @@ def prepare(dataset: str, folder: Path) -> None:
         nibabel.save(nibabel.Nifti1Image(image.dataobj[:], affine, image.header), path)
     others = [name for name in found if name != large]
     split = {"training": others[:1], "validation": others[1:], "test": [large], "drawn_with": {}}
-    (folder / "models" / "split.json").write_text(json.dumps(split))
+    (folder / "models" / "split.json").write_text(json.dumps(split), encoding="utf-8")
 
 
 def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def checkpoint_of(run: Path) -> dict[str, Any]:
 
 def measured(run: Path) -> dict[str, float]:
     """What the one epoch of a training measured."""
-    [row] = csv.DictReader((run / "history.csv").read_text().splitlines())
+    [row] = csv.DictReader((run / "history.csv").read_text(encoding="utf-8").splitlines())
     return {name: float(value) for name, value in row.items()}
 
 
@@ -85,9 +85,9 @@ def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path
     for name, weights in one["network"].items():
         torch.testing.assert_close(two["network"][name], weights, rtol=1e-5, atol=1e-6, msg=name)
     assert measured(tmp_path)["train_loss"] == pytest.approx(measured(alone)["train_loss"], rel=1e-6)
-    log = (tmp_path / "multi_gpu_train_1.log").read_text()
+    log = (tmp_path / "multi_gpu_train_1.log").read_text(encoding="utf-8")
     assert "Epoch" not in log  # the first process speaks for all
-    assert "Epoch" in (tmp_path / "multi_gpu_train_0.log").read_text()
+    assert "Epoch" in (tmp_path / "multi_gpu_train_0.log").read_text(encoding="utf-8")
     assert len(list((tmp_path / "tensorboard").iterdir())) == 1
 
 
@@ -106,7 +106,7 @@ def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Pat
     out = run(2, "multi_gpu_evaluate", data, tmp_path, ckpt_dir=str(alone / "models"))
     for name in OF_TEST_SET:
         assert (out / name).read_bytes() == (alone / "eval" / name).read_bytes(), name
-    assert json.loads((out / "summary.json").read_text())["num_cases"] == 5
+    assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["num_cases"] == 5
     assert len(list((out / "slices").iterdir())) == 5
 
 
@@ -120,7 +120,7 @@ def test_no_process_is_left_when_one_dies(data: Path, tmp_path: Path) -> None:
         torchrun = subprocess.Popen([*launcher, "-m", "monai.bundle", *command], stdout=log, stderr=log)  # noqa: S603 - our own
         limit = time.monotonic() + 120
         while not (tmp_path / "history.csv").exists():
-            assert torchrun.poll() is None, (tmp_path / "log").read_text()
+            assert torchrun.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
             assert time.monotonic() < limit
             time.sleep(0.2)
         workers = of_parent(torchrun.pid)
@@ -132,4 +132,4 @@ def test_no_process_is_left_when_one_dies(data: Path, tmp_path: Path) -> None:
 
 def of_parent(pid: int) -> list[int]:
     """The processes that a process started, in the order in which it did."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
