@@ -21,6 +21,7 @@ from monai.utils.module import locate
 
 from calib_monai.spelling import nearest
 
+SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input")
 
 logger = logging.getLogger(__name__)
@@ -103,15 +104,18 @@ def _options(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def _check_overlays(files: list[str]) -> None:
-    """Nothing; SystemExit where a file adds to a key that no file before it has."""
+    """Nothing; SystemExit where a file changes what no file before it has, or is for processes of another run."""
     for place, file in enumerate(files):
+        alone = Path(file).name.removeprefix(SHARED)
+        if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
+            raise SystemExit(f"error: {file} is for {alone}: give it right after that, as docs/README.md shows")
         before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
         for key in ConfigParser.load_config_file(file):
             changed = key[1:] if key.startswith("+") else key.rpartition("#")[0]
             if changed and changed not in before:
                 train = Path(file).parent / "train.json"
                 raise SystemExit(
-                    f"error: {file} adds to '{changed}', which no file before it has; give both: "
+                    f"error: {file} changes '{changed}', which no file before it has; give both: "
                     f"--config_file \"['{train}','{file}']\""
                 )
 

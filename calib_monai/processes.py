@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
@@ -28,8 +29,8 @@ def check_alone() -> None:
     count = os.environ.get("WORLD_SIZE", "1")
     if count != "1":
         raise SystemExit(
-            f"error: {count} processes were started, and each would do all of this: lay configs/multi_gpu_train.json "
-            "or multi_gpu_evaluate.json over it, as docs/README.md shows, or start one process"
+            f"error: {count} processes were started, and each would do all of this: start one process; a training or "
+            "an evaluation is shared with configs/multi_gpu_train.json or multi_gpu_evaluate.json: see docs/README.md"
         )
 
 
@@ -57,6 +58,16 @@ def join() -> None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
 
 
+def check_noise_free(noise_std: float) -> None:
+    """Refuse noise, which is drawn case by case: it would be another with another number of processes.
+
+    Raises:
+        SystemExit: with one line that names the value.
+    """
+    if noise_std:
+        raise SystemExit(f"error: noise_std is {noise_std}; evaluate with noise in one process")
+
+
 def own_device() -> torch.device:
     """The GPU of this process, or the CPU where there is none."""
     if not torch.cuda.is_available():
@@ -67,11 +78,19 @@ def own_device() -> torch.device:
 def parallel(network: torch.nn.Module) -> DistributedDataParallel:
     """The network as all processes train it together: each step takes the mean of their gradients.
 
-    On GPUs a batch is normalized over the slices of all processes; on the CPU, where torch cannot, over those of each.
+    On GPUs a batch is normalized over the slices of all processes.
+
+    Raises:
+        SystemExit: with one line, for a network that normalizes over batches, on the CPU, where torch cannot do that.
     """
     if torch.cuda.is_available():
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    return DistributedDataParallel(network)
+    elif num_processes() > 1 and any(isinstance(part, _BatchNorm) for part in network.modules()):
+        raise SystemExit(
+            f"error: {type(network).__name__} normalizes over batches, which processes can share on GPUs only: start "
+            "one process"
+        )
+    return DistributedDataParallel(network, broadcast_buffers=False)  # the same in all: what is there comes from all
 
 
 def own_part(values: Sequence[T]) -> list[T]:

@@ -37,7 +37,8 @@ class SliceLoader:
     Note:
         A batch is `{"image": (B, C, H, W) float32, "label": (B, 1, H, W) uint8}`, and for each extra key (B, K, H, W)
         float32, which is kept, and so rounded, as float16. Where processes share it, "share" says what the mean loss of
-        this process's slices must be multiplied by, so that the mean over processes is that of the whole batch.
+        this process's slices must be multiplied by, so that the mean over processes is that of the whole batch; 0 where
+        there is none for it, and it is served another's.
     """
 
     def __init__(

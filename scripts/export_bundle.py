@@ -86,7 +86,8 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
     taken += [path for folder in FOLDERS for path in (bundle / folder).rglob("*")]
     paths = {path.relative_to(bundle).as_posix(): path for path in taken if path.is_file()}
     paths = {name: path for name, path in paths.items() if not re.search(r"(^|/)(\.|__pycache__/)", name)}
-    for name, path in paths.items():
+    own_model = {MODEL: bundle / MODEL} if model is None else {}
+    for name, path in (paths | own_model).items():
         if not path.resolve().is_relative_to(bundle.resolve()):
             _refuse(name, f"it leads out of the bundle, to {path.resolve()}", "files of the bundle's own folder")
     files = {name: _in_format(name, path.read_bytes()) for name, path in paths.items()}

@@ -127,3 +127,18 @@ def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pyte
     error = raised(*errors)
     tell_cause(type(error), error, None)
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["multi_gpu_train"],
+        ["train", "multi_gpu_evaluate"],
+        ["train", "calibrate", "multi_gpu_evaluate"],
+        ["train", "evaluate", "multi_gpu_train"],
+    ],
+)
+def test_processes_share_only_the_run_that_their_file_is_for(files: list[str]) -> None:
+    given = str([str(CONFIGS / f"{name}.json") for name in files])
+    with pytest.raises(SystemExit, match=rf"{files[-1]}.json is for {files[-1][10:]}.json: give it right after that"):
+        check_overrides([".../__main__.py", "run", "--config_file", given])

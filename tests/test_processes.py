@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from calib_monai import processes
-from calib_monai.processes import check_alone, gathered, is_first_process, join, own_part
+from calib_monai.processes import check_alone, check_noise_free, gathered, is_first_process, join, own_part, parallel
 
 
 @pytest.fixture
@@ -51,7 +51,9 @@ def test_one_of_several_that_would_each_do_all_the_work_is_refused(monkeypatch: 
     monkeypatch.setenv("WORLD_SIZE", "1")
     check_alone()
     monkeypatch.setenv("WORLD_SIZE", "4")
-    with pytest.raises(SystemExit, match=r"^error: 4 processes were started, and each would .*: lay configs/"):
+    with pytest.raises(
+        SystemExit, match=r"^error: 4 processes were started, and each would do all of this: start one process; "
+    ):
         check_alone()
 
 
@@ -64,3 +66,16 @@ def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(SystemExit, match=r"^error: 4 processes were started, and there are 2 GPU"):
         join()
+
+
+def test_noise_is_for_one_process() -> None:
+    check_noise_free(0.0)
+    with pytest.raises(SystemExit, match=r"^error: noise_std is 0.1; evaluate with noise in one process"):
+        check_noise_free(0.1)
+
+
+def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    place(0, 2)
+    with pytest.raises(SystemExit, match=r"^error: Sequential normalizes over batches, .* on GPUs only"):
+        parallel(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))

@@ -62,7 +62,7 @@ def test_a_bundle_of_each_data_set_trains(dataset: str, tmp_path: Path) -> None:
         ("train", ["--epoch", "1"], "error: unknown option --epoch: there is no 'epoch'; did you mean --epochs?"),
         ("train", ["--dataset_dir", "/nowhere"], "error: dataset_dir /nowhere is not a folder"),
         ("inference", ["--input", "/nowhere.nii.gz"], "error: there is no model at"),
-        ("evaluate", [], "error: configs/evaluate.json adds to 'cases', which no file before it has; give both"),
+        ("evaluate", [], "error: configs/evaluate.json changes 'cases', which no file before it has; give both"),
     ],
 )
 def test_a_refusal_is_the_last_line_and_the_exit_code(

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from calib_monai.posthoc import load_calibrator, new_calibrator, save_calibrator
+from calib_monai.whole_files import UNFINISHED
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_a_calibrator_comes_back_as_it_was_written(models: Path, kind: str) -> N
     read = load_calibrator(kind, str(models), num_classes=3, in_channels=2).state_dict()
     assert read.keys() == written.keys()
     assert all(torch.equal(read[name], written[name]) for name in written)
-    assert not list(models.glob("*.part"))
+    assert not list(models.glob(f"{UNFINISHED}*"))
 
 
 def test_none_changes_no_logit(tmp_path: Path) -> None:

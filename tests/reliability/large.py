@@ -1,8 +1,8 @@
 """What large cases take: `python tests/reliability/large.py [brats flare]` prints memory and time of a whole run.
 
 A case of (4, 155, 240, 240) and a CT of 512 x 512 x 600 are evaluated, with all metrics and figures, and predicted,
-with all outputs, by an untrained network: its labels are everywhere, and no structure is a small one. The peak is
-that of the process, Python and its libraries included.
+with all outputs but the spread, by an untrained network: its labels are everywhere, and no structure is a small one.
+The peak is that of the process, Python and its libraries included.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def enlarged(phantom: Phantom, shape: tuple[int, ...]) -> Phantom:
 
 
 def prepare(dataset: str, folder: Path) -> None:
-    """Write three cases, the last large, an untrained model, and a split that tests it on that one."""
+    """Write four cases, the last large, an untrained model, and a split that tests it on that one."""
     config = config_of(f"{dataset}_ce", "train")
     edge = EDGES.get(dataset, 0)
     shape = tuple(size - 2 * edge * (axis < 2) for axis, size in enumerate(SHAPES[dataset]))
