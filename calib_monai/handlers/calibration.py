@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
 from calib_monai.spelling import did_you_mean
-from calib_monai.whole_files import write_json
+from calib_monai.whole_files import UNFINISHED, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class CalibratorFit:
     def start(self, _engine: Engine) -> None:
         """Make room for what is predicted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.items = _StoredItems(self.folder)
+        self.items = _StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
 
     def update(self, engine: Engine) -> None:
         """Keep the logits, labels and images of this iteration."""
@@ -136,7 +136,9 @@ class _StoredItems:
     """Items on disk, given one at a time, as often as they are gone through."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = TemporaryDirectory(prefix="logits_", dir=folder)
+        self.folder = folder
+        rmtree(folder, ignore_errors=True)  # of a run that was killed
+        folder.mkdir(parents=True)
         self.count = 0
 
     def add(self, *item: Tensor) -> None:
@@ -151,10 +153,10 @@ class _StoredItems:
 
     def remove(self) -> None:
         """Forget them."""
-        self.folder.cleanup()
+        rmtree(self.folder, ignore_errors=True)
 
     def _path(self, index: int) -> Path:
-        return Path(self.folder.name) / f"{index}.pt"
+        return self.folder / f"{index}.pt"
 
 
 def _told(report: FitReport) -> list[str]:
