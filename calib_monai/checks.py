@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from calib_monai.processes import are_joined
 from calib_monai.spelling import did_you_mean
 
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
@@ -29,13 +30,15 @@ def check_schedule(epochs: int, val_interval: int) -> None:
 
 
 def check_noise(noise_std: float) -> None:
-    """Refuse noise that is none.
+    """Refuse noise that is none, and any in several processes: drawn case by case, it would depend on their number.
 
     Raises:
         SystemExit: with one line that names the value.
     """
     if not isinstance(noise_std, int | float) or not 0 <= noise_std < float("inf"):
         raise SystemExit(f"error: noise_std is {noise_std}; it must be a number, 0 or more")
+    if noise_std and are_joined():
+        raise SystemExit(f"error: noise_std is {noise_std}; evaluate with noise in one process")
 
 
 def check_slice_size(slice_size: Sequence[int]) -> None:

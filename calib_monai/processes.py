@@ -58,16 +58,6 @@ def join() -> None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end of the process
 
 
-def check_noise_free(noise_std: float) -> None:
-    """Refuse noise, which is drawn case by case: it would be another with another number of processes.
-
-    Raises:
-        SystemExit: with one line that names the value.
-    """
-    if noise_std:
-        raise SystemExit(f"error: noise_std is {noise_std}; evaluate with noise in one process")
-
-
 def own_device() -> torch.device:
     """The GPU of this process, or the CPU where there is none."""
     if not torch.cuda.is_available():
@@ -120,14 +110,14 @@ def is_first_process() -> bool:
 
 def own_rank() -> int:
     """Number of this process, from 0."""
-    return dist.get_rank() if _are_joined() else 0
+    return dist.get_rank() if are_joined() else 0
 
 
 def num_processes() -> int:
     """Number of processes that run together."""
-    return dist.get_world_size() if _are_joined() else 1
+    return dist.get_world_size() if are_joined() else 1
 
 
-def _are_joined() -> bool:
+def are_joined() -> bool:
     """Whether several processes may run together."""
     return dist.is_available() and dist.is_initialized()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from calib_monai import processes
-from calib_monai.processes import check_alone, check_noise_free, gathered, is_first_process, join, own_part, parallel
+from calib_monai import checks, processes
+from calib_monai.checks import check_noise
+from calib_monai.processes import check_alone, gathered, is_first_process, join, own_part, parallel
 
 
 @pytest.fixture
@@ -68,10 +69,12 @@ def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPat
         join()
 
 
-def test_noise_is_for_one_process() -> None:
-    check_noise_free(0.0)
+def test_noise_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_noise(0.1)
+    monkeypatch.setattr(checks, "are_joined", lambda: True)
+    check_noise(0.0)
     with pytest.raises(SystemExit, match=r"^error: noise_std is 0.1; evaluate with noise in one process"):
-        check_noise_free(0.1)
+        check_noise(0.1)
 
 
 def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from functools import cache
 from importlib import import_module
 from multiprocessing.context import ForkServerContext
@@ -50,6 +51,16 @@ def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> No
         dataset_dir=str(data),
         **{"ckpt_dir": str(out / "models"), "output_dir": str(out)} | options,
     )
+
+
+def start_quietly(bundle: str, config: str, data: Path, out: Path, options: dict[str, Any]) -> None:
+    """`start` in a process of its own, in the folder of its output and with its words in a file there."""
+    os.chdir(out)
+    log = os.open(f"{config}{os.environ.get('RANK', '')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    torch.set_num_threads(1)
+    start(bundle, config, data, out, **options)
 
 
 def trimmed(cases: Volumes, first: int, last: int) -> Volumes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,15 +38,3 @@ def engine() -> Engine:
 @pytest.fixture
 def batch_of() -> Callable[[int], dict[str, torch.Tensor]]:
     return batch
-
-
-@pytest.fixture
-def parts_of() -> Callable[[str], dict[str, Any]]:
-    """The loss of a method, as its bundle has it."""
-
-    def loss_of(method: str) -> dict[str, Any]:
-        config = Path(__file__).parents[2] / "bundles" / f"hippocampus_{method}" / "configs" / "train.json"
-        loss: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))["loss"]
-        return loss
-
-    return loss_of

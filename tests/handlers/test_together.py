@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from committed import config_of
 from monai.bundle import ConfigParser
 from monai.engines import SupervisedTrainer
 from torch.utils.tensorboard import SummaryWriter
@@ -22,6 +23,13 @@ def volumes(slices: int) -> list[dict[str, Any]]:
     generator = torch.Generator().manual_seed(3)
     label = torch.randint(3, (1, 4, 4, slices), generator=generator).repeat_interleave(4, 1).repeat_interleave(4, 2)
     return [{"image": label + torch.randn(label.shape, generator=generator), "label": label.byte(), "case": "a"}]
+
+
+def loss_of(method: str) -> torch.nn.Module:
+    """The loss of a method, as its bundle has it."""
+    parser = ConfigParser({"loss": config_of(f"hippocampus_{method}", "train")["loss"], "num_classes": 3})
+    loss: torch.nn.Module = parser.get_parsed_content("loss")
+    return loss
 
 
 def gradient(loss: torch.nn.Module, process: int, num_processes: int) -> torch.Tensor:
@@ -40,24 +48,12 @@ def gradient(loss: torch.nn.Module, process: int, num_processes: int) -> torch.T
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_mean_of_processes_is_the_gradient_of_the_whole_batch(method: str, hippocampus_loss: Any) -> None:
-    loss = hippocampus_loss(method).double()
+def test_the_mean_of_processes_is_the_gradient_of_the_whole_batch(method: str) -> None:
+    loss = loss_of(method).double()
     alone = gradient(loss, 0, 1)
     for count in (2, 3):  # batches of 4, 4 and 1: they do not divide, and the last has none for all but one
         parts = [gradient(loss, process, count) for process in range(count)]
         torch.testing.assert_close(torch.stack(parts).mean(dim=0), alone, rtol=1e-6, atol=1e-9)
-
-
-@pytest.fixture
-def hippocampus_loss(parts_of: Any) -> Any:
-    """The loss of a method's bundle."""
-
-    def of(method: str) -> torch.nn.Module:
-        parser = ConfigParser({"loss": parts_of(method), "num_classes": 3})
-        loss: torch.nn.Module = parser.get_parsed_content("loss")
-        return loss
-
-    return of
 
 
 def test_a_trainer_steps_by_the_weighed_loss() -> None:

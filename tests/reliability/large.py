@@ -8,7 +8,6 @@ The peak is that of the process, Python and its libraries included.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,11 +20,14 @@ import numpy as np
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "bundles")]
+sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(ROOT / "tests" / "reliability")]
 
-from committed import COLLECTION, FILES, config_of, write_dataset  # noqa: E402 - once the path is set
+from committed import COLLECTION, config_of, write_dataset  # noqa: E402 - once the path is set
 from monai.bundle import ConfigParser  # noqa: E402
+from tried import command  # noqa: E402
 
+from calib_monai.checks import SPLIT_FILE  # noqa: E402
+from calib_monai.datalists.split_files import Drawn, write_split  # noqa: E402
 from calib_monai.phantoms import Phantom, make_phantoms  # noqa: E402
 
 SHAPES = {"brats": (240, 240, 155), "flare": (512, 512, 600)}
@@ -59,20 +61,17 @@ def prepare(dataset: str, folder: Path) -> None:
         affine = image.affine * np.array([*SPACING[dataset], 1]) / np.array([*image.header.get_zooms(), 1])
         nibabel.save(nibabel.Nifti1Image(image.dataobj[:], affine, image.header), path)
     others = [name for name in found if name != large]
-    split = {"training": others[:1], "validation": others[1:], "test": [large], "drawn_with": {}}
-    (folder / "models" / "split.json").write_text(json.dumps(split), encoding="utf-8")
+    split = {"training": others[:1], "validation": others[1:], "test": [large]}
+    write_split(Drawn(split, {}), folder / "models" / SPLIT_FILE)
 
 
 def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
     """Peak of the memory in GiB and seconds of a run."""
-    bundle = COLLECTION / f"{dataset}_ce"
-    files = str([str(bundle / "configs" / f"{name}.json") for name in FILES[config]])
-    given = {"bundle_root": bundle, "dataset_dir": folder / "data", "ckpt_dir": folder / "models"}
-    options = [str(part) for name, value in given.items() for part in (f"--{name}", value)]
-    options += ["--output_dir", str(folder / config), "--device", "cpu"]
+    options: dict[str, object] = {"output_dir": folder / config, "device": "cpu"}
     if config == "inference":
-        options += ["--outputs", "['label','probs','confidence','entropy']"]
-    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files, *options]
+        options["outputs"] = ["label", "probs", "confidence", "entropy"]
+    arguments = command(folder, COLLECTION / f"{dataset}_ce", config, options)
+    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", *arguments]
     begun = time.monotonic()
     with (folder / f"{config}.log").open("w") as log:
         process = subprocess.Popen(line, stdout=log, stderr=log)  # noqa: S603 - our own

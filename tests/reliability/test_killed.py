@@ -14,7 +14,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import processes, same_bits, start, trimmed, write_dataset
+from committed import processes, same_bits, start_quietly, trimmed, write_dataset
 
 from calib_monai.phantoms import make_phantoms
 
@@ -32,16 +32,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def quietly(config: str, data: Path, out: Path, options: dict[str, Any]) -> None:
-    """A run of the bundle in a process of its own, whose output goes to a file."""
-    os.chdir(out)
-    log = os.open(out / f"{config}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    torch.set_num_threads(1)
-    start(f"hippocampus_{METHOD}", config, data, out, **options)
-
-
 class Runs:
     """Starts runs in processes that have everything imported, and kills some."""
 
@@ -51,7 +41,7 @@ class Runs:
 
     def run(self, *arguments: Any, seconds: float | None = None) -> int:
         """The exit code of a run, negative where it was killed after these seconds, by SIGKILL or SIGTERM."""
-        process = self.context.Process(target=quietly, args=arguments)
+        process = self.context.Process(target=start_quietly, args=(f"hippocampus_{METHOD}", *arguments))
         process.start()
         process.join(seconds)
         if process.exitcode is None and process.pid:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import torch
-from committed import COLLECTION, FILES, processes, start, trimmed, write_dataset
+from committed import COLLECTION, processes, start_quietly, trimmed, write_dataset
+from tried import command
 
 from calib_monai.phantoms import make_phantoms
 
@@ -34,18 +35,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def one_of(places: dict[str, str], config: str, data: Path, out: Path, options: dict[str, Any]) -> None:
-    """One of the processes, whose output goes to a file."""
-    out.mkdir(exist_ok=True)
-    log = os.open(out / f"{config}_{places.get('RANK', '')}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    """One of the processes, in its place among them."""
     os.environ |= places
-    torch.set_num_threads(1)
-    start(f"hippocampus_{METHOD}", config, data, out, **options)
+    start_quietly(f"hippocampus_{METHOD}", config, data, out, options)
 
 
 def run(count: int, config: str, data: Path, out: Path, **options: Any) -> Path:
     """A run of so many processes, as torchrun starts them."""
+    out.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -86,9 +83,9 @@ def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path
     for name, weights in one["network"].items():
         torch.testing.assert_close(two["network"][name], weights, rtol=1e-5, atol=1e-6, msg=name)
     assert measured(tmp_path)["train_loss"] == pytest.approx(measured(alone)["train_loss"], rel=1e-6)
-    log = (tmp_path / "multi_gpu_train_1.log").read_text(encoding="utf-8")
+    log = (tmp_path / "multi_gpu_train1.log").read_text(encoding="utf-8")
     assert "Epoch" not in log  # the first process speaks for all
-    assert "Epoch" in (tmp_path / "multi_gpu_train_0.log").read_text(encoding="utf-8")
+    assert "Epoch" in (tmp_path / "multi_gpu_train0.log").read_text(encoding="utf-8")
     assert len(list((tmp_path / "tensorboard").iterdir())) == 1
 
 
@@ -112,13 +109,11 @@ def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Pat
 
 
 def test_no_process_is_left_when_one_dies(data: Path, tmp_path: Path) -> None:
-    root = COLLECTION / f"hippocampus_{METHOD}"
-    files = str([str(root / "configs" / f"{name}.json") for name in FILES["multi_gpu_train"]])
-    options = {"bundle_root": root, "dataset_dir": data, "ckpt_dir": tmp_path / "models", "output_dir": tmp_path}
-    command = ["run", "--config_file", files, *(str(part) for name in options for part in (f"--{name}", options[name]))]
+    options = {"dataset_dir": data, "output_dir": tmp_path}
+    arguments = command(tmp_path, COLLECTION / f"hippocampus_{METHOD}", "multi_gpu_train", options)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     with (tmp_path / "log").open("w") as log:
-        torchrun = subprocess.Popen([*launcher, "-m", "monai.bundle", *command], stdout=log, stderr=log)  # noqa: S603 - our own
+        torchrun = subprocess.Popen([*launcher, "-m", "monai.bundle", *arguments], stdout=log, stderr=log)  # noqa: S603 - our own
         try:
             limit = time.monotonic() + 120
             while not (tmp_path / "history.csv").exists():
