@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from committed import processes, same_bits, start_quietly, trimmed, write_dataset
 
 from calib_monai.phantoms import make_phantoms
+from calib_monai.whole_files import UNFINISHED
 
 KILLS = 20
 EPOCHS = 6
@@ -71,9 +73,16 @@ def whole(runs: Runs, data: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     return out, runs.timed("train", data, out, TRAINING)
 
 
+def named(folder: Path) -> Iterator[Path]:
+    """What is there under its own name: neither hidden nor in a hidden folder, as what is being written is."""
+    for path in folder.rglob("*"):
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
+
+
 def checked(folder: Path) -> None:
     """Read every file that is there under its own name."""
-    for path in folder.rglob("[!.]*"):
+    for path in named(folder):
         if path.suffix == ".json":
             json.loads(path.read_text())
         elif path.suffix == ".pt":
@@ -124,11 +133,12 @@ def test_what_comes_after_training_leaves_whole_files_and_can_be_run_again(
     models: dict[str, Any] = {"ckpt_dir": str(whole[0] / "models")}
     models |= {"figures": False} if config == "evaluate" else {}
     seconds = runs.timed(config, data, tmp_path, models)
-    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("[!.]*") if path.suffix not in (".log", ".png")}
+    written = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}
     for _ in range(3):
         runs.run(config, data, tmp_path, models, seconds=runs.random.uniform(0.3 * seconds, seconds))
         checked(tmp_path)
     assert runs.run(config, data, tmp_path, models) == 0
     checked(tmp_path)
-    again = {path.relative_to(tmp_path) for path in tmp_path.rglob("[!.]*") if path.suffix not in (".log", ".png")}
+    again = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}
     assert again == written
+    assert not list(tmp_path.rglob(f"{UNFINISHED}logits*"))
