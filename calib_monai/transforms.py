@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 import itk
@@ -21,32 +20,8 @@ from calib_monai.regions import boundary_weight, check_boundary_weight
 VOLUME_DIMS = 4  # channel, height, width, depth
 
 
-class FillBackgroundd(MapTransform):
-    """Gives the background what is missing from a sum of one over the classes.
-
-    The inverse of a crop knows nothing of what it cut off and writes 0 for all classes; there, the network having seen
-    nothing, the background's probability is 1.
-
-    Args:
-        keys: probabilities, (C, H, W[, D]), class 0 the background.
-        allow_missing_keys: whether keys that are not there are passed over.
-    """
-
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:  # noqa: FBT001, FBT002 - MONAI's
-        super().__init__(keys, allow_missing_keys)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the probabilities completed."""
-        filled = dict(data)
-        for key in self.key_iterator(filled):
-            probs = filled[key].clone()
-            probs[0] += (1 - probs.sum(dim=0)).clamp(min=0)
-            filled[key] = probs
-        return filled
-
-
-class CopyMissingd(MapTransform):
-    """Copies an item to a name that is not there yet; MONAI's CopyItemsd refuses one that is.
+class AliasMissingd(MapTransform):
+    """Gives an item a second name where there is nothing of that name yet. Both are one tensor.
 
     Args:
         keys: items.
@@ -58,43 +33,58 @@ class CopyMissingd(MapTransform):
         self.names = ensure_tuple(names)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the copies."""
-        return {name: deepcopy(data[key]) for key, name in self.key_iterator(dict(data), self.names)} | dict(data)
+        """The data with the names."""
+        return {name: data[key] for key, name in self.key_iterator(dict(data), self.names)} | dict(data)
 
 
 class Confidenced(MapTransform):
-    """Turns probabilities into that of the label.
+    """Adds the probability of the label.
 
     Args:
-        keys: probabilities, (C, H, W[, D]); they become (1, H, W[, D]).
+        keys: probabilities, (C, H, W[, D]).
+        names: keys of the confidences, one for each of `keys`; they get (1, H, W[, D]).
         label_key: key of the label, (1, H, W[, D]), class indices.
     """
 
-    def __init__(self, keys: KeysCollection, label_key: str = "pred") -> None:
+    def __init__(
+        self, keys: KeysCollection = "prob", names: KeysCollection = "confidence", label_key: str = "pred"
+    ) -> None:
         super().__init__(keys)
+        self.names = ensure_tuple(names)
         self.label_key = label_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the confidences."""
         told = dict(data)
-        for key in self.key_iterator(told):
-            told[key] = told[key].gather(0, torch.as_tensor(told[self.label_key]).as_subclass(Tensor).long())
+        for key, name in self.key_iterator(told, self.names):
+            label = torch.as_tensor(told[self.label_key]).as_subclass(Tensor)
+            confidence = told[key][:1].clone()
+            for index in range(1, len(told[key])):  # one by one: to gather takes indices of 64 bits
+                confidence = torch.where(label == index, told[key][index : index + 1], confidence)
+            told[name] = confidence
         return told
 
 
 class Entropyd(MapTransform):
-    """Turns probabilities into their entropy as a share of the largest, log C: 0 where one class is certain, else to 1.
+    """Adds the entropy of probabilities as a share of the largest, log C: 0 where one class is certain, else to 1.
 
     Args:
-        keys: probabilities, (C, H, W[, D]); they become (1, H, W[, D]).
-        allow_missing_keys: whether keys that are not there are passed over.
+        keys: probabilities, (C, H, W[, D]).
+        names: keys of the entropies, one for each of `keys`; they get (1, H, W[, D]).
     """
+
+    def __init__(self, keys: KeysCollection = "prob", names: KeysCollection = "entropy") -> None:
+        super().__init__(keys)
+        self.names = ensure_tuple(names)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the entropies."""
         told = dict(data)
-        for key in self.key_iterator(told):
-            told[key] = torch.special.entr(told[key]).sum(dim=0, keepdim=True) / math.log(len(told[key]))
+        for key, name in self.key_iterator(told, self.names):
+            entropy = torch.zeros_like(told[key][:1])
+            for probs in told[key]:  # one by one: all at once would take their memory once more
+                entropy[0] += torch.special.entr(probs)
+            told[name] = entropy / math.log(len(told[key]))
         return told
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from string import Template
 
-from bundle_parts import PARTS, Part, load, names, shown
+from bundle_parts import PARTS, REPOSITORY, Part, names, shown
 
+RESULTS = REPOSITORY / "results"
+COLUMNS = ("dice_foreground", "hd95_mm", "missed_structures", "ece_foreground", "cece_foreground")
 TRAINING = "Adam at 1e-3, 1e-4 after half of the epochs, batches of 16 slices, 100 epochs"  # of most methods
 
 
@@ -48,25 +51,59 @@ def matrix() -> str:
 def _matrix_cell(dataset: str, method: str) -> str:
     """A link to a bundle and its measured Dice and ECE."""
     link = f"[{dataset}_{method}]({dataset}_{method}/docs/README.md)"
-    row = _measured(dataset).get("methods", {}).get(method)
-    return f"{link}<br>Dice {row['dice_foreground']:.3f}, ECE {row['ece_foreground']:.3f}" if row else link
+    row = _measured(dataset).get("rows", {}).get(method)
+    if not row:
+        return link
+    dice, ece = (row["measures"][measure]["mean"] for measure in ("dice_foreground", "ece_foreground"))
+    return f"{link}<br>Dice {dice:.3f}, ECE {ece:.3f}"
 
 
-def _measured(dataset: str) -> Part:
-    """The measured results of a data set, empty where there are none."""
-    path = PARTS / "results" / f"{dataset}.json"
-    return load(f"results/{dataset}.json") if path.is_file() else {}
+def results_table(dataset: str, marked: str | None = None) -> str:
+    """The measured results of a data set as a table, one method's row in bold."""
+    measured = _measured(dataset)
+    titles = [measured["measures"][measure]["title"] for measure in COLUMNS]
+    lines = ["| method | " + " | ".join(titles) + " |", "| --- " * (len(titles) + 1) + "|"]
+    for name, row in measured["rows"].items():
+        cells = [name, *(_cell(row["measures"][key], measured["measures"][key]["decimals"]) for key in COLUMNS)]
+        lines.append("| " + " | ".join(f"**{cell}**" if name == marked else cell for cell in cells) + " |")
+    return "\n".join(lines)
 
 
 def _results(dataset: str, method: str) -> str:
-    """The measured results of this data set as a table, this method's row in bold."""
+    """What a page says of the measured results."""
     measured = _measured(dataset)
     if not measured:
         return "Not measured yet."
-    columns = list(measured["columns"].items())
-    lines = ["| method | " + " | ".join(title for _, title in columns) + " |", "| --- " * (len(columns) + 1) + "|"]
-    for name, row in measured["methods"].items():
-        cells = [f"{row[key]:.3f}" if isinstance(row[key], float) else str(row[key]) for key, _ in columns]
-        cells = [name, *cells]
-        lines.append("| " + " | ".join(f"**{cell}**" if name == method else cell for cell in cells) + " |")
-    return "\n".join([*lines, "", measured["conditions"]])
+    return f"{results_table(dataset, method)}\n\n{_conditions(measured)}"
+
+
+def _measured(dataset: str) -> Part:
+    """What the workflow measured of all methods on a data set, empty where it did not."""
+    path = RESULTS / dataset / "main" / "results.json"
+    found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
+def _cell(found: Part, decimals: int) -> str:
+    """A mean and its deviation between seeds, where it has any."""
+    mean = f"{found['mean']:.{decimals}f}"
+    return f"{mean} ± {found['seed_deviation']:.{decimals}f}" if decimals else mean
+
+
+def _conditions(measured: Part) -> str:
+    """How many cases and seeds, and the options of the trainings."""
+    rows = measured["rows"]
+    given = {
+        name: {f"`{key} {value}`" for key, value in row["options"].items() if key != "--figures"}
+        for name, row in rows.items()
+    }
+    common = set.intersection(*given.values())
+    others = [f"`{name}` also {', '.join(sorted(own - common))}" for name, own in given.items() if own - common]
+    versions, hardware = measured["conditions"]["versions"][0], measured["conditions"]["hardware"][0]["device"]
+    seeds, options = ", ".join(map(str, measured["seeds"])), "; ".join([", ".join(sorted(common)), *others])
+    return (
+        f"Means over {measured['num_cases']} test cases and seeds {seeds}, ± the standard deviation between seeds."
+        f" Options: {options}. torch {versions['torch']}, MONAI {versions['monai']}, {hardware}. From"
+        f" `results/{measured['dataset']}/main/results.json` of the collection; its `results/README.md` has the"
+        " command and says what it shows."
+    )

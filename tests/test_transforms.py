@@ -1,35 +1,21 @@
-"""Transforms: a crop leaves background, classes unite, boundaries weigh, a bias field goes, files bear their case."""
+"""Transforms: classes unite, boundaries weigh, a bias field goes, files bear their case."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 from monai.data import MetaTensor
-from monai.transforms import Compose, EnsureTyped, Invertd, ResizeWithPadOrCropd
 
 from calib_monai.regions import boundary_weight
 from calib_monai.transforms import (
+    AliasMissingd,
     BoundaryWeightd,
     Confidenced,
-    CopyMissingd,
     CorrectBiasd,
     Entropyd,
-    FillBackgroundd,
     NameByCased,
     UniteClassesd,
 )
-
-
-def test_outside_a_crop_the_background_is_certain() -> None:
-    crop = Compose([EnsureTyped("image", track_meta=True), ResizeWithPadOrCropd("image", [4, 6, -1])])
-    data = crop({"image": torch.rand(1, 8, 5, 3)})
-    data["pred"] = MetaTensor(torch.rand(3, 4, 6, 3).softmax(dim=0))
-    inverted = Invertd("pred", crop, orig_keys="image", nearest_interp=False)(data)
-    filled = FillBackgroundd("pred")(inverted)["pred"]
-    assert filled.shape == (3, 8, 5, 3)
-    torch.testing.assert_close(filled.sum(dim=0).as_tensor(), torch.ones(8, 5, 3))
-    assert (filled[0, :2] == 1).all()
-    torch.testing.assert_close(filled[:, 2:6].as_tensor(), inverted["pred"][:, 2:6].as_tensor())
 
 
 def test_classes_unite_to_structures_that_overlap() -> None:
@@ -76,21 +62,21 @@ def test_what_is_saved_is_called_by_its_case() -> None:
     )
 
 
-def test_what_is_there_is_not_copied_over() -> None:
+def test_a_second_name_takes_none_that_is_there() -> None:
     pred, prob = torch.zeros(2, 3), torch.ones(2, 3)
-    copied = CopyMissingd("pred", "prob")({"pred": pred})
-    assert torch.equal(copied["prob"], pred)
-    assert copied["prob"] is not pred
-    assert CopyMissingd("pred", "prob")({"pred": pred, "prob": prob})["prob"] is prob
+    assert AliasMissingd("pred", "prob")({"pred": pred})["prob"] is pred
+    assert AliasMissingd("pred", "prob")({"pred": pred, "prob": prob})["prob"] is prob
 
 
 def test_the_confidence_is_the_probability_of_the_label() -> None:
     probs = torch.tensor([[0.2, 0.6], [0.5, 0.3], [0.3, 0.1]]).view(3, 2, 1)
     label = torch.tensor([[2.0], [0.0]])[None]
-    told = Confidenced("confidence")({"confidence": probs, "pred": label})
+    told = Confidenced()({"prob": probs, "pred": label})
+    assert told["prob"] is probs
+    assert told["confidence"].shape == label.shape
     assert told["confidence"].flatten().tolist() == pytest.approx([0.3, 0.6])
 
 
 def test_the_entropy_is_a_share_of_the_largest() -> None:
     probs = torch.tensor([[1.0, 0.25, 0.5], [0.0, 0.25, 0.5], [0.0, 0.25, 0.0], [0.0, 0.25, 0.0]])
-    assert Entropyd("prob")({"prob": probs})["prob"].flatten().tolist() == pytest.approx([0, 1, 0.5])
+    assert Entropyd()({"prob": probs})["entropy"].flatten().tolist() == pytest.approx([0, 1, 0.5])

@@ -1,0 +1,76 @@
+"""Inverses: class by class and slab by slab they give what MONAI's give at once, and a crop leaves background."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import (
+    Compose,
+    EnsureTyped,
+    Invertd,
+    Orientationd,
+    ResizeWithPadOrCropd,
+    Spacingd,
+    SpatialResample,
+)
+
+from calib_monai.inverses import InvertProbsd, SlabSpacingd, inverse_by_slabs
+
+SPACING = {"keys": "image", "pixdim": [2.0, 1.5, 3.0], "mode": "bilinear"}
+
+
+def scan(shape: tuple[int, ...] = (1, 20, 17, 11)) -> MetaTensor:
+    """A scan that lies obliquely, with an axis turned around."""
+    affine = torch.diag(torch.tensor([-0.8, 0.9, 1.1, 1.0], dtype=torch.float64))
+    affine[0, 1], affine[:3, 3] = 0.2, torch.tensor([30.0, -20.0, 5.0])
+    return MetaTensor(torch.rand(shape, generator=torch.Generator().manual_seed(0)), affine=affine)
+
+
+def test_outside_a_crop_the_background_is_certain() -> None:
+    crop = Compose([EnsureTyped("image", track_meta=True), ResizeWithPadOrCropd("image", [4, 6, -1])])
+    data = crop({"image": torch.rand(1, 8, 5, 3)})
+    data["pred"] = MetaTensor(torch.rand(3, 4, 6, 3).softmax(dim=0))
+    probs = InvertProbsd("pred", crop, "image")(data)["pred"]
+    assert probs.shape == (3, 8, 5, 3)
+    torch.testing.assert_close(probs.sum(dim=0).as_tensor(), torch.ones(8, 5, 3))
+    assert (probs[0, :2] == 1).all()
+    torch.testing.assert_close(probs[:, 2:6].as_tensor(), data["pred"][:, :, :5].as_tensor())
+    assert data["pred"].shape == (3, 4, 6, 3)  # what came is as it was
+
+
+def test_probabilities_return_as_with_monais_inverse() -> None:
+    steps = [Orientationd("image", "RAS", labels=None), ResizeWithPadOrCropd("image", [24, 18, -1])]
+    ours, monais = (Compose([steps[0], spacing(**SPACING), steps[1]]) for spacing in (SlabSpacingd, Spacingd))
+    probs, expected = (
+        invert({**(data := prepared({"image": scan()})), "pred": logits(data["image"])})["pred"]
+        for prepared, invert in (
+            (ours, InvertProbsd("pred", ours, "image")),
+            (monais, Invertd("pred", monais, "image", nearest_interp=False)),
+        )
+    )
+    inside = expected.sum(dim=0) > 1 - 1e-5
+    assert inside.float().mean() > 0.5
+    torch.testing.assert_close(probs[:, inside].as_tensor(), expected[:, inside].as_tensor(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(probs.affine, scan().affine)
+    assert probs.shape == (3, *scan().shape[1:])
+    assert probs.applied_operations == []
+
+
+def logits(image: MetaTensor) -> MetaTensor:
+    """Probabilities of three classes on the grid of an image."""
+    drawn = torch.rand(3, *image.shape[1:], generator=torch.Generator().manual_seed(1))
+    return MetaTensor((3 * drawn).softmax(dim=0))
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 17, 11), (2, 20, 17)])
+@pytest.mark.parametrize("slab_voxels", [1, 1000, 10**9])
+def test_slabs_add_up_to_what_is_resampled_at_once(shape: tuple[int, ...], slab_voxels: int) -> None:
+    image = scan(shape)
+    resample = SpatialResample(mode="bilinear", padding_mode="border")
+    moved = resample(image, dst_affine=torch.diag(torch.tensor([2.0, 1.5, 3.0, 1.0])))
+    whole = resample.inverse(moved.clone())
+    slabs = inverse_by_slabs(resample, moved.clone(), slab_voxels)
+    torch.testing.assert_close(slabs.as_tensor(), whole.as_tensor(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(slabs.affine, whole.affine)
+    assert slabs.applied_operations == []
