@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from monai.transforms import Invertd, InvertibleTransform, MapTransform, Spacingd, SpatialResample
 from monai.utils import TraceKeys
 
-SLAB_VOXELS = 2**22  # of what is resampled at a time: their places take 100 MB
+SLAB_VOXELS = 2**20  # that are resampled at a time: their places take 60 MB
 
 
 class InvertProbsd(MapTransform):
@@ -47,15 +47,16 @@ class InvertProbsd(MapTransform):
             told[key] = self._inverted(told[key], told[self.orig_key])
         return told
 
-    def _inverted(self, probs: torch.Tensor, original: Any) -> torch.Tensor:
-        whole: torch.Tensor = torch.empty(0)
+    def _inverted(self, probs: torch.Tensor, original: Any) -> MetaTensor:
+        whole = torch.empty(0)
         for index in range(len(probs)):
-            one = self.invert({"one": probs[index : index + 1], self.orig_key: original})["one"]
+            one: MetaTensor = self.invert({"one": probs[index : index + 1], self.orig_key: original})["one"]
             if index == 0:
-                whole = one.as_tensor().new_empty((len(probs), *one.shape[1:]))
+                whole, told = one.as_tensor().new_empty((len(probs), *one.shape[1:])), _told(one)
             whole[index] = one.as_tensor()[0]
-        whole[0] += (1 - whole.sum(dim=0)).clamp_(min=0)
-        return MetaTensor(whole, meta=one.meta, applied_operations=one.applied_operations)
+            del one  # before the next one is made
+        whole[0] += whole.sum(dim=0).neg_().add_(1).clamp_(min=0)
+        return MetaTensor(whole, **told)
 
 
 class SlabSpacingd(Spacingd):
@@ -83,14 +84,21 @@ def inverse_by_slabs(resample: SpatialResample, image: MetaTensor, slab_voxels: 
     applied = image.applied_operations[-1]
     *layer, depth = (int(size) for size in applied[TraceKeys.ORIG_SIZE])
     thickness = max(1, slab_voxels // prod(layer))
-    parts: list[MetaTensor] = []
+    whole = torch.empty(0)
     for first in range(0, depth, thickness):
-        part = MetaTensor(image.as_tensor(), meta=image.meta, applied_operations=deepcopy(image.applied_operations))
+        part = MetaTensor(image.as_tensor(), **deepcopy(_told(image)))
         slab = part.applied_operations[-1]
         slab[TraceKeys.ORIG_SIZE] = (*layer, min(thickness, depth - first))
         shift = torch.eye(len(layer) + 2, dtype=torch.float64)
         shift[len(layer), -1] = first
         slab[TraceKeys.EXTRA_INFO]["src_affine"] = slab[TraceKeys.EXTRA_INFO]["src_affine"] @ shift
-        parts.append(cast(MetaTensor, resample.inverse(part)))
-    whole = torch.cat([part.as_tensor() for part in parts], dim=-1)
-    return MetaTensor(whole, meta=parts[0].meta, applied_operations=parts[0].applied_operations)
+        part = cast(MetaTensor, resample.inverse(part))
+        if first == 0:
+            whole, told = part.as_tensor().new_empty((len(part), *layer, depth)), _told(part)
+        whole[..., first : first + thickness] = part.as_tensor()
+    return MetaTensor(whole, **told)
+
+
+def _told(image: MetaTensor) -> dict[str, Any]:
+    """What an image tells beside its values, as the next one takes it."""
+    return {"meta": image.meta, "applied_operations": image.applied_operations}

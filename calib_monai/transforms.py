@@ -60,7 +60,7 @@ class Confidenced(MapTransform):
             label = torch.as_tensor(told[self.label_key]).as_subclass(Tensor)
             confidence = told[key][:1].clone()
             for index in range(1, len(told[key])):  # one by one: to gather takes indices of 64 bits
-                confidence = torch.where(label == index, told[key][index : index + 1], confidence)
+                torch.where(label == index, told[key][index : index + 1], confidence, out=confidence)
             told[name] = confidence
         return told
 
@@ -84,7 +84,7 @@ class Entropyd(MapTransform):
             entropy = torch.zeros_like(told[key][:1])
             for probs in told[key]:  # one by one: all at once would take their memory once more
                 entropy[0] += torch.special.entr(probs)
-            told[name] = entropy / math.log(len(told[key]))
+            told[name] = entropy.div_(math.log(len(told[key])))
         return told
 
 

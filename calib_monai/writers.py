@@ -6,8 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
+import torch
 from monai.data import NibabelWriter
+from monai.data.utils import to_affine_nd
 
 from calib_monai.whole_files import whole_path
 
@@ -25,6 +28,7 @@ class WholeNIfTIWriter(NibabelWriter):
         """
         with whole_path(Path(filename)) as unfinished:
             super().write(unfinished, verbose=verbose, **obj_kwargs)
+        self.data_obj = None  # MONAI keeps the writer until the next file
 
 
 class ScaledNIfTIWriter(WholeNIfTIWriter):
@@ -37,14 +41,15 @@ class ScaledNIfTIWriter(WholeNIfTIWriter):
 
     @classmethod
     def create_backend_obj(cls, data_array: Any, affine: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
-        """The image that nibabel saves.
+        """The image that nibabel saves, of the values themselves: MONAI's takes a copy in another order.
 
         Args:
             data_array: values, (H, W, D[, C]).
             affine: of the voxels.
             dtype: of the file.
-            kwargs: as of MONAI's.
+            kwargs: of nibabel's Nifti1Image.
         """
-        image = super().create_backend_obj(data_array, affine, np.float32, **kwargs)
-        image.set_data_dtype(dtype)
+        values = np.asarray(torch.as_tensor(data_array).as_subclass(torch.Tensor).cpu(), np.float32)
+        image = nibabel.Nifti1Image(values, to_affine_nd(3, np.asarray(affine)), **kwargs)  # type: ignore[no-untyped-call]
+        image.set_data_dtype(dtype)  # type: ignore[no-untyped-call]
         return image

@@ -131,15 +131,16 @@ def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_b
         size: of a voxel in that unit.
         uncertain_below: a surface voxel is uncertain where its probability is lower.
     """
-    there = bool(inside.any())
-    edge = torch.from_numpy(surface(inside.numpy())) if there else inside
+    values, mask = probs.numpy(), inside.numpy()  # whose selections take less memory than PyTorch's
+    there = bool(mask.any())
+    edge = surface(mask) if there else mask
     told = {
-        unit: size * inside.sum().item(),
-        f"{unit}_low": size * (probs > SURE).sum().item(),
-        f"{unit}_high": size * (probs > POSSIBLE).sum().item(),
-        f"{unit}_expected": size * probs.sum(dtype=torch.float64).item(),
-        "mean_confidence": probs[inside].mean(dtype=torch.float64).item() if there else None,
-        "uncertain_surface": (probs[edge] < uncertain_below).double().mean().item() if there else None,
+        unit: size * int(mask.sum()),
+        f"{unit}_low": size * int((values > SURE).sum()),
+        f"{unit}_high": size * int((values > POSSIBLE).sum()),
+        f"{unit}_expected": size * float(values.sum(dtype=np.float64)),
+        "mean_confidence": float(values[mask].mean(dtype=np.float64)) if there else None,
+        "uncertain_surface": float((values[edge] < uncertain_below).mean()) if there else None,
     }
     return {name: None if value is None else round(value, DECIMALS) for name, value in told.items()}
 
