@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from calib_monai.processes import are_joined
+from calib_monai.processes import num_processes
 from calib_monai.spelling import did_you_mean
 
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
@@ -37,7 +37,7 @@ def check_noise(noise_std: float) -> None:
     """
     if not isinstance(noise_std, int | float) or not 0 <= noise_std < float("inf"):
         raise SystemExit(f"error: noise_std is {noise_std}; it must be a number, 0 or more")
-    if noise_std and are_joined():
+    if noise_std and num_processes() > 1:
         raise SystemExit(f"error: noise_std is {noise_std}; evaluate with noise in one process")
 
 

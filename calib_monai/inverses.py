@@ -11,13 +11,13 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import Invertd, InvertibleTransform, MapTransform, Spacingd, SpatialResample
-from monai.utils import TraceKeys
+from monai.utils import TraceKeys, convert_to_tensor, get_torch_dtype_from_string
 
-SLAB_VOXELS = 2**20  # that are resampled at a time: their places take 60 MB
+SLAB_VOXELS = 2**20  # that are resampled at a time: their places, and what these are computed from, take 60 MB
 
 
 class InvertProbsd(MapTransform):
-    """MONAI's Invertd for probabilities, class by class: beside the result, one class is in memory.
+    """MONAI's Invertd for probabilities, class by class: beside what came and the result, one class is in memory.
 
     The inverse of a crop knows nothing of what it cut off and writes 0 for all classes; there, the network having seen
     nothing, the background's probability is 1: it is given what is missing from a sum of one.
@@ -42,21 +42,22 @@ class InvertProbsd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the probabilities on the grid from which the transform came."""
-        told = dict(data)
-        for key in self.key_iterator(told):
-            told[key] = self._inverted(told[key], told[self.orig_key])
-        return told
+        inverted = dict(data)
+        for key in self.key_iterator(inverted):
+            probs = convert_to_tensor(inverted[key], track_meta=True)
+            inverted[key] = self._inverted(probs, inverted[self.orig_key])
+        return inverted
 
-    def _inverted(self, probs: torch.Tensor, original: Any) -> MetaTensor:
-        whole = torch.empty(0)
+    def _inverted(self, probs: MetaTensor, original: Any) -> MetaTensor:
+        whole, besides = torch.empty(0), {}
         for index in range(len(probs)):
             one: MetaTensor = self.invert({"one": probs[index : index + 1], self.orig_key: original})["one"]
             if index == 0:
-                whole, told = one.as_tensor().new_empty((len(probs), *one.shape[1:])), _told(one)
+                whole, besides = one.as_tensor().new_empty((len(probs), *one.shape[1:])), _besides(one)
             whole[index] = one.as_tensor()[0]
             del one  # before the next one is made
         whole[0] += whole.sum(dim=0).neg_().add_(1).clamp_(min=0)
-        return MetaTensor(whole, **told)
+        return MetaTensor(whole, **besides)
 
 
 class SlabSpacingd(Spacingd):
@@ -67,10 +68,10 @@ class SlabSpacingd(Spacingd):
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data on the grid from which they were resampled."""
-        told = dict(data)
-        for key in self.key_iterator(told):
-            told[key] = inverse_by_slabs(self.spacing_transform.sp_resample, told[key])
-        return told
+        inverted = dict(data)
+        for key in self.key_iterator(inverted):
+            inverted[key] = inverse_by_slabs(self.spacing_transform.sp_resample, inverted[key])
+        return inverted
 
 
 def inverse_by_slabs(resample: SpatialResample, image: MetaTensor, slab_voxels: int = SLAB_VOXELS) -> MetaTensor:
@@ -84,9 +85,10 @@ def inverse_by_slabs(resample: SpatialResample, image: MetaTensor, slab_voxels: 
     applied = image.applied_operations[-1]
     *layer, depth = (int(size) for size in applied[TraceKeys.ORIG_SIZE])
     thickness = max(1, slab_voxels // prod(layer))
-    whole = torch.empty(0)
+    values = image.as_tensor().to(get_torch_dtype_from_string(applied[TraceKeys.EXTRA_INFO]["dtype"]))  # once for all
+    whole, besides = torch.empty(0), {}
     for first in range(0, depth, thickness):
-        part = MetaTensor(image.as_tensor(), **deepcopy(_told(image)))
+        part = MetaTensor(values, **deepcopy(_besides(image)))
         slab = part.applied_operations[-1]
         slab[TraceKeys.ORIG_SIZE] = (*layer, min(thickness, depth - first))
         shift = torch.eye(len(layer) + 2, dtype=torch.float64)
@@ -94,11 +96,11 @@ def inverse_by_slabs(resample: SpatialResample, image: MetaTensor, slab_voxels: 
         slab[TraceKeys.EXTRA_INFO]["src_affine"] = slab[TraceKeys.EXTRA_INFO]["src_affine"] @ shift
         part = cast(MetaTensor, resample.inverse(part))
         if first == 0:
-            whole, told = part.as_tensor().new_empty((len(part), *layer, depth)), _told(part)
+            whole, besides = part.as_tensor().new_empty((len(part), *layer, depth)), _besides(part)
         whole[..., first : first + thickness] = part.as_tensor()
-    return MetaTensor(whole, **told)
+    return MetaTensor(whole, **besides)
 
 
-def _told(image: MetaTensor) -> dict[str, Any]:
-    """What an image tells beside its values, as the next one takes it."""
+def _besides(image: MetaTensor) -> dict[str, Any]:
+    """What an image has beside its values, as another one takes it."""
     return {"meta": image.meta, "applied_operations": image.applied_operations}

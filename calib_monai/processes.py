@@ -108,16 +108,21 @@ def is_first_process() -> bool:
     return own_rank() == 0
 
 
+def bar_is_hidden() -> bool | None:
+    """Whether this process shows no progress bar; None, tqdm's word for one where there is a terminal, in the first."""
+    return None if is_first_process() else True
+
+
 def own_rank() -> int:
     """Number of this process, from 0."""
-    return dist.get_rank() if are_joined() else 0
+    return dist.get_rank() if _are_joined() else 0
 
 
 def num_processes() -> int:
     """Number of processes that run together."""
-    return dist.get_world_size() if are_joined() else 1
+    return dist.get_world_size() if _are_joined() else 1
 
 
-def are_joined() -> bool:
+def _are_joined() -> bool:
     """Whether several processes may run together."""
     return dist.is_available() and dist.is_initialized()

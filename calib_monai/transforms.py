@@ -21,7 +21,9 @@ VOLUME_DIMS = 4  # channel, height, width, depth
 
 
 class AliasMissingd(MapTransform):
-    """Gives an item a second name where there is nothing of that name yet. Both are one tensor.
+    """Gives an item a second name, where there is nothing of that name yet: both are one tensor.
+
+    MONAI's CopyItemsd copies, and refuses a name that is there.
 
     Args:
         keys: items.

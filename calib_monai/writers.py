@@ -49,7 +49,8 @@ class ScaledNIfTIWriter(WholeNIfTIWriter):
             dtype: of the file.
             kwargs: of nibabel's Nifti1Image.
         """
-        values = np.asarray(torch.as_tensor(data_array).as_subclass(torch.Tensor).cpu(), np.float32)
-        image = nibabel.Nifti1Image(values, to_affine_nd(3, np.asarray(affine)), **kwargs)  # type: ignore[no-untyped-call]
+        values = np.asarray(torch.as_tensor(data_array).as_subclass(torch.Tensor).detach().cpu(), np.float32)
+        affine = np.eye(4) if affine is None else np.asarray(affine)
+        image = nibabel.Nifti1Image(values, to_affine_nd(3, affine), **kwargs)  # type: ignore[no-untyped-call]
         image.set_data_dtype(dtype)  # type: ignore[no-untyped-call]
         return image

@@ -8,7 +8,7 @@ from string import Template
 from bundle_parts import PARTS, REPOSITORY, Part, names, shown
 
 RESULTS = REPOSITORY / "results"
-COLUMNS = ("dice_foreground", "hd95_mm", "missed_structures", "ece_foreground", "cece_foreground")
+COLUMNS = ("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "ece_foreground", "cece_foreground")
 TRAINING = "Adam at 1e-3, 1e-4 after half of the epochs, batches of 16 slices, 100 epochs"  # of most methods
 
 
@@ -54,56 +54,61 @@ def _matrix_cell(dataset: str, method: str) -> str:
     row = _measured(dataset).get("rows", {}).get(method)
     if not row:
         return link
-    dice, ece = (row["measures"][measure]["mean"] for measure in ("dice_foreground", "ece_foreground"))
-    return f"{link}<br>Dice {dice:.3f}, ECE {ece:.3f}"
-
-
-def results_table(dataset: str, marked: str | None = None) -> str:
-    """The measured results of a data set as a table, one method's row in bold."""
-    measured = _measured(dataset)
-    titles = [measured["measures"][measure]["title"] for measure in COLUMNS]
-    lines = ["| method | " + " | ".join(titles) + " |", "| --- " * (len(titles) + 1) + "|"]
-    for name, row in measured["rows"].items():
-        cells = [name, *(_cell(row["measures"][key], measured["measures"][key]["decimals"]) for key in COLUMNS)]
-        lines.append("| " + " | ".join(f"**{cell}**" if name == marked else cell for cell in cells) + " |")
-    return "\n".join(lines)
+    dice, ece = (_number(row["measures"][measure]["mean"], 3) for measure in ("dice_foreground", "ece_foreground"))
+    return f"{link}<br>Dice {dice}, ECE {ece}"
 
 
 def _results(dataset: str, method: str) -> str:
-    """What a page says of the measured results."""
+    """What a page says of the measured results: a table, this method's row in bold, and how they came about."""
     measured = _measured(dataset)
     if not measured:
         return "Not measured yet."
-    return f"{results_table(dataset, method)}\n\n{_conditions(measured)}"
+    columns = {key: measured["measures"][key] for key in COLUMNS if key in measured["measures"]}
+    titles = " | ".join(measure["title"] for measure in columns.values())
+    lines = [f"| method | {titles} |", "| --- " * (len(columns) + 1) + "|"]
+    for name, row in measured["rows"].items():
+        cells = [name, *(_cell(row["measures"][key], measure["decimals"]) for key, measure in columns.items())]
+        lines.append("| " + " | ".join(f"**{cell}**" if name == method else cell for cell in cells) + " |")
+    return "\n".join([*lines, "", _conditions(measured)])
 
 
 def _measured(dataset: str) -> Part:
     """What the workflow measured of all methods on a data set, empty where it did not."""
     path = RESULTS / dataset / "main" / "results.json"
     found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if others := found.get("rows", {}).keys() - set(names("methods")):
+        raise SystemExit(f"error: {shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
     return found
 
 
 def _cell(found: Part, decimals: int) -> str:
     """A mean and its deviation between seeds, where it has any."""
-    mean = f"{found['mean']:.{decimals}f}"
-    return f"{mean} ± {found['seed_deviation']:.{decimals}f}" if decimals else mean
+    decimals = decimals or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
+    deviation = found["seed_deviation"]
+    return _number(found["mean"], decimals) + (f" ± {deviation:.{decimals}f}" if deviation else "")
+
+
+def _number(value: float | None, decimals: int) -> str:
+    """A value with so many decimals."""
+    return "none" if value is None else f"{value:.{decimals}f}"
 
 
 def _conditions(measured: Part) -> str:
     """How many cases and seeds, and the options of the trainings."""
-    rows = measured["rows"]
+    rows, ran_with = measured["rows"], measured["conditions"]
     given = {
         name: {f"`{key} {value}`" for key, value in row["options"].items() if key != "--figures"}
         for name, row in rows.items()
     }
     common = set.intersection(*given.values())
     others = [f"`{name}` also {', '.join(sorted(own - common))}" for name, own in given.items() if own - common]
-    versions, hardware = measured["conditions"]["versions"][0], measured["conditions"]["hardware"][0]["device"]
-    seeds, options = ", ".join(map(str, measured["seeds"])), "; ".join([", ".join(sorted(common)), *others])
+    options = "; ".join([", ".join(sorted(common)), *others])
+    seeds, folds = (", ".join(map(str, measured[name])) for name in ("seeds", "folds"))
+    versions = "; ".join(f"torch {one['torch']}, MONAI {one['monai']}" for one in ran_with["versions"])
+    devices = "; ".join(dict.fromkeys(one["device"] for one in ran_with["hardware"]))
+    where = f"`results/{measured['dataset']}/main/results.json` of the collection"
     return (
-        f"Means over {measured['num_cases']} test cases and seeds {seeds}, ± the standard deviation between seeds."
-        f" Options: {options}. torch {versions['torch']}, MONAI {versions['monai']}, {hardware}. From"
-        f" `results/{measured['dataset']}/main/results.json` of the collection; its `results/README.md` has the"
+        f"Means over {measured['num_cases']} test cases and seeds {seeds} (fold {folds}), ± the standard deviation"
+        f" between seeds.\nOptions: {options}. {versions}, {devices}.\nFrom {where}; its `results/README.md` has the"
         " command and says what it shows."
     )

@@ -31,12 +31,14 @@ def test_outside_a_crop_the_background_is_certain() -> None:
     crop = Compose([EnsureTyped("image", track_meta=True), ResizeWithPadOrCropd("image", [4, 6, -1])])
     data = crop({"image": torch.rand(1, 8, 5, 3)})
     data["pred"] = MetaTensor(torch.rand(3, 4, 6, 3).softmax(dim=0))
+    before = data["pred"].clone()
     probs = InvertProbsd("pred", crop, "image")(data)["pred"]
     assert probs.shape == (3, 8, 5, 3)
     torch.testing.assert_close(probs.sum(dim=0).as_tensor(), torch.ones(8, 5, 3))
     assert (probs[0, :2] == 1).all()
     torch.testing.assert_close(probs[:, 2:6].as_tensor(), data["pred"][:, :, :5].as_tensor())
-    assert data["pred"].shape == (3, 4, 6, 3)  # what came is as it was
+    assert torch.equal(data["pred"].as_tensor(), before.as_tensor())
+    assert data["pred"].applied_operations == []
 
 
 def test_probabilities_return_as_with_monais_inverse() -> None:

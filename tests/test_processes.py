@@ -10,7 +10,7 @@ import torch
 
 from calib_monai import checks, processes
 from calib_monai.checks import check_noise
-from calib_monai.processes import check_alone, gathered, is_first_process, join, own_part, parallel
+from calib_monai.processes import bar_is_hidden, check_alone, gathered, is_first_process, join, own_part, parallel
 
 
 @pytest.fixture
@@ -46,6 +46,12 @@ def test_one_process_is_the_first_and_gathers_its_own() -> None:
     assert gathered("value") == ["value"]
 
 
+def test_one_process_alone_shows_a_bar(place: Any) -> None:
+    assert bar_is_hidden() is None  # but where there is no terminal
+    place(1, 2)
+    assert bar_is_hidden()
+
+
 def test_one_of_several_that_would_each_do_all_the_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     check_alone()
@@ -71,7 +77,7 @@ def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPat
 
 def test_noise_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     check_noise(0.1)
-    monkeypatch.setattr(checks, "are_joined", lambda: True)
+    monkeypatch.setattr(checks, "num_processes", lambda: 2)
     check_noise(0.0)
     with pytest.raises(SystemExit, match=r"^error: noise_std is 0.1; evaluate with noise in one process"):
         check_noise(0.1)

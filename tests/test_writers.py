@@ -29,6 +29,15 @@ def test_values_come_back_to_half_a_step(tmp_path: Path, dtype: str, step: float
     assert difference.max() <= step / 2 + 1e-6
 
 
+def test_a_writer_of_its_own_takes_what_monais_takes(tmp_path: Path) -> None:
+    writer = ScaledNIfTIWriter(output_dtype=np.float32)
+    writer.set_data_array(torch.ones(1, 2, 3, 4, requires_grad=True))
+    writer.write(tmp_path / "ones.nii.gz")
+    image = nibabel.load(tmp_path / "ones.nii.gz")
+    assert np.array_equal(image.affine, np.eye(4))
+    assert (image.get_fdata() == 1).all()
+
+
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
 def test_one_value_everywhere_comes_back_too(tmp_path: Path, value: float) -> None:
     SaveImage(output_dtype="uint8", writer=ScaledNIfTIWriter, resample=False, print_log=False)(

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
-from weakref import finalize
 
 import torch
 from ignite.engine import Engine, Events
@@ -140,7 +139,6 @@ class _StoredItems:
         self.folder = folder
         rmtree(folder, ignore_errors=True)  # of a run that was killed
         folder.mkdir(parents=True)
-        self.remove = finalize(self, rmtree, folder, ignore_errors=True)  # at the latest when the program ends
         self.count = 0
 
     def add(self, *item: Tensor) -> None:
@@ -152,6 +150,10 @@ class _StoredItems:
         """The items in their order."""
         for index in range(self.count):
             yield torch.load(self._path(index), weights_only=True)
+
+    def remove(self) -> None:
+        """Forget them."""
+        rmtree(self.folder, ignore_errors=True)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.pt"

@@ -84,9 +84,12 @@ def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("datasets", nargs="*", default=["brats", "flare"], choices=list(SHAPES))
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="brats or flare; both without any")
+    datasets = parser.parse_args().datasets or list(SHAPES)
+    if unknown := set(datasets) - SHAPES.keys():
+        parser.error(f"there is no {min(unknown)}; there are {', '.join(SHAPES)}")
     print(f"{'':24}{'GiB':>8}{'seconds':>10}")  # noqa: T201
-    for dataset in parser.parse_args().datasets:
+    for dataset in datasets:
         with TemporaryDirectory() as name:
             prepare(dataset, Path(name))
             for config in ("evaluate", "inference"):

@@ -1,0 +1,84 @@
+"""Pages of bundles: what they show of results, whatever the workflow may have written."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from committed import REPOSITORY
+
+sys.path.append(str(REPOSITORY / "scripts"))
+
+import bundle_pages
+from bundle_pages import matrix, readme
+from bundle_parts import load
+
+PIXELS = {"title": "HD95 (pixels)", "decimals": 1}
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Writes results of BUSI that differ from those of hippocampus as a function makes them."""
+    monkeypatch.setattr(bundle_pages, "RESULTS", tmp_path)
+
+    def write(change: Any) -> str:
+        path = REPOSITORY / "results" / "hippocampus" / "main" / "results.json"
+        content = json.loads(path.read_text(encoding="utf-8")) | {"dataset": "busi"}
+        change(content)
+        (tmp_path / "busi" / "main").mkdir(parents=True)
+        (tmp_path / "busi" / "main" / "results.json").write_text(json.dumps(content), encoding="utf-8")
+        parts = {"dataset": load("datasets/busi.json"), "method": load("methods/nacl.json")}
+        return readme("busi", "nacl", parts)
+
+    return write
+
+
+def nacl(content: Any) -> Any:
+    return content["rows"]["nacl"]["measures"]
+
+
+def test_pixels_are_a_column_where_there_are_no_millimeters(results: Any) -> None:
+    def in_pixels(content: Any) -> None:
+        content["measures"]["hd95_pixels"] = {**content["measures"].pop("hd95_mm"), **PIXELS}
+        for row in content["rows"].values():
+            row["measures"]["hd95_pixels"] = row["measures"].pop("hd95_mm")
+        nacl(content)["hd95_pixels"] |= {"mean": 12.34, "seed_deviation": 0.21}
+
+    page = results(in_pixels)
+    assert "| method | Dice | HD95 (pixels) | missed structures | ECE | CECE |" in page
+    assert "**12.3 ± 0.2**" in page
+
+
+def test_one_seed_has_no_deviation_and_what_is_missing_is_said(results: Any) -> None:
+    def alone(content: Any) -> None:
+        content["seeds"] = [7]
+        nacl(content)["dice_foreground"] |= {"mean": 0.5, "seed_deviation": None}
+        nacl(content)["ece_foreground"] |= {"mean": None, "seed_deviation": None}
+        nacl(content)["missed_structures"] |= {"mean": 1 / 3, "seed_deviation": 0.577}
+
+    page = results(alone)
+    assert "| **nacl** | **0.500** |" in page
+    assert "| **0.3 ± 0.6** | **none** |" in page  # a structure missed once is not shown as 0
+    assert "and seeds 7 (fold 0)," in page
+    assert "Dice 0.500, ECE none" in matrix()
+
+
+def test_all_machines_and_folds_are_told(results: Any) -> None:
+    def wider(content: Any) -> None:
+        content["folds"] = [0, 1]
+        content["conditions"]["hardware"] = [{"device": "A"}, {"device": "B"}]
+
+    page = results(wider)
+    assert "(fold 0, 1)" in page
+    assert "A; B." in page
+
+
+def test_rows_of_several_networks_are_refused(results: Any) -> None:
+    def two_networks(content: Any) -> None:
+        content["rows"] = {f"{name} unet": row for name, row in content["rows"].items()}
+
+    with pytest.raises(SystemExit, match=r"results.json has a row 'bwcr unet'; pages show methods, all with one "):
+        results(two_networks)
