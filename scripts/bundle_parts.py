@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ LINE_WIDTH = 100
 INDENT = 4
 NEEDED_OF_OWN: dict[tuple[str, ...], type] = {
     ("image", "channels"): list,
+    ("image", "modality"): str,
+    ("image", "format"): str,
     ("both", "slice_size"): list,
     ("both", "datalist", "images"): list,
     ("both", "datalist", "label"): str,
@@ -78,7 +81,7 @@ def _own_part(path: str) -> Part:
     if unused:
         near = did_you_mean(unused[0], own["numbers"])
         raise SystemExit(f"error: {path} sets numbers#{unused[0]}, which nothing in it takes{near}")
-    if len(pixdim) != 3:  # noqa: PLR2004 - axes
+    if not isinstance(pixdim, list) or len(pixdim) != 3 or not all(map(_is_size, pixdim)):  # noqa: PLR2004 - axes
         raise SystemExit(
             f"error: {path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is"
         )
@@ -88,6 +91,11 @@ def _own_part(path: str) -> Part:
             f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image"
         )
     return part
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a value can be the size of a voxel, or -1."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and (value == -1 or 0 < value < inf)
 
 
 def _check_needed(path: str, part: Part) -> None:
@@ -155,15 +163,25 @@ def load(name: str | Path) -> Part:
     """One part."""
     path = PARTS / name
     try:
-        part: Any = json.loads(path.read_text(encoding="utf-8"))
+        part: Any = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         raise SystemExit(f"error: {shown(path)}, line {error.lineno}: {error.msg}") from None
+    except ValueError as error:
+        raise SystemExit(f"error: {shown(path)}: {error}") from None
     except OSError as error:
         near = did_you_mean(path.name, (other.name for other in path.parent.glob("*.json")))
         raise SystemExit(f"error: {shown(path)} cannot be read: {error.strerror}{near}") from None
     if not isinstance(part, dict):
         raise SystemExit(f"error: {shown(path)} must hold an object, {{ ... }}")
     return part
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Part:
+    """An object of JSON, of which a refusal can name any key in its one line."""
+    for key, _ in pairs:
+        if not key.isprintable():
+            raise ValueError(f"the key {key!r} has characters that cannot be printed")
+    return dict(pairs)
 
 
 def shown(path: Path) -> str:

@@ -88,6 +88,9 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
             "knees.json sets numbers#pixdims, which nothing in it takes; did you mean pixdim?",
         ),
         ("knees", {"numbers": {"pixdim": [0.7, 0.7]}}, "numbers#pixdim to [0.7, 0.7]; it must have three sizes"),
+        ("knees", {"numbers": {"pixdim": False}}, "numbers#pixdim to False; it must have three sizes"),
+        ("knees", {"numbers": {"pixdim": [1, 0, 1]}}, "numbers#pixdim to [1, 0, 1]; it must have three sizes"),
+        ("knees", {"numbers": {"\n": 1}}, "knees.json: the key '\\n' has characters that cannot be printed"),
         ("knees", {"image": None}, "knees.json: image must be one of the sections image, both"),
         (
             "knees",

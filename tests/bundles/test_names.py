@@ -190,7 +190,7 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
     programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
-    arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text())}
+    arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
     configs = [merged_config(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in FILES]
     for key, value in options_in(page):
         assert key in arguments or any(has(config, key) for config in configs), f"--{key}"
