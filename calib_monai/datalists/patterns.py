@@ -87,12 +87,14 @@ def find_cases(
         unlabeled: whether images without a label are passed over.
 
     Raises:
-        ValueError: a pattern without `{case}`, a folder that is missing or holds no label, a label without one of its
-            images or an image without its label, or two files for one (all named).
+        ValueError: no pattern of an image, one without `{case}`, a folder that is missing or holds no label, a label
+            without one of its images or an image without its label, or two files for one (all named).
     """
+    if not images:
+        raise ValueError("images is empty; it must have a pattern for each channel of the image")
     without = next((pattern for pattern in (*images, label) if "{case}" not in pattern), None)
-    if without:
-        raise ValueError(f"the pattern {without} must name the case: put {{case}} where its name stands")
+    if without is not None:
+        raise ValueError(f"the pattern {without!r} must name the case: put {{case}} where its name stands")
     root = dataset_folder(dataset_dir, label)
     labels = _found(root, label, places)
     if not labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,11 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "release/l/a.nii")
     with pytest.raises(ValueError, match=r"l/\{case\}\.nii, in itself; did you mean .*release\?; it holds release"):
         find_cases(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
-    with pytest.raises(ValueError, match=r"the pattern i/\*\.nii must name the case"):
-        find_cases(str(tmp_path), ["i/*.nii"], "l/{case}.nii")
+    for pattern in ("i/*.nii", ""):
+        with pytest.raises(ValueError, match=rf"the pattern '{re.escape(pattern)}' must name the case"):
+            find_cases(str(tmp_path), [pattern], "l/{case}.nii")
+    with pytest.raises(ValueError, match="images is empty; it must have a pattern for each channel"):
+        find_cases(str(tmp_path), [], "l/{case}.nii")
 
 
 def test_a_folder_of_ones_own_is_split(tmp_path: Path) -> None:
