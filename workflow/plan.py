@@ -6,16 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
+
+from calib_monai.spelling import did_you_mean
 
 Options = dict[str, Any]
 
+KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 PLAIN = "eval"  # the folder of an evaluation without further options
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
 AXIS = ("title", "plain")
 PHANTOMS = "phantoms"
+EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,19 @@ class Plan:
 
     def __init__(self, config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, Any]]) -> None:
         self.config = config
+        for name in config.keys() - KNOWN:
+            raise ValueError(f"config.yaml has no {name}{did_you_mean(name, KNOWN)}")
         self.dataset: str = config["dataset"]
         _among("dataset", [self.dataset], names("datasets"))
         _among("methods", config["methods"], names("methods"))
         _among("networks", config["networks"], names("networks"))
-        _among("method_options", list(config["method_options"]), names("methods"))
+        for name in ("options", "method_options"):
+            if not isinstance(config[name], dict):
+                raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={EXAMPLES[name]}'")  # noqa: TRY004 - as all refusals
+        if config["method_options"]:
+            _among("method_options", list(config["method_options"]), names("methods"))
+        for name in ("epochs", "num_phantoms"):
+            _whole_numbers(name, [config[name]], least=1)
         self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
         chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
         _among("experiments", chosen, list(experiments))
@@ -70,19 +84,26 @@ class Plan:
         for name, experiment in self.experiments.items():
             _check_experiment(name, experiment)
         _check_names(self.experiments)
-        if config["dataset_dir"] == PHANTOMS and self.dataset != "hippocampus":
+        if self.on_phantoms and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
+        if not self.on_phantoms and not Path(self.dataset_dir).is_dir():
+            raise ValueError(f"dataset_dir {self.dataset_dir} is not a folder")
+
+    @property
+    def on_phantoms(self) -> bool:
+        """Whether there are no data, so that some are made."""
+        return bool(self.config["dataset_dir"] == PHANTOMS)
 
     @property
     def out(self) -> str:
-        """The folder of this data set's trainings and tables."""
-        return f"{self.config['out']}/{self.dataset}"
+        """The folder of the trainings and tables on these data."""
+        return f"{self.config['out']}/{PHANTOMS if self.on_phantoms else self.dataset}"
 
     @property
     def dataset_dir(self) -> str:
         """The folder of the data."""
         given: str = self.config["dataset_dir"]
-        return f"{self.config['out']}/{PHANTOMS}" if given == PHANTOMS else given
+        return f"{self.out}/{PHANTOMS}" if self.on_phantoms else given
 
     def trainings(self, experiment: str) -> list[Training]:
         """The trainings of an experiment."""
@@ -113,7 +134,8 @@ class Plan:
         asked = self.experiments[experiment]
         axis = asked.get("axis", {})
         source = f" ({asked['source']})" if "source" in asked else ""
-        options = {"title": f"{asked['title']}{source}: {self.dataset}"}
+        data = f"phantoms, not {self.dataset}" if self.on_phantoms else self.dataset
+        options = {"title": f"{asked['title']}{source}: {data}"}
         return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
 
     def training_options(self, folder: str) -> list[str]:
@@ -177,8 +199,10 @@ def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     if not isinstance(experiment.get("title"), str):
         raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
     for kind in ("methods", "networks"):
-        _among(f"experiments.yaml: {name}#{kind}", experiment.get(kind, []), names(kind))
-    _among(f"experiments.yaml: {name}#variants", list(experiment.get("variants", {})), ["each", *names("methods")])
+        if kind in experiment:
+            _among(f"experiments.yaml: {name}#{kind}", experiment[kind], names(kind))
+    if experiment.get("variants"):
+        _among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
 
@@ -199,17 +223,25 @@ def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
                 )
 
 
-def _among(name: str, values: Sequence[str], known: Sequence[str]) -> None:
-    """ValueError where a value is none of the known ones."""
-    unknown = [value for value in values if value not in known] if isinstance(values, list) else [values]
+def _among(name: str, values: object, known: Sequence[str]) -> None:
+    """ValueError where these are no list of some of the known ones."""
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"{name} is {values!r}; it must be a list, such as '{name}=[{known[0]}]'")
+    unknown = [value for value in values if value not in known]
     if unknown:
-        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(known)}")
+        near = did_you_mean(str(unknown[0]), known)
+        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(known)}{near}")
 
 
-def _whole_numbers(name: str, values: object) -> list[int]:
+def _whole_numbers(name: str, values: object, least: int = 0) -> list[int]:
     """These numbers, which Snakemake's command line gives as text; ValueError where they are others."""
-    if not isinstance(values, list) or not values or not all(str(value).isdecimal() for value in values):
-        raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers")
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers, such as '{name}=[0]'")
+    for value in values:
+        if not str(value).isdecimal() or int(value) < least:
+            raise ValueError(f"{name} has {value!r}; it must be a whole number, {least} or more")
+    if len({*map(int, values)}) < len(values):
+        raise ValueError(f"{name} is {values!r}; each must be there once")
     return [int(value) for value in values]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ from calib_monai.whole_files import write_json
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "monai", "numpy", "pytorch-ignite", "calib-monai")
-BEGUN_WITH = "begun_with.json"
+BEGUN_WITH = "begun_with.json"  # the options of a training, until it has ended
+ENDED_WITH = "ended_with.json"  # its record, from then on
+BEFORE = "models_before"  # beside a training that has not ended: the one that it is to replace
 STEPS = ("train", "calibrate", "evaluate")
 
 
@@ -32,15 +35,21 @@ def main() -> int:
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
     parser.add_argument("--models", type=Path, help="folder of a training: one with the same options goes on there")
     given, options = parser.parse_known_args()
+    if given.models and (record := _taken_back(given.models, options)):
+        write_json(given.record, record)
+        return 0
     resumed = given.models is not None and _goes_on(given.models, options)
     started, clock = datetime.now(UTC), time.monotonic()
     command = _command(given.step, given.bundle, [*options, *["--resume", "True"] * resumed])
-    code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
+    try:
+        code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     if code == 0:
         record = {
             "bundle": given.bundle,
             "step": given.step,
-            "options": dict(zip(options[::2], options[1::2], strict=True)),
+            "options": _by_name(options),
             "started": started.isoformat(timespec="seconds"),
             "resumed": resumed,
             "seconds": round(time.monotonic() - clock, 1),
@@ -48,18 +57,47 @@ def main() -> int:
         }
         write_json(given.record, record)
         if given.models:
+            write_json(given.models / ENDED_WITH, record)
             (given.models / BEGUN_WITH).unlink()  # it has ended: asked for again, it starts again
+            shutil.rmtree(given.models.with_name(BEFORE), ignore_errors=True)
     return code
 
 
 def _goes_on(models: Path, options: list[str]) -> bool:
-    """Whether a training with these options was begun in a folder; one with others is removed."""
-    begun = models / BEGUN_WITH
+    """Whether a training with these options was begun in a folder.
+
+    One with others is removed, but one that has ended is kept beside until this one has ended too.
+    """
+    begun, before = models / BEGUN_WITH, models.with_name(BEFORE)
     if begun.is_file() and json.loads(begun.read_text(encoding="utf-8")) == options:
         return True
+    if (models / ENDED_WITH).is_file():
+        shutil.rmtree(before, ignore_errors=True)
+        models.rename(before)
     shutil.rmtree(models, ignore_errors=True)
     write_json(begun, options)
     return False
+
+
+def _taken_back(models: Path, options: list[str]) -> dict[str, object] | None:
+    """The record of a training with these options that another one was to replace, and that is now there again.
+
+    So a mistake costs no training: the one before is asked for with its own options, while the other has not ended.
+    """
+    before = models.with_name(BEFORE)
+    if not (before / ENDED_WITH).is_file():
+        return None
+    record: dict[str, object] = json.loads((before / ENDED_WITH).read_text(encoding="utf-8"))
+    if record["options"] != _by_name(options):
+        return None
+    shutil.rmtree(models, ignore_errors=True)
+    before.rename(models)
+    return record
+
+
+def _by_name(options: list[str]) -> dict[str, str]:
+    """Options by their names."""
+    return dict(zip(options[::2], options[1::2], strict=True))
 
 
 def _command(step: str, bundle: str, options: list[str]) -> list[str]:

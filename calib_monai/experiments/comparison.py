@@ -98,8 +98,8 @@ def _interval(values: Floats) -> tuple[float, float]:
 
 
 def _p_value(first: Floats, other: Floats) -> float:
-    """The p-value of a difference, NaN where no case has both."""
-    return paired_permutation(first, other) if (~np.isnan(first - other)).any() else nan
+    """The p-value of a difference, NaN where fewer than two cases have both."""
+    return paired_permutation(first, other) if (~np.isnan(first - other)).sum() > 1 else nan
 
 
 def _by_row(names: Sequence[str], by_measure: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 from calib_monai.experiments.comparison import Comparison
@@ -80,6 +81,7 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
         "versions": _distinct([record["versions"] for record in records]),
         "commits": _distinct([record["commit"] for record in records]),
         "hardware": _distinct(hardware),
+        "data": _distinct([Path(record["options"].get("--dataset_dir", "")).name for record in records]),
         "started": min(record["started"] for record in records),
         "train_hours": None if None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
     }

@@ -26,13 +26,24 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = [measure.marks([row.value(name) for row in rows]) for name, measure in measures.items()]
-    seeds = len(rows[0].seeds)
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         [measure.title for measure in measures.values()],
         transposed(marks),
-        f"Over cases, then over {seeds} seeds, with the standard deviation between these." if seeds > 1 else "",
+        _origin(rows),
+    )
+
+
+def _origin(rows: Sequence[Row]) -> str:
+    """What the means are over, and how long was trained."""
+    trials = [trial for row in rows for trial in row.trials]
+    seeds, folds = (sorted({getattr(trial, name) for trial in trials}) for name in ("seed", "fold"))
+    epochs = dict.fromkeys(str(trial.records["train"]["options"].get("--epochs", "?")) for trial in trials)
+    deviation = ", ± the standard deviation between seeds" if len(seeds) > 1 else ""
+    return (
+        f"{len(rows[0].cases)} case(s); seed(s) {', '.join(map(str, seeds))}; fold(s) {', '.join(map(str, folds))}; "
+        f"{' and '.join(epochs)} epoch(s){deviation}."
     )
 
 

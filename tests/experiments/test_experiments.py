@@ -134,6 +134,13 @@ def test_a_case_without_a_value_counts_for_nothing(tmp_path: Path) -> None:
     assert not any("nan" in cell for row in experiment_tables(rows, measures, compared)[0].cells for cell in row)
 
 
+def test_one_case_has_means_but_no_tests(tmp_path: Path) -> None:
+    rows = rows_of([read_trial(write_trial(tmp_path, name, dice[:1])) for name, dice in CASES.items()])
+    compared = compare(rows, shown_measures([row.run for row in rows]))
+    assert isnan(compared.p_values["nacl"]["dice_foreground"])
+    assert all(map(isnan, compared.intervals["nacl"]["dice_foreground"]))
+
+
 PUBLISHED = [
     {
         "source": "A paper",
@@ -161,6 +168,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     assert "| nacl | 0.825 ± 0.007 | 0.083 ± 0.000 |" in capsys.readouterr().out
     markdown = (out / "results.md").read_text(encoding="utf-8")
     assert "| nacl | **0.825 ± 0.007** |" in markdown
+    assert "3 case(s); seed(s) 0, 1; fold(s) 0; 2 epoch(s), ± the standard deviation between seeds." in markdown
     assert "<h1>All methods</h1>" in (out / "report.html").read_text(encoding="utf-8")
     latex = (out / "results.tex").read_text(encoding="utf-8")
     assert r"nacl & \textbf{0.825 $\pm$ 0.007} &" in latex
@@ -169,6 +177,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     assert found["title"] == "All methods"
     assert found["num_cases"] == 3
     assert found["conditions"]["train_hours"] == 0.06  # six trainings of 36 s
+    assert found["conditions"]["data"] == ["DATA"]
     dice = found["rows"]["nacl"]["measures"]["dice_foreground"]
     assert dice["trials"] == [0.83, 0.82]
     assert found["rows"]["nacl"]["options"] == {"--epochs": "2"}

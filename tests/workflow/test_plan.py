@@ -16,7 +16,7 @@ EXPERIMENTS = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding=
 
 
 def planned(**config: Any) -> Plan:
-    return Plan(CONFIG | config, EXPERIMENTS)
+    return Plan(CONFIG | {"dataset_dir": str(REPOSITORY)} | config, EXPERIMENTS)
 
 
 def options_of(listed: list[str]) -> dict[str, str]:
@@ -60,6 +60,14 @@ def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
     assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
 
 
+def test_phantoms_are_no_data_set() -> None:
+    real, phantoms = planned(), planned(dataset_dir="phantoms")
+    assert (real.out, phantoms.out) == ("benchmark/hippocampus", "benchmark/phantoms")
+    assert phantoms.dataset_dir == "benchmark/phantoms/phantoms"
+    titles = [options_of(plan.table_options("main"))["--title"] for plan in (real, phantoms)]
+    assert titles == ["All methods: hippocampus", "All methods: phantoms, not hippocampus"]
+
+
 def test_what_a_training_saw_is_what_it_is_evaluated_on() -> None:
     plan = planned(options={"slice_size": [32, 32]}, folds=[1])
     for listed in (
@@ -91,13 +99,26 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
     ("config", "message"),
     [
         ({"methods": ["ce", "nalc"]}, "methods has 'nalc'; it must be a list of .*nacl"),
-        ({"methods": "ce"}, "methods has 'ce'; it must be a list"),
+        ({"methods": "ce"}, r"methods is 'ce'; it must be a list, such as 'methods=\[bwcr\]'"),
+        ({"methods": []}, r"methods is \[\]; it must be a list"),
+        ({"method": ["ce"]}, "config.yaml has no method; did you mean methods?"),
+        ({"seed": 0}, "config.yaml has no seed; did you mean seeds?"),
+        ({"dataset_dir": "/nowhere"}, "dataset_dir /nowhere is not a folder"),
+        ({"options": 5}, "options is 5; write it such as 'options={batch_size: 8}'"),
+        ({"epochs": "one"}, "epochs has 'one'; it must be a whole number, 1 or more"),
+        ({"epochs": 0}, "epochs has 0; it must be a whole number, 1 or more"),
+        ({"num_phantoms": "many"}, "num_phantoms has 'many'"),
+        ({"seeds": [0, "0"]}, r"seeds is \[0, '0'\]; each must be there once"),
+        ({"seeds": 0}, r"seeds is 0; it must be a list of whole numbers, such as 'seeds=\[0\]'"),
         ({"networks": ["resnet"]}, "networks has 'resnet'"),
         ({"dataset": "kidneys"}, "dataset has 'kidneys'"),
-        ({"dataset": "acdc"}, "there are no phantoms of acdc: set dataset_dir to its folder"),
+        (
+            {"dataset": "acdc", "dataset_dir": "phantoms"},
+            "there are no phantoms of acdc: set dataset_dir to its folder",
+        ),
         ({"experiments": ["prior"]}, "experiments has 'prior'; it must be a list of main"),
         ({"seeds": []}, r"seeds is \[\]; it must be a list of whole numbers"),
-        ({"folds": ["one"]}, r"folds is \['one'\]; it must be a list of whole numbers"),
+        ({"folds": ["one"]}, "folds has 'one'; it must be a whole number, 0 or more"),
         ({"method_options": {"nalc": {}}}, "method_options has 'nalc'"),
     ],
 )
@@ -126,4 +147,4 @@ def test_an_experiment_that_cannot_be_is_refused(experiment: dict[str, Any], mes
 
 def test_every_data_set_can_be_planned() -> None:
     for dataset in sorted({path.name.partition("_")[0] for path in Path(COLLECTION).glob("*_ce")} - {"msd", "nci"}):
-        assert planned(dataset=dataset, dataset_dir="/data").results("main")
+        assert planned(dataset=dataset).results("main")

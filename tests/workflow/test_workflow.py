@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,40 +16,53 @@ from committed import REPOSITORY
 PATIENCE = 240  # seconds
 
 
-def command(out: Path, *options: str, method: str = "nacl") -> list[str]:
+def command(out: Path, *flags: str, **config: object) -> list[str]:
     """Snakemake's command line for one training of six phantoms, with a working directory of its own."""
-    values = [f"out={out}", f"methods=[{method}]", "seeds=[0]", "epochs=1", "num_phantoms=6"]
+    chosen = {"out": out, "methods": "[nacl]", "seeds": "[0]", "epochs": 1, "num_phantoms": 6} | config
     start = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "workflow" / "Snakefile"), "-c2"]
-    return [*start, "--directory", str(out), *options, "--config", *values]
+    return [*start, "--directory", str(out), *flags, "--config", *(f"{name}={value}" for name, value in chosen.items())]
+
+
+def said(out: Path, *flags: str, code: int = 0, **config: object) -> str:
+    """What such a run says, held to its exit code."""
+    line = command(out, *flags, **config)
+    done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603 - our own
+    assert done.returncode == code, done.stderr[-2000:]
+    return done.stdout + done.stderr
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
-    run = tmp_path / "hippocampus" / "unet" / "nacl" / "seed0_fold0"
+    run = tmp_path / "phantoms" / "unet" / "nacl" / "seed0_fold0"
     with subprocess.Popen(command(tmp_path), start_new_session=True, stderr=subprocess.PIPE) as process:  # noqa: S603
         deadline = time.monotonic() + PATIENCE
         while not (run / "eval.log").is_file() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
     trained = (run / "train.json").stat().st_mtime_ns
-    assert not (tmp_path / "hippocampus" / "tables" / "main" / "results.json").exists()
+    assert not (tmp_path / "phantoms" / "tables" / "main" / "results.json").exists()
 
-    subprocess.run(command(tmp_path, "--unlock"), check=True, capture_output=True)  # noqa: S603
-    done = subprocess.run(command(tmp_path), check=False, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
-    assert done.returncode == 0, done.stderr[-2000:]
+    said(tmp_path, "--unlock")
+    assert f"{tmp_path}/phantoms/tables/main/report.html" in said(tmp_path)
     assert (run / "train.json").stat().st_mtime_ns == trained
-    found = json.loads((tmp_path / "hippocampus" / "tables" / "main" / "results.json").read_text())
+    found = json.loads((tmp_path / "phantoms" / "tables" / "main" / "results.json").read_text())
     assert found["rows"]["nacl"]["options"]["--epochs"] == "1"
     assert found["seeds"] == [0]
+    assert found["conditions"]["data"] == ["phantoms"]
     record = json.loads((run / "train.json").read_text())
     assert record["seconds"] > 0
     assert record["versions"]["monai"]
 
     assert not (run / "models" / "begun_with.json").exists()  # asked for again, it would start again
-    nothing = subprocess.run(command(tmp_path, "-n"), check=True, capture_output=True, text=True)  # noqa: S603
-    assert "Nothing to be done" in nothing.stdout + nothing.stderr
+    assert "Nothing to be done" in said(tmp_path, "-n")
+    assert re.search(r"^train +1$", said(tmp_path, "-n", epochs=2), re.MULTILINE)
+
+    said(tmp_path, epochs=2, options="{learning_rat: 0.1}", code=1)
+    assert not (run / "train.json").exists()  # Snakemake removes what it makes anew
+    said(tmp_path)
+    assert json.loads((run / "train.json").read_text()) == record  # a mistake costs no training
+    assert (run / "models" / "model.pt").is_file()
+    assert not (run / "models_before").exists()
 
 
 def test_a_configuration_that_cannot_be_ends_in_one_line(tmp_path: Path) -> None:
-    done = subprocess.run(command(tmp_path, "-n", method="nalc"), check=False, capture_output=True, text=True)  # noqa: S603
-    assert done.returncode != 0
-    assert "methods has 'nalc'; it must be a list of bwcr, ce, " in done.stdout + done.stderr
+    assert "methods has 'nalc'; it must be a list of bwcr, ce, " in said(tmp_path, "-n", methods="[nalc]", code=1)
