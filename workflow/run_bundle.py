@@ -14,6 +14,7 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from calib_monai.whole_files import write_json
 
@@ -69,7 +70,7 @@ def _goes_on(models: Path, options: list[str]) -> bool:
     One with others is removed, but one that has ended is kept beside until this one has ended too.
     """
     begun, before = models / BEGUN_WITH, models.with_name(BEFORE)
-    if begun.is_file() and json.loads(begun.read_text(encoding="utf-8")) == options:
+    if _read(begun) == options:
         return True
     if (models / ENDED_WITH).is_file():
         shutil.rmtree(before, ignore_errors=True)
@@ -85,14 +86,17 @@ def _taken_back(models: Path, options: list[str]) -> dict[str, object] | None:
     So a mistake costs no training: the one before is asked for with its own options, while the other has not ended.
     """
     before = models.with_name(BEFORE)
-    if not (before / ENDED_WITH).is_file():
-        return None
-    record: dict[str, object] = json.loads((before / ENDED_WITH).read_text(encoding="utf-8"))
-    if record["options"] != _by_name(options):
+    record: dict[str, object] | None = _read(before / ENDED_WITH)
+    if not record or record["options"] != _by_name(options) or _read(models / BEGUN_WITH) == options:
         return None
     shutil.rmtree(models, ignore_errors=True)
     before.rename(models)
     return record
+
+
+def _read(path: Path) -> Any:
+    """The content of a JSON file, None where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _by_name(options: list[str]) -> dict[str, str]:
