@@ -62,12 +62,12 @@ class DurableCheckpointSaver(CheckpointSaver):
 
     Args:
         save_dir: folder of the files.
-        save_dict: what is saved, by name.
+        save_dict: what is saved, by name; what is None is left out, as is the scaler of a training without `amp`.
         kwargs: as of MONAI's.
     """
 
     def __init__(self, save_dir: str, save_dict: dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(save_dir, save_dict, **kwargs)
+        super().__init__(save_dir, {name: part for name, part in save_dict.items() if part is not None}, **kwargs)
         earlier = [path.name for path in _checkpoints(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
         for checkpoint, files in (
             (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"))),
@@ -149,6 +149,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         for path in _checkpoints(Path(saver.save_dir)).values() if is_first_process() else ():
             path.unlink()  # or they would be gone on with if this training is killed in its first epoch
         return
+    _check_optimizer(saver, checkpoint)
     epochs, batches = trainer.state.max_epochs, trainer.state.epoch_length
     try:
         Checkpoint.load_objects(to_load=saver.save_dict, checkpoint=dict(checkpoint))
@@ -166,6 +167,20 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, epoch)
         raise SystemExit(0)
     logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
+
+
+def _check_optimizer(saver: CheckpointSaver, checkpoint: Mapping[str, Any]) -> None:
+    """Nothing; stops where the optimizer has settings of its own, which those of the checkpoint would replace."""
+    optimizer, saved = saver.save_dict.get("optimizer"), checkpoint.get("optimizer")
+    if not isinstance(optimizer, torch.optim.Optimizer) or saved is None:
+        return
+    for here, there in zip(optimizer.param_groups, saved["param_groups"], strict=False):
+        for name in (here.keys() & there.keys()) - {"params", "lr"}:  # a scheduler moves lr away from initial_lr
+            if not isinstance(here[name], bool | None) and here[name] != there[name]:  # fused and its like may differ
+                stop(
+                    f"the checkpoint in {saver.save_dir} is of a training with {name} {there[name]}, here it is "
+                    f"{here[name]}; resume with the options it was trained with"
+                )
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:

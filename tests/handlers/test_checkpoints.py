@@ -96,6 +96,32 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         trained(tmp_path, 3, nn.Linear(2, 3), last_checkpoint(str(tmp_path), resume=True))
 
 
+def test_an_optimizer_with_other_settings_is_refused(tmp_path: Path) -> None:
+    def adapting(learning_rate: float, **settings: Any) -> DurableCheckpointSaver:
+        optimizer = torch.optim.Adam(nn.Linear(2, 2).parameters(), lr=learning_rate, **settings)
+        torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1])
+        return DurableCheckpointSaver(str(tmp_path), {"optimizer": optimizer})
+
+    saved = adapting(0.01).save_dict["optimizer"]
+    saved.param_groups[0]["lr"] = 0.001  # what a scheduler does
+    trainer = Engine(lambda _engine, batch: batch)
+    checkpoint = {"optimizer": saved.state_dict()}
+    go_on(trainer, adapting(0.01, fused=True), checkpoint)
+    with pytest.raises(SystemExit, match=r"with initial_lr 0\.01, here it is 0\.1; resume with the options"):
+        go_on(trainer, adapting(0.1), checkpoint)
+    with pytest.raises(SystemExit, match=r"with betas \(0\.9, 0\.999\), here it is \(0\.5, 0\.999\)"):
+        go_on(trainer, adapting(0.01, betas=(0.5, 0.999)), checkpoint)
+
+
+def test_the_scale_of_gradients_is_kept_where_there_is_one(tmp_path: Path) -> None:
+    scalers = [torch.GradScaler("cpu", init_scale=scale) for scale in (8.0, 2.0)]
+    savers = [DurableCheckpointSaver(str(tmp_path), {"scaler": scaler}) for scaler in scalers]
+    go_on(Engine(lambda _engine, batch: batch), savers[1], {"scaler": scalers[0].state_dict()})
+    assert scalers[1].get_scale() == 8
+    saver = DurableCheckpointSaver(str(tmp_path), {"scaler": None, "data": scalers[0]})
+    assert list(saver.save_dict) == ["data"]
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint_epoch=3.pt").write_bytes(b"half")
     with pytest.raises(SystemExit, match=r"error: .*checkpoint_epoch=3.pt is damaged \(.*\): remove it to start again"):
