@@ -65,6 +65,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
             logger.warning("--%s is an option of train.json and changes nothing here", key)
         else:
             _check_key(key, config)
+            _check_value(key, options[key], ConfigParser(config))
 
 
 def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -145,6 +146,20 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
             node = node[int(name)]
         elif isinstance(node, str):
             raise SystemExit(f"error: unknown option --{key}: what '{name}' should change is '{node}': change it there")
+
+
+def _check_value(key: str, value: Any, config: ConfigParser) -> None:
+    """Nothing; SystemExit where text takes the place of a component, or a reference leads nowhere."""
+    if not isinstance(value, str) or value.startswith(("$", "%")):
+        return
+    now = config.get(key)
+    catalogue = now[1:].rpartition("::")[0] if isinstance(now, str) and now.startswith("@") else ""
+    replaces_component = bool(catalogue) or (isinstance(now, dict) and "_target_" in now)
+    leads_nowhere = value[1:] not in config if value.startswith("@") else replaces_component
+    if leads_nowhere:
+        known = ", ".join(f"@{catalogue}::{name}" for name in config.get(catalogue)) if catalogue else ""
+        rule = f"it must be one of {known}" if known else "there is no part of the configuration that it names"
+        raise SystemExit(f"error: --{key} {value}: {rule}")
 
 
 def _names_in(node: dict[str, Any]) -> set[str] | None:

@@ -27,7 +27,7 @@ def check(*arguments: str, config_file: str = TRAIN) -> None:
         ("--train::trainer::max_epochs", "1"),
         ("--loss#penalty_weight", "0.2"),
         ("--loss#sigma", "1.0"),
-        ("--network_def", "%networks::unet"),
+        ("--network_def", "@networks::unet"),
         ("--train#handlers#3#print_lr", "True"),
         ("--noamp",),
         ("--run_id", "run", "--bundle_root", "."),
@@ -48,7 +48,7 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
         ("-epoch", "--epochs?"),
         ("--train#trainer#max_epoch", "--train#trainer#max_epochs?"),
         ("--loss#penalty_wieght", "--loss#penalty_weight?"),
-        ("--network_def#channels", "'%networks::unet': change it there"),
+        ("--network_def#channels", "'@networks::unet': change it there"),
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
         ("--train#handlers#9", "not one of 9 items"),
         ("--zzz", "there is no 'zzz'"),
@@ -59,6 +59,21 @@ def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said
         check(option, "1")
     assert str(stop.value).startswith("error: unknown option --" + option.strip("-").split("=", maxsplit=1)[0])
     assert said in str(stop.value)
+
+
+@pytest.mark.parametrize("value", ["@networks::transunt", "@unetpp", "networks::unetpp", "unetpp", "@networks::unet++"])
+def test_a_network_that_there_is_not_is_refused(value: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        check("--network_def", value)
+    assert str(stop.value).startswith(f"error: --network_def {value}: it must be one of @networks::attention_unet, ")
+    assert str(stop.value).endswith(", @networks::unetpp")
+
+
+def test_text_in_place_of_a_component_is_refused() -> None:
+    with pytest.raises(SystemExit, match=r"^error: --loss focal: there is no part of the configuration that it names$"):
+        check("--loss", "focal")
+    check("--loss", "$torch.nn.CrossEntropyLoss()")
+    check("--network_def", "%networks::unetpp")
 
 
 def test_an_evaluation_is_laid_over_a_training() -> None:

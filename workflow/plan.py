@@ -168,7 +168,7 @@ class Plan:
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
             "output_dir": f"{self.out}/{folder}",
-            "network_def": f"%networks::{training.network}",
+            "network_def": f"@networks::{training.network}",
             "fold": training.fold,
             "split_seed": self.config["split_seed"],
             **self.config["options"],

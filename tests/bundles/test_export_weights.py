@@ -26,7 +26,7 @@ def weights_of(bundle: Path, network: str = "unet") -> dict[str, torch.Tensor]:
 def test_weights_of_another_network_are_refused(bundle: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     weights = weights_of(bundle)
     first, *_, last = weights
-    wanted = "the zoo wants the weights of network_def in configs/inference.json, %networks::unet"
+    wanted = "the zoo wants the weights of network_def in configs/inference.json, @networks::unet"
     for model, said in (
         ({"network": weights, "optimizer": {}}, "it holds network, optimizer; the zoo wants a state dict of weights"),
         (weights | {last: torch.zeros(9)}, rf"of its weights 1 are of another size \(first {last}\); {wanted}$"),
@@ -51,11 +51,11 @@ def test_weights_of_another_network_of_the_bundle_are_told_by_its_name(
 ) -> None:
     torch.save(weights_of(bundle, "unetpp"), tmp_path / "best.pt")
     said = refused(bundle, "--model", tmp_path / "best.pt")
-    assert said.endswith("%networks::unet; these fit %networks::unetpp: write that there and in configs/train.json")
+    assert said.endswith("@networks::unet; these fit @networks::unetpp: write that there and in configs/train.json")
     assert len(said) < 400
     for file in ("configs/train.json", INFERENCE):
         path = bundle / file
-        path.write_text(path.read_text().replace('"%networks::unet"', '"%networks::unetpp"'))
+        path.write_text(path.read_text().replace('"@networks::unet"', '"@networks::unetpp"'))
     assert EXPORT["main"]([str(bundle), "--model", str(tmp_path / "best.pt"), "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "hippocampus_nacl_v0.1.0.zip")
 

@@ -60,7 +60,7 @@ def takes(bundle: Path, name: str, key: str) -> bool:
     """Whether a run of this name takes an option, be it an argument that the configuration leaves alone."""
     files = [str(bundle / "configs" / f"{file}.json") for file in FILES[name]]
     try:
-        check_overrides(["__main__.py", "run", "--config_file", str(files), f"--{key}", "value"])
+        check_overrides(["__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression"])
     except SystemExit:
         return False
     return True
@@ -191,7 +191,7 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
     assert {"epochs", "ckpt_dir", "network_def", "input"} <= {key for key, _ in options_in(page)}
     for key, value in options_in(page):
         assert any(takes(bundle, name, key.removesuffix("#KEY")) for name in FILES), f"--{key}"
-        if value.startswith("%"):
+        if value.startswith(("@", "%")):
             assert all(has(config, value[1:].removesuffix("::NAME")) for config in configs), value
     table = re.findall(r"^\| `(\w+)` \| [\d,]+ \|", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(table) == sorted(configs[0]["networks"])
@@ -204,5 +204,5 @@ def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> No
     configs = [merged_config(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in FILES]
     for key, value in options_in(page):
         assert key in arguments or any(has(config, key) for config in configs), f"--{key}"
-        if value.startswith("%"):
+        if value.startswith(("@", "%")):
             assert all(has(config, value[1:].removesuffix("::NAME")) for config in configs), value

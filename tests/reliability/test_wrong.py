@@ -10,7 +10,6 @@ from wrong_inputs import WRONG, Wrong
 
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
-    "unknown network": "KeyError: 'query key: transunt'",
 }  # MONAI reads the files before anything of ours runs, and this is what it says
 
 

@@ -48,7 +48,7 @@ def test_options_of_a_method_win_over_those_of_all_and_those_of_a_variant_over_b
     options = options_of(plan.training_options("unet/bwcr-train_0.25/seed1_fold0"))
     wanted = {"--batch_size": "8", "--learning_rate": "0.001", "--train_fraction": "0.25", "--seed": "1"}
     assert wanted.items() <= options.items()
-    assert options["--network_def"] == "%networks::unet"
+    assert options["--network_def"] == "@networks::unet"
     assert plan.bundle("unet/bwcr-train_0.25/seed1_fold0") == "hippocampus_bwcr"
 
 
