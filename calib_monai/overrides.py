@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import logging
 import re
@@ -15,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from monai.bundle import ComponentLocator, ConfigParser
+from fire.parser import DefaultParseValue
+from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser, ReferenceResolver
 from monai.bundle import run as bundle_run
 from monai.utils.module import locate
 
@@ -55,7 +55,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
-    config = ConfigParser.load_config_files(files)
+    config = ConfigParser(ConfigParser.load_config_files(files))
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
     for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
@@ -64,8 +64,8 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         if key not in config and key in known_to_train:
             logger.warning("--%s is an option of train.json and changes nothing here", key)
         else:
-            _check_key(key, config)
-            _check_value(key, options[key], ConfigParser(config))
+            _check_key(key, config.get())
+            _check_value(key, options[key], config)
 
 
 def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -88,7 +88,7 @@ def tell_cause(kind: type[BaseException], error: BaseException, traceback: Trace
 
 
 def _options(arguments: Sequence[str]) -> dict[str, Any]:
-    """Name and value of each option, with the values that are Python literals read as such, as Fire does."""
+    """Name and value of each option, as Fire reads them."""
     options: dict[str, Any] = {}
     for place, argument in enumerate(arguments):
         if not re.match(r"--?[A-Za-z_+]", argument):
@@ -97,10 +97,7 @@ def _options(arguments: Sequence[str]) -> dict[str, Any]:
         if not given:
             following = arguments[place + 1 : place + 2]
             value = following[0] if following and not following[0].startswith("--") else "True"
-        try:
-            options[name.replace("-", "_")] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[name.replace("-", "_")] = value
+        options[name.replace("-", "_")] = DefaultParseValue(value)
     return options
 
 
@@ -149,17 +146,28 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 
 def _check_value(key: str, value: Any, config: ConfigParser) -> None:
-    """Nothing; SystemExit where text takes the place of a component, or a reference leads nowhere."""
-    if not isinstance(value, str) or value.startswith(("$", "%")):
+    """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component."""
+    named = _referred(value)
+    if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
         return
     now = config.get(key)
-    catalogue = now[1:].rpartition("::")[0] if isinstance(now, str) and now.startswith("@") else ""
-    replaces_component = bool(catalogue) or (isinstance(now, dict) and "_target_" in now)
-    leads_nowhere = value[1:] not in config if value.startswith("@") else replaces_component
-    if leads_nowhere:
-        known = ", ".join(f"@{catalogue}::{name}" for name in config.get(catalogue)) if catalogue else ""
-        rule = f"it must be one of {known}" if known else "there is no part of the configuration that it names"
-        raise SystemExit(f"error: --{key} {value}: {rule}")
+    before = _referred(now)
+    catalogue = config.get(before.rpartition("::")[0]) if "::" in before else {}
+    if catalogue and all(ConfigComponent.is_instantiable(part) for part in catalogue.values()):
+        rule = "it must be one of " + ", ".join(f"@{before.rpartition('::')[0]}::{name}" for name in catalogue)
+    elif named:
+        rule = f"there is no '{named}' in the configuration"
+    elif ConfigComponent.is_instantiable(config.get(before) if before else now):
+        rule = "it must be a component: a dictionary with _target_, a $expression or an @reference"
+    else:
+        return
+    raise SystemExit(f"error: --{key} {value}: {rule}")
+
+
+def _referred(value: Any) -> str:
+    """The id that a value as a whole refers to, empty where it does not."""
+    is_reference = isinstance(value, str) and value.startswith("@")
+    return next(iter(ReferenceResolver.match_refs_pattern(value)), "") if is_reference else ""
 
 
 def _names_in(node: dict[str, Any]) -> set[str] | None:

@@ -70,10 +70,26 @@ def test_a_network_that_there_is_not_is_refused(value: str) -> None:
 
 
 def test_text_in_place_of_a_component_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"^error: --loss focal: there is no part of the configuration that it names$"):
+    with pytest.raises(SystemExit, match=r"^error: --loss focal: it must be a component: a dictionary with _target_, "):
         check("--loss", "focal")
-    check("--loss", "$torch.nn.CrossEntropyLoss()")
-    check("--network_def", "%networks::unetpp")
+    with pytest.raises(SystemExit, match=r"^error: --epochs @epoch: there is no 'epoch' in the configuration$"):
+        check("--epochs", "@epoch")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("loss", "$torch.nn.CrossEntropyLoss()"),
+        ("loss", "{_target_: FocalLoss, use_softmax: True}"),  # which Fire reads, and Python does not
+        ("network_def", "{'_target_': 'BasicUNet'}"),
+        ("network_def", "%networks::unetpp"),
+        ("network_def", "@networks#unetpp"),
+        ("output_dir", "@runs/a"),
+        ("seed", "@split_seed"),
+    ],
+)
+def test_what_can_take_the_place_of_a_value_passes(key: str, value: str) -> None:
+    check(f"--{key}", value)
 
 
 def test_an_evaluation_is_laid_over_a_training() -> None:

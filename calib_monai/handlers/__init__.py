@@ -1,7 +1,13 @@
 """Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
 
 from calib_monai.handlers.calibration import CalibratedProbs, CalibratorFit
-from calib_monai.handlers.checkpoints import DurableCheckpointSaver, ValidationState, go_on, last_checkpoint
+from calib_monai.handlers.checkpoints import (
+    DurableCheckpointSaver,
+    GradientScale,
+    ValidationState,
+    go_on,
+    last_checkpoint,
+)
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
@@ -23,6 +29,7 @@ __all__ = [
     "EpochMean",
     "EpochSeed",
     "FiguresSaver",
+    "GradientScale",
     "History",
     "LogitsSaver",
     "MaxLogitHistogram",

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
 from ignite.handlers.checkpoint import BaseSaveHandler
+from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
 from calib_monai.handlers.guards import stop
@@ -21,6 +22,7 @@ from calib_monai.whole_files import whole_file
 logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
+IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 
 class DurableFiles(BaseSaveHandler):
@@ -62,12 +64,12 @@ class DurableCheckpointSaver(CheckpointSaver):
 
     Args:
         save_dir: folder of the files.
-        save_dict: what is saved, by name; what is None is left out, as is the scaler of a training without `amp`.
+        save_dict: what is saved, by name.
         kwargs: as of MONAI's.
     """
 
     def __init__(self, save_dir: str, save_dict: dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(save_dir, {name: part for name, part in save_dict.items() if part is not None}, **kwargs)
+        super().__init__(save_dir, save_dict, **kwargs)
         earlier = [path.name for path in _checkpoints(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
         for checkpoint, files in (
             (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"))),
@@ -107,6 +109,31 @@ class ValidationState:
             setattr(self.evaluator.state, name, state[name])
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
+
+
+class GradientScale:
+    """The scale of gradients of a training with `amp`, which MONAI's trainer makes anew when it starts.
+
+    Args:
+        trainer: MONAI's.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def state_dict(self) -> dict[str, Any]:
+        """As of PyTorch's scaler; empty without one."""
+        scaler = self.trainer.scaler
+        return {} if scaler is None else dict(scaler.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave, once the trainer has started."""
+
+        def load() -> None:
+            if state and self.trainer.scaler is not None:
+                self.trainer.scaler.load_state_dict(dict(state))
+
+        self.trainer.add_event_handler(Events.STARTED, load)
 
 
 def last_checkpoint(ckpt_dir: str, *, resume: bool, map_location: Any = "cpu") -> dict[str, Any] | None:
@@ -170,16 +197,19 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
 
 
 def _check_optimizer(saver: CheckpointSaver, checkpoint: Mapping[str, Any]) -> None:
-    """Nothing; stops where the optimizer has settings of its own, which those of the checkpoint would replace."""
+    """Nothing; stops where the optimizer is another or has settings of its own, which the checkpoint would replace."""
     optimizer, saved = saver.save_dict.get("optimizer"), checkpoint.get("optimizer")
     if not isinstance(optimizer, torch.optim.Optimizer) or saved is None:
         return
     for here, there in zip(optimizer.param_groups, saved["param_groups"], strict=False):
-        for name in (here.keys() & there.keys()) - {"params", "lr"}:  # a scheduler moves lr away from initial_lr
-            if not isinstance(here[name], bool | None) and here[name] != there[name]:  # fused and its like may differ
+        moved = {"lr"} if "initial_lr" in here else set()  # by a scheduler
+        moved |= {"momentum", "betas"} if {"base_momentum", "max_momentum"} & here.keys() else set()
+        for name in sorted((here.keys() | there.keys()) - {"params"} - IMPLEMENTATIONS - moved):
+            old, new = there.get(name) or None, here.get(name) or None  # an older torch may not have had what is off
+            if old != new:
                 stop(
-                    f"the checkpoint in {saver.save_dir} is of a training with {name} {there[name]}, here it is "
-                    f"{here[name]}; resume with the options it was trained with"
+                    f"the checkpoint in {saver.save_dir} is of a training with {name} {old}, here it is {new}; resume "
+                    "with the options it was trained with"
                 )
 
 

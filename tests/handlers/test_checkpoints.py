@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +12,17 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from monai.engines import SupervisedTrainer
 from torch import nn
 
-from calib_monai.handlers import DurableCheckpointSaver, History, ValidationState, go_on, last_checkpoint
+from calib_monai.handlers import (
+    DurableCheckpointSaver,
+    GradientScale,
+    History,
+    ValidationState,
+    go_on,
+    last_checkpoint,
+)
 from calib_monai.handlers.checkpoints import DurableFiles
 
 
@@ -96,30 +106,80 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         trained(tmp_path, 3, nn.Linear(2, 3), last_checkpoint(str(tmp_path), resume=True))
 
 
-def test_an_optimizer_with_other_settings_is_refused(tmp_path: Path) -> None:
-    def adapting(learning_rate: float, **settings: Any) -> DurableCheckpointSaver:
-        optimizer = torch.optim.Adam(nn.Linear(2, 2).parameters(), lr=learning_rate, **settings)
-        torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1])
-        return DurableCheckpointSaver(str(tmp_path), {"optimizer": optimizer})
-
-    saved = adapting(0.01).save_dict["optimizer"]
-    saved.param_groups[0]["lr"] = 0.001  # what a scheduler does
-    trainer = Engine(lambda _engine, batch: batch)
-    checkpoint = {"optimizer": saved.state_dict()}
-    go_on(trainer, adapting(0.01, fused=True), checkpoint)
-    with pytest.raises(SystemExit, match=r"with initial_lr 0\.01, here it is 0\.1; resume with the options"):
-        go_on(trainer, adapting(0.1), checkpoint)
-    with pytest.raises(SystemExit, match=r"with betas \(0\.9, 0\.999\), here it is \(0\.5, 0\.999\)"):
-        go_on(trainer, adapting(0.01, betas=(0.5, 0.999)), checkpoint)
+def of_optimizer(optimizer: torch.optim.Optimizer) -> DurableCheckpointSaver:
+    return DurableCheckpointSaver("models", {"optimizer": optimizer})
 
 
-def test_the_scale_of_gradients_is_kept_where_there_is_one(tmp_path: Path) -> None:
-    scalers = [torch.GradScaler("cpu", init_scale=scale) for scale in (8.0, 2.0)]
-    savers = [DurableCheckpointSaver(str(tmp_path), {"scaler": scaler}) for scaler in scalers]
-    go_on(Engine(lambda _engine, batch: batch), savers[1], {"scaler": scalers[0].state_dict()})
-    assert scalers[1].get_scale() == 8
-    saver = DurableCheckpointSaver(str(tmp_path), {"scaler": None, "data": scalers[0]})
-    assert list(saver.save_dict) == ["data"]
+def weights() -> list[nn.Parameter]:
+    return [nn.Parameter(torch.zeros(2))]
+
+
+ADAM = torch.optim.Adam(weights(), lr=0.01)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        (torch.optim.Adam(weights(), lr=0.1), "lr 0.01, here it is 0.1"),
+        (torch.optim.Adam(weights(), lr=0.01, betas=(0.5, 0.999)), "betas (0.9, 0.999), here it is (0.5, 0.999)"),
+        (torch.optim.Adam(weights(), lr=0.01, amsgrad=True), "amsgrad None, here it is True"),
+        (torch.optim.SGD(weights(), lr=0.01), "betas (0.9, 0.999), here it is None"),
+    ],
+)
+def test_an_optimizer_with_other_settings_is_refused(optimizer: torch.optim.Optimizer, said: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        go_on(Engine(lambda *_: None), of_optimizer(optimizer), {"optimizer": ADAM.state_dict()})
+    assert str(stopped.value).startswith(f"error: the checkpoint in models is of a training with {said}; resume with")
+
+
+def test_an_optimizer_that_only_computes_otherwise_goes_on() -> None:
+    fused = torch.optim.Adam(weights(), lr=0.01, fused=True)
+    go_on(Engine(lambda *_: None), of_optimizer(fused), {"optimizer": ADAM.state_dict()})
+
+
+@pytest.mark.parametrize("of_optimizers", [torch.optim.Adam, partial(torch.optim.SGD, momentum=0.9)])
+def test_what_a_scheduler_moved_goes_on(of_optimizers: Callable[..., torch.optim.Optimizer]) -> None:
+    def scheduled() -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
+        optimizer = of_optimizers(weights(), lr=0.01)
+        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
+
+    optimizer, scheduler = scheduled()
+    before = optimizer.param_groups[0]["lr"]
+    optimizer.step()
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] != before
+    resumed = of_optimizer(scheduled()[0])
+    go_on(Engine(lambda *_: None), resumed, {"optimizer": optimizer.state_dict()})
+    assert resumed.save_dict["optimizer"].param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize("amp", [True, False])
+def test_the_scale_of_gradients_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, amp: bool) -> None:
+    monkeypatch.setattr(torch.cuda.amp, "GradScaler", partial(torch.GradScaler, "cpu", growth_interval=2))
+
+    def scaled(epochs: int, checkpoint: dict[str, Any] | None = None) -> float | None:
+        """The scale after so many epochs of a step each, the state saved."""
+
+        def step(trainer: Any, _batch: Any) -> dict[str, Any]:
+            if trainer.scaler is not None:
+                trainer.scaler.scale(network(torch.ones(1, 2)).sum()).backward()
+                trainer.scaler.step(trainer.optimizer)
+                trainer.scaler.update()
+            return {}
+
+        network = nn.Linear(2, 2)
+        adam = torch.optim.Adam(network.parameters())
+        trainer = SupervisedTrainer("cpu", epochs, [{}], network, adam, nn.MSELoss(), iteration_update=step, amp=amp)
+        saved = {"scaler": GradientScale(trainer), "trainer": trainer}
+        saver = DurableCheckpointSaver(str(tmp_path), saved, save_interval=1, n_saved=1)
+        saver.attach(trainer)
+        go_on(trainer, saver, checkpoint)
+        trainer.run()
+        return None if trainer.scaler is None else float(trainer.scaler.get_scale())
+
+    whole = scaled(5)
+    scaled(3)
+    assert scaled(5, last_checkpoint(str(tmp_path), resume=True)) == whole == (2.0**18 if amp else None)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
