@@ -152,9 +152,10 @@ def _check_value(key: str, value: Any, config: ConfigParser) -> None:
         return
     now = config.get(key)
     before = _referred(now)
-    catalogue = config.get(before.rpartition("::")[0]) if "::" in before else {}
-    if catalogue and all(ConfigComponent.is_instantiable(part) for part in catalogue.values()):
-        rule = "it must be one of " + ", ".join(f"@{before.rpartition('::')[0]}::{name}" for name in catalogue)
+    catalogue = before.rpartition("::")[0]
+    others = config.get(catalogue) if catalogue else None
+    if isinstance(others, dict) and all(ConfigComponent.is_instantiable(other) for other in others.values()):
+        rule = "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
     elif named:
         rule = f"there is no '{named}' in the configuration"
     elif ConfigComponent.is_instantiable(config.get(before) if before else now):
