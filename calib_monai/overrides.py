@@ -71,17 +71,23 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
 def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print an error as Python does, and below it the one line that says why: MONAI wraps it in pages of others.
 
+    Of Ctrl-C there is that one line alone.
+
     Args:
         kind: type of the error.
         error: the last of the chain.
         traceback: where it was raised.
     """
-    sys.__excepthook__(kind, error, traceback)
-    cause, component = error, ""
+    cause, component, interrupted = error, "", isinstance(error, KeyboardInterrupt)
     while cause.__cause__ or (cause.__context__ and not cause.__suppress_context__):
         named = re.match(r"Failed to instantiate component '([^']+)'", str(cause))
         component = f"{named[1]}: " if named else component
         cause = cause.__cause__ or cause.__context__ or cause
+        interrupted |= isinstance(cause, KeyboardInterrupt)
+    if interrupted:
+        sys.stderr.write("error: interrupted; a training goes on after its last epoch with --resume True\n")
+        return
+    sys.__excepthook__(kind, error, traceback)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
     name = "" if isinstance(cause, ValueError) and lines else type(cause).__name__ + ": " * bool(lines)
     sys.stderr.write(f"error: {component}{name}{' '.join(lines)}\n")
@@ -146,11 +152,13 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 
 def _check_value(key: str, value: Any, config: ConfigParser) -> None:
-    """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component."""
+    """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component or a truth value."""
     named = _referred(value)
     if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
         return
     now = config.get(key)
+    if isinstance(now, bool) and not named:
+        raise SystemExit(f"error: --{key} {value}: it must be True or False")
     before = _referred(now)
     catalogue = before.rpartition("::")[0]
     others = config.get(catalogue) if catalogue else None
@@ -159,7 +167,7 @@ def _check_value(key: str, value: Any, config: ConfigParser) -> None:
     elif named:
         rule = f"there is no '{named}' in the configuration"
     elif ConfigComponent.is_instantiable(config.get(before) if before else now):
-        rule = "it must be a component: a dictionary with _target_, a $expression or an @reference"
+        rule = "it must be a component, as {'_target_': 'DiceCELoss', 'softmax': True}, a $expression or an @reference"
     else:
         return
     raise SystemExit(f"error: --{key} {value}: {rule}")

@@ -70,10 +70,17 @@ def test_a_network_that_there_is_not_is_refused(value: str) -> None:
 
 
 def test_text_in_place_of_a_component_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"^error: --loss focal: it must be a component: a dictionary with _target_, "):
+    with pytest.raises(SystemExit, match=r"^error: --loss focal: it must be a component, as {'_target_': "):
         check("--loss", "focal")
     with pytest.raises(SystemExit, match=r"^error: --epochs @epoch: there is no 'epoch' in the configuration$"):
         check("--epochs", "@epoch")
+
+
+@pytest.mark.parametrize("value", ["false", "true", "no"])
+def test_a_word_in_place_of_a_truth_value_is_refused(value: str) -> None:
+    # Python takes all of them for true.
+    with pytest.raises(SystemExit, match=f"^error: --augment {value}: it must be True or False$"):
+        check("--augment", value)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,8 @@ def test_text_in_place_of_a_component_is_refused() -> None:
         ("network_def", "@networks#unetpp"),
         ("output_dir", "@runs/a"),
         ("seed", "@split_seed"),
+        ("augment", "True"),
+        ("resume", "$@epochs > 1"),
     ],
 )
 def test_what_can_take_the_place_of_a_value_passes(key: str, value: str) -> None:
@@ -158,6 +167,16 @@ def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pyte
     error = raised(*errors)
     tell_cause(type(error), error, None)
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+
+
+def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    interruption = KeyboardInterrupt()
+    interruption.__context__ = StopIteration()
+    error = RuntimeError("Failed to evaluate")
+    error.__cause__ = interruption
+    tell_cause(type(error), error, None)
+    said = "error: interrupted; a training goes on after its last epoch with --resume True\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(

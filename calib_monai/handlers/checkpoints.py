@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
     try:
         Checkpoint.load_objects(to_load=saver.save_dict, checkpoint=dict(checkpoint))
     except (KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
         stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
     if batches not in (None, trainer.state.epoch_length):
         stop(

@@ -110,7 +110,8 @@ def _logits(figures: Mapping[str, bytes]) -> str:
         return ""
     return f"""<h2>Logits by true class</h2>
 <p>The further the logit of the true class lies from the others, the closer to 1 is its probability. What a calibration
-loss holds back is this distance. All voxels of the grid that the network sees.</p>
+loss holds back is this distance. All voxels of the grid that the network sees; the network's own logits, before any
+calibrator.</p>
 {_image(figures["logits"], "distributions of the logits by true class")}"""
 
 

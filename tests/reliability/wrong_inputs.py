@@ -187,6 +187,7 @@ WRONG = [
     ),
     Wrong("JSON without a comma", r"train.json.*line \d+", bad_json),
     Wrong("unknown network", "transunt.*transunet", options={"network_def": "@networks::transunt"}),
+    Wrong("a word in place of a truth value", "--augment false.*True or False", options={"augment": "false"}),
     Wrong("a word in place of a component", "--loss focal", options={"loss": "focal"}),
     Wrong("spaces and letters in the path", None, elsewhere, options={"dataset_dir": "{}/Aufnahmen é 1"}),
     Wrong("a trailing axis of 1", None, voxels(IMAGE, lambda v: v[..., None])),
