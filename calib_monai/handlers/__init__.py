@@ -4,6 +4,7 @@ from calib_monai.handlers.calibration import CalibratedProbs, CalibratorFit
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
     GradientScale,
+    Settings,
     ValidationState,
     go_on,
     last_checkpoint,
@@ -37,6 +38,7 @@ __all__ = [
     "NonFiniteLossGuard",
     "ReliabilityImage",
     "ResultsSaver",
+    "Settings",
     "ShareOfLoss",
     "SliceSaver",
     "StructuresSaver",

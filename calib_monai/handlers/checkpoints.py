@@ -137,6 +137,39 @@ class GradientScale:
         self.trainer.add_event_handler(Events.STARTED, load)
 
 
+class Settings:
+    """What a training was asked for: one that goes on must be asked for the same, or would be half of each.
+
+    Args:
+        settings: by name, plain values; of a module, as a loss, its class and its plain attributes count.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = {key: plain for name, value in settings.items() for key, plain in _plain(name, value).items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of them, those of a module as `name#attribute`."""
+        return self.settings
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing; raises ValueError where a setting was another."""
+        for name, there in state.items():
+            here = self.settings.get(name)
+            if here != there:
+                raise ValueError(f"it is of a training with {name} {there}, here it is {here}")
+
+
+def _plain(name: str, value: Any) -> dict[str, Any]:
+    """A setting in values that a checkpoint can hold."""
+    if not isinstance(value, torch.nn.Module):
+        return {name: value}
+    found: dict[str, Any] = {name: type(value).__name__}
+    for place, module in value.named_modules():
+        attributes = {key: plain for key, plain in vars(module).items() if isinstance(plain, bool | int | float | str)}
+        found |= {f"{name}#{place}{'#' * bool(place)}{key}": attributes[key] for key in attributes if key != "training"}
+    return found
+
+
 def last_checkpoint(ckpt_dir: str, *, resume: bool, map_location: Any = "cpu") -> dict[str, Any] | None:
     """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
 

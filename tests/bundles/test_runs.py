@@ -80,7 +80,18 @@ def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Finish
     models = finished.out / "models"
     checkpoint = torch.load(models / "checkpoint_epoch=1.pt", weights_only=True)
     averaged = finished.bundle.endswith(("_consistency", "_bwcr"))
-    kept = {"network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history", "trainer"}
+    kept = {
+        "network",
+        "optimizer",
+        "lr_scheduler",
+        "scaler",
+        "settings",
+        "loss",
+        "data",
+        "validation",
+        "history",
+        "trainer",
+    }
     assert set(checkpoint) == (kept | {"ema"} if averaged else kept)
     assert checkpoint["trainer"]["iteration"] == checkpoint["trainer"]["epoch_length"]
     written = sorted(path.name for path in models.iterdir())

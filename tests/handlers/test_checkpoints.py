@@ -19,11 +19,13 @@ from calib_monai.handlers import (
     DurableCheckpointSaver,
     GradientScale,
     History,
+    Settings,
     ValidationState,
     go_on,
     last_checkpoint,
 )
 from calib_monai.handlers.checkpoints import DurableFiles
+from calib_monai.losses import MbLSLoss
 
 
 class Counting:
@@ -104,6 +106,23 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     trained(tmp_path, 2, nn.Linear(2, 2))
     with pytest.raises(SystemExit, match=r"error: the checkpoint in .* does not fit: .*; resume with the options"):
         trained(tmp_path, 3, nn.Linear(2, 3), last_checkpoint(str(tmp_path), resume=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"seed": 1, "loss": MbLSLoss(margin=5)}, "seed 0, here it is 1"),
+        ({"seed": 0, "loss": MbLSLoss(margin=6)}, "loss#margin 5, here it is 6"),
+        ({"seed": 0, "loss": nn.MSELoss()}, "loss MbLSLoss, here it is MSELoss"),
+        ({"seed": 0}, "loss MbLSLoss, here it is None"),
+    ],
+)
+def test_a_training_that_was_asked_for_something_else_is_not_gone_on_with(settings: dict[str, Any], said: str) -> None:
+    kept = Settings(seed=0, loss=MbLSLoss(margin=5)).state_dict()
+    Settings(seed=0, loss=MbLSLoss(margin=5).eval()).load_state_dict(kept)
+    saver = DurableCheckpointSaver("models", {"settings": Settings(**settings)})
+    with pytest.raises(SystemExit, match=f"does not fit: it is of a training with {said}; resume with the options"):
+        go_on(Engine(lambda *_: None), saver, {"settings": kept})
 
 
 def of_optimizer(optimizer: torch.optim.Optimizer) -> DurableCheckpointSaver:

@@ -118,7 +118,17 @@ def compare(whole: Path, resumed: Path) -> None:
     """Hold a resumed training against one that was not interrupted."""
     name = f"models/checkpoint_epoch={EPOCHS}.pt"
     first, second = (torch.load(out / name, weights_only=True) for out in (whole, resumed))
-    assert {"network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"} < first.keys()
+    assert {
+        "network",
+        "optimizer",
+        "lr_scheduler",
+        "scaler",
+        "settings",
+        "loss",
+        "data",
+        "validation",
+        "history",
+    } < first.keys()
     for part in first.keys() | second.keys():
         assert same_bits(first[part], second[part]), part
     assert same_bits(*(torch.load(out / "models/model.pt", weights_only=True) for out in (whole, resumed)))

@@ -115,6 +115,12 @@ WRONG = [
         options={"resume": True, "epochs": 2, "batch_size": 2},
         after_training=True,
     ),
+    Wrong(
+        "resumed with another loss",
+        "training with loss#penalty_weight 0.1, here it is 0.5; resume",
+        options={"resume": True, "epochs": 2, "loss#penalty_weight": 0.5},
+        after_training=True,
+    ),
     Wrong("another split beside the model", "trained with another split", options={"fold": 1}, after_training=True),
     Wrong("no model", "there is no model at", config="evaluate", options=NO_MODEL),
     Wrong("no model to calibrate", "there is no model at", config="calibrate", options=NO_MODEL),
