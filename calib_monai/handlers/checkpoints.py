@@ -165,8 +165,9 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
         return {name: value}
     found: dict[str, Any] = {name: type(value).__name__}
     for place, module in value.named_modules():
-        attributes = {key: plain for key, plain in vars(module).items() if isinstance(plain, bool | int | float | str)}
-        found |= {f"{name}#{place}{'#' * bool(place)}{key}": attributes[key] for key in attributes if key != "training"}
+        for key, attribute in vars(module).items():
+            if isinstance(attribute, bool | int | float | str) and key != "training":
+                found["#".join(filter(None, (name, place, key)))] = attribute
     return found
 
 

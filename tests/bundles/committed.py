@@ -29,6 +29,8 @@ FILES = {
     "multi_gpu_evaluate": ("train", "evaluate", "multi_gpu_evaluate"),
 }  # of each run, one laid over the other
 DATASETS = sorted(path.stem for path in (REPOSITORY / "scripts" / "parts" / "datasets").glob("*.json"))
+CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"}
+CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
 
 
 @cache
