@@ -9,7 +9,7 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ from monai.utils.module import locate
 from calib_monai.spelling import nearest
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
+JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
 PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input")
 
 logger = logging.getLogger(__name__)
@@ -153,6 +154,9 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 def _check_value(key: str, value: Any, config: ConfigParser) -> None:
     """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component or a truth value."""
+    if not isinstance(value, str):
+        for name, word in _words_in(value):
+            raise SystemExit(f"error: --{key}: {name} is the text '{word}'; write {JSON_WORDS[word]}, as in Python")
     named = _referred(value)
     if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
         return
@@ -171,6 +175,15 @@ def _check_value(key: str, value: Any, config: ConfigParser) -> None:
     else:
         return
     raise SystemExit(f"error: --{key} {value}: {rule}")
+
+
+def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Where in a dictionary or list JSON's words for truth values stand, which Fire reads as texts, and the words."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in items:
+        if isinstance(part, str) and part in JSON_WORDS:
+            yield f"'{name}{key}'", part
+        yield from _words_in(part, f"{name}{key}#")
 
 
 def _referred(value: Any) -> str:
