@@ -20,6 +20,7 @@ from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.processes import gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
+MOST_LOGGED = 10  # of the cases that are found bad
 MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
 
 logger = logging.getLogger(__name__)
@@ -229,5 +230,10 @@ def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool 
 
 
 def _first_of(problems: list[str], num_cases: int) -> str:
-    """The first of these lines, and how many more there are."""
-    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * (len(problems) > 1)
+    """The first of these lines, and how many more there are; of those some are logged, which may say other things."""
+    others = problems[1:]
+    logged = others[:MOST_LOGGED]
+    for line in logged if is_first_process() else ():
+        logger.warning(line)
+    more = f" (and {len(others)} more of {num_cases} cases, {len(logged)} of them above)" if others else ""
+    return problems[0] + more

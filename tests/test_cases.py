@@ -119,11 +119,13 @@ def test_labels_that_show_nothing_at_all_are_refused(phantom_dir: Path) -> None:
         check(phantom_dir)
 
 
-def test_several_bad_files_are_counted(phantom_dir: Path) -> None:
-    for name in ("phantom_001", "phantom_004"):
-        edit(phantom_dir / "labelsTr" / f"{name}.nii.gz", set_first(9))
-    with pytest.raises(SystemExit, match=r"and 1 more of 8 cases"):
+def test_several_bad_files_are_counted_and_each_is_told(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, value in (("phantom_001", 9), ("phantom_004", 7)):
+        edit(phantom_dir / "labelsTr" / f"{name}.nii.gz", set_first(value))
+    with pytest.raises(SystemExit, match=r"\(and 1 more of 8 cases, 1 of them above\)") as stopped:
         check(phantom_dir)
+    told = [line for line in (str(stopped.value), caplog.text) for name in ("001", "004") if f"phantom_{name}" in line]
+    assert len(told) == 2
 
 
 def swap_test_and_validation(phantom_dir: Path) -> None:
