@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def check_bundle_root(bundle_root: str) -> None:
             f"error: bundle_root {Path(bundle_root).resolve()} holds no configs/metadata.json: run from inside the "
             "bundle or set --bundle_root"
         )
+
+
+def check_writable(folders: Sequence[str]) -> None:
+    """Refuse folders that nothing may be written to, or that cannot be made.
+
+    Raises:
+        SystemExit: with one line that names the folder.
+    """
+    for folder in map(Path, folders):
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))  # noqa: PTH110 - Path raises where it may not look
+        if not there.is_dir():
+            raise SystemExit(f"error: nothing can be written to {folder}: {there} is not a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise SystemExit(f"error: nothing can be written to {folder}: no permission to write to {there}")
 
 
 def check_network(

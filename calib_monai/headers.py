@@ -16,13 +16,19 @@ BYTES_A_VOXEL = 4  # loaded as float32
 
 
 def check_header(file: str) -> None:
-    """Refuse a NIfTI whose header cannot be true, or whose voxels do not fit into this machine or into real numbers.
+    """Refuse a file that may not be read, or a NIfTI whose header cannot be true, or whose voxels do not fit.
 
-    Other formats, and what cannot be read at all, are left to their readers.
+    They must fit into this machine and into real numbers. Other formats, and contents that are none, are left to their
+    readers.
 
     Raises:
         ValueError: with the file, what it promises and the rule.
     """
+    try:
+        if not Path(file).is_dir():  # a DICOM series is one
+            Path(file).open("rb").close()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     if not file.endswith(NIFTI):
         return
     try:

@@ -17,7 +17,7 @@ run() { # run BUNDLE CONFIG_FILE [OPTION ...]
         --ckpt_dir "$out/$1/models" --output_dir "$out/$1" "${@:3}"
 }
 train_and_evaluate() { # train_and_evaluate BUNDLE
-    run "$1" "bundles/$1/configs/train.json" --epochs 10
+    run "$1" "bundles/$1/configs/train.json" --epochs 10 --overwrite True
     run "$1" "['bundles/$1/configs/train.json','bundles/$1/configs/evaluate.json']"
 }
 

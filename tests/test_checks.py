@@ -15,6 +15,7 @@ from calib_monai.checks import (
     check_schedule,
     check_slice_size,
     check_split,
+    check_writable,
 )
 
 
@@ -48,6 +49,16 @@ def test_a_bundle_root_and_a_model_that_are_not_there_are_refused(tmp_path: Path
         check_bundle_root(str(tmp_path))
     with pytest.raises(SystemExit, match=r"no model at .*model\.pt"):
         check_model(str(tmp_path / "model.pt"), Doubling())
+
+
+def test_folders_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "taken"
+    file.touch()
+    check_writable([str(tmp_path), str(tmp_path / "new" / "folder")])
+    assert not (tmp_path / "new").exists()
+    for folder in (file, file / "folder"):
+        with pytest.raises(SystemExit, match=f"nothing can be written to {folder}: {file} is not a folder"):
+            check_writable([str(tmp_path), str(folder)])
 
 
 @pytest.mark.parametrize(

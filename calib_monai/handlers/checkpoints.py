@@ -154,9 +154,7 @@ class Settings:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing; raises ValueError where a setting was another."""
         for name, there in state.items():
-            here = self.settings.get(name)
-            if here != there:
-                raise ValueError(f"it is of a training with {name} {there}, here it is {here}")
+            _check_same(name, there, self.settings.get(name))
 
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
@@ -171,20 +169,30 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
     return found
 
 
-def last_checkpoint(ckpt_dir: str, *, resume: bool, map_location: Any = "cpu") -> dict[str, Any] | None:
+def last_checkpoint(
+    ckpt_dir: str, *, resume: bool, overwrite: bool = False, map_location: Any = "cpu"
+) -> dict[str, Any] | None:
     """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
 
     Args:
         ckpt_dir: folder of the checkpoints.
         resume: whether the training there is to go on.
+        overwrite: whether one that is not resumed may be replaced.
         map_location: device of its tensors.
 
     Raises:
-        SystemExit: with one line that names a file that is damaged.
+        SystemExit: with one line that names a file that is damaged, or that would be replaced.
     """
-    if not resume:
-        return None
     found = _checkpoints(Path(ckpt_dir))
+    if not resume:
+        earlier = [path.name for path in (*found.values(), Path(ckpt_dir) / "model.pt") if path.exists()]
+        if earlier and not overwrite:
+            goes_on = "go on with it by --resume True, " if found else ""
+            raise SystemExit(
+                f"error: {ckpt_dir} holds {earlier[0]} of an earlier training: {goes_on}set another --ckpt_dir and "
+                "--output_dir, or replace it by --overwrite True"
+            )
+        return None
     if not found:
         logger.warning("there is no checkpoint in %s to resume: the training starts at its first epoch", ckpt_dir)
         return None
@@ -192,7 +200,10 @@ def last_checkpoint(ckpt_dir: str, *, resume: bool, map_location: Any = "cpu") -
     try:
         content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
-        raise SystemExit(f"error: {path} is damaged ({type(error).__name__}): remove it to start again") from None
+        raise SystemExit(
+            f"error: {path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
+            "--resume True"
+        ) from None
     return content
 
 
@@ -211,41 +222,47 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         for path in _checkpoints(Path(saver.save_dir)).values() if is_first_process() else ():
             path.unlink()  # or they would be gone on with if this training is killed in its first epoch
         return
-    _check_optimizer(saver, checkpoint)
-    epochs, batches = trainer.state.max_epochs, trainer.state.epoch_length
+    epochs = trainer.state.max_epochs
     try:
-        Checkpoint.load_objects(to_load=saver.save_dict, checkpoint=dict(checkpoint))
+        _load(trainer, saver.save_dict, checkpoint)
     except (KeyError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
         stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
-    if batches not in (None, trainer.state.epoch_length):
-        stop(
-            f"the checkpoint in {saver.save_dir} is of epochs of {trainer.state.epoch_length} batches, here they have "
-            f"{batches}; resume with the options it was trained with"
-        )
+    epoch, planned = trainer.state.epoch, trainer.state.max_epochs
     trainer.state.max_epochs = epochs
-    epoch = trainer.state.epoch
     if epochs is not None and epoch >= epochs:
         logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, epoch)
         raise SystemExit(0)
     logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
+    if epochs != planned and "lr_scheduler" in saver.save_dict:
+        logger.warning("it was to have %s epochs before: the learning rate keeps the schedule that it had", planned)
 
 
-def _check_optimizer(saver: CheckpointSaver, checkpoint: Mapping[str, Any]) -> None:
-    """Nothing; stops where the optimizer is another or has settings of its own, which the checkpoint would replace."""
-    optimizer, saved = saver.save_dict.get("optimizer"), checkpoint.get("optimizer")
+def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
+    """Load what a checkpoint holds; ValueError where it is of a training that was asked for something else."""
+    batches = trainer.state.epoch_length
+    _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
+    Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
+    if batches is not None:
+        _check_same("batches an epoch", trainer.state.epoch_length, batches)
+
+
+def _check_optimizer(optimizer: Any, saved: Mapping[str, Any] | None) -> None:
+    """Nothing; ValueError where the optimizer, or a setting of it, is another than the saved one, which replaces it."""
     if not isinstance(optimizer, torch.optim.Optimizer) or saved is None:
         return
     for here, there in zip(optimizer.param_groups, saved["param_groups"], strict=False):
         moved = {"lr"} if "initial_lr" in here else set()  # by a scheduler
         moved |= {"momentum", "betas"} if {"base_momentum", "max_momentum"} & here.keys() else set()
         for name in sorted((here.keys() | there.keys()) - {"params"} - IMPLEMENTATIONS - moved):
-            old, new = there.get(name) or None, here.get(name) or None  # an older torch may not have had what is off
-            if old != new:
-                stop(
-                    f"the checkpoint in {saver.save_dir} is of a training with {name} {old}, here it is {new}; resume "
-                    "with the options it was trained with"
-                )
+            # An older torch may not have had what is off.
+            _check_same(name, there.get(name) or None, here.get(name) or None)
+
+
+def _check_same(name: str, there: Any, here: Any) -> None:
+    """Nothing; ValueError where a setting of a checkpoint's training is not that of this one."""
+    if here != there:
+        raise ValueError(f"it is of a training with {name} {there}, here it is {here}")
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:

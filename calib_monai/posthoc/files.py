@@ -113,7 +113,7 @@ def _fit(kind: str) -> str:
     """What makes it, as a message ends."""
     return (
         "fit it with python -m monai.bundle run --config_file \"['configs/train.json','configs/calibrate.json']\" "
-        f"--calibrator {kind}"
+        f"--calibrator {kind}, and the --bundle_root, --dataset_dir and --ckpt_dir of the training"
     )
 
 

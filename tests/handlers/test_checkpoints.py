@@ -87,6 +87,28 @@ def test_a_new_training_replaces_the_checkpoints_of_an_earlier_one(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["checkpoint_epoch=5.pt", "model.pt"],
+            "checkpoint_epoch=5.pt of an earlier training: go on with it by --resume",
+        ),
+        (["model.pt"], "model.pt of an earlier training: set another --ckpt_dir"),
+    ],
+)
+def test_an_earlier_training_is_replaced_only_where_that_is_asked_for(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "split.json").touch()
+    with pytest.raises(SystemExit, match=f"error: {tmp_path} holds {said}.*or replace it by --overwrite True"):
+        last_checkpoint(str(tmp_path), resume=False)
+    assert last_checkpoint(str(tmp_path), resume=False, overwrite=True) is None
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "split.json"}
+
+
 def test_without_a_checkpoint_a_training_starts_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert last_checkpoint(str(tmp_path), resume=False) is None
     assert not caplog.records
@@ -100,6 +122,26 @@ def test_a_training_that_has_had_its_epochs_ends_well(tmp_path: Path, caplog: py
         trained(tmp_path, 2, nn.Linear(2, 2), last_checkpoint(str(tmp_path), resume=True))
     assert ended.value.code == 0
     assert "has had its 2 epoch(s): there is nothing to resume" in caplog.text
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(2, ""), (4, "it was to have 2 epochs before: the learning rate keeps")])
+def test_more_epochs_keep_the_schedule_and_that_is_said(
+    epochs: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def scheduled(milestone: int, max_epochs: int) -> tuple[Engine, DurableCheckpointSaver]:
+        optimizer = torch.optim.SGD(weights(), lr=1.0)
+        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [milestone])
+        trainer = Engine(lambda *_: None)
+        trainer.state.max_epochs, trainer.state.epoch_length = max_epochs, 1
+        saved = {"optimizer": optimizer, "lr_scheduler": scheduler, "trainer": trainer}
+        return trainer, DurableCheckpointSaver("models", saved)
+
+    _, saver = scheduled(1, 2)
+    trainer, resumed = scheduled(2, epochs)
+    go_on(trainer, resumed, {name: part.state_dict() for name, part in saver.save_dict.items()})
+    assert dict(resumed.save_dict["lr_scheduler"].milestones) == {1: 1}
+    assert said in caplog.text
+    assert bool(said) == ("learning rate" in caplog.text)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -148,7 +190,7 @@ ADAM = torch.optim.Adam(weights(), lr=0.01)
 def test_an_optimizer_with_other_settings_is_refused(optimizer: torch.optim.Optimizer, said: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         go_on(Engine(lambda *_: None), of_optimizer(optimizer), {"optimizer": ADAM.state_dict()})
-    assert str(stopped.value).startswith(f"error: the checkpoint in models is of a training with {said}; resume with")
+    assert f"the checkpoint in models does not fit: it is of a training with {said}; resume with" in str(stopped.value)
 
 
 def test_an_optimizer_that_only_computes_otherwise_goes_on() -> None:
@@ -203,7 +245,7 @@ def test_the_scale_of_gradients_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint_epoch=3.pt").write_bytes(b"half")
-    with pytest.raises(SystemExit, match=r"error: .*checkpoint_epoch=3.pt is damaged \(.*\): remove it to start again"):
+    with pytest.raises(SystemExit, match=r"error: .*checkpoint_epoch=3.pt is damaged \(.*\): to start again"):
         last_checkpoint(str(tmp_path), resume=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import re
@@ -23,6 +24,7 @@ from calib_monai.phantoms import make_phantoms
 
 PATIENCE = 120  # seconds, after which a run hangs
 QUICK = 20  # seconds that a refusal may take
+CAPABILITY_VERSION, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2  # of <linux/capability.h>
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | No
 def _in_process(log: str, arguments: list[str], limits: dict[str, int]) -> None:
     """Run as `python -m monai.bundle`, with both outputs in a file."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit is then an error, as a full disk is
+    _without_privileges()
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, name), (value, value))
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -125,11 +128,25 @@ def _in_process(log: str, arguments: list[str], limits: dict[str, int]) -> None:
     os._exit(code)
 
 
+def _without_privileges() -> None:
+    """Let root be told what may not be read or written, as any other user is."""
+
+    class Sets(ctypes.Structure):
+        _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (Sets * 2)()
+    assert libc.capget(header, sets) == 0, os.strerror(ctypes.get_errno())
+    for kept in ("effective", "permitted"):
+        setattr(sets[0], kept, getattr(sets[0], kept) & ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH))
+    assert libc.capset(header, sets) == 0, os.strerror(ctypes.get_errno())
+
+
 def digests(folder: Path) -> dict[str, str]:
     """What is in a folder, file by file."""
     return {
         str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
         for name in ("models", "eval", "data")
         for path in (folder / name).rglob("*")
-        if path.is_file() and path.suffix != ".0"
+        if path.is_file() and path.suffix != ".0" and os.access(path, os.R_OK)
     }

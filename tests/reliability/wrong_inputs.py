@@ -71,6 +71,9 @@ WRONG = [
     Wrong("not an image", f"labelsTr/{CASE}.nii.gz", file(LABEL, lambda path: path.write_text("voxels"))),
     Wrong("a folder for a file", f"{CASE}.* cannot be read", file(IMAGE, as_folder)),
     Wrong("a link to itself", f"{CASE}.* cannot be read", file(IMAGE, as_loop)),
+    Wrong(
+        "may not be read", f"imagesTr/{CASE}.nii.gz cannot be read: Permission", file(IMAGE, lambda path: path.chmod(0))
+    ),
     Wrong("complex numbers", f"{CASE}.*complex numbers", voxels(IMAGE, lambda v: v, np.complex64)),
     Wrong("other shape", f"{CASE}.*shape|{CASE}.*voxels", voxels(LABEL, lambda v: v[:-1])),
     Wrong("2D for 3D", f"{CASE}.* must be 3D", voxels(IMAGE, lambda v: v[..., 0])),
@@ -111,7 +114,7 @@ WRONG = [
     ),
     Wrong(
         "resumed with other batches",
-        "is of epochs of .* batches, here they have .*; resume",
+        "training with batches an epoch .*, here it is .*; resume",
         options={"resume": True, "epochs": 2, "batch_size": 2},
         after_training=True,
     ),
@@ -121,7 +124,13 @@ WRONG = [
         options={"resume": True, "epochs": 2, "loss#penalty_weight": 0.5},
         after_training=True,
     ),
-    Wrong("another split beside the model", "trained with another split", options={"fold": 1}, after_training=True),
+    Wrong("a training there already", "checkpoint_epoch=1.pt of an earlier training.*--resume", after_training=True),
+    Wrong(
+        "another split beside the model",
+        "trained with another split",
+        options={"fold": 1, "overwrite": True},
+        after_training=True,
+    ),
     Wrong("no model", "there is no model at", config="evaluate", options=NO_MODEL),
     Wrong("no model to calibrate", "there is no model at", config="calibrate", options=NO_MODEL),
     Wrong("no model to predict with", "there is no model at", config="inference", options=NO_MODEL),
@@ -170,9 +179,15 @@ WRONG = [
     Wrong("unknown output", "outputs", config="inference", options={"outputs": ["labels"]}, after_training=True),
     Wrong(
         "output where a file is",
-        "taken",
+        "nothing can be written to .*taken: .*taken is not a folder",
         lambda f: (f / "taken").write_text("a file"),
         options={"output_dir": "{}/taken"},
+    ),
+    Wrong(
+        "output where nothing may be written",
+        "sealed/eval: no permission to write to .*sealed",
+        lambda f: (f / "sealed").mkdir(mode=0o500),
+        options={"output_dir": "{}/sealed/eval"},
     ),
     Wrong("no space for the model", "File too large|No space", options={"epochs": 1}, limits={"RLIMIT_FSIZE": 200_000}),
     Wrong("the loss explodes", "the loss is nan|NaN or infinite", options={"learning_rate": 1e30}),
