@@ -20,7 +20,7 @@ from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.processes import gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
-MOST_LOGGED = 10  # of the cases that are found bad
+MOST_TOLD = 10  # of the cases that are found bad
 MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,8 @@ def checked_split(
             kept = read_split(beside_model) if any(Path(ckpt_dir).glob("*.pt")) else None
             if kept and kept.names != names_of(split):
                 raise ValueError(
-                    f"{ckpt_dir} holds a model that was trained with another split: set another --ckpt_dir"
+                    f"{ckpt_dir} holds a model that was trained with another split, which neither --resume nor "
+                    "--overwrite takes: set another --ckpt_dir and --output_dir, or remove it"
                 )
         check = partial(
             check_pair,
@@ -169,7 +170,7 @@ def checked_inputs(
         found = _checked_all(cases, check)
         failed = [line for line in found if isinstance(line, str)]
         if len(failed) == len(cases):
-            raise ValueError(_first_of(failed, len(cases)))
+            raise ValueError(_told(failed, len(cases)))
     for line in failed:
         logger.warning("passed over: %s", line)
     return Inputs([case for case, line in zip(cases, found, strict=True) if line is True], failed)
@@ -210,7 +211,7 @@ def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
     found = [told for of_process in gathered(_checked_all(own_part(cases), check)) for told in of_process]
     problems = [line for line in found if isinstance(line, str)]
     if problems:
-        raise ValueError(_first_of(problems, len(cases)))
+        raise ValueError(_told(problems, len(cases)))
     return [value is True for value in found]
 
 
@@ -229,11 +230,9 @@ def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool 
         return list(tqdm(chain(first, others), total=len(cases), desc="Checking files", unit="case", disable=None))
 
 
-def _first_of(problems: list[str], num_cases: int) -> str:
-    """The first of these lines, and how many more there are; of those some are logged, which may say other things."""
-    others = problems[1:]
-    logged = others[:MOST_LOGGED]
+def _told(problems: list[str], num_cases: int) -> str:
+    """The first of these lines with the number of cases that have others; of those a few are logged."""
+    logged = problems[1:MOST_TOLD]
     for line in logged if is_first_process() else ():
         logger.warning(line)
-    more = f" (and {len(others)} more of {num_cases} cases, {len(logged)} of them above)" if others else ""
-    return problems[0] + more
+    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * bool(logged)

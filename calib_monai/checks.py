@@ -75,7 +75,7 @@ def check_writable(folders: Sequence[str]) -> None:
         SystemExit: with one line that names the folder.
     """
     for folder in map(Path, folders):
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))  # noqa: PTH110 - Path raises where it may not look
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
         if not there.is_dir():
             raise SystemExit(f"error: nothing can be written to {folder}: {there} is not a folder")
         if not os.access(there, os.W_OK | os.X_OK):

@@ -154,13 +154,13 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 def _check_value(key: str, value: Any, config: ConfigParser) -> None:
     """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component or a truth value."""
-    if not isinstance(value, str):
-        for name, word in _words_in(value):
-            raise SystemExit(f"error: --{key}: {name} is the text '{word}'; write {JSON_WORDS[word]}, as in Python")
+    now = config.get(key)
+    place, word = next(_words_in(value), ("", ""))
+    if word and (place or not isinstance(now, bool | str)):
+        raise SystemExit(f"error: --{key} {value}: {place or 'it'} is the text {word}; write {JSON_WORDS[word]}")
     named = _referred(value)
     if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
         return
-    now = config.get(key)
     if isinstance(now, bool) and not named:
         raise SystemExit(f"error: --{key} {value}: it must be True or False")
     before = _referred(now)
@@ -178,12 +178,12 @@ def _check_value(key: str, value: Any, config: ConfigParser) -> None:
 
 
 def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Where in a dictionary or list JSON's words for truth values stand, which Fire reads as texts, and the words."""
+    """Where in a value JSON's words for truth values stand, which Fire reads as texts, and the words."""
+    if isinstance(value, str) and value in JSON_WORDS:
+        yield name, value
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
     for key, part in items:
-        if isinstance(part, str) and part in JSON_WORDS:
-            yield f"'{name}{key}'", part
-        yield from _words_in(part, f"{name}{key}#")
+        yield from _words_in(part, f"{name}#{key}" if name else str(key))
 
 
 def _referred(value: Any) -> str:

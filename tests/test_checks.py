@@ -56,8 +56,10 @@ def test_folders_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
     file.touch()
     check_writable([str(tmp_path), str(tmp_path / "new" / "folder")])
     assert not (tmp_path / "new").exists()
-    for folder in (file, file / "folder"):
-        with pytest.raises(SystemExit, match=f"nothing can be written to {folder}: {file} is not a folder"):
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "unmounted")
+    for there, folder in ((file, file), (file, file / "folder"), (dangling, dangling)):
+        with pytest.raises(SystemExit, match=f"nothing can be written to {folder}: {there} is not a folder"):
             check_writable([str(tmp_path), str(folder)])
 
 

@@ -29,6 +29,15 @@ def promise(path: Path, side: int) -> None:
     path.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
 
 
+def test_what_may_not_be_read_is_refused_and_a_folder_is_left_to_its_reader(tmp_path: Path) -> None:
+    check_header(str(tmp_path))
+    loop = tmp_path / "loop.mhd"
+    loop.symlink_to(loop)
+    for path, said in ((loop, "Too many levels of symbolic links"), (tmp_path / "no.png", "No such file or directory")):
+        with pytest.raises(ValueError, match=f"{path} cannot be read: {said}"):
+            check_header(str(path))
+
+
 @pytest.mark.parametrize("name", ["one.nii", "one.nii.gz"])
 def test_what_is_there_passes_and_what_cannot_be_there_does_not(name: str, tmp_path: Path) -> None:
     path = nifti(tmp_path / name)

@@ -86,13 +86,19 @@ def test_a_word_in_place_of_a_truth_value_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("{'_target_': 'FocalLoss', 'use_softmax': true}", "--loss: 'use_softmax' is the text 'true'; write True"),
-        ("{'_target_': 'X', 'a': {'b': [1, null]}}", "--loss: 'a#b#1' is the text 'null'; write None"),
+        ("{'_target_': 'FocalLoss', 'use_softmax': true}", "--loss .*: use_softmax is the text true; write True"),
+        ("{'_target_': 'X', 'a': {'b': [1, null]}}", "--loss .*: a#b#1 is the text null; write None"),
     ],
 )
 def test_words_of_json_are_refused_in_a_value(value: str, said: str) -> None:
     with pytest.raises(SystemExit, match=said):
         check("--loss", value)
+
+
+def test_a_word_of_json_is_refused_in_place_of_a_number() -> None:
+    check("--method", "null")
+    with pytest.raises(SystemExit, match="--learning_rate null: it is the text null; write None"):
+        check("--learning_rate", "null")
 
 
 @pytest.mark.parametrize(

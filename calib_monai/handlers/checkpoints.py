@@ -17,6 +17,7 @@ from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
 from calib_monai.handlers.guards import stop
+from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file
 
@@ -183,9 +184,11 @@ def last_checkpoint(
     Raises:
         SystemExit: with one line that names a file that is damaged, or that would be replaced.
     """
-    found = _checkpoints(Path(ckpt_dir))
+    if resume and overwrite:
+        raise SystemExit("error: resume and overwrite are both True: a training goes on, or replaces the one there is")
+    found, model = _checkpoints(Path(ckpt_dir)), Path(ckpt_dir) / MODEL
     if not resume:
-        earlier = [path.name for path in (*found.values(), Path(ckpt_dir) / "model.pt") if path.exists()]
+        earlier = [path.name for path in (*found.values(), model) if path.exists()]
         if earlier and not overwrite:
             goes_on = "go on with it by --resume True, " if found else ""
             raise SystemExit(
@@ -194,7 +197,10 @@ def last_checkpoint(
             )
         return None
     if not found:
-        logger.warning("there is no checkpoint in %s to resume: the training starts at its first epoch", ckpt_dir)
+        replaced = f", and replaces {model.name}" if model.exists() else ""
+        logger.warning(
+            "there is no checkpoint in %s to resume: the training starts at its first epoch%s", ckpt_dir, replaced
+        )
         return None
     path = found[max(found)]
     try:
@@ -213,14 +219,16 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
     Args:
         trainer: that will run to its own number of epochs.
         saver: of the checkpoints.
-        checkpoint: of `last_checkpoint`; without one the checkpoints of an earlier training go.
+        checkpoint: of `last_checkpoint`; without one what an earlier training left beside it goes.
 
     Raises:
         SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
     """
     if checkpoint is None:
-        for path in _checkpoints(Path(saver.save_dir)).values() if is_first_process() else ():
-            path.unlink()  # or they would be gone on with if this training is killed in its first epoch
+        folder = Path(saver.save_dir)
+        # They would be taken for those of this training, if it is killed in its first epoch.
+        for path in (*_checkpoints(folder).values(), folder / MODEL) if is_first_process() else ():
+            path.unlink(missing_ok=True)
         return
     epochs = trainer.state.max_epochs
     try:
@@ -235,7 +243,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         raise SystemExit(0)
     logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
     if epochs != planned and "lr_scheduler" in saver.save_dict:
-        logger.warning("it was to have %s epochs before: the learning rate keeps the schedule that it had", planned)
+        logger.warning("it was to have %s epochs: what its checkpoint holds of a schedule is still for these", planned)
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
@@ -243,8 +251,8 @@ def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, An
     batches = trainer.state.epoch_length
     _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
     Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
-    if batches is not None:
-        _check_same("batches an epoch", trainer.state.epoch_length, batches)
+    if batches not in (None, trainer.state.epoch_length):
+        raise ValueError(f"it is of epochs of {trainer.state.epoch_length} batches, and here they have {batches}")
 
 
 def _check_optimizer(optimizer: Any, saved: Mapping[str, Any] | None) -> None:

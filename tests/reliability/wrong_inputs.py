@@ -114,7 +114,7 @@ WRONG = [
     ),
     Wrong(
         "resumed with other batches",
-        "training with batches an epoch .*, here it is .*; resume",
+        "is of epochs of .* batches, and here they have .*; resume",
         options={"resume": True, "epochs": 2, "batch_size": 2},
         after_training=True,
     ),
@@ -124,7 +124,12 @@ WRONG = [
         options={"resume": True, "epochs": 2, "loss#penalty_weight": 0.5},
         after_training=True,
     ),
-    Wrong("a training there already", "checkpoint_epoch=1.pt of an earlier training.*--resume", after_training=True),
+    Wrong(
+        "a training there already, before the data are read",
+        "checkpoint_epoch=1.pt of an earlier training.*--resume",
+        file(IMAGE, truncated),
+        after_training=True,
+    ),
     Wrong(
         "another split beside the model",
         "trained with another split",
@@ -188,6 +193,17 @@ WRONG = [
         "sealed/eval: no permission to write to .*sealed",
         lambda f: (f / "sealed").mkdir(mode=0o500),
         options={"output_dir": "{}/sealed/eval"},
+    ),
+    *(
+        Wrong(
+            f"nothing may be written by {config}, which is told before the data are read",
+            "sealed/eval: no permission",
+            lambda f: ((f / "sealed").mkdir(mode=0o500), every_label(np.zeros_like)(f)),
+            config,
+            {"output_dir": "{}/sealed/eval"},
+            after_training=True,
+        )
+        for config in ("evaluate", "calibrate", "inference")
     ),
     Wrong("no space for the model", "File too large|No space", options={"epochs": 1}, limits={"RLIMIT_FSIZE": 200_000}),
     Wrong("the loss explodes", "the loss is nan|NaN or infinite", options={"learning_rate": 1e30}),
