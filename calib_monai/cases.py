@@ -119,6 +119,7 @@ def checked_split(
         if not any(_check_all(cases, check)):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
         if is_first_process():
+            logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
             for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
                 write_split(Drawn(names_of(split), options), path)
     return split

@@ -9,7 +9,7 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,6 +57,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
+    _check_names(Path(files[0]).resolve().parents[1], options, config)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
     for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
@@ -133,6 +134,15 @@ def _check_bundle(file: Path, bundle_root: Path) -> None:
         raise SystemExit(f"error: {file} is of the bundle {own_root.name} and --bundle_root is {bundle_root}: give one")
 
 
+def _check_names(bundle: Path, options: Mapping[str, Any], config: ConfigParser) -> None:
+    """Nothing; SystemExit where an option gives results the name of another bundle: it does not change what is run."""
+    names = {name: str(options.get(name, config.get(name))) for name in ("dataset", "method")}
+    other = bundle.with_name("_".join(names.values()))
+    if names.keys() & options.keys() and other != bundle and (other / "configs").is_dir():
+        given = " ".join(f"--{name} {options[name]}" for name in names if name in options)
+        raise SystemExit(f"error: {given} would only name the results of {bundle.name}: run {other.name}")
+
+
 def _check_key(key: str, config: dict[str, Any]) -> None:
     """Nothing; SystemExit where `key` leads nowhere in `config`."""
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
@@ -159,6 +169,9 @@ def _check_value(key: str, value: Any, config: ConfigParser) -> None:
     if word and (place or not isinstance(now, bool | str)):
         raise SystemExit(f"error: --{key} {value}: {place or 'it'} is the text {word}; write {JSON_WORDS[word]}")
     named = _referred(value)
+    is_number = isinstance(now, int | float) and not isinstance(now, bool)
+    if is_number and not (value is None or isinstance(value, int | float) or str(value).startswith(("$", "%", "@"))):
+        raise SystemExit(f"error: --{key} {value}: it must be a number")
     if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
         return
     if isinstance(now, bool) and not named:

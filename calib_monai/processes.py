@@ -108,9 +108,12 @@ def is_first_process() -> bool:
     return own_rank() == 0
 
 
-def bar_is_hidden() -> bool | None:
-    """Whether this process shows no progress bar; None, tqdm's word for one where there is a terminal, in the first."""
-    return None if is_first_process() else True
+def bar_is_hidden() -> bool:
+    """Whether this process shows no progress bar: there is one, on a terminal.
+
+    To tqdm that would be None, which MONAI does not pass on.
+    """
+    return not (is_first_process() and sys.stderr.isatty())
 
 
 def own_rank() -> int:

@@ -95,6 +95,22 @@ def test_words_of_json_are_refused_in_a_value(value: str, said: str) -> None:
         check("--loss", value)
 
 
+@pytest.mark.parametrize("value", ["0,001", "1e-3x", "[0.1]", "small"])
+def test_what_is_no_number_is_refused_in_place_of_one(value: str) -> None:
+    for fine in ("1e-3", "1", "$0.1 * @epochs", "@seed"):
+        check("--learning_rate", fine)
+    with pytest.raises(SystemExit, match=r"error: --learning_rate .*: it must be a number"):
+        check("--learning_rate", value)
+
+
+def test_a_bundle_is_not_given_the_name_of_another() -> None:
+    check("--method", "mine")
+    check("--method", "nacl", "--dataset", "hippocampus")
+    for option, value, other in (("--method", "dice_ce", "hippocampus_dice_ce"), ("--dataset", "acdc", "acdc_nacl")):
+        with pytest.raises(SystemExit, match=f"error: {option} {value} would only name .*nacl: run {other}"):
+            check(option, value)
+
+
 def test_a_word_of_json_is_refused_in_place_of_a_number() -> None:
     check("--method", "null")
     with pytest.raises(SystemExit, match="--learning_rate null: it is the text null; write None"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import pytest
@@ -46,8 +47,10 @@ def test_one_process_is_the_first_and_gathers_its_own() -> None:
     assert gathered("value") == ["value"]
 
 
-def test_one_process_alone_shows_a_bar(place: Any) -> None:
-    assert bar_is_hidden() is None  # but where there is no terminal
+def test_one_process_alone_shows_a_bar_where_there_is_a_terminal(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bar_is_hidden()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert not bar_is_hidden()
     place(1, 2)
     assert bar_is_hidden()
 

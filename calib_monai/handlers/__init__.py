@@ -6,8 +6,6 @@ from calib_monai.handlers.checkpoints import (
     GradientScale,
     Settings,
     ValidationState,
-    go_on,
-    last_checkpoint,
 )
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
@@ -16,6 +14,7 @@ from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
+from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage

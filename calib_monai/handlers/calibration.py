@@ -105,6 +105,13 @@ class CalibratorFit:
         write_json(self.folder / f"calibration_{self.kind}.json", {"calibrator": self.kind, **told, **errors})
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)
+        if report.ece_foreground_after > report.ece_foreground_before:
+            logger.warning(
+                "all voxels together became better, the few of the foreground worse: --fitting#%s#region foreground fits "
+                "to those%s",
+                self.kind,
+                ", and the calibrator lts may suit both" if self.kind == "ts" else "",
+            )
         logger.info("%s is written", path)
 
 
@@ -172,10 +179,4 @@ def _told(report: FitReport) -> list[str]:
     )
     likelihood = f"negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}"
     error = f"ECE of the foreground {report.ece_foreground_before:.3f} -> {report.ece_foreground_after:.3f}"
-    lines = [f"{temperatures}, fitted to {of}", f"{likelihood}, {error}"]
-    if report.ece_foreground_after > report.ece_foreground_before:
-        lines.append(
-            "all voxels together became better, the few of the foreground worse: the calibrator lts may suit both, and "
-            "--fitting#ts#region foreground fits ts to the foreground"
-        )
-    return lines
+    return [f"{temperatures}, fitted to {of}", f"{likelihood}, {error}"]

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import logging
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import Checkpoint
 from ignite.handlers.checkpoint import BaseSaveHandler
 from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
-from calib_monai.handlers.guards import stop
-from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file
 
 logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
-IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 
 class DurableFiles(BaseSaveHandler):
@@ -72,7 +67,7 @@ class DurableCheckpointSaver(CheckpointSaver):
 
     def __init__(self, save_dir: str, save_dict: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(save_dir, save_dict, **kwargs)
-        earlier = [path.name for path in _checkpoints(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
+        earlier = [path.name for path in checkpoints_in(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
         for checkpoint, files in (
             (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"))),
             (self._final_checkpoint, DurableFiles(save_dir, kwargs.get("final_filename"))),
@@ -155,7 +150,7 @@ class Settings:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing; raises ValueError where a setting was another."""
         for name, there in state.items():
-            _check_same(name, there, self.settings.get(name))
+            check_same(name, there, self.settings.get(name))
 
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
@@ -170,110 +165,13 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
     return found
 
 
-def last_checkpoint(
-    ckpt_dir: str, *, resume: bool, overwrite: bool = False, map_location: Any = "cpu"
-) -> dict[str, Any] | None:
-    """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
-
-    Args:
-        ckpt_dir: folder of the checkpoints.
-        resume: whether the training there is to go on.
-        overwrite: whether one that is not resumed may be replaced.
-        map_location: device of its tensors.
-
-    Raises:
-        SystemExit: with one line that names a file that is damaged, or that would be replaced.
-    """
-    if resume and overwrite:
-        raise SystemExit("error: resume and overwrite are both True: a training goes on, or replaces the one there is")
-    found, model = _checkpoints(Path(ckpt_dir)), Path(ckpt_dir) / MODEL
-    if not resume:
-        earlier = [path.name for path in (*found.values(), model) if path.exists()]
-        if earlier and not overwrite:
-            goes_on = "go on with it by --resume True, " if found else ""
-            raise SystemExit(
-                f"error: {ckpt_dir} holds {earlier[0]} of an earlier training: {goes_on}set another --ckpt_dir and "
-                "--output_dir, or replace it by --overwrite True"
-            )
-        return None
-    if not found:
-        replaced = f", and replaces {model.name}" if model.exists() else ""
-        logger.warning(
-            "there is no checkpoint in %s to resume: the training starts at its first epoch%s", ckpt_dir, replaced
-        )
-        return None
-    path = found[max(found)]
-    try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
-        raise SystemExit(
-            f"error: {path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
-            "--resume True"
-        ) from None
-    return content
-
-
-def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any] | None) -> None:
-    """Put a training where a checkpoint left it.
-
-    Args:
-        trainer: that will run to its own number of epochs.
-        saver: of the checkpoints.
-        checkpoint: of `last_checkpoint`; without one what an earlier training left beside it goes.
-
-    Raises:
-        SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
-    """
-    if checkpoint is None:
-        folder = Path(saver.save_dir)
-        # They would be taken for those of this training, if it is killed in its first epoch.
-        for path in (*_checkpoints(folder).values(), folder / MODEL) if is_first_process() else ():
-            path.unlink(missing_ok=True)
-        return
-    epochs = trainer.state.max_epochs
-    try:
-        _load(trainer, saver.save_dict, checkpoint)
-    except (KeyError, ValueError, RuntimeError) as error:
-        reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
-        stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
-    epoch, planned = trainer.state.epoch, trainer.state.max_epochs
-    trainer.state.max_epochs = epochs
-    if epochs is not None and epoch >= epochs:
-        logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, epoch)
-        raise SystemExit(0)
-    logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
-    if epochs != planned and "lr_scheduler" in saver.save_dict:
-        logger.warning("it was to have %s epochs: what its checkpoint holds of a schedule is still for these", planned)
-
-
-def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
-    """Load what a checkpoint holds; ValueError where it is of a training that was asked for something else."""
-    batches = trainer.state.epoch_length
-    _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
-    Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
-    if batches not in (None, trainer.state.epoch_length):
-        raise ValueError(f"it is of epochs of {trainer.state.epoch_length} batches, and here they have {batches}")
-
-
-def _check_optimizer(optimizer: Any, saved: Mapping[str, Any] | None) -> None:
-    """Nothing; ValueError where the optimizer, or a setting of it, is another than the saved one, which replaces it."""
-    if not isinstance(optimizer, torch.optim.Optimizer) or saved is None:
-        return
-    for here, there in zip(optimizer.param_groups, saved["param_groups"], strict=False):
-        moved = {"lr"} if "initial_lr" in here else set()  # by a scheduler
-        moved |= {"momentum", "betas"} if {"base_momentum", "max_momentum"} & here.keys() else set()
-        for name in sorted((here.keys() | there.keys()) - {"params"} - IMPLEMENTATIONS - moved):
-            # An older torch may not have had what is off.
-            _check_same(name, there.get(name) or None, here.get(name) or None)
-
-
-def _check_same(name: str, there: Any, here: Any) -> None:
+def check_same(name: str, there: Any, here: Any) -> None:
     """Nothing; ValueError where a setting of a checkpoint's training is not that of this one."""
     if here != there:
         raise ValueError(f"it is of a training with {name} {there}, here it is {here}")
 
 
-def _checkpoints(folder: Path) -> dict[int, Path]:
+def checkpoints_in(folder: Path) -> dict[int, Path]:
     """The checkpoints in a folder by their epoch."""
     found = {path: NAME.fullmatch(path.name) for path in folder.glob("checkpoint_epoch=*.pt")}
     return {int(match[1]): path for path, match in found.items() if match}

@@ -15,6 +15,7 @@ from torch import Tensor
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.handlers.guards import stop
 from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import region_voxels
 from calib_monai.whole_files import write_csv, write_json
@@ -31,7 +32,8 @@ class ResultsSaver:
         class_names: one a class, the background first.
         dataset: name of what is evaluated on.
         method: name of how the network was trained.
-        model: file of the weights, whose time is noted so that a report can tell when it has changed since.
+        model: file of the weights, with the calibrator beside it; their times are noted, so that a report can tell when
+            they have changed since.
         counts: metrics that count: of each class the number over all cases is told, not the mean.
         structures: for metrics whose columns are not the classes, the names of what they are.
         calibrator: what the logits were divided by: "none", "ts" or "lts".
@@ -87,7 +89,10 @@ class ResultsSaver:
                 f"{self.calibrator}: set another --output_dir"
             )
         self.cases = []
-        self.modified = self.model.stat().st_mtime
+        files = {"model": self.model}
+        if self.calibrator != NONE:
+            files["calibrator_file"] = calibrator_path(self.calibrator, str(self.model.parent))
+        self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases.
@@ -112,7 +117,7 @@ class ResultsSaver:
         write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
         summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
         content = {
-            "model": {"path": str(self.model), "modified": self.modified},
+            **self.files,
             "dataset": self.dataset,
             "method": self.method,
             "calibrator": self.calibrator,

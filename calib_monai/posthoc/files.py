@@ -62,7 +62,7 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str) -> Path:
     Returns:
         The file.
     """
-    path = _path(kind, ckpt_dir)
+    path = calibrator_path(kind, ckpt_dir)
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), {"model": _digest(Path(ckpt_dir) / MODEL)}))
     return path
@@ -84,7 +84,7 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
     check_kind(kind, or_none=True)
     if kind == NONE:
         return TemperatureScaling()
-    path = _path(kind, ckpt_dir)
+    path = calibrator_path(kind, ckpt_dir)
     if not path.is_file():
         raise SystemExit(f"error: there is no calibrator at {path}: {_fit(kind)}")
     try:
@@ -104,7 +104,7 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
     return calibrator.eval()
 
 
-def _path(kind: str, ckpt_dir: str) -> Path:
+def calibrator_path(kind: str, ckpt_dir: str) -> Path:
     """Where a calibrator lies."""
     return Path(ckpt_dir) / f"calibrator_{kind}.safetensors"
 

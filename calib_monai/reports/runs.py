@@ -144,9 +144,10 @@ def _read(folder: Path) -> Run:
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    model = Path(summary["model"]["path"])
-    if model.is_file() and model.stat().st_mtime > summary["model"]["modified"]:
-        logger.warning("%s is newer than its evaluation in %s: evaluate again", model, folder)
+    for used in (summary["model"], *([summary["calibrator_file"]] if "calibrator_file" in summary else [])):
+        path = Path(used["path"])
+        if path.is_file() and path.stat().st_mtime > used["modified"]:
+            logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
     return Run(
         name=_name(folder.resolve(), summary.get("calibrator", "none")),
         dataset=summary["dataset"],

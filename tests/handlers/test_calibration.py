@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
-from calib_monai.posthoc import load_calibrator, new_calibrator
+from calib_monai.posthoc import FitReport, load_calibrator, new_calibrator
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
 SEEDS = [0, 1]
@@ -53,6 +53,21 @@ def test_it_is_the_fit_to_all_that_was_predicted(
     told = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
     assert told["nll_after"] == report.nll_after < told["nll_before"]
     assert [path.name for path in (tmp_path / "eval").iterdir()] == [f"calibration_{kind}.json"]
+
+
+@pytest.mark.parametrize(("after", "told"), [(0.2, ""), (0.4, "--fitting#ts#region foreground fits to those")])
+def test_a_fit_that_the_foreground_pays_for_is_warned_of(
+    after: float, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    report = FitReport("all", 1, 9, 0.5, 0.4, 0.3, after, 0.7, 0.7, kept=True)
+    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"))
+    monkeypatch.setattr(handler.calibrator, "fit", lambda *_, **__: report)
+    engine = engine_on_cpu()
+    handler.start(engine)
+    handler.fit(engine)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [told in line for line in warned] == [True] * bool(told)
 
 
 def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(

@@ -1,9 +1,8 @@
-"""Checkpoints: what is there is whole, and a training goes on from it or says why not."""
+"""Checkpoints: what is there is whole, and holds all that a training needs to go on."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,13 +18,11 @@ from calib_monai.handlers import (
     DurableCheckpointSaver,
     GradientScale,
     History,
-    Settings,
     ValidationState,
     go_on,
     last_checkpoint,
 )
 from calib_monai.handlers.checkpoints import DurableFiles
-from calib_monai.losses import MbLSLoss
 
 
 class Counting:
@@ -39,17 +36,6 @@ class Counting:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.count = state["count"]
-
-
-def trained(folder: Path, epochs: int, network: nn.Module, checkpoint: dict[str, Any] | None = None) -> Engine:
-    """A trainer that has run, and saved its network after each epoch."""
-    trainer = Engine(lambda _engine, batch: batch)
-    trainer.state.max_epochs = epochs
-    saver = DurableCheckpointSaver(str(folder), {"network": network, "trainer": trainer}, save_interval=1, n_saved=1)
-    saver.attach(trainer)
-    go_on(trainer, saver, checkpoint)
-    trainer.run([1, 2], max_epochs=epochs)
-    return trainer
 
 
 def test_the_new_checkpoint_is_there_before_the_old_one_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,170 +53,6 @@ def test_the_new_checkpoint_is_there_before_the_old_one_goes(tmp_path: Path, mon
         files({"epoch": epoch}, f"checkpoint_epoch={epoch}.pt")
     assert seen[1] == [f".unfinished_{os.getpid()}_checkpoint_epoch=2.pt", "checkpoint_epoch=1.pt"]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
-
-
-def test_a_training_goes_on_after_its_last_epoch(tmp_path: Path) -> None:
-    trained(tmp_path, 10, nn.Linear(2, 2))
-    checkpoint = last_checkpoint(str(tmp_path), resume=True)
-    network = nn.Linear(2, 2)
-    trainer = trained(tmp_path, 12, network, checkpoint)
-    assert trainer.state.epoch == 12
-    assert trainer.state.iteration == 24
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=12.pt"]
-    assert checkpoint is not None
-    assert torch.equal(network.weight, checkpoint["network"]["weight"])
-
-
-def test_a_new_training_replaces_the_checkpoints_of_an_earlier_one(tmp_path: Path) -> None:
-    trained(tmp_path, 5, nn.Linear(2, 2))
-    trained(tmp_path, 2, nn.Linear(2, 2))
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        (
-            ["checkpoint_epoch=5.pt", "model.pt"],
-            "checkpoint_epoch=5.pt of an earlier training: go on with it by --resume",
-        ),
-        (["model.pt"], "model.pt of an earlier training: set another --ckpt_dir"),
-    ],
-)
-def test_an_earlier_training_is_replaced_only_where_that_is_asked_for(
-    tmp_path: Path, names: list[str], said: str
-) -> None:
-    for name in names:
-        (tmp_path / name).touch()
-    (tmp_path / "split.json").touch()
-    with pytest.raises(SystemExit, match=f"error: {tmp_path} holds {said}.*or replace it by --overwrite True"):
-        last_checkpoint(str(tmp_path), resume=False)
-    assert last_checkpoint(str(tmp_path), resume=False, overwrite=True) is None
-    assert {path.name for path in tmp_path.iterdir()} == {*names, "split.json"}
-
-
-def test_without_a_checkpoint_a_training_starts_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert last_checkpoint(str(tmp_path), resume=False) is None
-    assert not caplog.records
-    assert last_checkpoint(str(tmp_path / "new"), resume=True) is None
-    assert "there is no checkpoint in" in caplog.text
-    assert "model.pt" not in caplog.text
-
-
-def test_what_is_left_without_a_checkpoint_is_replaced_and_that_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "model.pt").touch()
-    assert last_checkpoint(str(tmp_path), resume=True) is None
-    assert "the training starts at its first epoch, and replaces model.pt" in caplog.text
-    go_on(Engine(lambda *_: None), DurableCheckpointSaver(str(tmp_path), {"count": Counting()}), None)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_training_is_not_both_resumed_and_replaced(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="error: resume and overwrite are both True"):
-        last_checkpoint(str(tmp_path), resume=True, overwrite=True)
-
-
-def test_a_training_that_has_had_its_epochs_ends_well(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    trained(tmp_path, 2, nn.Linear(2, 2))
-    with pytest.raises(SystemExit) as ended:
-        trained(tmp_path, 2, nn.Linear(2, 2), last_checkpoint(str(tmp_path), resume=True))
-    assert ended.value.code == 0
-    assert "has had its 2 epoch(s): there is nothing to resume" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("epochs", "said"), [(2, ""), (4, "it was to have 2 epochs: what its checkpoint holds of a schedule")]
-)
-def test_more_epochs_keep_the_schedule_and_that_is_said(
-    epochs: int, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    def scheduled(milestone: int, max_epochs: int) -> tuple[Engine, DurableCheckpointSaver]:
-        optimizer = torch.optim.SGD(weights(), lr=1.0)
-        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [milestone])
-        trainer = Engine(lambda *_: None)
-        trainer.state.max_epochs, trainer.state.epoch_length = max_epochs, 1
-        saved = {"optimizer": optimizer, "lr_scheduler": scheduler, "trainer": trainer}
-        return trainer, DurableCheckpointSaver("models", saved)
-
-    _, saver = scheduled(1, 2)
-    trainer, resumed = scheduled(2, epochs)
-    go_on(trainer, resumed, {name: part.state_dict() for name, part in saver.save_dict.items()})
-    assert dict(resumed.save_dict["lr_scheduler"].milestones) == {1: 1}
-    assert said in caplog.text
-    assert bool(said) == ("schedule" in caplog.text)
-
-
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    trained(tmp_path, 2, nn.Linear(2, 2))
-    with pytest.raises(SystemExit, match=r"error: the checkpoint in .* does not fit: .*; resume with the options"):
-        trained(tmp_path, 3, nn.Linear(2, 3), last_checkpoint(str(tmp_path), resume=True))
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"seed": 1, "loss": MbLSLoss(margin=5)}, "seed 0, here it is 1"),
-        ({"seed": 0, "loss": MbLSLoss(margin=6)}, "loss#margin 5, here it is 6"),
-        ({"seed": 0, "loss": nn.MSELoss()}, "loss MbLSLoss, here it is MSELoss"),
-        ({"seed": 0}, "loss MbLSLoss, here it is None"),
-    ],
-)
-def test_a_training_that_was_asked_for_something_else_is_not_gone_on_with(settings: dict[str, Any], said: str) -> None:
-    kept = Settings(seed=0, loss=MbLSLoss(margin=5)).state_dict()
-    Settings(seed=0, loss=MbLSLoss(margin=5).eval()).load_state_dict(kept)
-    saver = DurableCheckpointSaver("models", {"settings": Settings(**settings)})
-    with pytest.raises(SystemExit, match=f"does not fit: it is of a training with {said}; resume with the options"):
-        go_on(Engine(lambda *_: None), saver, {"settings": kept})
-
-
-def of_optimizer(optimizer: torch.optim.Optimizer) -> DurableCheckpointSaver:
-    return DurableCheckpointSaver("models", {"optimizer": optimizer})
-
-
-def weights() -> list[nn.Parameter]:
-    return [nn.Parameter(torch.zeros(2))]
-
-
-ADAM = torch.optim.Adam(weights(), lr=0.01)
-
-
-@pytest.mark.parametrize(
-    ("optimizer", "said"),
-    [
-        (torch.optim.Adam(weights(), lr=0.1), "lr 0.01, here it is 0.1"),
-        (torch.optim.Adam(weights(), lr=0.01, betas=(0.5, 0.999)), "betas (0.9, 0.999), here it is (0.5, 0.999)"),
-        (torch.optim.Adam(weights(), lr=0.01, amsgrad=True), "amsgrad None, here it is True"),
-        (torch.optim.SGD(weights(), lr=0.01), "betas (0.9, 0.999), here it is None"),
-    ],
-)
-def test_an_optimizer_with_other_settings_is_refused(optimizer: torch.optim.Optimizer, said: str) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        go_on(Engine(lambda *_: None), of_optimizer(optimizer), {"optimizer": ADAM.state_dict()})
-    rule = "error: the checkpoint in models does not fit: it is of a training with"
-    assert str(stopped.value).startswith(f"{rule} {said}; resume with")
-
-
-def test_an_optimizer_that_only_computes_otherwise_goes_on() -> None:
-    fused = torch.optim.Adam(weights(), lr=0.01, fused=True)
-    go_on(Engine(lambda *_: None), of_optimizer(fused), {"optimizer": ADAM.state_dict()})
-
-
-@pytest.mark.parametrize("of_optimizers", [torch.optim.Adam, partial(torch.optim.SGD, momentum=0.9)])
-def test_what_a_scheduler_moved_goes_on(of_optimizers: Callable[..., torch.optim.Optimizer]) -> None:
-    def scheduled() -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
-        optimizer = of_optimizers(weights(), lr=0.01)
-        return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
-
-    optimizer, scheduler = scheduled()
-    before = optimizer.param_groups[0]["lr"]
-    optimizer.step()
-    scheduler.step()
-    assert optimizer.param_groups[0]["lr"] != before
-    resumed = of_optimizer(scheduled()[0])
-    go_on(Engine(lambda *_: None), resumed, {"optimizer": optimizer.state_dict()})
-    assert resumed.save_dict["optimizer"].param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
 
 
 @pytest.mark.parametrize("amp", [True, False])
@@ -260,12 +82,6 @@ def test_the_scale_of_gradients_is_kept(tmp_path: Path, monkeypatch: pytest.Monk
     whole = scaled(5)
     scaled(3)
     assert scaled(5, last_checkpoint(str(tmp_path), resume=True)) == whole == (2.0**18 if amp else None)
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint_epoch=3.pt").write_bytes(b"half")
-    with pytest.raises(SystemExit, match=r"error: .*checkpoint_epoch=3.pt is damaged \(.*\): to start again"):
-        last_checkpoint(str(tmp_path), resume=True)
 
 
 def test_what_a_validation_remembers_is_kept() -> None:

@@ -92,7 +92,7 @@ WRONG = [
     Wrong("one case", "1 case", one_case_only),
     Wrong("unknown option", "unknown option --epoch.*did you mean --epochs", options={"epoch": 1}),
     Wrong("unknown option of the loss", "unknown option --loss#pirior.*prior", options={"loss#pirior": "max"}),
-    Wrong("a word for a number", "epochs is many", options={"epochs": "many"}),
+    Wrong("a word for a number", "--epochs many: it must be a number", options={"epochs": "many"}),
     Wrong("no epoch", "epochs is 0", options={"epochs": 0}),
     Wrong("no batch", "batch_size is 0", options={"batch_size": 0}),
     Wrong("no learning rate", "learning rate: -1", options={"learning_rate": -1}),

@@ -88,7 +88,22 @@ def test_a_model_that_is_newer_than_its_results_is_noticed(tmp_path: Path, caplo
     assert not caplog.text
     os.utime(folder / "model.pt", (time.time() + 60,) * 2)
     read_run(folder)
-    assert "newer than its evaluation" in caplog.text
+    assert "model.pt is newer than its evaluation" in caplog.text
+
+
+def test_a_calibrator_that_is_newer_than_its_results_is_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    file = folder / "calibrator_ts.safetensors"
+    file.touch()
+    summary = json.loads((folder / "summary.json").read_text())
+    for modified in (file.stat().st_mtime, 0):
+        assert "newer" not in caplog.text
+        summary |= {"calibrator": "ts", "calibrator_file": {"path": str(file), "modified": modified}}
+        (folder / "summary.json").write_text(json.dumps(summary))
+        read_run(folder)
+    assert "calibrator_ts.safetensors is newer than its evaluation" in caplog.text
 
 
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
