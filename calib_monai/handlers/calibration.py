@@ -107,8 +107,8 @@ class CalibratorFit:
             logger.info("%s: %s", self.kind.upper(), line)
         if report.ece_foreground_after > report.ece_foreground_before:
             logger.warning(
-                "all voxels together became better, the few of the foreground worse: --fitting#%s#region foreground fits "
-                "to those%s",
+                "all voxels together became better, the few of the foreground worse: "
+                "--fitting#%s#region foreground fits to those%s",
                 self.kind,
                 ", and the calibrator lts may suit both" if self.kind == "ts" else "",
             )

@@ -81,7 +81,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
     """
     if checkpoint is None:
-        _set_aside(trainer, Path(saver.save_dir))
+        _replace_later(trainer, Path(saver.save_dir))
         return
     rmtree(Path(saver.save_dir) / REPLACED, ignore_errors=True)  # of a training that was killed before it did so
     epochs = trainer.state.max_epochs
@@ -94,7 +94,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
     trainer.state.max_epochs = epochs
     if epochs is not None and epoch >= epochs:
         logger.warning(
-            "the training in %s has had its %d epoch(s): there is nothing to resume but with more",
+            "the training in %s has had its %d epoch(s): there is nothing to resume without more --epochs",
             saver.save_dir,
             epoch,
         )
@@ -104,14 +104,19 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         logger.warning("it was to have %s epochs: what its checkpoint holds of a schedule is still for these", planned)
 
 
-def _set_aside(trainer: Engine, folder: Path) -> None:
-    """Move what an earlier training left out of the way, and remove it when this one has its first checkpoint.
+def _replace_later(trainer: Engine, folder: Path) -> None:
+    """Once a training works, move what an earlier one left out of its way; remove that when it has a checkpoint.
 
     In its place it would be taken for this training's, if that is killed in its first epoch.
     """
-    if not is_first_process():
-        return
-    aside = folder / REPLACED
+    if is_first_process():
+        aside = folder / REPLACED
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda: _set_aside(folder, aside))
+        trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), lambda: rmtree(aside, ignore_errors=True))
+
+
+def _set_aside(folder: Path, aside: Path) -> None:
+    """Move what an earlier training left to a folder, unless an earlier one's lies there already."""
     left = [path for path in (*checkpoints_in(folder).values(), folder / MODEL) if path.exists()]
     if left and not aside.exists():
         aside.mkdir()
@@ -120,7 +125,6 @@ def _set_aside(trainer: Engine, folder: Path) -> None:
             path.rename(aside / path.name)
     for path in left:  # of a training that failed in its first epoch, as the one before lies there already
         path.unlink(missing_ok=True)
-    trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), lambda: rmtree(aside, ignore_errors=True))
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:

@@ -86,15 +86,29 @@ def test_what_is_left_without_a_checkpoint_is_replaced_and_that_is_said(
 
 
 def test_an_earlier_training_is_kept_until_the_new_one_has_had_an_epoch(tmp_path: Path) -> None:
+    def failed(step: int) -> None:
+        """A training that fails in this step, after it has left a model."""
+
+        def work(engine: Engine, _batch: object) -> None:
+            if engine.state.iteration == step:
+                (tmp_path / "model.pt").write_text("of no epoch")
+                raise RuntimeError("out of memory")
+
+        trainer = Engine(work)
+        go_on(trainer, DurableCheckpointSaver(str(tmp_path), {"network": nn.Linear(2, 2)}), None)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            trainer.run([1, 2])
+
     trained(tmp_path, 5, nn.Linear(2, 2))
+    kept = {"checkpoint_epoch=5.pt", "model.pt"}
+    failed(1)
+    assert {path.name for path in tmp_path.iterdir()} == kept
     (tmp_path / "model.pt").write_text("of five epochs")
-    saver = DurableCheckpointSaver(str(tmp_path), {"network": nn.Linear(2, 2)}, save_interval=1)
     for _ in range(2):
-        go_on(Engine(lambda *_: None), saver, None)
-        assert [path.name for path in tmp_path.iterdir()] == ["replaced"]
-        assert {path.name for path in (tmp_path / "replaced").iterdir()} == {"checkpoint_epoch=5.pt", "model.pt"}
-        (tmp_path / "model.pt").write_text("of a training that failed in its first epoch")
-    assert (tmp_path / "replaced" / "model.pt").read_text() == "of five epochs"
+        failed(2)
+        assert {path.name for path in tmp_path.iterdir()} == {"replaced", "model.pt"}
+        assert {path.name for path in (tmp_path / "replaced").iterdir()} == kept
+        assert (tmp_path / "replaced" / "model.pt").read_text() == "of five epochs"
     trained(tmp_path, 2, nn.Linear(2, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
 
