@@ -116,15 +116,14 @@ def _replace_later(trainer: Engine, folder: Path) -> None:
 
 
 def _set_aside(folder: Path, aside: Path) -> None:
-    """Move what an earlier training left to a folder, unless an earlier one's lies there already."""
-    left = [path for path in (*checkpoints_in(folder).values(), folder / MODEL) if path.exists()]
-    if left and not aside.exists():
-        aside.mkdir()
-        logger.warning("until this training has had an epoch, the one that it replaces lies in %s", aside)
-        for path in left:
+    """Move what an earlier training left to a folder; what one left that failed in its first epoch goes."""
+    for path in (*checkpoints_in(folder).values(), folder / MODEL):
+        if (aside / path.name).exists():
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            aside.mkdir(exist_ok=True)
             path.rename(aside / path.name)
-    for path in left:  # of a training that failed in its first epoch, as the one before lies there already
-        path.unlink(missing_ok=True)
+            logger.warning("until this training has had an epoch, what it replaces lies in %s", aside / path.name)
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
