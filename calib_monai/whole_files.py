@@ -18,7 +18,7 @@ UNFINISHED = ".unfinished_"  # the beginning of the name of what is being writte
 def whole_path(path: Path) -> Iterator[Path]:
     """Where to write a file, which takes the place of `path` once everything is on the disk.
 
-    Folders are made. Where writing fails, what was at `path` stays.
+    Folders are made. Where writing fails, what was at `path` stays, and an OSError names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}_{path.name}")  # others may be at it too
@@ -27,8 +27,9 @@ def whole_path(path: Path) -> Iterator[Path]:
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except BaseException:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
+        _name(path, error)
         raise
     if os.name == "posix":  # the new name too: elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)
@@ -36,6 +37,14 @@ def whole_path(path: Path) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _name(path: Path, error: BaseException | None) -> None:
+    """Have an error name the file, or the first of its chain: of a full disk Python does not say what was written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
         file.writelines([b"half", "the other half"])  # type: ignore[list-item]
     assert path.read_text() == "before"
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_full_disk_refuses_is_named(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(RuntimeError, match="unexpected pos"), whole_file(tmp_path / "model.pt"):
+        raise RuntimeError("unexpected pos") from full  # as torch.save does
+    assert str(full).endswith(f"No space left on device: '{tmp_path / 'model.pt'}'")
+    assert not list(tmp_path.iterdir())
 
 
 def test_monai_saves_volumes_through_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
