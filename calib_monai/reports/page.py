@@ -17,7 +17,7 @@ h1 { font-size: 1.7rem; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .4rem; }
 p { margin: .3rem 0 .9rem; max-width: 46rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
+table { font-size: .9rem; border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: .35rem .55rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
 th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
 th:first-child, td:first-child { text-align: left; }
