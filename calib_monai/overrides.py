@@ -163,31 +163,35 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 
 def _check_value(key: str, value: Any, config: ConfigParser) -> None:
-    """Nothing; SystemExit where a reference leads nowhere, or text takes the place of a component or a truth value."""
-    now = config.get(key)
+    """Nothing; SystemExit where a value is of another kind than the one that it replaces, or refers to nothing."""
+    now, named, rule = config.get(key), _referred(value), ""
     place, word = next(_words_in(value), ("", ""))
     if word and (place or not isinstance(now, bool | str)):
-        raise SystemExit(f"error: --{key} {value}: {place or 'it'} is the text {word}; write {JSON_WORDS[word]}")
-    named = _referred(value)
-    is_number = isinstance(now, int | float) and not isinstance(now, bool)
-    if is_number and not (value is None or isinstance(value, int | float) or str(value).startswith(("$", "%", "@"))):
-        raise SystemExit(f"error: --{key} {value}: it must be a number")
-    if not isinstance(value, str) or value.startswith(("$", "%")) or (named and named in config):
+        rule = f"{place or 'it'} is the text {word}; write {JSON_WORDS[word]}"
+    elif (named and named in config) or str(value).startswith(("$", "%")):
         return
-    if isinstance(now, bool) and not named:
-        raise SystemExit(f"error: --{key} {value}: it must be True or False")
+    elif isinstance(now, int | float) and not (isinstance(now, bool) or named or isinstance(value, int | float | None)):
+        rule = "it must be a number"
+    elif isinstance(now, bool) and isinstance(value, str) and not named:
+        rule = "it must be True or False"
+    elif isinstance(value, str):
+        rule = _rule_of_component(named, now, config)
+    if rule:
+        raise SystemExit(f"error: --{key} {value}: {rule}")
+
+
+def _rule_of_component(named: str, now: Any, config: ConfigParser) -> str:
+    """What must be in place of a text, or of a reference to what is not there; empty where the text may be."""
     before = _referred(now)
     catalogue = before.rpartition("::")[0]
     others = config.get(catalogue) if catalogue else None
     if isinstance(others, dict) and all(ConfigComponent.is_instantiable(other) for other in others.values()):
-        rule = "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
-    elif named:
-        rule = f"there is no '{named}' in the configuration"
-    elif ConfigComponent.is_instantiable(config.get(before) if before else now):
-        rule = "it must be a component, as {'_target_': 'DiceCELoss', 'softmax': True}, a $expression or an @reference"
-    else:
-        return
-    raise SystemExit(f"error: --{key} {value}: {rule}")
+        return "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
+    if named:
+        return f"there is no '{named}' in the configuration"
+    if ConfigComponent.is_instantiable(config.get(before) if before else now):
+        return "it must be a component, as {'_target_': 'DiceCELoss', 'softmax': True}, a $expression or an @reference"
+    return ""
 
 
 def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
