@@ -57,7 +57,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
-    _check_names(Path(files[0]).resolve().parents[1], options, config)
+    _check_names(Path(files[0]), options, config)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
     for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
@@ -134,10 +134,11 @@ def _check_bundle(file: Path, bundle_root: Path) -> None:
         raise SystemExit(f"error: {file} is of the bundle {own_root.name} and --bundle_root is {bundle_root}: give one")
 
 
-def _check_names(bundle: Path, options: Mapping[str, Any], config: ConfigParser) -> None:
+def _check_names(file: Path, options: Mapping[str, Any], config: ConfigParser) -> None:
     """Nothing; SystemExit where an option gives results the name of another bundle: it does not change what is run."""
     names = {name: str(options.get(name, config.get(name))) for name in ("dataset", "method")}
-    other = bundle.with_name("_".join(names.values()))
+    bundle = file.resolve().parent.parent
+    other = bundle.parent / "_".join(names.values())
     if names.keys() & options.keys() and other != bundle and (other / "configs").is_dir():
         given = " ".join(f"--{name} {options[name]}" for name in names if name in options)
         raise SystemExit(f"error: {given} would only name the results of {bundle.name}: run {other.name}")

@@ -111,6 +111,11 @@ def test_a_bundle_is_not_given_the_name_of_another() -> None:
             check(option, value)
 
 
+def test_a_bundle_may_lie_at_the_root_of_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "resolve", lambda _: Path("/configs/train.json"))
+    check("--method", "mine")
+
+
 def test_a_word_of_json_is_refused_in_place_of_a_number() -> None:
     check("--method", "null")
     with pytest.raises(SystemExit, match="--learning_rate null: it is the text null; write None"):
