@@ -16,10 +16,9 @@ BYTES_A_VOXEL = 4  # loaded as float32
 
 
 def check_header(file: str) -> None:
-    """Refuse a file that may not be read, or a NIfTI whose header cannot be true, or whose voxels do not fit.
+    """Refuse a file that cannot be opened, and a NIfTI with an untrue header, too many voxels or no real numbers.
 
-    They must fit into this machine and into real numbers. Other formats, and contents that are none, are left to their
-    readers.
+    Other formats, and what is no NIfTI inside, are left to their readers.
 
     Raises:
         ValueError: with the file, what it promises and the rule.

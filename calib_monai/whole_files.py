@@ -29,7 +29,7 @@ def whole_path(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     except BaseException as error:
         unfinished.unlink(missing_ok=True)
-        _name(path, error)
+        _add_filename(error, path)
         raise
     if os.name == "posix":  # the new name too: elsewhere a folder cannot be opened
         folder = os.open(path.parent, os.O_RDONLY)
@@ -39,8 +39,8 @@ def whole_path(path: Path) -> Iterator[Path]:
             os.close(folder)
 
 
-def _name(path: Path, error: BaseException | None) -> None:
-    """Have an error name the file, or the first of its chain: of a full disk Python does not say what was written."""
+def _add_filename(error: BaseException | None, path: Path) -> None:
+    """Have each OSError of a chain name the file, if it names none: of a full disk Python says no more than that."""
     while error is not None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +15,6 @@ from monai.handlers import CheckpointSaver
 
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file
-
-logger = logging.getLogger(__name__)
 
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 

@@ -41,18 +41,17 @@ def last_checkpoint(
     """
     if resume and overwrite:
         raise SystemExit("error: resume and overwrite are both True: a training goes on, or replaces the one there is")
-    found, model = checkpoints_in(Path(ckpt_dir)), Path(ckpt_dir) / MODEL
+    found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
     if not resume:
-        earlier = [path.name for path in (*found.values(), model) if path.exists()]
-        if earlier and not overwrite:
+        if left and not overwrite:
             goes_on = "go on with it by --resume True (and more --epochs), " if found else ""
             raise SystemExit(
-                f"error: {ckpt_dir} holds {earlier[0]} of an earlier training: {goes_on}set another --ckpt_dir and "
+                f"error: {ckpt_dir} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir and "
                 "--output_dir, or replace it by --overwrite True"
             )
         return None
     if not found:
-        replaced = f", and replaces {model.name}" if model.exists() else ""
+        replaced = f", and replaces {left[0].name}" if left else ""
         logger.warning(
             "there is no checkpoint in %s to resume: the training starts at its first epoch%s", ckpt_dir, replaced
         )
@@ -105,7 +104,7 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
 
 
 def _replace_later(trainer: Engine, folder: Path) -> None:
-    """Once a training works, move what an earlier one left out of its way; remove that when it has a checkpoint.
+    """Once a training works, move what an earlier one left out of its way; remove that when it has had an epoch.
 
     In its place it would be taken for this training's, if that is killed in its first epoch.
     """
@@ -117,13 +116,18 @@ def _replace_later(trainer: Engine, folder: Path) -> None:
 
 def _set_aside(folder: Path, aside: Path) -> None:
     """Move what an earlier training left to a folder; what one left that failed in its first epoch goes."""
-    for path in (*checkpoints_in(folder).values(), folder / MODEL):
+    for path in _left_in(folder):
         if (aside / path.name).exists():
-            path.unlink(missing_ok=True)
-        elif path.exists():
+            path.unlink()
+        else:
             aside.mkdir(exist_ok=True)
             path.rename(aside / path.name)
             logger.warning("until this training has had an epoch, what it replaces lies in %s", aside / path.name)
+
+
+def _left_in(folder: Path) -> list[Path]:
+    """What a training has left in a folder: its checkpoints, and its model."""
+    return [*checkpoints_in(folder).values(), *folder.glob(MODEL)]
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:

@@ -144,9 +144,9 @@ def _read(folder: Path) -> Run:
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
     with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    for used in (summary["model"], *([summary["calibrator_file"]] if "calibrator_file" in summary else [])):
-        path = Path(used["path"])
-        if path.is_file() and path.stat().st_mtime > used["modified"]:
+    for name in ("model", *({"calibrator_file"} & summary.keys())):
+        path = Path(summary[name]["path"])
+        if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
     return Run(
         name=_name(folder.resolve(), summary.get("calibrator", "none")),

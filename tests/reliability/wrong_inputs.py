@@ -198,7 +198,7 @@ WRONG = [
         Wrong(
             f"nothing may be written by {config}, which is told before the data are read",
             "sealed/eval: no permission",
-            lambda f: ((f / "sealed").mkdir(mode=0o500), every_label(np.zeros_like)(f)),
+            lambda f: ((f / "sealed").mkdir(mode=0o500), *map(truncated, (f / "data").rglob("*.nii.gz"))),
             config,
             {"output_dir": "{}/sealed/eval"},
             after_training=True,
