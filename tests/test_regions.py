@@ -35,6 +35,14 @@ def test_the_voxels_of_a_region_are_those_of_its_mask_image_by_image(region: str
         assert torch.equal(labels, target_of[mask])
 
 
+def test_the_union_is_where_the_most_probable_class_is_whatever_is_as_probable() -> None:
+    probs = torch.randint(3, (1, 4, 40, 40), generator=torch.Generator().manual_seed(0)).float()  # many are as probable
+    nothing = torch.zeros(1, 1, 40, 40, dtype=torch.int64)
+    assert torch.equal(region_mask("union", nothing, probs), probs.argmax(dim=1, keepdim=True) != 0)
+    probs[0, 1:3, 2, 3] = torch.nan
+    assert region_mask("union", nothing, probs)[0, 0, 2, 3]
+
+
 def test_a_neighborhood_is_mixed_where_it_holds_two_classes() -> None:
     expected = torch.tensor([[[[0, 1, 1, 1], [0, 1, 1, 1], [0, 1, 1, 0]]]], dtype=torch.bool)
     assert torch.equal(mixed_neighborhood(TARGET), expected)

@@ -7,6 +7,7 @@ from calib_monai.handlers.checkpoints import (
     Settings,
     ValidationState,
 )
+from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
@@ -33,6 +34,7 @@ __all__ = [
     "History",
     "LogitsSaver",
     "MaxLogitHistogram",
+    "MetricCollectionHandler",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
     "ReliabilityImage",

@@ -14,10 +14,9 @@ from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.handlers.guards import stop
-from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
-from calib_monai.regions import region_voxels
 from calib_monai.whole_files import write_csv, write_json
 
 
@@ -217,9 +216,7 @@ def items(engine: Engine) -> list[dict[str, Any]]:
 
 def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
     """Probabilities (C, N) and labels (N,) of the N voxels of a case's region."""
-    probs = plain(item["prob"]).unsqueeze(0)
-    target = class_map(plain(item["label"]).unsqueeze(0), probs.shape[1])
-    [voxels] = region_voxels(region, target, probs)
+    [voxels] = measured_voxels(region, *probs_and_labels(item["prob"].unsqueeze(0), item["label"].unsqueeze(0)))
     return voxels
 
 

@@ -3,6 +3,7 @@
 from calib_monai.metrics.asd import ASDMetric
 from calib_monai.metrics.brier import BrierMetric
 from calib_monai.metrics.cece import CECEMetric
+from calib_monai.metrics.collection import MetricCollection
 from calib_monai.metrics.ece import ECEMetric
 from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
@@ -15,6 +16,7 @@ __all__ = [
     "CECEMetric",
     "ECEMetric",
     "HD95Metric",
+    "MetricCollection",
     "MissedStructuresMetric",
     "NLLMetric",
     "TACEMetric",

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import check_probs, class_map, plain
-from calib_monai.regions import REGIONS, region_voxels
+from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
+from calib_monai.regions import REGIONS
 
 
 class CalibrationMetric(ImagewiseMetric):
@@ -64,21 +64,11 @@ class CalibrationMetric(ImagewiseMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
         """
-        if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
-            given = None if y is None else tuple(y.shape)
-            raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels may differ")
-        if y_pred.shape[1] == 1:
-            raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
-        if not y_pred.is_floating_point():
-            raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
-        probs = plain(y_pred)
-        rows = []
-        for image, (voxels, labels) in zip(
-            probs, region_voxels(self.region, class_map(plain(y), probs.shape[1]), probs), strict=True
-        ):
-            check_probs(voxels, image)
-            rows.append(self.sums(voxels, labels))
-        return torch.stack(rows)
+        return self.rows_of(measured_voxels(self.region, *probs_and_labels(y_pred, y)))
+
+    def rows_of(self, voxels: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Sums of each image, (B, K, S), from probabilities (C, N) and labels (N,) of the N voxels of its region."""
+        return torch.stack([self.sums(*image) for image in voxels])
 
 
 class BinnedMetric(CalibrationMetric):

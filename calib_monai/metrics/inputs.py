@@ -8,7 +8,46 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from calib_monai.regions import region_voxels
+
 SUM_TOLERANCE = 1e-3
+
+
+def probs_and_labels(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Probabilities (B, C, H, W[, D]) and class indices (B, 1, H, W[, D]), without meta data.
+
+    Args:
+        y_pred: probabilities, (B, C, H, W[, D]).
+        y: class indices (B, 1, H, W[, D]) or one-hot (B, C, H, W[, D]).
+
+    Raises:
+        ValueError: shapes that do not fit, a type that holds no probabilities, or labels that are none.
+    """
+    if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
+        given = None if y is None else tuple(y.shape)
+        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels may differ")
+    if y_pred.shape[1] == 1:
+        raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
+    if not y_pred.is_floating_point():
+        raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
+    return plain(y_pred), class_map(plain(y), y_pred.shape[1])
+
+
+def measured_voxels(region: str, probs: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
+
+    Args:
+        region: one of `calib_monai.regions.REGIONS`.
+        probs: probabilities, (B, C, H, W[, D]).
+        labels: class indices, (B, 1, H, W[, D]).
+
+    Raises:
+        ValueError: values that are no probabilities.
+    """
+    voxels = region_voxels(region, labels, probs)
+    for image, (selected, _) in zip(probs, voxels, strict=True):
+        check_probs(selected, image)
+    return voxels
 
 
 def class_map(y: Tensor, num_classes: int) -> Tensor:

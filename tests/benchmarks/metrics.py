@@ -1,8 +1,8 @@
 """Cost of the metrics beside others': `python tests/benchmarks/metrics.py [--runs 7] [--shape 155 240 240]`.
 
 A volume of four classes, of which 2.6 % is foreground, one thread, medians of paired runs. Memory is the
-peak above the inputs, over the size of the probabilities, in a process of its own. "Once selected" is both errors from
-the bins of one selection of the foreground's voxels; two metrics select them once each.
+peak above the inputs, over the size of the probabilities, in a process of its own. "Together" is in a
+`MetricCollection`, which selects the voxels of a region once; apart each metric selects them itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,17 @@ from memory import peak_growth, printed_by
 from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
 from scipy.ndimage import gaussian_filter
 
-from calib_monai.bins import class_bins, top_label_bins
-from calib_monai.metrics import ASDMetric, BrierMetric, CECEMetric, ECEMetric, HD95Metric, NLLMetric, TACEMetric
-from calib_monai.regions import region_voxels
+from calib_monai.metrics import (
+    ASDMetric,
+    BrierMetric,
+    CECEMetric,
+    ECEMetric,
+    HD95Metric,
+    MetricCollection,
+    NLLMetric,
+    TACEMetric,
+)
+from calib_monai.metrics.calibration import CalibrationMetric
 
 FOREGROUND = 0.026
 Work = Callable[[], object]
@@ -72,21 +80,26 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         distances = HausdorffDistanceMetric(percentile=95), SurfaceDistanceMetric()
         return [metric(**one_hot) for metric in distances]
 
-    def from_one_selection() -> object:
-        [voxels] = region_voxels("foreground", labels, probs)
-        return [bins(*voxels).expected_calibration_error() for bins in (top_label_bins, class_bins)]
+    def errors() -> object:
+        return MetricCollection({"ece": ECEMetric(), "cece": CECEMetric()})(**soft)
+
+    def of_an_evaluation() -> dict[str, CalibrationMetric]:
+        """What evaluate.json measures of the probabilities."""
+        of_foreground = {kind.__name__: kind() for kind in (ECEMetric, CECEMetric, TACEMetric, BrierMetric, NLLMetric)}
+        return {**of_foreground, "ece_union": ECEMetric(region="union"), "cece_union": CECEMetric(region="union")}
 
     return {
-        "ece + cece, once selected / torchmetrics ece": (from_one_selection, lambda: torchmetrics_ece(probs, labels)),
-        "ECEMetric + CECEMetric / torchmetrics ece": (
+        "ece + cece, together / torchmetrics ece": (errors, lambda: torchmetrics_ece(probs, labels)),
+        "ece + cece, together / the same, chosen": (errors, lambda: torchmetrics_ece(*chosen_before(probs, labels))),
+        "ece + cece, together / softmax": (errors, softmax),
+        "ece + cece, apart / torchmetrics ece": (
             ours(ECEMetric, CECEMetric, of=soft),
             lambda: torchmetrics_ece(probs, labels),
         ),
-        "ECEMetric + CECEMetric / the same, chosen": (
-            ours(ECEMetric, CECEMetric, of=soft),
-            lambda: torchmetrics_ece(*chosen_before(probs, labels)),
+        "evaluate.json's seven, together / apart": (
+            lambda: MetricCollection(of_an_evaluation())(y_pred=probs, y=one_hot["y"]),
+            lambda: [metric(y_pred=probs, y=one_hot["y"]) for metric in of_an_evaluation().values()],
         ),
-        "ECEMetric + CECEMetric / softmax": (ours(ECEMetric, CECEMetric, of=soft), softmax),
         "tace / softmax": (ours(TACEMetric, of=soft), softmax),
         "brier + nll / softmax": (ours(BrierMetric, NLLMetric, of=soft), softmax),
         "hd95 + asd / MONAI's": (ours(HD95Metric, ASDMetric, of=one_hot), theirs),

@@ -1,0 +1,93 @@
+"""Several measures of the same probabilities, whose voxels are selected once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monai.metrics import IterationMetric
+from torch import Tensor
+
+from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
+
+
+class MetricCollection(IterationMetric):
+    """Measures of probabilities that are called, aggregated and reset together.
+
+    They say what each says alone. Selecting and checking the voxels of a region takes longer than an error of
+    calibration; here the measures of one region share that.
+
+    Args:
+        metrics: by name, metrics such as `ECEMetric`, each with a region of its own.
+
+    Raises:
+        ValueError: no metric, or one that is no measure of probabilities.
+
+    Example:
+        >>> import torch
+        >>> from calib_monai.metrics import BrierMetric, ECEMetric
+        >>> metrics = MetricCollection({"ece": ECEMetric(region="all"), "brier": BrierMetric(region="all")})
+        >>> probs = torch.tensor([0.25, 0.75]).view(1, 2, 1, 1).expand(1, 2, 2, 2)
+        >>> _ = metrics(y_pred=probs, y=torch.tensor([[[[1, 1], [1, 1]]]]))
+        >>> {name: value.item() for name, value in metrics.aggregate().items()}
+        {'ece': 0.25, 'brier': 0.125}
+    """
+
+    def __init__(self, metrics: Mapping[str, CalibrationMetric]) -> None:
+        for name, metric in metrics.items():
+            if not isinstance(metric, CalibrationMetric):
+                kind = type(metric).__name__
+                raise ValueError(f"{name} is of type {kind}; it must be a measure of probabilities, such as ECEMetric")  # noqa: TRY004
+        if not metrics:
+            raise ValueError("metrics is empty; it must hold at least one measure of probabilities")
+        self.metrics = dict(metrics)
+
+    def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
+        """By name the values of these images, (B, K), which are kept too.
+
+        Args:
+            y_pred: probabilities, a batch (B, C, H, W[, D]) or a list of (C, H, W[, D]).
+            y: class indices (B, 1, H, W[, D]) or one-hot (B, C, H, W[, D]), or a list of such.
+            kwargs: none.
+
+        Raises:
+            ValueError: values that are no probabilities, or shapes that do not fit; then nothing is kept.
+        """
+        rows = super().__call__(y_pred=y_pred, y=y, **kwargs)
+        for metric, of_metric in zip(self.metrics.values(), rows, strict=True):
+            metric.extend(of_metric)
+        return {
+            name: metric.measured(of_metric)
+            for (name, metric), of_metric in zip(self.metrics.items(), rows, strict=True)
+        }
+
+    def values(self) -> dict[str, Tensor]:
+        """By name what was measured so far, (images, K).
+
+        Raises:
+            ValueError: nothing was.
+        """
+        return {name: metric.values() for name, metric in self.metrics.items()}
+
+    def aggregate(self) -> dict[str, Tensor]:
+        """By name what the metric aggregates, a scalar.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
+        return {name: metric.aggregate() for name, metric in self.metrics.items()}
+
+    def reset(self) -> None:
+        """Forget what was measured."""
+        for metric in self.metrics.values():
+            metric.reset()  # type: ignore[no-untyped-call]
+
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> list[Tensor]:  # type: ignore[override]
+        """Sums of each image, (B, K, S), in the order of the metrics; one region's voxels are held at a time."""
+        given = probs_and_labels(y_pred, y)
+        rows: dict[str, Tensor] = {}
+        for region in {metric.region: None for metric in self.metrics.values()}:
+            voxels = measured_voxels(region, *given)
+            rows |= {name: metric.rows_of(voxels) for name, metric in self.metrics.items() if metric.region == region}
+        return [rows[name] for name in self.metrics]

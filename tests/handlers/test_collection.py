@@ -1,0 +1,50 @@
+"""The handler of a collection: an evaluator's state holds each metric as MONAI's handler would put it there."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from ignite.engine import Engine
+from monai.handlers import IgniteMetricHandler, StatsHandler, from_engine
+
+from calib_monai.handlers import MetricCollectionHandler
+from calib_monai.metrics import CECEMetric, ECEMetric, NLLMetric
+from calib_monai.metrics.calibration import CalibrationMetric
+
+OF_PROBS = from_engine(["prob", "label"])
+
+
+def metrics() -> dict[str, CalibrationMetric]:
+    return {"ece_foreground": ECEMetric(), "cece_union": CECEMetric(region="union"), "nll_all": NLLMetric("all")}
+
+
+def test_the_state_is_that_of_a_handler_for_each(engine: Engine) -> None:
+    apart = copy.deepcopy(engine)
+    MetricCollectionHandler(metrics(), OF_PROBS).attach(engine, "calibration")
+    for name, metric in metrics().items():
+        IgniteMetricHandler(metric_fn=metric, output_transform=OF_PROBS).attach(apart, name)
+    states: list[Any] = [each.run([1, 2, 3]) for each in (engine, apart)]
+    assert states[0].metrics == states[1].metrics
+    assert list(states[0].metric_details) == list(states[1].metric_details) == list(metrics())
+    for name, values in states[0].metric_details.items():
+        assert values.shape[0] == 3
+        torch.testing.assert_close(values, states[1].metric_details[name], rtol=0, atol=0)
+
+
+def test_a_second_run_measures_its_own_images(engine: Engine) -> None:
+    MetricCollectionHandler(metrics(), OF_PROBS).attach(engine, "calibration")
+    first = dict(engine.run([1, 2]).metrics)
+    engine.run([3])
+    assert engine.run([1, 2]).metrics == first
+
+
+def test_each_metric_is_in_the_log(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    MetricCollectionHandler(metrics(), OF_PROBS).attach(engine, "calibration")
+    StatsHandler(name="evaluate", iteration_log=False).attach(engine)
+    state: Any = engine.run([1])
+    told = capsys.readouterr().out
+    assert all(f"{name}: {value:.4f}" in told for name, value in state.metrics.items())
+    assert "calibration" not in state.metrics
