@@ -17,7 +17,7 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.split_files import Drawn, kept_split, names_of, options_of, read_split, write_split
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.processes import gathered, is_first_process, own_part
+from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 
 MOST_TOLD = 10  # of the cases that are found bad
@@ -228,7 +228,8 @@ def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool 
     first = [checked(case) for case in cases[:1]]  # alone: ITK loads its parts lazily, which is not safe with threads
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         others = pool.map(checked, cases[1:])
-        return list(tqdm(chain(first, others), total=len(cases), desc="Checking files", unit="case", disable=None))
+        told = chain(first, others)
+        return list(tqdm(told, total=len(cases), desc="Checking files", unit="case", disable=bar_is_hidden()))
 
 
 def _told(problems: list[str], num_cases: int) -> str:

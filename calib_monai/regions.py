@@ -21,7 +21,7 @@ def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
     Args:
         region: one of `REGIONS`.
         target: class indices, (B, 1, H, W[, D]).
-        probs: probabilities, (B, C, H, W[, D]).
+        probs: probabilities, (B, C, H, W[, D]), of at least 2 classes.
 
     Raises:
         ValueError: a region that is not one of these.
@@ -29,7 +29,7 @@ def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
     if region == "foreground":
         return target.bool()
     if region == "union":
-        # `argmax` takes 20 times as long. What is not "at most" may be NaN too: it is looked at, and so found.
+        # `argmax` takes many times as long. What is not "at most" may be NaN too: it is looked at, and so found.
         is_background = probs[:, 1:].amax(dim=1, keepdim=True) <= probs[:, :1]
         return target.bool() | ~is_background
     if region == "boundary":

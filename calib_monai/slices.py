@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from calib_monai.processes import bar_is_hidden
+
 IMAGE_DIMS = 3  # channel, height, width
 
 
@@ -99,7 +101,7 @@ def _slices_of(
 ) -> dict[str, Tensor]:
     """All slices along the last axis, (N, channels, H, W), for each key in the type in which it is kept."""
     found: dict[str, list[Tensor]] = {key: [] for key in kept}
-    for volume in tqdm(volumes, desc="Preparing volumes", unit="volume", disable=None):
+    for volume in tqdm(volumes, desc="Preparing volumes", unit="volume", disable=bar_is_hidden()):
         slices = {key: _sliced(torch.as_tensor(volume[key]).as_subclass(Tensor)) for key in kept}
         size, before = slices["image"].shape[1:], found["image"]
         if before and size != before[0].shape[1:]:

@@ -22,6 +22,7 @@ ALLOWED = {
     "cases": {"checks", "datalists", "processes", "volumes"},
     "volumes": {"checks", "headers"},
     "checks": {"processes", "spelling"},
+    "slices": {"processes"},
     "datalists": {"whole_files"},
     "writers": {"whole_files"},
     "overrides": {"spelling"},

@@ -39,8 +39,14 @@ def test_the_union_is_where_the_most_probable_class_is_whatever_is_as_probable()
     probs = torch.randint(3, (1, 4, 40, 40), generator=torch.Generator().manual_seed(0)).float()  # many are as probable
     nothing = torch.zeros(1, 1, 40, 40, dtype=torch.int64)
     assert torch.equal(region_mask("union", nothing, probs), probs.argmax(dim=1, keepdim=True) != 0)
-    probs[0, 1:3, 2, 3] = torch.nan
-    assert region_mask("union", nothing, probs)[0, 0, 2, 3]
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_what_is_not_a_number_is_in_the_union(k: int) -> None:
+    probs = torch.tensor([0.9, 0.1]).view(1, 2, 1, 1).repeat(1, 1, 2, 2)
+    probs[0, k, 0, 1] = torch.nan
+    found = region_mask("union", torch.zeros(1, 1, 2, 2, dtype=torch.int64), probs)
+    assert found.flatten().tolist() == [False, True, False, False]
 
 
 def test_a_neighborhood_is_mixed_where_it_holds_two_classes() -> None:

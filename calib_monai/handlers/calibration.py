@@ -106,12 +106,7 @@ class CalibratorFit:
         for line in _told(report):
             logger.info("%s: %s", self.kind.upper(), line)
         if report.ece_foreground_after > report.ece_foreground_before:
-            logger.warning(
-                "all voxels together became better, the few of the foreground worse: "
-                "--fitting#%s#region foreground fits to those%s",
-                self.kind,
-                ", and the calibrator lts may suit both" if self.kind == "ts" else "",
-            )
+            logger.warning(_told_of_worse(self.kind, report.region))
         logger.info("%s is written", path)
 
 
@@ -164,6 +159,18 @@ class _StoredItems:
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index}.pt"
+
+
+def _told_of_worse(kind: str, region: str) -> str:
+    """What to say where the likelihood of the voxels fitted to became better, and the foreground's ECE worse."""
+    if region == "foreground":
+        return (
+            "the labels of the foreground became more likely, and yet its calibration error rose: evaluate with "
+            "--calibrator none too, and keep what is better"
+        )
+    fitted = "all voxels together" if region == "all" else f"the voxels fitted to ({region})"
+    lts = ", and the calibrator lts may suit both" if kind == "ts" else ""
+    return f"{fitted} became better, the foreground worse: --fitting#{kind}#region foreground fits to that{lts}"
 
 
 def _told(report: FitReport) -> list[str]:

@@ -15,6 +15,8 @@ from calib_monai.metrics.calibration import CalibrationMetric
 class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
+    It is for `additional_metrics`: MONAI's key metric is a single one.
+
     Args:
         metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
         output_transform: takes probabilities and labels from the engine's output.
@@ -26,6 +28,16 @@ class MetricCollectionHandler(IgniteMetricHandler):
     def __init__(self, metrics: Mapping[str, CalibrationMetric], output_transform: Callable[[Any], Any]) -> None:
         self.collection = MetricCollection(metrics)
         super().__init__(metric_fn=self.collection, output_transform=output_transform)  # type: ignore[arg-type]
+
+    def attach(self, engine: Engine, name: str) -> None:  # type: ignore[override]
+        """Measure what an evaluator puts out.
+
+        Raises:
+            ValueError: the collection is to be the key metric.
+        """
+        if getattr(engine.state, "key_metric_name", None) == name:
+            raise ValueError(f"{name} is a collection and the key metric; that must be a single metric")
+        super().attach(engine, name)
 
     def compute(self) -> dict[str, float]:
         """By name what each metric aggregates; the values of each image go to `engine.state.metric_details`.

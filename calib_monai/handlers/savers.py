@@ -184,7 +184,11 @@ class BinsSaver:
         self.cases = {}
 
     def update(self, engine: Engine) -> None:
-        """Bin the cases of this iteration."""
+        """Bin the cases of this iteration.
+
+        Raises:
+            ValueError: "prob" or "label" that are none, as the metrics refuse them.
+        """
         for item in items(engine):
             voxels = voxels_of(item, self.region)
             self.cases[item["case"]] = {
@@ -215,7 +219,11 @@ def items(engine: Engine) -> list[dict[str, Any]]:
 
 
 def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
-    """Probabilities (C, N) and labels (N,) of the N voxels of a case's region."""
+    """Probabilities (C, N) and labels (N,) of the N voxels of a case's region.
+
+    Raises:
+        ValueError: "prob" or "label" that are none, as the metrics refuse them.
+    """
     [voxels] = measured_voxels(region, *probs_and_labels(item["prob"].unsqueeze(0), item["label"].unsqueeze(0)))
     return voxels
 

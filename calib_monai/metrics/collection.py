@@ -16,13 +16,14 @@ class MetricCollection(IterationMetric):
     """Measures of probabilities that are called, aggregated and reset together.
 
     They say what each says alone. Selecting and checking the voxels of a region takes longer than an error of
-    calibration; here the measures of one region share that.
+    calibration; here the measures of one region share that. An evaluator of MONAI has a collection by
+    `calib_monai.handlers.MetricCollectionHandler`.
 
     Args:
         metrics: by name, metrics such as `ECEMetric`, each with a region of its own.
 
     Raises:
-        ValueError: no metric, or one that is no measure of probabilities.
+        ValueError: no metrics by name, one that is no measure of probabilities, or one under two names.
 
     Example:
         >>> import torch
@@ -35,12 +36,14 @@ class MetricCollection(IterationMetric):
     """
 
     def __init__(self, metrics: Mapping[str, CalibrationMetric]) -> None:
+        if not isinstance(metrics, Mapping) or not metrics:
+            raise ValueError(f"metrics is {metrics!r}; it must be a dictionary of at least one metric by its name")
         for name, metric in metrics.items():
             if not isinstance(metric, CalibrationMetric):
                 kind = type(metric).__name__
                 raise ValueError(f"{name} is of type {kind}; it must be a measure of probabilities, such as ECEMetric")  # noqa: TRY004
-        if not metrics:
-            raise ValueError("metrics is empty; it must hold at least one measure of probabilities")
+        if len(set(metrics.values())) < len(metrics):
+            raise ValueError(f"metrics {', '.join(metrics)} are not one each; each name must have a metric of its own")
         self.metrics = dict(metrics)
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
@@ -87,7 +90,7 @@ class MetricCollection(IterationMetric):
         """Sums of each image, (B, K, S), in the order of the metrics; one region's voxels are held at a time."""
         given = probs_and_labels(y_pred, y)
         rows: dict[str, Tensor] = {}
-        for region in {metric.region: None for metric in self.metrics.values()}:
+        for region in dict.fromkeys(metric.region for metric in self.metrics.values()):
             voxels = measured_voxels(region, *given)
             rows |= {name: metric.rows_of(voxels) for name, metric in self.metrics.items() if metric.region == region}
         return [rows[name] for name in self.metrics]

@@ -8,13 +8,16 @@ peak above the inputs, over the size of the probabilities, in a process of its o
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from memory import peak_growth, printed_by
+from monai.bundle import ConfigParser
 from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
 from scipy.ndimage import gaussian_filter
 
@@ -28,8 +31,8 @@ from calib_monai.metrics import (
     NLLMetric,
     TACEMetric,
 )
-from calib_monai.metrics.calibration import CalibrationMetric
 
+EVALUATE = Path(__file__).parents[2] / "scripts" / "parts" / "evaluate.json"
 FOREGROUND = 0.026
 Work = Callable[[], object]
 
@@ -83,10 +86,8 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
     def errors() -> object:
         return MetricCollection({"ece": ECEMetric(), "cece": CECEMetric()})(**soft)
 
-    def of_an_evaluation() -> dict[str, CalibrationMetric]:
-        """What evaluate.json measures of the probabilities."""
-        of_foreground = {kind.__name__: kind() for kind in (ECEMetric, CECEMetric, TACEMetric, BrierMetric, NLLMetric)}
-        return {**of_foreground, "ece_union": ECEMetric(region="union"), "cece_union": CECEMetric(region="union")}
+    handlers = json.loads(EVALUATE.read_text(encoding="utf-8"))["+validate"]["additional_metrics"]
+    of_an_evaluation = ConfigParser(handlers["calibration"]["metrics"]).get_parsed_content()
 
     return {
         "ece + cece, together / torchmetrics ece": (errors, lambda: torchmetrics_ece(probs, labels)),
@@ -96,9 +97,9 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
             ours(ECEMetric, CECEMetric, of=soft),
             lambda: torchmetrics_ece(probs, labels),
         ),
-        "evaluate.json's seven, together / apart": (
-            lambda: MetricCollection(of_an_evaluation())(y_pred=probs, y=one_hot["y"]),
-            lambda: [metric(y_pred=probs, y=one_hot["y"]) for metric in of_an_evaluation().values()],
+        "evaluate.json's, together / apart": (
+            lambda: MetricCollection(of_an_evaluation)(y_pred=probs, y=one_hot["y"]),
+            lambda: [metric(y_pred=probs, y=one_hot["y"]) for metric in of_an_evaluation.values()],
         ),
         "tace / softmax": (ours(TACEMetric, of=soft), softmax),
         "brier + nll / softmax": (ours(BrierMetric, NLLMetric, of=soft), softmax),

@@ -39,6 +39,12 @@ def config_of(bundle: str | Path, name: str) -> dict[str, Any]:
     return json.loads((COLLECTION / bundle / "configs" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def metrics_of(validate: dict[str, Any]) -> set[str]:
+    """Names of what an evaluator measures, as it is configured; those of a collection one by one."""
+    handlers = validate["key_metric"] | validate["additional_metrics"]
+    return {metric for name, handler in handlers.items() for metric in handler.get("metrics", [name])}
+
+
 def write_dataset(dataset: str, folder: Path, cases: Volumes) -> None:
     """Write phantoms as the folder of a data set."""
     getattr(import_module(f"calib_monai.datalists.{dataset}"), f"write_{dataset}")(str(folder), cases)

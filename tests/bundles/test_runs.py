@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import BUNDLES, CHECKPOINT, DATASETS, config_of, start, trimmed, write_dataset
+from committed import BUNDLES, CHECKPOINT, DATASETS, config_of, metrics_of, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.transforms import Compose, Orientationd
@@ -95,8 +95,7 @@ def test_evaluation_measures_every_test_case(finished: Finished) -> None:
     assert (finished.out / "report" / "report.html").is_file() == finished.bundle.endswith("_nacl")
     run_ = read_run(finished.out)
     assert run_.logits is not None
-    validate = config_of(finished.bundle, "evaluate")["+validate"]
-    assert set(run_.metrics) == {*validate["key_metric"], *validate["additional_metrics"]}
+    assert set(run_.metrics) == metrics_of(config_of(finished.bundle, "evaluate")["+validate"])
     assert all(math.isfinite(value) for value in run_.metrics.values())
     assert run_.slice_of(split["test"][0]).probs.shape[0] == len(run_.class_names)
 

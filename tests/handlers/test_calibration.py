@@ -55,12 +55,25 @@ def test_it_is_the_fit_to_all_that_was_predicted(
     assert [path.name for path in (tmp_path / "eval").iterdir()] == [f"calibration_{kind}.json"]
 
 
-@pytest.mark.parametrize(("after", "told"), [(0.2, ""), (0.4, "--fitting#ts#region foreground fits to those")])
+@pytest.mark.parametrize(
+    ("region", "after", "told"),
+    [
+        ("all", 0.2, ""),
+        ("all", 0.4, "all voxels together became better, the foreground worse: --fitting#ts#region foreground"),
+        ("boundary", 0.4, "the voxels fitted to (boundary) became better"),
+        ("foreground", 0.4, "its calibration error rose: evaluate with --calibrator none too"),
+    ],
+)
 def test_a_fit_that_the_foreground_pays_for_is_warned_of(
-    after: float, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    region: str,
+    after: float,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     (tmp_path / "model.pt").write_bytes(b"weights")
-    report = FitReport("all", 1, 9, 0.5, 0.4, 0.3, after, 0.7, 0.7, kept=True)
+    report = FitReport(region, 1, 9, 0.5, 0.4, 0.3, after, 0.7, 0.7, kept=True)
     handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"))
     monkeypatch.setattr(handler.calibrator, "fit", lambda *_, **__: report)
     engine = engine_on_cpu()

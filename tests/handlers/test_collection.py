@@ -27,7 +27,8 @@ def test_the_state_is_that_of_a_handler_for_each(engine: Engine) -> None:
     for name, metric in metrics().items():
         IgniteMetricHandler(metric_fn=metric, output_transform=OF_PROBS).attach(apart, name)
     states: list[Any] = [each.run([1, 2, 3]) for each in (engine, apart)]
-    assert states[0].metrics == states[1].metrics
+    assert list(states[0].metrics.items()) == list(states[1].metrics.items())
+    assert all(type(value) is float for value in states[0].metrics.values())
     assert list(states[0].metric_details) == list(states[1].metric_details) == list(metrics())
     for name, values in states[0].metric_details.items():
         assert values.shape[0] == 3
@@ -48,3 +49,9 @@ def test_each_metric_is_in_the_log(engine: Engine, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert all(f"{name}: {value:.4f}" in told for name, value in state.metrics.items())
     assert "calibration" not in state.metrics
+
+
+def test_it_is_no_key_metric(engine: Engine) -> None:
+    engine.state.key_metric_name = "calibration"  # as MONAI says before it attaches the metric
+    with pytest.raises(ValueError, match="calibration is a collection and the key metric"):
+        MetricCollectionHandler(metrics(), OF_PROBS).attach(engine, "calibration")

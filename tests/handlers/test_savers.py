@@ -190,3 +190,11 @@ def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None
         assert np.array_equal(kept["label"], output["label"].argmax(dim=0)[..., 0])
         assert np.array_equal(kept["probs"], output["prob"][..., 0])
         assert kept["image"].shape == (6, 5)
+
+
+def test_what_the_metrics_refuse_is_not_binned(tmp_path: Path) -> None:
+    engine = Engine(lambda *_: None)
+    batch, output = item(1)
+    engine.state.batch, engine.state.output = [batch], [output | {"prob": output["prob"].log()}]
+    with pytest.raises(ValueError, match="apply softmax"):
+        BinsSaver(str(tmp_path)).update(engine)

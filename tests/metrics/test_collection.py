@@ -110,5 +110,12 @@ def test_what_measures_no_probabilities_is_refused() -> None:
         MetricCollection({"ece": ECEMetric(), "hd95": HD95Metric()})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="ece is of type NoneType"):
         MetricCollection({"ece": None})  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="empty"):
-        MetricCollection({})
+    for wrong in ({}, [ECEMetric()]):
+        with pytest.raises(ValueError, match="must be a dictionary of at least one metric by its name"):
+            MetricCollection(wrong)  # type: ignore[arg-type]
+
+
+def test_one_metric_under_two_names_is_refused() -> None:
+    metric = ECEMetric()
+    with pytest.raises(ValueError, match="metrics a, b are not one each"):
+        MetricCollection({"a": metric, "b": metric})

@@ -10,7 +10,7 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 
-from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, TACEMetric
+from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MetricCollection, TACEMetric
 
 IMAGES = ((0, 1, 2), (3,))  # of each process: not equally many
 
@@ -27,10 +27,13 @@ def measured(images: tuple[int, ...]) -> list[float]:
     metrics = [ECEMetric(), ECEMetric(pooled=True), CECEMetric(pooled=True), TACEMetric()]
     for metric in metrics:
         metric(y_pred=probs, y=target)
+    together = MetricCollection({"ece": ECEMetric(), "cece": CECEMetric(region="union")})
+    together(y_pred=probs, y=target)
     one_hot = [torch.nn.functional.one_hot(labels, 3).movedim(-1, 1) for labels in (probs.argmax(dim=1), target[:, 0])]
     metrics.append(HD95Metric())
     metrics[-1](*one_hot)
-    return [metric.aggregate().item() for metric in metrics]
+    values = [metric.aggregate() for metric in metrics] + list(together.aggregate().values())
+    return [value.item() for value in values]
 
 
 def run(rank: int, folder: str) -> None:
