@@ -9,7 +9,7 @@ from monai.metrics import IterationMetric
 from torch import Tensor
 
 from calib_monai.metrics.calibration import CalibrationMetric
-from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
+from calib_monai.metrics.inputs import check_lists, measured_voxels, probs_and_labels
 
 
 class MetricCollection(IterationMetric):
@@ -57,6 +57,7 @@ class MetricCollection(IterationMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit; then nothing is kept.
         """
+        check_lists(y_pred, y)
         rows = super().__call__(y_pred=y_pred, y=y, **kwargs)
         for metric, of_metric in zip(self.metrics.values(), rows, strict=True):
             metric.extend(of_metric)

@@ -8,6 +8,8 @@ import torch
 from monai.metrics import CumulativeIterationMetric
 from torch import Tensor
 
+from calib_monai.metrics.inputs import check_lists
+
 
 class ImagewiseMetric(CumulativeIterationMetric):
     """A MONAI metric with one row for each image, gathered over processes.
@@ -22,7 +24,11 @@ class ImagewiseMetric(CumulativeIterationMetric):
             y_pred: prediction, a batch (B, C, H, W[, D]) or a list of (C, H, W[, D]).
             y: label, likewise.
             kwargs: what a metric takes besides.
+
+        Raises:
+            ValueError: lists that are not of one length, or what the metric refuses.
         """
+        check_lists(y_pred, y)
         rows = super().__call__(y_pred=y_pred, y=y, **kwargs)
         return self.measured(torch.as_tensor(rows))
 

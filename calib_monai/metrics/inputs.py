@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,12 @@ from torch import Tensor
 from calib_monai.regions import region_voxels
 
 SUM_TOLERANCE = 1e-3
+
+
+def check_lists(y_pred: Any, y: Any) -> None:
+    """Nothing; raises ValueError for lists that are not of one length, which MONAI would cut to the shorter."""
+    if any(isinstance(given, list | tuple) for given in (y_pred, y)) and y is not None and len(y_pred) != len(y):
+        raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
 
 def probs_and_labels(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:

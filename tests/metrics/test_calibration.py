@@ -11,7 +11,7 @@ import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from calib_monai.bins import top_label_bins
-from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, NLLMetric, TACEMetric
+from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, HD95Metric, MetricCollection, NLLMetric, TACEMetric
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.regions import REGIONS
 
@@ -188,6 +188,13 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         ECEMetric()(y_pred=probs, y=torch.ones(1, 1, 4, 5))
     with pytest.raises(ValueError, match="3 channels"):
         ECEMetric()(y_pred=probs, y=torch.ones(1, 3, 4, 4))
+
+
+@pytest.mark.parametrize("metric", [ECEMetric(), HD95Metric(), MetricCollection({"ece": ECEMetric()})])
+def test_an_image_without_its_label_is_refused(metric: ECEMetric | HD95Metric | MetricCollection) -> None:
+    one_hot = torch.tensor([1.0, 0.0]).view(2, 1, 1).expand(2, 4, 4)
+    with pytest.raises(ValueError, match="y_pred has 2 images and y has 1"):
+        metric([one_hot, one_hot], [one_hot])
 
 
 @pytest.mark.parametrize("value", [255, -1, 0.5])
