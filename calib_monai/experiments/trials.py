@@ -135,6 +135,7 @@ class Row:
             bins=reduce(add, (run.bins for run in runs)),
             class_bins=reduce(add, (run.class_bins for run in runs)),
             logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
+            settings=first.settings,
         )
 
     def _columns(self, measure: str) -> list[str]:

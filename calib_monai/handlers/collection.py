@@ -10,23 +10,29 @@ from monai.handlers import IgniteMetricHandler
 
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.regions import REGIONS
 
 
 class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
-    It is for `additional_metrics`: MONAI's key metric is a single one.
+    It is for `additional_metrics`: MONAI's key metric is a single one. What a metric was made with is noted in
+    `engine.state.metric_settings`. One that is pooled has no value of a case, and is not in `metric_details`.
 
     Args:
         metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
+            Results are read by their names, so these hold the region, and "pooled" where images are: `ece_foreground`,
+            `ece_union_pooled`.
         output_transform: takes probabilities and labels from the engine's output.
 
     Raises:
-        ValueError: no metric, or one that is no measure of probabilities.
+        ValueError: no metric, one that is no measure of probabilities, or a name that says something else.
     """
 
     def __init__(self, metrics: Mapping[str, CalibrationMetric], output_transform: Callable[[Any], Any]) -> None:
         self.collection = MetricCollection(metrics)
+        for name, metric in self.collection.metrics.items():
+            _check_name(name, metric)
         super().__init__(metric_fn=self.collection, output_transform=output_transform)  # type: ignore[arg-type]
 
     def attach(self, engine: Engine, name: str) -> None:  # type: ignore[override]
@@ -45,10 +51,27 @@ class MetricCollectionHandler(IgniteMetricHandler):
         Raises:
             ValueError: nothing was measured yet.
         """
-        engine: Any = self._engine
-        engine.state.metric_details.update(self.collection.values())
+        state: Any = self._engine.state  # type: ignore[union-attr]
+        metrics = self.collection.metrics
+        state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.pooled})
+        settings = {name: _settings(metric) for name, metric in metrics.items()}
+        state.metric_settings = getattr(state, "metric_settings", {}) | settings
         return {name: value.item() for name, value in self.collection.aggregate().items()}
 
     def completed(self, engine: Engine, _name: str) -> None:
         """Put each metric into `engine.state.metrics`; Ignite would put them there together too, as a dictionary."""
         engine.state.metrics.update(self.compute())
+
+
+def _settings(metric: CalibrationMetric) -> dict[str, Any]:
+    """What a metric was made with."""
+    return {name: value for name, value in vars(metric).items() if not name.startswith("_")}
+
+
+def _check_name(name: str, metric: CalibrationMetric) -> None:
+    """Nothing; raises ValueError for a name that does not say which voxels a metric measures."""
+    measure, *words = name.split("_")
+    if [word for word in words if word in REGIONS] != [metric.region] or ("pooled" in words) != metric.pooled:
+        images = "of all images together" if metric.pooled else "image by image"
+        right = "_".join([measure, metric.region, *["pooled"] * metric.pooled])
+        raise ValueError(f"{name} measures the region {metric.region} {images}: it must be called so, as {right}")

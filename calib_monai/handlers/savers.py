@@ -114,7 +114,13 @@ class ResultsSaver:
         rows = torch.cat(list(details.values()), dim=1).tolist()
         of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
         write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
-        summary = {name: self._summary(name, engine.state.metrics[name], values) for name, values in details.items()}
+        state: Any = engine.state
+        summary = {
+            name: self._summary(name, value, details[name]) if name in details else _of_all_cases(value, len(cases))
+            for name, value in state.metrics.items()
+        }
+        for name, settings in getattr(state, "metric_settings", {}).items():
+            summary[name]["settings"] = settings
         content = {
             **self.files,
             "dataset": self.dataset,
@@ -226,6 +232,11 @@ def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
     """
     [voxels] = measured_voxels(region, *probs_and_labels(item["prob"].unsqueeze(0), item["label"].unsqueeze(0)))
     return voxels
+
+
+def _of_all_cases(value: float, num_cases: int) -> dict[str, Any]:
+    """A metric that no case has a value of: of all cases together."""
+    return {"value": or_null(value), "sd": None, "num_cases": num_cases, "columns": {}}
 
 
 def _told(values: Tensor, *, total: bool) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class BinnedMetric(CalibrationMetric):
     def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
         super().__init__(region, pooled=pooled)
         if not isinstance(num_bins, int) or num_bins < 1:
-            raise ValueError(f"num_bins is {num_bins}; it must be whole and at least 1")
+            raise ValueError(f"num_bins is {num_bins!r}; it must be whole and at least 1")
         self.num_bins = num_bins
 
     def measured(self, rows: Tensor) -> Tensor:

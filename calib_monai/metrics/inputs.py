@@ -32,7 +32,7 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
     """
     if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
         given = None if y is None else tuple(y.shape)
-        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels may differ")
+        raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels (axis 1) may differ")
     if y_pred.shape[1] == 1:
         raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
     if not y_pred.is_floating_point():

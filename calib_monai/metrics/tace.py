@@ -17,7 +17,8 @@ class TACEMetric(BinnedMetric):
     Args:
         num_bins: number of bins.
         threshold: probabilities that are not above it are left out, 0 to 1.
-        adaptive: bins that hold equally many voxels; False is bins of equal width (lo, hi].
+        adaptive: bins of n // num_bins of the n sorted voxels each, the last with the rest too; False is bins of equal
+            width (lo, hi].
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images;
@@ -44,8 +45,8 @@ class TACEMetric(BinnedMetric):
         pooled: bool = False,
     ) -> None:
         super().__init__(num_bins, region, pooled=pooled)
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; it must lie in 0..1")
+        if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+            raise ValueError(f"threshold is {threshold!r}; it must lie in 0..1")
         if pooled and adaptive:
             raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")
         self.threshold = threshold

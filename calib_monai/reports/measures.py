@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import nan
+from math import isnan, nan
 from typing import NamedTuple
 
 from calib_monai.reports.runs import Run
@@ -18,14 +18,15 @@ class Measure(NamedTuple):
     more_is_better: bool = False
 
     def shown(self, value: float) -> str:
-        """A value of it; "nan" where it was not measured."""
-        return f"{value:.{self.decimals}f}"
+        """A value of it; a dash where it was not measured."""
+        return NOT_MEASURED if isnan(value) else f"{value:.{self.decimals}f}"
 
     def marks(self, values: Sequence[float]) -> list[str]:
         """The marks of the best of several values."""
         return best_marks(values, self.decimals, more_is_better=self.more_is_better)
 
 
+NOT_MEASURED = "-"
 CALIBRATION = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 REGIONS = {"foreground": "", "union": ", union", "boundary": ", boundary", "all": ", all voxels"}
 MEASURES = {
@@ -42,6 +43,7 @@ MEASURES = {
     for region, aside in REGIONS.items()
     for name, title in CALIBRATION.items()
 }
+DICE, ECE = MEASURES["dice_foreground"], MEASURES["ece_foreground"]
 
 
 def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
@@ -49,15 +51,46 @@ def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
     return {name: measure for name, measure in MEASURES.items() if any(name in run.metrics for run in runs)}
 
 
+def added_measures(runs: Sequence[Run]) -> dict[str, Measure]:
+    """The measures of probabilities that a user has added: "tace_foreground_0.01" is shown as "TACE, 0.01"."""
+    added = {}
+    for name in dict.fromkeys(name for run in runs for name in run.metrics if name not in MEASURES):
+        kind, *words = name.split("_")
+        if kind in CALIBRATION:
+            asides = "".join(REGIONS.get(word, f", {word}") for word in words)
+            added[name] = Measure(f"{CALIBRATION[kind]}{asides}", 3)
+    return added
+
+
+def unknown_measures(runs: Sequence[Run]) -> list[str]:
+    """Names of what runs have and no table shows."""
+    known = MEASURES | added_measures(runs)
+    return list(dict.fromkeys(name for run in runs for name in run.metrics if name not in known))
+
+
 def results_table(runs: Sequence[Run]) -> Table:
-    """A row a run, a column a measure, and the number of cases; measures that no run has are left out."""
-    columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
-    measures = shown_measures(runs)
+    """A row a run, a column a measure, and the number of cases; measures that no run has are left out.
+
+    None is best of a measure that was made with other settings in one run than in another.
+    """
+    columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], []
+    measures = shown_measures(runs) | added_measures(runs)
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
+        unlike = unlike_settings(name, runs)
         columns.append([measure.shown(value) for value in values])
-        marks.append(measure.marks(values))
+        marks.append([""] * len(runs) if unlike else measure.marks(values))
+        notes += [f"{measure.title} was not measured alike and is not compared: {unlike}."] if unlike else []
     columns.append([str(len(run.cases)) for run in runs])
     marks.append([""] * len(runs))
     header = ["", *(measure.title for measure in measures.values()), "cases"]
-    return Table("", header, transposed(columns), transposed(marks))
+    return Table("", header, transposed(columns), transposed(marks), " ".join(notes))
+
+
+def unlike_settings(name: str, runs: Sequence[Run]) -> str:
+    """By which settings of a measure runs differ, "" where they do not, or did not note them."""
+    noted = {run.name: run.settings[name] for run in runs if run.settings.get(name)}
+    keys = sorted({key for settings in noted.values() for key in settings})
+    differing = [key for key in keys if len({repr(settings.get(key)) for settings in noted.values()}) > 1]
+    told = {run: ", ".join(f"{key} {settings.get(key)}" for key in differing) for run, settings in noted.items()}
+    return "; ".join(f"{run} with {text}" for run, text in told.items()) if differing else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from calib_monai.reports.measures import DICE, ECE
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import BEST, SECOND, Table, unmarked
 
@@ -20,7 +21,7 @@ p { margin: .3rem 0 .9rem; max-width: 46rem; }
 table { font-size: .9rem; border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th, td { padding: .35rem .55rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
 th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 .best, .notable { font-weight: 700; background: #d7e9f7; }
 .second { text-decoration: underline; text-underline-offset: 3px; }
 img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
@@ -147,8 +148,8 @@ def _cases(runs: Sequence[Run]) -> str:
     """A row a case: Dice and ECE of each run, worst Dice of the first run first."""
     rows = [["case", *(f"{what}, {run.name}" for run in runs for what in ("Dice", "ECE"))]]
     for case in worst_first(runs):
-        values = [value for run in runs for value in (run.dice(case), run.ece_of(case))]
-        rows.append([case, *(f"{value:.3f}" for value in values)])
+        values = [told for run in runs for told in (DICE.shown(run.dice(case)), ECE.shown(run.ece_of(case)))]
+        rows.append([case, *values])
     return Table("", rows[0], rows[1:], unmarked(rows[1:])).html()
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.logits import logits_figure
-from calib_monai.reports.measures import results_table
+from calib_monai.reports.measures import results_table, unknown_measures
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
@@ -38,6 +38,9 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     unknown = sorted(set(cases or ()) - {case for run in runs for case in run.cases})
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")
+    not_shown = unknown_measures(runs)
+    if not_shown:
+        logger.warning("%s: measured, but of no kind that a report shows; see summary.csv", ", ".join(not_shown))
     sections = [section_of(group, [results_table(group)], cases) for group in by_dataset(runs)]
     return write_sections(sections, out, "Can these probabilities be believed?")
 

@@ -7,11 +7,12 @@ import json
 import logging
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,7 @@ class Run:
         class_names: one a class, the background first.
         folder: where it lies.
         metrics: value of each metric over all cases.
+        settings: of each of them what it was made with, where that was noted.
         cases: for each case its values, named by metric and class.
         region: the voxels that `bins` looked at.
         bins: top-label bins of all cases together, (num_bins,).
@@ -75,6 +77,7 @@ class Run:
     bins: Bins
     class_bins: Bins
     logits: LogitCounts | None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def ece(self) -> float:
@@ -163,6 +166,7 @@ def _read(folder: Path) -> Run:
         bins=_together(case["top_label"] for case in bins["cases"].values()),
         class_bins=_together(case["classes"] for case in bins["cases"].values()),
         logits=_logits(folder / "logits.json"),
+        settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
     )
 
 

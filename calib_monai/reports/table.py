@@ -84,7 +84,7 @@ def unmarked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
 def best_marks(values: Sequence[float], decimals: int, *, more_is_better: bool) -> list[str]:
     """The mark of each of these values: of the best, and of the second best of three or more, as they are shown.
 
-    Equal ones share a mark, one that is missing (NaN) has none, and none has where all are equal.
+    Equal ones share a mark, one that is missing (NaN) has none, and none has where all that are there are equal.
     """
     costs = [
         inf if isnan(value) else -round(value, decimals) if more_is_better else round(value, decimals)
@@ -92,7 +92,7 @@ def best_marks(values: Sequence[float], decimals: int, *, more_is_better: bool) 
     ]
     marks = dict(enumerate((BEST, SECOND)[: len(costs) - 1], 1))
     places = [1 + sum(other < cost for other in costs) for cost in costs]
-    some = len(set(costs)) > 1
+    some = len(set(costs) - {inf}) > 1
     return [marks.get(place, "") if some and cost < inf else "" for place, cost in zip(places, costs, strict=True)]
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from committed import COLLECTION, FILES
+from committed import COLLECTION, FILES, REPOSITORY, config_of, metrics_of
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.utils import set_determinism
 
+from calib_monai.reports.measures import MEASURES
+
+
+def evaluation(*laid_over: Path) -> ConfigParser:
+    """The configuration of an evaluation."""
+    configs = COLLECTION / "hippocampus_nacl" / "configs"
+    files = [*(configs / f"{name}.json" for name in FILES["evaluate"]), *laid_over]
+    return ConfigParser(ConfigParser.load_config_files([str(file) for file in files]))
+
 
 def preparing(noise_std: float) -> Any:
     """The preparation of an evaluated case, but for the reading of its files."""
-    configs = COLLECTION / "hippocampus_nacl" / "configs"
-    parser = ConfigParser(ConfigParser.load_config_files([str(configs / f"{name}.json") for name in FILES["evaluate"]]))
+    parser = evaluation()
     parser["noise_std"] = noise_std
     parser["loading"] = {"_target_": "Compose", "transforms": []}
     return parser.get_parsed_content("validate#preprocessing")
@@ -41,3 +52,15 @@ def test_what_is_shown_and_measured_has_no_noise() -> None:
     prepared = preparing(0.05)(case())
     torch.testing.assert_close(prepared["scan"].as_tensor(), case()["image"].as_tensor())
     torch.testing.assert_close(prepared["truth"].as_tensor(), case()["label"].as_tensor())
+
+
+def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "measures.md").read_text(encoding="utf-8")
+    [added] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "more.json").write_text(added)
+    parser = evaluation(tmp_path / "more.json")
+    metrics = parser.get_parsed_content("validate#additional_metrics#calibration").collection.metrics
+    [names] = json.loads(added).values()
+    assert list(metrics)[-len(names) :] == list(names)
+    told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    assert metrics_of(config_of("hippocampus_nacl", "evaluate")["+validate"]) <= told <= MEASURES.keys()

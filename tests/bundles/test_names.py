@@ -24,7 +24,7 @@ from calib_monai.handlers import ResultsSaver
 from calib_monai.overrides import check_overrides
 from calib_monai.reports.measures import CALIBRATION, MEASURES
 
-PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md")]
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
 LOCATOR = ComponentLocator()
 
 of_every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
@@ -176,9 +176,10 @@ def test_the_commands_of_every_page_have_options_that_there_are(
     pages = {bundle / "docs" / "README.md": bundle for bundle in BUNDLES} | dict.fromkeys(PAGES, REPOSITORY)
     cwd_of_command = {line: cwd for page, cwd in pages.items() for line in commands_in(page)}
     assert len(cwd_of_command) >= 8
-    for line, cwd in cwd_of_command.items():
+    for command, cwd in cwd_of_command.items():
         monkeypatch.chdir(cwd)
-        words = shlex.split(line.replace("$B", "bundles/hippocampus_nacl"))
+        line = command.replace("$B", "bundles/hippocampus_nacl").replace(",'more.json'", "")  # a reader's own
+        words = shlex.split(line)
         with caplog.at_level(logging.WARNING):
             check_overrides(["monai/bundle/__main__.py", *words[3:]])
     assert not caplog.records

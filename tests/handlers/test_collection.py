@@ -55,3 +55,29 @@ def test_it_is_no_key_metric(engine: Engine) -> None:
     engine.state.key_metric_name = "calibration"  # as MONAI says before it attaches the metric
     with pytest.raises(ValueError, match="calibration is a collection and the key metric"):
         MetricCollectionHandler(metrics(), OF_PROBS).attach(engine, "calibration")
+
+
+def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(engine: Engine) -> None:
+    pooled = {"ece_foreground_pooled": ECEMetric(pooled=True), "ece_foreground": ECEMetric(num_bins=10)}
+    MetricCollectionHandler(pooled, OF_PROBS).attach(engine, "calibration")
+    state: Any = engine.run([1, 2])
+    assert list(state.metrics) == ["ece_foreground_pooled", "ece_foreground"]
+    assert list(state.metric_details) == ["ece_foreground"]
+    assert state.metric_settings == {
+        "ece_foreground_pooled": {"region": "foreground", "pooled": True, "num_bins": 15},
+        "ece_foreground": {"region": "foreground", "pooled": False, "num_bins": 10},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "right"),
+    [
+        ("ece", ECEMetric(), "ece_foreground"),
+        ("ece_foreground", ECEMetric(region="boundary"), "ece_boundary"),
+        ("ece_foreground", ECEMetric(pooled=True), "ece_foreground_pooled"),
+        ("cece_union_pooled", CECEMetric(region="union"), "cece_union"),
+    ],
+)
+def test_a_name_that_says_something_else_is_refused(name: str, metric: CalibrationMetric, right: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} measures .* must be called so, as {right}$"):
+        MetricCollectionHandler({name: metric}, OF_PROBS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.bins import Bins
-from calib_monai.handlers import BinsSaver, ResultsSaver, SliceSaver
+from calib_monai.handlers import BinsSaver, MetricCollectionHandler, ResultsSaver, SliceSaver
 from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
 
 EMPTY, MISSED = 100, 101  # seeds of a case without foreground, and of one whose last class is not predicted
@@ -51,14 +53,15 @@ def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
         return [output]
 
     engine = Engine(step)
-    for name, metric, key in (
-        ("hd95_mm", HD95Metric(), "pred"),
-        ("missed_structures", MissedStructuresMetric(), "pred"),
-        ("ece_foreground", ECEMetric(), "prob"),
-        ("cece_foreground", CECEMetric(), "prob"),
-    ):
-        handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine([key, "label"]))
+    for name, metric in (("hd95_mm", HD95Metric()), ("missed_structures", MissedStructuresMetric())):
+        handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine(["pred", "label"]))
         handler.attach(engine, name)
+    metrics = {
+        "ece_foreground": ECEMetric(),
+        "cece_foreground": CECEMetric(),
+        "cece_foreground_pooled": CECEMetric(pooled=True),
+    }
+    MetricCollectionHandler(metrics, from_engine(["prob", "label"])).attach(engine, "calibration")
     model = folder / "model.pt"
     model.touch()
     results = ResultsSaver(str(folder), names, "hippocampus", "nacl", str(model))
@@ -101,6 +104,23 @@ def test_the_summary_is_that_of_the_rows(evaluated: Path) -> None:
     assert measured["value"] == pytest.approx(np.mean(errors))
     assert measured["sd"] == pytest.approx(np.std(errors))
     assert summary["metrics"]["missed_structures"]["value"] == 0
+
+
+def test_what_is_pooled_has_no_cases_and_no_deviation(evaluated: Path) -> None:
+    metrics = json.loads((evaluated / "summary.json").read_text())["metrics"]
+    bins = json.loads((evaluated / "bins.json").read_text())["cases"].values()
+    whole = reduce(add, (Bins.from_dict(case["classes"]) for case in bins)).expected_calibration_error().mean()
+    assert metrics["cece_foreground_pooled"] == {
+        "value": pytest.approx(whole.item()),
+        "sd": None,
+        "num_cases": 2,
+        "columns": {},
+        "settings": {"num_bins": 15, "region": "foreground", "pooled": True},
+    }
+    assert "pooled" not in (evaluated / "cases.csv").read_text()
+    with (evaluated / "summary.csv").open() as file:
+        [row] = [row for row in csv.DictReader(file) if row["measure"] == "cece_foreground_pooled"]
+    assert row["sd"] == ""
 
 
 def test_the_summary_counts_what_has_no_value_and_what_is_missed(tmp_path: Path) -> None:

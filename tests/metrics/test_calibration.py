@@ -180,7 +180,7 @@ def test_one_hot_labels_that_are_not_one_hot_are_refused() -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     probs = torch.full((1, 2, 4, 4), 0.5)
-    with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\); only their channels may differ"):
+    with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\); only their channels \(axis 1\) may differ"):
         ECEMetric()(y_pred=probs, y=torch.ones(2, 1, 4, 4))
     with pytest.raises(ValueError, match="int64"):
         ECEMetric()(y_pred=probs.long(), y=torch.ones(1, 1, 4, 4))

@@ -23,6 +23,7 @@ from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.measures import results_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
+from calib_monai.reports.report import write_report
 from calib_monai.reports.runs import read_run, read_runs, worst_first
 
 FIGURES = {"reliability": b"png", "classes": b"png"}
@@ -116,11 +117,13 @@ def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
 
 def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
-    for run in runs[1:]:
-        run.metrics["hd95_mm"] = float("nan")
+    runs[1].metrics["hd95_mm"], runs[2].metrics["hd95_mm"] = 2.0, float("nan")
     page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {})], "Runs")
-    assert page.count("<td>nan</td>") == 2
+    assert page.count("<td>-</td>") == 1
     assert '<td class="best">1.50</td>' in page
+    assert '<td class="second">2.00</td>' in page
+    runs[1].metrics["hd95_mm"] = float("nan")
+    assert "**" not in results_table(runs).markdown()  # with nothing to compare it with
     runs[0].cases["a"]["dice_foreground_left"] = float("nan")
     assert worst_first(runs) == ["b", "c", "a"]
 
@@ -241,3 +244,29 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="z: no such case; there are a, b, c"):
         main([str(run), "--out", str(tmp_path / "report"), "--case", "z"])
     assert not (tmp_path / "report").exists()
+
+
+def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
+    for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
+        run.metrics["tace_foreground"] = error
+    assert "**0.100**" in results_table(runs).markdown()
+    alike = {"threshold": 1e-3, "region": "foreground"}
+    runs[:2] = [replace(run, settings={"tace_foreground": alike}) for run in runs[:2]]
+    assert "**0.100**" in results_table(runs).markdown()  # the third is of an older version, which noted none
+    runs[1] = replace(runs[1], settings={"tace_foreground": alike | {"threshold": 1e-2}})
+    table = results_table(runs)
+    assert "**0.100**" not in table.markdown()
+    assert table.note == (
+        "TACE was not measured alike and is not compared: first with threshold 0.001; second with threshold 0.01."
+    )
+
+
+def test_an_added_measure_is_shown_and_an_unknown_one_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics.update({"tace_foreground_0.01": 0.1, "ece_union_pooled": 0.2, "brightness": 3.0})
+    write_report([run], tmp_path / "report")
+    table = (tmp_path / "report" / "results.md").read_text()
+    assert "TACE, 0.01 |" in table
+    assert "ECE, union, pooled |" in table
+    assert "brightness: measured, but of no kind that a report shows" in caplog.text
