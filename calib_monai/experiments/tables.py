@@ -7,7 +7,7 @@ from math import isnan, nan
 
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
-from calib_monai.reports.measures import Measure
+from calib_monai.reports.measures import NOT_MEASURED, Measure
 from calib_monai.reports.table import NOTABLE, Table, transposed, unmarked
 
 SIGNIFICANT = 0.05
@@ -68,7 +68,8 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
     """95 % intervals of the means over cases."""
     shown = {
         row.name: [
-            " to ".join(map(measure.shown, compared.intervals[row.name][name])) for name, measure in measures.items()
+            " to ".join(dict.fromkeys(map(measure.shown, compared.intervals[row.name][name])))
+            for name, measure in measures.items()
         ]
         for row in rows
     }
@@ -128,4 +129,4 @@ def _with_deviation(row: Row, name: str, measure: Measure) -> str:
 
 def _p_value(value: float) -> str:
     """A p-value as it is shown."""
-    return "nan" if isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the digits shown
+    return NOT_MEASURED if isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the digits shown

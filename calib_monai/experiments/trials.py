@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_monai.reports.measures import unlike_settings
 from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
@@ -194,12 +195,17 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
 
     Raises:
-        ValueError: trials of several data sets, or rows of other seeds, folds or cases than the first: their means
-            cannot be compared.
+        ValueError: trials of several data sets, that were measured with other settings, or rows of other seeds, folds
+            or cases than the first: their means cannot be compared.
     """
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
         raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
+    runs = [trial.run for trial in trials]
+    for name in runs[0].metrics:
+        unlike = unlike_settings(name, runs)
+        if unlike:
+            raise ValueError(f"{name} was not measured alike, and cannot be compared: {unlike}; evaluate again")
     several = len({trial.network for trial in trials}) > 1
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:

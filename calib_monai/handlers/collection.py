@@ -21,8 +21,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
 
     Args:
         metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
-            Results are read by their names, so these hold the region, and "pooled" where images are: `ece_foreground`,
-            `ece_union_pooled`.
+            Results are read by their names, so these hold metric and region, and "pooled" where images are:
+            `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
         output_transform: takes probabilities and labels from the engine's output.
 
     Raises:
@@ -69,9 +69,11 @@ def _settings(metric: CalibrationMetric) -> dict[str, Any]:
 
 
 def _check_name(name: str, metric: CalibrationMetric) -> None:
-    """Nothing; raises ValueError for a name that does not say which voxels a metric measures."""
+    """Nothing; raises ValueError for a name that does not say what a metric measures, and on which voxels."""
+    kind = type(metric).__name__
     measure, *words = name.split("_")
-    if [word for word in words if word in REGIONS] != [metric.region] or ("pooled" in words) != metric.pooled:
-        images = "of all images together" if metric.pooled else "image by image"
-        right = "_".join([measure, metric.region, *["pooled"] * metric.pooled])
-        raise ValueError(f"{name} measures the region {metric.region} {images}: it must be called so, as {right}")
+    said = measure, [word for word in words if word in REGIONS], "pooled" in words
+    if said != (kind.removesuffix("Metric").lower(), [metric.region], metric.pooled):
+        images = "all images together" if metric.pooled else "image by image"
+        right = "_".join([kind.removesuffix("Metric").lower(), metric.region, *["pooled"] * metric.pooled])
+        raise ValueError(f"{name} is {kind} of the region {metric.region}, {images}: its name must say so, as {right}")

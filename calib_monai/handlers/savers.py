@@ -118,6 +118,7 @@ class ResultsSaver:
         summary = {
             name: self._summary(name, value, details[name]) if name in details else _of_all_cases(value, len(cases))
             for name, value in state.metrics.items()
+            if name in details or isinstance(value, int | float)
         }
         for name, settings in getattr(state, "metric_settings", {}).items():
             summary[name]["settings"] = settings

@@ -89,8 +89,8 @@ def results_table(runs: Sequence[Run]) -> Table:
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:
     """By which settings of a measure runs differ, "" where they do not, or did not note them."""
-    noted = {run.name: run.settings[name] for run in runs if run.settings.get(name)}
-    keys = sorted({key for settings in noted.values() for key in settings})
-    differing = [key for key in keys if len({repr(settings.get(key)) for settings in noted.values()}) > 1]
-    told = {run: ", ".join(f"{key} {settings.get(key)}" for key in differing) for run, settings in noted.items()}
-    return "; ".join(f"{run} with {text}" for run, text in told.items()) if differing else ""
+    noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
+    keys = sorted({key for _, settings in noted for key in settings})
+    differing = [key for key in keys if len({repr(settings.get(key)) for _, settings in noted}) > 1]
+    told = [f"{run} with {', '.join(f'{key} {settings.get(key)}' for key in differing)}" for run, settings in noted]
+    return "; ".join(dict.fromkeys(told)) if differing else ""

@@ -70,7 +70,8 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
 <body>
 <h1>{escape(title)}</h1>
 <p>ECE, CECE, TACE, Brier score and NLL are measured on the foreground's voxels where their column names no others, per
-case, then averaged over cases; of them, of HD95, ASD and missed structures less is better, of Dice more.</p>
+case, then averaged over cases (pooled: all cases as one); of them, of HD95, ASD and missed structures less is better,
+of Dice more.</p>
 {overview}
 {"".join(_section(section) for section in sections)}
 </body>

@@ -90,7 +90,7 @@ class Run:
 
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
-        return mean_of_known(value for name, value in self.cases[case].items() if name.startswith("dice"))
+        return mean_of_known(value for name, value in self.cases[case].items() if name.startswith("dice_foreground"))
 
     def slice_of(self, case: str) -> Slice:
         """The slice that was kept of a case.

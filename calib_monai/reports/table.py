@@ -90,7 +90,7 @@ def best_marks(values: Sequence[float], decimals: int, *, more_is_better: bool) 
         inf if isnan(value) else -round(value, decimals) if more_is_better else round(value, decimals)
         for value in values
     ]
-    marks = dict(enumerate((BEST, SECOND)[: len(costs) - 1], 1))
+    marks = dict(enumerate((BEST, SECOND)[: sum(cost < inf for cost in costs) - 1], 1))
     places = [1 + sum(other < cost for other in costs) for cost in costs]
     some = len(set(costs) - {inf}) > 1
     return [marks.get(place, "") if some and cost < inf else "" for place, cost in zip(places, costs, strict=True)]

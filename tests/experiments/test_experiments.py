@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path
@@ -89,6 +90,19 @@ def test_rows_of_other_seeds_or_cases_are_not_compared(tmp_path: Path) -> None:
         rows_of([first, read_trial(write_trial(tmp_path, "nacl", CASES["ce"], seed=1))])
     with pytest.raises(ValueError, match="mbls has other seeds, folds or cases than ce"):
         rows_of([first, read_trial(write_trial(tmp_path, "mbls", CASES["ce"][:2]))])
+
+
+def test_trials_that_were_measured_with_other_settings_are_not_compared(tmp_path: Path) -> None:
+    trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"], seed=seed)) for seed in (0, 1, 2)]
+    unlike = [
+        replace(trial, run=replace(trial.run, settings={"ece_foreground": {"num_bins": bins, "pooled": False}}))
+        for trial, bins in zip(trials, (15, 15, 10), strict=True)
+    ]
+    rows_of(unlike[:2])
+    with pytest.raises(
+        ValueError, match=r"ece_foreground was not measured alike.* with num_bins 15; .* with num_bins 10"
+    ):
+        rows_of(unlike)
 
 
 def test_a_folder_that_the_workflow_did_not_write_is_refused(tmp_path: Path) -> None:

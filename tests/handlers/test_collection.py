@@ -76,8 +76,10 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
         ("ece_foreground", ECEMetric(region="boundary"), "ece_boundary"),
         ("ece_foreground", ECEMetric(pooled=True), "ece_foreground_pooled"),
         ("cece_union_pooled", CECEMetric(region="union"), "cece_union"),
+        ("ece_foreground", CECEMetric(), "cece_foreground"),
+        ("foreground_nll", NLLMetric(), "nll_foreground"),
     ],
 )
 def test_a_name_that_says_something_else_is_refused(name: str, metric: CalibrationMetric, right: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name} measures .* must be called so, as {right}$"):
+    with pytest.raises(ValueError, match=f"^{name} is .* its name must say so, as {right}$"):
         MetricCollectionHandler({name: metric}, OF_PROBS)

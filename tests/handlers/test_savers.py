@@ -218,3 +218,15 @@ def test_what_the_metrics_refuse_is_not_binned(tmp_path: Path) -> None:
     engine.state.batch, engine.state.output = [batch], [output | {"prob": output["prob"].log()}]
     with pytest.raises(ValueError, match="apply softmax"):
         BinsSaver(str(tmp_path)).update(engine)
+
+
+def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").touch()
+    saver = ResultsSaver(str(tmp_path), NAMES, "hippocampus", "nacl", str(tmp_path / "model.pt"))
+    engine = Engine(lambda *_: None)
+    saver.start(engine)
+    saver.cases = ["case_1"]
+    engine.state.metrics = {"ece_foreground": 0.1, "confusion": [[3, 1], [0, 2]]}
+    engine.state.metric_details = {"ece_foreground": torch.tensor([[0.1]])}
+    saver.write(engine)
+    assert list(json.loads((tmp_path / "summary.json").read_text())["metrics"]) == ["ece_foreground"]
