@@ -71,9 +71,10 @@ def _settings(metric: CalibrationMetric) -> dict[str, Any]:
 def _check_name(name: str, metric: CalibrationMetric) -> None:
     """Nothing; raises ValueError for a name that does not say what a metric measures, and on which voxels."""
     kind = type(metric).__name__
-    measure, *words = name.split("_")
-    said = measure, [word for word in words if word in REGIONS], "pooled" in words
-    if said != (kind.removesuffix("Metric").lower(), [metric.region], metric.pooled):
+    measure = kind.removesuffix("Metric").lower()
+    first, *words = name.split("_")
+    said = first, [word for word in words if word in REGIONS], "pooled" in words
+    if said != (measure, [metric.region], metric.pooled):
         images = "all images together" if metric.pooled else "image by image"
-        right = "_".join([kind.removesuffix("Metric").lower(), metric.region, *["pooled"] * metric.pooled])
+        right = "_".join([measure, metric.region, *["pooled"] * metric.pooled])
         raise ValueError(f"{name} is {kind} of the region {metric.region}, {images}: its name must say so, as {right}")

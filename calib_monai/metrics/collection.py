@@ -58,13 +58,10 @@ class MetricCollection(IterationMetric):
             ValueError: values that are no probabilities, or shapes that do not fit; then nothing is kept.
         """
         check_lists(y_pred, y)
-        rows = super().__call__(y_pred=y_pred, y=y, **kwargs)
-        for metric, of_metric in zip(self.metrics.values(), rows, strict=True):
-            metric.extend(of_metric)
-        return {
-            name: metric.measured(of_metric)
-            for (name, metric), of_metric in zip(self.metrics.items(), rows, strict=True)
-        }
+        rows = dict(zip(self.metrics, super().__call__(y_pred=y_pred, y=y, **kwargs), strict=True))
+        for name, metric in self.metrics.items():
+            metric.extend(rows[name])
+        return {name: metric.measured(rows[name]) for name, metric in self.metrics.items()}
 
     def values(self) -> dict[str, Tensor]:
         """By name what was measured so far, (images, K).
