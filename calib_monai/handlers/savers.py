@@ -109,12 +109,12 @@ class ResultsSaver:
         cases = [case for of_process in gathered(self.cases) for case in of_process]
         if not is_first_process():
             return
-        details = {name: values.double().cpu() for name, values in engine.state.metric_details.items()}  # type: ignore[attr-defined]
+        state: Any = engine.state
+        details = {name: values.double().cpu() for name, values in state.metric_details.items()}
         columns = [column for name, values in details.items() for column in self._columns(name, values)]
         rows = torch.cat(list(details.values()), dim=1).tolist()
         of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
         write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
-        state: Any = engine.state
         summary = {
             name: self._summary(name, value, details[name]) if name in details else _of_all_cases(value, len(cases))
             for name, value in state.metrics.items()

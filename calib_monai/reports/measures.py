@@ -29,6 +29,14 @@ class Measure(NamedTuple):
 NOT_MEASURED = "-"
 CALIBRATION = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 REGIONS = {"foreground": "", "union": ", union", "boundary": ", boundary", "all": ", all voxels"}
+
+
+def _of_probabilities(name: str) -> Measure:
+    """How "tace_foreground_0.01" is shown: as "TACE, 0.01"; of the regions the foreground is not named."""
+    kind, *words = name.split("_")
+    return Measure(CALIBRATION[kind] + "".join(REGIONS.get(word, f", {word}") for word in words), 3)
+
+
 MEASURES = {
     "dice_foreground": Measure("Dice", 3, more_is_better=True),
     "hd95_mm": Measure("HD95 (mm)", 2),
@@ -38,11 +46,7 @@ MEASURES = {
     "dice_regions": Measure("Dice, regions", 3, more_is_better=True),
     "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
     "missed_structures": Measure("missed structures", 0),
-} | {
-    f"{name}_{region}": Measure(f"{title}{aside}", 3)
-    for region, aside in REGIONS.items()
-    for name, title in CALIBRATION.items()
-}
+} | {name: _of_probabilities(name) for name in (f"{kind}_{region}" for region in REGIONS for kind in CALIBRATION)}
 DICE, ECE = MEASURES["dice_foreground"], MEASURES["ece_foreground"]
 
 
@@ -52,14 +56,9 @@ def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
 
 
 def added_measures(runs: Sequence[Run]) -> dict[str, Measure]:
-    """The measures of probabilities that a user has added: "tace_foreground_0.01" is shown as "TACE, 0.01"."""
-    added = {}
-    for name in dict.fromkeys(name for run in runs for name in run.metrics if name not in MEASURES):
-        kind, *words = name.split("_")
-        if kind in CALIBRATION:
-            asides = "".join(REGIONS.get(word, f", {word}") for word in words)
-            added[name] = Measure(f"{CALIBRATION[kind]}{asides}", 3)
-    return added
+    """The measures of probabilities that a user has added."""
+    added = dict.fromkeys(name for run in runs for name in run.metrics if name not in MEASURES)
+    return {name: _of_probabilities(name) for name in added if name.split("_")[0] in CALIBRATION}
 
 
 def unknown_measures(runs: Sequence[Run]) -> list[str]:
