@@ -68,6 +68,16 @@ def test_a_batch_is_its_list_and_its_images(images: list[tuple[torch.Tensor, tor
         torch.testing.assert_close(collection.aggregate(), collections[0].aggregate())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_gpu_measures_what_the_cpu_does(images: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    here, there = MetricCollection(every_metric()), MetricCollection(every_metric())
+    for probs, labels in images:
+        here(probs, labels)
+        there(probs.cuda(), labels.cuda())
+    torch.testing.assert_close(there.values(), here.values(), rtol=1e-9, atol=0, equal_nan=True, check_device=False)
+    torch.testing.assert_close(there.aggregate(), here.aggregate(), rtol=1e-9, atol=0, check_device=False)
+
+
 def test_the_voxels_of_a_region_are_selected_once(golden_volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
     selected = []
     region_voxels = inputs.region_voxels
