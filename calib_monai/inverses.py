@@ -19,6 +19,8 @@ SLAB_VOXELS = 2**20  # that are resampled at a time: their places, and what thes
 class InvertProbsd(MapTransform):
     """MONAI's Invertd for probabilities, class by class: beside what came and the result, one class is in memory.
 
+    Each class is resampled on the device where it lies. The result is on the CPU, where the labels are.
+
     The inverse of a crop knows nothing of what it cut off and writes 0 for all classes; there, the network having seen
     nothing, the background's probability is 1: it is given what is missing from a sum of one.
 
@@ -38,10 +40,10 @@ class InvertProbsd(MapTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.orig_key = orig_keys
-        self.invert = Invertd("one", transform, orig_keys, nearest_interp=False, to_tensor=True)
+        self.invert = Invertd("one", transform, orig_keys, nearest_interp=False, to_tensor=True, device="cpu")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the probabilities on the grid from which the transform came."""
+        """The data with the probabilities on the grid from which the transform came, on the CPU."""
         inverted = dict(data)
         for key in self.key_iterator(inverted):
             probs = convert_to_tensor(inverted[key], track_meta=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,6 +32,8 @@ class SliceLoader:
         extra_keys: of what else is served, as "weight", (K, H, W[, D]) in each volume.
         process: number of the process that this is, from 0.
         num_processes: number of processes that share each batch.
+        device: where the slices are kept and batches are made; the CPU where they take more than half of the free
+            memory of a GPU.
 
     Raises:
         ValueError: no volume, no slice, a `batch_size` below 1, or volumes whose slices differ in size.
@@ -54,6 +56,7 @@ class SliceLoader:
         extra_keys: Sequence[str] = (),
         process: int = 0,
         num_processes: int = 1,
+        device: torch.device | str = "cpu",
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
@@ -70,6 +73,8 @@ class SliceLoader:
         self.count = len(self.slices["image"])
         if self.count == 0:
             raise ValueError(f"no slice of the {len(volumes)} volumes shows anything but background")
+        self.device = _device_with_room(self.slices.values(), torch.device(device))
+        self.slices = {key: slices.to(self.device) for key, slices in self.slices.items()}
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
@@ -80,7 +85,7 @@ class SliceLoader:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         self.epoch += 1
         order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
-        for whole in torch.split(order, self.batch_size):
+        for whole in torch.split(order.to(self.device), self.batch_size):
             own = whole[self.process :: self.num_processes]
             index = own if len(own) else whole[:1]  # with a share of 0, for all processes must take all steps
             batch = {key: slices[index] for key, slices in self.slices.items()}
@@ -114,6 +119,14 @@ def _slices_of(
         for key, dtype in kept.items():
             found[key].append(slices[key][shown].to(dtype))
     return {key: torch.cat(slices) for key, slices in found.items()}
+
+
+def _device_with_room(tensors: Iterable[Tensor], device: torch.device) -> torch.device:
+    """The device; the CPU where it is a GPU of whose free memory the tensors take more than half."""
+    if device.type != "cuda":
+        return torch.device("cpu")
+    free, _ = torch.cuda.mem_get_info(device)
+    return device if sum(tensor.nbytes for tensor in tensors) <= free / 2 else torch.device("cpu")
 
 
 def _sliced(volume: Tensor) -> Tensor:

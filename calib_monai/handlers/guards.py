@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import torch
 from ignite.engine import Engine, Events
 from monai.handlers import from_engine
+from torch import Tensor
 from tqdm import tqdm
 
 from calib_monai.processes import gathered
@@ -26,7 +27,8 @@ def loss_of(output: Any) -> Any:
 class NonFiniteLossGuard:
     """Stops a trainer at the first loss that is NaN or infinite.
 
-    The checkpoints of the epochs before stay as they are.
+    The checkpoints of the epochs before stay as they are. On a GPU the losses are looked at when the epoch ends, for
+    each look would make the program wait for the GPU.
 
     Args:
         ckpt_dir: where they are, for the message.
@@ -34,10 +36,12 @@ class NonFiniteLossGuard:
 
     def __init__(self, ckpt_dir: str) -> None:
         self.ckpt_dir = ckpt_dir
+        self.losses: list[Tensor] = []  # not looked at yet
 
     def attach(self, engine: Engine) -> None:
         """Check after every iteration, and the weights before an epoch's validation and checkpoint."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_losses)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
 
     def check_weights(self, engine: Engine) -> None:
@@ -46,26 +50,40 @@ class NonFiniteLossGuard:
         Raises:
             SystemExit: with one line that names the iteration and the epoch.
         """
-        if not all(torch.isfinite(weights).all() for weights in engine.network.parameters()):  # type: ignore[attr-defined]
-            self._stop(engine, "a weight of the network is NaN or infinite")
+        finite = [torch.isfinite(weights).all() for weights in engine.network.parameters()]  # type: ignore[attr-defined]
+        if not torch.stack(finite).all():
+            self._stop(engine, "a weight of the network is NaN or infinite", engine.state.iteration)
 
     def __call__(self, engine: Engine) -> None:
-        """Check the loss of this iteration.
+        """Note the loss of this iteration, and check it at once where it is on the CPU.
 
         Raises:
-            SystemExit: with one line that names the loss, the iteration and the epoch.
+            SystemExit: as `check_losses`.
         """
-        loss = float(loss_of(engine.state.output))
-        if not math.isfinite(loss):
-            self._stop(engine, f"the loss is {loss}")
+        loss = loss_of(engine.state.output)
+        self.losses.append(loss)
+        if loss.device.type == "cpu":
+            self.check_losses(engine)
 
-    def _stop(self, engine: Engine, what: str) -> NoReturn:
+    def check_losses(self, engine: Engine) -> None:
+        """Check the losses that were not looked at yet.
+
+        Raises:
+            SystemExit: with one line that names the first loss that is wrong, its iteration and the epoch.
+        """
+        losses = torch.stack(self.losses).tolist() if self.losses else []
+        self.losses = []
+        for before_last, loss in zip(reversed(range(len(losses))), losses, strict=True):
+            if not math.isfinite(loss):
+                self._stop(engine, f"the loss is {loss}", engine.state.iteration - before_last)
+
+    def _stop(self, engine: Engine, what: str, iteration: int) -> NoReturn:
         """End the program with what is wrong, when, and what is left."""
         epoch = engine.state.epoch
         kept = "there is no checkpoint yet"
         if epoch > 1:
             kept = f"the checkpoint of epoch {epoch - 1} is in {self.ckpt_dir}"
-        stop(f"{what} at iteration {engine.state.iteration} (epoch {epoch}): training stopped; {kept}")
+        stop(f"{what} at iteration {iteration} (epoch {epoch}): training stopped; {kept}")
 
 
 class CollapseGuard:

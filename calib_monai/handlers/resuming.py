@@ -25,16 +25,16 @@ REPLACED = "replaced"  # folder beside the checkpoints, of the files of an earli
 IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 
-def last_checkpoint(
-    ckpt_dir: str, *, resume: bool, overwrite: bool = False, map_location: Any = "cpu"
-) -> dict[str, Any] | None:
+def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> dict[str, Any] | None:
     """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
+
+    Its tensors are on the CPU. What loads them moves them where they belong; an optimizer that counts its steps on the
+    CPU would wait for a GPU at every step if they came from there.
 
     Args:
         ckpt_dir: folder of the checkpoints.
         resume: whether the training there is to go on.
         overwrite: whether one that is not resumed may be replaced.
-        map_location: device of its tensors.
 
     Raises:
         SystemExit: with one line that names a file that is damaged, or that would be replaced.
@@ -58,7 +58,7 @@ def last_checkpoint(
         return None
     path = found[max(found)]
     try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
         raise SystemExit(
             f"error: {path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "

@@ -31,11 +31,15 @@ class EpochMean:
 
     def __init__(self, name: str, output_transform: Callable[[Any], Any] | None = None) -> None:
         self.name = name
-        self.average = Average(output_transform or loss_of)
+        self.output_transform = output_transform or loss_of
 
     def attach(self, engine: Engine) -> None:
-        """Average through every epoch. Attach it before what shows the metric."""
-        self.average.attach(engine, self.name)
+        """Average through every epoch. Attach it before what shows the metric.
+
+        The sum is kept on the engine's device: to fetch each number would make the program wait for a GPU.
+        """
+        device = getattr(engine.state, "device", None) or torch.device("cpu")
+        Average(self.output_transform, device=device).attach(engine, self.name)
 
 
 class ReliabilityImage:

@@ -65,7 +65,7 @@ def _sources(images: Tensor, matrices: Tensor) -> Tensor:
     to_unit = torch.tensor([2 / (width - 1), 2 / (height - 1), 1.0], dtype=torch.float64)
     unit = (to_unit.view(3, 1) * matrices.inverse() / to_unit)[:, :2]
     with torch.autocast(images.device.type, enabled=False):
-        return affine_grid(unit.to(images), list(images.shape), align_corners=True)
+        return affine_grid(unit.to(images, non_blocking=True), list(images.shape), align_corners=True)
 
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:

@@ -44,7 +44,7 @@ def _smoothed(images: Tensor, radius: Tensor) -> Tensor:
     radii = radius.view(-1, 1)
     sigma = 0.15 * (2 * radii + 1) + 0.35
     kernels = torch.exp(-((offsets / sigma) ** 2) / 2) * (offsets.abs() <= radii)
-    kernels = (kernels / kernels.sum(dim=1, keepdim=True)).to(images)
+    kernels = (kernels / kernels.sum(dim=1, keepdim=True)).to(images, non_blocking=True)
     smoothed = pad(images, [widest] * 4, mode="reflect")
     for axis in (2, 3):
         size = images.shape[axis]
@@ -104,10 +104,10 @@ def _changed(images: Tensor, which: Tensor, change: Callable[[Tensor, Tensor], T
     places = which.nonzero().squeeze(1)
     if len(places) == 0:
         return images
-    here = places.to(images.device)
+    here = places.to(images.device, non_blocking=True)
     return images.index_copy(0, here, change(images[here], places))
 
 
 def _of_images(numbers: Tensor, images: Tensor) -> Tensor:
     """A number for each image (B,) as (B, 1, 1, 1), on the images' device and in their type."""
-    return numbers.to(images).view(-1, 1, 1, 1)
+    return numbers.to(images, non_blocking=True).view(-1, 1, 1, 1)

@@ -31,7 +31,7 @@ CRAC = {num_classes: CRaCLoss(num_classes) for _, num_classes, *_ in SHAPES}
 
 
 def crac(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    return CRAC[logits.shape[1]](logits, target)
+    return CRAC[logits.shape[1]].to(logits.device)(logits, target)
 
 
 LOSSES: dict[str, Loss] = {

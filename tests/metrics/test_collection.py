@@ -68,6 +68,7 @@ def test_a_batch_is_its_list_and_its_images(images: list[tuple[torch.Tensor, tor
         torch.testing.assert_close(collection.aggregate(), collections[0].aggregate())
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_gpu_measures_what_the_cpu_does(images: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
     here, there = MetricCollection(every_metric()), MetricCollection(every_metric())
