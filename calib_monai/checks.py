@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import torch
 
 from calib_monai.processes import num_processes
+from calib_monai.slices import SliceLoader
 from calib_monai.spelling import did_you_mean
 
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
@@ -83,9 +85,22 @@ def check_writable(folders: Sequence[str]) -> None:
 
 
 def check_network(
-    network: torch.nn.Module, in_channels: int, num_classes: int, slice_size: Sequence[int], device: torch.device
+    network: torch.nn.Module,
+    in_channels: int,
+    num_classes: int,
+    slice_size: Sequence[int],
+    device: torch.device,
+    batch_size: int | None = None,
 ) -> None:
     """Refuse a network that cannot take the slices, or gives other than logits of each class for each of their voxels.
+
+    Args:
+        network: is called without gradients; it stays as it is.
+        in_channels: channels of an image.
+        num_classes: channels that the network must give.
+        slice_size: H and W.
+        device: of the network.
+        batch_size: of a training, None where there is none.
 
     Raises:
         SystemExit: with one line that names the shapes.
@@ -105,6 +120,45 @@ def check_network(
     given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if given != expected:
         raise SystemExit(f"error: {name} gives {given} for slices of the shape {shape}; it must give {expected}")
+    if batch_size == 1 and (reason := _training_error(network, shape, device)):
+        raise SystemExit(
+            f"error: {name} cannot be trained on single slices of {slice_size[0]} x {slice_size[1]}: {reason}; set a "
+            "larger --batch_size or --slice_size"
+        )
+
+
+def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
+    """Refuse to train on a last batch of one slice, where the network normalizes over batches and one is too few.
+
+    Args:
+        network: that will be trained; it stays as it is.
+        loader: of its batches.
+
+    Raises:
+        SystemExit: with one line that names the numbers of slices and a `batch_size` that leaves more.
+    """
+    network = getattr(network, "module", network)  # of several processes
+    device = next(network.parameters(), torch.empty(0)).device
+    size = loader.slices["image"].shape[1:]
+    if loader.last_batch(loader.batch_size) > 1 or not (reason := _training_error(network, (1, *size), device)):
+        return
+    others = sorted(range(2, 2 * loader.batch_size + 2), key=lambda other: abs(other - loader.batch_size))
+    better = next((other for other in others if loader.last_batch(other) > 1), None)
+    told = f"set --batch_size {better}" if better else "train on more slices"
+    raise SystemExit(
+        f"error: with {loader.count} slices and a batch_size of {loader.batch_size} the last batch is one slice of "
+        f"{size[1]} x {size[2]}, on which {type(network).__name__} cannot be trained: {reason}; {told}"
+    )
+
+
+def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torch.device) -> str:
+    """What a network says in training that cannot take images of this shape, empty where it can."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            deepcopy(network).train()(torch.rand(shape, device=device))
+        except Exception as error:  # noqa: BLE001 - every network has errors of its own
+            return first_line(error).rstrip(".")
+    return ""
 
 
 def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:

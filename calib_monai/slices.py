@@ -80,6 +80,10 @@ class SliceLoader:
         """Number of batches in an epoch."""
         return math.ceil(self.count / self.batch_size)
 
+    def last_batch(self, batch_size: int) -> int:
+        """Number of slices that the last batch of an epoch would hold, in all processes, with batches of this size."""
+        return self.count % batch_size or min(self.count, batch_size)
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The batches of the next epoch, of each the slices of this process."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)

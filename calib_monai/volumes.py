@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import itk
+import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import LoadImage
@@ -68,10 +69,11 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
             f"{files['image']} is {tuple(image.shape[1:])} voxels and {files['label']} is {_shape(label)}; they must "
             "be equal"
         )
-    values = torch.unique(label).tolist()
+    values = torch.unique(label).numpy()
     wrong = [value for value in values if value not in range(rules.num_classes)]
     if wrong:
-        shown = ", ".join(f"{value:g}" for value in wrong[:SHOWN]) + (" ..." if len(wrong) > SHOWN else "")
+        shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
+        shown += " ..." * (len(wrong) > SHOWN)
         raise ValueError(
             f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
             f"numbers 0..{rules.num_classes - 1}"
@@ -81,9 +83,9 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
             f"{files['label']} lies elsewhere than {files['image']}: their headers must place each voxel within half a "
             "voxel of the other's (--cases#same_grid False passes over that)"
         )
-    if not rules.empty_labels and not any(values):
+    if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
-    return any(values)
+    return bool(values.any())
 
 
 def check_image(
@@ -139,7 +141,8 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
         bad = int(image.numel() - image.isfinite().sum())
         raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
     if low == high:
-        raise ValueError(f"{name} holds one value only, {low.item():g}, in all its voxels")
+        value = np.format_float_positional(low[None].numpy()[0], trim="-")
+        raise ValueError(f"{name} holds one value only, {value}, in all its voxels")
     return image
 
 

@@ -9,6 +9,7 @@ import torch
 
 from calib_monai.checks import (
     check_bundle_root,
+    check_last_batch,
     check_model,
     check_network,
     check_outputs,
@@ -17,6 +18,7 @@ from calib_monai.checks import (
     check_split,
     check_writable,
 )
+from calib_monai.slices import SliceLoader
 
 
 class Doubling(torch.nn.Module):
@@ -35,6 +37,56 @@ def test_a_network_that_cannot_take_the_slices_is_refused() -> None:
         check_network(network, 1, 2, [4, 4], device)
     check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device)
     assert network.training
+
+
+def over_batches() -> torch.nn.Module:
+    """A network that normalizes one value a slice and class over the batch."""
+    return torch.nn.Sequential(torch.nn.Dropout(), torch.nn.Conv2d(1, 2, 4), torch.nn.BatchNorm2d(2))
+
+
+def slices(count: int, batch_size: int) -> SliceLoader:
+    volume = {"image": torch.zeros(1, 4, 4, count), "label": torch.zeros(1, 4, 4, count)}
+    return SliceLoader([volume], batch_size)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "said"),
+    [
+        (15, 8, None),
+        (15, 15, None),
+        (15, 100, None),
+        (15, 7, r"15 slices and a batch_size of 7 the last batch is one slice of 4 x 4, on .*; set --batch_size 6"),
+        (15, 14, r"more than 1 value per channel.*; set --batch_size 13"),
+        (15, 2, "; set --batch_size 3"),
+        (3, 2, "; set --batch_size 3"),
+        (5, 1, "; set --batch_size 3"),
+        (1, 8, "; train on more slices"),
+    ],
+)
+def test_a_last_batch_of_one_slice_is_refused_where_the_network_cannot_take_it(
+    count: int, batch_size: int, said: str | None
+) -> None:
+    network, without, loader = over_batches(), torch.nn.Conv2d(1, 2, 1), slices(count, batch_size)
+    before = {name: values.clone() for name, values in network.state_dict().items()}
+    drawn = torch.get_rng_state()
+    if said is None:
+        check_last_batch(network, loader)
+    else:
+        with pytest.raises(SystemExit, match=said):
+            check_last_batch(network, loader)
+    check_last_batch(without, loader)
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert all(torch.equal(values, before[name]) for name, values in network.state_dict().items())
+
+
+def test_training_on_single_slices_is_refused_where_the_network_cannot_take_them() -> None:
+    device = torch.device("cpu")
+    network = torch.nn.Sequential(over_batches(), torch.nn.Upsample(scale_factor=4))
+    for batch_size in (None, 2):
+        check_network(network, 1, 2, [4, 4], device, batch_size)
+    with pytest.raises(SystemExit, match=r"cannot be trained on single slices of 4 x 4: Expected more than 1 value"):
+        check_network(network, 1, 2, [4, 4], device, 1)
+    check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device, 1)
 
 
 @pytest.mark.parametrize(("epochs", "val_interval"), [(0, 1), (2, 5), (2, 0), ("two", 1)])

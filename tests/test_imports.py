@@ -21,7 +21,7 @@ ALLOWED = {
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
     "cases": {"checks", "datalists", "processes", "volumes"},
     "volumes": {"checks", "headers"},
-    "checks": {"processes", "spelling"},
+    "checks": {"processes", "slices", "spelling"},
     "slices": {"processes"},
     "datalists": {"whole_files"},
     "writers": {"whole_files"},

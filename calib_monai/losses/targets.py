@@ -52,7 +52,7 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
         fits = (counted >= 0) & (counted < num_classes) & (counted == labels)
         also = "" if ignore_index is None else f" or {ignore_index}"
         raise ValueError(
-            f"target holds the label {counted[~fits][0].item():.10g}; with {num_classes} classes the labels must be "
+            f"target holds the label {counted[~fits][0].item():.17g}; with {num_classes} classes the labels must be "
             f"whole numbers 0..{num_classes - 1}{also}"
         )
     return labels if ignored is None else labels.masked_fill(ignored, no_class(labels.dtype))

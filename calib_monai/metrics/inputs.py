@@ -72,7 +72,8 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     whole = not y.is_floating_point() or labels.to(y.dtype).equal(y)
     low, high = (extreme.item() for extreme in y.aminmax())
     if not (whole and low >= 0 and high < num_classes):
-        raise ValueError(f"y holds labels from {low:g} to {high:g}; they must be whole numbers 0..{num_classes - 1}")
+        rule = f"whole numbers 0..{num_classes - 1}"
+        raise ValueError(f"y holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
     return labels
 
 
@@ -154,7 +155,8 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
         raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
     tolerance = SUM_TOLERANCE + torch.finfo(image.dtype).eps
     if low < 0 or high > 1 + tolerance:
-        raise ValueError(f"y_pred holds values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
+        shown = f"{low:.17g} to {high:.17g}"
+        raise ValueError(f"y_pred holds values from {shown}; probabilities lie in 0..1 (apply softmax)")
     if voxels.numel() == 0:
         return
     if (voxels.sum(dim=0, dtype=torch.float32) - 1).abs_().amax().item() > tolerance:

@@ -60,6 +60,13 @@ class Wrong:
     limits: Mapping[str, int] = field(default_factory=dict)
 
 
+ONE_VALUE = {
+    "network_def": "@networks::attention_unet",
+    "slice_size": [16, 16],
+    "batch_size": 1,
+    "cases#cropped": True,
+    "preparation": {"_target_": "ResizeWithPadOrCropd", "keys": "@keys", "spatial_size": [16, 16, -1]},
+}  # of a slice, at the deepest level of a network that normalizes over batches
 NO_MODEL = {"ckpt_dir": "{}/nothing"}
 WRONG = [
     Wrong("no folder", "dataset_dir .*nowhere is not a folder", options={"dataset_dir": "{}/nowhere"}),
@@ -84,6 +91,7 @@ WRONG = [
     Wrong("labels 0 and 255", f"{CASE}.*255", voxels(LABEL, lambda v: 255 * (v > 0))),
     Wrong("negative label", f"{CASE}.*-1", voxels(LABEL, lambda v: v - 1)),
     Wrong("fractional label", f"{CASE}.*0?.5", voxels(LABEL, lambda v: v / 2)),
+    Wrong("nearly a label", rf"{CASE}.*value\(s\) 0.9999999, ", voxels(LABEL, lambda v: v * np.float32(0.9999999))),
     Wrong("a class too many", rf"{CASE}.*value\(s\) 3;", voxels(LABEL, lambda v: np.where(v == 2, 3, v))),
     Wrong("no foreground anywhere", "none of the .* labels", every_label(np.zeros_like)),
     Wrong("spacing 0", f"{CASE}.* lies elsewhere", header(IMAGE, without_spacing)),
@@ -98,6 +106,12 @@ WRONG = [
     Wrong("no learning rate", "learning rate: -1", options={"learning_rate": -1}),
     Wrong("odd slice size", r"slice_size is \[50, 60\]", options={"slice_size": [50, 60]}),
     Wrong("slices too small", "cannot take slices", options={"slice_size": [16, 16]}),
+    Wrong("single slices, over which a network normalizes", "cannot be trained on single slices", options=ONE_VALUE),
+    Wrong(
+        "a last batch of one slice, over which a network normalizes",
+        "with 16 slices and a batch_size of 5 the last batch is one slice.*set --batch_size 4",
+        options=ONE_VALUE | {"batch_size": 5},
+    ),
     Wrong("margin below 0", "margin is -1", options={"loss#margin": -1}, method="mbls"),
     Wrong("even kernel", "kernel_size is 4", options={"loss#kernel_size": 4}),
     Wrong("weight below 0", "penalty_weight is -1", options={"loss#penalty_weight": -1}),
