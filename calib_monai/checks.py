@@ -139,7 +139,7 @@ def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
     """
     network = getattr(network, "module", network)  # of several processes
     device = next(network.parameters(), torch.empty(0)).device
-    size = loader.slices["image"].shape[1:]
+    size = loader.slices["image"].size
     if loader.last_batch(loader.batch_size) > 1 or not (reason := _training_error(network, (1, *size), device)):
         return
     others = sorted(range(2, 2 * loader.batch_size + 2), key=lambda other: abs(other - loader.batch_size))

@@ -22,7 +22,7 @@ ALLOWED = {
     "cases": {"checks", "datalists", "processes", "volumes"},
     "volumes": {"checks", "headers"},
     "checks": {"processes", "slices", "spelling"},
-    "slices": {"processes"},
+    "slices": {"blocks", "processes"},
     "datalists": {"whole_files"},
     "writers": {"whole_files"},
     "overrides": {"spelling"},

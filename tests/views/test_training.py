@@ -72,7 +72,7 @@ def trainer(
 def surprise(net: nn.Module) -> float:
     """The network's cross-entropy on the slices as they are."""
     with torch.no_grad():
-        batch = loader().slices
+        batch = {key: kept.take(torch.arange(len(kept))) for key, kept in loader().slices.items()}
         return nn.functional.cross_entropy(net.eval()(batch["image"]), batch["label"].squeeze(1).long()).item()
 
 
