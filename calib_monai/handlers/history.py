@@ -15,7 +15,7 @@ FILE = "history.csv"
 
 
 class History:
-    """Writes `history.csv`, a row an epoch: the trainer's metrics, and the evaluator's where there was a validation.
+    """Writes `history.csv`, a row an epoch: learning rate, the trainer's metrics, and the evaluator's of a validation.
 
     A training that goes on from a checkpoint goes on with its rows.
 
@@ -28,16 +28,23 @@ class History:
         self.path = Path(output_dir) / FILE
         self.evaluator = evaluator
         self.rows: list[dict[str, float]] = []
+        self.rate: dict[str, float] = {}
 
     def attach(self, engine: Engine) -> None:
         """Write after each epoch of a trainer. Attach it after what validates."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self.note_rate)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def note_rate(self, engine: Engine) -> None:
+        """Note the learning rate of this epoch, before a scheduler moves it on."""
+        optimizer = getattr(engine, "optimizer", None)
+        self.rate = {} if optimizer is None else {"learning_rate": float(optimizer.param_groups[0]["lr"])}
 
     def __call__(self, engine: Engine) -> None:
         """Add the row of this epoch and write all."""
         epoch = engine.state.epoch
         validated = self.evaluator.state.metrics if self.evaluator.state.epoch == epoch else {}
-        measured = {**engine.state.metrics, **validated}
+        measured = {**self.rate, **engine.state.metrics, **validated}
         self.rows.append({"epoch": epoch, **{name: float(value) for name, value in measured.items()}})
         if is_first_process():
             names = list(dict.fromkeys(name for row in self.rows for name in row))

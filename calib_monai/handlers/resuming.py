@@ -16,6 +16,7 @@ from monai.handlers import CheckpointSaver
 
 from calib_monai.handlers.checkpoints import check_same, checkpoints_in
 from calib_monai.handlers.guards import stop
+from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
 
@@ -44,7 +45,7 @@ def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> 
     found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
     if not resume:
         if left and not overwrite:
-            goes_on = "go on with it by --resume True (and more --epochs), " if found else ""
+            goes_on = "go on with it by --resume True, " if found else ""
             raise SystemExit(
                 f"error: {ckpt_dir} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir and "
                 "--output_dir, or replace it by --overwrite True"
@@ -83,24 +84,51 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         _replace_later(trainer, Path(saver.save_dir))
         return
     rmtree(Path(saver.save_dir) / REPLACED, ignore_errors=True)  # of a training that was killed before it did so
-    epochs = trainer.state.max_epochs
+    epochs, parts = trainer.state.max_epochs, saver.save_dict
+    (had, planned), rates = _epochs_of(checkpoint), _rates_of(checkpoint, epochs)
+    left = epochs is None or had < epochs
     try:
-        _load(trainer, saver.save_dict, checkpoint)
+        plan = plan_after(parts.get("lr_scheduler"), had, _steps_of(checkpoint)) if left and rates else None
+        _load(trainer, parts, checkpoint)
+        if plan is not None:
+            check_rates(plan, rates, planned, epochs)
+            plan.put(parts["lr_scheduler"])
     except (KeyError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
-        stop(f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with")
-    epoch, planned = trainer.state.epoch, trainer.state.max_epochs
-    trainer.state.max_epochs = epochs
-    if epochs is not None and epoch >= epochs:
-        logger.warning(
-            "the training in %s has had its %d epoch(s): there is nothing to resume without more --epochs",
-            saver.save_dir,
-            epoch,
+        stop(
+            f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with, "
+            "or train anew in another --ckpt_dir and --output_dir"
         )
+    trainer.state.max_epochs = epochs
+    if not left:
+        logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, had)
         raise SystemExit(0)
-    logger.warning("resumed after epoch %d of %s, from %s", epoch, epochs, saver.save_dir)
-    if epochs != planned and "lr_scheduler" in saver.save_dict:
-        logger.warning("it was to have %s epochs: what its checkpoint holds of a schedule is still for these", planned)
+    before = "" if epochs == planned else f" (it was to have {planned})"
+    logger.warning("resumed after epoch %d of %s%s, from %s", had, epochs, before, saver.save_dir)
+
+
+def _epochs_of(checkpoint: Mapping[str, Any]) -> tuple[int, int | None]:
+    """How many epochs a training has had, and was to have."""
+    state = checkpoint.get("trainer", {})
+    return state.get("iteration", 0) // (state.get("epoch_length") or 1), state.get("max_epochs")
+
+
+def _steps_of(checkpoint: Mapping[str, Any]) -> int:
+    """How many steps the scheduler of a training has made."""
+    return int(checkpoint.get("lr_scheduler", {}).get("last_epoch", _epochs_of(checkpoint)[0]))
+
+
+def _rates_of(checkpoint: Mapping[str, Any], epochs: int | None) -> list[float]:
+    """The learning rate of each epoch that a training has had; empty where its scheduler goes on as it was saved.
+
+    Where the rates were not noted, as by an earlier version, that of now counts for all of them.
+    """
+    had, planned = _epochs_of(checkpoint)
+    groups = checkpoint.get("optimizer", {}).get("param_groups")
+    noted = [row.get("learning_rate") for row in checkpoint.get("history", {}).get("rows", [])]
+    if len(noted) == had and None not in noted:
+        return noted
+    return [float(groups[0]["lr"])] * had if groups and epochs != planned else []
 
 
 def _replace_later(trainer: Engine, folder: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_new_training_replaces_the_checkpoints_of_an_earlier_one(tmp_path: Pat
     [
         (
             ["checkpoint_epoch=5.pt", "model.pt"],
-            "checkpoint_epoch=5.pt of an earlier training: go on with it by --resume",
+            "checkpoint_epoch=5.pt of an earlier training: go on with it by --resume True, set another",
         ),
         (["model.pt"], "model.pt of an earlier training: set another --ckpt_dir"),
     ],
@@ -124,28 +124,6 @@ def test_a_training_that_has_had_its_epochs_ends_well(tmp_path: Path, caplog: py
         trained(tmp_path, 2, nn.Linear(2, 2), last_checkpoint(str(tmp_path), resume=True))
     assert ended.value.code == 0
     assert "has had its 2 epoch(s): there is nothing to resume" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("epochs", "said"), [(2, ""), (4, "it was to have 2 epochs: what its checkpoint holds of a schedule")]
-)
-def test_more_epochs_keep_the_schedule_and_that_is_said(
-    epochs: int, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    def scheduled(milestone: int, max_epochs: int) -> tuple[Engine, DurableCheckpointSaver]:
-        optimizer = torch.optim.SGD(weights(), lr=1.0)
-        scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [milestone])
-        trainer = Engine(lambda *_: None)
-        trainer.state.max_epochs, trainer.state.epoch_length = max_epochs, 1
-        saved = {"optimizer": optimizer, "lr_scheduler": scheduler, "trainer": trainer}
-        return trainer, DurableCheckpointSaver("models", saved)
-
-    _, saver = scheduled(1, 2)
-    trainer, resumed = scheduled(2, epochs)
-    go_on(trainer, resumed, {name: part.state_dict() for name, part in saver.save_dict.items()})
-    assert dict(resumed.save_dict["lr_scheduler"].milestones) == {1: 1}
-    assert said in caplog.text
-    assert bool(said) == ("schedule" in caplog.text)
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:

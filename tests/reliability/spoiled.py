@@ -128,6 +128,22 @@ def damaged_checkpoint(folder: Path) -> None:
     truncated(path)
 
 
+def had_epochs(epochs: int, planned: int) -> Change:
+    """Makes the checkpoint of one epoch that of several, whose learning rate fell after half of those planned."""
+
+    def change(folder: Path) -> None:
+        [path] = (folder / "models").glob("checkpoint_epoch=*.pt")
+        content = torch.load(path, weights_only=True)
+        [row] = content["history"]["rows"]
+        rates = [row["learning_rate"] * (1.0 if epoch < planned // 2 else 0.1) for epoch in range(epochs)]
+        content["history"]["rows"] = [row | {"epoch": k + 1, "learning_rate": rate} for k, rate in enumerate(rates)]
+        content["trainer"] |= {"iteration": epochs * content["trainer"]["iteration"], "max_epochs": planned}
+        content["lr_scheduler"]["last_epoch"] = epochs
+        torch.save(content, path)
+
+    return change
+
+
 def edited_split(folder: Path) -> None:
     path = folder / "models" / "split.json"
     path.write_text(json.dumps({"training": []}))

@@ -22,6 +22,7 @@ from spoiled import (
     elsewhere,
     every_label,
     file,
+    had_epochs,
     header,
     model,
     of_terabytes,
@@ -136,6 +137,13 @@ WRONG = [
         "resumed with another loss",
         "training with loss#penalty_weight 0.1, here it is 0.5; resume",
         options={"resume": True, "epochs": 2, "loss#penalty_weight": 0.5},
+        after_training=True,
+    ),
+    Wrong(
+        "resumed with more epochs after the learning rate has fallen",
+        "planned for 4 epoch.* in epoch 3 was 0.0001; with --epochs 9 .* 0.001; resume",
+        had_epochs(3, planned=4),
+        options={"resume": True, "epochs": 9},
         after_training=True,
     ),
     Wrong(
