@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.openers import ImageOpener
 from nibabel.spatialimages import SpatialImage
+from numpy.typing import NDArray
 
 NIFTI = (".nii", ".nii.gz")
 MOST_COMPRESSED = 1032  # to one: deflate can do no more
@@ -49,6 +52,20 @@ def check_header(file: str) -> None:
             f"{file} is {told} voxels, {voxels * BYTES_A_VOXEL / 2**30:.0f} GiB once loaded; there are "
             f"{memory / 2**30:.0f} GiB here"
         )
+
+
+def stored_affine(file: str) -> NDArray[np.float64] | None:
+    """The affine of a NIfTI as its header has it, (4, 4); None where this is no NIfTI or has too few axes.
+
+    nibabel takes 1 for a size of 0.
+    """
+    try:
+        kind: Any = type(nibabel.load(file).header)
+        with ImageOpener(file) as content:
+            header = kind.from_fileobj(content, check=False)
+        return np.asarray(header.get_best_affine(), dtype=np.float64) if len(header.get_data_shape()) > 1 else None
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return None
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:

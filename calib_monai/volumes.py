@@ -10,11 +10,11 @@ from typing import Any
 import itk
 import numpy as np
 import torch
-from monai.data import MetaTensor
 from monai.transforms import LoadImage
 from torch import Tensor
 
 from calib_monai.checks import SLICE_MULTIPLE, first_line
+from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
@@ -78,10 +78,11 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
             f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
             f"numbers 0..{rules.num_classes - 1}"
         )
-    if rules.same_grid and not _on_one_grid(loaded["image"], loaded["label"]):
+    distance, allowed = distance_of_grids(loaded["image"], loaded["label"]), half_a_voxel(loaded["image"])
+    if rules.same_grid and distance > allowed:
         raise ValueError(
-            f"{files['label']} lies elsewhere than {files['image']}: their headers must place each voxel within half a "
-            "voxel of the other's (--cases#same_grid False passes over that)"
+            f"{files['label']} lies elsewhere than {files['image']}, by {distance:.3g} mm: their headers must place "
+            f"each voxel within half a voxel, {allowed:.3g} mm (--cases#same_grid False passes over that)"
         )
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
@@ -146,17 +147,6 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
     return image
 
 
-def _on_one_grid(image: Tensor, label: Tensor) -> bool:
-    """Whether the corners of two volumes of one shape lie within half a voxel of each other."""
-    if not isinstance(image, MetaTensor) or not isinstance(label, MetaTensor):
-        return True
-    ends = [torch.tensor([0.0, size - 1], dtype=torch.float64) for size in image.shape[1:]]
-    corners = torch.cartesian_prod(*ends)
-    difference = (image.affine - label.affine).double()[:3]
-    apart = corners @ difference[:, : len(ends)].T + difference[:, 3]
-    return bool(apart.abs().max() < image.pixdim.min() / 2)
-
-
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     """A case with its files loaded; ValueError where they cannot be, naming the first that cannot be read alone."""
     for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
@@ -165,10 +155,12 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
         cause = _first_cause(error)
+        files = [file for key in ("image", "label") if key in case for file in _files(case[key])]
+        if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
+            raise ValueError(first_line(cause)) from None
         for key in ("image", "label"):
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
-        files = [file for key in ("image", "label") if key in case for file in _files(case[key])]
         broken = next(filter(_is_broken, files), ", ".join(files))
         raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
 
@@ -181,17 +173,18 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:
-    """Nothing; ValueError where the files of one key can be loaded, each alone, and are not of one size."""
-    sizes: dict[str, tuple[int, ...]] = {}
+    """Raise ValueError if two files of one key can be loaded, each alone, and are not of one size."""
+    first: tuple[str, tuple[int, ...]] | None = None
     for file in _files(case[key]):
         try:
             alone = deepcopy(loading, dict(ITK_TYPES))({**case, key: file})
         except Exception:  # noqa: BLE001 - every reader has errors of its own
             return
-        sizes[file] = tuple(alone[key].shape[1:])
-    if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{file} is {size}" for file, size in sizes.items())
-        raise ValueError(f"the files of one {key} must be of one size, and {told} voxels")
+        size = tuple(alone[key].shape[1:])
+        first = first or (file, size)
+        if size != first[1]:
+            told = f"{first[0]} is {first[1]}, {file} is {size}"
+            raise ValueError(f"the files of one {key} must be of one size, and {told} voxels")
 
 
 def _is_broken(file: str) -> bool:

@@ -45,16 +45,26 @@ def save_metaimage(path: Path, voxels: NDArray[np.int8] | NDArray[np.int16], spa
     path.with_suffix(".raw").write_bytes(voxels.tobytes(order="F"))
 
 
-def save_dicom(folder: Path, voxels: NDArray[np.int16], spacing: Sequence[float]) -> None:
+def save_dicom(
+    folder: Path,
+    voxels: NDArray[np.int16],
+    spacing: Sequence[float],
+    *,
+    series: str = "1.2.826.0.1.3680043.2.1125.1",
+    tags_of: Mapping[str, str] | None = None,
+    name: str = "{:03d}.dcm",
+) -> None:
     """Write voxels (H, W, D) as one DICOM series, a file a slice.
 
     Args:
         folder: of the files, made where there is none.
         voxels: (H, W, D).
         spacing: size of a voxel along each axis in mm.
+        series: unique identifier of the series.
+        tags_of: others of all files, by "GROUP|ELEMENT".
+        name: of the files, with a place for the number of the slice.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    series = "1.2.826.0.1.3680043.2.1125.1"
     for index in range(voxels.shape[-1]):
         image = itk.image_from_array(np.ascontiguousarray(voxels[..., index].T))
         image.SetSpacing([float(size) for size in spacing[:2]])
@@ -66,5 +76,7 @@ def save_dicom(folder: Path, voxels: NDArray[np.int16], spacing: Sequence[float]
         tags["0020|0013"] = str(index + 1)
         tags["0020|0032"] = f"0\\0\\{index * spacing[2]}"
         tags["0020|0037"] = "1\\0\\0\\0\\1\\0"
+        for tag, value in (tags_of or {}).items():
+            tags[tag] = value
         image.SetMetaDataDictionary(tags)
-        itk.imwrite(image, str(folder / f"{index:03d}.dcm"), imageio=itk.GDCMImageIO.New(KeepOriginalUID=True))
+        itk.imwrite(image, str(folder / name.format(index)), imageio=itk.GDCMImageIO.New(KeepOriginalUID=True))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.splits import Case
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".bmp")
@@ -17,15 +18,13 @@ def images_in(path: Path) -> list[Case]:
     """The image at a path, or all of a folder's, `{"image": path, "case": name}`, sorted by name.
 
     Labels beside their images, as `NAME_gt.nii.gz`, are passed over, whichever of the suffixes the two have; capitals
-    in a suffix are read too. A folder of `.dcm` files is one image.
+    in a suffix are read too. Each DICOM series at any depth is an image, as `dicom_cases` finds them.
 
     Raises:
         ValueError: a path that is not there or holds no image, or two images of one name.
     """
     if not path.exists():
         raise ValueError(f"input {path} does not exist")
-    if next(path.glob("*.dcm"), None):
-        return [{"image": str(path), "case": path.resolve().name}]
     found: dict[str, Path] = {}
     for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         name, suffix = _name_and_suffix(file.name)
@@ -35,12 +34,13 @@ def images_in(path: Path) -> list[Case]:
                     f"input {path} holds {name} twice, with other suffixes; both would be written to one place"
                 )
             found[name] = file
-    if not found:
-        raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES[:-1])} or {IMAGE_SUFFIXES[-1]} image")
+    series = dicom_cases(path, IMAGE_SUFFIXES, found)
+    if not found and not series:
+        raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES)} or DICOM image")
     labels = {
         name for name in found for ending in LABEL_ENDINGS if ending in name and name.partition(ending)[0] in found
     }
-    return [{"image": str(file), "case": name} for name, file in found.items() if name not in labels]
+    return [{"image": str(file), "case": name} for name, file in found.items() if name not in labels] + series
 
 
 def listed_in(path: Path) -> list[Case]:
@@ -71,12 +71,15 @@ def listed_in(path: Path) -> list[Case]:
         if not files or len(files) < len(listed):
             raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
         paths = [str(path.parent / file) for file in files]
-        name = given.get("case") or _name_and_suffix(Path(files[0]).name)[0]
+        case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": _name_and_suffix(Path(files[0]).name)[0]}
+        series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
+        case |= series[0] if len(series) == 1 else {}
+        name = given.get("case") or case["case"]
         if not isinstance(name, str) or name != Path(name).name or "\\" in name:
             raise ValueError(f"input {path} calls a case {name!r}; it must be a name that a folder can have")
         if name in cases:
             raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
-        cases[name] = {"image": paths if len(paths) > 1 else paths[0], "case": name}
+        cases[name] = case | {"case": name}
     return list(cases.values())
 
 

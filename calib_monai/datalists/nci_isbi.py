@@ -11,13 +11,13 @@ from pathlib import Path
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
 from calib_monai.datalists.folders import dataset_folder, held
 from calib_monai.datalists.splits import SPLITS, Case, Split, split_cases
+from calib_monai.dicom import is_dicom
 
 SITES = {"Prostate3T": 30, "ProstateDx": 40}  # volumes that BWCR had
 VALIDATION, TEST = 2, 15  # of each site
 PATIENT = re.compile(r"(Prostate3T|ProstateDx)-\d+-\d+")
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".mha", ".nrrd")
 LABEL_SUFFIX = ".nrrd"
-SERIES_SUFFIX = ".dcm"
 IMAGE_FOLDER = "image"  # what the names of folders begin with in which a .nrrd is an image
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
 
@@ -57,8 +57,8 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
     """Cases `{"image": path, "label": path, "case": patient}`, sorted by name.
 
     A label is `PATIENT*.nrrd`, at any depth, the patient called as `Prostate3T-01-0001` or `ProstateDx-01-0001`. Its
-    image is a DICOM series, the folder of `.dcm` files below a folder of the patient's name, or a file that begins with
-    that name: NIfTI or MetaImage, or NRRD in a folder whose name begins with "image".
+    image is a DICOM series below a folder of the patient's name, or a file that begins with that name: NIfTI or
+    MetaImage, or NRRD in a folder whose name begins with "image". DICOM is known by its content.
 
     Raises:
         ValueError: a folder that is missing or holds no label, a label without its image, or several of one patient
@@ -71,13 +71,14 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
         raise ValueError(
             f"dataset_dir {root} holds no label Prostate3T-*{LABEL_SUFFIX} or ProstateDx-*{LABEL_SUFFIX}; {held(root)}"
         )
-    series = sorted({path.parent for path in files if path.suffix == SERIES_SUFFIX})
+    others = [path for path in files if not _is_image(path) and path.suffix not in (LABEL_SUFFIX, ".raw")]
+    series = sorted({path.parent for path in others if is_dicom(root / path)})
     images = _by_patient(root, [*series, *(path for path in files if _is_image(path))], labels)
     alone = sorted(labels.keys() - images.keys())
     if alone:
         raise ValueError(
             f"{len(alone)} label(s) without an image, first {labels[alone[0]]}: there is no folder {alone[0]} with "
-            f".dcm files, and no file {alone[0]}*.nii.gz"
+            f"DICOM files, and no file {alone[0]}*.nii.gz"
         )
     return [{"image": str(images[name]), "label": str(labels[name]), "case": name} for name in sorted(labels)]
 

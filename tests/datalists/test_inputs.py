@@ -35,16 +35,25 @@ def test_labels_are_passed_over_whatever_suffix_they_and_their_images_have(
     assert [Path(case["image"]).name for case in images_in(tmp_path)] == [f"a{written}", f"b{written}", "c.png"]
 
 
-def test_a_folder_of_dicom_files_is_one_image(tmp_path: Path) -> None:
+def test_dicom_series_are_images_beside_others(tmp_path: Path) -> None:
     save_dicom(tmp_path / "series", np.zeros((4, 4, 2), np.int16), (1, 1, 1))
     assert images_in(tmp_path / "series") == [{"image": str(tmp_path / "series"), "case": "series"}]
+    touch(tmp_path, "a.nii.gz", "series.nii.gz", "stray.dcm")
+    assert [case["case"] for case in images_in(tmp_path)] == ["a", "series", "series_2"]
+
+
+@pytest.mark.parametrize("listed", ["series", "series/001.dcm"])
+def test_a_list_may_name_a_series_by_its_folder_or_a_file(listed: str, tmp_path: Path) -> None:
+    save_dicom(tmp_path / "series", np.zeros((4, 4, 2), np.int16), (1, 1, 1), tags_of={"0010|0020": "P1"})
+    (tmp_path / "cases.json").write_text(json.dumps([listed]))
+    assert listed_in(tmp_path / "cases.json") == [{"image": str(tmp_path / "series"), "case": "P1"}]
 
 
 def test_inputs_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere does not exist"):
         images_in(tmp_path / "nowhere")
     touch(tmp_path, "notes.txt")
-    with pytest.raises(ValueError, match=r"holds no \.nii\.gz, .* or \.bmp image"):
+    with pytest.raises(ValueError, match=r"holds no \.nii\.gz, .*, \.bmp.* or DICOM image"):
         images_in(tmp_path)
     touch(tmp_path, "a.nii.gz", "a.nii")
     with pytest.raises(ValueError, match="holds a twice"):

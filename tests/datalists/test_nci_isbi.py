@@ -20,11 +20,11 @@ def folder(tmp_path: Path) -> Path:
             patient = f"{site}-01-{number:04d}"
             for path in (
                 f"Training/{patient}_truth.nrrd",
-                f"NCI/{patient}/1.2/3.4/000.dcm",
-                f"NCI/{patient}/1.2/3.4/001.dcm",
+                f"NCI/{patient}/1.2/3.4/000",
+                f"NCI/{patient}/1.2/3.4/1.DCM",
             ):
                 (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / path).touch()
+                (tmp_path / path).write_bytes(bytes(128) + b"DICM")
     return tmp_path
 
 

@@ -1,0 +1,124 @@
+"""DICOM inputs: the series below a folder become cases, named by patient and number of the series."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calib_monai.datalists.splits import Case
+from calib_monai.dicom import SAME, Header, is_dicom, sorted_into_series
+
+LONGEST_NAME = 80
+
+logger = logging.getLogger(__name__)
+
+
+def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = ()) -> list[Case]:
+    """A case `{"image": folder or files, "case": name}` for each DICOM series at a path, in the order of their folders.
+
+    Files are known by their content, whatever they are called, at any depth. Reports, localizers and the like are
+    passed over with a warning. The image is the folder where this holds one series, else the files of the series. A
+    series whose slices lie in several folders is one case. A single file stands for its series.
+
+    The case is called PATIENT_NUMBER, or by its folder where the file names no patient. A number is added where two
+    would have one name.
+
+    Args:
+        path: a file or a folder.
+        others: suffixes of other formats, whose files are not opened.
+        taken: names that other cases have.
+    """
+    series: list[tuple[Path, list[Header], list[str], bool]] = []
+    for folder, files in _by_folder(path, others):
+        found = sorted_into_series(files)
+        passed_over = found.passed_over | dict.fromkeys(
+            () if found.series else found.damaged, "it is damaged, or no DICOM inside"
+        )
+        for file, reason in passed_over.items():
+            logger.warning("passed over: %s: %s", file, reason)
+        series.extend((folder, headers, found.damaged, len(found.series) == 1) for headers in found.series)
+    names = {name.casefold() for name in taken}
+    cases: list[Case] = []
+    for folder, headers, damaged, alone in _joined(series):
+        slices = [*(header.file for header in headers), *damaged]
+        if path.is_file() and str(path) not in slices:
+            continue
+        name = _distinct(case_name(headers[0], folder), names)
+        names.add(name.casefold())
+        cases.append({"image": str(folder) if alone else slices if len(slices) > 1 else slices[0], "case": name})
+        logger.info("%s is series %s (%s) in %s", name, headers[0].number or "?", headers[0].title, folder)
+    return cases
+
+
+def case_name(header: Header, folder: Path) -> str:
+    """PATIENT_NUMBER of a series in characters that a file's name may have, FOLDER_NUMBER where there is no patient."""
+    told = (header.patient or folder.resolve().name, header.number)
+    parts = (re.sub(r"[^\w.-]+", "_", part).strip("._-") for part in told)
+    return "_".join(part for part in parts if part)[:LONGEST_NAME] or "series"
+
+
+def _distinct(name: str, names: set[str]) -> str:
+    """The name, with a number where it is among these, whatever its capitals."""
+    number, told = 1, name
+    while told.casefold() in names:
+        number += 1
+        told = f"{name}_{number}"
+    return told
+
+
+def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[Path]]]:
+    """The DICOM files of each folder below a root, links followed once, without hidden ones.
+
+    Where the root is a DICOM file, those of its folder.
+    """
+    if root.is_file():
+        if not root.name.lower().endswith(tuple(others)) and is_dicom(root):
+            yield root.parent, [file for file in sorted(root.parent.iterdir()) if is_dicom(file)]
+        return
+    seen: set[Path] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder).resolve()
+        if here in seen:
+            folders.clear()
+            continue
+        seen.add(here)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = [
+            name for name in sorted(names) if not name.startswith(".") and not name.lower().endswith(tuple(others))
+        ]
+        files = [file for name in shown if is_dicom(file := Path(folder) / name)]
+        if files:
+            yield Path(folder), files
+
+
+def _joined(
+    series: Iterable[tuple[Path, list[Header], list[str], bool]],
+) -> list[tuple[Path, list[Header], list[str], bool]]:
+    """The same with the parts of one series in several folders as one: of one patient, on one grid, at other places."""
+    joined: list[tuple[Path, list[Header], list[str], bool]] = []
+    for part in series:
+        folder, headers, damaged, _ = part
+        place = next((at for at, (_, other, _, _) in enumerate(joined) if _continues(headers, other)), None)
+        if place is None:
+            joined.append(part)
+        else:
+            first, other, others_damaged, _ = joined[place]
+            logger.info("series %s lies in %s and %s; it is one case", headers[0].number or "?", first, folder)
+            joined[place] = (first, [*other, *headers], [*others_damaged, *damaged], False)
+    return joined
+
+
+def _continues(one: list[Header], other: list[Header]) -> bool:
+    """Whether two lists of slices are of one series and show no place twice."""
+    first, second = one[0], other[0]
+    if (first.series, first.patient, first.size) != (second.series, second.patient, second.size) or not first.series:
+        return False
+    if any(header.position is None for header in (*one, *other)) or np.abs(first.normal - second.normal).max() > SAME:
+        return False
+    places = [np.array([header.place @ first.normal for header in part]) for part in (one, other)]
+    return bool(np.abs(np.subtract.outer(*places)).min() > SAME)

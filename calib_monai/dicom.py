@@ -1,0 +1,179 @@
+"""DICOM: files are known by their content and sorted into series; what is no volume is told apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import itk
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC, MAGIC_AT = b"DICM", 128
+SUFFIXES = (".dcm", ".dicom", ".ima")
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+NO_VOLUMES = {
+    f"{STORAGE}4.2": "spectra",
+    f"{STORAGE}9.": "a waveform",
+    f"{STORAGE}11.": "a presentation state",
+    f"{STORAGE}66": "raw data, a registration or a segmentation",
+    f"{STORAGE}88.": "a report",
+    f"{STORAGE}104.": "a document",
+    f"{STORAGE}481.": "an object of radiotherapy",
+    "1.2.840.10008.1.3.10": "an index",
+}
+SCREENSHOT = f"{STORAGE}7"
+SAME = 1e-3  # by which directions, and sizes in mm, may differ
+
+
+@dataclass(frozen=True)
+class Header:
+    """What one file says of its image.
+
+    Attributes:
+        file: its path.
+        series: unique identifier of its series.
+        patient: name of the patient in the hospital's system, empty where there is none.
+        number: of the series, empty where there is none.
+        title: of the series.
+        kind: identifier of what the file holds.
+        image_type: words such as LOCALIZER.
+        size: columns, rows and frames.
+        spacing: distance of columns and of rows, and the thickness of a slice, in mm; 0 where it does not say.
+        position: place of the first pixel in mm, or None.
+        directions: of rows and columns, (6,), or None.
+        colors: numbers in a pixel.
+    """
+
+    file: str
+    series: str
+    patient: str
+    number: str
+    title: str
+    kind: str
+    image_type: str
+    size: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    position: tuple[float, ...] | None
+    directions: tuple[float, ...] | None
+    colors: int
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """The direction across the slice, (3,); zeros where it does not say."""
+        if self.directions is None:
+            return np.zeros(3)
+        return np.cross(self.directions[:3], self.directions[3:])
+
+    @property
+    def place(self) -> NDArray[np.float64]:
+        """The place of the first pixel in mm, (3,); NaN where it does not say."""
+        return np.array(self.position or (np.nan,) * 3)
+
+
+@dataclass
+class Found:
+    """What DICOM files are: the series that are volumes, what is none and why, and files that cannot be read."""
+
+    series: list[list[Header]] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+
+
+def is_dicom(path: str | Path) -> bool:
+    """Whether a file is DICOM by its content, or promises to be by its suffix."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    if file.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as content:
+            if content.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC:
+                return True
+    except OSError:
+        return False
+    named_by_identifier = not file.suffix or file.suffix[1:].isdigit()
+    return named_by_identifier and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))  # may lack the magic
+
+
+def sorted_into_series(files: Iterable[str | Path]) -> Found:
+    """DICOM files by series, in the order of the files; localizers, reports and the like are passed over."""
+    found, groups = Found(), dict[str, list[Header]]()
+    for file in map(str, files):
+        header = header_of(file)
+        kind = header.kind if header else _stored_kind(file)
+        reason = next((reason for start, reason in NO_VOLUMES.items() if kind.startswith(start)), None)
+        if header and kind.startswith(SCREENSHOT) and header.position is None:
+            reason = "a screenshot"
+        if reason:
+            found.passed_over[file] = f"it is {reason}"
+        elif header is None:
+            found.damaged.append(file)
+        else:
+            groups.setdefault(header.series, []).append(header)
+    for headers in groups.values():
+        if any("LOCALIZER" in header.image_type.upper() for header in headers):
+            found.passed_over |= {header.file: "it is a localizer" for header in headers}
+        elif max(np.abs(header.normal - headers[0].normal).max() for header in headers) > SAME:
+            found.passed_over |= {header.file: "the slices of its series are not parallel" for header in headers}
+        else:
+            found.series.append(headers)
+    return found
+
+
+def header_of(file: str) -> Header | None:
+    """What a file says of its image, None where ITK finds no image in it."""
+    status = Path(file).stat()
+    return _header(file, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def _header(file: str, _changed: int, _size: int) -> Header | None:
+    """`header_of`, remembered until the file changes."""
+    reader = itk.GDCMImageIO.New()
+    reader.SetFileName(file)
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    tags = reader.GetMetaDataDictionary()
+
+    def text(tag: str) -> str:
+        return str(tags[tag]).strip(" \0") if tags.HasKey(tag) else ""
+
+    def numbers(tag: str, count: int) -> tuple[float, ...] | None:
+        try:
+            values = tuple(float(value) for value in text(tag).split("\\"))
+        except ValueError:
+            return None
+        return values if len(values) == count and np.isfinite(values).all() else None
+
+    sized = any(numbers(tag, 2) for tag in ("0028|0030", "0018|1164"))
+    thickness = next((value[0] for tag in ("0018|0050", "0018|0088") if (value := numbers(tag, 1))), 0.0)
+    across = [reader.GetSpacing(axis) if sized else 0.0 for axis in (0, 1)]
+    frames = numbers("0028|0008", 1)
+    return Header(
+        file,
+        series=text("0020|000e"),
+        patient=text("0010|0020"),
+        number=text("0020|0011"),
+        title=text("0008|103e"),
+        kind=text("0008|0016"),
+        image_type=text("0008|0008"),
+        size=(reader.GetDimensions(0), reader.GetDimensions(1), int(frames[0]) if frames else 1),
+        spacing=(across[0], across[1], abs(thickness)),
+        position=numbers("0020|0032", 3),
+        directions=numbers("0020|0037", 6),
+        colors=reader.GetNumberOfComponents(),
+    )
+
+
+def _stored_kind(file: str) -> str:
+    """The identifier of what a file holds, as its first bytes say, or an empty text."""
+    with Path(file).open("rb") as content:
+        found = re.search(rb"\x02\x00\x02\x00UI..([0-9.]+)", content.read(1024), re.DOTALL)
+    return found[1].decode("ascii") if found else ""

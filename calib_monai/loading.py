@@ -1,0 +1,133 @@
+"""Loading: the files of a case become tensors with their affine in mm, or are refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.data import MetaTensor
+from monai.data.utils import to_affine_nd
+from monai.transforms import EnsureChannelFirst, LoadImage, MapTransform
+from monai.utils import ensure_tuple
+from torch import Tensor
+
+from calib_monai.dicom import header_of, is_dicom
+from calib_monai.grids import check_affine, distance_of_grids, half_a_voxel
+from calib_monai.headers import stored_affine
+from calib_monai.series import load_series
+
+NIFTI = (".nii", ".nii.gz")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
+UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
+MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
+SPATIAL_DIMS = 3
+
+
+class LoadCased(MapTransform):
+    """Loads the files of a case: MONAI's LoadImaged and EnsureChannelFirstd, and what these lack.
+
+    DICOM is read by series, from a folder or a list of files, and a series with a gap or a doubled slice is refused
+    (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is no grid
+    is refused. Several files are channels; their headers may differ by up to half a voxel, and the first one's holds.
+    A volume of a single slice without its third axis gets it. Beside an image its meta data hold "file_shape", the
+    shape of the file.
+
+    Args:
+        keys: of which each holds a path, or several.
+        reader: of MONAI's LoadImage, for what is no DICOM and no NIfTI.
+        spatial_dims: axes of an image, 2 or 3.
+        allow_missing_keys: whether keys that are not there are passed over.
+
+    Raises:
+        ValueError: from a call with files that cannot be a case's image; the message names them.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        reader: Any = None,
+        spatial_dims: int = 3,
+        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.load, self.load_nifti = LoadImage(reader=reader), LoadImage()
+        self.channel_first = EnsureChannelFirst()
+        self.spatial_dims = spatial_dims
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the images, each (C, H, W[, D])."""
+        loaded = dict(data)
+        for key in self.key_iterator(loaded):
+            files = [str(file) for file in ensure_tuple(loaded[key])]
+            if _are_one_series(files):
+                loaded[key] = load_series(f"{files[0]} (with {len(files) - 1} more)", files)
+            else:
+                loaded[key] = _as_channels(files, [self._volume(file) for file in files])
+        return loaded
+
+    def _volume(self, file: str) -> MetaTensor:
+        """The image of one file, or of a folder of DICOM, (C, H, W[, D])."""
+        path = Path(file)
+        if path.is_dir():
+            held = sorted(held for held in path.iterdir() if not held.name.startswith(".") and is_dicom(held))
+            image = load_series(file, held)
+        elif is_dicom(path):
+            image = load_series(file, [path])
+        else:
+            image = self._other(file)
+        check_affine(file, image.affine)
+        if image.ndim == self.spatial_dims == SPATIAL_DIMS and not file.lower().endswith(PICTURES):
+            image = _with_affine(image.unsqueeze(-1), to_affine_nd(SPATIAL_DIMS, image.affine))
+        return image
+
+    def _other(self, file: str) -> MetaTensor:
+        """The image of a file that is no DICOM, (C, H, W[, D])."""
+        is_nifti = file.lower().endswith(NIFTI)
+        affine = stored_affine(file) if is_nifti else None
+        if affine is not None:
+            check_affine(file, affine)
+        read = cast(MetaTensor, self.load_nifti(file) if is_nifti else self.load(file))
+        image = cast(MetaTensor, self.channel_first(read))
+        image.meta["file_shape"] = np.asarray(read.shape)
+        to_mm = MM_PER_UNIT.get(int(image.meta.get("xyzt_units", 0)) & UNIT_BITS) if is_nifti else None
+        if to_mm is not None:
+            image = _with_affine(image, np.diag([to_mm] * 3 + [1.0]) @ image.affine.numpy())
+            image.meta["original_affine"] = image.affine.numpy().copy()
+        return image
+
+
+def _with_affine(image: Tensor, affine: NdarrayOrTensor) -> MetaTensor:
+    """An image with another affine."""
+    changed = cast(MetaTensor, image)
+    changed.affine = torch.as_tensor(np.asarray(affine, dtype=np.float64))
+    return changed
+
+
+def _are_one_series(files: Sequence[str]) -> bool:
+    """Whether several files are the slices of one DICOM series, damaged ones among them."""
+    if len(files) == 1 or not all(is_dicom(file) for file in files):
+        return False
+    return len({header.series for file in files if (header := header_of(file))}) == 1
+
+
+def _as_channels(files: Sequence[str], volumes: Sequence[MetaTensor]) -> MetaTensor:
+    """Volumes as channels on the grid of the first; ValueError where they lie elsewhere or differ in size."""
+    first = volumes[0]
+    if len(volumes) == 1:
+        return first
+    for file, volume in zip(files[1:], volumes[1:], strict=True):
+        if volume.shape[1:] != first.shape[1:]:
+            sizes = " and ".join(f"{name} is {tuple(at.shape[1:])}" for name, at in ((files[0], first), (file, volume)))
+            raise ValueError(f"the files of one case must be of one size, and {sizes} voxels")
+        distance, allowed = distance_of_grids(first, volume), half_a_voxel(first)
+        if distance > allowed:
+            raise ValueError(
+                f"{file} lies {distance:.3g} mm from {files[0]}; the files of one case may lie half a voxel apart, "
+                f"{allowed:.3g} mm here"
+            )
+    joined = MetaTensor(torch.cat([volume.as_tensor() for volume in volumes]), meta=first.meta)
+    return _with_affine(joined, first.affine)

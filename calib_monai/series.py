@@ -1,0 +1,138 @@
+"""Series: DICOM files become a volume with its affine, or are refused for what is missing, doubled or uneven."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import itk
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from numpy.typing import NDArray
+
+from calib_monai.dicom import SAME, STORAGE, Header, sorted_into_series
+
+NEAR = 0.1  # of the usual distance of slices, by which one may lie beside its place
+DOUBLED, GAP = 0.5, 1.5  # of that distance
+MANY_FRAMES = tuple(STORAGE + kind for kind in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
+
+
+def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
+    """The volume of one series, (1, H, W, D), with its affine in mm.
+
+    H are the columns of the slices and W the rows, as MONAI's ITKReader has them. The affine follows from the places of
+    the first and the last slice, so that it holds a tilt too.
+
+    Args:
+        name: of what is loaded, in messages.
+        files: of the series, in any order; what is no volume is passed over.
+
+    Raises:
+        ValueError: no series or several, a damaged file, slices that are missing, doubled, of several sizes or unevenly
+            spaced, or a file that does not say where it lies.
+    """
+    found = sorted_into_series(files)
+    if found.damaged:
+        raise ValueError(f"{found.damaged[0]} is damaged, or no DICOM; its series may lack a slice")
+    if len(found.series) != 1:
+        others = "; ".join(sorted(set(found.passed_over.values())))
+        held = f"{len(found.series)} DICOM series" + f" ({others})" * bool(others and not found.series)
+        raise ValueError(f"{name} holds {held}; it must hold one, or list the files of one")
+    headers, affine = placed(name, found.series[0])
+    voxels = itk.array_from_image(itk.imread([header.file for header in headers], itk.F)).T
+    affine_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    meta: dict[str, Any] = {
+        "filename_or_obj": name,
+        "original_affine": affine_ras,
+        "spatial_shape": np.asarray(voxels.shape),
+        "original_channel_dim": 0,
+        "space": "RAS",
+    }
+    return MetaTensor(torch.from_numpy(voxels)[None], affine=torch.from_numpy(affine_ras), meta=meta)
+
+
+def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[np.float64]]:
+    """The slices of a series in order, and the affine of their volume in DICOM's space, (4, 4), in mm.
+
+    Args:
+        name: of the series, in messages.
+        headers: of its files.
+
+    Raises:
+        ValueError: as `load_series`.
+    """
+    first = headers[0]
+    if first.size[2] > 1 or first.kind in MANY_FRAMES:
+        raise ValueError(
+            f"{first.file} holds {first.size[2]} frame(s) of a multi-frame DICOM; it must be a file for each slice: "
+            "convert it, by dcm2niix for example"
+        )
+    if first.colors != 1:
+        raise ValueError(f"{first.file} holds colors; it must hold one number in a pixel")
+    for other in headers:
+        one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
+        if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
+            raise ValueError(f"{name} holds slices of other sizes or directions: {_told(first)} and {_told(other)}")
+    if not all(first.spacing[:2]):
+        raise ValueError(f"{first.file} does not say how large its pixels are (PixelSpacing)")
+    affine = np.eye(4)
+    if len(headers) == 1:
+        if not first.spacing[2]:
+            raise ValueError(f"{first.file} does not say how thick its slice is (SliceThickness)")
+        step, ordered = first.normal * first.spacing[2], [first]
+    else:
+        ordered = _in_order(name, headers)
+        step = (ordered[-1].place - ordered[0].place) / (len(ordered) - 1)
+    if first.directions is None:
+        return ordered, np.diag([*first.spacing, 1.0])
+    affine[:3, 0] = np.multiply(first.directions[:3], first.spacing[0])
+    affine[:3, 1] = np.multiply(first.directions[3:], first.spacing[1])
+    affine[:3, 2] = step
+    affine[:3, 3] = ordered[0].position or (0.0, 0.0, 0.0)
+    return ordered, affine
+
+
+def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:
+    """Slices by their places; ValueError where these are unknown, doubled, or not evenly spaced."""
+    unknown = next((header.file for header in headers if header.position is None or header.directions is None), None)
+    if unknown:
+        raise ValueError(f"{unknown} does not say where it lies (ImagePositionPatient, ImageOrientationPatient)")
+    normal = headers[0].normal
+    at = {header.file: float(header.place @ normal) for header in headers}
+    ordered = sorted(headers, key=lambda header: at[header.file])
+    places = np.array([at[header.file] for header in ordered])
+    gaps = np.diff(places)
+    apart = gaps[gaps > SAME]
+    usual = float(np.median(apart)) if len(apart) else 0.0
+    for gap, one, other in zip(gaps, ordered, ordered[1:], strict=False):
+        if gap < DOUBLED * usual or not usual:
+            raise ValueError(
+                f"{name} holds two slices at {at[one.file]:.4g} mm along its axis, {one.file} and "
+                f"{Path(other.file).name}: each place must have one (phases or echoes belong in folders of their own)"
+            )
+        if gap > GAP * usual:
+            raise ValueError(
+                f"{name} lacks slices: between {at[one.file]:.4g} and {at[other.file]:.4g} mm along its axis is a gap "
+                f"of {gap:.4g} mm, elsewhere of {usual:.4g} mm"
+            )
+    index = np.arange(len(places))
+    slope, start = np.polyfit(index, places, 1)
+    beside = np.abs(places - (start + slope * index))
+    if beside.max() > NEAR * usual:
+        worst = int(np.argmax(np.abs(gaps - usual)))
+        raise ValueError(
+            f"{name} is spaced unevenly: between {places[worst]:.4g} and {places[worst + 1]:.4g} mm along its axis is "
+            f"a gap of {gaps[worst]:.4g} mm, elsewhere of {usual:.4g} mm"
+        )
+    steps = np.diff([header.place for header in ordered], axis=0) - np.outer(gaps, normal)
+    if np.abs(steps - steps.mean(axis=0)).max() > NEAR * usual:
+        raise ValueError(f"{name} holds slices that are shifted against each other by different amounts")
+    return ordered
+
+
+def _told(header: Header) -> str:
+    """A file with the sizes of its pixels."""
+    columns, rows, _ = header.size
+    return f"{header.file} ({columns} x {rows} pixels of {header.spacing[0]:g} x {header.spacing[1]:g} mm)"

@@ -1,0 +1,146 @@
+"""DICOM inputs: every series is found once, whatever its files are called, and has a name of its own."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib_monai.datalists.dicom import dicom_cases
+from calib_monai.datalists.files import save_dicom
+from calib_monai.dicom import is_dicom, sorted_into_series
+from calib_monai.loading import LoadCased
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "NCI-ISBI2013"  # where there is one
+UID = "1.2.826.0.1.3680043.2.1125"
+
+
+def series(
+    folder: Path, patient: str = "P1", number: str = "3", slices: int = 4, name: str = "{:03d}.dcm", **tags: str
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 300, (6, 5, slices)).astype(np.int16)
+    held = {"0010|0020": patient, "0020|0011": number} | tags
+    uid = f"{UID}.{sum(map(ord, patient + number))}"
+    save_dicom(folder, voxels, (1, 1, 3), series=uid, tags_of=held, name=name)
+
+
+def report(path: Path) -> None:
+    """A structured report: DICOM without an image."""
+    kind = b"1.2.840.10008.5.1.4.1.1.88.11\0"
+    meta = struct.pack("<HH2sH", 2, 2, b"UI", len(kind)) + kind
+    meta += struct.pack("<HH2sH", 2, 0x10, b"UI", 20) + b"1.2.840.10008.1.2.1\0"
+    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(128) + b"DICM" + length + meta + struct.pack("<HH2sH", 8, 0x60, b"CS", 2) + b"SR")
+
+
+def names(path: Path) -> list[str]:
+    return [case["case"] for case in dicom_cases(path)]
+
+
+def test_a_series_is_called_by_patient_and_number_or_by_its_folder(tmp_path: Path) -> None:
+    series(tmp_path / "one")
+    save_dicom(tmp_path / "two", np.zeros((4, 4, 2), np.int16), (1, 1, 1))
+    assert dicom_cases(tmp_path) == [
+        {"image": str(tmp_path / "one"), "case": "P1_3"},
+        {"image": str(tmp_path / "two"), "case": "two"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["{:03d}.dcm", "{:03d}.DCM", "IM{:04d}", "1.2.840.{}", "{}.ima", "{}.txt"])
+def test_files_are_found_by_their_content_at_any_depth(name: str, tmp_path: Path) -> None:
+    series(tmp_path / "study" / "series", name=name)
+    (tmp_path / "study" / "notes").write_text("no image")
+    (tmp_path / "study" / "series" / "._000.dcm").write_bytes(b"x")
+    assert dicom_cases(tmp_path) == [{"image": str(tmp_path / "study" / "series"), "case": "P1_3"}]
+
+
+def test_two_series_of_one_folder_are_two_cases_of_their_files(tmp_path: Path) -> None:
+    series(tmp_path, name="a{}.dcm")
+    series(tmp_path, number="4", slices=2, name="b{}.dcm")
+    cases = dicom_cases(tmp_path)
+    assert [case["case"] for case in cases] == ["P1_3", "P1_4"]
+    load = LoadCased("image")
+    assert [load(case)["image"].shape[-1] for case in cases] == [4, 2]
+    with pytest.raises(ValueError, match="holds 2 DICOM series"):
+        load({"image": str(tmp_path)})
+
+
+def test_equal_names_stay_apart(tmp_path: Path) -> None:
+    for folder in "abc":
+        series(tmp_path / folder)  # one identifier in three folders, as careless copies have it
+    series(tmp_path / "d", patient="p1")
+    assert names(tmp_path) == ["P1_3", "P1_3_2", "P1_3_3", "p1_3_4"]
+    assert [case["case"] for case in dicom_cases(tmp_path / "a", taken=["P1_3"])] == ["P1_3_2"]
+
+
+@pytest.mark.parametrize(
+    ("patient", "name"),
+    [
+        ("../../x", "x_3"),
+        ("DOE^J./#1 ", "DOE_J._1_3"),
+        ("..", "3"),
+        ("M\xfcller", "M_ller_3"),
+        ("9" * 60, "9" * 60 + "_3"),
+    ],
+)
+def test_a_name_is_one_that_a_file_may_have(patient: str, name: str, tmp_path: Path) -> None:
+    series(tmp_path, patient=patient)
+    [found] = names(tmp_path)
+    assert found == name or (patient == "M\xfcller" and found.isprintable())
+
+
+def test_a_file_stands_for_its_series(tmp_path: Path) -> None:
+    series(tmp_path, name="a{}.dcm")
+    assert dicom_cases(tmp_path / "a1.dcm") == [{"image": str(tmp_path), "case": "P1_3"}]
+    series(tmp_path, number="4", slices=2, name="b{}.dcm")
+    [case] = dicom_cases(tmp_path / "b1.dcm")
+    assert (case["case"], len(case["image"])) == ("P1_4", 2)
+
+
+def test_a_series_that_lies_in_several_folders_is_one_case(tmp_path: Path) -> None:
+    series(tmp_path / "all")
+    for index in range(4):
+        (tmp_path / f"part{index % 2}").mkdir(exist_ok=True)
+        (tmp_path / "all" / f"00{index}.dcm").rename(tmp_path / f"part{index % 2}" / f"00{index}.dcm")
+    [case] = dicom_cases(tmp_path)
+    assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
+
+
+def test_what_is_no_volume_is_passed_over_with_the_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    series(tmp_path / "t2")
+    report(tmp_path / "t2" / "report.dcm")
+    series(tmp_path / "loc", number="1", **{"0008|0008": "ORIGINAL\\PRIMARY\\LOCALIZER"})
+    (tmp_path / "stray.dcm").write_text("no DICOM")
+    with caplog.at_level(logging.WARNING):
+        [case] = dicom_cases(tmp_path)
+    assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
+    for file, reason in (("report.dcm", "a report"), ("loc", "a localizer"), ("stray.dcm", "no DICOM inside")):
+        assert any(file in line and reason in line for line in caplog.messages)
+
+
+def test_a_damaged_file_beside_a_series_spoils_it(tmp_path: Path) -> None:
+    series(tmp_path)
+    (tmp_path / "009.dcm").write_bytes(b"")
+    [case] = dicom_cases(tmp_path)
+    with pytest.raises(ValueError, match=r"009\.dcm is damaged"):
+        LoadCased("image")(case)
+
+
+def test_what_is_dicom_is_known_by_its_content(tmp_path: Path) -> None:
+    report(tmp_path / "report")
+    (tmp_path / "text").write_text("DICM")
+    assert is_dicom(tmp_path / "report")
+    assert not is_dicom(tmp_path / "text")
+    assert not is_dicom(tmp_path)
+    assert sorted_into_series([tmp_path / "report"]).passed_over == {str(tmp_path / "report"): "it is a report"}
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs NCI-ISBI 2013")
+def test_the_patients_of_a_real_data_set_are_cases() -> None:
+    found = names(REAL)
+    assert [name[:18] for name in found] == [f"Prostate3T-03-000{number}" for number in range(1, 6)]
+    assert names(REAL / "Prostate-3T" / "Prostate3T-03-0002") == [found[1]]

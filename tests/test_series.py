@@ -1,0 +1,152 @@
+"""Series: DICOM files become the volume that they show, or are refused for what is missing, doubled or uneven."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import itk
+import numpy as np
+import pytest
+from monai.data import ITKReader
+from monai.transforms import LoadImage
+
+from calib_monai.datalists.files import save_dicom
+from calib_monai.dicom import is_dicom
+from calib_monai.series import load_series
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "NCI-ISBI2013"  # where there is one
+VOXELS = np.random.default_rng(0).integers(0, 300, (6, 5, 8)).astype(np.int16)
+
+
+def series(folder: Path, places: list[float] | None = None, **tags: str) -> list[Path]:
+    """Files of VOXELS with slices 3 mm apart, or at these places along z."""
+    save_dicom(folder, VOXELS, (0.5, 0.75, 3.0))
+    files = sorted(folder.iterdir())
+    for index, place in enumerate(places or ()):
+        retagged(files[index], {"0020|0032": f"0\\0\\{place}"})
+    for file in files:
+        retagged(file, tags)
+    return files[: len(places)] if places else files
+
+
+def retagged(file: Path, tags: dict[str, str]) -> None:
+    reader = itk.GDCMImageIO.New(KeepOriginalUID=True)
+    image = itk.imread(str(file), imageio=reader)
+    image.SetMetaDataDictionary(reader.GetMetaDataDictionary())
+    held = image.GetMetaDataDictionary()
+    for tag, value in tags.items():
+        held[tag] = value
+    image.SetMetaDataDictionary(held)
+    itk.imwrite(image, str(file), imageio=reader)
+
+
+def refused(files: list[Path]) -> str:
+    with pytest.raises(ValueError, match=r".") as stopped:
+        load_series("here", files)
+    assert "\n" not in str(stopped.value)
+    return str(stopped.value)
+
+
+def test_a_series_is_the_volume_that_was_written_whatever_the_order_of_its_files(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for order in (files, files[::-1], files[4:] + files[:4]):
+        image = load_series("here", order)
+        assert np.array_equal(image[0].numpy(), VOXELS)
+        assert image.pixdim.tolist() == [0.5, 0.75, 3.0]
+
+
+def test_slices_that_are_missing_are_told_with_place_and_size_of_the_gap(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    assert load_series("here", files[1:-2]).shape == (1, 6, 5, 5)  # fewer at the ends are a smaller volume
+    said = refused([file for index, file in enumerate(files) if index not in (3, 4)])
+    assert said == "here lacks slices: between 6 and 15 mm along its axis is a gap of 9 mm, elsewhere of 3 mm"
+
+
+def test_a_slice_that_is_doubled_is_told_with_its_place_and_its_files(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    shutil.copy(files[3], tmp_path / "copy.dcm")
+    said = refused([*files, tmp_path / "copy.dcm"])
+    assert said.startswith(f"here holds two slices at 9 mm along its axis, {files[3]} and copy.dcm")
+    said = refused([*files, *series(tmp_path / "other")])  # as phases or echoes are
+    assert "holds two slices at 0 mm" in said
+
+
+@pytest.mark.parametrize(
+    "places", [[0, 3, 6, 10, 13, 16, 19, 22], [0, 3, 6.6, 9, 12, 15, 18, 21], [0, 3, 6.2, 9.6, 13.2, 17, 21, 25.2]]
+)
+def test_uneven_spacing_is_told_with_its_place(places: list[float], tmp_path: Path) -> None:
+    assert "is spaced unevenly: between" in refused(series(tmp_path, places))
+
+
+def test_places_that_were_rounded_are_even(tmp_path: Path) -> None:
+    image = load_series("here", series(tmp_path, [0, 0.7, 1.3, 2.0, 2.7, 3.3, 4.0, 4.7]))
+    assert image.pixdim[2].item() == pytest.approx(0.67, abs=0.01)
+
+
+def test_slices_that_shift_evenly_make_a_sheared_affine_and_others_are_refused(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for index, file in enumerate(files):
+        retagged(file, {"0020|0032": f"0\\{index * 0.5}\\{index * 3}"})
+    affine = load_series("here", files).affine.numpy()
+    assert affine[:3, 2] == pytest.approx([0, -0.5, 3.0])
+    retagged(files[4], {"0020|0032": "0\\9\\12"})
+    assert "shifted against each other" in refused(files)
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "holds 0 DICOM series .the slices of its series are not parallel"),
+        ({"0020|0037": "-1\\0\\0\\0\\-1\\0"}, "of other sizes or directions"),
+    ],
+)
+def test_slices_that_are_not_alike_are_refused(tags: dict[str, str], said: str, tmp_path: Path) -> None:
+    files = series(tmp_path)
+    retagged(files[2], tags)
+    with pytest.raises(ValueError, match=said):
+        load_series("here", files)
+
+
+def test_one_slice_is_a_volume_as_thick_as_it_says(tmp_path: Path) -> None:
+    image = load_series("here", series(tmp_path)[:1])
+    assert image.shape == (1, 6, 5, 1)
+    assert image.pixdim.tolist() == [0.5, 0.75, 3.0]
+
+
+def test_many_frames_in_a_file_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    image = itk.image_from_array(np.ascontiguousarray(VOXELS.T).astype(np.uint16))
+    image.GetMetaDataDictionary()["0008|0060"] = "MR"
+    itk.imwrite(image, str(tmp_path / "frames.dcm"), imageio=itk.GDCMImageIO.New())
+    said = refused([tmp_path / "frames.dcm"])
+    assert "holds 8 frame(s)" in said
+    assert "dcm2niix" in said
+
+
+def test_a_damaged_file_spoils_its_series(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    files[-1].write_bytes(files[-1].read_bytes()[:200])
+    assert "007.dcm is damaged, or no DICOM" in refused(files)
+    files[-1].write_bytes(b"")
+    assert "007.dcm is damaged, or no DICOM" in refused(files)
+
+
+def test_a_truncated_slice_is_refused(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    files[-1].write_bytes(files[-1].read_bytes()[:-20])
+    with pytest.raises((ValueError, RuntimeError)):
+        load_series("here", files)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs NCI-ISBI 2013")
+def test_real_series_are_read_as_monai_reads_them() -> None:
+    folder = min({path.parent for path in REAL.rglob("*.dcm")})
+    files = [path for path in sorted(folder.iterdir()) if is_dicom(path)]
+    image: Any = load_series("here", files)
+    expected: Any = LoadImage(reader=ITKReader())(folder)
+    assert np.array_equal(image[0].numpy(), expected.numpy())
+    assert image.affine.numpy() == pytest.approx(expected.affine.numpy(), abs=1e-4)
+    kept = [file for index, file in enumerate(sorted(files, key=lambda file: file.name)) if index not in (7, 8, 9)]
+    with pytest.raises(ValueError, match=r"gap|unevenly|lacks"):
+        load_series("here", kept)
