@@ -24,6 +24,7 @@ ALLOWED = {
     "loading": {"dicom", "grids", "headers", "series"},
     "series": {"dicom"},
     "checks": {"processes", "slices", "spelling"},
+    "loaders": {"processes"},
     "slices": {"blocks", "processes"},
     "datalists": {"dicom", "whole_files"},
     "writers": {"whole_files"},
