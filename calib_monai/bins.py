@@ -16,7 +16,7 @@ MOST_IN_BYTES = 63  # bins whose numbers, those of wrong and of right voxels, fi
 
 @dataclass(frozen=True)
 class Bins:
-    """Sums over the voxels whose confidence falls into each of `num_bins` equal bins (lo, hi].
+    """Sums over the voxels whose confidence falls into each of `num_bins` equal bins (lo, hi], the first [0, hi].
 
     Two of them add up to the bins of both sets of voxels. All are float64.
 
@@ -24,7 +24,7 @@ class Bins:
         count: number of voxels, (..., num_bins).
         confidence: sum of their confidences, (..., num_bins).
         correctness: number of them that are right, (..., num_bins).
-        total: number of voxels looked at, (...); a confidence of exactly 0 is in no bin, but counts here.
+        total: number of voxels, (...).
     """
 
     count: Tensor
@@ -123,14 +123,14 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
     return _bin(confidence, predicted == labels, num_bins)
 
 
-def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Bins:
+def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = 0.0) -> Bins:
     """Bins of the probability of each class; right is where the label is that class.
 
     Args:
         probs: probabilities of N voxels, (C, N).
         labels: their class indices, (N,).
         num_bins: number of bins.
-        threshold: probabilities that are not above it are left out.
+        threshold: probabilities that are not above it are left out; 0 leaves out none.
 
     Returns:
         Bins with leading shape (C,).
@@ -139,7 +139,7 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
     return _each(lambda *sums: torch.stack(sums), *bins)
 
 
-def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = -1.0) -> Tensor:
+def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = 0.0) -> Tensor:
     """Calibration error of each class over bins that hold equally many voxels, (C,).
 
     The probabilities of a class are sorted and cut into bins of n // num_bins voxels; the last bin takes
@@ -149,7 +149,7 @@ def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15
         probs: probabilities of N voxels, (C, N).
         labels: their class indices, (N,).
         num_bins: number of bins; where there are fewer voxels, one for each.
-        threshold: probabilities that are not above it are left out before sorting.
+        threshold: probabilities that are not above it are left out before sorting; 0 leaves out none.
     """
     return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
 
@@ -163,7 +163,7 @@ def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tup
     """For each class the confidences above a threshold and where they are right (1, else 0), (n,) and (n,)."""
     for k, confidence in enumerate(probs):
         right = labels.clone().eq_(k)  # `labels == k` takes ten times as long
-        if threshold < 0:
+        if threshold <= 0:
             yield confidence, right
         else:
             kept = places(confidence > threshold)
@@ -180,13 +180,13 @@ def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
     beside = places((scaled - scaled.round()).abs_().le_(tolerance).bool())  # `<=` takes twice as long
     place = scaled.ceil_().to(torch.int8 if num_bins <= MOST_IN_BYTES else torch.int32)  # uint8 takes 7 times as long
     place[beside] = torch.bucketize(confidence[beside], edges).to(place.dtype)
-    # A confidence of exactly 0 is in place 0, which is no bin; rounding may lift a 1 above the last edge.
-    place.clamp_(max=num_bins)
-    of_confidence = torch.bincount(place, confidence.double(), minlength=num_bins + 1)
-    of_wrong_and_right = torch.bincount(place + right.to(place.dtype) * (num_bins + 1), minlength=2 * (num_bins + 1))
+    # The first bin holds a confidence of exactly 0, too; rounding may lift a 1 above the last edge.
+    place.sub_(1).clamp_(0, num_bins - 1)
+    of_confidence = torch.bincount(place, confidence.double(), minlength=num_bins)
+    of_wrong_and_right = torch.bincount(place + right.to(place.dtype) * num_bins, minlength=2 * num_bins)
     wrong, correct = of_wrong_and_right.double().view(2, -1)
     total = torch.tensor(confidence.numel(), dtype=torch.float64, device=confidence.device)
-    return Bins((wrong + correct)[1:], of_confidence[1:], correct[1:], total)
+    return Bins(wrong + correct, of_confidence, correct, total)
 
 
 def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Tensor:

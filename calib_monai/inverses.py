@@ -21,8 +21,8 @@ class InvertProbsd(MapTransform):
 
     Each class is resampled on the device where it lies. The result is on the CPU, where the labels are.
 
-    The inverse of a crop knows nothing of what it cut off and writes 0 for all classes; there, the network having seen
-    nothing, the background's probability is 1: it is given what is missing from a sum of one.
+    Voxels that were cropped off become background with probability 1. The inverse of a crop writes 0 for all classes
+    there, so the background gets what is missing from a sum of one.
 
     Args:
         keys: probabilities, (C, H, W[, D]), class 0 the background.

@@ -28,7 +28,7 @@ def slow_error(confidence: np.ndarray, right: np.ndarray, num_bins: int = 15) ->
     """The definition, bin by bin, in float64."""
     error = 0.0
     for b in range(num_bins):
-        inside = (confidence > b / num_bins) & (confidence <= (b + 1) / num_bins)
+        inside = (confidence > b / num_bins if b else confidence >= 0) & (confidence <= (b + 1) / num_bins)
         if inside.any():
             error += inside.sum() / len(confidence) * abs(right[inside].mean() - confidence[inside].mean())
     return error
@@ -45,11 +45,20 @@ def test_the_error_is_its_definition_in_float64() -> None:
 
 def test_the_class_bins_are_monais() -> None:
     probs, labels = case()
+    probs[:, :9] = torch.eye(3).repeat(1, 3)  # some that are certain
     confidence, accuracy, count = calibration_binning(*for_monai(probs, labels), num_bins=15)
     bins = class_bins(probs, labels)
     torch.testing.assert_close(bins.count, count[0].double())
     torch.testing.assert_close(bins.mean_confidence(), confidence[0].double(), equal_nan=True, atol=1e-6, rtol=0)
     torch.testing.assert_close(bins.accuracy(), accuracy[0].double(), equal_nan=True, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("certain", [0.0, 1.0])
+def test_an_error_of_a_certain_network_counts_in_the_class_that_it_excluded(certain: float) -> None:
+    probs = torch.tensor([[1 - certain], [certain]]).expand(2, 6)
+    bins = class_bins(probs, torch.full((6,), int(certain == 0)))
+    assert bins.expected_calibration_error().tolist() == [1.0, 1.0]
+    assert bins.total.tolist() == bins.count.sum(dim=-1).tolist() == [6, 6]
 
 
 def test_bins_of_two_parts_add_up_to_those_of_the_whole() -> None:
@@ -62,10 +71,10 @@ def test_bins_of_two_parts_add_up_to_those_of_the_whole() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("edge", range(16))
-def test_a_bin_holds_its_upper_edge_and_not_its_lower(edge: int, dtype: torch.dtype) -> None:
+def test_a_bin_holds_its_upper_edge_and_not_its_lower_but_the_first_holds_0(edge: int, dtype: torch.dtype) -> None:
     value = torch.tensor(edge / 15, dtype=dtype)
     count = class_bins(torch.stack([value, 1 - value]).unsqueeze(1), torch.zeros(1, dtype=torch.int64)).count[0]
-    assert count.nonzero().flatten().tolist() == ([] if edge == 0 else [edge - 1])
+    assert count.nonzero().flatten().tolist() == [max(edge - 1, 0)]
 
 
 @pytest.mark.parametrize("num_bins", [1, 7, 10, 15, 100])
@@ -76,6 +85,7 @@ def test_each_number_beside_an_edge_is_in_its_bin(num_bins: int, dtype: torch.dt
     for confidence in (below, edges, above, torch.linspace(0, 1, 3001, dtype=dtype)):
         count = class_bins(confidence[None], torch.zeros(len(confidence), dtype=torch.long), num_bins).count[0]
         inside = [((confidence > low) & (confidence <= high)).sum() for low, high in itertools.pairwise(edges)]
+        inside[0] += (confidence == 0).sum()
         assert torch.equal(count, torch.stack(inside).double())
 
 

@@ -16,7 +16,7 @@ class CECEMetric(BinnedMetric):
     a class: in the foreground its probability should be 0.
 
     Args:
-        num_bins: number of equal bins (lo, hi] of confidence.
+        num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
@@ -26,7 +26,9 @@ class CECEMetric(BinnedMetric):
 
     Note:
         The authors' code averages over the classes up to the largest label of the volume; here it is
-        all classes. The two agree where the last class is present.
+        all classes. The two agree where the last class is present. A probability of exactly 0 is in none of the
+        authors' bins, and here in the first. A softmax gives hardly any; a volume that was cropped has many, for
+        voxels that were cropped off become background with probability 1.
     """
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:

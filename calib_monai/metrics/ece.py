@@ -15,7 +15,7 @@ class ECEMetric(BinnedMetric):
     probability of a voxel; Guo et al. 2017 (arXiv:1706.04599), Eq. 3, on the region's voxels.
 
     Args:
-        num_bins: number of equal bins (lo, hi] of confidence.
+        num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.

@@ -16,9 +16,9 @@ class TACEMetric(BinnedMetric):
 
     Args:
         num_bins: number of bins.
-        threshold: probabilities that are not above it are left out, 0 to 1.
+        threshold: probabilities that are not above it are left out, 0 to 1; 0 leaves out none.
         adaptive: bins of n // num_bins of the n sorted voxels each, the last with the rest too; False is bins of equal
-            width (lo, hi].
+            width (lo, hi], the first with 0.
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images;

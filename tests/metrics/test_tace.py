@@ -54,6 +54,16 @@ def test_without_a_threshold_equal_widths_are_cece(golden_volume: Volume) -> Non
     torch.testing.assert_close(values, CECEMetric()(y_pred=probs, y=target))
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_a_threshold_of_0_leaves_out_no_probability_of_0(adaptive: bool) -> None:  # noqa: FBT001 - a parameter
+    probs = torch.tensor([[0.7, 0.3, 0.0], [0.2, 0.5, 0.3]]).repeat_interleave(6, dim=0).T.reshape(1, 3, 3, 4)
+    target = torch.full((1, 1, 3, 4), 2)  # of which probabilities 0 and .3 are told, in half of the voxels each
+    values = TACEMetric(threshold=0.0, adaptive=adaptive, num_bins=2)(y_pred=probs, y=target)
+    assert values[0, 2].item() == pytest.approx(1 - 0.15)
+    some = TACEMetric(threshold=1e-3, adaptive=adaptive, num_bins=2)(y_pred=probs, y=target)
+    assert some[0, 2].item() == pytest.approx(1 - 0.3)
+
+
 def test_a_class_that_is_never_above_the_threshold_is_left_out() -> None:
     probs = torch.tensor([0.5, 0.4995, 0.0005]).view(1, 3, 1, 1).expand(1, 3, 4, 5)
     for adaptive in (True, False):
