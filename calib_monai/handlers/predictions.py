@@ -22,7 +22,7 @@ from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import write_json
 
-SURE, POSSIBLE = 0.95, 0.05
+SURE, POSSIBLE, PLAUSIBLE = 0.95, 0.05, 0.01
 MM3_PER_ML = 1000
 DECIMALS = 4
 
@@ -106,6 +106,7 @@ class StructuresSaver:
                 "case": item["case"],
                 "calibrator": self.calibrator,
                 "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/which_number.md",
+                "expected": f"sum of the probabilities from {PLAUSIBLE} on",
                 "uncertain_below": self.uncertain_below,
                 "structures": {
                     name: structure(probs[k], label == k, unit, size, self.uncertain_below)
@@ -117,12 +118,18 @@ class StructuresSaver:
             write_json(path, content)
 
 
-def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float) -> dict[str, float | None]:
+def structure(
+    probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float
+) -> dict[str, float | str | None]:
     """The numbers of one structure; those that it has only where it is there are None where it is not.
 
     Low and high are the 5 % and 95 % quantile of its volume if all voxels err together: with u drawn once from 0..1, a
     voxel is of the structure where its probability is above u. Neighbors do so in part, and others hardly: the true
     volume lies between them far more often than in nine of ten cases.
+
+    Expected is the sum of the probabilities that are at least 0.01: a large image has so many voxels of the background
+    that their tiny probabilities would add up to an organ. It may still exceed high, where many voxels lie between
+    0.01 and 0.05; then a "note" says so.
 
     Args:
         probs: probability of the structure, (H, W[, D]).
@@ -134,15 +141,23 @@ def structure(probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_b
     values, mask = probs.numpy(), inside.numpy()  # whose selections take less memory than PyTorch's
     there = bool(mask.any())
     edge = surface(mask) if there else mask
+    high = size * int((values > POSSIBLE).sum())
+    expected = size * float(values.sum(dtype=np.float64, where=values >= PLAUSIBLE))
     told = {
         unit: size * int(mask.sum()),
         f"{unit}_low": size * int((values > SURE).sum()),
-        f"{unit}_high": size * int((values > POSSIBLE).sum()),
-        f"{unit}_expected": size * float(values.sum(dtype=np.float64)),
+        f"{unit}_high": high,
+        f"{unit}_expected": expected,
         "mean_confidence": float(values[mask].mean(dtype=np.float64)) if there else None,
         "uncertain_surface": float((values[edge] < uncertain_below).mean()) if there else None,
     }
-    return {name: None if value is None else round(value, DECIMALS) for name, value in told.items()}
+    rounded: dict[str, float | str | None] = {
+        name: None if value is None else round(value, DECIMALS) for name, value in told.items()
+    }
+    if expected > high:
+        few = int(((values >= PLAUSIBLE) & (values <= POSSIBLE)).sum())
+        rounded["note"] = f"expected is above high, which leaves out {few} voxels from {PLAUSIBLE} to {POSSIBLE}"
+    return rounded
 
 
 def _unit(image: Tensor) -> tuple[str, float]:

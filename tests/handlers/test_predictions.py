@@ -41,6 +41,21 @@ def test_the_numbers_of_a_structure_are_what_they_are_called() -> None:
     }
 
 
+def test_tiny_probabilities_of_a_large_background_are_no_expected_volume() -> None:
+    probs = torch.full((300, 300), 0.002)  # 180 pixels in all
+    probs[:5, :5] = PROBS
+    told = structure(probs, probs > 0.5, "area_pixels", 2.0, uncertain_below=0.75)
+    assert told["area_pixels_expected"] == pytest.approx(2 * PROBS[PROBS >= 0.01].sum().item(), abs=1e-4)
+    assert "note" not in told
+
+
+def test_an_expected_volume_above_the_high_one_is_explained() -> None:
+    probs = torch.full((100, 100), 0.03)
+    told = structure(probs, probs > 0.5, "volume_ml", 0.001, uncertain_below=0.75)
+    assert (told["volume_ml_high"], told["volume_ml_expected"]) == (0, pytest.approx(0.3))
+    assert "10000 voxels" in str(told["note"])
+
+
 def test_a_structure_that_is_not_there_has_an_interval_and_no_confidence() -> None:
     told = structure(PROBS / 2, torch.zeros(5, 5, dtype=torch.bool), "area_pixels", 1.0, uncertain_below=0.75)
     assert told["area_pixels"] == told["area_pixels_low"] == 0
