@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,10 @@ from calib_monai.handlers.guards import stop
 from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.reports.structures import failures
 from calib_monai.whole_files import write_csv, write_json
+
+logger = logging.getLogger(__name__)
 
 
 class ResultsSaver:
@@ -105,7 +109,7 @@ class ResultsSaver:
             self.cases.append(item["case"])
 
     def write(self, engine: Engine) -> None:
-        """Write the files, those of all processes together."""
+        """Write the files, those of all processes together, and log which structures failed."""
         cases = [case for of_process in gathered(self.cases) for case in of_process]
         if not is_first_process():
             return
@@ -115,6 +119,9 @@ class ResultsSaver:
         rows = torch.cat(list(details.values()), dim=1).tolist()
         of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
         write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
+        values = {case: dict(zip(columns, row, strict=True)) for case, row in zip(cases, rows, strict=True)}
+        for line in failures(values, self.class_names):
+            logger.warning("%s", line)
         summary = {
             name: self._summary(name, value, details[name]) if name in details else _of_all_cases(value, len(cases))
             for name, value in state.metrics.items()

@@ -1,28 +1,36 @@
-"""Missed structures: classes that only one of prediction and label holds."""
+"""Missed structures: classes that prediction and label do not share."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import checked_masks
+from calib_monai.metrics.inputs import checked_masks, plain
 
 
 class MissedStructuresMetric(ImagewiseMetric):
-    """Number of structures that are in the label and not in the prediction, or the reverse.
+    """Number of structures whose Dice is below a threshold, or which only one of prediction and label has.
 
-    Each of them counts as a whole diagonal in `HD95Metric`, so the two are read together.
+    A few voxels in the wrong place do not hide a missed organ. A structure that one of the two lacks counts as a
+    whole diagonal in `HD95Metric`, so the two are read together.
 
     Args:
         overlapping: as in `HD95Metric`.
+        dice_below: a structure that both have is missed where its Dice is lower; 0 counts none of these.
+
+    Raises:
+        ValueError: a `dice_below` outside 0..1.
     """
 
-    def __init__(self, *, overlapping: bool = False) -> None:
+    def __init__(self, *, overlapping: bool = False, dice_below: float = 0.1) -> None:
         super().__init__()
+        if not (isinstance(dice_below, int | float) and 0 <= dice_below <= 1):
+            raise ValueError(f"dice_below is {dice_below!r}; it must lie in 0..1")
         self.overlapping = overlapping
+        self.dice_below = dice_below
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """1 where exactly one of the two holds the class, else 0: (B, C), or (B, C - 1) without the background.
+        """1 where a class is missed, else 0: (B, C), or (B, C - 1) without the background.
 
         Args:
             y_pred: one-hot prediction, or masks, (B, C, H, W[, D]).
@@ -33,7 +41,10 @@ class MissedStructuresMetric(ImagewiseMetric):
         """
         y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
         first = 0 if self.overlapping else 1
-        return (y_pred[:, first:].flatten(2).any(dim=2) != y[:, first:].flatten(2).any(dim=2)).double()
+        predicted, labeled = (plain(masks)[:, first:].flatten(2).bool() for masks in (y_pred, y))
+        sizes = predicted.sum(dim=2), labeled.sum(dim=2)
+        dice = 2 * (predicted & labeled).sum(dim=2) / (sizes[0] + sizes[1])  # NaN where neither has the class
+        return (((sizes[0] > 0) != (sizes[1] > 0)) | (dice < self.dice_below)).double()
 
     def aggregate(self) -> Tensor:
         """The number over all images and classes, a scalar.

@@ -16,6 +16,7 @@ from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.runs import Run, worst_first
+from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import Table
 from calib_monai.whole_files import whole_file
 
@@ -41,7 +42,7 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     not_shown = unknown_measures(runs)
     if not_shown:
         logger.warning("%s: measured, but of no kind that a report shows; see summary.csv", ", ".join(not_shown))
-    sections = [section_of(group, [results_table(group)], cases) for group in by_dataset(runs)]
+    sections = [section_of(group, [results_table(group), structures_table(group)], cases) for group in by_dataset(runs)]
     return write_sections(sections, out, "Can these probabilities be believed?")
 
 

@@ -137,6 +137,16 @@ def test_the_summary_counts_what_has_no_value_and_what_is_missed(tmp_path: Path)
     assert rows["hd95_mm_anterior"]["num_cases"] == "3"
 
 
+def test_the_log_names_each_structure_that_failed_and_its_cases(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluate(tmp_path, [1, EMPTY, MISSED])
+    assert caplog.messages == [
+        "anterior failed in 1 of 3 case(s): case_100 (Dice -)",
+        "posterior failed in 2 of 3 case(s): case_100 (Dice -), case_101 (Dice -)",
+    ]
+
+
 def test_a_second_evaluation_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     evaluate(tmp_path, [1, 2])
     evaluate(tmp_path, [3])

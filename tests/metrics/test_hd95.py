@@ -74,6 +74,18 @@ def test_a_missed_structure_costs_the_diagonal_and_is_counted() -> None:
     assert missed.aggregate().item() == 2
 
 
+def test_a_few_voxels_in_the_wrong_place_do_not_hide_a_missed_structure() -> None:
+    there, few = box((2, 8), (2, 8), (2, 8)), box((2, 4), (2, 4), (2, 3))  # Dice 2 * 4 / (216 + 4) = 0.036
+    elsewhere = box((9, 10), (9, 10), (9, 10))
+    found = MissedStructuresMetric()(y_pred=torch.cat([few, elsewhere, there]), y=there.repeat(3, 1, 1, 1, 1))
+    assert found.flatten().tolist() == [1, 1, 0]
+    for limit, counted in ((0.0, 0), (0.03, 0), (0.04, 1), (1.0, 1)):
+        assert MissedStructuresMetric(dice_below=limit)(y_pred=few, y=there).item() == counted
+    for limit in (-0.1, 1.1, math.nan, "0.1"):
+        with pytest.raises(ValueError, match="dice_below"):
+            MissedStructuresMetric(dice_below=limit)
+
+
 def test_the_regions_of_brats_overlap() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.nn.functional.interpolate(torch.rand(2, 4, 4, 4, 4, generator=generator), scale_factor=3).argmax(1)

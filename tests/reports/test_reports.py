@@ -25,6 +25,7 @@ from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.report import write_report
 from calib_monai.reports.runs import read_run, read_runs, worst_first
+from calib_monai.reports.structures import failures, structures_table
 
 FIGURES = {"reliability": b"png", "classes": b"png"}
 
@@ -75,6 +76,23 @@ def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
     header, _, row = table.splitlines()
     assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE", "cases"]
     assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "3"]
+
+
+def test_the_report_shows_the_dice_of_each_structure_and_names_those_that_failed(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    for case, right in (("a", 0.03), ("b", 0.9), ("c", float("nan"))):
+        run.cases[case] |= {"dice_foreground_right": right, "missed_structures_left": 0}
+        run.cases[case]["missed_structures_right"] = float(case != "b")
+    table = structures_table([run])
+    assert (table.header, table.cells) == (["", "left", "right"], [["run", "0.490", "0.465"]])
+    assert table.note == "run: right failed in 2 of 3 case(s): a (Dice 0.030), c (Dice -)."
+
+
+def test_a_single_structure_has_no_name_in_its_columns() -> None:
+    cases = {f"case_{k}": {"dice_foreground": 0.0, "missed_structures": 1.0} for k in range(12)}
+    [line] = failures(cases, ["background", "prostate"])
+    assert line.startswith("prostate failed in 12 of 12 case(s): case_0 (Dice 0.000), case_1")
+    assert line.endswith("case_9 (Dice 0.000) and 2 more")
 
 
 def test_the_bins_of_a_run_are_those_of_all_its_cases(tmp_path: Path) -> None:
@@ -166,7 +184,7 @@ def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path) -> No
     page = (tmp_path / "report" / "report.html").read_text()
     assert all(f"Results on {name}" in page and (tmp_path / "report" / f"{name}_b.png").is_file() for name in names)
     assert imread(tmp_path / "report" / "radar.png").std() > 0.05
-    assert (tmp_path / "report" / "results.md").read_text().count("## ") == 3
+    assert re.findall(r"(?m)^## (\w+)", (tmp_path / "report" / "results.md").read_text()) == list(names)
 
 
 def with_two_classes(folder: Path) -> Path:

@@ -1,0 +1,50 @@
+"""Structures: the Dice of each, and which of them failed in which cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import nan
+
+from calib_monai.reports.measures import DICE
+from calib_monai.reports.runs import Run, mean_of_known
+from calib_monai.reports.table import Table, transposed
+
+OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
+MOST_TOLD = 10  # cases of one structure that are named
+
+
+def structures_table(runs: Sequence[Run]) -> Table:
+    """A row a run, a column a structure: its mean Dice over cases. The note names the structures that failed."""
+    names = runs[0].class_names[1:]
+    columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
+    for name in names:
+        values = [mean_of_known(_value(OF_DICE, name, names, case) for case in run.cases.values()) for run in runs]
+        columns.append([DICE.shown(value) for value in values])
+        marks.append(DICE.marks(values))
+    told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
+    return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
+
+
+def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str]) -> list[str]:
+    """A line for each structure that `MissedStructuresMetric` counted, with the cases where it did.
+
+    Args:
+        cases: by name, the values of each case by metric and class, as in `cases.csv`.
+        class_names: one a class, the background first.
+    """
+    lines, names = [], class_names[1:]
+    for name in names:
+        failed = [
+            f"{case} (Dice {DICE.shown(_value(OF_DICE, name, names, values))})"
+            for case, values in cases.items()
+            if _value(OF_FAILURES, name, names, values) > 0
+        ]
+        if failed:
+            shown = ", ".join(failed[:MOST_TOLD]) + f" and {len(failed) - MOST_TOLD} more" * (len(failed) > MOST_TOLD)
+            lines.append(f"{name} failed in {len(failed)} of {len(cases)} case(s): {shown}")
+    return lines
+
+
+def _value(metric: str, name: str, names: Sequence[str], values: Mapping[str, float]) -> float:
+    """The value of a structure in a case; NaN where it has none. The column of a single structure names none."""
+    return values.get(f"{metric}_{name}", values.get(metric, nan) if len(names) == 1 else nan)
