@@ -16,6 +16,7 @@ from torch import Tensor
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header
+from calib_monai.pictures import SUFFIXES
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -56,6 +57,7 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
     """
     files = {key: named(case[key]) for key in ("image", "label")}
+    _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     if rules.largest and any(size > limit for size, limit in zip(image.shape[1:], rules.largest, strict=False)):
@@ -109,6 +111,7 @@ def check_image(
         ValueError: it cannot; the message names the file, the value and the rule.
     """
     name = named(case["image"])
+    _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
     _checked(loaded["image"], name, in_channels, spatial_dims)
     if preparation is not None:
@@ -123,6 +126,13 @@ def named(of_key: str | list[str]) -> str:
     """The files of an image or a label as they are told: the first, and that there are more."""
     first, *more = _files(of_key)
     return first + (f" (with {len(more)} more)" if more else "")
+
+
+def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
+    """Raise ValueError if a file of a volume is a picture, of one page or many: it says nothing of millimeters."""
+    for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
+        if spatial_dims > 2 and file.lower().endswith(SUFFIXES):  # noqa: PLR2004 - height and width
+            raise ValueError(f"{file} is a picture; needed is a volume, as NIfTI, NRRD, MetaImage or DICOM")
 
 
 def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:

@@ -14,9 +14,34 @@ from monai.data.utils import to_affine_nd
 
 from calib_monai.whole_files import whole_path
 
+PICTURE_DIMS = 3  # channel, height, width
+
 
 class WholeNIfTIWriter(NibabelWriter):
-    """MONAI's NIfTI writer, whose file is whole or not there, whenever the run is killed."""
+    """MONAI's NIfTI writer, whose file is whole or not there, whenever the run is killed.
+
+    It keeps all axes of an image: MONAI's drops the last ones where they have a length of 1.
+    """
+
+    def set_data_array(
+        self,
+        data_array: Any,
+        channel_dim: int | None = 0,
+        squeeze_end_dims: bool = True,  # noqa: FBT001, FBT002 - MONAI's
+        **kwargs: Any,
+    ) -> None:
+        """Take the values to write.
+
+        Args:
+            data_array: (C, H, W[, D]).
+            channel_dim: place of the channels.
+            squeeze_end_dims: whether a single channel is no axis of the file.
+            kwargs: as of MONAI's.
+        """
+        super().set_data_array(data_array, channel_dim, squeeze_end_dims=False, **kwargs)
+        if squeeze_end_dims and self.data_obj.shape[-1] == 1:
+            depth = slice(None) if len(data_array.shape) > PICTURE_DIMS else 0
+            self.data_obj = self.data_obj[:, :, depth, 0]
 
     def write(self, filename: str | PathLike[str], verbose: bool = False, **obj_kwargs: Any) -> None:  # noqa: FBT001, FBT002
         """Write the file.

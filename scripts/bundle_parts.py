@@ -12,6 +12,7 @@ from calib_monai.spelling import did_you_mean, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
+KINDS = ("pictures",)  # parts that a data set may be like
 LINE_WIDTH = 100
 INDENT = 4
 NEEDED_OF_OWN: dict[tuple[str, ...], type] = {
@@ -30,7 +31,8 @@ Part = dict[str, Any]
 def dataset_part(dataset: str) -> tuple[str, Part]:
     """Name and part of a data set, by its name or by the path of one's own part."""
     if not dataset.endswith(".json"):
-        return dataset, _named_part("datasets", "data set", dataset)
+        part = _named_part("datasets", "data set", dataset)
+        return dataset, merge(_shared_part(file_of(dataset), part), part)
     name = Path(dataset).stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in names("datasets"):
         near = f"my_{re.sub('[^a-z0-9]+', '_', name.lower()).strip('_')}.json"
@@ -60,10 +62,23 @@ def _named_part(folder: str, kind: str, name: str) -> Part:
     return load(f"{folder}/{name}.json")
 
 
+def _shared_part(path: str, part: Part) -> Part:
+    """The part that a data set's is laid over by its "like", which is taken out of it; empty without one."""
+    like = part.pop("like", None)
+    if like not in (None, *KINDS):
+        raise SystemExit(
+            f'error: {path} is like {like!r}; a data set can be like {", ".join(KINDS)}, or have no "like"'
+        )
+    return load(f"{like}.json") if like else {}
+
+
 def _own_part(path: str) -> Part:
     """The part at a path, laid over `own.json`; SystemExit where it lacks what no default can say."""
     own, given = load("own.json"), load(Path(path).resolve())
-    sections = [*own, "evaluate", "inference"]
+    shared = _shared_part(path, given)
+    if shared:
+        own = merge(own | {"numbers": {}}, shared)  # whose sizes are no volume's
+    sections = list(dict.fromkeys([*own, "evaluate", "inference"]))
     unknown = sorted(
         section for section, keys in given.items() if section not in sections or not isinstance(keys, dict)
     )
@@ -81,14 +96,17 @@ def _own_part(path: str) -> Part:
     if unused:
         near = did_you_mean(unused[0], own["numbers"])
         raise SystemExit(f"error: {path} sets numbers#{unused[0]}, which nothing in it takes{near}")
-    if not isinstance(pixdim, list) or len(pixdim) != 3 or not all(map(_is_size, pixdim)):  # noqa: PLR2004 - axes
+    sized = isinstance(pixdim, list) and len(pixdim) == 3 and all(map(_is_size, pixdim))  # noqa: PLR2004 - axes
+    if "pixdim" in own["numbers"] and not sized:
         raise SystemExit(
             f"error: {path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is"
         )
     images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
-    if len(images) != len(channels) and "loading" not in given["both"]:
+    colors = bool(shared) and len(images) == 1 and len(channels) == 3  # noqa: PLR2004 - red, green, blue
+    if len(images) != len(channels) and not colors and "loading" not in given["both"]:
+        besides = ", or the three of one picture" * bool(shared)
         raise SystemExit(
-            f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image"
+            f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image{besides}"
         )
     return part
 

@@ -43,7 +43,7 @@ def test_inputs_that_are_none_are_refused(phantom_dir: Path, tmp_path: Path) -> 
     with pytest.raises(SystemExit, match="NaN"):
         inputs(phantom_dir / IMAGE, phantom_dir)
     Image.new("L", (5, 4)).save(tmp_path / "flat.png")
-    with pytest.raises(SystemExit, match=r"flat\.png has the shape \(5, 4\); it must be 3D"):
+    with pytest.raises(SystemExit, match=r"flat\.png is a picture; needed is a volume"):
         inputs(tmp_path / "flat.png", phantom_dir)
 
 
@@ -106,3 +106,12 @@ def test_where_nothing_can_be_read_the_first_is_told(phantom_dir: Path) -> None:
         image.write_bytes(b"no image")
     with pytest.raises(SystemExit, match=rf"{images[0].name} cannot be read.*and {len(images) - 1} more"):
         inputs(images[0].parent, phantom_dir)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".PNG"])
+def test_a_picture_for_a_volume_is_refused_by_name(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"a{suffix}"
+    pages = [Image.new("L", (8, 6), 30 * index) for index in range(4)]
+    pages[0].save(file, **({"save_all": True, "append_images": pages[1:]} if suffix != ".PNG" else {}))
+    with pytest.raises(SystemExit, match=rf"a{suffix} is a picture; needed is a volume, as NIfTI"):
+        inputs(file, tmp_path)

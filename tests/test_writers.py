@@ -44,3 +44,14 @@ def test_one_value_everywhere_comes_back_too(tmp_path: Path, value: float) -> No
         MetaTensor(torch.full((1, 4, 4, 4), value)), filename=str(tmp_path / "one")
     )
     assert np.allclose(nibabel.load(tmp_path / "one.nii.gz").get_fdata(), value, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5, 1), (6, 1, 1), (1, 1, 1), (6, 5), (6, 1), (1, 5)])
+def test_an_axis_of_one_voxel_is_kept(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    values = MetaTensor(torch.rand(1, *shape), meta={"original_channel_dim": float("nan")}, spatial_ndim=len(shape))
+    SaveImage(output_dtype="float32", writer=ScaledNIfTIWriter, resample=False, print_log=False)(
+        values, filename=str(tmp_path / "one")
+    )
+    found = nibabel.load(tmp_path / "one.nii.gz")
+    assert found.shape == shape
+    assert np.allclose(found.get_fdata(), values[0])

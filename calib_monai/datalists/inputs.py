@@ -8,8 +8,9 @@ from pathlib import Path
 
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.splits import Case
+from calib_monai.pictures import SUFFIXES
 
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".jpg", ".jpeg", ".bmp")
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 LABEL_ENDINGS = ("_gt", "_mask", "_segmentation")  # of a label that lies beside its image
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
 

@@ -14,7 +14,7 @@ sys.path.append(str(REPOSITORY / "scripts"))
 
 import bundle_pages
 from bundle_pages import matrix, readme
-from bundle_parts import load
+from bundle_parts import dataset_part, load
 
 PIXELS = {"title": "HD95 (pixels)", "decimals": 1}
 
@@ -30,7 +30,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         change(content)
         (tmp_path / "busi" / "main").mkdir(parents=True)
         (tmp_path / "busi" / "main" / "results.json").write_text(json.dumps(content), encoding="utf-8")
-        parts = {"dataset": load("datasets/busi.json"), "method": load("methods/nacl.json")}
+        parts = {"dataset": dataset_part("busi")[1], "method": load("methods/nacl.json")}
         return readme("busi", "nacl", parts)
 
     return write

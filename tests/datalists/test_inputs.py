@@ -53,7 +53,7 @@ def test_inputs_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere does not exist"):
         images_in(tmp_path / "nowhere")
     touch(tmp_path, "notes.txt")
-    with pytest.raises(ValueError, match=r"holds no \.nii\.gz, .*, \.bmp.* or DICOM image"):
+    with pytest.raises(ValueError, match=r"holds no \.nii\.gz, .*, \.webp.* or DICOM image"):
         images_in(tmp_path)
     touch(tmp_path, "a.nii.gz", "a.nii")
     with pytest.raises(ValueError, match="holds a twice"):

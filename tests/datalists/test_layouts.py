@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from bundle_parts import dataset_part
 from monai.bundle import ConfigParser
 
 from calib_monai.datalists.inputs import channels_in
@@ -32,7 +33,7 @@ class Layout(NamedTuple):
 
 @pytest.fixture(scope="module", params=sorted(path.stem for path in PARTS.glob("*.json")))
 def layout(request: pytest.FixtureRequest) -> Layout:
-    part = json.loads((PARTS / f"{request.param}.json").read_text(encoding="utf-8"))
+    _, part = dataset_part(request.param)
     return Layout(request.param, part, make_phantoms(8, seed=1, num_classes=len(part["train"]["class_names"])))
 
 
@@ -54,7 +55,11 @@ def test_what_is_written_is_loaded_again(layout: Layout, folder: Path) -> None:
     assert len(set(names)) == len(names) == len(layout.phantoms)
     numbers = layout.part.get("numbers", {})
     shared = {"loading": json.loads((PARTS.parent / "both.json").read_text(encoding="utf-8"))["loading"]}
-    parser = ConfigParser(shared | layout.part["both"] | numbers | {"keys": ["image", "label"]})
+    counts = {
+        "num_classes": len(layout.part["train"]["class_names"]),
+        "in_channels": len(layout.part["image"]["channels"]),
+    }
+    parser = ConfigParser(shared | layout.part["both"] | numbers | counts | {"keys": ["image", "label"]})
     loading = parser.get_parsed_content("loading")
     loaded = [loading(case) for case in cases]
     for volume in loaded:

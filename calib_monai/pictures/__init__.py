@@ -1,0 +1,7 @@
+"""Pictures: photographs, ultrasound and masks, read by their values whatever their format and number of bits."""
+
+from calib_monai.pictures.decoding import SUFFIXES, Picture, decoded, gray_values, picture_values
+from calib_monai.pictures.loading import LoadPicturesd
+from calib_monai.pictures.masks import mask_values
+
+__all__ = ["SUFFIXES", "LoadPicturesd", "Picture", "decoded", "gray_values", "mask_values", "picture_values"]

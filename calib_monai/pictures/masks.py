@@ -1,0 +1,108 @@
+"""Masks: which pixels of a picture are the structure, whatever two values say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib_monai.pictures.decoding import Picture, gray_values, is_gray
+
+SHOWN = 5  # of many values, in a message
+LOSSY, NOISE = ("JPEG", "MPO"), 64  # two values of a JPEG that are nearer than this are noise
+
+Values = NDArray[Any]
+
+
+def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: float = -1) -> NDArray[np.float32]:
+    """The label of a mask, (H, W).
+
+    With two classes a mask holds two values, and the pixels with the larger one are the structure. A mask that is black
+    everywhere shows none. Colors count where one of the two is black, an alpha channel where it is not the same
+    everywhere, a palette of colors by its indices. With more classes the gray values, or the indices of a palette, are
+    the classes.
+
+    Args:
+        file: of the mask, for messages.
+        picture: what it holds.
+        num_classes: background included.
+        threshold: the structure is where the gray value is above it; -1 where masks hold two values.
+
+    Raises:
+        ValueError: with the file, the values and the rule: more than two values, one that is not black, or two of
+            which none is plainly the larger.
+    """
+    if picture.values.dtype.kind == "f" and not np.isfinite(picture.values).all():
+        raise ValueError(f"{file} holds pixels that are NaN or infinite; the values of a mask must be numbers")
+    if num_classes > 2:  # noqa: PLR2004 - background and a structure
+        return _classes(file, picture)
+    if threshold >= 0:
+        return np.asarray(gray_values(picture.values.astype(np.float32))[..., 0] > threshold, np.float32)
+    pixels = _pixels(picture)
+    first = pixels[0, 0]
+    others = (pixels != first).any(axis=-1)
+    if not others.any():
+        if picture.values.any():
+            raise ValueError(
+                f"{file} holds one value only, {_told(picture.values[0, 0])}, and nothing says whether that is "
+                "structure or background: a mask without a structure must be 0 everywhere"
+            )
+        return np.zeros(others.shape, np.float32)
+    second = pixels[others][0]
+    if (others & (pixels != second).any(axis=-1)).any():
+        raise ValueError(_too_many(file, pixels))
+    low, high = sorted((first, second), key=tuple)
+    _check_order(file, picture, pixels, low, high)
+    return np.asarray((pixels == high).all(axis=-1), np.float32)
+
+
+def _pixels(picture: Picture) -> Values:
+    """What tells the pixels of a mask apart, (H, W, 1 to 4)."""
+    gray = is_gray(picture.values)
+    if picture.indices is not None and not (gray and (picture.values != picture.values[0, 0]).any()):
+        return picture.indices[..., None]
+    values = picture.values[..., :1] if gray else picture.values
+    alpha = picture.alpha
+    return values if alpha is None or (alpha == alpha[0, 0]).all() else np.concatenate([values, alpha[..., None]], -1)
+
+
+def _check_order(file: str, picture: Picture, pixels: Values, low: Values, high: Values) -> None:
+    """Raise ValueError if none of the two values of a mask is plainly the larger."""
+    if picture.format in LOSSY and int(high[0]) - int(low[0]) < NOISE:
+        raise ValueError(f"{_too_many(file, pixels)}; {_told(low)} and {_told(high)} are too near for a JPEG")
+    colors = [picture.values[(pixels == one).all(axis=-1)][0] for one in (low, high)]
+    lighter = gray_values(np.array([colors], np.float32))[0, :, 0]
+    same, black = (colors[0] == colors[1]).all(), not colors[0].any()
+    plain = same or black or is_gray(np.array(colors)) or picture.indices is not None
+    if not plain or lighter[0] > lighter[1] or not (low <= high).all():
+        shown = map(_told, (low, high) if picture.indices is None else colors)
+        raise ValueError(
+            f"{file} holds {' and '.join(shown)}, and nothing says which of them is the structure: save the mask in "
+            "gray, the structure lighter than the background"
+        )
+
+
+def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
+    """The classes that a mask of several structures holds as values, (H, W)."""
+    if picture.indices is not None:
+        return picture.indices.astype(np.float32)
+    if not is_gray(picture.values):
+        raise ValueError(f"{file} holds colors; with more than two classes its gray values must be 0, 1, 2 ...")
+    return picture.values[..., 0].astype(np.float32)
+
+
+def _too_many(file: str, pixels: Values) -> str:
+    """What is said of a mask of many values."""
+    found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
+    shown = ", ".join(map(_told, found[:SHOWN])) + (f" ... {_told(found[-1])}" if len(found) > SHOWN else "")
+    return (
+        f"{file} holds {len(found)} values, {shown}; a mask must hold two, of which the larger is the structure (JPEG "
+        "and smoothing change values: save masks as PNG, or set --mask_threshold)"
+    )
+
+
+def _told(pixel: Values) -> str:
+    """A pixel in words: its value, or its colors."""
+    values = [f"{float(value):g}" for value in pixel]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
