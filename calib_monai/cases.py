@@ -13,15 +13,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from calib_monai.budgets import Budget
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.split_files import Drawn, kept_split, names_of, options_of, read_split, write_split
 from calib_monai.datalists.splits import Case, Split, fewer_cases
+from calib_monai.headers import voxels_in
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
-from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
+from calib_monai.volumes import Loading, Rules, check_image, check_pair, files_of, named
 
 MOST_TOLD = 10  # of the cases that are found bad
-MAX_THREADS = 4  # each holds a volume, and a CT takes a gigabyte
+MAX_THREADS = 4
+MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a larger case is read alone
 
 logger = logging.getLogger(__name__)
 
@@ -218,10 +221,12 @@ def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
 
 def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool | str]:
     """What `check` says of each case, or of the ValueError that it raises."""
+    budget = Budget(MOST_VOXELS)
 
     def checked(case: Case) -> bool | str:
         try:
-            return check(case)
+            with budget.share(sum(voxels_in(file) for file in files_of(case))):
+                return check(case)
         except ValueError as error:
             return str(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel
 import numpy as np
@@ -66,6 +66,17 @@ def stored_affine(file: str) -> NDArray[np.float64] | None:
         return np.asarray(header.get_best_affine(), dtype=np.float64) if len(header.get_data_shape()) > 1 else None
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return None
+
+
+def voxels_in(file: str) -> int:
+    """How many voxels a file or folder holds: a NIfTI as its header says, others about as many as bytes."""
+    path = Path(file)
+    try:
+        if file.endswith(NIFTI):
+            return math.prod(cast(SpatialImage, nibabel.load(file)).shape)
+        return sum(inside.stat().st_size for inside in (path.rglob("*") if path.is_dir() else [path]))
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return 0
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:

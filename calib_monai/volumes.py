@@ -122,6 +122,11 @@ def check_image(
     return True
 
 
+def files_of(case: Mapping[str, Any]) -> list[str]:
+    """All files of a case, those of its image first."""
+    return [file for key in ("image", "label") if key in case for file in _files(case[key])]
+
+
 def named(of_key: str | list[str]) -> str:
     """The files of an image or a label as they are told: the first, and that there are more."""
     first, *more = _files(of_key)
@@ -159,13 +164,13 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
 
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     """A case with its files loaded; ValueError where they cannot be, naming the first that cannot be read alone."""
-    for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
+    for file in files_of(case):
         check_header(file)
     try:
         return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
         cause = _first_cause(error)
-        files = [file for key in ("image", "label") if key in case for file in _files(case[key])]
+        files = files_of(case)
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
         for key in ("image", "label"):

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import Image
 
+import calib_monai.cases
 from calib_monai.cases import checked_split
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.hippocampus import hippocampus_split, write_hippocampus
@@ -299,3 +301,20 @@ def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_pa
         checked_split(datalist, pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path), spatial_dims=2)
     sizes = f"{masks[0]} is ({width}, {height}), {masks[1]} is ({width - 1}, {height}) voxels"
     assert str(stop.value) == f"error: the files of one label must be of one size, and {sizes}"
+
+
+def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_hippocampus(str(tmp_path), make_phantoms(7))
+    cases = [case for part in hippocampus_split(str(tmp_path)).values() for case in part]
+    monkeypatch.setattr(calib_monai.cases, "MOST_VOXELS", 1)
+    read, most = [], []
+
+    def check(case: dict[str, Any]) -> bool:
+        read.append(case["case"])
+        most.append(len(read))
+        time.sleep(0.002)
+        read.remove(case["case"])
+        return True
+
+    assert calib_monai.cases._check_all(cases, check) == [True] * 7
+    assert max(most) == 1

@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from calib_monai.headers import check_header
+from calib_monai.headers import check_header, voxels_in
 
 COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -64,3 +64,14 @@ def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
     for name in ("words.nii.gz", "picture.png"):
         (tmp_path / name).write_text("no image")
         check_header(str(tmp_path / name))
+
+
+def test_voxels_are_counted_without_reading_them(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((30, 40, 5), np.uint8), np.eye(4)), tmp_path / "a.nii.gz")
+    assert voxels_in(str(tmp_path / "a.nii.gz")) == 30 * 40 * 5
+    (tmp_path / "series").mkdir()
+    for name in ("1.dcm", "2.dcm"):
+        (tmp_path / "series" / name).write_bytes(bytes(500))
+    assert voxels_in(str(tmp_path / "series")) == 1000
+    (tmp_path / "b.nii").write_text("none")
+    assert voxels_in(str(tmp_path / "b.nii")) == voxels_in(str(tmp_path / "missing.nrrd")) == 0

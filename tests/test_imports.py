@@ -19,7 +19,7 @@ ALLOWED = {
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
-    "cases": {"checks", "datalists", "processes", "volumes"},
+    "cases": {"budgets", "checks", "datalists", "headers", "processes", "volumes"},
     "volumes": {"checks", "grids", "headers", "pictures"},
     "loading": {"dicom", "grids", "headers", "series"},
     "series": {"dicom"},
