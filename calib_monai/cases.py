@@ -15,8 +15,18 @@ from tqdm import tqdm
 
 from calib_monai.budgets import Budget
 from calib_monai.checks import SPLIT_FILE
+from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
-from calib_monai.datalists.split_files import Drawn, kept_split, names_of, options_of, read_split, write_split
+from calib_monai.datalists.patients import warn_of_one_patient
+from calib_monai.datalists.split_files import (
+    Drawn,
+    check_same_split,
+    kept_split,
+    names_of,
+    options_of,
+    read_split,
+    write_split,
+)
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.headers import voxels_in
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
@@ -65,6 +75,7 @@ def checked_split(
     same_grid: bool = True,
     keep: bool = False,
     train_fraction: float = 1.0,
+    split_file: str = "",
 ) -> Split:
     """The cases of a run, every file of them read once and found good; the split is written down.
 
@@ -88,6 +99,7 @@ def checked_split(
             another. Otherwise the run trains one: the split is written there, unless a model trained with another
             one is in that folder.
         train_fraction: share of the training patients that are trained on.
+        split_file: that gives the split, as of `given_split`; "" takes that of `datalist`.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
@@ -95,6 +107,15 @@ def checked_split(
     with one_clear_line():
         split, options = datalist(), options_of(datalist)
         beside_model = Path(ckpt_dir) / SPLIT_FILE
+        if split_file:
+            given = given_split(Path(split_file), split)
+            if options.get("fold"):
+                logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], split_file)
+            if keep and beside_model.is_file():
+                check_same_split(given, beside_model, split_file)
+            else:
+                split = given
+            options = {"split": split_file}
         if keep:
             split, options = kept_split(split, options, beside_model, use)
         else:
@@ -106,6 +127,7 @@ def checked_split(
                     f"{ckpt_dir} holds a model that was trained with another split, which neither --resume nor "
                     "--overwrite takes: set another --ckpt_dir and --output_dir, or remove it"
                 )
+            warn_of_one_patient(split)
         check = partial(
             check_pair,
             loading=loading,

@@ -23,7 +23,7 @@ from calib_monai.spelling import nearest
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
-PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input")
+PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split")
 
 logger = logging.getLogger(__name__)
 

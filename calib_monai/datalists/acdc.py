@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from calib_monai.datalists.folders import dataset_folder, held
 from calib_monai.datalists.splits import Case, Split, split_cases
 
 PUBLISHED_COUNTS = (70, 10, 20)
+OFFICIAL_COUNTS = (80, 10, 10)  # of the training patients; the last tenth is validated on
 PLACES = (
     "patient*",
     "training/patient*",
@@ -19,28 +21,49 @@ PLACES = (
     "database/training/patient*",
     "database/testing/patient*",
 )
+logger = logging.getLogger(__name__)
+
 SPACING = (1.5, 1.5, 10.0)  # mm, of phantoms
 
 
-def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split: bool = False) -> Split:
     """Training, validation and test cases: those of 70, 10 and 20 patients as in NACL, or the same proportions.
+
+    The official split tests on the patients in `testing`, 50 in the release, and validates on a tenth of the 100 in
+    `training`, another tenth in each fold.
 
     Args:
         dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
         seed: of the draw.
         fold: of a cross-validation.
+        official_split: whether the release's own test patients are tested on.
 
     Raises:
-        ValueError: as `read_acdc` and `split_cases`.
+        ValueError: as `read_acdc` and `split_cases`, an `official_split` that is neither True nor False, or one that
+            lacks labeled patients in one of the folders.
     """
-    return split_cases(read_acdc(dataset_dir), PUBLISHED_COUNTS, seed, fold)
+    if official_split not in (True, False):
+        raise ValueError(f"official_split is {official_split!r}; it must be True or False")
+    cases = read_acdc(dataset_dir)
+    if not official_split:
+        return split_cases(cases, PUBLISHED_COUNTS, seed, fold)
+    inside = {name: [case for case in cases if _folder_of(case) == name] for name in ("training", "testing")}
+    if not all(inside.values()):
+        lacking = next(name for name, found in inside.items() if not found)
+        raise ValueError(
+            f"dataset_dir {dataset_dir} holds no labeled patient in {lacking}; --official_split needs both"
+        )
+    parts = split_cases(inside["training"], OFFICIAL_COUNTS, seed, fold)
+    trained = sorted(parts["training"] + parts["validation"], key=lambda case: str(case["case"]))
+    return {"training": trained, "validation": parts["test"], "test": inside["testing"]}
 
 
 def read_acdc(dataset_dir: str) -> list[Case]:
     """Cases `{"image": path, "label": path, "case": name, "patient": name}`, sorted by folder and frame.
 
     Each patient has two, at the end of diastole and of systole: the frames that `Info.cfg` calls ED and ES, or, where
-    there is no such file, all frames that have a label, `patientNNN_frameMM_gt.nii.gz`.
+    there is no such file, all frames that have a label, `patientNNN_frameMM_gt.nii.gz`. Where no patient in `testing`
+    has a label, as the challenge had it, these are passed over with a warning.
 
     Raises:
         ValueError: a folder that is missing or holds no patient, or a frame without its image or its label (named).
@@ -51,7 +74,16 @@ def read_acdc(dataset_dir: str) -> list[Case]:
         raise ValueError(
             f"dataset_dir {root} holds no folder patientNNN, training/patientNNN or testing/patientNNN; {held(root)}"
         )
+    tested = [patient for patient in patients if patient.parent.name == "testing" and patient.parent != root]
+    if 0 < len(tested) < len(patients) and not any(next(patient.glob("*_gt.nii.gz"), None) for patient in tested):
+        logger.warning("%d patient(s) without a label are passed over, first %s", len(tested), tested[0])
+        patients = [patient for patient in patients if patient not in tested]
     return [case for patient in patients for case in _cases(patient)]
+
+
+def _folder_of(case: Case) -> str:
+    """The folder that the patient of a case lies in."""
+    return Path(case["label"]).parents[1].name
 
 
 def _cases(patient: Path) -> list[Case]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from calib_monai.datalists.folders import SHOWN, dataset_folder, held
+from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.splits import Case, Split, split_cases
+
+TEST_SET = re.compile(r"Ts(/|$)|test|unlabell?ed|validation|(^|/)val(/|$)|inference|hidden", re.IGNORECASE)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def pattern_split(
     counts: tuple[int, int, int] = (7, 1, 2),
     seed: int = 0,
     fold: int = 0,
+    patient: str = "",
 ) -> Split:
     """Training, validation and test cases of a folder whose files are named by patterns.
 
@@ -64,11 +71,13 @@ def pattern_split(
         counts: numbers of training, validation and test cases, or their proportions.
         seed: of the draw.
         fold: of a cross-validation.
+        patient: as `pattern` in `with_patients`; "" where each case is a patient.
 
     Raises:
-        ValueError: as `find_cases` and `split_cases`.
+        ValueError: as `find_cases`, `with_patients` and `split_cases`.
     """
-    return Layout(tuple(images), label, counts).split(dataset_dir, seed, fold)
+    cases = find_cases(dataset_dir, images, label)
+    return split_cases(with_patients(cases, dataset_dir, patient) if patient else cases, counts, seed, fold)
 
 
 def find_cases(
@@ -77,7 +86,8 @@ def find_cases(
     """Cases `{"image": path or paths, "label": path, "case": name}` of a folder, sorted by name.
 
     A pattern is a path inside the folder, `{case}` standing for the name of the case, as often as it occurs, and `*`
-    for anything. Hidden files (`._NAME`, as some archives hold) are passed over.
+    for anything. Hidden files (`._NAME`, as some archives hold) are passed over, and so, with a warning, is a folder
+    called as a test set is, such as `imagesTs` or `testing`, in which no image has a label.
 
     Args:
         dataset_dir: the folder.
@@ -96,13 +106,18 @@ def find_cases(
     if without is not None:
         raise ValueError(f"the pattern {without!r} must name the case: put {{case}} where its name stands")
     root = dataset_folder(dataset_dir, label)
-    labels = _found(root, label, places)
+    labels = _one_each(_found(root, label, places))
     if not labels:
         above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
         hint = f"; did you mean {above}?" if above else ""
         looked_in = " or ".join([place or "itself" for place in places])
         raise ValueError(f"dataset_dir {root} holds no label {label}, in {looked_in}{hint}; {held(root)}")
-    channels = [_found(root, pattern, places, besides=labels.values()) for pattern in images]
+    files_of = [_found(root, pattern, places, besides=labels.values()) for pattern in images]
+    kept = [_without_test_sets(root, *channel, labels) for channel in zip(images, files_of, strict=True)]
+    channels = [_one_each(files) for files in kept]
+    aside = sorted(path for paths in files_of[0].values() for path in paths if path not in channels[0].values())
+    if aside:
+        logger.warning("%d image(s) without a label are passed over, first %s", len(aside), aside[0])
     for pattern, files in zip(images, channels, strict=True):
         _refuse_unpaired("label", labels, pattern, files)
         if not unlabeled:
@@ -114,20 +129,44 @@ def find_cases(
     ]
 
 
-def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, Path]:
+def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:
     """The files that a pattern fits, by case, in all places, but for those in `besides`."""
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     for place in places:
         whole = f"{place}/{pattern}" if place else pattern
         expression = _expression(whole)
         for path in sorted(root.glob(whole.replace("{case}", "*"))):
             match = expression.fullmatch(path.relative_to(root).as_posix())
-            if not match or path in besides:  # type: ignore[operator]
-                continue
-            other = found.setdefault(match["case"], path)
-            if other != path:
-                raise ValueError(f"{other} and {path} are of one case, {match['case']}; there must be one of them")
+            if match and path not in besides and path not in found.get(match["case"], ()):  # type: ignore[operator]
+                found.setdefault(match["case"], []).append(path)
     return found
+
+
+def _without_test_sets(
+    root: Path, pattern: str, found: dict[str, list[Path]], labels: Container[str]
+) -> dict[str, list[Path]]:
+    """The files of `found` but for those of folders that are called as test sets and show no case with a label."""
+    above = len(pattern[pattern.index("{case}") :].split("/")) - 1  # folders between a file and that of all cases
+    folders: dict[Path, list[str]] = {}
+    for case, paths in found.items():
+        for path in paths:
+            folders.setdefault(path.parents[above], []).append(case)
+    aside = {
+        folder
+        for folder, cases in folders.items()
+        if TEST_SET.search(folder.relative_to(root).as_posix())
+        and all(case not in labels or len(found[case]) > 1 for case in cases)
+    }
+    kept = {case: [path for path in paths if path.parents[above] not in aside] for case, paths in found.items()}
+    return {case: paths for case, paths in kept.items() if paths}
+
+
+def _one_each(found: dict[str, list[Path]]) -> dict[str, Path]:
+    """The one file of each case; ValueError where there are two."""
+    for case, paths in found.items():
+        if len(paths) > 1:
+            raise ValueError(f"{paths[0]} and {paths[1]} are of one case, {case}; there must be one of them")
+    return {case: paths[0] for case, paths in found.items()}
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from calib_monai.datalists.splits import SPLITS, Split
 from calib_monai.whole_files import write_json
 
-Options = dict[str, int | float]
+Options = dict[str, int | float | str]
 
 DRAWN_WITH = "drawn_with"  # its key beside those of the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
@@ -49,6 +49,13 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
         logger.warning("%s is kept, which training drew with %s: %s changes nothing here", path, _told(others), here)
     found = {name: [by_name[case] for case in cases if case in by_name] for name, cases in kept.names.items()}
     return found, kept.options
+
+
+def check_same_split(split: Split, path: Path, given: str) -> None:
+    """Raise ValueError if the split that lies beside a model is not the one that a file gives."""
+    kept = read_split(path)
+    if kept is None or any(not set(kept.names[name]) <= set(names) for name, names in names_of(split).items()):
+        raise ValueError(f"--split {given} is not the split that the model was trained with, {path}: leave it out")
 
 
 def read_split(path: Path) -> Drawn | None:

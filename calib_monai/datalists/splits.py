@@ -38,9 +38,10 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
     for name, value in (("seed", seed), ("fold", fold)):
         if not isinstance(value, int):
             raise ValueError(f"{name} is {value!r}; it must be a whole number")  # noqa: TRY004 - a value of an option
-    patients = sorted({_patient(case) for case in cases})
+    patients = sorted({patient_of(case) for case in cases})
     if len(patients) < len(SPLITS):
-        raise ValueError(f"{len(patients)} case(s) found; at least 3 are needed to train, validate and test")
+        whose = f" of {len(patients)} patient(s), {', '.join(patients)}," * (len(patients) < len(cases))
+        raise ValueError(f"{len(cases)} case(s){whose} found; at least 3 are needed to train, validate and test")
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     _, validation, test = _sizes(len(patients), counts)
     folds = len(patients) // test
@@ -55,7 +56,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         "test": set(patients[validation : validation + test]),
     }
     ordered = sorted(cases, key=lambda case: str(case["case"]))
-    return {name: [case for case in ordered if _patient(case) in part] for name, part in parts.items()}
+    return {name: [case for case in ordered if patient_of(case) in part] for name, part in parts.items()}
 
 
 def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[Case]:
@@ -71,13 +72,13 @@ def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[C
     """
     if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
         raise ValueError(f"train_fraction is {fraction!r}; it must be above 0 and at most 1")
-    patients = sorted({_patient(case) for case in cases})
+    patients = sorted({patient_of(case) for case in cases})
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     kept = set(patients[: max(1, round(fraction * len(patients)))])
-    return [case for case in cases if _patient(case) in kept]
+    return [case for case in cases if patient_of(case) in kept]
 
 
-def _patient(case: Case) -> str:
+def patient_of(case: Case) -> str:
     """The patient whom a case is of."""
     return str(case.get("patient", case["case"]))
 

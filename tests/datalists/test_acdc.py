@@ -77,6 +77,42 @@ def test_a_folder_of_another_layout_is_refused(folder: Path, tmp_path: Path) -> 
         read_acdc(str(folder))
 
 
+def test_the_official_split_tests_on_the_test_patients(tmp_path: Path) -> None:
+    write_acdc(str(tmp_path), make_phantoms(24, seed=3, num_classes=4))
+    with pytest.raises(ValueError, match="holds no labeled patient in testing; --official_split needs both"):
+        acdc_split(str(tmp_path), official_split=True)
+    for number in (11, 12):
+        shutil.move(tmp_path / "training" / f"patient{number:03d}", tmp_path / "testing" / f"patient{number:03d}")
+    splits = [acdc_split(str(tmp_path), fold=fold, official_split=True) for fold in range(10)]
+    validated = set()
+    for split in splits:
+        patients = {name: {case["patient"] for case in cases} for name, cases in split.items()}
+        assert patients["test"] == {"patient011", "patient012"}
+        assert [len(cases) for cases in split.values()] == [18, 2, 4]
+        assert not patients["training"] & patients["validation"]
+        validated |= patients["validation"]
+    assert len(validated) == 10
+    with pytest.raises(ValueError, match="official_split is 'yes'; it must be True or False"):
+        acdc_split(str(tmp_path), official_split="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("with_info", [True, False])
+def test_test_patients_without_labels_are_passed_over(
+    folder: Path, *, with_info: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.move(folder / "training" / "patient004", folder / "testing" / "patient004")
+    before = read_acdc(str(folder))
+    for path in (folder / "testing" / "patient004").glob("*_frame12_gt.nii.gz"):
+        path.rename(folder / "kept")
+    with pytest.raises(ValueError, match=r"patient004_frame12_gt\.nii\.gz is not there"):
+        read_acdc(str(folder))
+    for path in (folder / "testing" / "patient004").glob("*" if not with_info else "*_gt.nii.gz"):
+        if not path.name.endswith("frame01.nii.gz"):
+            path.unlink()
+    assert read_acdc(str(folder)) == before[2:]
+    assert "1 patient(s) without a label are passed over, first" in caplog.text
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data is not here")
 def test_the_real_folder_is_read() -> None:
     split = acdc_split(str(REAL))

@@ -89,3 +89,37 @@ def test_a_folder_of_ones_own_is_split(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{kind}/{number}.nii" for kind in "il" for number in range(20)))
     split = pattern_split(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
     assert [len(cases) for cases in split.values()] == [14, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "tests"),
+    [
+        ("images*/{case}.nii", "labelsTr/{case}.nii", "imagesTs"),
+        ("*/{case}.nii", "masks/{case}.nii", "test"),
+        ("*/{case}.nii", "*/{case}_seg.nii", "Testing_2"),
+        ("*/{case}/t1.nii", "*/{case}/seg.nii", "validation"),
+        ("a/*/{case}/x/{case}.nii", "a/*/{case}/y.nii", "unlabeled"),
+    ],
+)
+def test_a_test_set_without_labels_is_passed_over(
+    image: str, label: str, tests: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(pattern: str, folder: str, case: str) -> str:
+        return pattern.replace("images*", folder).replace("*", folder).replace("{case}", case)
+
+    trained_on = "imagesTr" if tests == "imagesTs" else "training"
+    touch(tmp_path, *(written(pattern, trained_on, case) for pattern in (image, label) for case in ("1", "2")))
+    before = found(tmp_path, image, label=label)
+    assert list(before) == ["1", "2"]
+    touch(tmp_path, *(written(image, tests, case) for case in ("2", "3")))
+    assert found(tmp_path, image, label=label) == before
+    assert "2 image(s) without a label are passed over, first" in caplog.text
+    touch(tmp_path, written(image, "images_b", "4"))
+    with pytest.raises(ValueError, match=r"1 image\(s\) without a partner"):
+        found(tmp_path, image, label=label)
+
+
+def test_a_test_set_in_which_a_label_is_missing_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "train/1.nii", "train/1_seg.nii", "test/2.nii", "test/2_seg.nii", "test/3.nii")
+    with pytest.raises(ValueError, match=r"1 image\(s\) without a partner .*test/3\.nii"):
+        found(tmp_path, "*/{case}.nii", label="*/{case}_seg.nii")

@@ -118,6 +118,14 @@ WRONG = [
     Wrong("weight below 0", "penalty_weight is -1", options={"loss#penalty_weight": -1}),
     Wrong("unknown prior", "prior is 'mode1'", options={"loss#prior": "mode1"}),
     Wrong("classes that the network lacks", "label.* 2", options={"num_classes": 2}),
+    Wrong(
+        "a split of other cases",
+        "split .*mine.json lists 1 name.* first 'nobody' in test; the 6 cases there have names such as 'phantom_000'",
+        lambda f: (f / "mine.json").write_text(
+            '{"training": ["phantom_000"], "validation": ["phantom_001"], "test": ["nobody"]}'
+        ),
+        options={"split": "{}/mine.json"},
+    ),
     Wrong("no such fold", "fold is 99", options={"fold": 99}),
     Wrong("more than all cases", "train_fraction is 2", options={"train_fraction": 2}),
     Wrong(

@@ -1,0 +1,75 @@
+"""Given splits: a file says which cases are for training, validation and test, and is checked against the data."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from calib_monai.datalists.patients import check_patients_apart
+from calib_monai.datalists.split_files import DRAWN_WITH
+from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
+
+logger = logging.getLogger(__name__)
+
+
+def given_split(path: Path, drawn: Split) -> Split:
+    """The cases of a data set in the sets that a file gives, sorted by name. Cases in no list are told and left out.
+
+    Args:
+        path: a JSON file, `{"training": [NAME, ...], "validation": [NAME, ...], "test": [NAME, ...]}`, as the
+            `split.json` of a training. A name is that of a case, or of a patient for all of their cases.
+        drawn: all cases of the data set, in whatever sets.
+
+    Raises:
+        ValueError: a file that cannot be read or holds something else, an empty list, a name that is none of the data,
+            a case that is listed twice, or a patient in two lists.
+    """
+    cases = {str(case["case"]): case for of_set in drawn.values() for case in of_set}
+    of_patients: dict[str, list[str]] = {}
+    for name, case in cases.items():
+        of_patients.setdefault(patient_of(case), []).append(name)
+    listed: dict[str, str] = {}  # by case, its set
+    unknown = []
+    for of_set, names in _lists(path).items():
+        for entry in names:
+            found = [entry] if entry in cases else of_patients.get(entry, [])
+            unknown += [] if found else [f"{entry!r} in {of_set}"]
+            for name in found:
+                if name in listed:
+                    twice = "twice" if listed[name] == of_set else f"in {listed[name]} too"
+                    raise ValueError(f"split {path} lists {name} in {of_set}, and {twice}; a case must be in one list")
+                listed[name] = of_set
+    if unknown:
+        raise ValueError(
+            f"split {path} lists {len(unknown)} name(s) that no case or patient in dataset_dir has, first {unknown[0]}"
+            f"; the {len(cases)} cases there have names such as {min(cases, default='')!r}"
+        )
+    split: dict[str, list[Case]] = {name: [] for name in SPLITS}
+    for name, case in sorted(cases.items()):
+        if name in listed:
+            split[listed[name]].append(case)
+    check_patients_apart(split)
+    left = sorted(cases.keys() - listed.keys())
+    if left:
+        logger.warning("%d case(s) are in no list of %s and are not used, first %s", len(left), path, left[0])
+    return split
+
+
+def _lists(path: Path) -> dict[str, list[str]]:
+    """The names of each set in a file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"split {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"split {path} is no JSON: {error}") from None
+    keys = set(content) - {DRAWN_WITH} if isinstance(content, dict) else set()
+    if keys != set(SPLITS):
+        given = f"has {', '.join(sorted(keys))}" if keys else "has none of them"
+        raise ValueError(f"split {path} must have the lists {', '.join(SPLITS)}, and no other; it {given}")
+    for name in SPLITS:
+        names = content[name]
+        if not isinstance(names, list) or not names or not all(isinstance(entry, str) for entry in names):
+            raise ValueError(f"split {path}: {name} must be a list of names, at least one, in quotation marks")
+    return {name: content[name] for name in SPLITS}

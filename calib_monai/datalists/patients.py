@@ -1,0 +1,104 @@
+"""Patients: whose cases these are, so that no patient is both trained and tested on."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib_monai.datalists.splits import Case, Split, patient_of
+
+# Words of a name that tell when, or how, a patient was scanned.
+OCCASION = re.compile(
+    r"""(?<![^\W\d_])(?:                                              # no letter before
+      e[ds]|(?:end)?-?(?:dia|sys)tol(?:e|ic)|                         # phases of the heart
+      (?:phase|frame|time|tp|t|visit|v|ses|session|scan|run|week|month|day|year|exam|m|d|w)-?\d+|
+      (?:arterial|portal|venous|delayed|native)(?:phase)?|ap|pvp|     # of contrast
+      inspiration|expiration|pre(?:op)?|post(?:op)?|baseline|follow-?up\d*|fu\d*|prior|current|
+      (?<!\d)(?:19|20)\d\d(?:[-.]?[01]\d(?:[-.]?[0-3]\d)?)?                  # a year, a month, a day
+    )(?![^\W_])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+SEPARATORS = re.compile(r"[\W_]+")
+MOST_OF_ONE = 20  # cases of a patient: names that more of them share are a numbering
+GROUPS = re.compile(r"(\{patient\}|\*)")
+
+logger = logging.getLogger(__name__)
+
+
+def with_patients(cases: Sequence[Case], dataset_dir: str, pattern: str) -> list[Case]:
+    """The cases with the name of their "patient".
+
+    Args:
+        cases: each with its name under "case" and the path of its "label".
+        dataset_dir: the folder that they lie in.
+        pattern: of the case's name, or, with a "/" in it, of the path of its label inside the folder. `{patient}`
+            stands for the patient, as short as it can be, and `*` for anything.
+
+    Raises:
+        ValueError: a pattern without `{patient}`, or a case that it does not fit.
+    """
+    if not isinstance(pattern, str) or "{patient}" not in pattern:
+        raise ValueError(f"the pattern {pattern!r} must name the patient: put {{patient}} where the name stands")
+    found = []
+    for case in cases:
+        inside = Path(case["label"]).relative_to(dataset_dir).as_posix() if "/" in pattern else case["case"]
+        match = _expression(pattern.replace("{case}", case["case"])).fullmatch(inside)
+        if not match:
+            raise ValueError(f"the pattern {pattern!r} of the patient does not fit {inside}")
+        found.append({**case, "patient": match["patient"]})
+    return found
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """A pattern as a regular expression with the group `patient`."""
+    parts = GROUPS.split(pattern)
+    first = parts.index("{patient}")
+    written = [
+        "(?P<patient>[^/]+?)"
+        if place == first
+        else "(?P=patient)"
+        if part == "{patient}"
+        else "[^/]*"
+        if part == "*"
+        else re.escape(part)
+        for place, part in enumerate(parts)
+    ]
+    return re.compile("".join(written))
+
+
+def warn_of_one_patient(split: Split) -> None:
+    """Warn where two cases in different sets have names that differ in a phase or a date alone.
+
+    Cases that say whose they are, are not looked at.
+    """
+    alike: dict[str, list[tuple[str, str]]] = {}  # by the rest of the name, the cases with their sets
+    for name, cases in split.items():
+        for case in cases:
+            rest = SEPARATORS.sub(" ", OCCASION.sub("", str(case["case"]))).strip()
+            if "patient" not in case:
+                alike.setdefault(rest, []).append((name, str(case["case"])))
+    firsts = [dict(found[::-1]) for rest, found in alike.items() if rest and len(found) <= MOST_OF_ONE]
+    shared = [of_sets for of_sets in firsts if len(of_sets) > 1]
+    if shared and len(alike) > 1:
+        told = " and ".join(f"{case} ({name})" for name, case in reversed(shared[0].items()))
+        logger.warning(
+            "%d patient(s) may have cases in more than one set, first %s: if these are of one patient, let the data "
+            'set\'s datalist say how patients are named, as "patient": "{patient}_*"',
+            len(shared),
+            told,
+        )
+
+
+def check_patients_apart(split: Split) -> None:
+    """Raise ValueError if a patient has cases in two sets."""
+    seen: dict[str, tuple[str, str]] = {}
+    for name, cases in split.items():
+        for case in cases:
+            other, of_other = seen.setdefault(patient_of(case), (name, str(case["case"])))
+            if other != name:
+                raise ValueError(
+                    f"patient {patient_of(case)} is in {other} with {of_other} and in {name} with {case['case']}; all "
+                    "cases of a patient must be in one list"
+                )
