@@ -62,7 +62,7 @@ def test_a_loss_and_its_gradient_are_those_of_the_cpu(name: str, batch: tuple[to
     logits, labels = batch
     found = []
     for device in ("cpu", "cuda"):
-        here = logits.to(device).requires_grad_()
+        here = logits.to(device).detach().clone().requires_grad_()
         value = LOSSES[name]().to(device)(here, labels.to(device))
         value.backward()
         found.append((value.detach().cpu(), here.grad.cpu()))
