@@ -11,4 +11,5 @@ ruff check .
 ruff format --check .
 mypy
 python scripts/compose_bundles.py --check
-python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$@"
+# The order is random. The first lines say its seed: --randomly-seed=SEED repeats it, -p no:randomly keeps that of the files.
+python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"

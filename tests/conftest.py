@@ -1,9 +1,11 @@
-"""Fixtures: the authors' numbers, and a small data set in the Decathlon's layout."""
+"""What all tests share: none depends on another; the authors' numbers; a small data set in the Decathlon's layout."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,34 @@ from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
 
 REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Keep the tests of a file, or of one bundle where a file trains many, in one process: they share fixtures."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        group = "-".join(filter(None, (item.path.stem, str(parameters.get("finished", "")))))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Loggers, the folder and torch's settings as they were: a bundle changes them for the whole process."""
+    torch.manual_seed(0)
+    folder, threads = Path.cwd(), torch.get_num_threads()
+    named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    kept = [(each, list(each.handlers), each.level, each.propagate, each.disabled) for each in (logging.root, *named)]
+    yield
+    for each, handlers, level, propagate, disabled in kept:
+        each.handlers[:], each.propagate, each.disabled = handlers, propagate, disabled
+        each.setLevel(level)
+    for each in logging.root.manager.loggerDict.values():
+        if isinstance(each, logging.Logger) and all(each is not before[0] for before in kept):
+            each.handlers.clear()
+            each.setLevel(logging.NOTSET)
+    os.chdir(folder)
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def test_views_are_switched_on_for_any_method(data: Path, tmp_path: Path) -> Non
 def test_the_learning_rate_falls_as_the_authors_does(method: str, golden: dict[str, dict[str, Any]]) -> None:
     entry, config = golden["bwcr_lr"], config_of(f"hippocampus_{method}", "train")
     steps, wanted = entry["args"]["max_iterations"], entry["inputs"]["iterations"]
-    chosen = {key: config[key] for key in ("learning_rate", "optimizer", "lr_scheduler")}
+    chosen = {key: config[key] for key in ("learning_rate", "device", "optimizer", "lr_scheduler")}
     parser = ConfigParser(chosen | {"epochs": steps, "network": torch.nn.Linear(1, 1)})
     schedule = parser.get_parsed_content("lr_scheduler")
     parser.get_parsed_content("optimizer").step()
