@@ -24,6 +24,7 @@ from calib_monai.datalists.split_files import (
     kept_split,
     names_of,
     options_of,
+    patients_of,
     read_split,
     write_split,
 )
@@ -146,7 +147,7 @@ def checked_split(
         if is_first_process():
             logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
             for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
-                write_split(Drawn(names_of(split), options), path)
+                write_split(Drawn(names_of(split), options, patients_of(split)), path)
     return split
 
 

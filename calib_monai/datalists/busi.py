@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from calib_monai.datalists.duplicates import with_groups
 from calib_monai.datalists.files import Volumes
 from calib_monai.datalists.folders import dataset_folder, held
 from calib_monai.datalists.splits import Case, Split, split_cases
@@ -16,19 +17,27 @@ FOLDERS = ("benign", "malignant")
 NORMAL = "normal"
 
 
-def busi_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, normal: bool = False) -> Split:
+def busi_split(
+    dataset_dir: str, seed: int = 0, fold: int = 0, *, normal: bool = False, group_duplicates: bool = True
+) -> Split:
     """Training, validation and test images: 445, 65 and 137 as in MbLS, or the same proportions.
+
+    Near-duplicates count as one image and stay together, as cases of one patient do.
 
     Args:
         dataset_dir: the folder that holds `benign` and `malignant`.
         seed: of the draw.
         fold: of a cross-validation.
         normal: whether images without a lesion are taken too.
+        group_duplicates: whether near-duplicates stay together; if not, images are drawn one by one, as in the papers.
 
     Raises:
-        ValueError: as `read_busi` and `split_cases`.
+        ValueError: as `read_busi` and `split_cases`, or a `group_duplicates` that is neither True nor False.
     """
-    return split_cases(read_busi(dataset_dir, normal=normal), PUBLISHED_COUNTS, seed, fold)
+    if group_duplicates not in (True, False):
+        raise ValueError(f"group_duplicates is {group_duplicates!r}; it must be True or False")
+    cases = read_busi(dataset_dir, normal=normal)
+    return split_cases(with_groups(cases) if group_duplicates else cases, PUBLISHED_COUNTS, seed, fold)
 
 
 def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from calib_monai.datalists.patients import check_patients_apart
-from calib_monai.datalists.split_files import DRAWN_WITH
+from calib_monai.datalists.split_files import DRAWN_WITH, PATIENTS
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _lists(path: Path) -> dict[str, list[str]]:
         raise ValueError(f"split {path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"split {path} is no JSON: {error}") from None
-    keys = set(content) - {DRAWN_WITH} if isinstance(content, dict) else set()
+    keys = set(content) - {DRAWN_WITH, PATIENTS} if isinstance(content, dict) else set()
     if keys != set(SPLITS):
         given = f"has {', '.join(sorted(keys))}" if keys else "has none of them"
         raise ValueError(f"split {path} must have the lists {', '.join(SPLITS)}, and no other; it {given}")

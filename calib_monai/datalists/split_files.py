@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from calib_monai.datalists.splits import SPLITS, Split
@@ -13,17 +14,18 @@ from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
-DRAWN_WITH = "drawn_with"  # its key beside those of the sets
+DRAWN_WITH, PATIENTS = "drawn_with", "patients"  # keys beside those of the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
 
 
 class Drawn(NamedTuple):
-    """The names of the cases of each set, and the options that they were drawn with, by name."""
+    """The names of the cases of each set, the options that they were drawn with by name, and patients by case."""
 
     names: dict[str, list[str]]
     options: Options
+    patients: Mapping[str, str] = MappingProxyType({})
 
 
 def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
@@ -48,7 +50,25 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
         here = _told({name: options[name] for name in others})
         logger.warning("%s is kept, which training drew with %s: %s changes nothing here", path, _told(others), here)
     found = {name: [by_name[case] for case in cases if case in by_name] for name, cases in kept.names.items()}
+    _warn_of_crossing(found, path)
     return found, kept.options
+
+
+def _warn_of_crossing(split: Split, path: Path) -> None:
+    """Warn where the test cases of a split are of patients, or near-duplicates, that were trained on."""
+    trained = {case["patient"]: case["case"] for case in split["training"] if "patient" in case}
+    crossing = [case for case in split["test"] if case.get("patient") in trained]
+    if crossing:
+        first, other = crossing[0]["case"], trained[crossing[0]["patient"]]
+        logger.warning(
+            "%s is kept: %d of its %d test case(s) are near-duplicates or of the patients of training cases, first %s "
+            "and %s; results on them say too much",
+            path,
+            len(crossing),
+            len(split["test"]),
+            first,
+            other,
+        )
 
 
 def check_same_split(split: Split, path: Path, given: str) -> None:
@@ -81,9 +101,15 @@ def names_of(split: Split) -> dict[str, list[str]]:
     return {name: [case["case"] for case in cases] for name, cases in split.items()}
 
 
+def patients_of(split: Split) -> dict[str, str]:
+    """The patient, or the group of near-duplicates, of each case that has one."""
+    return {case["case"]: case["patient"] for cases in split.values() for case in cases if "patient" in case}
+
+
 def write_split(drawn: Drawn, path: Path) -> None:
-    """Write a split and what it was drawn with, whole or not at all."""
-    write_json(path, {**drawn.names, DRAWN_WITH: drawn.options})
+    """Write a split, what it was drawn with, and the patients where cases have them, whole or not at all."""
+    patients = {PATIENTS: dict(drawn.patients)} if drawn.patients else {}
+    write_json(path, {**drawn.names, DRAWN_WITH: drawn.options, **patients})
 
 
 def _told(options: Options) -> str:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from calib_monai.datalists.busi import busi_split, read_busi, write_busi
+from calib_monai.datalists.split_files import patients_of
 from calib_monai.phantoms import make_phantoms
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "Dataset_BUSI_with_GT"
@@ -29,6 +30,8 @@ def test_an_image_has_all_of_its_masks(folder: Path) -> None:
 def test_normal_images_are_taken_where_they_are_asked_for(folder: Path) -> None:
     with pytest.raises(ValueError, match="normal is 'no'; it must be True or False"):
         read_busi(str(folder), normal="no")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="group_duplicates is 'no'; it must be True or False"):
+        busi_split(str(folder), group_duplicates="no")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="has no folder normal"):
         read_busi(str(folder), normal=True)
     (folder / "normal").mkdir()
@@ -57,5 +60,18 @@ def test_the_folder_above_is_recognized(folder: Path) -> None:
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data is not here")
 def test_the_real_folder_is_read() -> None:
-    assert [len(cases) for cases in busi_split(str(REAL)).values()] == [78, 11, 24]
+    assert [len(cases) for cases in busi_split(str(REAL), group_duplicates=False).values()] == [78, 11, 24]
     assert len(read_busi(str(REAL), normal=True)) == 121
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real data is not here")
+def test_the_near_duplicates_of_the_real_folder_are_on_one_side() -> None:
+    split = busi_split(str(REAL))
+    assert sum(map(len, split.values())) == 113
+    side = {case["case"]: name for name, cases in split.items() for case in cases}
+    groups = [("benign (139)", "benign (157)", "benign (65)"), ("malignant (34)", "malignant (92)")]
+    groups += [("benign (133)", "benign (51)"), ("benign (130)", "benign (33)"), ("malignant (4)", "malignant (7)")]
+    assert all(len({side[name] for name in group}) == 1 for group in groups)
+    patients = patients_of(split)
+    assert patients.keys() == {name for group in groups for name in group}
+    assert all(patients[name] == group[0] for group in groups for name in group)
