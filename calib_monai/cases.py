@@ -29,6 +29,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
+from calib_monai.found_cases import settle
 from calib_monai.headers import voxels_in
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, files_of, named
@@ -107,6 +108,7 @@ def checked_split(
     """
     with one_clear_line():
         split, options = datalist(), options_of(datalist)
+        settle(chain(*split.values()))
         beside_model = Path(ckpt_dir) / SPLIT_FILE
         if split_file:
             given = given_split(Path(split_file), split)
@@ -187,6 +189,7 @@ def checked_inputs(
             cases = channels_in(Path(path), endings) if endings else images_in(Path(path))
         else:
             cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
+        settle(cases)
         check = partial(
             check_image,
             loading=loading,
@@ -253,7 +256,7 @@ def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool 
         except ValueError as error:
             return str(error)
 
-    first = [checked(case) for case in cases[:1]]  # alone: ITK loads its parts lazily, which is not safe with threads
+    first = [checked(case) for case in cases[:1]]  # alone: readers load their parts lazily, as `found_cases` says
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         others = pool.map(checked, cases[1:])
         told = chain(first, others)

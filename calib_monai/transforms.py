@@ -15,6 +15,7 @@ from monai.utils import ensure_tuple
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from calib_monai.case_names import case_of
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
 VOLUME_DIMS = 4  # channel, height, width, depth
@@ -200,26 +201,20 @@ class CorrectBiasd(MapTransform):
 class NameByCased(MapTransform):
     """Calls an image by its case, which is what MONAI's SaveImaged then calls the file.
 
-    The files of many data sets have one name in all cases, as `imaging.nii.gz`.
+    The files of many data sets have one name in all cases, as `imaging.nii.gz`. A case without a name, as other
+    programs give them, is called by its file.
 
     Args:
         keys: MONAI MetaTensors.
-        case_key: key of the case's name.
         allow_missing_keys: whether keys that are not there are passed over.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        case_key: str = "case",
-        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
-    ) -> None:
+    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:  # noqa: FBT001, FBT002 - MONAI's
         super().__init__(keys, allow_missing_keys)
-        self.case_key = case_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the names."""
-        named = dict(data)
+        """The data with the names; ValueError where one would lead out of the folder that is written to."""
+        named: dict[Any, Any] = dict(data)
         for key in self.key_iterator(named):
-            named[key].meta["filename_or_obj"] = f"{named[self.case_key]}.nii.gz"
+            named[key].meta["filename_or_obj"] = f"{case_of(named, ('image', key))}.nii.gz"
         return named

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("bins", "processes", "regions", "spelling", "whole_files"),
+        *("bins", "case_names", "checks", "processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"ranks", "reports", "whole_files"},
     "reports": {"bins", "whole_files"},
@@ -19,17 +19,18 @@ ALLOWED = {
     "lagrangian": {"priors", "regions"},
     "losses": {"lagrangian", "priors", "regions"},
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
-    "cases": {"budgets", "checks", "datalists", "headers", "processes", "volumes"},
+    "cases": {"budgets", "checks", "datalists", "found_cases", "headers", "processes", "volumes"},
+    "found_cases": {"case_names", "datalists", "volumes"},
     "volumes": {"checks", "grids", "headers", "pictures"},
     "loading": {"dicom", "grids", "headers", "series"},
     "series": {"dicom"},
     "checks": {"processes", "slices", "spelling"},
     "loaders": {"processes"},
     "slices": {"blocks", "processes"},
-    "datalists": {"dicom", "pictures", "whole_files"},
+    "datalists": {"case_names", "dicom", "pictures", "whole_files"},
     "writers": {"whole_files"},
     "overrides": {"spelling"},
-    "transforms": {"regions"},
+    "transforms": {"case_names", "regions"},
     "bins": {"regions"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

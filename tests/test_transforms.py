@@ -62,6 +62,13 @@ def test_what_is_saved_is_called_by_its_case() -> None:
     )
 
 
+def test_what_is_saved_of_a_case_without_a_name_is_called_by_its_file() -> None:
+    image = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "/data/7/scan.1.nii.gz"})
+    assert NameByCased("image")({"image": image})["image"].meta["filename_or_obj"] == "scan.1.nii.gz"
+    with pytest.raises(ValueError, match="a case is called"):
+        NameByCased("image")({"image": image, "case": "../seven"})
+
+
 def test_a_second_name_takes_none_that_is_there() -> None:
     pred, prob = torch.zeros(2, 3), torch.ones(2, 3)
     assert AliasMissingd("pred", "prob")({"pred": pred})["prob"] is pred

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_monai.case_names import check_case_name, name_by_file
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.splits import Case
 from calib_monai.pictures import SUFFIXES
@@ -72,15 +73,17 @@ def listed_in(path: Path) -> list[Case]:
         if not files or len(files) < len(listed):
             raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
         paths = [str(path.parent / file) for file in files]
-        case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": _name_and_suffix(Path(files[0]).name)[0]}
+        case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(files[0])}
         series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
         case |= series[0] if len(series) == 1 else {}
-        name = given.get("case") or case["case"]
-        if not isinstance(name, str) or name != Path(name).name or "\\" in name:
-            raise ValueError(f"input {path} calls a case {name!r}; it must be a name that a folder can have")
+        name = given.get("case", case["case"])
+        try:
+            check_case_name(name)
+        except ValueError as error:
+            raise ValueError(f"input {path}: {error}") from None
         if name in cases:
             raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
-        cases[name] = case | {"case": name}
+        cases[str(name)] = case | {"case": name}
     return list(cases.values())
 
 

@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from monai.data import MetaTensor
 from torch import Tensor
 
+from calib_monai.case_names import case_of
 from calib_monai.handlers.savers import items
 from calib_monai.metrics.inputs import class_map, plain
 from calib_monai.processes import gathered, is_first_process
@@ -66,7 +67,7 @@ class SliceSaver:
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
             place: dict[str, Any] = {} if is_picture else {"index": index}
             np.savez_compressed(
-                self.unfinished / f"{item['case']}.npz",
+                self.unfinished / f"{case_of(item)}.npz",
                 image=image[..., index].cpu().numpy(),
                 label=label[..., index].to(torch.uint8).cpu().numpy(),
                 probs=probs[..., index].cpu().numpy(),

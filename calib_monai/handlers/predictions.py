@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from monai.engines.utils import IterationEvents
 from monai.networks.utils import eval_mode
 from torch import Tensor
 
+from calib_monai.case_names import case_of, check_case_name, name_by_file
+from calib_monai.checks import OUTPUTS
 from calib_monai.handlers.savers import items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
@@ -69,7 +70,8 @@ class ViewSpread:
 class StructuresSaver:
     """Writes for each case `predictions/CASE/CASE_structures.json`: each structure's volume and how sure it is.
 
-    What an earlier inference wrote of a case is removed first: it may be of another network, or other outputs.
+    What an earlier inference wrote of a case is removed first, and nothing else in the case's folder: it may be of
+    another network, or other outputs.
 
     Args:
         output_dir: folder in which `predictions` is made.
@@ -92,18 +94,25 @@ class StructuresSaver:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def clear(self, engine: Engine) -> None:
-        """Remove the files of this iteration's cases."""
+        """Remove what was written of this iteration's cases.
+
+        Raises:
+            ValueError: a case whose name would lead out of the folder.
+        """
         batch: Any = engine.state.batch
-        for case in batch["case"]:
-            shutil.rmtree(self.folder / case, ignore_errors=True)
+        for case in batch["case"] if "case" in batch else map(name_by_file, batch["image"].meta["filename_or_obj"]):
+            check_case_name(case)
+            for ending in ("structures.json", *(f"{output}.nii.gz" for output in OUTPUTS)):
+                (self.folder / case / f"{case}_{ending}").unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
         """Write the files of this iteration's cases."""
         for item in items(engine):
             probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
             unit, size = _unit(item["pred"])
+            case = case_of(item)
             content = {
-                "case": item["case"],
+                "case": case,
                 "calibrator": self.calibrator,
                 "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/which_number.md",
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",
@@ -114,8 +123,7 @@ class StructuresSaver:
                     if k > 0
                 },
             }
-            path = self.folder / item["case"] / f"{item['case']}_structures.json"
-            write_json(path, content)
+            write_json(self.folder / case / f"{case}_structures.json", content)
 
 
 def structure(

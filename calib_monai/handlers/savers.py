@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.case_names import case_of
 from calib_monai.handlers.guards import stop
 from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
@@ -106,7 +107,7 @@ class ResultsSaver:
         for item in items(engine):
             if len(item["prob"]) != len(self.class_names):
                 stop(f"class_names are {self.class_names}, and the network has {len(item['prob'])} classes")
-            self.cases.append(item["case"])
+            self.cases.append(case_of(item))
 
     def write(self, engine: Engine) -> None:
         """Write the files, those of all processes together, and log which structures failed."""
@@ -205,7 +206,7 @@ class BinsSaver:
         """
         for item in items(engine):
             voxels = voxels_of(item, self.region)
-            self.cases[item["case"]] = {
+            self.cases[case_of(item)] = {
                 "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
                 "classes": class_bins(*voxels, self.num_bins).to_dict(),
             }

@@ -137,8 +137,10 @@ def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path)
         ("[3]", "lists 3; needed is a path"),
         ('[{"image": []}]', "needed is a path"),
         ('["a/x.nii", "b/x.nii.gz"]', "lists x twice"),
-        ('[{"image": "x.nii", "case": "../x"}]', r"calls a case '\.\./x'; it must be a name"),
-        ('[{"image": "x.nii", "case": 7}]', "calls a case 7"),
+        ('[{"image": "x.nii", "case": "../x"}]', r"a case is called '\.\./x'; it must be a name"),
+        ('[{"image": "x.nii", "case": ".."}]', r"a case is called '\.\.'; it must be a name"),
+        ('[{"image": "x.nii", "case": ""}]', "a case is called ''; it must be a name"),
+        ('[{"image": "x.nii", "case": 7}]', "a case is called 7;"),
     ],
 )
 def test_a_list_of_something_else_is_refused(content: str, said: str, tmp_path: Path) -> None:

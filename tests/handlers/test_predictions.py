@@ -84,6 +84,21 @@ def test_a_picture_is_told_in_pixels(tmp_path: Path) -> None:
     assert saved(tmp_path, MetaTensor((PROBS > 0.5).float()[None]))["area_pixels"] == 9
 
 
+def test_only_what_an_inference_wrote_of_a_case_is_removed(tmp_path: Path) -> None:
+    saver, engine = StructuresSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
+    folder = tmp_path / "predictions" / "one"
+    folder.mkdir(parents=True)
+    for name in ("one_probs.nii.gz", "one_structures.json", "one_corrected.nii.gz", "notes.txt"):
+        (folder / name).touch()
+    engine.state.batch = {"case": ["one"]}
+    saver.clear(engine)
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "one_corrected.nii.gz"]
+    for name in ("..", ".", "", "../../other"):
+        engine.state.batch = {"case": [name]}
+        with pytest.raises(ValueError, match="a case is called"):
+            saver.clear(engine)
+
+
 def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
     """Batch normalization, which would learn, and dropout, which would draw, are those of an evaluation."""
     network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Conv2d(4, 2, 1))

@@ -1,0 +1,68 @@
+"""Case names: what a case may be called, for its name is that of the folder and the files that are written of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 200  # a file may have 255, and "_confidence.nii.gz" and what marks an unfinished file come to the name
+NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:]")
+RULE = (
+    f"it must be a name that a folder can have: 1 to {MOST_BYTES} bytes, no slash, backslash, colon or control "
+    "character, no dot at its beginning and no blank at either end"
+)
+NAMELESS = "case"  # of an image that came from no file
+
+
+def check_case_name(name: object) -> None:
+    """Raise ValueError if a case cannot be called so: its results would lie outside of its own folder, or nowhere."""
+    if not isinstance(name, str) or name != as_case_name(name):
+        shown = repr(name)
+        raise ValueError(f"a case is called {shown[:60]}{'...' if len(shown) > 60 else ''}; {RULE}")  # noqa: PLR2004 - of a line
+
+
+def as_case_name(text: str) -> str:
+    """A text as a name that a case can have: the text itself wherever it is one.
+
+    What a name may not hold becomes "_"; of a long one the beginning is kept, and a digest tells it from others.
+    """
+    name = NOT_IN_A_NAME.sub("_", text).strip()
+    name = re.sub(r"^(\.|$)", "_", name)
+    if len(_bytes(name)) <= MOST_BYTES:
+        return name
+    digest = hashlib.sha256(_bytes(text)).hexdigest()[:8]
+    return f"{_bytes(name)[: MOST_BYTES - 9].decode('utf-8', 'ignore').strip()}_{digest}"
+
+
+def name_by_file(file: str | Path) -> str:
+    """What a case is called by its image: the name of the file without its suffix, or of the folder of a series."""
+    path = Path(file)
+    if path.is_dir():
+        return as_case_name(path.resolve().name)
+    name = path.name[:-3] if path.name.lower().endswith(".nii.gz") else path.name
+    return as_case_name(Path(name).stem)
+
+
+def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) -> str:
+    """The name of a case that was loaded: its "case", or where it has none, as by MONAI's own programs, by its file.
+
+    Args:
+        item: its name under "case", or under one of the keys an image with the metadata that MONAI's readers give.
+        keys: of the images that are asked, in order.
+
+    Raises:
+        ValueError: as `check_case_name`.
+    """
+    if "case" in item:
+        check_case_name(item["case"])
+        return str(item["case"])
+    files = [getattr(item.get(key), "meta", {}).get("filename_or_obj") for key in keys]
+    return next((name_by_file(file) for file in files if file), NAMELESS)
+
+
+def _bytes(text: str) -> bytes:
+    """A text as the bytes that a disk keeps."""
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,47 @@
+"""Found cases: each has a name of its own, and paths that stay true whatever changes the working directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import itk
+
+from calib_monai.case_names import check_case_name, name_by_file
+from calib_monai.datalists.splits import Case
+from calib_monai.volumes import files_of
+
+READ_WITHOUT_ITK = (".nii", ".nii.gz")
+ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
+KEYS = ("image", "label")
+
+
+def settle(cases: Iterable[Case]) -> None:
+    """Make the paths of cases absolute, and call a case by its file where it has no name.
+
+    ITK changes the working directory while it loads its parts, which it does when it first reads a file: so they are
+    loaded here, before several threads read.
+
+    Raises:
+        ValueError: a name that no case can have, or that two have; with the file.
+    """
+    files: dict[str, str] = {}
+    for case in cases:
+        case |= {key: _absolute(case[key]) for key in KEYS if key in case}
+        file = files_of(case)[0]
+        name = case.setdefault("case", name_by_file(file))
+        try:
+            check_case_name(name)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        if name in files:
+            raise ValueError(f"{files[name]} and {file} are both of the case {name}; each case needs a name of its own")
+        files[name] = file
+        if not all(path.lower().endswith(READ_WITHOUT_ITK) for path in files_of(case)):
+            for part in ITK_PARTS:
+                getattr(itk, part)
+
+
+def _absolute(paths: str | list[str]) -> str | list[str]:
+    """A path or paths, from the root on; links stay."""
+    return str(Path(paths).absolute()) if isinstance(paths, str) else [str(Path(path).absolute()) for path in paths]

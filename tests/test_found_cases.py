@@ -1,0 +1,51 @@
+"""Found cases: whatever names and paths they come with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib_monai.datalists.files import save_nrrd
+from calib_monai.found_cases import settle
+
+CHANGES_OF_FOLDER = """
+import os, sys, threading
+from monai.transforms import LoadImage
+from calib_monai.found_cases import settle
+changed = os.chdir
+def told(path):
+    print(threading.current_thread() is threading.main_thread())
+    changed(path)
+os.chdir = told
+settle([{"image": sys.argv[1]}])
+reading = threading.Thread(target=LoadImage(image_only=True), args=[sys.argv[1]])
+reading.start()
+reading.join()
+"""
+
+
+def test_paths_are_those_of_the_working_directory_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cases = [{"image": ["a/x.nii", "/b.nii"], "label": "l.nii", "case": "one"}, {"image": "y.nii.gz"}]
+    settle(cases)
+    monkeypatch.chdir("/")
+    assert cases[0] == {"image": [f"{tmp_path}/a/x.nii", "/b.nii"], "label": f"{tmp_path}/l.nii", "case": "one"}
+    assert cases[1] == {"image": f"{tmp_path}/y.nii.gz", "case": "y"}
+
+
+def test_a_name_that_two_have_or_none_can_have_is_refused_with_the_file() -> None:
+    with pytest.raises(ValueError, match=r"^/a\.nii and /b\.nii are both of the case one"):
+        settle([{"image": "/a.nii", "case": "one"}, {"image": ["/b.nii"], "case": "one"}])
+    with pytest.raises(ValueError, match=r"^/a\.nii: a case is called '\.\.'; it must be"):
+        settle([{"image": "/a.nii", "case": ".."}])
+
+
+def test_itk_changes_the_working_directory_before_there_are_threads_and_never_after(tmp_path: Path) -> None:
+    save_nrrd(tmp_path / "a.nrrd", np.zeros((4, 5, 6), np.float32), (1, 1, 1))
+    command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # noqa: S603 - our own
+    assert set(done.stdout.split()) == {"True"}
