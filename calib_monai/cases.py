@@ -33,6 +33,7 @@ from calib_monai.found_cases import settle
 from calib_monai.headers import voxels_in
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, files_of, named
+from calib_monai.zones import ZoneShapes
 
 MOST_TOLD = 10  # of the cases that are found bad
 MAX_THREADS = 4
@@ -75,6 +76,7 @@ def checked_split(
     cropped: bool = True,
     empty_labels: bool = True,
     same_grid: bool = True,
+    zones: tuple[int, int] | None = None,
     keep: bool = False,
     train_fraction: float = 1.0,
     split_file: str = "",
@@ -97,6 +99,7 @@ def checked_split(
         cropped: whether slices are made to fit; if not, no image may be larger.
         empty_labels: whether a label may show nothing but background.
         same_grid: whether image and label must lie on one grid by their headers.
+        zones: classes of the prostate's peripheral zone and central gland; a warning says where they look swapped.
         keep: take the split that lies beside the model, and warn where this run's options would have drawn
             another. Otherwise the run trains one: the split is written there, unless a model trained with another
             one is in that folder.
@@ -131,8 +134,10 @@ def checked_split(
                     "--overwrite takes: set another --ckpt_dir and --output_dir, or remove it"
                 )
             warn_of_one_patient(split)
+        shapes = ZoneShapes(*zones) if zones else None
         check = partial(
             check_pair,
+            look=shapes.look if shapes else None,
             loading=loading,
             rules=Rules(
                 num_classes=num_classes,
@@ -146,6 +151,8 @@ def checked_split(
         cases = [case for name in use for case in split[name]]
         if not any(_check_all(cases, check)):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
+        if shapes:
+            shapes.warn()
         if is_first_process():
             logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
             for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):

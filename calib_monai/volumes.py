@@ -45,13 +45,16 @@ class Rules:
     same_grid: bool
 
 
-def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
+def check_pair(
+    case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
+) -> bool:
     """Whether the label of a case shows a structure.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
         loading: the transforms that make of them an image (C, H, W[, D]) and a label (1, H, W[, D]).
         rules: what these must be.
+        look: called with the file and the label, (1, H, W[, D]), where these are good.
 
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
@@ -88,6 +91,8 @@ def check_pair(case: Mapping[str, Any], loading: Loading, rules: Rules) -> bool:
         )
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
+    if look is not None:
+        look(files["label"], label)
     return bool(values.any())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,18 @@ from monai.data.utils import to_affine_nd
 from calib_monai.whole_files import whole_path
 
 PICTURE_DIMS = 3  # channel, height, width
+VOLUME = 3  # axes
 
 
 class WholeNIfTIWriter(NibabelWriter):
     """MONAI's NIfTI writer, whose file is whole or not there, whenever the run is killed.
 
-    It keeps all axes of an image: MONAI's drops the last ones where they have a length of 1.
+    The header says that it measures in mm. All axes of an image are kept; MONAI's writer drops the last ones where they
+    have a length of 1. A map of one channel has the axes of the file that the image came from: "file_shape" in the meta
+    data says which (`calib_monai.loading.LoadCased`).
     """
+
+    file_shape: tuple[int, ...] = ()
 
     def set_data_array(
         self,
@@ -43,6 +50,25 @@ class WholeNIfTIWriter(NibabelWriter):
             depth = slice(None) if len(data_array.shape) > PICTURE_DIMS else 0
             self.data_obj = self.data_obj[:, :, depth, 0]
 
+    def set_metadata(self, meta_dict: Mapping[str, Any] | None = None, resample: bool = True, **options: Any) -> None:  # noqa: FBT001, FBT002
+        """Take the affine, and the shape of the file.
+
+        Args:
+            meta_dict: of the image.
+            resample: as of MONAI's.
+            options: as of MONAI's.
+        """
+        super().set_metadata(meta_dict, resample=resample, **options)
+        shape = tuple(int(size) for size in (meta_dict or {}).get("file_shape", ()))
+        self.file_shape = shape[:VOLUME] if prod(shape[VOLUME:]) > 1 else shape
+
+    @classmethod
+    def create_backend_obj(cls, data_array: Any, affine: Any = None, dtype: Any = None, **kwargs: Any) -> Any:
+        """The image that nibabel saves, as MONAI's, in mm."""
+        image = super().create_backend_obj(data_array, affine, dtype, **kwargs)
+        image.header.set_xyzt_units("mm")
+        return image
+
     def write(self, filename: str | PathLike[str], verbose: bool = False, **obj_kwargs: Any) -> None:  # noqa: FBT001, FBT002
         """Write the file.
 
@@ -51,6 +77,8 @@ class WholeNIfTIWriter(NibabelWriter):
             verbose: whether the log says so.
             obj_kwargs: as of MONAI's.
         """
+        if self.file_shape and prod(self.file_shape) == prod(self.data_obj.shape):
+            self.data_obj = self.data_obj.reshape(self.file_shape)
         with whole_path(Path(filename)) as unfinished:
             super().write(unfinished, verbose=verbose, **obj_kwargs)
         self.data_obj = None  # MONAI keeps the writer until the next file
@@ -77,5 +105,6 @@ class ScaledNIfTIWriter(WholeNIfTIWriter):
         values = np.asarray(torch.as_tensor(data_array).as_subclass(torch.Tensor).detach().cpu(), np.float32)
         affine = np.eye(4) if affine is None else np.asarray(affine)
         image = nibabel.Nifti1Image(values, to_affine_nd(3, affine), **kwargs)  # type: ignore[no-untyped-call]
+        image.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
         image.set_data_dtype(dtype)  # type: ignore[no-untyped-call]
         return image

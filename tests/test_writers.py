@@ -11,7 +11,9 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.writers import ScaledNIfTIWriter
+from calib_monai.datalists.files import save_nifti
+from calib_monai.loading import LoadCased
+from calib_monai.writers import ScaledNIfTIWriter, WholeNIfTIWriter
 
 AFFINE = np.array([[0.0, -2, 0, 5], [1, 0, 0, -7], [0, 0, 3, 9], [0, 0, 0, 1]])
 
@@ -55,3 +57,19 @@ def test_an_axis_of_one_voxel_is_kept(tmp_path: Path, shape: tuple[int, ...]) ->
     found = nibabel.load(tmp_path / "one.nii.gz")
     assert found.shape == shape
     assert np.allclose(found.get_fdata(), values[0])
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 4), (6, 5, 1), (6, 5), (6, 5, 4, 1), (6, 5, 1, 1), (6, 1, 4), (6, 5, 1, 2)])
+@pytest.mark.parametrize("writer", [WholeNIfTIWriter, ScaledNIfTIWriter])
+def test_maps_have_the_axes_of_the_file_and_are_in_mm(shape: tuple[int, ...], writer: type, tmp_path: Path) -> None:
+    save_nifti(tmp_path / "scan.nii.gz", np.random.default_rng(0).random(shape), AFFINE)
+    image = LoadCased("image")({"image": str(tmp_path / "scan.nii.gz")})["image"]
+    save = SaveImage(output_dtype="float32", writer=writer, resample=False, print_log=False)
+    save(image[:1], filename=str(tmp_path / "map"))
+    save(torch.cat([image[:1]] * 3), filename=str(tmp_path / "probs"))
+    label, probs = nibabel.load(tmp_path / "map.nii.gz"), nibabel.load(tmp_path / "probs.nii.gz")
+    assert label.shape == (shape if shape[-1] == 1 or len(shape) < 4 else shape[:3])
+    assert probs.shape == (*(*shape, 1)[:3], 3)
+    for written in (label, probs):
+        assert written.header.get_xyzt_units()[0] == "mm"
+        assert np.allclose(written.affine, AFFINE)

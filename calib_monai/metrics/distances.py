@@ -12,9 +12,12 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calib_monai.grids import is_sheared
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import checked_masks, plain
-from calib_monai.metrics.surfaces import diagonal, surface_distances
+from calib_monai.metrics.surfaces import Spacing, diagonal, surface_distances
+
+VOLUME = 3  # axes
 
 
 class SurfaceMetric(ImagewiseMetric):
@@ -26,8 +29,8 @@ class SurfaceMetric(ImagewiseMetric):
 
     Args:
         include_background: whether class 0 is measured.
-        spacing: size of a voxel along each axis in mm. Without it, that of `y` where it is a MONAI
-            MetaTensor, else 1: the distances are then in voxels.
+        spacing: size of a voxel along each axis in mm. Without it, that of each image of `y` where this is a MONAI
+            MetaTensor, whose axes need not be at right angles, else 1: the distances are then in voxels.
         overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT and
             ET, which MONAI's ConvertToMultiChannelBasedOnBratsClassesd makes.
     """
@@ -64,8 +67,8 @@ class SurfaceMetric(ImagewiseMetric):
             spacing: in place of the metric's own.
 
         Raises:
-            ValueError: shapes that differ, values that are not one-hot, or a spacing that has not one size
-                an axis, above 0.
+            ValueError: shapes that differ, values that are not one-hot, a spacing that has not one size an axis,
+                above 0, or images that were stacked and have lost their affines.
         """
         y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
         spacings = _spacings(y, self.spacing if spacing is None else spacing)
@@ -81,7 +84,7 @@ class SurfaceMetric(ImagewiseMetric):
         first = 0 if self.include_background or self.overlapping else 1
         return plain(one_hot)[:, first:].to(torch.uint8).cpu().numpy().view(np.bool_)
 
-    def _measured(self, predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Sequence[float]) -> float:
+    def _measured(self, predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Spacing) -> float:
         """The distance of two masks in mm; NaN where both are empty, the diagonal where one is."""
         if not predicted.any() and not labeled.any():
             return float("nan")
@@ -90,20 +93,27 @@ class SurfaceMetric(ImagewiseMetric):
         return self.distance(*surface_distances(predicted, labeled, spacing))
 
 
-def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[list[float]]:
-    """Size of a voxel along each spatial axis, for each image of `y`."""
+def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[Spacing]:
+    """Size of a voxel along each spatial axis for each image of `y`, its axes where these are not at right angles."""
     dims = y.ndim - 2
-    if spacing is not None:
-        if not hasattr(spacing, "__iter__"):
-            raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")
-        spacings = [[float(size) for size in spacing]] * len(y)
-    elif isinstance(y, MetaTensor):
-        spacings = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim] * len(y))]
+    if spacing is None and isinstance(y, MetaTensor):
+        if len(y) > 1 and not y.is_batch:
+            raise ValueError(
+                f"y is {len(y)} images with one affine, as torch.stack leaves them; give lists of images, a batch of "
+                "MONAI's list_data_collate, or spacing"
+            )
+        affines = y.affine.cpu().double().numpy()
+        pixdims = [pixdim.tolist()[:dims] for pixdim in (y.pixdim if y.is_batch else [y.pixdim])]
+        found = list(zip(pixdims, affines if y.is_batch else [affines], strict=True))
+    elif spacing is None:
+        return [[1.0] * dims] * len(y)
+    elif hasattr(spacing, "__iter__"):
+        found = [([float(size) for size in spacing], np.eye(dims + 1))] * len(y)
     else:
-        spacings = [[1.0] * dims] * len(y)
-    for sizes in spacings:
-        if len(sizes) != dims:
-            raise ValueError(f"spacing is {sizes}; it must have {dims} sizes, one an axis")
-        if not all(math.isfinite(size) and size > 0 for size in sizes):
-            raise ValueError(f"spacing is {sizes}; sizes are finite and above 0 mm")
-    return spacings
+        raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")
+    for given, _ in found:
+        if len(given) != dims:
+            raise ValueError(f"spacing is {given}; it must have {dims} sizes, one an axis")
+        if not all(math.isfinite(size) and size > 0 for size in given):
+            raise ValueError(f"spacing is {given}; sizes are finite and above 0 mm")
+    return [affine[:3, :3].tolist() if dims == VOLUME and is_sheared(affine) else sizes for sizes, affine in found]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
+import itk
 import nibabel
 import numpy as np
 import pytest
+from monai.bundle import ConfigParser
 
 from calib_monai.datalists.files import save_nifti
-from calib_monai.datalists.nci_isbi import nci_isbi_split, read_nci_isbi
+from calib_monai.datalists.nci_isbi import nci_isbi_split, read_nci_isbi, write_nci_isbi
+from calib_monai.phantoms import make_phantoms
+from calib_monai.volumes import Rules, check_pair
+
+PART = Path(__file__).parents[2] / "scripts" / "parts" / "datasets" / "nci_isbi.json"
+RULES = Rules(num_classes=3, in_channels=1, spatial_dims=3, largest=None, empty_labels=False, same_grid=True)
 
 
 @pytest.fixture
@@ -66,3 +75,46 @@ def test_two_series_of_a_patient_are_named(folder: Path) -> None:
     other.touch()
     with pytest.raises(ValueError, match=r"3\.4 and .*9\.9 are of one patient, Prostate3T-01-0001"):
         read_nci_isbi(str(folder))
+
+
+def without_slices(folder: Path) -> None:
+    for number in (5, 6, 7):
+        next(folder.rglob(f"00{number}.dcm")).unlink()
+
+
+def moved_label(folder: Path) -> None:
+    label = folder / "Training" / "Prostate3T-01-0001.nrrd"
+    image = itk.imread(str(label))
+    image.SetOrigin([0.0, 0.0, 60.0])
+    itk.imwrite(image, str(label))
+
+
+def second_series(folder: Path) -> None:
+    first = next(folder.rglob("000.dcm"))
+    reader = itk.GDCMImageIO.New(KeepOriginalUID=True)
+    image = itk.imread(str(first), imageio=reader)
+    image.SetMetaDataDictionary(reader.GetMetaDataDictionary())
+    image.GetMetaDataDictionary()["0020|000e"] = "1.2.3"
+    itk.imwrite(image, str(first.with_name("other.dcm")), imageio=reader)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda _: None, ""),
+        (without_slices, "series lacks slices: between 14.4 and 28.8 mm along its axis is a gap of 14.4 mm"),
+        (moved_label, r"Prostate3T-01-0001.nrrd loses \d\d% of its volume on the grid of"),
+        (second_series, "series holds 2 DICOM series"),
+    ],
+)
+def test_a_case_that_is_not_whole_is_refused(change: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+    write_nci_isbi(str(tmp_path), make_phantoms(1, num_classes=3))
+    change(tmp_path)
+    part = json.loads(PART.read_text(encoding="utf-8"))["both"] | {"keys": ["image", "label"]}
+    loading = ConfigParser(part).get_parsed_content("loading")
+    [case] = read_nci_isbi(str(tmp_path))
+    if not said:
+        assert check_pair(case, loading, RULES)
+    else:
+        with pytest.raises(ValueError, match=said):
+            check_pair(case, loading, RULES)

@@ -138,3 +138,27 @@ def test_what_does_not_fit_is_refused() -> None:
             metric(y_pred=there * 0.9, y=there)
         with pytest.raises(ValueError, match="y_pred is not one-hot"):
             metric(y_pred=there[:, 1:], y=there[:, 1:])
+
+
+@pytest.mark.parametrize("metric", [HD95Metric, ASDMetric])
+def test_each_image_of_a_batch_has_its_own_spacing(metric: type[HD95Metric]) -> None:
+    first, second = box((2, 5), (2, 5), (2, 5)), box((2, 5), (2, 5), (4, 7))
+    labeled = [MetaTensor(second[0], affine=torch.diag(torch.tensor([1.0, 1, size, 1]))) for size in (1.0, 3, 0.5)]
+    expected = metric()(y_pred=[first[0]] * 3, y=labeled)
+    assert (expected / expected[0]).flatten().tolist() == [1, 3, 0.5]
+    batch = list_data_collate(labeled)
+    assert torch.equal(metric()(y_pred=first.expand(3, -1, -1, -1, -1), y=batch), expected)
+    with pytest.raises(ValueError, match=r"y is 3 images with one affine, as torch\.stack leaves them"):
+        metric()(y_pred=first.expand(3, -1, -1, -1, -1), y=torch.stack(labeled))
+    assert metric(spacing=(1, 1, 1))(y_pred=first.expand(3, -1, -1, -1, -1), y=torch.stack(labeled)).shape == (3, 1)
+
+
+def test_sheared_axes_are_measured_along_the_affine() -> None:
+    sheared = torch.tensor([[1.0, 0, 2, 0], [0, 1, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1]])
+    first, second = box((2, 3), (2, 3), (2, 3)), box((2, 3), (2, 3), (4, 5))  # two steps along an axis of (2, 0, 3) mm
+    labeled = MetaTensor(second[0], affine=sheared)
+    assert HD95Metric()(y_pred=[first[0]], y=[labeled]).item() == pytest.approx(2 * 13**0.5)
+    across = MetaTensor(box((0, 1), (2, 3), (3, 4))[0], affine=sheared)  # (-2, 0, 1) voxels are (0, 0, 3) mm
+    assert HD95Metric()(y_pred=[first[0]], y=[across]).item() == pytest.approx(3)
+    missed = HD95Metric()(y_pred=[box((0, 0), (0, 0), (0, 0))[0]], y=[labeled]).item()
+    assert missed == pytest.approx(np.linalg.norm([30, 10, 30]))

@@ -1,0 +1,72 @@
+"""Labels that lie on grids of their own are put on the grid of their image, or refused where much of them is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, ResampleToMatch
+
+HALF = 0.5  # of a voxel, from its center to its edge
+MOST_LOST = 0.02  # of a label's voxels, that may lie outside of its image
+
+
+class LabelToImaged(MapTransform):
+    """MONAI's ResampleToMatchd for labels, which refuses one that would lose more than 2 % of its volume.
+
+    Args:
+        keys: labels, (1, H, W, D), class indices.
+        image_key: of the image whose grid they get.
+        most_lost: share of a label's voxels that may lie outside of the image.
+        allow_missing_keys: whether keys that are not there are passed over.
+
+    Raises:
+        ValueError: from a call with a label of which more lies outside; the message names it and the share.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "label",
+        image_key: str = "image",
+        most_lost: float = MOST_LOST,
+        allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+        self.most_lost = most_lost
+        self.resample = ResampleToMatch(mode="nearest", padding_mode="zeros")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the labels on the grid of the image."""
+        placed = dict(data)
+        for key in self.key_iterator(placed):
+            label, image = placed[key], placed[self.image_key]
+            lost = share_outside(label, image)
+            if lost > self.most_lost:
+                raise ValueError(
+                    f"{label.meta['filename_or_obj']} loses {lost:.0%} of its volume on the grid of "
+                    f"{image.meta['filename_or_obj']}; at most {self.most_lost:.0%} may lie outside of the image"
+                )
+            placed[key] = self.resample(label, image)
+        return placed
+
+
+def share_outside(label: MetaTensor, image: MetaTensor) -> float:
+    """The share of a label's foreground whose voxels have their centers outside of an image, 0 where there is none.
+
+    Args:
+        label: (1, H, W, D), class indices.
+        image: (C, H, W, D).
+    """
+    voxels = torch.nonzero(label.as_tensor()[0]).numpy()
+    if not len(voxels):
+        return 0.0
+    to_image = np.linalg.inv(image.affine.numpy()) @ label.affine.numpy()
+    places = voxels @ to_image[:3, :3].T + to_image[:3, 3]
+    sizes = np.asarray(cast(tuple[int, ...], image.shape[1:]))
+    inside = ((places > -HALF) & (places < sizes - HALF)).all(axis=1)
+    return 1.0 - float(inside.mean())
