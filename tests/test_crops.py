@@ -1,0 +1,51 @@
+"""Crops: the box of training holds what can be held of the label, and says what it cannot."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from monai.transforms import ResizeWithPadOrCrop
+
+from calib_monai.crops import TrainingBoxd, best_start
+
+
+def scan(shape: tuple[int, ...], *marked: tuple[slice, ...]) -> dict[str, object]:
+    """An image that numbers its voxels, and a label that is 1 and 2 in these places."""
+    label = torch.zeros(1, *shape)
+    for value, place in enumerate(marked, start=1):
+        label[(0, *place)] = value
+    return {"image": torch.arange(label.numel()).reshape(1, *shape).float(), "label": label, "case": "one"}
+
+
+@pytest.mark.parametrize("shape", [(20, 13, 9), (6, 13, 2), (7, 30)])
+def test_a_label_that_is_at_the_center_leaves_the_box_there(shape: tuple[int, ...]) -> None:
+    data = scan(shape, tuple(slice(size // 2, size // 2 + 1) for size in shape))
+    size = [8, 8, 4][: len(shape)]
+    boxed = TrainingBoxd(["image", "label"], [8, 8], 4)(data)
+    for key in ("image", "label"):
+        assert torch.equal(torch.as_tensor(boxed[key]), ResizeWithPadOrCrop(size)(data[key]).as_tensor())
+
+
+def test_the_box_is_moved_as_little_as_holds_the_label() -> None:
+    data = scan((20, 13, 30), (slice(1, 4), slice(5, 7), slice(25, 29)), (slice(2, 3), slice(5, 6), slice(28, 29)))
+    boxed = TrainingBoxd(["image", "label"], [8, 8], 10)(data)
+    assert torch.equal(torch.as_tensor(boxed["image"]), data["image"][:, 1:9, 2:10, 19:29])
+    assert boxed["label"].sum() == data["label"].sum()
+    assert TrainingBoxd(["image", "label"], [8, 8])(data)["image"].shape == (1, 8, 8, 30)
+
+
+def test_what_the_box_cannot_hold_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    data = scan((40, 8, 4), (slice(0, 12),), (slice(30, 40),))
+    with caplog.at_level(logging.WARNING):
+        boxed = TrainingBoxd(["image", "label"], [16, 8])(data)
+    assert (boxed["label"] == 1).sum() == 12 * 8 * 4
+    assert [record.getMessage() for record in caplog.records] == [
+        "case one: the box of training, 16 x 8 x 4 voxels, cuts off 100 % of label 2"
+    ]
+
+
+def test_a_window_without_any_count_is_at_the_center() -> None:
+    assert best_start(torch.zeros(9, dtype=torch.long), 4) == 2
+    assert best_start(torch.tensor([5, 0, 0, 0, 1, 1]), 2) == 0
