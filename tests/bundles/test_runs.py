@@ -110,7 +110,7 @@ def loaded(finished: Finished) -> dict[str, Any]:
     parser = ConfigParser(config_of(finished.bundle, "train"))
     parser["dataset_dir"] = str(finished.data)
     [case] = [case for case in parser.get_parsed_content("datalist")()["test"] if case["case"] == finished.tested]
-    return Compose(loading_of(finished).transforms[:2])(case)
+    return Compose(loading_of(finished).transforms[:1])(case)
 
 
 def test_inference_keeps_the_geometry_of_the_image(finished: Finished) -> None:
