@@ -1,4 +1,7 @@
-"""Every bundle trains, evaluates and infers, on phantoms in the layout of its data set."""
+"""Every bundle trains and evaluates, on phantoms in the layout of its data set; one of each data set infers.
+
+`inference.json` is the same in all bundles of a data set, which a test holds.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.runs import read_run
 
 SLICE_SIZE = [48, 64]
+INFERRING = [f"{name}_nacl" for name in DATASETS]
 
 
 class Finished(NamedTuple):
-    """A bundle that has trained, evaluated and inferred: its data set, the folder of its data, of its results."""
+    """A bundle that has trained and evaluated, and inferred if it is in `INFERRING`; the folders of data and output."""
 
     bundle: str
     dataset: str
@@ -60,18 +64,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(
     request: pytest.FixtureRequest, folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
-    """A bundle after one epoch; one of each data set draws its figures too."""
+    """A bundle after one epoch; one of each data set draws its figures and infers too."""
     bundle = request.param
     dataset = config_of(bundle, "train")["dataset"]
     finished = Finished(bundle, dataset, folders[dataset], tmp_path_factory.mktemp(bundle))
     settings: dict[str, Any] = {"slice_size": SLICE_SIZE}
     quick = {"n4_iterations": [1], "num_slices": 8}
     settings |= {name: value for name, value in quick.items() if name in config_of(bundle, "train")}
-    for config, options in (
-        ("train", {"epochs": 1, "batch_size": 8}),
-        ("evaluate", {"figures": bundle.endswith("_nacl")}),
-        ("inference", {}),
-    ):
+    steps: dict[str, dict[str, Any]] = {"train": {"epochs": 1, "batch_size": 8}}
+    steps["evaluate"] = {"figures": bundle in INFERRING}
+    if bundle in INFERRING:
+        steps["inference"] = {}
+    for config, options in steps.items():
         start(bundle, config, finished.data, finished.out, **settings, **options)
     return finished
 
@@ -100,6 +104,15 @@ def test_evaluation_measures_every_test_case(finished: Finished) -> None:
     assert run_.slice_of(split["test"][0]).probs.shape[0] == len(run_.class_names)
 
 
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_all_bundles_of_a_data_set_infer_and_evaluate_alike(dataset: str) -> None:
+    for name in ("inference", "evaluate"):
+        files = {
+            (path / "configs" / f"{name}.json").read_bytes() for path in BUNDLES if path.name.startswith(f"{dataset}_")
+        }
+        assert len(files) == 1
+
+
 def loading_of(finished: Finished) -> Compose:
     """The transforms that load a case."""
     return ConfigParser(config_of(finished.bundle, "train")).get_parsed_content("loading")
@@ -113,6 +126,7 @@ def loaded(finished: Finished) -> dict[str, Any]:
     return Compose(loading_of(finished).transforms[:1])(case)
 
 
+@pytest.mark.parametrize("finished", INFERRING, indirect=True)
 def test_inference_keeps_the_geometry_of_the_image(finished: Finished) -> None:
     image, case = loaded(finished)["image"], finished.tested
     written = {
@@ -131,6 +145,7 @@ def test_inference_keeps_the_geometry_of_the_image(finished: Finished) -> None:
     assert np.allclose(probs.max(axis=-1), confidence)
 
 
+@pytest.mark.parametrize("finished", INFERRING, indirect=True)
 def test_inference_predicts_what_evaluation_scored(finished: Finished) -> None:
     case = finished.tested
     with np.load(finished.out / "slices" / f"{case}.npz") as kept:
