@@ -31,6 +31,7 @@ from calib_monai.datalists.split_files import (
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import settle
 from calib_monai.headers import voxels_in
+from calib_monai.path_options import check_path
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, files_of, named
 from calib_monai.zones import ZoneShapes
@@ -190,6 +191,7 @@ def checked_inputs(
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
+        check_path("input", path)
         if path.lower().endswith(".json"):
             cases = listed_in(Path(path))
         elif path:

@@ -19,11 +19,12 @@ from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser, Refere
 from monai.bundle import run as bundle_run
 from monai.utils.module import locate
 
+from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.spelling import nearest
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
-PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split")
+PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     if not program.endswith("__main__.py") or arguments[:1] != ["run"]:
         return
     sys.excepthook = tell_cause
-    options = _options(arguments[1:])
+    texts = _texts(arguments[1:])
+    options: dict[str, Any] = {name: DefaultParseValue(text) for name, text in texts.items()}
     if "args_file" in options:
         options = ConfigParser.load_config_file(options["args_file"]) | options
     if not options.get("config_file"):
@@ -61,8 +63,11 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
     for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
-        if key in PATHS and not isinstance(options[key], str):
-            raise SystemExit(f"error: --{key} {options[key]} is read as a number: write ./{options[key]}")
+        if key in PATHS:
+            try:
+                check_path_option(key, options[key], config.get(), texts.get(key))
+            except ValueError as error:
+                raise SystemExit(f"error: {error}") from None
         if key not in config and key in known_to_train:
             logger.warning("--%s is an option of train.json and changes nothing here", key)
         else:
@@ -73,7 +78,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
 def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print an error as Python does, and below it the one line that says why: MONAI wraps it in pages of others.
 
-    Of Ctrl-C there is that one line alone.
+    There is that one line alone for Ctrl-C, and for a component that refuses an argument.
 
     Args:
         kind: type of the error.
@@ -89,15 +94,17 @@ def tell_cause(kind: type[BaseException], error: BaseException, traceback: Trace
     if interrupted:
         sys.stderr.write("error: interrupted; a training goes on after its last epoch with --resume True\n")
         return
-    sys.__excepthook__(kind, error, traceback)
+    refused = isinstance(cause, ValueError) or (isinstance(cause, TypeError) and "argument" in str(cause))
+    if not (component and refused):
+        sys.__excepthook__(kind, error, traceback)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
     name = "" if isinstance(cause, ValueError) and lines else type(cause).__name__ + ": " * bool(lines)
     sys.stderr.write(f"error: {component}{name}{' '.join(lines)}\n")
 
 
-def _options(arguments: Sequence[str]) -> dict[str, Any]:
-    """Name and value of each option, as Fire reads them."""
-    options: dict[str, Any] = {}
+def _texts(arguments: Sequence[str]) -> dict[str, str]:
+    """Name and value of each option, as they were written."""
+    options: dict[str, str] = {}
     for place, argument in enumerate(arguments):
         if not re.match(r"--?[A-Za-z_+]", argument):
             continue
@@ -105,7 +112,7 @@ def _options(arguments: Sequence[str]) -> dict[str, Any]:
         if not given:
             following = arguments[place + 1 : place + 2]
             value = following[0] if following and not following[0].startswith("--") else "True"
-        options[name.replace("-", "_")] = DefaultParseValue(value)
+        options[name.replace("-", "_")] = value
     return options
 
 
@@ -153,7 +160,8 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
         if isinstance(node, dict):
             known = _names_in(node)
             if known is not None and name not in known:
-                raise SystemExit(f"error: unknown option --{key}: there is no '{name}'{_hint(key, name, known)}")
+                hint = _hint(key, name, known, _inside(config) if node is config else {})
+                raise SystemExit(f"error: unknown option --{key}: there is no '{name}'{hint}")
             node = node.get(name)
         elif isinstance(node, list):
             if not (name.isdigit() and int(name) < len(node)):
@@ -226,9 +234,25 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
     return names | {argument.name for argument in arguments} | {"_target_", "_disabled_", "_mode_", "_requires_"}
 
 
-def _hint(key: str, name: str, known: Iterable[str]) -> str:
-    """What may have been meant: a similar name, or the dots that MONAI does not read."""
+def _inside(config: dict[str, Any]) -> dict[str, str]:
+    """The options that lie inside of the parts that people change most, by the last word of their names."""
+    options: dict[str, str] = {}
+    network = _referred(config.get("network_def")).replace("::", "#")
+    for part in (*PARTS, network):
+        node: Any = config
+        for name in part.split("#"):
+            node = node.get(name, {}) if isinstance(node, dict) else {}
+        names = (_names_in(node) or set(node)) if isinstance(node, dict) else set()
+        options |= {name: f"{part}#{name}" for name in names if not name.startswith("_")} | options
+    return options
+
+
+def _hint(key: str, name: str, known: Iterable[str], inside: Mapping[str, str]) -> str:
+    """What may have been meant: a similar name, one inside of a part, or the dots that MONAI does not read."""
+    if "." not in key and name in inside:
+        return f"; did you mean --{key.replace(name, inside[name])}?"
     if "." in key and key.split(".", maxsplit=1)[0] in known:
         return f"; did you mean --{key.replace('.', '#')}?"
-    near = nearest(name, known)
+    near = nearest(name, [*known, *inside])
+    near = near if near in known else inside.get(near, near)
     return f"; did you mean --{key.replace(name, near)}?" if near else ""

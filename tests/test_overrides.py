@@ -52,6 +52,10 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
         ("--train#handlers#9", "not one of 9 items"),
         ("--zzz", "there is no 'zzz'"),
+        ("--penalty_weight", "did you mean --loss#penalty_weight?"),
+        ("--penalty_wieght", "did you mean --loss#penalty_weight?"),
+        ("--channels", "did you mean --networks#unet#channels?"),
+        ("--gamma", "did you mean --lr_scheduler#gamma?"),
     ],
 )
 def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said: str) -> None:
@@ -167,6 +171,8 @@ def test_the_configuration_of_one_bundle_does_not_write_into_another() -> None:
 
 def test_a_folder_named_by_a_number_is_refused() -> None:
     # Fire would hand the integer 202401 on.
+    with pytest.raises(SystemExit, match=r"^error: --output_dir run #1 holds '#'"):
+        check("--output_dir", "run #1")
     with pytest.raises(SystemExit, match=r"--dataset_dir 202401 is read as a number: write \./202401"):
         check("--dataset_dir", "202401")
 
@@ -206,6 +212,17 @@ def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pyte
     error = raised(*errors)
     tell_cause(type(error), error, None)
     assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+
+
+def test_an_argument_that_a_component_refuses_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = "got an unexpected keyword argument 'x'"
+    for cause in (ValueError("margin is -3"), TypeError(f"f() {wrong}")):
+        error = raised(cause, RuntimeError("Failed to instantiate component 'a.B' with"))
+        tell_cause(type(error), error, None)
+        assert capsys.readouterr().err.count("\n") == 1
+    error = raised(TypeError("'int' object is not callable"), RuntimeError("Failed to instantiate component 'a.B'"))
+    tell_cause(type(error), error, None)
+    assert capsys.readouterr().err.count("\n") > 1
 
 
 def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from calib_monai.path_options import check_path
+
 SHOWN = 5  # of many files, in a message
 
 
@@ -15,8 +17,9 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
         holds: what the right folder holds, for the message.
 
     Raises:
-        ValueError: a path that is no folder.
+        ValueError: a path that is no folder, or as `check_path`.
     """
+    check_path("dataset_dir", dataset_dir)
     root = Path(dataset_dir)
     if not root.is_dir():
         raise ValueError(f"dataset_dir {root} is not a folder: set --dataset_dir to the one that holds {holds}")

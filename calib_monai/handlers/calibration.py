@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.handlers.savers import or_null
 from calib_monai.metrics.inputs import plain
-from calib_monai.posthoc import FitReport, new_calibrator, save_calibrator
+from calib_monai.posthoc import FitReport, LocalTemperatureScaling, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
@@ -42,7 +43,7 @@ class CalibratorFit:
         options: by kind, the arguments of the calibrator's `fit`.
 
     Raises:
-        SystemExit: a kind or a region that is not known.
+        SystemExit: a kind, a region or an option that is not known, or a value that fitting would refuse.
     """
 
     def __init__(
@@ -63,6 +64,12 @@ class CalibratorFit:
         if region not in REGIONS:
             near = did_you_mean(str(region).lower(), REGIONS)
             stop(f"fitting#{kind}#region is {region!r}; it must be one of {', '.join(REGIONS)}{near}")
+        try:
+            inspect.signature(self.calibrator.fit).bind(None, **self.options)
+            if isinstance(self.calibrator, LocalTemperatureScaling):
+                self.calibrator.check_fit(**{k: v for k, v in self.options.items() if k in ("epochs", "learning_rate")})
+        except (TypeError, ValueError) as error:
+            stop(f"fitting#{kind}: {error}")
         self.items: _StoredItems | None = None
 
     def attach(self, engine: Engine) -> None:

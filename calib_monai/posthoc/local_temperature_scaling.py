@@ -127,6 +127,14 @@ class LocalTemperatureScaling(nn.Module):
             raise ValueError("data gives (logits, target); local temperatures need (logits, target, image)")
         return self.temperature(item.logits, item.image)
 
+    @staticmethod
+    def check_fit(epochs: int = 20, learning_rate: float = 1e-3) -> None:
+        """Raise ValueError if `epochs` is below 1, or `learning_rate` is not a finite number above 0."""
+        if not isinstance(epochs, int) or epochs < 1:
+            raise ValueError(f"epochs is {epochs!r}; it must be a whole number, at least 1")
+        if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
+            raise ValueError(f"learning_rate is {learning_rate!r}; it must be a finite number above 0")
+
     def fit(
         self, data: Data, epochs: int = 20, learning_rate: float = 1e-3, region: str = "all", seed: int = 0
     ) -> FitReport:
@@ -152,10 +160,7 @@ class LocalTemperatureScaling(nn.Module):
             With region "foreground" it sees no voxel whose label is background, and learns to doubt every
             background: the likelihood of all voxels becomes many times worse.
         """
-        if not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(f"epochs is {epochs!r}; it must be a whole number, at least 1")
-        if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
-            raise ValueError(f"learning_rate is {learning_rate!r}; it must be a finite number above 0")
+        self.check_fit(epochs, learning_rate)
         items = ValidationSet(data, region, self.of_logits.weight.device)
         self.reset(seed)
         best, weights = measured(self, items), copy.deepcopy(self.state_dict())

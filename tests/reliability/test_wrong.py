@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tried import good_data, tried
 from wrong_inputs import WRONG, Wrong
+from wrong_paths import WRONG_PATHS
 
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
@@ -20,7 +21,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", [*WRONG, *WRONG_PATHS], ids=lambda wrong: wrong.name)
 def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_path: Path) -> None:
     done = tried(wrong, tmp_path / "tried", good)
     if wrong.name in OF_MONAI:
@@ -31,4 +32,4 @@ def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_pa
 
 
 def test_there_are_enough_of_them_and_each_has_its_name() -> None:
-    assert len({wrong.name for wrong in WRONG}) == len(WRONG) > 40
+    assert len({wrong.name for wrong in [*WRONG, *WRONG_PATHS]}) == len([*WRONG, *WRONG_PATHS]) > 40

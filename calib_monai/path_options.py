@@ -1,0 +1,51 @@
+"""Path options: what MONAI, the command line or the shell would make another path of is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split")
+MAY_BE_EMPTY = ("input", "split")
+OF_MONAI = re.compile(r"#|::")
+
+
+def check_path(name: str, path: str) -> None:
+    """Raise ValueError if a path holds "#" or "::": in a configuration MONAI makes "::" of "#", for it is its own."""
+    found = OF_MONAI.search(path)
+    if found:
+        raise ValueError(
+            f"{name} {path} holds '{found[0]}'; MONAI makes '::' of '#' in a configuration, so no path in one may hold "
+            "either: rename the folder, or start inside of it and give '.'"
+        )
+
+
+def check_path_option(name: str, value: Any, config: Mapping[str, Any], written: str | None = None) -> None:
+    """Raise ValueError if a path given on the command line would be read as something else.
+
+    Args:
+        name: of the option, one of `PATHS`.
+        value: as Fire reads it.
+        config: the configuration, whose other paths may be referred to.
+        written: what was written, which Fire takes for Python: of "run #1" it makes "run".
+    """
+    written = written if written is not None else str(value)
+    if not isinstance(value, str):
+        kind = "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
+        raise ValueError(f"--{name} {written} is read as {kind}: write ./{written}")  # noqa: TRY004 - a value of an option
+    if not value.startswith("$"):
+        check_path(f"--{name}", written)
+    if not value.strip() and name not in MAY_BE_EMPTY:
+        raise ValueError(f"--{name} is empty; for the folder that you are in write .")
+    if value.startswith("$"):
+        if not re.search(r"[@'\"(]", value):  # as in every expression that gives a path
+            raise ValueError(f"--{name} {value} is read as an expression: write the path without $, or ./{value}")
+        return
+    if value.startswith("~"):
+        raise ValueError(f"--{name} {value} is no path: the shell did not write out '~'; write the folder itself")
+    if value.startswith("%"):
+        raise ValueError(f"--{name} {value} is read as a reference: write ./{value}")
+    reference = re.fullmatch(r"@(\w*)((::|#)\w*)*", value)
+    if reference and (reference[1] not in config or reference[1] not in PATHS):
+        raise ValueError(f"--{name} {value} is read as a reference: write ./{value}")
