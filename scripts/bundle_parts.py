@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from math import inf
 from pathlib import Path
 from typing import Any
 
+from calib_monai.datalists.patterns import pattern_split
 from calib_monai.spelling import did_you_mean, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -89,6 +91,7 @@ def _own_part(path: str) -> Part:
         )
     part = merge(own, given)
     _check_needed(path, part)
+    _check_datalist(path, part["both"]["datalist"])
     pixdim = part["numbers"].get("pixdim", [])
     unused = [
         key for key in given.get("numbers", {}) if key not in own["numbers"] and f"@{key}" not in json.dumps(given)
@@ -109,6 +112,22 @@ def _own_part(path: str) -> Part:
             f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image{besides}"
         )
     return part
+
+
+def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
+    """Nothing; SystemExit where a datalist of patterns has a key that nothing takes, or names no patient."""
+    if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
+        return
+    known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
+    unknown = sorted(datalist.keys() - known)
+    if unknown:
+        near = did_you_mean(unknown[0], known)
+        raise SystemExit(f"error: {path} sets both#datalist#{unknown[0]}, which nothing takes{near}")
+    patient = datalist.get("patient", "")
+    if patient != "" and (not isinstance(patient, str) or "{patient}" not in patient):
+        raise SystemExit(
+            f"error: {path} sets both#datalist#patient to {patient!r}; it must be a pattern with {{patient}}"
+        )
 
 
 def _is_size(value: Any) -> bool:

@@ -87,6 +87,21 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
             {"numbers": {"pixdims": [1, 1, -1]}},
             "knees.json sets numbers#pixdims, which nothing in it takes; did you mean pixdim?",
         ),
+        (
+            "knees",
+            {
+                "both": {
+                    "slice_size": [48, 64],
+                    "datalist": own_part()["both"]["datalist"] | {"patients": "{patient}_*"},
+                }
+            },
+            "knees.json sets both#datalist#patients, which nothing takes; did you mean patient?",
+        ),
+        (
+            "knees",
+            {"both": {"slice_size": [48, 64], "datalist": own_part()["both"]["datalist"] | {"patient": "p*"}}},
+            "knees.json sets both#datalist#patient to 'p*'; it must be a pattern with {patient}",
+        ),
         ("knees", {"numbers": {"pixdim": [0.7, 0.7]}}, "numbers#pixdim to [0.7, 0.7]; it must have three sizes"),
         ("knees", {"numbers": {"pixdim": False}}, "numbers#pixdim to False; it must have three sizes"),
         ("knees", {"numbers": {"pixdim": [1, 0, 1]}}, "numbers#pixdim to [1, 0, 1]; it must have three sizes"),
