@@ -13,6 +13,9 @@ sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
 from tried import good_data, tried  # noqa: E402 - once the path is set
 from wrong_inputs import WRONG  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
+from wrong_pictures import WRONG_PICTURES  # noqa: E402
+
+EVERY = [*WRONG, *WRONG_PATHS, *WRONG_PICTURES]
 
 
 def main() -> int:
@@ -22,14 +25,14 @@ def main() -> int:
         good = Path(name) / "good"
         good.mkdir()
         good_data(good)
-        for index, wrong in enumerate([*WRONG, *WRONG_PATHS]):
+        for index, wrong in enumerate(EVERY):
             done = tried(wrong, Path(name) / str(index), good)
             verdict = done.verdict(wrong)
             verdicts[verdict] += 1
             print(f"{verdict:8} {done.seconds:5.1f} s  {wrong.name}: {done.last_line[:200]}", flush=True)  # noqa: T201
     told = f"refused clearly {verdicts['clear']}, worked as they should {verdicts['works']}, "
     told += f"refused unclearly {verdicts['unclear']}, accepted silently {verdicts['silent']}"
-    print(f"\ntried {len([*WRONG, *WRONG_PATHS])}: {told}")  # noqa: T201
+    print(f"\ntried {len(EVERY)}: {told}")  # noqa: T201
     return verdicts["unclear"] + verdicts["silent"]
 
 

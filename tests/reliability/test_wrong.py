@@ -8,7 +8,9 @@ import pytest
 from tried import good_data, tried
 from wrong_inputs import WRONG, Wrong
 from wrong_paths import WRONG_PATHS
+from wrong_pictures import WRONG_PICTURES
 
+EVERY = [*WRONG, *WRONG_PATHS, *WRONG_PICTURES]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
 }  # MONAI reads the files before anything of ours runs, and this is what it says
@@ -21,7 +23,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("wrong", [*WRONG, *WRONG_PATHS], ids=lambda wrong: wrong.name)
+@pytest.mark.parametrize("wrong", EVERY, ids=lambda wrong: wrong.name)
 def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_path: Path) -> None:
     done = tried(wrong, tmp_path / "tried", good)
     if wrong.name in OF_MONAI:
@@ -32,4 +34,4 @@ def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_pa
 
 
 def test_there_are_enough_of_them_and_each_has_its_name() -> None:
-    assert len({wrong.name for wrong in [*WRONG, *WRONG_PATHS]}) == len([*WRONG, *WRONG_PATHS]) > 40
+    assert len({wrong.name for wrong in EVERY}) == len(EVERY) > 40

@@ -57,7 +57,7 @@ def good_data(folder: Path) -> None:
 def tried(wrong: Wrong, folder: Path, good: Path) -> Tried:
     """What comes of a way to be wrong."""
     folder.mkdir()
-    prepared(folder, good, COLLECTION / f"hippocampus_{wrong.method}", wrong)
+    prepared(folder, good, COLLECTION / f"{wrong.dataset}_{wrong.method}", wrong)
     before = digests(folder)
     options = {
         name: value.format(folder) if isinstance(value, str) and "{}" in value else value

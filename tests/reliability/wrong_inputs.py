@@ -49,6 +49,7 @@ class Wrong:
         method: of the bundle.
         after_training: whether there is a trained model, and results of it that must stay as they are.
         limits: of the process, as `resource.setrlimit` takes them.
+        dataset: of the bundle; the data are those of hippocampus, unless `change` brings others.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Wrong:
     method: str = "nacl"
     after_training: bool = False
     limits: Mapping[str, int] = field(default_factory=dict)
+    dataset: str = "hippocampus"
 
 
 ONE_VALUE = {
