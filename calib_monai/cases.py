@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from tqdm import tqdm
-
-from calib_monai.budgets import Budget
+from calib_monai.case_checks import check_all, checked_all, told_of
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.patients import warn_of_one_patient
 from calib_monai.datalists.split_files import (
     Drawn,
+    Options,
     check_same_split,
     kept_split,
     names_of,
@@ -30,17 +28,28 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import settle
-from calib_monai.headers import voxels_in
+from calib_monai.made_for import far_from_training, read_model_json
+from calib_monai.orientation import STORED, Geometry, check_axcodes
 from calib_monai.path_options import check_path
-from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
-from calib_monai.volumes import Loading, Rules, check_image, check_pair, files_of, named
+from calib_monai.processes import is_first_process
+from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
 from calib_monai.zones import ZoneShapes
 
-MOST_TOLD = 10  # of the cases that are found bad
-MAX_THREADS = 4
-MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a larger case is read alone
-
 logger = logging.getLogger(__name__)
+
+
+class Cases(dict[str, list[Case]]):
+    """A split, with what its files and its options say of a model that is trained on it.
+
+    Attributes:
+        geometries: of the training images, by case; empty where these were not read.
+        options: that the split was drawn with.
+    """
+
+    def __init__(self, split: Split, geometries: Mapping[str, Geometry], options: Options) -> None:
+        super().__init__(split)
+        self.geometries = dict(geometries)
+        self.options = options
 
 
 class Inputs(list[Case]):
@@ -81,7 +90,8 @@ def checked_split(
     keep: bool = False,
     train_fraction: float = 1.0,
     split_file: str = "",
-) -> Split:
+    axcodes: str = STORED,
+) -> Cases:
     """The cases of a run, every file of them read once and found good; the split is written down.
 
     It is written as `split.json` to the output folder, and beside the model, for a model must be
@@ -106,11 +116,13 @@ def checked_split(
             one is in that folder.
         train_fraction: share of the training patients that are trained on.
         split_file: that gives the split, as of `given_split`; "" takes that of `datalist`.
+        axcodes: that slices are taken in, as of `calib_monai.orientation.training_axcodes`.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
     """
     with one_clear_line():
+        check_axcodes(axcodes)
         split, options = datalist(), options_of(datalist)
         settle(chain(*split.values()))
         beside_model = Path(ckpt_dir) / SPLIT_FILE
@@ -145,12 +157,14 @@ def checked_split(
                 in_channels=in_channels,
                 spatial_dims=spatial_dims,
                 largest=None if cropped else tuple(slice_size),
+                axcodes=axcodes,
                 empty_labels=empty_labels,
                 same_grid=same_grid,
             ),
         )
         cases = [case for name in use for case in split[name]]
-        if not any(_check_all(cases, check)):
+        seen = check_all(cases, check)
+        if not any(one.shows for one in seen):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
         if shapes:
             shapes.warn()
@@ -158,7 +172,11 @@ def checked_split(
             logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
             for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
                 write_split(Drawn(names_of(split), options, patients_of(split)), path)
-    return split
+        in_training = {str(case["case"]) for case in split["training"]}
+        geometries = {
+            case["case"]: one.geometry for case, one in zip(cases, seen, strict=True) if case["case"] in in_training
+        }
+    return Cases(split, geometries, options)
 
 
 def checked_inputs(
@@ -174,7 +192,8 @@ def checked_inputs(
 ) -> Inputs:
     """The cases to predict, `{"image": path or paths, "case": name}`, every file read once.
 
-    A case whose files cannot be predicted is passed over with a warning, unless there is no other.
+    A case whose files cannot be predicted is passed over with a warning, unless there is no other. A warning names an
+    image that lies far outside of what the model was trained on.
 
     Args:
         path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
@@ -206,13 +225,18 @@ def checked_inputs(
             spatial_dims=spatial_dims,
             preparation=preparation,
         )
-        found = _checked_all(cases, check)
+        found = checked_all(cases, check)
         failed = [line for line in found if isinstance(line, str)]
         if len(failed) == len(cases):
-            raise ValueError(_told(failed, len(cases)))
+            raise ValueError(told_of(failed, len(cases)))
     for line in failed:
         logger.warning("passed over: %s", line)
-    return Inputs([case for case, line in zip(cases, found, strict=True) if line is True], failed)
+    made_for = read_model_json(ckpt_dir)
+    good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
+    for case, geometry in good:
+        if far := far_from_training(geometry, made_for):
+            logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
+    return Inputs([case for case, _ in good], failed)
 
 
 def end_of_inputs(cases: Inputs, what: str) -> None:
@@ -243,38 +267,3 @@ def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str
         ) from None
     kept, _ = kept_split(split, options_of(datalist), path, ["test"])
     return [{"image": case["image"], "case": case["case"]} for case in kept["test"]]
-
-
-def _check_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool]:
-    """What `check` says of each case; ValueError with the first of those that it raises."""
-    found = [told for of_process in gathered(_checked_all(own_part(cases), check)) for told in of_process]
-    problems = [line for line in found if isinstance(line, str)]
-    if problems:
-        raise ValueError(_told(problems, len(cases)))
-    return [value is True for value in found]
-
-
-def _checked_all(cases: list[Case], check: Callable[[Case], bool]) -> list[bool | str]:
-    """What `check` says of each case, or of the ValueError that it raises."""
-    budget = Budget(MOST_VOXELS)
-
-    def checked(case: Case) -> bool | str:
-        try:
-            with budget.share(sum(voxels_in(file) for file in files_of(case))):
-                return check(case)
-        except ValueError as error:
-            return str(error)
-
-    first = [checked(case) for case in cases[:1]]  # alone: readers load their parts lazily, as `found_cases` says
-    with ThreadPoolExecutor(MAX_THREADS) as pool:
-        others = pool.map(checked, cases[1:])
-        told = chain(first, others)
-        return list(tqdm(told, total=len(cases), desc="Checking files", unit="case", disable=bar_is_hidden()))
-
-
-def _told(problems: list[str], num_cases: int) -> str:
-    """The first of these lines with the number of cases that have others; of those a few are logged."""
-    logged = problems[1:MOST_TOLD]
-    for line in logged if is_first_process() else ():
-        logger.warning(line)
-    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * bool(logged)

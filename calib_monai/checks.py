@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from calib_monai.made_for import read_model_json
 from calib_monai.path_options import check_path
 from calib_monai.processes import num_processes
 from calib_monai.slices import SliceLoader
@@ -252,8 +253,10 @@ def check_model(path: str, network: torch.nn.Module) -> None:
         raise SystemExit(f"error: {path} holds no weights; needed is the model.pt of a training")
     differing = differing_weights(weights, network.state_dict())
     if differing:
+        known = str((read_model_json(str(Path(path).parent)) or {}).get("network", {}).get("_target_", ""))
+        of = f", but of {known.rpartition('.')[2]}" * bool(known)
         raise SystemExit(
-            f"error: {path} is not of this network, {type(network).__name__}: of its weights {differing}; give the "
+            f"error: {path} is not of this network, {type(network).__name__}{of}: of its weights {differing}; give the "
             "--network_def, data set and classes that it was trained with"
         )
 

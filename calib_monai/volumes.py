@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import itk
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header
+from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
@@ -33,6 +34,7 @@ class Rules:
         in_channels: channels of an image.
         spatial_dims: axes of an image, 2 or 3.
         largest: H and W that no slice may exceed, or None.
+        axcodes: that the slices are taken in, see `calib_monai.orientation.training_axcodes`.
         empty_labels: whether a label may show nothing but background.
         same_grid: whether image and label must lie on one grid by their headers.
     """
@@ -41,14 +43,22 @@ class Rules:
     in_channels: int
     spatial_dims: int
     largest: tuple[int, ...] | None
+    axcodes: str
     empty_labels: bool
     same_grid: bool
 
 
+class Seen(NamedTuple):
+    """What is known of a case once its files were read: the geometry of its image, whether its label shows anything."""
+
+    geometry: Geometry
+    shows: bool
+
+
 def check_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
-) -> bool:
-    """Whether the label of a case shows a structure.
+) -> Seen:
+    """The geometry of the image of a case, and whether its label shows a structure.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
@@ -63,9 +73,11 @@ def check_pair(
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
-    if rules.largest and any(size > limit for size, limit in zip(image.shape[1:], rules.largest, strict=False)):
+    geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
+    sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
+    if rules.largest and any(size > limit for size, limit in zip(sliced.size, rules.largest, strict=False)):
         raise ValueError(
-            f"{files['image']} has slices of {image.shape[1]}x{image.shape[2]} voxels; slice_size is "
+            f"{files['image']} has slices of {sliced.size[0]}x{sliced.size[1]} voxels; slice_size is "
             f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
     label = _plain(loaded["label"])
@@ -93,7 +105,7 @@ def check_pair(
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
     if look is not None:
         look(files["label"], label)
-    return bool(values.any())
+    return Seen(geometry, bool(values.any()))
 
 
 def check_image(
@@ -102,8 +114,8 @@ def check_image(
     in_channels: int,
     spatial_dims: int,
     preparation: Loading | None = None,
-) -> bool:
-    """True for a case whose image can be predicted.
+) -> Geometry:
+    """The geometry of the image of a case, which can be predicted.
 
     Args:
         case: the files of its "image", a path or several.
@@ -124,7 +136,7 @@ def check_image(
             deepcopy(preparation, dict(ITK_TYPES))(loaded)
         except Exception as error:  # noqa: BLE001 - every transform has errors of its own
             raise ValueError(f"{name} cannot be prepared: {first_line(_first_cause(error))}") from None
-    return True
+    return _geometry(loaded["image"], name)
 
 
 def files_of(case: Mapping[str, Any]) -> list[str]:
@@ -165,6 +177,14 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
         value = np.format_float_positional(low[None].numpy()[0], trim="-")
         raise ValueError(f"{name} holds one value only, {value}, in all its voxels")
     return image
+
+
+def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:
+    """The geometry of an image; ValueError with its file where it has none."""
+    try:
+        return geometry_of(image, in_file=in_file)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:

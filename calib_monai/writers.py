@@ -53,12 +53,18 @@ class WholeNIfTIWriter(NibabelWriter):
     def set_metadata(self, meta_dict: Mapping[str, Any] | None = None, resample: bool = True, **options: Any) -> None:  # noqa: FBT001, FBT002
         """Take the affine, and the shape of the file.
 
+        MONAI resamples in two dimensions even where it is not asked to, and fails where the first two axes do not span
+        right and front, as in PIR.
+
         Args:
             meta_dict: of the image.
             resample: as of MONAI's.
             options: as of MONAI's.
         """
-        super().set_metadata(meta_dict, resample=resample, **options)
+        if resample:
+            super().set_metadata(meta_dict, resample=resample, **options)
+        else:
+            _, self.affine, _ = self.get_meta_info(meta_dict)
         shape = tuple(int(size) for size in (meta_dict or {}).get("file_shape", ()))
         self.file_shape = shape[:VOLUME] if prod(shape[VOLUME:]) > 1 else shape
 

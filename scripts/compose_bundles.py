@@ -88,6 +88,7 @@ def compose(dataset: str, method: str) -> dict[str, str]:
         load("both.json"),
         {"networks": {name: load(f"networks/{name}.json") for name in names("networks")}},
         {"num_classes": len(class_names), "in_channels": len(channels)},
+        {"made_for": {"dataset": dataset, "channels": channels}},
     )
     numbers = parts["dataset"].get("numbers", {})
     train, inference = (_with_numbers(load(f"{name}.json"), numbers) for name in ("train", "inference"))

@@ -18,7 +18,7 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from PIL import Image
 
-import calib_monai.cases
+import calib_monai.case_checks
 from calib_monai.cases import checked_split
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.hippocampus import hippocampus_split, write_hippocampus
@@ -306,7 +306,7 @@ def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_pa
 def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_hippocampus(str(tmp_path), make_phantoms(7))
     cases = [case for part in hippocampus_split(str(tmp_path)).values() for case in part]
-    monkeypatch.setattr(calib_monai.cases, "MOST_VOXELS", 1)
+    monkeypatch.setattr(calib_monai.case_checks, "MOST_VOXELS", 1)
     read, most = [], []
 
     def check(case: dict[str, Any]) -> bool:
@@ -316,5 +316,5 @@ def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch
         read.remove(case["case"])
         return True
 
-    assert calib_monai.cases._check_all(cases, check) == [True] * 7
+    assert calib_monai.case_checks.check_all(cases, check) == [True] * 7
     assert max(most) == 1

@@ -13,8 +13,9 @@ from ignite.handlers.checkpoint import BaseSaveHandler
 from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
+from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.processes import is_first_process
-from calib_monai.whole_files import whole_file
+from calib_monai.whole_files import whole_file, write_json
 
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
@@ -26,18 +27,28 @@ class DurableFiles(BaseSaveHandler):
         folder: of the files; it is made.
         filename: the one name of all of them, if they have one.
         outdated: names of files of an earlier training that the first one replaces.
+        made_for: content of the `model.json` that is written with each file, if any.
     """
 
-    def __init__(self, folder: str, filename: str | None = None, outdated: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str,
+        filename: str | None = None,
+        outdated: Sequence[str] = (),
+        made_for: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.filename = filename
         self.outdated = list(outdated)
+        self.made_for = made_for
 
     def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save, then remove what is outdated."""
         if not is_first_process():
             return
         name = self.filename or filename
+        if self.made_for is not None:
+            write_json(self.folder / MADE_FOR, self.made_for)
         with whole_file(self.folder / name) as file:
             torch.save(checkpoint, file)
         for old in self.outdated:
@@ -59,14 +70,17 @@ class DurableCheckpointSaver(CheckpointSaver):
     Args:
         save_dir: folder of the files.
         save_dict: what is saved, by name.
+        made_for: of the model with the best metric, the content of the `model.json` beside it.
         kwargs: as of MONAI's.
     """
 
-    def __init__(self, save_dir: str, save_dict: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self, save_dir: str, save_dict: dict[str, Any], made_for: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(save_dir, save_dict, **kwargs)
         earlier = [path.name for path in checkpoints_in(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
         for checkpoint, files in (
-            (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"))),
+            (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"), made_for=made_for)),
             (self._final_checkpoint, DurableFiles(save_dir, kwargs.get("final_filename"))),
             (self._interval_checkpoint, DurableFiles(save_dir, outdated=earlier)),
         ):
@@ -134,7 +148,8 @@ class Settings:
     """What a training was asked for: one that goes on must be asked for the same, or would be half of each.
 
     Args:
-        settings: by name, plain values; of a module, as a loss, its class and its plain attributes count.
+        settings: by name, plain values or dictionaries of them; of a module, as a loss, its class and its plain
+            attributes count.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -152,6 +167,8 @@ class Settings:
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
     """A setting in values that a checkpoint can hold."""
+    if isinstance(value, Mapping):
+        return {f"{name}#{key}": part for key, part in value.items()}
     if not isinstance(value, torch.nn.Module):
         return {name: value}
     found: dict[str, Any] = {name: type(value).__name__}

@@ -17,6 +17,7 @@ from monai.handlers import CheckpointSaver
 from calib_monai.handlers.checkpoints import check_same, checkpoints_in
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.schedules import check_rates, plan_after
+from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
 
@@ -144,7 +145,7 @@ def _replace_later(trainer: Engine, folder: Path) -> None:
 
 def _set_aside(folder: Path, aside: Path) -> None:
     """Move what an earlier training left to a folder; what one left that failed in its first epoch goes."""
-    for path in _left_in(folder):
+    for path in [*_left_in(folder), *folder.glob(MADE_FOR)]:
         if (aside / path.name).exists():
             path.unlink()
         else:

@@ -87,7 +87,7 @@ def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Finish
     assert set(checkpoint) == CHECKPOINT | ({"ema"} if averaged else set())
     assert checkpoint["trainer"]["iteration"] == checkpoint["trainer"]["epoch_length"]
     written = sorted(path.name for path in models.iterdir())
-    assert written == ["checkpoint_epoch=1.pt", "model.pt", "split.json"]
+    assert written == ["checkpoint_epoch=1.pt", "model.json", "model.pt", "split.json"]
     assert set(torch.load(models / "model.pt", weights_only=True)) == set(checkpoint["network"])
 
 
@@ -195,6 +195,7 @@ def test_padding_changes_no_measure_of_shape(data: Path, tmp_path: Path) -> None
     *_, last = (name for name in weights if name.endswith("bias"))
     weights[last] += torch.tensor([0, 50.0, 0])
     torch.save(weights, tmp_path / "models" / "model.pt")
+    (tmp_path / "models" / "model.json").write_text("{}")  # which says nothing of a size
     for slice_size in ([48, 64], [64, 80]):
         options = {"slice_size": slice_size, "ckpt_dir": str(tmp_path / "models")}
         start("hippocampus_ce", "evaluate", data, tmp_path / str(slice_size[0]), **options)

@@ -1,0 +1,60 @@
+"""Checks of many cases: by several threads, of so many voxels at a time, and one line tells what is wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from calib_monai.budgets import Budget
+from calib_monai.datalists.splits import Case
+from calib_monai.headers import voxels_in
+from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
+from calib_monai.volumes import files_of
+
+T = TypeVar("T")
+
+MOST_TOLD = 10  # of the cases that are found bad
+MAX_THREADS = 4
+MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a larger case is read alone
+
+logger = logging.getLogger(__name__)
+
+
+def check_all(cases: list[Case], check: Callable[[Case], T]) -> list[T]:
+    """What `check` says of each case; ValueError with the first of those that it raises."""
+    found = [told for of_process in gathered(checked_all(own_part(cases), check)) for told in of_process]
+    problems = [line for line in found if isinstance(line, str)]
+    if problems:
+        raise ValueError(told_of(problems, len(cases)))
+    return [value for value in found if not isinstance(value, str)]
+
+
+def checked_all(cases: list[Case], check: Callable[[Case], T]) -> list[T | str]:
+    """What `check` says of each case, or of the ValueError that it raises."""
+    budget = Budget(MOST_VOXELS)
+
+    def checked(case: Case) -> T | str:
+        try:
+            with budget.share(sum(voxels_in(file) for file in files_of(case))):
+                return check(case)
+        except ValueError as error:
+            return str(error)
+
+    first = [checked(case) for case in cases[:1]]  # alone: readers load their parts lazily, as `found_cases` says
+    with ThreadPoolExecutor(MAX_THREADS) as pool:
+        others = pool.map(checked, cases[1:])
+        told = chain(first, others)
+        return list(tqdm(told, total=len(cases), desc="Checking files", unit="case", disable=bar_is_hidden()))
+
+
+def told_of(problems: list[str], num_cases: int) -> str:
+    """The first of these lines with the number of cases that have others; of those a few are logged."""
+    logged = problems[1:MOST_TOLD]
+    for line in logged if is_first_process() else ():
+        logger.warning(line)
+    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * bool(logged)

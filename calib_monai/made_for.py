@@ -1,0 +1,240 @@
+"""What a model was made for: `model.json`, written beside it by the training, and what later runs are held to."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monai.transforms import Compose, Spacingd, Transform
+from torch import nn
+
+from calib_monai import __version__
+from calib_monai.orientation import AUTO, STORED, Geometry, check_axcodes
+
+FILE = "model.json"
+HELD = ("class_names", "channels", "slice_size", "spacing", "intensity", "axcodes")  # in a later run as in training
+INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # modules of what changes an image
+FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has
+
+logger = logging.getLogger(__name__)
+
+
+class MadeFor:
+    """What the configuration of a run makes of images, and what its network says of them.
+
+    Args:
+        dataset: its name.
+        class_names: one a class, the background first.
+        channels: names of the image's channels.
+        slice_size: H and W of the slices that the network sees.
+        axcodes: that images are reoriented to, "stored" for pictures, see `calib_monai.orientation.Reorientd`.
+        network: that is trained, of which the class and its arguments are kept as far as it has kept them.
+        transforms: what a case goes through on its way to the network.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        class_names: Sequence[str],
+        channels: Sequence[str],
+        slice_size: Sequence[int],
+        axcodes: str,
+        network: nn.Module,
+        transforms: Compose,
+    ) -> None:
+        self.network = network
+        self.settings: dict[str, Any] = _as_read(
+            {
+                "dataset": dataset,
+                "class_names": class_names,
+                "channels": channels,
+                "slice_size": slice_size,
+                "spacing": _spacing(transforms),
+                "intensity": dict(_intensity(transforms)),
+                "axcodes": axcodes,
+            }
+        )
+
+    def written(self, geometries: Mapping[str, Geometry], drawn_with: Mapping[str, Any]) -> dict[str, Any]:
+        """What `model.json` holds of a training.
+
+        Args:
+            geometries: of the training images, by case.
+            drawn_with: the options of the split.
+        """
+        along = [geometry.along(self.settings["axcodes"]) for geometry in geometries.values()]
+        images: dict[str, Any] = {"count": len(along)}
+        if along:
+            images |= {
+                name: [
+                    [min(values), max(values)] for values in zip(*(getattr(one, name) for one in along), strict=True)
+                ]
+                for name in ("size", "spacing")
+            }
+        made_by = {"network": described(self.network), "calib_monai": __version__, "split": dict(drawn_with)}
+        return {**self.settings, **made_by, "training_images": images}
+
+
+def described(network: nn.Module) -> dict[str, Any]:
+    """The class of a network and those of its arguments that it has kept under their names."""
+    kind = type(network)
+    arguments = {name: getattr(network, name, None) for name in signature(kind.__init__).parameters}
+    return {
+        "_target_": f"{kind.__module__}.{kind.__qualname__}",
+        **{k: v for k, v in arguments.items() if _is_plain(v)},
+    }
+
+
+def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
+    """What lies beside a model in `model.json`, None where there is none.
+
+    Raises:
+        SystemExit: a file that cannot be read or holds no object.
+    """
+    path = Path(ckpt_dir) / FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        check_axcodes(content.get("axcodes", STORED), auto=False)
+    except (OSError, ValueError, AttributeError) as error:
+        raise SystemExit(
+            f"error: {path} is damaged ({str(error).splitlines()[0]}): it must be what training wrote beside its model"
+        ) from None
+    return dict(content)
+
+
+def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
+    """The axis codes that images are reoriented to for a model; a warning where it does not say so itself.
+
+    Args:
+        axcodes: of the configuration, where the model does not say; "auto" is then "stored".
+        ckpt_dir: folder of the model.
+
+    Raises:
+        SystemExit: codes that are none.
+    """
+    try:
+        check_axcodes(axcodes)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
+    known = read_model_json(ckpt_dir)
+    instead = STORED if axcodes == AUTO else axcodes
+    if known is not None and "axcodes" in known:
+        return str(known["axcodes"]) if axcodes == AUTO else axcodes
+    logger.warning(
+        "%s is not there or has no axcodes: the model is taken to be made for what this bundle says, and for images of "
+        "axcodes %s",
+        Path(ckpt_dir) / FILE,
+        instead,
+    )
+    return instead
+
+
+def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
+    """Raise SystemExit if a run would use a model on images that are prepared otherwise than for its training.
+
+    Args:
+        made_for: what this run does.
+        ckpt_dir: folder of the model. Without its `model.json` the configuration's file says what it was made for,
+            but for `axcodes`, which an option may change then.
+        config: file of the configuration, without options.
+    """
+    there, said_by = read_model_json(ckpt_dir), f"{Path(ckpt_dir) / FILE} says that the model was trained with"
+    if there is None:
+        there, said_by = _of_file(config, made_for), f"without {Path(ckpt_dir) / FILE} {config} says"
+    for name, here, other in _differing(made_for.settings, there):
+        raise SystemExit(
+            f"error: {name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
+            "trained; leave out the option that changes that, or give the model's"
+        )
+
+
+def far_from_training(geometry: Geometry, made_for: Mapping[str, Any] | None) -> str:
+    """In what an image lies far outside of what a model was trained on, empty where it does not, or nobody knows.
+
+    Far is a voxel more than 1.5 times as large or small along an axis as in any training image, or an image of more
+    than twice, or less than half, as many voxels.
+
+    Args:
+        geometry: of the image.
+        made_for: content of `model.json`.
+    """
+    images = (made_for or {}).get("training_images", {})
+    if made_for is None or not {"size", "spacing"} <= images.keys() or len(images["size"]) != len(geometry.size):
+        return ""
+    here = geometry.along(made_for["axcodes"])
+    told = []
+    for name, unit, values, factor in (
+        ("spacing", " mm", here.spacing, FAR_SPACING),
+        ("size", "", here.size, FAR_SIZE),
+    ):
+        ranges = list(zip(values, *zip(*images[name], strict=True), strict=True))
+        if any(not low / factor <= value <= high * factor for value, low, high in ranges):
+            seen = " x ".join(f"{low:g}" if low == high else f"{low:g}..{high:g}" for _, low, high in ranges)
+            told.append(f"a {name} of {' x '.join(f'{value:g}' for value in values)}{unit}, in training {seen}{unit}")
+    return " and ".join(told)
+
+
+def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
+    """The settings of a configuration without options, for the network and the orientation that a run has."""
+    parser = ConfigParser(ConfigParser.load_config_file(config))
+    if "made_for" not in parser:
+        return {}
+    parser["network"], parser["orientation"] = made_for.network, made_for.settings["axcodes"]
+    there: MadeFor = parser.get_parsed_content("made_for")
+    return there.settings
+
+
+def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The settings that differ, their name and both values; of transforms of one kind the values that both have."""
+    for name in HELD:
+        if name not in there or here[name] == there[name]:
+            continue
+        if name != "intensity" or not isinstance(there[name], dict) or list(here[name]) != list(there[name]):
+            yield name, here[name], there[name]
+            continue
+        for kind, values in here[name].items():
+            for key in values.keys() & there[name][kind].keys():
+                if values[key] != there[name][kind][key]:
+                    yield f"{kind}'s {key}", values[key], there[name][kind][key]
+
+
+def _spacing(transforms: Compose) -> list[float] | None:
+    """The spacing in mm that images are resampled to, -1 for one that is kept; None where all are."""
+    resampling = [one for one in _flat(transforms) if isinstance(one, Spacingd) and "image" in one.keys]
+    return [float(size) for size in resampling[-1].spacing_transform.pixdim] if resampling else None
+
+
+def _intensity(transforms: Compose) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The transforms that change an image's intensities, by their names, with what they were given."""
+    for one in _flat(transforms):
+        if type(one).__module__ in INTENSITY:
+            parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
+            given = {name: value for part in parts for name, value in vars(part).items()}
+            skipped = {"keys", "allow_missing_keys"}
+            plain = {k: v for k, v in given.items() if _is_plain(v) and k not in skipped and not k.startswith("_")}
+            yield type(one).__name__, plain
+
+
+def _flat(transforms: Compose) -> list[Any]:
+    """The transforms one by one."""
+    return list(transforms.flatten().transforms)  # type: ignore[no-untyped-call]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be told in JSON and says something."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, bool | int | float | str)
+
+
+def _as_read(content: dict[str, Any]) -> dict[str, Any]:
+    """What comes back of content that is written as JSON."""
+    read: dict[str, Any] = json.loads(json.dumps(content))
+    return read

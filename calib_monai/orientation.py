@@ -1,0 +1,215 @@
+"""Orientation: images of any storage order become slices of one orientation, and predictions return to their own."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+import nibabel
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import InvertibleTransform, MapTransform, Orientation
+from monai.utils import TraceKeys
+from torch import Tensor
+
+AUTO, STORED = "auto", "stored"  # what `axcodes` may be beside codes
+AXES = (("L", "R"), ("P", "A"), ("I", "S"))  # as of nibabel
+VOLUME_DIMS = 3
+THICKER = 1.05  # than the others: a thickest axis
+MUCH_THICKER = 2.0  # than the others: slices across it show little
+MOST = 0.9  # of the training images
+
+logger = logging.getLogger(__name__)
+
+
+class Geometry(NamedTuple):
+    """Voxels of an image along its axes as they are stored, and where these point.
+
+    Attributes:
+        size: number of voxels along each axis.
+        spacing: size of a voxel along each axis in mm.
+        codes: a letter an axis, R, A and S where its index grows to the right, the front and the top, L, P and I where
+            it grows the other way; empty for a picture, which has no anatomical axes.
+    """
+
+    size: tuple[int, ...]
+    spacing: tuple[float, ...]
+    codes: str
+
+    @property
+    def thickest(self) -> int | None:
+        """The axis of the largest spacing, None where no axis is thicker than all others."""
+        return _thickest(self.spacing, THICKER) if self.codes else None
+
+    def along(self, axcodes: str) -> Geometry:
+        """The geometry of the same image once it is reoriented, see `Reorientd`."""
+        if not self.codes:
+            return self
+        codes = codes_for(self, axcodes)
+        order = [self.codes.index(mine) for code in codes for mine in self.codes if {mine, code} <= set(_axis_of(code))]
+        return Geometry(tuple(self.size[axis] for axis in order), tuple(self.spacing[axis] for axis in order), codes)
+
+
+class Reorientd(MapTransform, InvertibleTransform):
+    """MONAI's Orientation, for an image and what lies on its grid: all are turned as the image's header says.
+
+    Pictures stay as they are. The inverse gives each image its own storage order again.
+
+    Args:
+        keys: the image, (C, H, W[, D]), then what lies on its grid, such as the label. Where sizes are equal, these get
+            the affine of the image, from which theirs may differ by up to half a voxel.
+        axcodes: three letters, such as "RAS"; or "stored": axes stay as they are, but the thickest comes last.
+        allow_missing_keys: whether keys that are not there are passed over.
+
+    Raises:
+        ValueError: other codes.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        axcodes: str,
+        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
+    ) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        check_axcodes(axcodes, auto=False)
+        self.axcodes = axcodes
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the image, and what lies on its grid, reoriented."""
+        turned = dict(data)
+        image = turned[self.keys[0]]
+        geometry = geometry_of(image)
+        if not geometry.codes:
+            return turned
+        affine = MetaTensor(image).affine
+        codes = codes_for(geometry, self.axcodes)
+        for key in self.key_iterator(turned):
+            one = MetaTensor(turned[key], applied_operations=list(getattr(turned[key], "applied_operations", [])))
+            if one.shape[1:] == image.shape[1:]:
+                one.affine = affine
+            turned[key] = Orientation(codes, labels=AXES)(one)
+            turned[key].applied_operations[-1][TraceKeys.ID] = TraceKeys.NONE  # of an instance for this image alone
+        return turned
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data in the storage order of their files."""
+        turned = dict(data)
+        for key in self.key_iterator(turned):
+            done = getattr(turned[key], "applied_operations", [])
+            if done and done[-1][TraceKeys.CLASS_NAME] == Orientation.__name__:  # a picture was not turned
+                turned[key] = Orientation("RAS", labels=AXES).inverse(turned[key])
+        return turned
+
+
+def geometry_of(image: Tensor, *, in_file: bool = True) -> Geometry:
+    """The geometry of an image.
+
+    Args:
+        image: (C, H, W[, D]).
+        in_file: whether it is told as the file has it, where loading has resampled the image.
+
+    Raises:
+        ValueError: a volume whose affine does not span the space.
+    """
+    size = tuple(int(length) for length in image.shape[1:])
+    if len(size) != VOLUME_DIMS:
+        return Geometry(size, (1.0,) * len(size), "")
+    affine = np.asarray(image.affine.cpu(), np.float64) if isinstance(image, MetaTensor) else np.eye(4)
+    meta = image.meta if isinstance(image, MetaTensor) else {}
+    stored = tuple(int(length) for length in meta.get("spatial_shape", size))
+    if in_file and len(stored) == VOLUME_DIMS and stored != size and "original_affine" in meta:
+        size, affine = stored, np.asarray(meta["original_affine"], np.float64)
+    axes = affine[:3, :3]
+    if not np.isfinite(axes).all() or abs(np.linalg.det(axes)) < np.finfo(float).tiny:
+        raise ValueError(f"the affine {axes.tolist()} does not place its voxels in space")
+    codes = "".join(map(str, nibabel.aff2axcodes(affine)))  # type: ignore[no-untyped-call]
+    spacing = tuple(float(length) for length in np.linalg.norm(axes, axis=0))
+    return Geometry(size, spacing, codes)
+
+
+def codes_for(geometry: Geometry, axcodes: str) -> str:
+    """The axis codes that a volume of this geometry is reoriented to, see `Reorientd`."""
+    if axcodes != STORED:
+        return axcodes
+    return geometry.codes if geometry.thickest is None else _last(geometry.codes, geometry.codes[geometry.thickest])
+
+
+def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
+    """The axis codes that all images of a training are reoriented to.
+
+    Args:
+        axcodes: the codes themselves, "stored", or "auto": the most frequent codes of the training images, the axis of
+            the largest spacing last, for slices lie along the last axis. Where this axis differs between images, as in
+            oblique stacks, "auto" becomes "stored".
+        geometries: of the training images, by case.
+
+    Returns:
+        Codes, or "stored", which `Reorientd` takes.
+    """
+    volumes = {case: geometry for case, geometry in geometries.items() if geometry.codes}
+    if axcodes == AUTO:
+        axcodes = _most_frequent(list(volumes.values()))
+        stored = Counter(geometry.codes for geometry in volumes.values()).most_common()
+        told = ", ".join(f"{count} {codes}" for codes, count in stored)
+        if volumes and (axcodes == STORED or stored[0][0] != axcodes or len(stored) > 1):
+            logger.warning("axcodes auto became %s, which images are reoriented to; stored are %s", axcodes, told)
+    across = [
+        case
+        for case, geometry in volumes.items()
+        if _thickest(geometry.along(axcodes).spacing, MUCH_THICKER) not in (None, VOLUME_DIMS - 1)
+    ]
+    if across:
+        logger.warning(
+            "%d of %d training images, first %s, have their thickest axis elsewhere than axcodes %s, and are sliced "
+            "across it: --axcodes stored slices each image along its own thickest axis",
+            len(across),
+            len(volumes),
+            across[0],
+            axcodes,
+        )
+    return axcodes
+
+
+def check_axcodes(axcodes: str, *, auto: bool = True) -> None:
+    """Raise ValueError if axis codes are not three letters, one an axis, or "stored", or "auto" where that may be."""
+    words = [STORED, *[AUTO] * auto]
+    letters = isinstance(axcodes, str) and len(axcodes) == VOLUME_DIMS
+    if axcodes not in words and not (letters and all(len({*pair} & {*axcodes}) == 1 for pair in AXES)):
+        raise ValueError(
+            f"axcodes is {axcodes!r}; it must be three letters, one each of R or L, A or P, S or I, such as RAS, or "
+            f"{' or '.join(words)}"
+        )
+
+
+def _most_frequent(volumes: list[Geometry]) -> str:
+    """What "auto" is for these volumes."""
+    if not volumes:
+        return STORED
+    [(codes, _)] = Counter(volume.codes for volume in volumes).most_common(1)
+    thickest = Counter(_axis_of(volume.codes[volume.thickest]) for volume in volumes if volume.thickest is not None)
+    if not thickest:
+        return codes
+    [(axis, count)] = thickest.most_common(1)
+    if count < MOST * thickest.total():
+        return STORED
+    return _last(codes, next(code for code in codes if code in axis))
+
+
+def _thickest(spacing: tuple[float, ...], factor: float) -> int | None:
+    """The axis whose spacing is larger than all others by a factor, None where there is none."""
+    *_, second, first = sorted(spacing)
+    return spacing.index(first) if first > factor * second else None
+
+
+def _last(codes: str, code: str) -> str:
+    """Codes with one of them moved to the end."""
+    return codes.replace(code, "") + code
+
+
+def _axis_of(code: str) -> tuple[str, str]:
+    """The two ends of the axis that a code is one of."""
+    return next(axis for axis in AXES if code in axis)

@@ -1,0 +1,109 @@
+"""What a model was made for: it comes back as written, and what differs from it is told with both values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.transforms import Compose, ScaleIntensityRanged, Spacingd
+
+from calib_monai.made_for import (
+    FILE,
+    MadeFor,
+    axcodes_of_model,
+    check_made_for,
+    far_from_training,
+    read_model_json,
+)
+from calib_monai.orientation import Geometry
+from calib_monai.whole_files import write_json
+
+SEEN = {
+    "a": Geometry((40, 50, 10), (1.0, 1.0, 3.0), "RAS"),
+    "b": Geometry((12, 60, 44), (4.0, 1.0, 1.0), "SPL"),
+}
+
+
+def made_for(**changes: Any) -> MadeFor:
+    """What a run does, but for some values."""
+    window = changes.pop("window", (-160, 240))
+    pixdim = changes.pop("pixdim", (2.0, 2.0, -1.0))
+    transforms = Compose(
+        [Compose([Spacingd("image", pixdim)]), ScaleIntensityRanged("image", *window, b_min=0, b_max=1, clip=True)]
+    )
+    given: dict[str, Any] = {
+        "dataset": "flare",
+        "class_names": ["background", "liver"],
+        "channels": ["CT"],
+        "slice_size": [48, 64],
+        "axcodes": "RAS",
+        "network": torch.nn.Conv2d(1, 2, 3),
+        "transforms": transforms,
+    }
+    return MadeFor(**given | changes)
+
+
+def test_what_a_training_writes_is_what_it_was_made_for(tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, made_for().written(SEEN, {"split_seed": 1, "fold": 2}))
+    content = read_model_json(str(tmp_path))
+    assert content is not None
+    assert content["spacing"] == [2, 2, -1]
+    assert content["intensity"]["ScaleIntensityRanged"]["a_min"] == -160
+    assert content["network"]["_target_"] == "torch.nn.modules.conv.Conv2d"
+    assert content["network"]["in_channels"] == 1
+    assert content["split"] == {"split_seed": 1, "fold": 2}
+    ranges = {"count": 2, "size": [[40, 44], [50, 60], [10, 12]], "spacing": [[1, 1], [1, 1], [3, 4]]}
+    assert content["training_images"] == ranges
+    check_made_for(made_for(), str(tmp_path), "unused.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"slice_size": [64, 64]}, r"slice_size is \[64, 64\], and .*model.json says .* trained with \[48, 64\]"),
+        ({"pixdim": (1.0, 2.0, -1.0)}, r"spacing is \[1.0, 2.0, -1.0\], and .* \[2.0, 2.0, -1.0\]"),
+        ({"window": (-100, 240)}, r"ScaleIntensityRanged's a_min is -100, and .* -160"),
+        ({"transforms": Compose([Spacingd("image", (2.0, 2.0, -1.0))])}, r"intensity is \{\}, and "),
+        ({"class_names": ["background", "spleen"]}, r'class_names is \["background", "spleen"\]'),
+        ({"channels": ["CT", "PET"]}, r'channels is \["CT", "PET"\], and .* \["CT"\]'),
+        ({"axcodes": "LPS"}, 'axcodes is "LPS", and .* "RAS"'),
+    ],
+)
+def test_a_run_that_differs_is_refused_with_both_values(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, made_for().written(SEEN, {}))
+    with pytest.raises(SystemExit) as stop:
+        check_made_for(made_for(**changes), str(tmp_path), "unused.json")
+    [line] = str(stop.value).splitlines()
+    assert re.match(f"error: {said}", line)
+
+
+def test_a_model_that_does_not_say_takes_the_codes_of_its_bundle(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert axcodes_of_model("LPS", str(tmp_path)) == "LPS"
+    assert axcodes_of_model("auto", str(tmp_path)) == "stored"
+    assert caplog.text.count("model.json is not there or has no axcodes") == 2
+    (tmp_path / FILE).write_text('{"axcodes": "ASR"}')
+    assert axcodes_of_model("auto", str(tmp_path)) == "ASR"
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"axcodes": "RAR"}', '{"axcodes": "auto"}'])
+def test_a_file_that_no_training_wrote_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(content)
+    with pytest.raises(SystemExit, match=r"error: .*model.json is damaged"):
+        read_model_json(str(tmp_path))
+
+
+def test_an_image_far_outside_of_the_training_is_told() -> None:
+    known = json.loads(json.dumps(made_for().written(SEEN, {})))
+    assert far_from_training(SEEN["b"], known) == ""
+    assert far_from_training(Geometry((40, 11, 50), (1.4, 3.0, 1.0), "RSA"), known) == ""
+    thin = far_from_training(Geometry((40, 50, 60), (1.0, 1.0, 1.0), "RAS"), known)
+    assert thin.startswith("a spacing of 1 x 1 x 1 mm, in training 1 x 1 x 3..4 mm and a size of 40 x 50 x 60")
+    assert far_from_training(Geometry((40, 50), (1.0, 1.0), ""), known) == ""
+    assert far_from_training(SEEN["a"], None) == far_from_training(SEEN["a"], {"axcodes": "RAS"}) == ""
