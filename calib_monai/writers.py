@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -83,11 +83,16 @@ class WholeNIfTIWriter(NibabelWriter):
             verbose: whether the log says so.
             obj_kwargs: as of MONAI's.
         """
-        if self.file_shape and prod(self.file_shape) == prod(self.data_obj.shape):
+        if _long_axes(self.file_shape) == _long_axes(self.data_obj.shape):
             self.data_obj = self.data_obj.reshape(self.file_shape)
         with whole_path(Path(filename)) as unfinished:
             super().write(unfinished, verbose=verbose, **obj_kwargs)
         self.data_obj = None  # MONAI keeps the writer until the next file
+
+
+def _long_axes(shape: Sequence[int]) -> list[int]:
+    """The lengths above 1; of no axes [0], as no values have."""
+    return [size for size in shape if size != 1] if len(shape) else [0]
 
 
 class ScaledNIfTIWriter(WholeNIfTIWriter):

@@ -73,3 +73,11 @@ def test_maps_have_the_axes_of_the_file_and_are_in_mm(shape: tuple[int, ...], wr
     for written in (label, probs):
         assert written.header.get_xyzt_units()[0] == "mm"
         assert np.allclose(written.affine, AFFINE)
+
+
+def test_values_on_another_grid_than_the_file_keep_their_axes(tmp_path: Path) -> None:
+    values = MetaTensor(torch.rand(1, 4, 5, 6), affine=torch.tensor(AFFINE), meta={"file_shape": np.array([6, 5, 4])})
+    SaveImage(output_dtype="float32", writer=ScaledNIfTIWriter, resample=False, print_log=False)(
+        values, filename=str(tmp_path / "map")
+    )
+    assert np.allclose(nibabel.load(tmp_path / "map.nii.gz").get_fdata(), values[0].numpy())

@@ -34,6 +34,7 @@ from spoiled import (
     voxels,
     without_spacing,
 )
+from spoiled_scans import SCANS
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ WRONG = [
     Wrong("nearly a label", rf"{CASE}.*value\(s\) 0.9999999, ", voxels(LABEL, lambda v: v * np.float32(0.9999999))),
     Wrong("a class too many", rf"{CASE}.*value\(s\) 3;", voxels(LABEL, lambda v: np.where(v == 2, 3, v))),
     Wrong("no foreground anywhere", "none of the .* labels", every_label(np.zeros_like)),
-    Wrong("spacing 0", f"{CASE}.* voxels of 0 x 0 x 0 mm", header(IMAGE, without_spacing)),
+    Wrong("spacing 0", f"{CASE}.* lies elsewhere", header(IMAGE, without_spacing)),
     Wrong("mixed orientation", f"{CASE}.* lies elsewhere", header(LABEL, turned)),
     Wrong("terabytes promised", f"{CASE}.*its header promises 30000 x 30000 x 30000", file(IMAGE, of_terabytes)),
     Wrong("one case", "1 case", one_case_only),
@@ -211,6 +212,10 @@ WRONG = [
         "inference",
         {"input": "{}/inputs"},
         after_training=True,
+    ),
+    *(
+        Wrong(name, said, change, "inference", {"input": "{}/inputs"}, after_training=True)
+        for name, said, change in SCANS
     ),
     Wrong("two inputs of one name", "one", two_of_a_name, "inference", {"input": "{}/inputs"}, after_training=True),
     Wrong("unknown output", "outputs", config="inference", options={"outputs": ["labels"]}, after_training=True),
