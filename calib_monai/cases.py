@@ -91,6 +91,7 @@ def checked_split(
     train_fraction: float = 1.0,
     split_file: str = "",
     axcodes: str = STORED,
+    ignore_index: int | None = None,
 ) -> Cases:
     """The cases of a run, every file of them read once and found good; the split is written down.
 
@@ -117,6 +118,7 @@ def checked_split(
         train_fraction: share of the training patients that are trained on.
         split_file: that gives the split, as of `given_split`; "" takes that of `datalist`.
         axcodes: that slices are taken in, as of `calib_monai.orientation.training_axcodes`.
+        ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
@@ -160,6 +162,7 @@ def checked_split(
                 axcodes=axcodes,
                 empty_labels=empty_labels,
                 same_grid=same_grid,
+                ignore_index=ignore_index,
             ),
         )
         cases = [case for name in use for case in split[name]]

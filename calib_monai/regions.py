@@ -12,7 +12,7 @@ REGIONS = ("foreground", "union", "boundary", "all")
 LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
 
 
-def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
+def region_mask(region: str, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
     """The voxels of a region, (B, 1, H, W[, D]), bool.
 
     "foreground" is where the label is not background; "union" where the label or the most probable
@@ -22,10 +22,15 @@ def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
         region: one of `REGIONS`.
         target: class indices, (B, 1, H, W[, D]).
         probs: probabilities, (B, C, H, W[, D]), of at least 2 classes.
+        ignored: voxels that are in no region and no neighborhood, (B, 1, H, W[, D]), bool; whatever their label is.
 
     Raises:
         ValueError: a region that is not one of these.
     """
+    if ignored is not None:
+        if region == "boundary":
+            return mixed_neighborhood(target, ignored=ignored) & ~ignored
+        return region_mask(region, target, probs) & ~ignored
     if region == "foreground":
         return target.bool()
     if region == "union":
@@ -39,20 +44,23 @@ def region_mask(region: str, target: Tensor, probs: Tensor) -> Tensor:
     raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
 
 
-def region_voxels(region: str, target: Tensor, probs: Tensor) -> list[tuple[Tensor, Tensor]]:
+def region_voxels(
+    region: str, target: Tensor, probs: Tensor, ignored: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
     Args:
         region: one of `REGIONS`.
         target: class indices, (B, 1, H, W[, D]).
         probs: probabilities, (B, C, H, W[, D]).
+        ignored: as in `region_mask`.
 
     Raises:
         ValueError: a region that is not one of these.
     """
-    if region == "all":
+    if region == "all" and ignored is None:
         return list(zip(probs.flatten(2), target.flatten(1), strict=True))
-    found = [places(image) for image in region_mask(region, target, probs)]
+    found = [places(image) for image in region_mask(region, target, probs, ignored)]
     return [
         (image.flatten(1).index_select(1, place), labels.flatten().index_select(0, place))
         for image, labels, place in zip(probs, target, found, strict=True)
@@ -66,19 +74,23 @@ def places(mask: Tensor) -> Tensor:
     return mask.flatten().nonzero().squeeze(1)
 
 
-def mixed_neighborhood(target: Tensor, kernel_size: int = 3) -> Tensor:
+def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | None = None) -> Tensor:
     """Where the window around a voxel holds more than one class, (B, 1, H, W[, D]), bool.
 
     Args:
         target: class indices, (B, 1, H, W[, D]).
         kernel_size: side of the window in voxels, odd; what lies beyond the edge does not count.
+        ignored: voxels that do not count either, (B, 1, H, W[, D]), bool.
     """
     dims = target.ndim - 2
     pool = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}[dims]
-    labels = target.float()
-    highest = pool(labels, kernel_size, stride=1, padding=kernel_size // 2)
-    lowest = -pool(-labels, kernel_size, stride=1, padding=kernel_size // 2)
-    return highest != lowest
+    least = torch.finfo(torch.float32).min  # of a window without a voxel that counts, where highest is below lowest
+
+    def highest(labels: Tensor) -> Tensor:
+        counted = labels if ignored is None else labels.masked_fill(ignored, least)
+        return pool(counted, kernel_size, stride=1, padding=kernel_size // 2)
+
+    return highest(target.float()) > -highest(-target.float())
 
 
 def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, weight_min: float = 0.01) -> Tensor:

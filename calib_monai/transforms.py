@@ -91,6 +91,36 @@ class Entropyd(MapTransform):
         return told
 
 
+class LeaveOutd(MapTransform):
+    """Makes voxels whose label is ignored background in prediction and label, so that no measure of shapes sees them.
+
+    The label as it was gets the name "target", by which measures of probabilities leave them out.
+
+    Args:
+        keys: probabilities, (C, H, W[, D]), class 0 the background.
+        label_key: key of the label, (1, H, W[, D]), class indices.
+        ignore_index: label of the voxels, or None, which changes nothing.
+    """
+
+    def __init__(
+        self, keys: KeysCollection = "pred", label_key: str = "label", ignore_index: int | None = None
+    ) -> None:
+        super().__init__(keys)
+        self.label_key = label_key
+        self.ignore_index = ignore_index
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data without these voxels; tensors that others may hold are not changed."""
+        left = dict(data) | {"target": data[self.label_key]}
+        if self.ignore_index is None:
+            return left
+        ignored = left[self.label_key] == self.ignore_index
+        left[self.label_key] = left[self.label_key].masked_fill(ignored, 0)
+        for key in self.key_iterator(left):
+            left[key] = left[key].masked_fill(ignored.to(left[key].device), 0)  # argmax takes the first of equals
+        return left
+
+
 class UniteClassesd(MapTransform):
     """Unites classes into structures that may overlap, as BraTS scores them.
 

@@ -37,6 +37,7 @@ class Rules:
         axcodes: that the slices are taken in, see `calib_monai.orientation.training_axcodes`.
         empty_labels: whether a label may show nothing but background.
         same_grid: whether image and label must lie on one grid by their headers.
+        ignore_index: a label that is no class, or None.
     """
 
     num_classes: int
@@ -46,6 +47,16 @@ class Rules:
     axcodes: str
     empty_labels: bool
     same_grid: bool
+    ignore_index: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
+        index, most = self.ignore_index, torch.iinfo(torch.uint8).max
+        if index is not None and not (isinstance(index, int) and self.num_classes <= index <= most):
+            raise ValueError(
+                f"ignore_index is {index!r}; with {self.num_classes} classes it must be a whole number from "
+                f"{self.num_classes} to {most}, or None"
+            )
 
 
 class Seen(NamedTuple):
@@ -87,13 +98,14 @@ def check_pair(
             "be equal"
         )
     values = torch.unique(label).numpy()
+    values = values[values != rules.ignore_index] if rules.ignore_index is not None else values
     wrong = [value for value in values if value not in range(rules.num_classes)]
     if wrong:
         shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
         shown += " ..." * (len(wrong) > SHOWN)
         raise ValueError(
             f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
-            f"numbers 0..{rules.num_classes - 1}"
+            f"numbers 0..{rules.num_classes - 1}" + f" or {rules.ignore_index}" * (rules.ignore_index is not None)
         )
     distance, allowed = distance_of_grids(loaded["image"], loaded["label"]), half_a_voxel(loaded["image"])
     if rules.same_grid and distance > allowed:

@@ -77,6 +77,29 @@ def set_first(value: float) -> object:
     return change
 
 
+def test_a_label_that_is_ignored_is_none_that_is_wrong(phantom_dir: Path) -> None:
+    edit(phantom_dir / LABEL, set_first(255))
+    with pytest.raises(SystemExit, match=r"label value\(s\) 255; with 3 classes they must be whole numbers 0\.\.2$"):
+        check(phantom_dir)
+    assert check(phantom_dir, ignore_index=255)
+    edit(phantom_dir / LABEL, set_first(254))
+    with pytest.raises(SystemExit, match=r"label value\(s\) 254; with 3 .* 0\.\.2 or 255$"):
+        check(phantom_dir, ignore_index=255)
+
+
+def test_an_ignored_label_is_no_structure(phantom_dir: Path) -> None:
+    for path in (phantom_dir / "labelsTr").glob("*.nii.gz"):
+        edit(path, lambda voxels: np.float32(255) * (voxels > 0))
+    with pytest.raises(SystemExit, match="shows a structure"):
+        check(phantom_dir, ignore_index=255)
+
+
+@pytest.mark.parametrize("ignore_index", [2, -1, 256, "255"])
+def test_a_class_or_no_byte_cannot_be_ignored(ignore_index: Any, phantom_dir: Path) -> None:
+    with pytest.raises(SystemExit, match=f"ignore_index is {ignore_index!r}; with 3 classes .* from 3 to 255, or None"):
+        check(phantom_dir, ignore_index=ignore_index)
+
+
 def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
     split = check(phantom_dir)
     for folder in ("eval", "models"):

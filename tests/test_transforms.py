@@ -13,6 +13,7 @@ from calib_monai.transforms import (
     Confidenced,
     CorrectBiasd,
     Entropyd,
+    LeaveOutd,
     NameByCased,
     UniteClassesd,
 )
@@ -43,6 +44,21 @@ def test_each_slice_of_a_volume_has_the_weight_of_its_own_boundaries() -> None:
 def test_a_width_without_meaning_is_refused_before_the_data_come() -> None:
     with pytest.raises(ValueError, match="width is -1"):
         BoundaryWeightd(width=-1)
+
+
+def test_what_is_ignored_is_background_for_measures_of_shapes() -> None:
+    probs = MetaTensor(torch.tensor([[0.2, 0.1, 0.6], [0.8, 0.9, 0.4]]).view(2, 1, 3))
+    data = {"pred": probs, "prob": probs, "label": MetaTensor(torch.tensor([[[1.0, 255.0, 0.0]]]))}
+    left = LeaveOutd(ignore_index=255)(data)
+    assert left["pred"].argmax(dim=0).tolist() == [[1, 0, 0]]
+    assert left["label"].tolist() == [[[1, 0, 0]]]
+    assert isinstance(left["label"], MetaTensor)
+    assert left["target"].tolist() == [[[1, 255, 0]]]
+    assert left["prob"] is probs
+    assert probs[1].tolist() == torch.tensor([[0.8, 0.9, 0.4]]).tolist()
+    as_it_was = LeaveOutd()(data)
+    assert as_it_was["pred"] is probs
+    assert as_it_was["target"] is as_it_was["label"] is data["label"]
 
 
 def test_a_bias_field_is_removed() -> None:

@@ -11,6 +11,7 @@ from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
+from calib_monai.handlers.ignored import IgnoredLabel
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
@@ -32,6 +33,7 @@ __all__ = [
     "FiguresSaver",
     "GradientScale",
     "History",
+    "IgnoredLabel",
     "LogitsSaver",
     "MaxLogitHistogram",
     "MetricCollectionHandler",

@@ -16,6 +16,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
 from calib_monai.handlers.guards import stop
+from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.handlers.savers import or_null
 from calib_monai.metrics.inputs import plain
@@ -101,7 +102,7 @@ class CalibratorFit:
         if items is None:
             return
         try:
-            report = self.calibrator.to(device).fit(items, **self.options)
+            report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
         except (TypeError, ValueError) as error:
             stop(str(error))
         finally:

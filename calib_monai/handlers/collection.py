@@ -24,13 +24,19 @@ class MetricCollectionHandler(IgniteMetricHandler):
             Results are read by their names, so these hold metric and region, and "pooled" where images are:
             `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
         output_transform: takes probabilities and labels from the engine's output.
+        ignore_index: as of `MetricCollection`.
 
     Raises:
         ValueError: no metric, one that is no measure of probabilities, or a name that says something else.
     """
 
-    def __init__(self, metrics: Mapping[str, CalibrationMetric], output_transform: Callable[[Any], Any]) -> None:
-        self.collection = MetricCollection(metrics)
+    def __init__(
+        self,
+        metrics: Mapping[str, CalibrationMetric],
+        output_transform: Callable[[Any], Any],
+        ignore_index: int | None = None,
+    ) -> None:
+        self.collection = MetricCollection(metrics, ignore_index)
         for name, metric in self.collection.metrics.items():
             _check_name(name, metric)
         super().__init__(metric_fn=self.collection, output_transform=output_transform)  # type: ignore[arg-type]
@@ -54,7 +60,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
         state: Any = self._engine.state  # type: ignore[union-attr]
         metrics = self.collection.metrics
         state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.pooled})
-        settings = {name: _settings(metric) for name, metric in metrics.items()}
+        ignored = {} if self.collection.ignore_index is None else {"ignore_index": self.collection.ignore_index}
+        settings = {name: _settings(metric) | ignored for name, metric in metrics.items()}
         state.metric_settings = getattr(state, "metric_settings", {}) | settings
         return {name: value.item() for name, value in self.collection.aggregate().items()}
 
@@ -65,7 +72,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
 
 def _settings(metric: CalibrationMetric) -> dict[str, Any]:
     """What a metric was made with."""
-    return {name: value for name, value in vars(metric).items() if not name.startswith("_")}
+    return {name: value for name, value in vars(metric).items() if not name.startswith("_") and value is not None}
 
 
 def _check_name(name: str, metric: CalibrationMetric) -> None:

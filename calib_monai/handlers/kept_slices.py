@@ -14,9 +14,11 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.case_names import case_of
-from calib_monai.handlers.savers import items
-from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.handlers.ignored import ignored_label
+from calib_monai.handlers.savers import given_of, items
+from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.reports.runs import IGNORED
 from calib_monai.whole_files import UNFINISHED
 
 
@@ -24,9 +26,9 @@ class SliceSaver:
     """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
 
     The slice follows from the label alone, so that the figures of several methods show the same one.
-    Arrays: image (H, W), label (H, W), probs (C, H, W), the slice's index, which a picture has not, and whether its
-    second axis runs from below, as it does where that leads to the front or to the head of a patient, and not in a
-    picture.
+    Arrays: image (H, W), label (H, W), 255 where it is ignored, probs (C, H, W), the slice's index, which a picture has
+    not, and whether its second axis runs from below, as it does where that leads to the front or to the head of a
+    patient, and not in a picture.
 
     Args:
         output_dir: folder in which `slices` is made.
@@ -60,11 +62,13 @@ class SliceSaver:
         """Write the slices of this iteration's cases."""
         for item in items(engine):
             image, probs = plain(item["image"])[0], plain(item["prob"])
-            label = class_map(plain(item["label"]).unsqueeze(0), probs.shape[0])[0, 0]
+            _, labels, ignored = given_of(item, ignored_label(engine))
+            label = labels[0, 0]
             is_picture = label.ndim == 2  # noqa: PLR2004 - axes
             if is_picture:
                 image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
             index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
+            label = label if ignored is None else label.masked_fill(ignored[0, 0].view_as(label), IGNORED)
             place: dict[str, Any] = {} if is_picture else {"index": index}
             np.savez_compressed(
                 self.unfinished / f"{case_of(item)}.npz",

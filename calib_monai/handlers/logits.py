@@ -10,7 +10,8 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.metrics.inputs import class_map, plain
+from calib_monai.handlers.ignored import ignored_label
+from calib_monai.metrics.inputs import labels_and_ignored, plain
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import write_json
 
@@ -60,10 +61,11 @@ class LogitsSaver:
 
 
 def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:
-    """Logits (B, C, ...) and class indices (B, 1, ...) of an iteration."""
+    """Logits (B, C, ...) and class indices (B, 1, ...) of an iteration; an ignored voxel keeps the ignored label."""
     output: Any = engine.state.output
-    logits = plain(output["pred"]).detach()
-    return logits, class_map(plain(output["label"]), logits.shape[1])
+    logits, ignore_index = plain(output["pred"]).detach(), ignored_label(engine)
+    labels, ignored = labels_and_ignored(plain(output["label"]), logits.shape[1], ignore_index)
+    return logits, labels if ignored is None else labels.int().masked_fill_(ignored, ignore_index or 0)
 
 
 def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
@@ -71,9 +73,10 @@ def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
 
     Args:
         values: a value of each voxel, (B, 1, H, W[, D]).
-        target: class indices of that shape.
+        target: class indices of that shape; a voxel of no class is not counted.
         num_classes: C.
     """
     places = ((values.float().clamp(-LARGEST, LARGEST) + LARGEST) * BINS_PER_UNIT).int().clamp_(0, NUM_BINS - 1)
-    places += NUM_BINS * target.int()
-    return torch.bincount(places.flatten(), minlength=NUM_BINS * num_classes).view(num_classes, NUM_BINS).cpu()
+    rows = torch.where((target >= 0) & (target < num_classes), target.int(), num_classes)
+    count = torch.bincount((places + NUM_BINS * rows).flatten(), minlength=NUM_BINS * (num_classes + 1))
+    return count.view(-1, NUM_BINS)[:num_classes].cpu()

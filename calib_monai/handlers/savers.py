@@ -16,7 +16,8 @@ from torch import Tensor
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.guards import stop
-from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
+from calib_monai.handlers.ignored import ignored_label
+from calib_monai.metrics.inputs import Given, measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.reports.structures import failures
@@ -205,7 +206,7 @@ class BinsSaver:
             ValueError: "prob" or "label" that are none, as the metrics refuse them.
         """
         for item in items(engine):
-            voxels = voxels_of(item, self.region)
+            voxels = voxels_of(item, self.region, ignored_label(engine))
             self.cases[case_of(item)] = {
                 "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
                 "classes": class_bins(*voxels, self.num_bins).to_dict(),
@@ -233,14 +234,25 @@ def items(engine: Engine) -> list[dict[str, Any]]:
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
 
 
-def voxels_of(item: dict[str, Any], region: str) -> tuple[Tensor, Tensor]:
+def voxels_of(item: dict[str, Any], region: str, ignore_index: int | None) -> tuple[Tensor, Tensor]:
     """Probabilities (C, N) and labels (N,) of the N voxels of a case's region.
+
+    Args:
+        item: its "prob" and its "label"; where a label is ignored its "target", class indices, in place of "label".
+        region: one of `calib_monai.regions.REGIONS`.
+        ignore_index: label of voxels that are in no region.
 
     Raises:
         ValueError: "prob" or "label" that are none, as the metrics refuse them.
     """
-    [voxels] = measured_voxels(region, *probs_and_labels(item["prob"].unsqueeze(0), item["label"].unsqueeze(0)))
+    [voxels] = measured_voxels(region, *given_of(item, ignore_index))
     return voxels
+
+
+def given_of(item: dict[str, Any], ignore_index: int | None) -> Given:
+    """What the metrics are given of a case, as `probs_and_labels`, its batch of one; as `voxels_of`."""
+    label = item["label" if ignore_index is None else "target"]
+    return probs_and_labels(item["prob"][None], label[None], ignore_index)
 
 
 def _of_all_cases(value: float, num_cases: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from monai.engines.utils import IterationEvents
 
 from calib_monai.bins import Bins, top_label_bins
 from calib_monai.handlers.guards import loss_of
+from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram, logits_and_target
 from calib_monai.handlers.savers import items, voxels_of
 from calib_monai.processes import gathered, is_first_process
@@ -76,7 +77,7 @@ class ReliabilityImage:
     def update(self, engine: Engine) -> None:
         """Bin the cases of this iteration, where it is this validation's turn."""
         if self.validations % self.interval == 0:
-            voxels = (voxels_of(item, self.region) for item in items(engine))
+            voxels = (voxels_of(item, self.region, ignored_label(engine)) for item in items(engine))
             self.bins += [top_label_bins(*pair, self.num_bins).cpu() for pair in voxels]
 
     def state_dict(self) -> dict[str, int]:

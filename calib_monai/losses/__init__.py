@@ -4,8 +4,19 @@ from calib_monai.losses.bwcr import BWCRLoss
 from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.crac import CRaCLoss
 from calib_monai.losses.ecp import ECPLoss
+from calib_monai.losses.ignoring import IgnoringLoss, leaving_out
 from calib_monai.losses.mbls import MbLSLoss
 from calib_monai.losses.nacl import NACLLoss
 from calib_monai.losses.svls import SVLSLoss
 
-__all__ = ["BWCRLoss", "CRaCLoss", "CompoundLoss", "ECPLoss", "MbLSLoss", "NACLLoss", "SVLSLoss"]
+__all__ = [
+    "BWCRLoss",
+    "CRaCLoss",
+    "CompoundLoss",
+    "ECPLoss",
+    "IgnoringLoss",
+    "MbLSLoss",
+    "NACLLoss",
+    "SVLSLoss",
+    "leaving_out",
+]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
-from calib_monai.losses.targets import class_labels
-from calib_monai.losses.voxelwise import checked_not_negative
+from calib_monai.losses.targets import class_labels, ignored_voxels
+from calib_monai.losses.voxelwise import check_ignore_index, checked_not_negative
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
 NOT_VALID = -100  # the label that torch's cross-entropy leaves out
@@ -34,6 +34,7 @@ class BWCRLoss(nn.Module):
         width: voxels from the boundary to where the weight is least; likewise.
         boundary_weighted: whether there is a w; without it is 1 (plain consistency).
         consistency_weight: lambda. The paper has 1 with a w, and tries 0.01, 0.1, 1 and 10 without.
+        ignore_index: label of voxels that are left out of both terms and of N.
 
     Raises:
         ValueError: an argument outside what is listed here.
@@ -55,8 +56,11 @@ class BWCRLoss(nn.Module):
         width: int = 10,
         boundary_weighted: bool = True,  # noqa: FBT001, FBT002 - a key in JSON
         consistency_weight: float = 1.0,
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__()
+        check_ignore_index(ignore_index)
+        self.ignore_index = ignore_index
         check_boundary_weight(width, weight_max, weight_min)
         self.weight_max = weight_max
         self.weight_min = weight_min
@@ -65,7 +69,7 @@ class BWCRLoss(nn.Module):
         self.consistency_weight = checked_not_negative("consistency_weight", consistency_weight)
 
     def forward(self, views: tuple[Tensor, Tensor, Tensor, Tensor | None], target: Tensor) -> Tensor:
-        """The loss, a scalar.
+        """The loss, a scalar; 0 where every voxel is ignored.
 
         Args:
             views: logits of the first and of the second view on the grid of the target, (B, C, H, W[, D]) each,
@@ -77,14 +81,19 @@ class BWCRLoss(nn.Module):
             ValueError: what `class_labels` refuses, views that are not these four, or shapes that do not fit.
         """
         first, second, valid, weight = _checked_views(views)
-        labels = class_labels(first, target)
+        labels, voxels = class_labels(first, target, self.ignore_index), target.numel()
+        if self.ignore_index is not None:
+            counted = ~ignored_voxels(labels)
+            valid, voxels = valid & counted, max(int(counted.sum()), 1)
         own = labels.long().masked_fill_(~valid[:, :1], NOT_VALID).squeeze(1)
         supervised = cross_entropy(first, own, reduction="sum")
         both = (valid[:, :1] & valid[:, 1:]).to(first.dtype)
         if self.boundary_weighted:
             both = both * (self._weight(labels) if weight is None else weight).to(first.dtype)
         consistency: Tensor = _WeightedSquares.apply(first, second, both)  # type: ignore[no-untyped-call]
-        return (supervised + self.consistency_weight * consistency) / (first.numel() * (1 + self.consistency_weight))
+        return (supervised + self.consistency_weight * consistency) / (
+            voxels * first.shape[1] * (1 + self.consistency_weight)
+        )
 
     def _weight(self, labels: Tensor) -> Tensor:
         """w, (B, 1, H, W[, D])."""
@@ -94,7 +103,8 @@ class BWCRLoss(nn.Module):
         """The arguments it was made with."""
         return (
             f"weight_max={self.weight_max}, weight_min={self.weight_min}, width={self.width}, "
-            f"boundary_weighted={self.boundary_weighted}, consistency_weight={self.consistency_weight}"
+            f"boundary_weighted={self.boundary_weighted}, consistency_weight={self.consistency_weight}, "
+            f"ignore_index={self.ignore_index}"
         )
 
 

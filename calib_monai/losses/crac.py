@@ -98,7 +98,7 @@ class CRaCLoss(VoxelwiseLoss):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator] # as what it extends
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar; NaN where every voxel is ignored.
+        """The loss, a scalar; 0 where every voxel is ignored.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype.

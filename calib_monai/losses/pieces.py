@@ -122,10 +122,10 @@ def _sum(values: Tensor, ignored: Tensor | None) -> Tensor:
 
 
 def _num_counted(padded: Tensor, loss: VoxelwiseLoss) -> float:
-    """Number of voxels that count; NaN where there is none, so that the mean is too."""
+    """Number of voxels that count; 1 where there is none, so that mean and gradient are 0."""
     labels = inner(padded, loss.radius)
     count = labels.numel() if loss.ignore_index is None else int((labels != no_class(labels.dtype)).sum().item())
-    return count or float("nan")
+    return max(count, 1)
 
 
 def _pieces(logits: Tensor) -> Iterator[tuple[slice, ...]]:

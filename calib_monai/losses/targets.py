@@ -56,3 +56,8 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
             f"whole numbers 0..{num_classes - 1}{also}"
         )
     return labels if ignored is None else labels.masked_fill(ignored, no_class(labels.dtype))
+
+
+def ignored_voxels(labels: Tensor) -> Tensor:
+    """Where the target had the ignored label, (B, 1, H, W[, D]), bool, of what `class_labels` made of it."""
+    return labels == no_class(labels.dtype)

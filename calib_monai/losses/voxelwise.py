@@ -33,8 +33,7 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
-        if not (ignore_index is None or isinstance(ignore_index, int)):
-            raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+        check_ignore_index(ignore_index)
         self.ignore_index = ignore_index
 
     @abstractmethod
@@ -52,7 +51,7 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator] # its gradient is its own
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar; NaN where every voxel is ignored.
+        """The loss, a scalar; 0 where every voxel is ignored.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype.
@@ -107,6 +106,12 @@ def checked_not_negative(name: str, value: float) -> float:
     if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
         raise ValueError(f"{name} is {value!r}; it must be a finite number, not negative")
     return value
+
+
+def check_ignore_index(ignore_index: int | None) -> None:
+    """Raise ValueError if this is neither a whole number nor None."""
+    if not (ignore_index is None or isinstance(ignore_index, int)):
+        raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
 
 
 def check_border(border: str, ignore_index: int | None) -> None:

@@ -21,17 +21,21 @@ class CalibrationMetric(ImagewiseMetric):
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether `aggregate` measures the voxels of all images together, as if they were one image,
             in place of the mean over images.
+        ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: an unknown region.
     """
 
-    def __init__(self, region: str = "foreground", *, pooled: bool = False) -> None:
+    def __init__(self, region: str = "foreground", *, pooled: bool = False, ignore_index: int | None = None) -> None:
         super().__init__()
+        if not (ignore_index is None or isinstance(ignore_index, int)):
+            raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
         if region not in REGIONS:
             raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
         self.region = region
         self.pooled = pooled
+        self.ignore_index = ignore_index
 
     @abstractmethod
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
@@ -64,7 +68,7 @@ class CalibrationMetric(ImagewiseMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
         """
-        return self.rows_of(measured_voxels(self.region, *probs_and_labels(y_pred, y)))
+        return self.rows_of(measured_voxels(self.region, *probs_and_labels(y_pred, y, self.ignore_index)))
 
     def rows_of(self, voxels: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Sums of each image, (B, K, S), from probabilities (C, N) and labels (N,) of the N voxels of its region."""
@@ -79,13 +83,21 @@ class BinnedMetric(CalibrationMetric):
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
+        ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: `num_bins` below 1 or an unknown region.
     """
 
-    def __init__(self, num_bins: int = 15, region: str = "foreground", *, pooled: bool = False) -> None:
-        super().__init__(region, pooled=pooled)
+    def __init__(
+        self,
+        num_bins: int = 15,
+        region: str = "foreground",
+        *,
+        pooled: bool = False,
+        ignore_index: int | None = None,
+    ) -> None:
+        super().__init__(region, pooled=pooled, ignore_index=ignore_index)
         if not isinstance(num_bins, int) or num_bins < 1:
             raise ValueError(f"num_bins is {num_bins!r}; it must be whole and at least 1")
         self.num_bins = num_bins
@@ -102,6 +114,7 @@ class ScoreMetric(CalibrationMetric):
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
+        ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: an unknown region.

@@ -21,9 +21,11 @@ class MetricCollection(IterationMetric):
 
     Args:
         metrics: by name, metrics such as `ECEMetric`, each with a region of its own.
+        ignore_index: of all metrics; that of one may be the same or None.
 
     Raises:
-        ValueError: no metrics by name, one that is no measure of probabilities, or one under two names.
+        ValueError: no metrics by name, one that is no measure of probabilities or ignores another label, or one under
+            two names.
 
     Example:
         >>> import torch
@@ -35,16 +37,22 @@ class MetricCollection(IterationMetric):
         {'ece': 0.25, 'brier': 0.125}
     """
 
-    def __init__(self, metrics: Mapping[str, CalibrationMetric]) -> None:
+    def __init__(self, metrics: Mapping[str, CalibrationMetric], ignore_index: int | None = None) -> None:
         if not isinstance(metrics, Mapping) or not metrics:
             raise ValueError(f"metrics is {metrics!r}; it must be a dictionary of at least one metric by its name")
         for name, metric in metrics.items():
             if not isinstance(metric, CalibrationMetric):
                 kind = type(metric).__name__
                 raise ValueError(f"{name} is of type {kind}; it must be a measure of probabilities, such as ECEMetric")  # noqa: TRY004
+            if metric.ignore_index not in (None, ignore_index):
+                raise ValueError(
+                    f"{name} has ignore_index {metric.ignore_index} and the collection {ignore_index}; give it to the "
+                    "collection"
+                )
         if len(set(metrics.values())) < len(metrics):
             raise ValueError(f"metrics {', '.join(metrics)} are not one each; each name must have a metric of its own")
         self.metrics = dict(metrics)
+        self.ignore_index = ignore_index
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
         """By name the values of these images, (B, K), which are kept too.
@@ -86,7 +94,7 @@ class MetricCollection(IterationMetric):
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> list[Tensor]:  # type: ignore[override]
         """Sums of each image, (B, K, S), in the order of the metrics; one region's voxels are held at a time."""
-        given = probs_and_labels(y_pred, y)
+        given = probs_and_labels(y_pred, y, self.ignore_index)
         rows: dict[str, Tensor] = {}
         for region in dict.fromkeys(metric.region for metric in self.metrics.values()):
             voxels = measured_voxels(region, *given)

@@ -19,6 +19,7 @@ class ECEMetric(BinnedMetric):
         region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
+        ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: `num_bins` below 1 or an unknown region.

@@ -20,12 +20,18 @@ def check_lists(y_pred: Any, y: Any) -> None:
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
 
-def probs_and_labels(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Probabilities (B, C, H, W[, D]) and class indices (B, 1, H, W[, D]), without meta data.
+Given = tuple[Tensor, Tensor, Tensor | None]
+
+
+def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None = None) -> Given:
+    """Probabilities (B, C, H, W[, D]), class indices (B, 1, H, W[, D]) and what is ignored, without meta data.
+
+    Ignored is (B, 1, H, W[, D]), bool, or None where no voxel is; there the class index is 0.
 
     Args:
         y_pred: probabilities, (B, C, H, W[, D]).
         y: class indices (B, 1, H, W[, D]) or one-hot (B, C, H, W[, D]).
+        ignore_index: a class index that is no class.
 
     Raises:
         ValueError: shapes that do not fit, a type that holds no probabilities, or labels that are none.
@@ -37,24 +43,42 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
         raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
     if not y_pred.is_floating_point():
         raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
-    return plain(y_pred), class_map(plain(y), y_pred.shape[1])
+    return plain(y_pred), *labels_and_ignored(plain(y), y_pred.shape[1], ignore_index)
 
 
-def measured_voxels(region: str, probs: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
+def measured_voxels(
+    region: str, probs: Tensor, labels: Tensor, ignored: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
     Args:
         region: one of `calib_monai.regions.REGIONS`.
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
+        ignored: voxels that are in no region, (B, 1, H, W[, D]), bool.
 
     Raises:
         ValueError: values that are no probabilities.
     """
-    voxels = region_voxels(region, labels, probs)
+    voxels = region_voxels(region, labels, probs, ignored)
     for image, (selected, _) in zip(probs, voxels, strict=True):
         check_probs(selected, image)
     return voxels
+
+
+def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) -> tuple[Tensor, Tensor | None]:
+    """Class indices as of `class_map`, 0 where a voxel is ignored, and where that is, bool; None where it is nowhere.
+
+    Raises:
+        ValueError: as `class_map`.
+    """
+    if ignore_index is None or y.shape[1] != 1:
+        return class_map(y, num_classes), None
+    # A byte that is compared with a number it cannot hold may equal it.
+    ignored = (y if y.is_floating_point() else y.long()) == ignore_index
+    if not ignored.any():
+        return class_map(y, num_classes), None
+    return class_map(y.masked_fill(ignored, 0), num_classes), ignored
 
 
 def class_map(y: Tensor, num_classes: int) -> Tensor:

@@ -23,6 +23,7 @@ class TACEMetric(BinnedMetric):
             prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
         pooled: whether the voxels of all images are measured together, in place of the mean over images;
             only with bins of equal width, for equal numbers would need every confidence at once.
+        ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: `num_bins` below 1, a threshold outside 0..1, an unknown region, or pooled and adaptive.
@@ -43,8 +44,9 @@ class TACEMetric(BinnedMetric):
         adaptive: bool = True,
         region: str = "foreground",
         pooled: bool = False,
+        ignore_index: int | None = None,
     ) -> None:
-        super().__init__(num_bins, region, pooled=pooled)
+        super().__init__(num_bins, region, pooled=pooled, ignore_index=ignore_index)
         if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
             raise ValueError(f"threshold is {threshold!r}; it must lie in 0..1")
         if pooled and adaptive:

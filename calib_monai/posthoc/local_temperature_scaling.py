@@ -136,7 +136,13 @@ class LocalTemperatureScaling(nn.Module):
             raise ValueError(f"learning_rate is {learning_rate!r}; it must be a finite number above 0")
 
     def fit(
-        self, data: Data, epochs: int = 20, learning_rate: float = 1e-3, region: str = "all", seed: int = 0
+        self,
+        data: Data,
+        epochs: int = 20,
+        learning_rate: float = 1e-3,
+        region: str = "all",
+        seed: int = 0,
+        ignore_index: int | None = None,
     ) -> FitReport:
         """Minimize the negative log-likelihood with Adam; keep the best epoch, or T = 1 where none is better.
 
@@ -151,6 +157,7 @@ class LocalTemperatureScaling(nn.Module):
             region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as
                 `calib_monai.regions.region_mask`.
             seed: of the gates at first.
+            ignore_index: label of voxels that are in no region.
 
         Raises:
             ValueError: `epochs` below 1, a `learning_rate` that is not positive, what `ValidationSet` or `forward`
@@ -161,7 +168,7 @@ class LocalTemperatureScaling(nn.Module):
             background: the likelihood of all voxels becomes many times worse.
         """
         self.check_fit(epochs, learning_rate)
-        items = ValidationSet(data, region, self.of_logits.weight.device)
+        items = ValidationSet(data, region, self.of_logits.weight.device, ignore_index)
         self.reset(seed)
         best, weights = measured(self, items), copy.deepcopy(self.state_dict())
         optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate)

@@ -64,7 +64,7 @@ class TemperatureScaling(nn.Module):
         return self.temperature
 
     @torch.no_grad()
-    def fit(self, data: Data, region: str = "all") -> FitReport:
+    def fit(self, data: Data, region: str = "all", ignore_index: int | None = None) -> FitReport:
         """Take the temperature that minimizes the negative log-likelihood, or 1 where none is better.
 
         Args:
@@ -72,6 +72,7 @@ class TemperatureScaling(nn.Module):
                 through, some ten or twenty times in all; one item is held at a time.
             region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as
                 `calib_monai.regions.region_mask`.
+            ignore_index: label of voxels that are in no region.
 
         Raises:
             ValueError: what `ValidationSet` refuses.
@@ -81,7 +82,7 @@ class TemperatureScaling(nn.Module):
             calibration error of the foreground may rise, as the report then shows. One fitted to the foreground
             makes the likelihood of all voxels worse.
         """
-        items = ValidationSet(data, region, self.log_temperature.device)
+        items = ValidationSet(data, region, self.log_temperature.device, ignore_index)
         self.log_temperature.fill_(-math.log(_best_inverse_temperature(items)))
         report = measured(self, items)
         if not report.kept:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from calib_monai.losses.targets import class_labels
+from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.regions import region_mask
 
 Data = Iterable[Sequence[Tensor]]
@@ -19,7 +19,7 @@ class Item(NamedTuple):
 
     Attributes:
         logits: (B, C, H, W[, D]), float32 or float64.
-        labels: class indices, (B, 1, H, W[, D]), int64.
+        labels: class indices, (B, 1, H, W[, D]), int64; 0 where a voxel is ignored.
         mask: the voxels that are fitted to, (B, 1, H, W[, D]), bool.
         image: (B, Cin, H, W[, D]), or None where the item has none.
     """
@@ -47,12 +47,13 @@ class ValidationSet:
             any dtype, image (B, Cin, H, W[, D]).
         region: the voxels that are fitted to, one of `calib_monai.regions.REGIONS`.
         device: where the items are moved.
+        ignore_index: label of voxels that are in no region.
 
     Raises:
         ValueError: data that can be gone through only once.
     """
 
-    def __init__(self, data: Data, region: str, device: torch.device) -> None:
+    def __init__(self, data: Data, region: str, device: torch.device, ignore_index: int | None = None) -> None:
         if isinstance(data, Iterator):
             kind = type(data).__name__
             raise ValueError(  # noqa: TRY004 - as all refusals
@@ -62,6 +63,7 @@ class ValidationSet:
         self.data = data
         self.region = region
         self.device = device
+        self.ignore_index = ignore_index
         self.voxels = 0  # not known before the first time
 
     def __iter__(self) -> Iterator[Item]:
@@ -74,7 +76,7 @@ class ValidationSet:
         voxels = 0
         for place, parts in enumerate(self.data):
             try:
-                item = _checked(parts, self.region, self.device)
+                item = _checked(parts, self.region, self.device, self.ignore_index)
             except ValueError as error:
                 raise ValueError(f"item {place} of data: {error}") from error
             voxels += int(item.mask.sum())
@@ -86,20 +88,22 @@ class ValidationSet:
         self.voxels = voxels
 
 
-def _checked(parts: Sequence[Tensor], region: str, device: torch.device) -> Item:
+def _checked(parts: Sequence[Tensor], region: str, device: torch.device, ignore_index: int | None) -> Item:
     """An item on a device; raises ValueError where it cannot be fitted to."""
     if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
         kind = f"{len(parts)} parts" if isinstance(parts, tuple | list) else type(parts).__name__
         raise ValueError(f"it is {kind}; it must be (logits, target) or (logits, target, image)")
     logits, target, *images = parts
-    labels = class_labels(logits, target).to(device).long()
+    labels = class_labels(logits, target, ignore_index).to(device)
+    ignored = None if ignore_index is None else ignored_voxels(labels)
+    labels = (labels if ignored is None else labels.masked_fill(ignored, 0)).long()
     logits = _finite("logits", logits.to(device))
     image = _finite("image", images[0].to(device)) if images else None
     if image is not None and (len(image), *image.shape[2:]) != (len(logits), *logits.shape[2:]):
         raise ValueError(
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
-    return Item(logits, labels, region_mask(region, labels, logits), image)
+    return Item(logits, labels, region_mask(region, labels, logits, ignored), image)
 
 
 def _finite(name: str, values: Tensor) -> Tensor:

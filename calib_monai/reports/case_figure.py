@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
 from calib_monai.reports.measures import DICE, ECE
-from calib_monai.reports.runs import Run, Slice
+from calib_monai.reports.runs import IGNORED, Run, Slice
 
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 ERROR_COLOR = "#D55E00"
@@ -24,7 +24,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     """One slice of a case as each run sees it.
 
     Confidence is the highest probability of a voxel; its color scale is the same in all rows. What a crop cut off,
-    and the network never saw, has none and is hatched.
+    and the network never saw, has none and is hatched. Voxels whose label is ignored are no errors.
 
     Raises:
         ValueError: a run kept no slice of this case.
@@ -35,17 +35,17 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
     colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
     for axes, run, part in zip(grid, runs, slices, strict=True):
-        predicted = part.probs.argmax(axis=0)
+        predicted, ignored = part.probs.argmax(axis=0), part.label == IGNORED
         for place in range(4):
             axes[place].imshow(_upright(part.image, part), cmap="gray")
-        for place, labels in ((1, part.label), (2, predicted)):
+        for place, labels in ((1, np.where(ignored, 0, part.label)), (2, predicted)):
             axes[place].imshow(
                 _upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
             )
         confidence = np.ma.masked_array(part.probs.max(axis=0), _outside(part))
         shown = axes[4].imshow(_upright(confidence, part), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
         axes[4].patch.set(**OUTSIDE)
-        wrong = np.ma.masked_equal(predicted != part.label, 0)
+        wrong = np.ma.masked_equal((predicted != part.label) & ~ignored, 0)
         axes[3].imshow(_upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
         axes[0].set_ylabel(f"{run.name}\nDice {DICE.shown(run.dice(case))}, ECE {ECE.shown(run.ece_of(case))}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):

@@ -22,6 +22,7 @@ from calib_monai.bins import Bins
 logger = logging.getLogger(__name__)
 
 OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
+IGNORED = 255  # in the label of a slice
 FILES = ("summary.json", "cases.csv", "bins.json")
 
 
@@ -29,7 +30,7 @@ FILES = ("summary.json", "cases.csv", "bins.json")
 class Slice:
     """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs from below.
 
-    A picture has no index.
+    The label is `IGNORED` where that voxel is ignored. A picture has no index.
     """
 
     image: NDArray[np.float32]

@@ -36,3 +36,8 @@ def test_what_is_too_large_counts_at_the_end() -> None:
     count = histogram(values, torch.zeros_like(values), num_classes=2)
     assert count[0, [0, NUM_BINS // 2, NUM_BINS - 1]].tolist() == [2, 1, 2]
     assert count.sum() == 5
+
+
+def test_a_voxel_whose_label_is_ignored_is_not_counted() -> None:
+    values, target = torch.zeros(1, 1, 2, 3), torch.tensor([[[[0, 1, 255], [-1, 1, 0]]]])
+    assert histogram(values, target, 2).sum(dim=1).tolist() == [2, 2]

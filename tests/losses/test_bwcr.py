@@ -205,3 +205,22 @@ def test_a_label_that_is_no_class_is_refused() -> None:
 def test_arguments_without_meaning_are_refused(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         BWCRLoss(**arguments)
+
+
+def test_an_ignored_part_is_as_if_it_were_not_there() -> None:
+    (first, second, valid, weight), target = batch(6, 8)
+    target[..., 5:] = 255
+    loss = BWCRLoss(ignore_index=255)
+    value, by_first, by_second = value_and_gradients(loss, (first, second, valid, weight), target)
+    part = tuple(each[..., :5] for each in (first, second, valid, weight))
+    alone = value_and_gradients(loss, part, target[..., :5])
+    torch.testing.assert_close((value, by_first[..., :5], by_second[..., :5]), alone)
+    assert not by_first[..., 5:].any()
+    assert not by_second[..., 5:].any()
+
+
+def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient() -> None:
+    views, target = batch(6, 8)
+    value, *gradients = value_and_gradients(BWCRLoss(ignore_index=255), views, torch.full_like(target, 255))
+    assert value == 0
+    assert not torch.stack(gradients).any()

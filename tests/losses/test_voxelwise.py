@@ -166,9 +166,13 @@ def test_a_loss_shows_its_settings() -> None:
     assert repr(MbLSLoss(margin=3.0)) == "MbLSLoss(margin=3.0, penalty='linear', penalty_weight=0.1, ignore_index=None)"
 
 
-def test_a_batch_of_ignored_voxels_has_no_loss() -> None:
+@pytest.mark.parametrize("loss", IGNORING.values(), ids=IGNORING)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient(loss: VoxelwiseLoss, dtype: torch.dtype) -> None:
     logits, target = batch(4, 4)
-    assert torch.isnan(ECPLoss(ignore_index=255)(logits, torch.full_like(target, 255)))
+    value, gradient = value_and_gradient(loss, logits.to(dtype), torch.full_like(target, loss.ignore_index))
+    assert value == 0
+    assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
 def test_the_mean_of_very_many_voxels_is_exact() -> None:

@@ -104,6 +104,17 @@ def test_the_order_of_voxels_items_and_classes_changes_nothing(predictions: Pred
         assert fitted(other) == pytest.approx(expected, rel=1e-5)
 
 
+def test_what_is_ignored_is_as_if_it_were_cut_off() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(1, 3, 20, 30, generator=generator)
+    target = torch.randint(3, (1, 1, 20, 30), generator=generator)
+    cut = TemperatureScaling().fit([(logits[..., :9], target[..., :9])])
+    target[..., 9:] = 255
+    assert TemperatureScaling().fit([(logits, target)], ignore_index=255) == cut
+    with pytest.raises(ValueError, match="0 voxels of the region 'all'"):
+        TemperatureScaling().fit([(logits, torch.full_like(target, 255))], ignore_index=255)
+
+
 @pytest.mark.parametrize("temperature", [0.01, 0.7, 1.0, 3.0, 100.0])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_no_voxel_changes_its_class(temperature: float, dtype: torch.dtype) -> None:

@@ -1,0 +1,76 @@
+"""Ignoring: any loss leaves out the voxels of one label."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from calib_monai.losses.bwcr import BWCRLoss
+from calib_monai.losses.compound import CompoundLoss
+from calib_monai.losses.targets import class_labels, ignored_voxels
+from calib_monai.losses.voxelwise import VoxelwiseLoss
+
+
+class IgnoringLoss(nn.Module):
+    """A loss of the voxels of each image whose label is not ignored; 0 where there are none.
+
+    L = sum over images of n / N times the loss of the image's n voxels, N being those of the batch. For a mean over
+    voxels, such as cross-entropy, that is the mean over the N voxels. Dice weighs an image by its voxels. Without an
+    ignored voxel it is the loss itself.
+
+    Args:
+        loss: of (logits, target), such as MONAI's DiceCELoss, that does not ask where in the image a voxel lies.
+        ignore_index: label of the voxels that are left out.
+    """
+
+    def __init__(self, loss: nn.Module, ignore_index: int) -> None:
+        super().__init__()
+        self.loss = loss
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            logits: (B, C, H, W[, D]).
+            target: class indices, (B, 1, H, W[, D]).
+
+        Raises:
+            ValueError: what `class_labels` or the loss refuses.
+        """
+        counted = ~ignored_voxels(class_labels(logits, target, self.ignore_index)).flatten(1)
+        numbers = counted.sum(dim=1).tolist()
+        if min(numbers) == counted.shape[1]:
+            whole: Tensor = self.loss(logits, target)
+            return whole
+        flat_logits, flat_target = logits.as_subclass(Tensor).flatten(2), target.as_subclass(Tensor).flatten(2)
+        terms = [
+            number
+            / sum(numbers)
+            * self.loss(flat_logits[k : k + 1, :, kept, None], flat_target[k : k + 1, :, kept, None])
+            for k, (kept, number) in enumerate(zip(counted, numbers, strict=True))
+            if number
+        ]
+        return torch.stack(terms).sum() if terms else logits.nan_to_num(0, 0, 0).mul(0).sum()
+
+
+def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
+    """The loss, which leaves out the voxels of this label; where it is None, the loss as it is.
+
+    The losses of this package do so themselves: their `ignore_index` is set. Any other is wrapped in `IgnoringLoss`.
+
+    Args:
+        loss: of (logits, target).
+        ignore_index: a label that is no class.
+    """
+    if ignore_index is None:
+        return loss
+    if isinstance(loss, CompoundLoss):
+        loss.ignore_index = ignore_index
+        for name, part in loss.losses.items():
+            loss.losses[name] = leaving_out(part, ignore_index)
+    elif isinstance(loss, VoxelwiseLoss | BWCRLoss):
+        loss.ignore_index = ignore_index
+    else:
+        return IgnoringLoss(loss, ignore_index)
+    return loss

@@ -1,0 +1,79 @@
+"""Ignoring: any loss leaves out the voxels of one label."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.losses import DiceCELoss, DiceLoss, FocalLoss
+from torch import nn
+
+from calib_monai.losses import BWCRLoss, CompoundLoss, IgnoringLoss, NACLLoss, leaving_out
+
+VOXELWISE = {
+    "cross-entropy": DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0),
+    "label smoothing": DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0, label_smoothing=0.1),
+    "focal": FocalLoss(to_onehot_y=True, use_softmax=True, gamma=3.0),
+}
+
+
+def batch(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of three classes, and labels, of two images."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(2, 3, *shape, generator=generator)
+    return logits, torch.randint(3, (2, 1, *shape), generator=generator, dtype=torch.uint8)
+
+
+def value_and_gradient(loss: nn.Module, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    logits = logits.clone().requires_grad_()
+    value = loss(logits, target)
+    return value.detach(), *torch.autograd.grad(value, logits)
+
+
+@pytest.mark.parametrize("loss", VOXELWISE.values(), ids=VOXELWISE)
+@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 5)])
+def test_a_mean_over_voxels_is_that_of_the_voxels_that_count(loss: nn.Module, shape: tuple[int, ...]) -> None:
+    logits, target = batch(*shape)
+    target[0, ..., 2:], target[1, ..., :1] = 255, 255
+    value, gradient = value_and_gradient(IgnoringLoss(loss, 255), logits, target)
+    counted = (target != 255).squeeze(1)
+    alone = logits.movedim(1, -1)[counted].T[None, :, :, None], target.squeeze(1)[counted][None, None, :, None]
+    expected, by_counted = value_and_gradient(loss, *alone)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient.movedim(1, -1)[counted].T, by_counted[0, :, :, 0])
+    assert not gradient.movedim(1, -1)[~counted].any()
+
+
+def test_dice_is_that_of_the_voxels_that_count() -> None:
+    loss = DiceLoss(include_background=False, to_onehot_y=True, softmax=True)
+    logits, target = batch(6, 8)
+    target[..., 3:] = 255
+    torch.testing.assert_close(IgnoringLoss(loss, 255)(logits, target), loss(logits[..., :3], target[..., :3]))
+
+
+@pytest.mark.parametrize("loss", VOXELWISE.values(), ids=VOXELWISE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient(loss: nn.Module, dtype: torch.dtype) -> None:
+    logits, target = batch(6, 5)
+    value, gradient = value_and_gradient(IgnoringLoss(loss, 255), 1e4 * logits.to(dtype), torch.full_like(target, 255))
+    assert value == 0
+    assert not gradient.any()
+
+
+def test_without_an_ignored_voxel_it_is_the_loss_itself() -> None:
+    loss = DiceCELoss(to_onehot_y=True, softmax=True)
+    assert IgnoringLoss(loss, 255)(*batch(6, 5)) == loss(*batch(6, 5))
+
+
+def test_own_losses_are_told_and_others_are_wrapped() -> None:
+    dice, nacl = DiceLoss(to_onehot_y=True, softmax=True), NACLLoss()
+    compound = CompoundLoss({"dice": dice, "nacl": nacl}, {"dice": 1.0, "nacl": 1.0})
+    assert leaving_out(dice, None) is dice
+    assert leaving_out(compound, 255) is compound
+    assert (compound.ignore_index, nacl.ignore_index) == (255, 255)
+    logits, target = batch(6, 8)
+    target[0, :, :, 3:] = 255
+    parts = IgnoringLoss(dice, 255)(logits, target) + nacl(logits, target)
+    torch.testing.assert_close(compound(logits, target), parts)
+    views = BWCRLoss()
+    assert leaving_out(views, 255) is views
+    assert views.ignore_index == 255
