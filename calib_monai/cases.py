@@ -27,7 +27,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.found_cases import settle
+from calib_monai.found_cases import settle, tell_left_out
 from calib_monai.made_for import far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes
 from calib_monai.path_options import check_path
@@ -127,6 +127,7 @@ def checked_split(
         check_axcodes(axcodes)
         split, options = datalist(), options_of(datalist)
         settle(chain(*split.values()))
+        tell_left_out(datalist, chain(*split.values()))
         beside_model = Path(ckpt_dir) / SPLIT_FILE
         if split_file:
             given = given_split(Path(split_file), split)

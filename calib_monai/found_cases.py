@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import itk
 
 from calib_monai.case_names import check_case_name, name_by_file
+from calib_monai.datalists.folders import files_below, tell_passed_over
+from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case
+from calib_monai.processes import is_first_process
 from calib_monai.volumes import files_of
 
 READ_WITHOUT_ITK = (".nii", ".nii.gz")
@@ -40,6 +43,27 @@ def settle(cases: Iterable[Case]) -> None:
         if not all(path.lower().endswith(READ_WITHOUT_ITK) for path in files_of(case)):
             for part in ITK_PARTS:
                 getattr(itk, part)
+
+
+def tell_left_out(datalist: Callable[..., object], cases: Iterable[Case]) -> None:
+    """Log the images in the folder of a data set that belong to no case.
+
+    Args:
+        datalist: what gave the cases; as a partial function it knows its `dataset_dir`.
+        cases: all that it gave.
+    """
+    given = getattr(datalist, "keywords", {}).get("dataset_dir")
+    if not isinstance(given, str) or not is_first_process():
+        return
+    root = Path(given).absolute()
+    used = {Path(file).resolve() for case in cases for file in files_of(case)}
+    files, hidden = files_below(root)
+    others = [
+        file
+        for file in files
+        if file.name.lower().endswith(IMAGE_SUFFIXES) and not {file.resolve(), file.parent.resolve()} & used
+    ]
+    tell_passed_over(root, {"of no case": others, "hidden": hidden})
 
 
 def _absolute(paths: str | list[str]) -> str | list[str]:

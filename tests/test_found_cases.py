@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calib_monai.datalists.files import save_nrrd
-from calib_monai.found_cases import settle
+from calib_monai.found_cases import settle, tell_left_out
 
 CHANGES_OF_FOLDER = """
 import os, sys, threading
@@ -49,3 +50,15 @@ def test_itk_changes_the_working_directory_before_there_are_threads_and_never_af
     command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # noqa: S603 - our own
     assert set(done.stdout.split()) == {"True"}
+
+
+def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for name in ("a.nii.gz", "a_gt.nii.gz", "b.nii", "notes.txt", "._a.nii.gz", "series/1.dcm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    cases = [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")]}]
+    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), cases)
+    assert caplog.messages == [f"passed over in {tmp_path}: 2 file(s): 1 of no case (b.nii); 1 hidden (._a.nii.gz)"]
+    tell_left_out(dict, cases)
+    assert len(caplog.messages) == 1

@@ -107,7 +107,9 @@ def _frames(patient: Path) -> list[int]:
         if sorted(phase for phase, _ in found) != ["ED", "ES"]:
             raise ValueError(f"{info} must have a line 'ED: NUMBER' and a line 'ES: NUMBER'")
         return sorted({int(number) for _, number in found})
-    labeled = [re.fullmatch(r".*_frame(\d+)_gt\.nii\.gz", path.name) for path in patient.iterdir()]
+    labeled = [
+        re.fullmatch(rf"{re.escape(patient.name)}_frame(\d+)_gt\.nii\.gz", path.name) for path in patient.iterdir()
+    ]
     frames = sorted(int(match[1]) for match in labeled if match)
     if not frames:
         raise ValueError(f"{patient} holds no label {patient.name}_frameMM_gt.nii.gz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from calib_monai.datalists.splits import Case, Split, split_cases
 PUBLISHED_COUNTS = (445, 65, 137)
 FOLDERS = ("benign", "malignant")
 NORMAL = "normal"
+MASK = re.compile(r"(.+)_mask(_\d+)?")
 
 
 def busi_split(
@@ -68,15 +70,15 @@ def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
 def _cases(folder: Path) -> list[Case]:
     """The images of one folder with their masks, `NAME_mask.png`, `NAME_mask_1.png` and so on."""
     files = sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
-    masks: dict[str, list[str]] = {path.stem: [] for path in files if "_mask" not in path.stem}
+    masks: dict[str, list[str]] = {path.stem: [] for path in files if not MASK.fullmatch(path.stem)}
     if not masks:
         raise ValueError(f"{folder} holds no image NAME.png")
     for path in files:
-        name, is_mask, _ = path.stem.partition("_mask")
-        if is_mask and name not in masks:
-            raise ValueError(f"the mask {path} has no image {name}.png beside it")
-        if is_mask:
-            masks[name].append(str(path))
+        mask = MASK.fullmatch(path.stem)
+        if mask and mask[1] not in masks:
+            raise ValueError(f"the mask {path} has no image {mask[1]}.png beside it")
+        if mask:
+            masks[mask[1]].append(str(path))
     alone = next((name for name, paths in masks.items() if f"{folder / name}_mask.png" not in paths), None)
     if alone:
         raise ValueError(f"the image {folder / alone}.png has no mask {alone}_mask.png beside it")

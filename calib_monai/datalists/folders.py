@@ -1,12 +1,18 @@
-"""Folders: what a data set's folder is refused for, and what it holds, in words."""
+"""Folders: what a data set's folder is refused for, what it holds, and what of it is passed over, in words."""
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calib_monai.path_options import check_path
 
 SHOWN = 5  # of many files, in a message
+MOST_NAMED = 10  # of the files that are passed over
+
+logger = logging.getLogger(__name__)
 
 
 def dataset_folder(dataset_dir: str, holds: str) -> Path:
@@ -28,5 +34,46 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
 
 def held(root: Path) -> str:
     """What a folder holds, in words: the first few names."""
-    names = sorted(path.name for path in root.iterdir())
+    names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     return f"it holds {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}" if names else "it is empty"
+
+
+def files_below(root: Path) -> tuple[list[Path], list[Path]]:
+    """The files of a folder and of all folders in it, and apart from them those that are hidden, sorted.
+
+    Links are followed, into each folder once, however many lead there. What begins with a dot is hidden, as the `._`
+    files of macOS are, and so is all that a hidden folder holds.
+    """
+    files: list[Path] = []
+    hidden: list[Path] = []
+    seen: set[Path] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        here = Path(folder)
+        if here.resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders.sort(key=lambda name, here=here: ((here / name).is_symlink(), name))  # type: ignore[misc]
+        inside = here.relative_to(root).parts
+        for name in names:
+            is_hidden = any(part.startswith(".") for part in (*inside, name))
+            (hidden if is_hidden else files).append(here / name)
+    return sorted(files), sorted(hidden)
+
+
+def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
+    """Log one line with the files of a folder that are passed over: how many for each reason, and some of their names.
+
+    Args:
+        root: the folder.
+        reasons: the files, by why they are passed over.
+    """
+    count = sum(map(len, reasons.values()))
+    left, parts = MOST_NAMED, []
+    for reason, files in reasons.items():
+        shown = [str(file.relative_to(root)) for file in files[:left]]
+        left -= len(shown)
+        more = ["..."] * (len(shown) < len(files))
+        parts += [f"{len(files)} {reason} ({', '.join([*shown, *more])})"] if files else []
+    if count:
+        logger.info("passed over in %s: %d file(s): %s", root, count, "; ".join(parts))

@@ -3,46 +3,91 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.case_names import check_case_name, name_by_file
+from monai.utils import ensure_tuple
+
+from calib_monai.case_names import as_case_name, check_case_name, name_by_file
 from calib_monai.datalists.dicom import dicom_cases
+from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.splits import Case
 from calib_monai.pictures import SUFFIXES
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
-LABEL_ENDINGS = ("_gt", "_mask", "_segmentation")  # of a label that lies beside its image
+BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
+LABEL = re.compile(r"(.+)[_.-](gt|label|mask|seg|segmentation)(_\d+)?", re.IGNORECASE)  # that lies beside its image
+LABEL_FOLDER = re.compile(r"(gt|labels?|.*masks?|seg|segmentations?)(tr|ts)?", re.IGNORECASE)
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
 
 
 def images_in(path: Path) -> list[Case]:
-    """The image at a path, or all of a folder's, `{"image": path, "case": name}`, sorted by name.
+    """The image at a path, or all of a folder's and of the folders in it, `{"image": path, "case": name}`.
 
-    Labels beside their images, as `NAME_gt.nii.gz`, are passed over, whichever of the suffixes the two have; capitals
-    in a suffix are read too. Each DICOM series at any depth is an image, as `dicom_cases` finds them.
+    They are sorted by path. A case is called by its file, or, where folders have files of one name, by both. Capitals
+    in a suffix are read too. Each DICOM series at any depth is an image, as `dicom_cases` finds them. What is passed
+    over is logged: labels, that is `NAME_gt.nii.gz` beside an image or `NAME.nii.gz` in a folder of labels, what an
+    inference wrote, hidden files, and other formats.
 
     Raises:
         ValueError: a path that is not there or holds no image, or two images of one name.
     """
     if not path.exists():
         raise ValueError(f"input {path} does not exist")
-    found: dict[str, Path] = {}
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        name, suffix = _name_and_suffix(file.name)
-        if suffix and not file.name.startswith("."):
-            if name in found:
-                raise ValueError(
-                    f"input {path} holds {name} twice, with other suffixes; both would be written to one place"
-                )
-            found[name] = file
-    series = dicom_cases(path, IMAGE_SUFFIXES, found)
-    if not found and not series:
+    files, hidden = files_below(path) if path.is_dir() else ([path], [])
+    written = _written(files)
+    images = [file for file in files if file not in written and _name_and_suffix(file.name)[1]]
+    labels = _labels(path, images) if path.is_dir() else set()
+    images = [file for file in images if file not in labels]
+    names = _names(path, images)
+    series = dicom_cases(path, IMAGE_SUFFIXES, names)
+    if not images and not series:
         raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES)} or DICOM image")
-    labels = {
-        name for name in found for ending in LABEL_ENDINGS if ending in name and name.partition(ending)[0] in found
-    }
-    return [{"image": str(file), "case": name} for name, file in found.items() if name not in labels] + series
+    of_series = {file for case in series for file in ensure_tuple(case["image"])}
+    read = {*images, *labels, *written}
+    others = [file for file in files if file not in read and not {str(file), str(file.parent)} & of_series]
+    if path.is_dir():
+        others = [file for file in others if file.suffix.lower() not in BESIDE_AN_IMAGE]
+        passed_over = {"label(s)": sorted(labels), "written by an inference": sorted(written), "hidden": hidden}
+        tell_passed_over(path, {**passed_over, "of no format of images": others})
+    return [{"image": str(file), "case": name} for file, name in zip(images, names, strict=True)] + series
+
+
+def _names(root: Path, images: Sequence[Path]) -> list[str]:
+    """What each image is called: by its file, or, where several are called so, by its folders too."""
+    names = [name_by_file(file.name) for file in images]
+    count = Counter(names)
+    told = [
+        as_case_name("_".join([*file.relative_to(root).parts[:-1], name])) if count[name] > 1 else name
+        for file, name in zip(images, names, strict=True)
+    ]
+    twice = next((name for name, times in Counter(told).items() if times > 1), None)
+    if twice:
+        raise ValueError(f"input {root} holds {twice} twice, with other suffixes; both would be written to one place")
+    return told
+
+
+def _labels(root: Path, images: Sequence[Path]) -> set[Path]:
+    """Those of the images that are labels of others by their names, or by the name of a folder."""
+    stems = {(file.parent, _name_and_suffix(file.name)[0]) for file in images}
+    in_folders = {file for file in images if any(map(LABEL_FOLDER.fullmatch, file.relative_to(root).parts[:-1]))}
+    others = [_name_and_suffix(file.name)[0] for file in images if file not in in_folders]
+    labels: set[Path] = set()
+    for file in images:
+        name = _name_and_suffix(file.name)[0]
+        beside = LABEL.fullmatch(name)
+        elsewhere = file in in_folders and any(other == name or other.startswith(f"{name}_") for other in others)
+        if elsewhere or (beside and (file.parent, beside[1]) in stems):
+            labels.add(file)
+    return labels
+
+
+def _written(files: Sequence[Path]) -> set[Path]:
+    """Those of the files that lie in the folder of a case that an inference wrote."""
+    folders = {file.parent for file in files if file.name == f"{file.parent.name}_structures.json"}
+    return {file for file in files if file.parent in folders}
 
 
 def listed_in(path: Path) -> list[Case]:
@@ -108,19 +153,24 @@ def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
     """
     if not path.is_dir():
         raise ValueError(f"input {path} is not a folder; it must hold files that end in {', '.join(endings)}")
-    found = [(file, ending) for ending in endings for file in path.rglob(f"*{ending}") if not file.name.startswith(".")]
+    files, hidden = files_below(path)
+    written = _written(files)
+    found = [(file, end) for end in endings for file in files if file.name.endswith(end) and file not in written]
     if not found:
         raise ValueError(f"input {path} holds no file that ends in {' or '.join(endings)}")
     firsts = sorted({file.with_name(file.name.removesuffix(ending) + endings[0]) for file, ending in found})
     cases: dict[str, Case] = {}
     for first, folder in zip(firsts, _telling_folders(path, firsts), strict=True):
         shared = first.name.removesuffix(endings[0])
-        files = [first.with_name(shared + ending) for ending in endings]
-        name = shared or folder
+        paths = [str(first.with_name(shared + ending)) for ending in endings]
+        name = as_case_name(shared or folder)
         if name in cases:
             raise ValueError(f"input {path} holds {name} twice, at {first} too; both would be written to one place")
-        paths = [str(file) for file in files]
         cases[name] = {"image": paths if len(paths) > 1 else paths[0], "case": name}
+    read = {*written, *(file for file, _ in found)}
+    others = [file for file in files if file not in read and _name_and_suffix(file.name)[1]]
+    passed_over = {f"end in none of {', '.join(endings)}": others, "written by an inference": sorted(written)}
+    tell_passed_over(path, {**passed_over, "hidden": hidden})
     return [cases[name] for name in sorted(cases)]
 
 

@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
-from calib_monai.datalists.folders import dataset_folder, held
+from calib_monai.datalists.folders import dataset_folder, files_below, held
 from calib_monai.datalists.splits import SPLITS, Case, Split, split_cases
 from calib_monai.dicom import is_dicom
 
@@ -65,7 +65,7 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
             (named).
     """
     root = dataset_folder(dataset_dir, "images and labels")
-    files = [path.relative_to(root) for path in sorted(root.rglob("*")) if not path.name.startswith(".")]
+    files = [path.relative_to(root) for path in files_below(root)[0]]
     labels = _by_patient(root, [path for path in files if path.suffix == LABEL_SUFFIX and not _is_image(path)])
     if not labels:
         raise ValueError(

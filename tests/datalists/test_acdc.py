@@ -117,3 +117,11 @@ def test_test_patients_without_labels_are_passed_over(
 def test_the_real_folder_is_read() -> None:
     split = acdc_split(str(REAL))
     assert [len(cases) for cases in split.values()] == [112, 16, 32]
+
+
+def test_files_that_macos_adds_are_no_frames(tmp_path: Path) -> None:
+    folder = tmp_path / "training" / "patient001"
+    folder.mkdir(parents=True)
+    for name in ("patient001_frame01.nii.gz", "patient001_frame01_gt.nii.gz", "._patient001_frame01_gt.nii.gz"):
+        (folder / name).touch()
+    assert [case["case"] for case in read_acdc(str(tmp_path))] == ["patient001_frame01"]

@@ -149,3 +149,75 @@ def test_a_list_of_something_else_is_refused(content: str, said: str, tmp_path: 
         listed_in(tmp_path / "cases.json")
     with pytest.raises(ValueError, match="cannot be read"):
         listed_in(tmp_path / "none.json")
+
+
+def test_what_a_name_only_holds_makes_no_label(tmp_path: Path) -> None:
+    touch(
+        tmp_path, *(f"{name}.nii.gz" for name in ("p1", "p1_masked", "p2", "p2_gtv_plan", "p3", "p3_gt", "segment_4"))
+    )
+    assert [case["case"] for case in images_in(tmp_path)] == ["p1", "p1_masked", "p2", "p2_gtv_plan", "p3", "segment_4"]
+
+
+def test_images_are_found_at_any_depth_and_through_links_each_once(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.nii.gz", "in/deep/er/b.nii.gz", "store/c.nii.gz", "store/d/d.nii.gz", "in/.git/e.nii.gz")
+    (tmp_path / "in" / "c.nii.gz").symlink_to(tmp_path / "store" / "c.nii.gz")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "store" / "d")
+    (tmp_path / "in" / "once more").symlink_to(tmp_path / "store" / "d")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    assert sorted(case["case"] for case in images_in(tmp_path / "in")) == ["a", "b", "c", "d"]
+
+
+def test_images_of_one_name_in_several_folders_are_called_by_these_too(tmp_path: Path) -> None:
+    touch(tmp_path, "p1/t2.nii.gz", "p2/t2.nii.gz", "p3/other.nii.gz")
+    assert [case["case"] for case in images_in(tmp_path)] == ["p1_t2", "p2_t2", "other"]
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("imagesTr/x.nii.gz", "labelsTr/x.nii.gz"), ("TrainingImg/x_0000.nii.gz", "TrainingMask/x.nii.gz")],
+)
+def test_labels_in_a_folder_of_their_own_are_no_images_unless_it_is_the_input(
+    image: str, label: str, tmp_path: Path
+) -> None:
+    touch(tmp_path, image, label)
+    assert [case["image"] for case in images_in(tmp_path)] == [str(tmp_path / image)]
+    assert [case["case"] for case in images_in((tmp_path / label).parent)] == ["x"]
+
+
+def test_what_an_inference_wrote_is_no_input(tmp_path: Path) -> None:
+    written = [f"eval/predictions/a/a_{what}" for what in ("label.nii.gz", "probs.nii.gz", "structures.json")]
+    touch(tmp_path, "a.nii.gz", *written)
+    assert [case["case"] for case in images_in(tmp_path)] == ["a"]
+    assert [case["case"] for case in channels_in(tmp_path, (".nii.gz",))] == ["a"]
+
+
+def test_what_is_passed_over_is_told_with_its_reason_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    touch(tmp_path, "._a.nii.gz", "notes.txt", *(f"{n}{end}.nii" for n in range(12) for end in ("", "_seg")))
+    assert len(images_in(tmp_path)) == 12
+    [line] = [message for message in caplog.messages if message.startswith("passed over in")]
+    assert line.startswith(f"passed over in {tmp_path}: 14 file(s): 12 label(s) (0_seg.nii, 10_seg.nii, ")
+    assert line.endswith("...); 1 hidden (...); 1 of no format of images (...)")
+    assert line.count("_seg") == 10
+
+
+def test_cases_of_several_files_are_found_through_links_and_the_others_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for name, place in (("A", "store"), ("B", "store"), ("C", "in")):
+        touch(tmp_path, *(f"{place}/{name}/{name}{ending}" for ending in ("_flair.nii.gz", "_t1.nii.gz", "_x.nii.gz")))
+    for name in "AB":
+        (tmp_path / "in" / name).symlink_to(tmp_path / "store" / name)
+    cases = channels_in(tmp_path / "in", ["_flair.nii.gz", "_t1.nii.gz"])
+    assert [case["case"] for case in cases] == ["A", "B", "C"]
+    assert "3 end in none of _flair.nii.gz, _t1.nii.gz (A/A_x.nii.gz, B/B_x.nii.gz, C/C_x.nii.gz)" in caplog.text
+
+
+def test_a_name_that_no_folder_can_have_is_made_one(tmp_path: Path) -> None:
+    touch(tmp_path, " a:b .nii.gz", f"{'x' * 245}.nii.gz")
+    names = [case["case"] for case in images_in(tmp_path)]
+    assert names[0] == "a_b"
+    assert len(names[1]) == 200
