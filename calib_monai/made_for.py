@@ -146,12 +146,13 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
         config: file of the configuration, without options.
     """
     there, said_by = read_model_json(ckpt_dir), f"{Path(ckpt_dir) / FILE} says that the model was trained with"
+    remedy = f" (if it was trained otherwise, say so in a {FILE} beside it)" * (there is None)
     if there is None:
         there, said_by = _of_file(config, made_for), f"without {Path(ckpt_dir) / FILE} {config} says"
     for name, here, other in _differing(made_for.settings, there):
         raise SystemExit(
             f"error: {name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
-            "trained; leave out the option that changes that, or give the model's"
+            f"trained; leave out the option that changes that, or give the model's{remedy}"
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from itertools import cycle
@@ -14,13 +16,14 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import DATASETS, config_of, start, trimmed, write_dataset
+from committed import DATASETS, REPOSITORY, config_of, start, trimmed, write_dataset
 from monai.data import ITKReader, ITKWriter, MetaTensor
 from monai.data.image_reader import itk
 from monai.transforms import LoadImage, Orientation
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from scipy.ndimage import gaussian_filter
 
+from calib_monai.datalists.files import save_nifti
 from calib_monai.phantoms import Phantom, make_phantoms
 
 ORDERS = ("RAS", "LPS", "PIR", "ASL")
@@ -120,3 +123,41 @@ def test_every_storage_order_gets_the_same_label_map_and_the_same_scores(dataset
         dice = [float(row[column]) for row in csv.DictReader(file)]
     assert max(dice) - min(dice) < 0.01
     assert min(dice) > 0.05
+
+
+def test_volumes_of_ones_own_are_sliced_along_their_thickest_axis(tmp_path: Path) -> None:
+    part = {
+        "image": {"channels": ["T1"]},
+        "both": {"slice_size": [48, 64], "datalist": {"images": ["{case}.nii.gz"], "label": "{case}-mask.nii.gz"}},
+        "train": {"class_names": ["background", "anterior", "posterior"]},
+    }
+    (tmp_path / "brains.json").write_text(json.dumps(part))
+    compose = [sys.executable, str(REPOSITORY / "scripts" / "compose_bundles.py"), "--method", "ce"]
+    subprocess.run([*compose, "--dataset", str(tmp_path / "brains.json"), "--out", str(tmp_path)], check=True)  # noqa: S603
+    for name, (image, label) in trimmed(make_phantoms(4, seed=2), 12, 24).items():
+        for ending, voxels in (("", image), ("-mask", label)):
+            affine = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 6, 0, 0], [0, 0, 0, 1.0]])
+            save_nifti(tmp_path / "data" / f"{name}{ending}.nii.gz", voxels.transpose(0, 2, 1), affine)
+    bundle = str(tmp_path / "brains_ce")
+    start(bundle, "train", tmp_path / "data", tmp_path, epochs=1)
+    made_for = json.loads((tmp_path / "models" / "model.json").read_text())
+    assert made_for["axcodes"] == "RAS"
+    assert made_for["training_images"]["size"][2] == [12, 12]
+    assert made_for["training_images"]["spacing"] == [[1, 1], [1, 1], [6, 6]]
+    start(bundle, "evaluate", tmp_path / "data", tmp_path, figures=False)
+    start(bundle, "inference", tmp_path / "data", tmp_path)
+    [tested] = json.loads((tmp_path / "split.json").read_text())["test"]
+    label = nibabel.load(tmp_path / "predictions" / tested / f"{tested}_label.nii.gz")
+    assert label.shape == nibabel.load(tmp_path / "data" / f"{tested}.nii.gz").shape
+    assert nibabel.aff2axcodes(label.affine) == ("R", "S", "A")
+
+
+def test_an_image_far_outside_of_the_training_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_dataset("hippocampus", tmp_path / "data", trimmed(make_phantoms(6, seed=5), 14, 20))
+    start("hippocampus_ce", "train", tmp_path / "data", tmp_path, epochs=1)
+    [(image, _)] = make_phantoms(1, seed=9).values()
+    save_nifti(tmp_path / "coarse.nii.gz", image[..., :6], np.diag([2.0, 2.0, 2.0, 1.0]))
+    start("hippocampus_ce", "inference", tmp_path, tmp_path, input=str(tmp_path / "coarse.nii.gz"))
+    assert (
+        "coarse is far outside of what the model was trained on: a spacing of 2 x 2 x 2 mm" in capsys.readouterr().out
+    )

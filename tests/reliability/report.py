@@ -12,10 +12,11 @@ sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
 
 from tried import good_data, tried  # noqa: E402 - once the path is set
 from wrong_inputs import WRONG  # noqa: E402
+from wrong_models import WRONG_MODELS  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
 from wrong_pictures import WRONG_PICTURES  # noqa: E402
 
-EVERY = [*WRONG, *WRONG_PATHS, *WRONG_PICTURES]
+EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES]
 
 
 def main() -> int:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from tried import good_data, tried
 from wrong_inputs import WRONG, Wrong
+from wrong_models import WRONG_MODELS
 from wrong_paths import WRONG_PATHS
 from wrong_pictures import WRONG_PICTURES
 
-EVERY = [*WRONG, *WRONG_PATHS, *WRONG_PICTURES]
+EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
 }  # MONAI reads the files before anything of ours runs, and this is what it says

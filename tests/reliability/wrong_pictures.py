@@ -44,6 +44,7 @@ def given(*images: Image.Image, name: str = "a.tif") -> Change:
         (folder / "oracle").mkdir()
         weights = {"weight": torch.tensor([0.0, 20]).reshape(2, 1, 1, 1), "bias": torch.tensor([0.0, -10])}
         torch.save(weights, folder / "oracle" / "model.pt")
+        (folder / "oracle" / "model.json").write_text("{}")
         (folder / "inputs").mkdir()
         pages = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
         images[0].save(folder / "inputs" / name, **pages)

@@ -1,0 +1,44 @@
+"""Ways to use a model on what it was not made for, and to ask for an orientation that is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wrong_inputs import Wrong
+
+OTHER_SIZE = {"slice_size": [64, 64]}
+
+
+def without(folder: Path) -> None:
+    """Remove what says what the model was made for."""
+    (folder / "models" / "model.json").unlink()
+
+
+def damaged(folder: Path) -> None:
+    """Cut that short."""
+    (folder / "models" / "model.json").write_text('{"axcodes": "R')
+
+
+def used(name: str, said: str, options: dict[str, Any], config: str = "evaluate", **given: Any) -> Wrong:
+    """A way to be wrong with a trained model."""
+    return Wrong(name, said, config=config, options=options, after_training=True, **given)
+
+
+WRONG_MODELS = [
+    *(
+        used(f"another slice size to {config}", r"slice_size is \[64, 64\], .* \[48, 64\]", OTHER_SIZE, config)
+        for config in ("evaluate", "calibrate", "inference")
+    ),
+    used("another slice size than the bundle's", r"slice_size is .*train.json says", OTHER_SIZE, change=without),
+    used("classes of other names", "class_names is .*, and .*models/model.json", {"class_names": ["a", "b", "c"]}),
+    used("another orientation", 'axcodes is "ASR", and .* "RAS"', {"axcodes": "ASR"}, "inference"),
+    used("a damaged model.json", "model.json is damaged", {}, change=damaged),
+    used(
+        "resumed with another slice size",
+        r"made_for#slice_size \[48, 64\], here it is \[64, 64\]; resume",
+        {"resume": True, "epochs": 2, **OTHER_SIZE},
+        "train",
+    ),
+    Wrong("codes that are none", "axcodes is 'RAR'; it must be three letters", options={"axcodes": "RAR"}),
+]
