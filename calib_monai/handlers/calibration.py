@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -15,15 +15,18 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
+from calib_monai.bins import top_label_bins
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import logits_and_target
-from calib_monai.handlers.savers import or_null
+from calib_monai.handlers.savers import or_null, voxels_of
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, LocalTemperatureScaling, new_calibrator, save_calibrator
 from calib_monai.regions import REGIONS
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
+
+NUM_BINS = 15  # of the calibration error, as of `ECEMetric`
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ class CalibratorFit:
 
     The logits are those on the network's own grid. They lie in `output_dir` until the end of the run, for fitting goes
     through them several times, one volume at a time. What fitting did is logged, and written to `output_dir` as
-    `calibration_ts.json` or `calibration_lts.json`.
+    `calibration_ts.json` or `calibration_lts.json`. Its likelihood is of the network's grid, which was fitted to. Its
+    calibration error is of the grid on which an evaluation measures.
 
     Args:
         kind: "ts" or "lts".
@@ -42,6 +46,9 @@ class CalibratorFit:
         ckpt_dir: folder of the model, where the calibrator is written.
         output_dir: folder of the report.
         options: by kind, the arguments of the calibrator's `fit`.
+        cases: the evaluator's data set, whose cases a run goes through in their order.
+        postprocessing: what an evaluation does with "pred" and "prob" of a case before it measures. Without it the
+            calibration error is that of the network's grid.
 
     Raises:
         SystemExit: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -55,12 +62,16 @@ class CalibratorFit:
         ckpt_dir: str,
         output_dir: str,
         options: Mapping[str, Mapping[str, Any]] | None = None,
+        cases: Sequence[Mapping[str, Any]] = (),
+        postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.calibrator = new_calibrator(kind, num_classes, in_channels)
         self.kind = kind
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
+        self.cases = cases
+        self.postprocessing = postprocessing
         region = self.options.get("region", "all")
         if region not in REGIONS:
             near = did_you_mean(str(region).lower(), REGIONS)
@@ -103,6 +114,7 @@ class CalibratorFit:
             return
         try:
             report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
+            report = self._on_measured_grid(report, items, ignored_label(engine), device)
         except (TypeError, ValueError) as error:
             stop(str(error))
         finally:
@@ -116,6 +128,26 @@ class CalibratorFit:
         if report.ece_foreground_after > report.ece_foreground_before:
             logger.warning(_told_of_worse(self.kind, report.region))
         logger.info("%s is written", path)
+
+    @torch.no_grad()
+    def _on_measured_grid(
+        self, report: FitReport, items: _StoredItems, ignore_index: int | None, device: torch.device
+    ) -> FitReport:
+        """The report with the calibration errors on the grid on which an evaluation measures."""
+        if self.postprocessing is None:
+            return report
+        errors = []
+        for case, (logits, *_) in zip(self.cases, items, strict=True):
+            calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
+            measured = [
+                self.postprocessing({**case, "pred": logits[0], "prob": prob[0]}) for prob in (logits, calibrated)
+            ]
+            voxels = [voxels_of(each, "foreground", ignore_index) for each in measured]
+            errors.append(
+                torch.stack([top_label_bins(*each, NUM_BINS).expected_calibration_error() for each in voxels])
+            )
+        before, after = torch.stack(errors).nanmean(dim=0).tolist()
+        return replace(report, ece_foreground_before=before, ece_foreground_after=after)
 
 
 class CalibratedProbs:

@@ -17,6 +17,7 @@ from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
 
 from calib_monai.phantoms import make_phantoms
+from calib_monai.reports.runs import read_run
 
 OUTPUTS = ["label", "probs", "confidence", "entropy", "spread"]
 
@@ -51,6 +52,18 @@ def maps_of(folder: Path, case: str) -> dict[str, Any]:
     return {
         output: nibabel.load(folder / "eval" / "predictions" / case / f"{case}_{output}.nii.gz") for output in OUTPUTS
     }
+
+
+@pytest.mark.parametrize(("bundle", "kind"), [("acdc_nacl", "ts"), ("hippocampus_ce", "lts")])
+def test_the_errors_of_a_fit_are_those_that_an_evaluation_measures(bundle: str, kind: str, tmp_path: Path) -> None:
+    settings = prepare(bundle, tmp_path)
+    start(bundle, "calibrate", tmp_path, calibrator=kind, **{"fitting#lts#epochs": 1}, **settings)
+    report = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
+    settings |= {"cases#use": ["validation"], "validate#dataset#data": "$@cases['validation']", "figures": False}
+    for name, calibrator in (("before", "none"), ("after", kind)):
+        start(bundle, "evaluate", tmp_path, calibrator=calibrator, output_dir=str(tmp_path / name), **settings)
+        found = read_run(tmp_path / name).metrics["ece_foreground"]
+        assert found == pytest.approx(report[f"ece_foreground_{name}"], rel=1e-6)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
