@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import re
 import sys
@@ -23,6 +24,7 @@ from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.spelling import nearest
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
+PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
 PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
@@ -33,14 +35,14 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     """Refuse an override of a key that is not in the configuration files of this command line.
 
     A key that only `train.json` has is passed over with a warning in the other configurations, so
-    that one list of options serves all.
+    that one list of options serves all. `--help` lists the keys.
 
     Args:
         argv: the command line, `sys.argv` by default. Anything but `monai.bundle run` is left alone.
 
     Raises:
         SystemExit: with one line that names the key and the nearest one that exists, or the file that
-            is missing where one that is laid over another stands alone.
+            is missing where one that is laid over another stands alone. With code 0 after `--help`.
 
     Note:
         From here on an error that nobody caught ends in one line, as `tell_cause` writes it.
@@ -56,6 +58,9 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     if not options.get("config_file"):
         return
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
+    if "help" in options:
+        sys.stdout.write(_help(ConfigParser.load_config_files(files)))
+        raise SystemExit(0)
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
@@ -114,6 +119,15 @@ def _texts(arguments: Sequence[str]) -> dict[str, str]:
             value = following[0] if following and not following[0].startswith("--") else "True"
         options[name.replace("-", "_")] = value
     return options
+
+
+def _help(config: Mapping[str, Any]) -> str:
+    """The keys that stand for one value, with what each is, a line a key."""
+    plain = {key: value for key, value in config.items() if not isinstance(value, dict) and key not in PROGRAM}
+    listed = "".join(f"  --{key} {json.dumps(value)}\n" for key, value in plain.items())
+    return (
+        f"Options, and what they are without being given:\n{listed}Keys inside of others: --loss#penalty_weight 0.2\n"
+    )
 
 
 def _check_overlays(files: list[str]) -> None:

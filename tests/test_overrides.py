@@ -248,3 +248,12 @@ def test_processes_share_only_the_run_that_their_file_is_for(files: list[str]) -
     given = str([str(CONFIGS / f"{name}.json") for name in files])
     with pytest.raises(SystemExit, match=rf"{files[-1]}.json is for {files[-1][10:]}.json: give it right after that"):
         check_overrides([".../__main__.py", "run", "--config_file", given])
+
+
+def test_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        check("--help")
+    assert stop.value.code == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert "  --epochs 100" in listed
+    assert not any(line.startswith(("  --run ", "  --network ")) for line in listed)
