@@ -75,7 +75,7 @@ def check_pair(
         case: the files of its "image" and its "label", a path or several each.
         loading: the transforms that make of them an image (C, H, W[, D]) and a label (1, H, W[, D]).
         rules: what these must be.
-        look: called with the file and the label, (1, H, W[, D]), where these are good.
+        look: called with the file and the label, (1, H, W[, D]), its thickest axis last, where these are good.
 
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
@@ -116,7 +116,8 @@ def check_pair(
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
     if look is not None:
-        look(files["label"], label)
+        across = on_grid.thickest
+        look(files["label"], label if across is None else label.movedim(across + 1, -1))
     return Seen(geometry, bool(values.any()))
 
 

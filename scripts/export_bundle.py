@@ -1,10 +1,10 @@
 """Export a bundle: the zip that the MONAI model zoo takes, written once the zoo's rules hold.
 
-NAME_vVERSION.zip unzips to a folder NAME with LICENSE, configs, docs and, where there are any, large_files.yml and
-models/model.pt. Nothing else of the bundle is in it, as what runs wrote. The same files give the same bytes. The
-network is the one that network_def in configs/inference.json names: for weights trained with another, write that name
-there and in configs/train.json, in a copy of the bundle. Results in docs/README.md are those of other weights and left
-out where weights are put in.
+NAME_vVERSION.zip unzips to a folder NAME with LICENSE, configs, docs and, where there are any, large_files.yml,
+models/model.pt and the model.json beside those weights. Nothing else of the bundle is in it, as what runs wrote. The
+same files give the same bytes. The network is the one that network_def in configs/inference.json names: for weights
+trained with another, write that name there and in configs/train.json, in a copy of the bundle. Results in
+docs/README.md are those of other weights and left out where weights are put in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Files = dict[str, bytes]
 
 FOLDERS = ("configs", "docs")
 LINKS = ("large_files.yml", "large_files.yaml", "large_files.json")
-METADATA, INFERENCE, MODEL = "configs/metadata.json", "configs/inference.json", "models/model.pt"
+METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
+MODEL, MADE_FOR = "models/model.pt", "models/model.json"  # the weights, and what they were made for
 PAGE = "docs/README.md"
 RESULTS = r"(?ms)^## Results$.*?(?=^## |\Z)"  # of the page, up to its next title
 NO_RESULTS = "Of these weights none are told here: evaluate them, and show what `eval/summary.csv` says."
@@ -86,7 +87,7 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
     taken += [path for folder in FOLDERS for path in (bundle / folder).rglob("*")]
     paths = {path.relative_to(bundle).as_posix(): path for path in taken if path.is_file()}
     paths = {name: path for name, path in paths.items() if not re.search(r"(^|/)(\.|__pycache__/)", name)}
-    own_model = {MODEL: bundle / MODEL} if model is None else {}
+    own_model = {name: bundle / name for name in (MODEL, MADE_FOR)} if model is None else {}
     for name, path in (paths | own_model).items():
         if not path.resolve().is_relative_to(bundle.resolve()):
             _refuse(name, f"it leads out of the bundle, to {path.resolve()}", "files of the bundle's own folder")
@@ -94,9 +95,10 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
     weights = model or bundle / MODEL
     if not weights.is_file():
         return files
-    return (
-        files | {name: _without_results(files[name]) for name in files.keys() & {PAGE}} | {MODEL: weights.read_bytes()}
-    )
+    beside = weights.with_name(Path(MADE_FOR).name)
+    files |= {MADE_FOR: _in_format(MADE_FOR, beside.read_bytes())} if beside.is_file() else {}
+    files |= {name: _without_results(files[name]) for name in files.keys() & {PAGE}}
+    return files | {MODEL: weights.read_bytes()}
 
 
 def check(name: str, files: Files) -> str:

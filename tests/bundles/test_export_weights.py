@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,3 +71,11 @@ def test_the_results_of_the_repository_are_not_shown_beside_other_weights(bundle
     _, after = results.split("## Limits\n")
     said = "Of these weights none are told here: evaluate them, and show what `eval/summary.csv` says."
     assert page == f"{before}## Results\n\n{said}\n\n## Limits\n{after}"
+
+
+def test_what_the_weights_were_made_for_goes_with_them(bundle: Path, tmp_path: Path) -> None:
+    torch.save(weights_of(bundle), tmp_path / "model.pt")
+    (tmp_path / "model.json").write_text(json.dumps({"axcodes": "LPS"}))
+    assert EXPORT["main"]([str(bundle), "--model", str(tmp_path / "model.pt"), "--out", str(tmp_path)]) == 0
+    with zipfile.ZipFile(tmp_path / "hippocampus_nacl_v0.1.0.zip") as packed:
+        assert json.loads(packed.read("hippocampus_nacl/models/model.json")) == {"axcodes": "LPS"}
