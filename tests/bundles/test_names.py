@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import BUNDLES, FILES, REPOSITORY, metrics_of
+from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils.module import locate
 
 from calib_monai.handlers import ResultsSaver
 from calib_monai.overrides import check_overrides
 from calib_monai.reports.measures import CALIBRATION, MEASURES
+from calib_monai.transforms import LeaveOutd
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
 LOCATOR = ComponentLocator()
@@ -60,7 +61,7 @@ def takes(bundle: Path, name: str, key: str) -> bool:
     """Whether a run of this name takes an option, be it an argument that the configuration leaves alone."""
     files = [str(bundle / "configs" / f"{file}.json") for file in FILES[name]]
     try:
-        check_overrides(["__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression"])
+        check_overrides(["__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression()"])
     except SystemExit:
         return False
     return True
@@ -136,6 +137,8 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
             for key in ("keys", "names")
             for name in ([transform[key]] if isinstance(transform.get(key), str) else transform.get(key, []))
         }
+        if any(component(transform["_target_"]) is LeaveOutd for transform in validate["postprocessing"]["transforms"]):
+            made.add("target")
         read = re.findall(
             r"from_engine\((\[.*?\])\)", json.dumps([validate["key_metric"], validate["additional_metrics"]])
         )
@@ -202,7 +205,9 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
 def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
     programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
     arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
-    configs = [merged_config(REPOSITORY / "bundles" / "hippocampus_nacl", name) for name in FILES]
+    configs = [
+        merged_config(COLLECTION / bundle, name) for bundle in ("hippocampus_nacl", "busi_nacl") for name in FILES
+    ]
     for key, value in options_in(page):
         assert key in arguments or any(has(config, key) for config in configs), f"--{key}"
         if value.startswith(("@", "%")):
