@@ -164,7 +164,8 @@ def test_autocast_memory_layout_and_metadata_change_nothing() -> None:
 def test_it_has_no_state_and_shows_its_settings() -> None:
     assert not BWCRLoss().state_dict()
     assert repr(BWCRLoss(width=5)) == (
-        "BWCRLoss(weight_max=1.0, weight_min=0.01, width=5, boundary_weighted=True, consistency_weight=1.0)"
+        "BWCRLoss(weight_max=1.0, weight_min=0.01, width=5, boundary_weighted=True, consistency_weight=1.0, "
+        "ignore_index=None)"
     )
 
 
