@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -46,9 +46,8 @@ class CalibratorFit:
         ckpt_dir: folder of the model, where the calibrator is written.
         output_dir: folder of the report.
         options: by kind, the arguments of the calibrator's `fit`.
-        cases: the evaluator's data set, whose cases a run goes through in their order.
         postprocessing: what an evaluation does with "pred" and "prob" of a case before it measures. Without it the
-            calibration error is that of the network's grid.
+            calibration error is that of the network's grid. The cases are those of the evaluator's data set, in order.
 
     Raises:
         SystemExit: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -62,7 +61,6 @@ class CalibratorFit:
         ckpt_dir: str,
         output_dir: str,
         options: Mapping[str, Mapping[str, Any]] | None = None,
-        cases: Sequence[Mapping[str, Any]] = (),
         postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.calibrator = new_calibrator(kind, num_classes, in_channels)
@@ -70,7 +68,6 @@ class CalibratorFit:
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
-        self.cases = cases
         self.postprocessing = postprocessing
         region = self.options.get("region", "all")
         if region not in REGIONS:
@@ -114,7 +111,7 @@ class CalibratorFit:
             return
         try:
             report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
-            report = self._on_measured_grid(report, items, ignored_label(engine), device)
+            report = self._on_measured_grid(report, items, engine)
         except (TypeError, ValueError) as error:
             stop(str(error))
         finally:
@@ -130,14 +127,12 @@ class CalibratorFit:
         logger.info("%s is written", path)
 
     @torch.no_grad()
-    def _on_measured_grid(
-        self, report: FitReport, items: _StoredItems, ignore_index: int | None, device: torch.device
-    ) -> FitReport:
+    def _on_measured_grid(self, report: FitReport, items: _StoredItems, engine: Any) -> FitReport:
         """The report with the calibration errors on the grid on which an evaluation measures."""
         if self.postprocessing is None:
             return report
-        errors = []
-        for case, (logits, *_) in zip(self.cases, items, strict=True):
+        errors, device, ignore_index = [], engine.state.device, ignored_label(engine)
+        for case, (logits, *_) in zip(engine.data_loader.dataset, items, strict=True):
             calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
             measured = [
                 self.postprocessing({**case, "pred": logits[0], "prob": prob[0]}) for prob in (logits, calibrated)

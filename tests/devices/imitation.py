@@ -113,6 +113,7 @@ class _Generator(torch.Generator):
 def imitated_gpu() -> Iterator[None]:
     """Within it, "cuda:0" can be used."""
     load, as_subclass, deepcopy = torch.load, Tensor.as_subclass, torch.nn.Parameter.__deepcopy__
+    fork_rng = torch.random.fork_rng
 
     def retyped(tensor: Tensor, kind: type) -> Any:
         return _placed(as_subclass(tensor, kind), on_card(tensor), [])
@@ -129,6 +130,7 @@ def imitated_gpu() -> Iterator[None]:
         mock.patch.object(Tensor, "as_subclass", retyped),  # a mode does not see these two
         mock.patch.object(torch.nn.Parameter, "__deepcopy__", copied),
         mock.patch.object(torch, "Generator", _Generator),
+        mock.patch.object(torch.random, "fork_rng", lambda devices: fork_rng(devices=devices[:0])),
         mock.patch.object(torch.cuda, "mem_get_info", return_value=(2**30, 2**30)),
         Imitation(),
     ):
