@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -56,12 +57,13 @@ def tell_left_out(datalist: Callable[..., object], cases: Iterable[Case]) -> Non
     if not isinstance(given, str) or not is_first_process():
         return
     root = Path(given).absolute()
-    used = {Path(file).resolve() for case in cases for file in files_of(case)}
+    used = {os.path.realpath(file) for case in cases for file in files_of(case)}  # takes links that lead in a circle
     files, hidden = files_below(root)
     others = [
         file
         for file in files
-        if file.name.lower().endswith(IMAGE_SUFFIXES) and not {file.resolve(), file.parent.resolve()} & used
+        if file.name.lower().endswith(IMAGE_SUFFIXES)
+        and not {os.path.realpath(path) for path in (file, file.parent)} & used
     ]
     tell_passed_over(root, {"of no case": others, "hidden": hidden})
 

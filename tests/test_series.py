@@ -98,7 +98,7 @@ def test_slices_that_shift_evenly_make_a_sheared_affine_and_others_are_refused(t
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
-        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "holds 0 DICOM series .the slices of its series are not parallel"),
+        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "holds no DICOM series .the slices of its series are not parallel"),
         ({"0020|0037": "-1\\0\\0\\0\\-1\\0"}, "of other sizes or directions"),
     ],
 )
