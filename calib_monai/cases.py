@@ -137,7 +137,7 @@ def checked_split(
                 check_same_split(given, beside_model, split_file)
             else:
                 split = given
-            options = {"split": split_file}
+            options = {"split": Path(split_file).name, "split_seed": options.get("split_seed", 0)}
         if keep:
             split, options = kept_split(split, options, beside_model, use)
         else:

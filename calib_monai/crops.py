@@ -34,6 +34,7 @@ class TrainingBoxd(MapTransform):
         num_slices: D of the box; -1 keeps all slices.
         elsewhere: number of the slices from random places, as a share of those of the box.
         label_key: the label, (1, H, W[, D]).
+        ignore_index: label of voxels that are no structure.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class TrainingBoxd(MapTransform):
         num_slices: int = -1,
         elsewhere: float = 0.25,
         label_key: str = "label",
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__(keys)
         self.spatial_size = [*slice_size, num_slices]
         self.elsewhere = elsewhere
         self.label_key = label_key
+        self.ignore_index = ignore_index
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data in the box, (C, H, W[, D]); the slices from elsewhere follow along the last axis."""
@@ -56,7 +59,8 @@ class TrainingBoxd(MapTransform):
         whole = tuple(label.shape[1:])
         wanted = self.spatial_size[: len(whole)]
         sizes = [min(size, of) if size > 0 else of for size, of in zip(wanted, whole, strict=True)]
-        starts = [best_start(layers, size) for layers, size in zip(_counts(label[0] > 0), sizes, strict=True)]
+        layers = _counts(self._shown(label)[0])
+        starts = [best_start(counts, size) for counts, size in zip(layers, sizes, strict=True)]
         crops = [SpatialCrop(roi_start=starts, roi_end=_sums(starts, sizes))]
         if len(whole) == SPATIAL_DIMS and sizes != list(whole):
             generator = torch.Generator().manual_seed(zlib.crc32(case.encode()))
@@ -75,9 +79,13 @@ class TrainingBoxd(MapTransform):
                 boxed[key] = torch.cat([boxed[key], in_plane(torch.cat(others, dim=-1))], dim=-1)
         return boxed
 
+    def _shown(self, label: Tensor) -> Tensor:
+        """The voxels of structures, bool."""
+        return label > 0 if self.ignore_index is None else (label > 0) & (label != self.ignore_index)
+
     def _tell_lost(self, label: Tensor, kept: Tensor, case: str) -> None:
         """Warn of each structure of which much is cut off."""
-        for structure in torch.unique(label[label > 0]).tolist():
+        for structure in torch.unique(label[self._shown(label)]).tolist():
             lost = 1 - int((kept == structure).sum()) / int((label == structure).sum())
             if lost >= LEAST_TOLD:
                 size = " x ".join(str(size) for size in kept.shape[1:])

@@ -12,6 +12,7 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -152,8 +153,10 @@ class BoundaryWeightd(MapTransform):
         keys: labels, (1, H, W[, D]), class indices.
         names: keys of the weights, one for each of `keys`; they get (1, H, W[, D]), float32.
         width: as of `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
-        weight_max: likewise.
-        weight_min: likewise.
+        weight_max: as of `boundary_weight`.
+        weight_min: as of `boundary_weight`.
+        ignore_index: label of voxels that are no structure: each counts as the nearest label in its slice that is one,
+            so that the edge of what is ignored is no boundary.
 
     Raises:
         ValueError: an argument that `boundary_weight` refuses.
@@ -166,6 +169,7 @@ class BoundaryWeightd(MapTransform):
         width: int = 10,
         weight_max: float = 1.0,
         weight_min: float = 0.01,
+        ignore_index: int | None = None,
     ) -> None:
         super().__init__(keys)
         check_boundary_weight(width, weight_max, weight_min)
@@ -173,6 +177,7 @@ class BoundaryWeightd(MapTransform):
         self.width = width
         self.weight_max = weight_max
         self.weight_min = weight_min
+        self.ignore_index = ignore_index
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the weights."""
@@ -180,9 +185,19 @@ class BoundaryWeightd(MapTransform):
         for key, name in self.key_iterator(weighted, self.names):
             label = torch.as_tensor(weighted[key]).as_subclass(Tensor).to(torch.uint8)
             slices = label.movedim(-1, 0) if label.ndim == VOLUME_DIMS else label.unsqueeze(0)
+            if self.ignore_index is not None:
+                slices = torch.stack([_filled(each, each == self.ignore_index) for each in slices])
             weight = boundary_weight(slices.contiguous(), self.width, self.weight_max, self.weight_min)
             weighted[name] = weight.movedim(0, -1) if label.ndim == VOLUME_DIMS else weight.squeeze(0)
         return weighted
+
+
+def _filled(label: Tensor, ignored: Tensor) -> Tensor:
+    """A label with the nearest label that is not ignored in place of each that is; as it is where all are."""
+    if not ignored.any() or ignored.all():
+        return label
+    nearest = distance_transform_edt(ignored.numpy(), return_distances=False, return_indices=True)
+    return label[tuple(torch.from_numpy(nearest).long())]
 
 
 class CorrectBiasd(MapTransform):

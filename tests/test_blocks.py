@@ -65,3 +65,13 @@ def test_what_need_not_be_exact_stays_float16() -> None:
     kept = Blocks(torch.float16)
     kept.add(torch.full((2, 1, 4, 4), 0.01))
     assert kept.dtype == torch.float16
+
+
+def test_the_range_of_a_volume_is_that_of_each_channel() -> None:
+    wide, narrow = (
+        torch.linspace(0, 4000, 400).reshape(4, 1, 10, 10),
+        torch.linspace(1000, 1001, 400).reshape(4, 1, 10, 10),
+    )
+    blocks = Blocks(torch.float16, exact=True)
+    blocks.add(torch.cat([wide, narrow], dim=1))
+    assert blocks.dtype == torch.float32

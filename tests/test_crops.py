@@ -64,3 +64,12 @@ def test_slices_from_all_over_a_larger_scan_follow_those_of_the_box() -> None:
     again = TrainingBoxd(["image", "label"], [8, 8], 12, elsewhere=0.5)(data)
     assert torch.equal(torch.as_tensor(again["image"]), torch.as_tensor(boxed["image"]))
     assert TrainingBoxd(["image", "label"], [32, 16])(data)["image"].shape == (1, 32, 16, 30)
+
+
+def test_what_is_ignored_moves_no_box_and_is_no_structure(caplog: pytest.LogCaptureFixture) -> None:
+    data = scan((20, 20, 4), (slice(10, 13), slice(10, 13)))
+    data["label"][0, :9, :9] = 255
+    with caplog.at_level(logging.WARNING):
+        boxed = TrainingBoxd(["image", "label"], [8, 8], elsewhere=0, ignore_index=255)(data)
+    assert (boxed["label"] == 1).sum() == 3 * 3 * 4
+    assert not caplog.records

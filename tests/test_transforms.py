@@ -41,6 +41,17 @@ def test_each_slice_of_a_volume_has_the_weight_of_its_own_boundaries() -> None:
     assert (data["weight"][..., 2] == 0.5).all()
 
 
+def test_the_edge_of_what_is_ignored_is_no_boundary() -> None:
+    label = torch.zeros(1, 30, 6, 2)
+    label[:, 20:] = 1
+    ignored = label.clone()
+    ignored[:, :9], ignored[:, 25:28] = 255, 255
+    weigh = BoundaryWeightd(width=5, ignore_index=255)
+    assert torch.equal(weigh({"label": ignored})["weight"], BoundaryWeightd(width=5)({"label": label})["weight"])
+    everything = weigh({"label": torch.full_like(label, 255)})["weight"]
+    assert torch.allclose(everything, torch.tensor(0.01))
+
+
 def test_a_width_without_meaning_is_refused_before_the_data_come() -> None:
     with pytest.raises(ValueError, match="width is -1"):
         BoundaryWeightd(width=-1)

@@ -43,7 +43,8 @@ def with_patients(cases: Sequence[Case], dataset_dir: str, pattern: str) -> list
         raise ValueError(f"the pattern {pattern!r} must name the patient: put {{patient}} where the name stands")
     found = []
     for case in cases:
-        inside = Path(case["label"]).relative_to(dataset_dir).as_posix() if "/" in pattern else case["case"]
+        label = case["label"] if isinstance(case["label"], str) else case["label"][0]
+        inside = Path(label).relative_to(dataset_dir).as_posix() if "/" in pattern else case["case"]
         match = _expression(pattern.replace("{case}", case["case"])).fullmatch(inside)
         if not match:
             raise ValueError(f"the pattern {pattern!r} of the patient does not fit {inside}")

@@ -160,9 +160,12 @@ class Settings:
         return self.settings
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing; raises ValueError where a setting was another."""
+        """Raise ValueError if a setting was another, or if the checkpoint does not know one."""
         for name, there in state.items():
             check_same(name, there, self.settings.get(name))
+        unknown = sorted(self.settings.keys() - state.keys())
+        if unknown:
+            raise ValueError(f"it does not say its {', '.join(unknown)}: another version wrote it")
 
 
 def _plain(name: str, value: Any) -> dict[str, Any]:

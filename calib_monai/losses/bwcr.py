@@ -34,7 +34,8 @@ class BWCRLoss(nn.Module):
         width: voxels from the boundary to where the weight is least; likewise.
         boundary_weighted: whether there is a w; without it is 1 (plain consistency).
         consistency_weight: lambda. The paper has 1 with a w, and tries 0.01, 0.1, 1 and 10 without.
-        ignore_index: label of voxels that are left out of both terms and of N.
+        ignore_index: label of voxels that are left out of both terms and of N. A w that is computed here takes them for
+            another label; `BoundaryWeightd` does not.
 
     Raises:
         ValueError: an argument outside what is listed here.

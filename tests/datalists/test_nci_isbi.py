@@ -18,7 +18,7 @@ from calib_monai.phantoms import make_phantoms
 from calib_monai.volumes import Rules, check_pair
 
 PART = Path(__file__).parents[2] / "scripts" / "parts" / "datasets" / "nci_isbi.json"
-RULES = Rules(num_classes=3, in_channels=1, spatial_dims=3, largest=None, empty_labels=False, same_grid=True)
+RULES = Rules(3, in_channels=1, spatial_dims=3, largest=None, axcodes="LPS", empty_labels=False, same_grid=True)
 
 
 @pytest.fixture
