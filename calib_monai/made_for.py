@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, Spacingd, Transform
-from torch import nn
+from torch import Tensor, nn
 
 from calib_monai import __version__
 from calib_monai.orientation import AUTO, STORED, Geometry, check_axcodes
@@ -55,7 +57,7 @@ class MadeFor:
                 "channels": channels,
                 "slice_size": slice_size,
                 "spacing": _spacing(transforms),
-                "intensity": dict(_intensity(transforms)),
+                "intensity": list(_intensity(transforms)),
                 "axcodes": axcodes,
             }
         )
@@ -150,9 +152,12 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
     if there is None:
         there, said_by = _of_file(config, made_for), f"without {Path(ckpt_dir) / FILE} {config} says"
     for name, here, other in _differing(made_for.settings, there):
+        mend = "leave out the option that changes that, or give the model's"
+        if name == "axcodes":
+            mend = f"give --axcodes {other}"  # the bundle's own may differ, without any option
         raise SystemExit(
             f"error: {name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
-            f"trained; leave out the option that changes that, or give the model's{remedy}"
+            f"trained; {mend}{remedy}"
         )
 
 
@@ -169,7 +174,7 @@ def far_from_training(geometry: Geometry, made_for: Mapping[str, Any] | None) ->
     images = (made_for or {}).get("training_images", {})
     if made_for is None or not {"size", "spacing"} <= images.keys() or len(images["size"]) != len(geometry.size):
         return ""
-    here = geometry.along(made_for["axcodes"])
+    here = geometry.along(made_for.get("axcodes", STORED))
     told = []
     for name, unit, values, factor in (
         ("spacing", " mm", here.spacing, FAR_SPACING),
@@ -193,17 +198,25 @@ def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
 
 
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """The settings that differ, their name and both values; of transforms of one kind the values that both have."""
+    """The settings that differ, their name and both values; of the same transforms the arguments that both have."""
     for name in HELD:
         if name not in there or here[name] == there[name]:
             continue
-        if name != "intensity" or not isinstance(there[name], dict) or list(here[name]) != list(there[name]):
+        if name != "intensity" or _names(here[name]) != _names(there[name]):
             yield name, here[name], there[name]
             continue
-        for kind, values in here[name].items():
-            for key in values.keys() & there[name][kind].keys():
-                if values[key] != there[name][kind][key]:
-                    yield f"{kind}'s {key}", values[key], there[name][kind][key]
+        for (kind, values), (_, others) in zip(here[name], there[name], strict=True):
+            for key in values:
+                if key in others and values[key] != others[key]:
+                    yield f"{kind}'s {key}", values[key], others[key]
+
+
+def _names(intensity: Any) -> list[tuple[str, bool]] | None:
+    """The names of transforms, and whether their arguments are told by name; None of what holds no pairs of these."""
+    try:
+        return [(name, isinstance(arguments, Mapping)) for name, arguments in intensity]
+    except (TypeError, ValueError):
+        return None
 
 
 def _spacing(transforms: Compose) -> list[float] | None:
@@ -213,14 +226,13 @@ def _spacing(transforms: Compose) -> list[float] | None:
 
 
 def _intensity(transforms: Compose) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The transforms that change an image's intensities, by their names, with what they were given."""
+    """The transforms that change an image's intensities, by their names, with the arguments that they have kept."""
     for one in _flat(transforms):
-        if type(one).__module__ in INTENSITY:
+        if type(one).__module__ in INTENSITY and "image" in one.keys:
             parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
-            given = {name: value for part in parts for name, value in vars(part).items()}
-            skipped = {"keys", "allow_missing_keys"}
-            plain = {k: v for k, v in given.items() if _is_plain(v) and k not in skipped and not k.startswith("_")}
-            yield type(one).__name__, plain
+            kept = {name: value for part in parts for name, value in vars(part).items()}
+            asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
+            yield type(one).__name__, {name: _told(kept[name]) for name in sorted(asked & kept.keys())}
 
 
 def _flat(transforms: Compose) -> list[Any]:
@@ -233,6 +245,17 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     return isinstance(value, bool | int | float | str)
+
+
+def _told(value: Any) -> Any:
+    """A value as JSON has it: an array as a list, and what JSON does not know by its text, without its address."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_told(one) for one in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def _as_read(content: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ Files = dict[str, bytes]
 
 FOLDERS = ("configs", "docs")
 LINKS = ("large_files.yml", "large_files.yaml", "large_files.json")
-METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
+METADATA, INFERENCE, TRAIN = (f"configs/{name}.json" for name in ("metadata", "inference", "train"))
 MODEL, MADE_FOR = "models/model.pt", "models/model.json"  # the weights, and what they were made for
 PAGE = "docs/README.md"
 RESULTS = r"(?ms)^## Results$.*?(?=^## |\Z)"  # of the page, up to its next title
@@ -121,6 +121,8 @@ def check(name: str, files: Files) -> str:
     _check_metadata(name, metadata)
     if MODEL in files:
         _check_model(files[MODEL], json.loads(files[INFERENCE]), metadata["network_data_format"])
+    if MADE_FOR in files and TRAIN in files:
+        _check_made_for(json.loads(files[MADE_FOR]), json.loads(files[TRAIN]))
     return str(metadata["version"])
 
 
@@ -231,6 +233,17 @@ def _check_model(content: bytes, inference: dict[str, Any], formats: dict[str, A
     found_and_wanted = objection(content, inference, formats)
     if found_and_wanted:
         _refuse(MODEL, *found_and_wanted)
+
+
+def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
+    """Raise SystemExit if the weights were made for something else than the bundle trains."""
+    if not isinstance(made_for, dict):
+        _refuse(MADE_FOR, f"it holds {json.dumps(made_for)[:80]}", "what training wrote beside the weights")
+    said = {**train, "channels": (train.get("made_for") or {}).get("channels")}
+    for name in ("slice_size", "class_names", "channels"):
+        here, there = made_for.get(name), said.get(name)
+        if None not in (here, there) and here != there:
+            _refuse(MADE_FOR, f"{name} is {json.dumps(here)}", f"that of {TRAIN}, {json.dumps(there)}")
 
 
 def _refuse(file: str, found: str, wanted: str) -> NoReturn:

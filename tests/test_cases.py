@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,29 +12,18 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from monai.bundle import ConfigParser
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
-from PIL import Image
 
-import calib_monai.case_checks
 from calib_monai.cases import checked_split
-from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.hippocampus import hippocampus_split, write_hippocampus
 from calib_monai.phantoms import make_phantoms
 
-BUNDLES = Path(__file__).parents[1] / "bundles"
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LABEL = "labelsTr/phantom_002.nii.gz"
 
 
 def loading(*keys: str) -> Compose:
     return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
-
-
-def pictures() -> Compose:
-    """How the bundles load BUSI."""
-    config = json.loads((BUNDLES / "busi_nacl" / "configs" / "train.json").read_text())
-    return ConfigParser(config).get_parsed_content("loading")
 
 
 def check(
@@ -256,22 +243,6 @@ def test_a_split_of_other_data_is_refused(phantom_dir: Path) -> None:
         check(phantom_dir, keep=True)
 
 
-def test_cases_that_an_option_alone_would_find_are_told_with_that_option(tmp_path: Path) -> None:
-    write_busi(str(tmp_path / "BUSI"), make_phantoms(6, seed=3, num_classes=2))
-    (tmp_path / "BUSI" / "normal").mkdir()
-    for ending in ("", "_mask"):
-        source = tmp_path / "BUSI" / "malignant" / f"malignant (1){ending}.png"
-        shutil.copy(source, tmp_path / "BUSI" / "normal" / f"normal (1){ending}.png")
-    arguments = (pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path))
-    for normal in (True, False):
-        datalist = partial(busi_split, dataset_dir=str(tmp_path / "BUSI"), normal=normal)
-        if normal:
-            checked_split(datalist, *arguments, spatial_dims=2)
-        else:
-            with pytest.raises(SystemExit, match=r"normal \(1\); give the options that training had, --normal True"):
-                checked_split(datalist, *arguments, spatial_dims=2, keep=True)
-
-
 def test_an_evaluation_needs_no_case_but_those_it_tests(phantom_dir: Path) -> None:
     split = check(phantom_dir)
     for name in ("image", "label"):
@@ -311,33 +282,3 @@ def test_what_is_cropped_may_be_larger(phantom_dir: Path) -> None:
     edit(phantom_dir / IMAGE, lambda voxels: np.pad(voxels, ((0, 40), (0, 0), (0, 0))))
     edit(phantom_dir / LABEL, lambda voxels: np.pad(voxels, ((0, 40), (0, 0), (0, 0))))
     assert check(phantom_dir, cropped=True)
-
-
-def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_path: Path) -> None:
-    write_busi(str(tmp_path / "BUSI"), make_phantoms(6, seed=3, num_classes=2))
-    masks = [tmp_path / "BUSI" / "benign" / f"benign (1)_mask{ending}.png" for ending in ("", "_1")]
-    with Image.open(masks[1]) as mask:
-        width, height = mask.size
-    Image.new("1", (width - 1, height)).save(masks[1])
-    datalist = partial(busi_split, str(tmp_path / "BUSI"))
-    with pytest.raises(SystemExit) as stop:
-        checked_split(datalist, pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path), spatial_dims=2)
-    sizes = f"{masks[0]} is ({width}, {height}), {masks[1]} is ({width - 1}, {height}) voxels"
-    assert str(stop.value) == f"error: the files of one label must be of one size, and {sizes}"
-
-
-def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_hippocampus(str(tmp_path), make_phantoms(7))
-    cases = [case for part in hippocampus_split(str(tmp_path)).values() for case in part]
-    monkeypatch.setattr(calib_monai.case_checks, "MOST_VOXELS", 1)
-    read, most = [], []
-
-    def check(case: dict[str, Any]) -> bool:
-        read.append(case["case"])
-        most.append(len(read))
-        time.sleep(0.002)
-        read.remove(case["case"])
-        return True
-
-    assert calib_monai.case_checks.check_all(cases, check) == [True] * 7
-    assert max(most) == 1

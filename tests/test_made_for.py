@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, ScaleIntensityRanged, Spacingd
+from monai.transforms import Compose, NormalizeIntensityd, ScaleIntensityRanged, Spacingd, ThresholdIntensityd
 
 from calib_monai.made_for import (
     FILE,
@@ -52,7 +53,7 @@ def test_what_a_training_writes_is_what_it_was_made_for(tmp_path: Path) -> None:
     content = read_model_json(str(tmp_path))
     assert content is not None
     assert content["spacing"] == [2, 2, -1]
-    assert content["intensity"]["ScaleIntensityRanged"]["a_min"] == -160
+    assert dict(content["intensity"])["ScaleIntensityRanged"]["a_min"] == -160
     assert content["network"]["_target_"] == "torch.nn.modules.conv.Conv2d"
     assert content["network"]["in_channels"] == 1
     assert content["split"] == {"split_seed": 1, "fold": 2}
@@ -67,10 +68,10 @@ def test_what_a_training_writes_is_what_it_was_made_for(tmp_path: Path) -> None:
         ({"slice_size": [64, 64]}, r"slice_size is \[64, 64\], and .*model.json says .* trained with \[48, 64\]"),
         ({"pixdim": (1.0, 2.0, -1.0)}, r"spacing is \[1.0, 2.0, -1.0\], and .* \[2.0, 2.0, -1.0\]"),
         ({"window": (-100, 240)}, r"ScaleIntensityRanged's a_min is -100, and .* -160"),
-        ({"transforms": Compose([Spacingd("image", (2.0, 2.0, -1.0))])}, r"intensity is \{\}, and "),
+        ({"transforms": Compose([Spacingd("image", (2.0, 2.0, -1.0))])}, r"intensity is \[\], and "),
         ({"class_names": ["background", "spleen"]}, r'class_names is \["background", "spleen"\]'),
         ({"channels": ["CT", "PET"]}, r'channels is \["CT", "PET"\], and .* \["CT"\]'),
-        ({"axcodes": "LPS"}, 'axcodes is "LPS", and .* "RAS"'),
+        ({"axcodes": "LPS"}, 'axcodes is "LPS", and .* "RAS": .*; give --axcodes RAS$'),
     ],
 )
 def test_a_run_that_differs_is_refused_with_both_values(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -79,6 +80,57 @@ def test_a_run_that_differs_is_refused_with_both_values(changes: dict[str, Any],
         check_made_for(made_for(**changes), str(tmp_path), "unused.json")
     [line] = str(stop.value).splitlines()
     assert re.match(f"error: {said}", line)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        (
+            [ThresholdIntensityd("image", -1), ThresholdIntensityd("image", 2)],
+            [ThresholdIntensityd("image", -2), ThresholdIntensityd("image", 2)],
+            "ThresholdIntensityd's threshold is -1, and .* -2",
+        ),
+        (
+            [ThresholdIntensityd("image", 2)],
+            2 * [ThresholdIntensityd("image", 2)],
+            r"intensity is \[\[.*, and .*\], \[",
+        ),
+        (
+            [NormalizeIntensityd("image", subtrahend=np.array([0.5]))],
+            [NormalizeIntensityd("image", subtrahend=torch.tensor([0.25]))],
+            r"NormalizeIntensityd's subtrahend is \[0.5\], and .* \[0.25\]",
+        ),
+        (
+            [NormalizeIntensityd("image", dtype=np.float32)],
+            [NormalizeIntensityd("image", dtype=np.float64)],
+            "NormalizeIntensityd's dtype is .*float32.*, and .*float64",
+        ),
+        (
+            [NormalizeIntensityd("image", divisor=2.0)],
+            [NormalizeIntensityd("image")],
+            "NormalizeIntensityd's divisor is 2.0, and .* null",
+        ),
+    ],
+)
+def test_each_argument_of_each_transform_counts(here: list[Any], there: list[Any], said: str, tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, made_for(transforms=Compose(there)).written(SEEN, {}))
+    check_made_for(made_for(transforms=Compose(there)), str(tmp_path), "unused.json")
+    with pytest.raises(SystemExit, match=said):
+        check_made_for(made_for(transforms=Compose(here)), str(tmp_path), "unused.json")
+
+
+def test_what_a_transform_keeps_beside_its_arguments_does_not_count() -> None:
+    later = ThresholdIntensityd("image", 2)
+    later.new_in_monai = 3
+    [told] = made_for(transforms=Compose([later, ThresholdIntensityd("label", 1)])).settings["intensity"]
+    assert told == ["ThresholdIntensityd", {"above": True, "cval": 0.0, "threshold": 2}]
+
+
+@pytest.mark.parametrize("intensity", [None, 3, {"ScaleIntensityRanged": {}}, [["ScaleIntensityRanged", 3]], ["ab"]])
+def test_an_intensity_that_no_training_wrote_is_refused(intensity: Any, tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, {"intensity": intensity})
+    with pytest.raises(SystemExit, match="error: intensity is "):
+        check_made_for(made_for(), str(tmp_path), "unused.json")
 
 
 def test_a_model_that_does_not_say_takes_the_codes_of_its_bundle(
@@ -106,4 +158,6 @@ def test_an_image_far_outside_of_the_training_is_told() -> None:
     thin = far_from_training(Geometry((40, 50, 60), (1.0, 1.0, 1.0), "RAS"), known)
     assert thin.startswith("a spacing of 1 x 1 x 1 mm, in training 1 x 1 x 3..4 mm and a size of 40 x 50 x 60")
     assert far_from_training(Geometry((40, 50), (1.0, 1.0), ""), known) == ""
+    del known["axcodes"]
+    assert "a spacing of" in far_from_training(Geometry((40, 50, 60), (1.0, 1.0, 1.0), "RAS"), known)
     assert far_from_training(SEEN["a"], None) == far_from_training(SEEN["a"], {"axcodes": "RAS"}) == ""

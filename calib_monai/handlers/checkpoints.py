@@ -47,7 +47,7 @@ class DurableFiles(BaseSaveHandler):
         if not is_first_process():
             return
         name = self.filename or filename
-        if self.made_for is not None:
+        if self.made_for is not None:  # first: a model must never lie beside what another was made for
             write_json(self.folder / MADE_FOR, self.made_for)
         with whole_file(self.folder / name) as file:
             torch.save(checkpoint, file)
@@ -183,7 +183,7 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
 
 
 def check_same(name: str, there: Any, here: Any) -> None:
-    """Nothing; ValueError where a setting of a checkpoint's training is not that of this one."""
+    """Raise ValueError if a setting of a checkpoint's training is not that of this one."""
     if here != there:
         raise ValueError(f"it is of a training with {name} {there}, here it is {here}")
 

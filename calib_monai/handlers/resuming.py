@@ -144,9 +144,14 @@ def _replace_later(trainer: Engine, folder: Path) -> None:
 
 
 def _set_aside(folder: Path, aside: Path) -> None:
-    """Move what an earlier training left to a folder; what one left that failed in its first epoch goes."""
-    for path in [*_left_in(folder), *folder.glob(MADE_FOR)]:
-        if (aside / path.name).exists():
+    """Move what an earlier training left to a folder; what one left that failed in its first epoch goes.
+
+    A model and what it was made for stay together: where one of them is there, neither of another training joins it.
+    """
+    pair = (MODEL, MADE_FOR)
+    has_one = any((aside / name).exists() for name in pair)
+    for path in _left_in(folder):
+        if has_one if path.name in pair else (aside / path.name).exists():
             path.unlink()
         else:
             aside.mkdir(exist_ok=True)
@@ -155,12 +160,12 @@ def _set_aside(folder: Path, aside: Path) -> None:
 
 
 def _left_in(folder: Path) -> list[Path]:
-    """What a training has left in a folder: its checkpoints, and its model."""
-    return [*checkpoints_in(folder).values(), *folder.glob(MODEL)]
+    """What a training has left in a folder: its checkpoints, its model, and what that was made for."""
+    return [*checkpoints_in(folder).values(), *folder.glob(MODEL), *folder.glob(MADE_FOR)]
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
-    """Load what a checkpoint holds; ValueError where it is of a training that was asked for something else."""
+    """Load what a checkpoint holds; raise ValueError if it is of a training that was asked for something else."""
     batches = trainer.state.epoch_length
     _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
     Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
@@ -169,7 +174,7 @@ def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, An
 
 
 def _check_optimizer(optimizer: Any, saved: Mapping[str, Any] | None) -> None:
-    """Nothing; ValueError where the optimizer, or a setting of it, is another than the saved one, which replaces it."""
+    """Raise ValueError if the optimizer, or a setting of it, is another than the saved one, which replaces it."""
     if not isinstance(optimizer, torch.optim.Optimizer) or saved is None:
         return
     for here, there in zip(optimizer.param_groups, saved["param_groups"], strict=False):

@@ -73,6 +73,23 @@ def test_the_results_of_the_repository_are_not_shown_beside_other_weights(bundle
     assert page == f"{before}## Results\n\n{said}\n\n## Limits\n{after}"
 
 
+@pytest.mark.parametrize(
+    ("made_for", "said"),
+    [
+        ({"slice_size": [64, 64]}, r"slice_size is \[64, 64\]; .* that of configs/train.json, \[48, 64\]"),
+        ({"class_names": ["background", "a", "b"]}, r'class_names is .*"a", "b"\]; .*"anterior", "posterior"\]'),
+        ({"channels": ["T2"]}, r'channels is \["T2"\]; .*\["T1"\]'),
+        ([], r"it holds \[\]"),
+    ],
+)
+def test_weights_that_were_made_for_something_else_are_refused(
+    bundle: Path, tmp_path: Path, refused: Callable[..., str], made_for: object, said: str
+) -> None:
+    torch.save(weights_of(bundle), tmp_path / "model.pt")
+    (tmp_path / "model.json").write_text(json.dumps(made_for))
+    assert re.match(f"error: models/model.json: {said}", refused(bundle, "--model", tmp_path / "model.pt"))
+
+
 def test_what_the_weights_were_made_for_goes_with_them(bundle: Path, tmp_path: Path) -> None:
     torch.save(weights_of(bundle), tmp_path / "model.pt")
     (tmp_path / "model.json").write_text(json.dumps({"axcodes": "LPS"}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import nn
 
 from calib_monai.handlers import DurableCheckpointSaver, Settings, go_on, last_checkpoint
@@ -53,6 +53,7 @@ def test_a_new_training_replaces_the_checkpoints_of_an_earlier_one(tmp_path: Pat
             "checkpoint_epoch=5.pt of an earlier training: go on with it by --resume True, set another",
         ),
         (["model.pt"], "model.pt of an earlier training: set another --ckpt_dir"),
+        (["model.json"], "model.json of an earlier training: set another --ckpt_dir"),
     ],
 )
 def test_an_earlier_training_is_replaced_only_where_that_is_asked_for(
@@ -111,6 +112,22 @@ def test_an_earlier_training_is_kept_until_the_new_one_has_had_an_epoch(tmp_path
         assert (tmp_path / "replaced" / "model.pt").read_text() == "of five epochs"
     trained(tmp_path, 2, nn.Linear(2, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
+
+
+@pytest.mark.parametrize("first", ["model.pt", "model.json"])
+def test_a_model_never_lies_beside_what_another_was_made_for(tmp_path: Path, first: str) -> None:
+    aside = tmp_path / "replaced"
+    aside.mkdir()
+    (aside / first).write_text("of the first training")
+    for name in ("model.pt", "model.json"):
+        (tmp_path / name).write_text("of one that failed in its first epoch")
+    trainer, files = Engine(lambda _engine, _batch: None), []
+    go_on(trainer, DurableCheckpointSaver(str(tmp_path), {"network": nn.Linear(2, 2)}), None)
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda: files.extend(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
+    )
+    trainer.run([1])
+    assert sorted(map(str, files)) == ["replaced", f"replaced/{first}"]
 
 
 def test_a_training_is_not_both_resumed_and_replaced(tmp_path: Path) -> None:

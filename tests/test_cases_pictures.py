@@ -1,0 +1,54 @@
+"""Cases that are pictures: masks that do not fit each other are refused, and an option that finds cases is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigParser
+from monai.transforms import Compose
+from PIL import Image
+
+from calib_monai.cases import checked_split
+from calib_monai.datalists.busi import busi_split, write_busi
+from calib_monai.phantoms import make_phantoms
+
+BUNDLES = Path(__file__).parents[1] / "bundles"
+
+
+def pictures() -> Compose:
+    """How the bundles load BUSI."""
+    config = json.loads((BUNDLES / "busi_nacl" / "configs" / "train.json").read_text())
+    return ConfigParser(config).get_parsed_content("loading")
+
+
+def test_cases_that_an_option_alone_would_find_are_told_with_that_option(tmp_path: Path) -> None:
+    write_busi(str(tmp_path / "BUSI"), make_phantoms(6, seed=3, num_classes=2))
+    (tmp_path / "BUSI" / "normal").mkdir()
+    for ending in ("", "_mask"):
+        source = tmp_path / "BUSI" / "malignant" / f"malignant (1){ending}.png"
+        shutil.copy(source, tmp_path / "BUSI" / "normal" / f"normal (1){ending}.png")
+    arguments = (pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path))
+    for normal in (True, False):
+        datalist = partial(busi_split, dataset_dir=str(tmp_path / "BUSI"), normal=normal)
+        if normal:
+            checked_split(datalist, *arguments, spatial_dims=2)
+        else:
+            with pytest.raises(SystemExit, match=r"normal \(1\); give the options that training had, --normal True"):
+                checked_split(datalist, *arguments, spatial_dims=2, keep=True)
+
+
+def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_path: Path) -> None:
+    write_busi(str(tmp_path / "BUSI"), make_phantoms(6, seed=3, num_classes=2))
+    masks = [tmp_path / "BUSI" / "benign" / f"benign (1)_mask{ending}.png" for ending in ("", "_1")]
+    with Image.open(masks[1]) as mask:
+        width, height = mask.size
+    Image.new("1", (width - 1, height)).save(masks[1])
+    datalist = partial(busi_split, str(tmp_path / "BUSI"))
+    with pytest.raises(SystemExit) as stop:
+        checked_split(datalist, pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path), spatial_dims=2)
+    sizes = f"{masks[0]} is ({width}, {height}), {masks[1]} is ({width - 1}, {height}) voxels"
+    assert str(stop.value) == f"error: the files of one label must be of one size, and {sizes}"
