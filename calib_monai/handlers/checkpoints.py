@@ -87,6 +87,13 @@ class DurableCheckpointSaver(CheckpointSaver):
             if checkpoint is not None:
                 checkpoint.save_handler = files  # type: ignore[assignment]
 
+    def remove_outdated(self) -> None:
+        """Remove all checkpoints but the last: a run that was killed while it wrote that one left another."""
+        if self._interval_checkpoint is not None and self._interval_checkpoint.n_saved == 1:
+            found = checkpoints_in(Path(self.save_dir))
+            for epoch in sorted(found)[:-1]:
+                found[epoch].unlink()
+
     def state_dict(self) -> dict[str, Any]:
         """The best metric so far and the file that has it, for MONAI's `load_state_dict`."""
         best = self._key_metric_checkpoint

@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
 from monai.handlers import CheckpointSaver
 
-from calib_monai.handlers.checkpoints import check_same, checkpoints_in
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.made_for import FILE as MADE_FOR
@@ -103,6 +103,8 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
     trainer.state.max_epochs = epochs
     if not left:
         logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, had)
+        if is_first_process() and isinstance(saver, DurableCheckpointSaver):
+            saver.remove_outdated()
         raise SystemExit(0)
     before = "" if epochs == planned else f" (it was to have {planned})"
     logger.warning("resumed after epoch %d of %s%s, from %s", had, epochs, before, saver.save_dir)

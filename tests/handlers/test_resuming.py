@@ -135,6 +135,15 @@ def test_a_training_is_not_both_resumed_and_replaced(tmp_path: Path) -> None:
         last_checkpoint(str(tmp_path), resume=True, overwrite=True)
 
 
+def test_a_run_that_was_killed_behind_its_last_checkpoint_leaves_no_other(tmp_path: Path) -> None:
+    trained(tmp_path, 3, nn.Linear(2, 2))
+    (tmp_path / "checkpoint_epoch=2.pt").write_bytes((tmp_path / "checkpoint_epoch=3.pt").read_bytes())
+    with pytest.raises(SystemExit) as stop:
+        trained(tmp_path, 3, nn.Linear(2, 2), last_checkpoint(str(tmp_path), resume=True))
+    assert stop.value.code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=3.pt"]
+
+
 def test_a_training_that_has_had_its_epochs_ends_well(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     trained(tmp_path, 2, nn.Linear(2, 2))
     with pytest.raises(SystemExit) as ended:
