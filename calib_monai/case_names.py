@@ -14,14 +14,21 @@ RULE = (
     f"it must be a name that a folder can have: 1 to {MOST_BYTES} bytes, no slash, backslash, colon or control "
     "character, no dot at its beginning and no blank at either end"
 )
+MOST_SHOWN = 60  # characters of a name that is refused
 NAMELESS = "case"  # of an image that came from no file
 
 
-def check_case_name(name: object) -> None:
-    """Raise ValueError if a case cannot be called so: its results would lie outside of its own folder, or nowhere."""
+def check_case_name(name: object, where: str = "") -> None:
+    """Raise ValueError if a case cannot be called so: its results would lie outside of its own folder, or nowhere.
+
+    Args:
+        name: of the case.
+        where: it was found, such as a file; the message begins with it.
+    """
     if not isinstance(name, str) or name != as_case_name(name):
-        shown = repr(name)
-        raise ValueError(f"a case is called {shown[:60]}{'...' if len(shown) > 60 else ''}; {RULE}")  # noqa: PLR2004 - of a line
+        whole = repr(name)
+        shown = whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}..."
+        raise ValueError(f"{where}{': ' * bool(where)}a case is called {shown}; {RULE}")
 
 
 def as_case_name(text: str) -> str:

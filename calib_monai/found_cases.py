@@ -12,10 +12,10 @@ from calib_monai.case_names import check_case_name, name_by_file
 from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case
+from calib_monai.headers import NIFTI
 from calib_monai.processes import is_first_process
 from calib_monai.volumes import files_of
 
-READ_WITHOUT_ITK = (".nii", ".nii.gz")
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
 KEYS = ("image", "label")
 
@@ -34,14 +34,11 @@ def settle(cases: Iterable[Case]) -> None:
         case |= {key: _absolute(case[key]) for key in KEYS if key in case}
         file = files_of(case)[0]
         name = case.setdefault("case", name_by_file(file))
-        try:
-            check_case_name(name)
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from None
+        check_case_name(name, where=file)
         if name in files:
             raise ValueError(f"{files[name]} and {file} are both of the case {name}; each case needs a name of its own")
         files[name] = file
-        if not all(path.lower().endswith(READ_WITHOUT_ITK) for path in files_of(case)):
+        if not all(path.lower().endswith(NIFTI) for path in files_of(case)):
             for part in ITK_PARTS:
                 getattr(itk, part)
 

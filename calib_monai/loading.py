@@ -17,10 +17,9 @@ from torch import Tensor
 
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import check_affine, distance_of_grids, half_a_voxel
-from calib_monai.headers import stored_affine
+from calib_monai.headers import NIFTI, stored_affine
 from calib_monai.series import load_series
 
-NIFTI = (".nii", ".nii.gz")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them

@@ -25,7 +25,7 @@ ALLOWED = {
     },
     "case_checks": {"budgets", "datalists", "headers", "processes", "volumes"},
     "zones": {"processes"},
-    "found_cases": {"case_names", "datalists", "processes", "volumes"},
+    "found_cases": {"case_names", "datalists", "headers", "processes", "volumes"},
     "volumes": {"checks", "grids", "headers", "orientation", "pictures"},
     "loading": {"dicom", "grids", "headers", "series"},
     "series": {"dicom"},

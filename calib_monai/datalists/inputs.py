@@ -122,10 +122,7 @@ def listed_in(path: Path) -> list[Case]:
         series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
         case |= series[0] if len(series) == 1 else {}
         name = given.get("case", case["case"])
-        try:
-            check_case_name(name)
-        except ValueError as error:
-            raise ValueError(f"input {path}: {error}") from None
+        check_case_name(name, where=f"input {path}")
         if name in cases:
             raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
         cases[str(name)] = case | {"case": name}
