@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from functools import cache
 from importlib import import_module
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -33,7 +32,6 @@ CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "los
 CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
 
 
-@cache
 def config_of(bundle: str | Path, name: str) -> dict[str, Any]:
     """What `configs/NAME.json` of a bundle holds; one of the collection is given by its name or its folder."""
     return json.loads((COLLECTION / bundle / "configs" / f"{name}.json").read_text(encoding="utf-8"))

@@ -138,7 +138,7 @@ def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path)
         calibrator="lts",
     )
     exported = torch.jit.load(models / "calibrated.ts")
-    parser = ConfigParser(deepcopy(config_of("hippocampus_ce", "inference")))
+    parser = ConfigParser(config_of("hippocampus_ce", "inference"))
     parser["ckpt_dir"], parser["calibrator"] = str(models), "lts"
     network = parser.get_parsed_content("network").eval()
     network.load_state_dict(torch.load(models / "model.pt", weights_only=True))
