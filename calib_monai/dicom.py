@@ -27,6 +27,7 @@ NO_VOLUMES = {
 }
 SCREENSHOT = f"{STORAGE}7"
 SAME = 1e-3  # by which directions, and sizes in mm, may differ
+ALONG = 0.9  # cosine of the angle between slices from which they are of one stack
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class Header:
         kind: identifier of what the file holds.
         image_type: words such as LOCALIZER.
         size: columns, rows and frames.
+        index: number of the slice in its series, None where there is none.
         spacing: distance of columns and of rows, and the thickness of a slice, in mm; 0 where it does not say.
+        apart: distance of slices in mm, 0 where it does not say.
         position: place of the first pixel in mm, or None.
         directions: of rows and columns, (6,), or None.
         colors: numbers in a pixel.
@@ -55,8 +58,10 @@ class Header:
     title: str
     kind: str
     image_type: str
+    index: float | None
     size: tuple[int, int, int]
     spacing: tuple[float, float, float]
+    apart: float
     position: tuple[float, ...] | None
     directions: tuple[float, ...] | None
     colors: int
@@ -66,7 +71,9 @@ class Header:
         """The direction across the slice, (3,); zeros where it does not say."""
         if self.directions is None:
             return np.zeros(3)
-        return np.cross(self.directions[:3], self.directions[3:])
+        across = np.cross(self.directions[:3], self.directions[3:])
+        length = np.linalg.norm(across)
+        return across / length if length else across
 
     @property
     def place(self) -> NDArray[np.float64]:
@@ -101,7 +108,10 @@ def is_dicom(path: str | Path) -> bool:
 
 
 def sorted_into_series(files: Iterable[str | Path]) -> Found:
-    """DICOM files by series, in the order of the files; localizers, reports and the like are passed over."""
+    """DICOM files by series, in the order of the files; localizers, reports and the like are passed over.
+
+    So are slices across most others of their series, and all of them where no direction has most.
+    """
     found, groups = Found(), dict[str, list[Header]]()
     for file in map(str, files):
         header = header_of(file)
@@ -116,13 +126,31 @@ def sorted_into_series(files: Iterable[str | Path]) -> Found:
         else:
             groups.setdefault(header.series, []).append(header)
     for headers in groups.values():
-        if any("LOCALIZER" in header.image_type.upper() for header in headers):
-            found.passed_over |= {header.file: "it is a localizer" for header in headers}
-        elif max(np.abs(header.normal - headers[0].normal).max() for header in headers) > SAME:
-            found.passed_over |= {header.file: "the slices of its series are not parallel" for header in headers}
-        else:
-            found.series.append(headers)
+        slices = []
+        for header in headers:
+            if "LOCALIZER" in header.image_type.upper():
+                found.passed_over[header.file] = "it is a localizer"
+            else:
+                slices.append(header)
+        stack = _stack(slices)
+        reason = "it is not parallel to the other slices" if stack else "the slices of its series are not parallel"
+        stacked = {header.file for header in stack}
+        found.passed_over |= {header.file: reason for header in slices if header.file not in stacked}
+        if stack:
+            found.series.append(stack)
     return found
+
+
+def _stack(headers: list[Header]) -> list[Header]:
+    """Those of some slices that lie along most of them; none where no direction has most.
+
+    A slice that does not say how it lies may be one of them.
+    """
+    for one in headers:
+        along = [header for header in headers if not header.normal.any() or abs(header.normal @ one.normal) > ALONG]
+        if len(along) * 2 > len(headers):
+            return along
+    return []
 
 
 def header_of(file: str) -> Header | None:
@@ -152,8 +180,10 @@ def _header(file: str, _changed: int, _size: int) -> Header | None:
             return None
         return values if len(values) == count and np.isfinite(values).all() else None
 
-    sized = any(numbers(tag, 2) for tag in ("0028|0030", "0018|1164"))
-    thickness = next((value[0] for tag in ("0018|0050", "0018|0088") if (value := numbers(tag, 1))), 0.0)
+    sizes = [numbers(tag, 2) for tag in ("0028|0030", "0018|1164")]
+    sized = any(size and min(size) > 0 for size in sizes)
+    apart, thick = (abs((numbers(tag, 1) or (0.0,))[0]) for tag in ("0018|0088", "0018|0050"))
+    index = numbers("0020|0013", 1)
     across = [reader.GetSpacing(axis) if sized else 0.0 for axis in (0, 1)]
     frames = numbers("0028|0008", 1)
     return Header(
@@ -164,8 +194,10 @@ def _header(file: str, _changed: int, _size: int) -> Header | None:
         title=text("0008|103e"),
         kind=text("0008|0016"),
         image_type=text("0008|0008"),
+        index=index[0] if index else None,
         size=(reader.GetDimensions(0), reader.GetDimensions(1), int(frames[0]) if frames else 1),
-        spacing=(across[0], across[1], abs(thickness)),
+        spacing=(across[0], across[1], thick or apart),
+        apart=apart,
         position=numbers("0020|0032", 3),
         directions=numbers("0020|0037", 6),
         colors=reader.GetNumberOfComponents(),

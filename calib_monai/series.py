@@ -16,6 +16,8 @@ from calib_monai.dicom import SAME, STORAGE, Header, sorted_into_series
 
 NEAR = 0.1  # of the usual distance of slices, by which one may lie beside its place
 DOUBLED, GAP = 0.5, 1.5  # of that distance
+FAR = 1.9  # times as far apart as slices are thick
+NOT_SQUARE = 0.01  # by which the products of two directions may differ from those of perfect ones
 MANY_FRAMES = tuple(STORAGE + kind for kind in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
 
 
@@ -75,6 +77,11 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
         one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
         if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
             raise ValueError(f"{name} holds slices of other sizes or directions: {_told(first)} and {_told(other)}")
+    if not _is_square(first.directions):
+        raise ValueError(
+            f"{first.file} has directions of rows and columns that are not of length 1 and at right angles "
+            "(ImageOrientationPatient)"
+        )
     if not all(first.spacing[:2]):
         raise ValueError(f"{first.file} does not say how large its pixels are (PixelSpacing)")
     affine = np.eye(4)
@@ -117,9 +124,7 @@ def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:
                 f"{name} lacks slices: between {at[one.file]:.4g} and {at[other.file]:.4g} mm along its axis is a gap "
                 f"of {gap:.4g} mm, elsewhere of {usual:.4g} mm"
             )
-    index = np.arange(len(places))
-    slope, start = np.polyfit(index, places, 1)
-    beside = np.abs(places - (start + slope * index))
+    beside = np.abs(places - np.linspace(places[0], places[-1], len(places)))
     if beside.max() > NEAR * usual:
         worst = int(np.argmax(np.abs(gaps - usual)))
         raise ValueError(
@@ -129,7 +134,39 @@ def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:
     steps = np.diff([header.place for header in ordered], axis=0) - np.outer(gaps, normal)
     if np.abs(steps - steps.mean(axis=0)).max() > NEAR * usual:
         raise ValueError(f"{name} holds slices that are shifted against each other by different amounts")
+    _check_none_skipped(name, ordered, usual)
     return ordered
+
+
+def _check_none_skipped(name: str, ordered: Sequence[Header], distance: float) -> None:
+    """Raise ValueError if only every second, or third, slice is there, as their numbers and distance tell."""
+    numbers = [header.index for header in ordered if header.index is not None]
+    steps = np.abs(np.diff(numbers))
+    if len(numbers) < len(ordered) or steps.min() < 2 or (steps != steps[0]).any():  # noqa: PLR2004 - one is left out
+        return
+    for told in (ordered[0].apart, ordered[0].spacing[2]):
+        if told and abs(distance / told - steps[0]) < NEAR:
+            raise ValueError(
+                f"{name} lacks slices: they are numbered in steps of {steps[0]:g} and lie {distance:.4g} mm apart, and "
+                f"their headers say {told:.4g} mm"
+            )
+
+
+def far_apart(headers: Sequence[Header]) -> str:
+    """How far apart the slices of a series lie where that is much more than their headers say, else an empty text."""
+    first, last = (one(header.place @ headers[0].normal for header in headers) for one in (min, max))
+    distance, told = (last - first) / max(len(headers) - 1, 1), max(headers[0].apart, headers[0].spacing[2])
+    if not told or not distance > FAR * told:
+        return ""
+    return f"they lie {distance:.4g} mm apart, and their headers say {told:.4g} mm"
+
+
+def _is_square(directions: tuple[float, ...] | None) -> bool:
+    """Whether directions of rows and columns, (6,), are of length 1 and at right angles; true where there are none."""
+    if directions is None:
+        return True
+    axes = np.reshape(directions, (2, 3))
+    return bool(np.abs(axes @ axes.T - np.eye(2)).max() < NOT_SQUARE)
 
 
 def _told(header: Header) -> str:

@@ -33,7 +33,7 @@ ALLOWED = {
     "made_for": {"__version__", "orientation"},
     "loaders": {"processes"},
     "slices": {"blocks", "processes"},
-    "datalists": {"case_names", "dicom", "path_options", "pictures", "whole_files"},
+    "datalists": {"case_names", "dicom", "path_options", "pictures", "series", "whole_files"},
     "writers": {"whole_files"},
     "overrides": {"path_options", "spelling"},
     "transforms": {"case_names", "regions"},

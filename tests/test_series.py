@@ -13,8 +13,8 @@ from monai.data import ITKReader
 from monai.transforms import LoadImage
 
 from calib_monai.datalists.files import save_dicom
-from calib_monai.dicom import is_dicom
-from calib_monai.series import load_series
+from calib_monai.dicom import is_dicom, sorted_into_series
+from calib_monai.series import far_apart, load_series
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "NCI-ISBI2013"  # where there is one
 VOXELS = np.random.default_rng(0).integers(0, 300, (6, 5, 8)).astype(np.int16)
@@ -74,7 +74,13 @@ def test_a_slice_that_is_doubled_is_told_with_its_place_and_its_files(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "places", [[0, 3, 6, 10, 13, 16, 19, 22], [0, 3, 6.6, 9, 12, 15, 18, 21], [0, 3, 6.2, 9.6, 13.2, 17, 21, 25.2]]
+    "places",
+    [
+        [0, 3, 6, 10, 13, 16, 19, 22],
+        [0, 3, 6.6, 9, 12, 15, 18, 21],
+        [0, 3, 6.2, 9.6, 13.2, 17, 21, 25.2],
+        [0, 12, 27],
+    ],
 )
 def test_uneven_spacing_is_told_with_its_place(places: list[float], tmp_path: Path) -> None:
     assert "is spaced unevenly: between" in refused(series(tmp_path, places))
@@ -98,7 +104,8 @@ def test_slices_that_shift_evenly_make_a_sheared_affine_and_others_are_refused(t
 @pytest.mark.parametrize(
     ("tags", "said"),
     [
-        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "holds no DICOM series .the slices of its series are not parallel"),
+        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "lacks slices: between 3 and 9 mm"),
+        ({"0020|0037": "0.8\\0.6\\0\\-0.6\\0.8\\0"}, "of other sizes or directions"),
         ({"0020|0037": "-1\\0\\0\\0\\-1\\0"}, "of other sizes or directions"),
     ],
 )
@@ -107,6 +114,33 @@ def test_slices_that_are_not_alike_are_refused(tags: dict[str, str], said: str, 
     retagged(files[2], tags)
     with pytest.raises(ValueError, match=said):
         load_series("here", files)
+
+
+def test_every_second_slice_alone_is_told_from_thick_slices_by_their_numbers(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    said = refused(files[::2])
+    assert said == ("here lacks slices: they are numbered in steps of 2 and lie 6 mm apart, and their headers say 3 mm")
+    for index, file in enumerate(files[::2]):
+        retagged(file, {"0020|0013": str(index)})
+    assert load_series("here", files[::2]).pixdim[2] == 6
+    assert far_apart(sorted_into_series(files[::2]).series[0]) == "they lie 6 mm apart, and their headers say 3 mm"
+    assert not far_apart(sorted_into_series(files).series[0])
+
+
+@pytest.mark.parametrize(
+    ("tag", "given", "said"),
+    [
+        (b"1\\0\\0\\0\\1\\0", b"2\\0\\0\\0\\2\\0", "not of length 1 and at right angles"),
+        (b"1\\0\\0\\0\\1\\0", b"1\\0\\0\\1\\1\\0", "not of length 1 and at right angles"),
+        (b".75\\.5", b"000\\.5", "does not say how large its pixels are"),
+    ],
+)
+def test_headers_that_place_no_pixel_are_refused(tag: bytes, given: bytes, said: str, tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for file in files:
+        assert tag in file.read_bytes()
+        file.write_bytes(file.read_bytes().replace(tag, given))
+    assert said in refused(files)
 
 
 def test_one_slice_is_a_volume_as_thick_as_it_says(tmp_path: Path) -> None:

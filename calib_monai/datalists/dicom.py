@@ -12,6 +12,7 @@ import numpy as np
 
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import SAME, Header, is_dicom, sorted_into_series
+from calib_monai.series import far_apart
 
 LONGEST_NAME = 80
 
@@ -52,6 +53,8 @@ def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = (
         names.add(name.casefold())
         cases.append({"image": str(folder) if alone else slices if len(slices) > 1 else slices[0], "case": name})
         logger.info("%s is series %s (%s) in %s", name, headers[0].number or "?", headers[0].title, folder)
+        if far := far_apart(headers):
+            logger.warning("%s may lack slices: %s", name, far)
     return cases
 
 

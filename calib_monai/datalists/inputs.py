@@ -14,6 +14,7 @@ from calib_monai.case_names import as_case_name, check_case_name, name_by_file
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.splits import Case
+from calib_monai.dicom import is_dicom
 from calib_monai.pictures import SUFFIXES
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
@@ -49,7 +50,7 @@ def images_in(path: Path) -> list[Case]:
     read = {*images, *labels, *written}
     others = [file for file in files if file not in read and not {str(file), str(file.parent)} & of_series]
     if path.is_dir():
-        others = [file for file in others if file.suffix.lower() not in BESIDE_AN_IMAGE]
+        others = [file for file in others if file.suffix.lower() not in BESIDE_AN_IMAGE and not is_dicom(file)]
         passed_over = {"label(s)": sorted(labels), "written by an inference": sorted(written), "hidden": hidden}
         tell_passed_over(path, {**passed_over, "of no format of images": others})
     return [{"image": str(file), "case": name} for file, name in zip(images, names, strict=True)] + series

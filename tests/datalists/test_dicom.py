@@ -122,6 +122,37 @@ def test_what_is_no_volume_is_passed_over_with_the_reason(tmp_path: Path, caplog
         assert any(file in line and reason in line for line in caplog.messages)
 
 
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"0008|0008": "ORIGINAL\\PRIMARY\\LOCALIZER"}, "it is a localizer"),
+        ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "it is not parallel to the other slices"),
+    ],
+)
+def test_a_localizer_inside_a_series_costs_no_scan(tags: dict[str, str], reason: str, tmp_path: Path) -> None:
+    series(tmp_path)
+    series(tmp_path, slices=1, name="first.dcm", **tags)
+    found = sorted_into_series(sorted(tmp_path.iterdir()))
+    assert found.passed_over == {str(tmp_path / "first.dcm"): reason}
+    [case] = dicom_cases(tmp_path)
+    assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
+
+
+def test_three_directions_of_a_localizer_are_no_volume(tmp_path: Path) -> None:
+    for index, directions in enumerate(("1\\0\\0\\0\\1\\0", "1\\0\\0\\0\\0\\1", "0\\1\\0\\0\\0\\1")):
+        series(tmp_path, slices=2, name=f"{index}_{{}}.dcm", **{"0020|0037": directions})
+    found = sorted_into_series(sorted(tmp_path.iterdir()))
+    assert not found.series
+    assert set(found.passed_over.values()) == {"the slices of its series are not parallel"}
+
+
+def test_slices_far_apart_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    series(tmp_path, **{"0018|0050": "1"})
+    with caplog.at_level(logging.WARNING):
+        dicom_cases(tmp_path)
+    assert "P1_3 may lack slices: they lie 3 mm apart, and their headers say 1 mm" in caplog.text
+
+
 def test_a_damaged_file_beside_a_series_spoils_it(tmp_path: Path) -> None:
     series(tmp_path)
     (tmp_path / "009.dcm").write_bytes(b"")
