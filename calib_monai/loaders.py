@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import copyreg
 import logging
 import multiprocessing
-import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import itk
 from monai.data import DataLoader, Dataset, MetaTensor, list_data_collate
 from monai.transforms import TraceableTransform, Transform
 from monai.utils import TraceKeys
 
+from calib_monai.copies import why_not_sent
 from calib_monai.processes import is_first_process
 
 FORK = "fork"
 
 logger = logging.getLogger(__name__)
-
-
-def _by_name(kind: Any) -> tuple[Callable[[str], Any], tuple[str]]:
-    """How a type of ITK's is copied: ITK knows each by its identity, and forgets it when a copy is deleted."""
-    return itk.ctype, (kind.name,)
-
-
-copyreg.pickle(type(itk.F), _by_name)
 
 
 class VolumeLoader(DataLoader):
@@ -45,7 +35,7 @@ class VolumeLoader(DataLoader):
     def __init__(self, dataset: Dataset, num_workers: int = 0, **kwargs: Any) -> None:
         transform = getattr(dataset, "transform", None)
         method = _start_method(kwargs.get("multiprocessing_context"))
-        if num_workers and method != FORK and (reason := _why_not_copied(transform)):
+        if num_workers and method != FORK and (reason := why_not_sent(transform)):
             if is_first_process():
                 logger.warning(
                     "num_workers is %s and volumes are loaded in this process, for workers that are started by %s need "
@@ -108,12 +98,3 @@ def _start_method(context: Any) -> str:
         return context
     started = context or multiprocessing
     return str(started.get_start_method(allow_none=True) or multiprocessing.get_all_start_methods()[0])
-
-
-def _why_not_copied(transform: Any) -> str:
-    """Why transforms cannot be sent to another process, empty where they can."""
-    try:
-        pickle.dumps(transform)
-    except Exception as error:  # noqa: BLE001 - every object has errors of its own
-        return str(error)
-    return ""

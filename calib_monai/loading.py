@@ -18,12 +18,12 @@ from torch import Tensor
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import NIFTI, stored_affine
+from calib_monai.pictures import SUFFIXES
 from calib_monai.series import load_series
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff")
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
-SPATIAL_DIMS = 3
+SPATIAL_DIMS = 3  # of a volume
 
 
 class LoadCased(MapTransform):
@@ -79,7 +79,7 @@ class LoadCased(MapTransform):
         else:
             image = self._other(file)
         check_affine(file, image.affine)
-        if image.ndim == self.spatial_dims == SPATIAL_DIMS and not file.lower().endswith(PICTURES):
+        if image.ndim == self.spatial_dims == SPATIAL_DIMS and not file.lower().endswith(SUFFIXES):
             image = _with_affine(image.unsqueeze(-1), to_affine_nd(SPATIAL_DIMS, image.affine))
         return image
 

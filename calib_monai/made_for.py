@@ -117,14 +117,7 @@ def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
     Args:
         axcodes: of the configuration, where the model does not say; "auto" is then "stored".
         ckpt_dir: folder of the model.
-
-    Raises:
-        SystemExit: codes that are none.
     """
-    try:
-        check_axcodes(axcodes)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
     known = read_model_json(ckpt_dir)
     instead = STORED if axcodes == AUTO else axcodes
     if known is not None and "axcodes" in known:

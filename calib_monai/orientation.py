@@ -17,7 +17,7 @@ from torch import Tensor
 
 AUTO, STORED = "auto", "stored"  # what `axcodes` may be beside codes
 AXES = (("L", "R"), ("P", "A"), ("I", "S"))  # as of nibabel
-VOLUME_DIMS = 3
+SPATIAL_DIMS = 3  # of a volume
 THICKER = 1.05  # than the others: a thickest axis
 MUCH_THICKER = 2.0  # than the others: slices across it show little
 MOST = 0.9  # of the training images
@@ -116,12 +116,12 @@ def geometry_of(image: Tensor, *, in_file: bool = True) -> Geometry:
         ValueError: a volume whose affine does not span the space.
     """
     size = tuple(int(length) for length in image.shape[1:])
-    if len(size) != VOLUME_DIMS:
+    if len(size) != SPATIAL_DIMS:
         return Geometry(size, (1.0,) * len(size), "")
     affine = np.asarray(image.affine.cpu(), np.float64) if isinstance(image, MetaTensor) else np.eye(4)
     meta = image.meta if isinstance(image, MetaTensor) else {}
     stored = tuple(int(length) for length in meta.get("spatial_shape", size))
-    if in_file and len(stored) == VOLUME_DIMS and stored != size and "original_affine" in meta:
+    if in_file and len(stored) == SPATIAL_DIMS and stored != size and "original_affine" in meta:
         size, affine = stored, np.asarray(meta["original_affine"], np.float64)
     axes = affine[:3, :3]
     if not np.isfinite(axes).all() or abs(np.linalg.det(axes)) < np.finfo(float).tiny:
@@ -160,7 +160,7 @@ def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
     across = [
         case
         for case, geometry in volumes.items()
-        if _thickest(geometry.along(axcodes).spacing, MUCH_THICKER) not in (None, VOLUME_DIMS - 1)
+        if _thickest(geometry.along(axcodes).spacing, MUCH_THICKER) not in (None, SPATIAL_DIMS - 1)
     ]
     if across:
         logger.warning(
@@ -177,7 +177,7 @@ def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
 def check_axcodes(axcodes: str, *, auto: bool = True) -> None:
     """Raise ValueError if axis codes are not three letters, one an axis, or "stored", or "auto" where that may be."""
     words = [STORED, *[AUTO] * auto]
-    letters = isinstance(axcodes, str) and len(axcodes) == VOLUME_DIMS
+    letters = isinstance(axcodes, str) and len(axcodes) == SPATIAL_DIMS
     if axcodes not in words and not (letters and all(len({*pair} & {*axcodes}) == 1 for pair in AXES)):
         raise ValueError(
             f"axcodes is {axcodes!r}; it must be three letters, one each of R or L, A or P, S or I, such as RAS, or "

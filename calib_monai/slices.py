@@ -29,6 +29,8 @@ class SliceLoader:
         seed: the order of epoch n follows from `seed` and n alone.
         shuffle: whether the order changes from epoch to epoch.
         empty_slices: whether slices are taken that show nothing but background.
+        ignore_index: label of voxels that are not trained on, or None. They show nothing, and a slice that holds
+            nothing else is never taken.
         extra_keys: of what else is served, as "weight", (K, H, W[, D]) in each volume.
         process: number of the process that this is, from 0.
         num_processes: number of processes that share each batch.
@@ -55,6 +57,7 @@ class SliceLoader:
         *,
         shuffle: bool = True,
         empty_slices: bool = True,
+        ignore_index: int | None = None,
         extra_keys: Sequence[str] = (),
         process: int = 0,
         num_processes: int = 1,
@@ -72,10 +75,11 @@ class SliceLoader:
         self.epoch = 0
         self.slices = {"image": Blocks(torch.float16, exact=True), "label": Blocks(torch.uint8)}
         self.slices |= {key: Blocks(torch.float16) for key in extra_keys}
-        _fill(self.slices, volumes, empty_slices=empty_slices)
+        _fill(self.slices, volumes, empty_slices=empty_slices, ignore_index=ignore_index)
         self.count = len(self.slices["image"])
         if self.count == 0:
-            raise ValueError(f"no slice of the {len(volumes)} volumes shows anything but background")
+            also = "" if ignore_index is None else f" and the ignored label {ignore_index}"
+            raise ValueError(f"no slice of the {len(volumes)} volumes shows anything but background{also}")
         self.device = _device_with_room(self.slices.values(), torch.device(device))
         for slices in self.slices.values():
             slices.move(self.device)
@@ -108,7 +112,9 @@ class SliceLoader:
         self.epoch = int(state["epoch"])
 
 
-def _fill(kept: Mapping[str, Blocks], volumes: Sequence[Mapping[str, Any]], *, empty_slices: bool) -> None:
+def _fill(
+    kept: Mapping[str, Blocks], volumes: Sequence[Mapping[str, Any]], *, empty_slices: bool, ignore_index: int | None
+) -> None:
     """Add the slices of all volumes along their last axis, for each key."""
     for volume in tqdm(volumes, desc="Preparing volumes", unit="volume", disable=bar_is_hidden()):
         slices = {key: _sliced(torch.as_tensor(volume[key]).as_subclass(Tensor)) for key in kept}
@@ -118,9 +124,15 @@ def _fill(kept: Mapping[str, Blocks], volumes: Sequence[Mapping[str, Any]], *, e
                 f"slices of case {volume.get('case')} are {size[1:]}, those before it {before[1:]}; all must have one "
                 "size: set `slice_size` to the largest"
             )
-        shown = slices["label"].flatten(1).any(dim=1)
+        taken = _taken(slices["label"].flatten(1), empty_slices=empty_slices, ignore_index=ignore_index)
         for key, blocks in kept.items():
-            blocks.add(slices[key] if empty_slices else slices[key][shown])
+            blocks.add(slices[key] if taken.all() else slices[key][taken])
+
+
+def _taken(labels: Tensor, *, empty_slices: bool, ignore_index: int | None) -> Tensor:
+    """Which slices are taken, (D,), bool, of their labels, (D, voxels)."""
+    counted = torch.ones_like(labels, dtype=torch.bool) if ignore_index is None else labels != ignore_index
+    return (counted if empty_slices else counted & (labels != 0)).any(dim=1)
 
 
 def _device_with_room(kept: Iterable[Blocks], device: torch.device) -> torch.device:

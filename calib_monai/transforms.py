@@ -12,14 +12,14 @@ import torch
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from calib_monai.case_names import case_of
+from calib_monai.fills import filled
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
-VOLUME_DIMS = 4  # channel, height, width, depth
+SPATIAL_DIMS = 3  # of a volume
 
 
 class AliasMissingd(MapTransform):
@@ -184,20 +184,13 @@ class BoundaryWeightd(MapTransform):
         weighted = dict(data)
         for key, name in self.key_iterator(weighted, self.names):
             label = torch.as_tensor(weighted[key]).as_subclass(Tensor).to(torch.uint8)
-            slices = label.movedim(-1, 0) if label.ndim == VOLUME_DIMS else label.unsqueeze(0)
+            is_volume = label.ndim == 1 + SPATIAL_DIMS
+            slices = label.movedim(-1, 0) if is_volume else label.unsqueeze(0)
             if self.ignore_index is not None:
-                slices = torch.stack([_filled(each, each == self.ignore_index) for each in slices])
+                slices = filled(slices, slices == self.ignore_index)
             weight = boundary_weight(slices.contiguous(), self.width, self.weight_max, self.weight_min)
-            weighted[name] = weight.movedim(0, -1) if label.ndim == VOLUME_DIMS else weight.squeeze(0)
+            weighted[name] = weight.movedim(0, -1) if is_volume else weight.squeeze(0)
         return weighted
-
-
-def _filled(label: Tensor, ignored: Tensor) -> Tensor:
-    """A label with the nearest label that is not ignored in place of each that is; as it is where all are."""
-    if not ignored.any() or ignored.all():
-        return label
-    nearest = distance_transform_edt(ignored.numpy(), return_distances=False, return_indices=True)
-    return label[tuple(torch.from_numpy(nearest).long())]
 
 
 class CorrectBiasd(MapTransform):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import itk
 import numpy as np
 import torch
 from monai.transforms import LoadImage
 from torch import Tensor
 
 from calib_monai.checks import SLICE_MULTIPLE, first_line
+from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
@@ -22,7 +21,6 @@ from calib_monai.pictures import SUFFIXES
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
 SHOWN = 5  # of many values, in a message
-ITK_TYPES = {id(kind): kind for kind in (itk.F, itk.D, itk.SS, itk.US, itk.UC)}  # ITK knows them by identity
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ def check_image(
     _checked(loaded["image"], name, in_channels, spatial_dims)
     if preparation is not None:
         try:
-            deepcopy(preparation, dict(ITK_TYPES))(loaded)
+            copied(preparation)(loaded)
         except Exception as error:  # noqa: BLE001 - every transform has errors of its own
             raise ValueError(f"{name} cannot be prepared: {first_line(_first_cause(error))}") from None
     return _geometry(loaded["image"], name)
@@ -205,7 +203,7 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     for file in files_of(case):
         check_header(file)
     try:
-        return deepcopy(loading, dict(ITK_TYPES))(dict(case))  # MONAI's readers are not safe with threads
+        return copied(loading)(dict(case))
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
         cause = _first_cause(error)
         files = files_of(case)
@@ -230,7 +228,7 @@ def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:
     first: tuple[str, tuple[int, ...]] | None = None
     for file in _files(case[key]):
         try:
-            alone = deepcopy(loading, dict(ITK_TYPES))({**case, key: file})
+            alone = copied(loading)({**case, key: file})
         except Exception:  # noqa: BLE001 - every reader has errors of its own
             return
         size = tuple(alone[key].shape[1:])

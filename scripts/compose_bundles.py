@@ -94,15 +94,14 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     train, inference = (_with_numbers(load(f"{name}.json"), numbers) for name in ("train", "inference"))
     labeled = {"class_names": class_names}
     called = {"dataset": dataset, "method": method}
+    of_model = load("with_model.json"), load("calibrated.json")
     skeletons = {"train": train, "inference": inference, "metadata": load("metadata.json")}
     _check_names(dict(zip(paths, parts.values(), strict=True)), skeletons)
     configs = {
         "train": _fill(train, wanted, both, called, *_sections(parts, "both", "train")),
-        "evaluate": _fill(load("evaluate.json"), wanted, load("calibrated.json"), *_sections(parts, "evaluate")),
-        "calibrate": load("calibrate.json"),
-        "inference": _fill(
-            inference, wanted, both, load("calibrated.json"), labeled, *_sections(parts, "both", "inference")
-        ),
+        "evaluate": _fill(load("evaluate.json"), wanted, *of_model, *_sections(parts, "evaluate")),
+        "calibrate": merge(load("calibrate.json"), of_model[0]),
+        "inference": _fill(inference, wanted, both, *of_model, labeled, *_sections(parts, "both", "inference")),
     }
     configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}
     configs["metadata"] = _metadata(f"{dataset}_{method}", parts, configs["train"], wanted)

@@ -50,6 +50,20 @@ def test_empty_slices_can_be_left_out() -> None:
         SliceLoader(made, batch_size=2, empty_slices=False)
 
 
+@pytest.mark.parametrize(("empty_slices", "expected"), [(False, [3, 4]), (True, [0, 2, 3, 4])])
+def test_a_slice_of_nothing_but_ignored_voxels_is_left_out(expected: list[int], *, empty_slices: bool) -> None:
+    [volume] = volumes(5)
+    label = torch.zeros(1, 4, 6, 5)
+    label[..., 1:] = 255
+    label[:, 1, 2, 2] = 0
+    label[:, 1, 2, 3:] = 1
+    made = [volume | {"label": label}]
+    options = {"batch_size": 2, "empty_slices": empty_slices}
+    assert sorted(drawn(SliceLoader(made, ignore_index=255, **options))) == expected
+    with pytest.raises(ValueError, match="anything but background and the ignored label 255"):
+        SliceLoader([volume | {"label": torch.full_like(label, 255)}], ignore_index=255, **options)
+
+
 def test_every_slice_of_every_volume_comes_once_an_epoch() -> None:
     loader = SliceLoader(volumes(3, 5, 4), batch_size=5)
     assert sorted(drawn(loader)) == list(range(12))

@@ -7,7 +7,9 @@ import logging
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
+from calib_monai.volumes import Rules, check_pair
 from calib_monai.zones import ZoneShapes, fill_of_box
 
 ROWS, COLUMNS = np.mgrid[-20:20, -20:20]
@@ -39,3 +41,19 @@ def test_labels_that_look_swapped_are_told(
     with caplog.at_level(logging.WARNING):
         shapes.warn()
     assert any("1 of 2 labels, first other.nrrd, look as if" in line for line in caplog.messages) == swapped
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_zones_are_looked_at_across_the_thickest_axis_wherever_it_is(axis: int) -> None:
+    prostate = label(1, 2)[0].movedim(-1, axis)[None]
+    affine = torch.diag(
+        torch.tensor([3.6 if place == axis else 0.6 for place in range(3)] + [1.0], dtype=torch.float64)
+    )
+    loaded = {key: MetaTensor(prostate.float(), affine=affine) for key in ("image", "label")}
+    rules = Rules(3, in_channels=1, spatial_dims=3, largest=None, axcodes="LPS", empty_labels=False, same_grid=True)
+    shapes = ZoneShapes(2, 1)
+    check_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, shapes.look)
+    assert (shapes.count, shapes.swapped) == (1, [__file__])
+    seen: list[tuple[int, ...]] = []
+    check_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, lambda _, one: seen.append(one.shape))
+    assert seen == [(1, 40, 40, 3)]

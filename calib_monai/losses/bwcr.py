@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
+from calib_monai.fills import filled
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.voxelwise import check_ignore_index, checked_not_negative
 from calib_monai.regions import boundary_weight, check_boundary_weight
@@ -34,8 +35,8 @@ class BWCRLoss(nn.Module):
         width: voxels from the boundary to where the weight is least; likewise.
         boundary_weighted: whether there is a w; without it is 1 (plain consistency).
         consistency_weight: lambda. The paper has 1 with a w, and tries 0.01, 0.1, 1 and 10 without.
-        ignore_index: label of voxels that are left out of both terms and of N. A w that is computed here takes them for
-            another label; `BoundaryWeightd` does not.
+        ignore_index: label of voxels that are left out of both terms and of N. For w each counts as the nearest label
+            of its image, so that the edge of what is ignored is no boundary.
 
     Raises:
         ValueError: an argument outside what is listed here.
@@ -98,6 +99,8 @@ class BWCRLoss(nn.Module):
 
     def _weight(self, labels: Tensor) -> Tensor:
         """w, (B, 1, H, W[, D])."""
+        if self.ignore_index is not None:
+            labels = filled(labels, ignored_voxels(labels))
         return boundary_weight(labels, self.width, self.weight_max, self.weight_min)
 
     def extra_repr(self) -> str:

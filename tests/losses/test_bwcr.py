@@ -220,6 +220,19 @@ def test_an_ignored_part_is_as_if_it_were_not_there() -> None:
     assert not by_second[..., 5:].any()
 
 
+@pytest.mark.parametrize("shape", [(12, 10), (6, 8, 5)])
+def test_the_edge_of_what_is_ignored_is_no_boundary_for_a_weight_that_is_computed(shape: tuple[int, ...]) -> None:
+    views, target = batch(*shape)
+    target = torch.zeros_like(target)
+    target[:, :, shape[0] // 2 :] = 1
+    whole = boundary_weight(target, width=4)
+    target[..., :3] = 255
+    loss = BWCRLoss(width=4, ignore_index=255)
+    assert torch.equal(loss((*views[:3], None), target), loss((*views[:3], whole), target))
+    everything = torch.full_like(target, 255)
+    assert loss((*views[:3], None), everything) == 0
+
+
 def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient() -> None:
     views, target = batch(6, 8)
     value, *gradients = value_and_gradients(BWCRLoss(ignore_index=255), views, torch.full_like(target, 255))

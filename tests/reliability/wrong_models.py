@@ -40,5 +40,12 @@ WRONG_MODELS = [
         {"resume": True, "epochs": 2, **OTHER_SIZE},
         "train",
     ),
+    used(
+        "codes that are none, where nothing says what the model was made for",
+        "axcodes is 'RAR'; it must be three letters",
+        {"axcodes": "RAR"},
+        "inference",
+        change=without,
+    ),
     Wrong("codes that are none", "axcodes is 'RAR'; it must be three letters", options={"axcodes": "RAR"}),
 ]

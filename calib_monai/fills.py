@@ -1,0 +1,27 @@
+"""Fills: voxels whose label is ignored get the nearest label that is not."""
+
+from __future__ import annotations
+
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+
+def filled(labels: Tensor, ignored: Tensor) -> Tensor:
+    """Labels in which each ignored voxel has the nearest label of its image that is not ignored.
+
+    The edge of what is ignored is then no boundary. An image in which all voxels are ignored stays as it is.
+
+    Args:
+        labels: class indices, (B, 1, H, W[, D]).
+        ignored: the voxels, (B, 1, H, W[, D]), bool.
+    """
+    return torch.stack([_filled(one, where) for one, where in zip(labels, ignored, strict=True)])
+
+
+def _filled(label: Tensor, ignored: Tensor) -> Tensor:
+    """`filled` of one image, (1, H, W[, D])."""
+    if not ignored.any() or ignored.all():
+        return label
+    nearest = distance_transform_edt(ignored[0].cpu().numpy(), return_distances=False, return_indices=True)
+    return label[:, *torch.from_numpy(nearest).long().to(label.device)]

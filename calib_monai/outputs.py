@@ -1,0 +1,49 @@
+"""Outputs: what an inference writes of a case, chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from monai.transforms import SaveImage, Transform
+
+from calib_monai.checks import OUTPUTS
+from calib_monai.transforms import Confidenced, Entropyd
+from calib_monai.writers import ScaledNIfTIWriter, WholeNIfTIWriter
+
+KEYS = {"label": "pred", "probs": "prob"}  # of a case, where an output is called otherwise
+MADE_BY = {"confidence": Confidenced, "entropy": Entropyd}  # of the probabilities, and forgotten once they are written
+
+
+class SaveOutputsd(Transform):
+    """Writes the outputs of a case that are asked for, each as `CASE/CASE_OUTPUT.nii.gz`.
+
+    Args:
+        output_dir: folder in which each case gets a folder.
+        outputs: some of `calib_monai.checks.OUTPUTS`. A case must hold "pred", class indices (1, H, W[, D]), for
+            "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" for itself. MONAI's
+            meta data of each say what the case is called.
+        probs_dtype: of all but the label, which is uint8; integers are scaled.
+    """
+
+    def __init__(self, output_dir: str, outputs: Sequence[str], probs_dtype: str = "float32") -> None:
+        self.savers = {
+            output: SaveImage(
+                output_dir=output_dir,
+                output_postfix=output,
+                output_dtype="uint8" if output == "label" else probs_dtype,
+                writer=WholeNIfTIWriter if output == "label" else ScaledNIfTIWriter,
+                resample=False,
+                print_log=False,
+            )
+            for output in OUTPUTS
+            if output in outputs
+        }
+        self.made_by = {output: MADE_BY[output]() for output in self.savers if output in MADE_BY}
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data as they are, once they are written."""
+        for output, save in self.savers.items():
+            written = self.made_by[output](data) if output in self.made_by else data
+            save(written[KEYS.get(output, output)])
+        return dict(data)

@@ -1,0 +1,47 @@
+"""Outputs: those that are asked for are written, each under its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+
+from calib_monai.checks import OUTPUTS
+from calib_monai.outputs import SaveOutputsd
+
+PROBS = torch.tensor([0.25, 0.75, 0.5, 0.5, 1.0, 0.0]).reshape(3, 2).T.reshape(2, 3, 1, 1)
+NAMED = {"filename_or_obj": "case_1.nii.gz"}
+
+
+def case() -> dict[str, MetaTensor]:
+    """A case of three voxels and two classes."""
+    label, spread = PROBS.argmax(dim=0, keepdim=True), torch.full((1, 3, 1, 1), 0.125)
+    found = {"pred": label.to(torch.uint8), "prob": PROBS, "spread": spread}
+    return {key: MetaTensor(value, meta=dict(NAMED)) for key, value in found.items()}
+
+
+def voxels(folder: Path, output: str) -> np.ndarray:
+    return nibabel.load(folder / "case_1" / f"case_1_{output}.nii.gz").get_fdata().squeeze()
+
+
+def test_each_output_is_written_under_its_name(tmp_path: Path) -> None:
+    given = case()
+    assert SaveOutputsd(str(tmp_path), OUTPUTS)(given).keys() == given.keys()
+    assert voxels(tmp_path, "label").tolist() == [1, 0, 0]
+    assert np.allclose(voxels(tmp_path, "probs"), PROBS.squeeze().T)
+    assert np.allclose(voxels(tmp_path, "confidence"), [0.75, 0.5, 1])
+    assert np.allclose(voxels(tmp_path, "entropy"), [0.811278, 1, 0])
+    assert np.allclose(voxels(tmp_path, "spread"), 0.125)
+
+
+@pytest.mark.parametrize("outputs", [["label"], ["entropy", "confidence"], ["spread", "probs"]])
+def test_only_what_is_asked_for_is_written_and_in_the_type_that_is_asked_for(
+    outputs: list[str], tmp_path: Path
+) -> None:
+    SaveOutputsd(str(tmp_path), outputs, probs_dtype="uint16")(case())
+    files = {path.name: nibabel.load(path).get_data_dtype() for path in tmp_path.rglob("*.nii.gz")}
+    assert files == {f"case_1_{output}.nii.gz": "uint8" if output == "label" else "uint16" for output in outputs}
