@@ -127,7 +127,7 @@ def checked_split(
         check_axcodes(axcodes)
         split, options = datalist(), options_of(datalist)
         settle(chain(*split.values()))
-        tell_left_out(datalist, chain(*split.values()))
+        tell_left_out(datalist, split)
         beside_model = Path(ckpt_dir) / SPLIT_FILE
         if split_file:
             given = given_split(Path(split_file), split)

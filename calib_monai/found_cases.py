@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import itk
@@ -11,7 +12,7 @@ import itk
 from calib_monai.case_names import check_case_name, name_by_file
 from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
-from calib_monai.datalists.splits import Case
+from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import NIFTI
 from calib_monai.processes import is_first_process
 from calib_monai.volumes import files_of
@@ -43,18 +44,21 @@ def settle(cases: Iterable[Case]) -> None:
                 getattr(itk, part)
 
 
-def tell_left_out(datalist: Callable[..., object], cases: Iterable[Case]) -> None:
+def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
     """Log the images in the folder of a data set that belong to no case.
 
     Args:
-        datalist: what gave the cases; as a partial function it knows its `dataset_dir`.
-        cases: all that it gave.
+        datalist: what gave the split; as a partial function it knows its `dataset_dir`.
+        split: all cases that it gave. Those that an option leaves out are cases too.
     """
     given = getattr(datalist, "keywords", {}).get("dataset_dir")
     if not isinstance(given, str) or not is_first_process():
         return
     root = Path(given).absolute()
-    used = {os.path.realpath(file) for case in cases for file in files_of(case)}  # takes links that lead in a circle
+    files_of_cases = {file for case in chain(*split.values()) for file in files_of(case)} | getattr(
+        split, "left_out", set()
+    )
+    used = {os.path.realpath(file) for file in files_of_cases}  # which takes links that lead in a circle
     files, hidden = files_below(root)
     others = [
         file

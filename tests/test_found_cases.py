@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.files import save_nrrd
+from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
 from calib_monai.found_cases import settle, tell_left_out
+from calib_monai.phantoms import make_phantoms
 
 CHANGES_OF_FOLDER = """
 import os, sys, threading
@@ -57,8 +61,25 @@ def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFix
     for name in ("a.nii.gz", "a_gt.nii.gz", "b.nii", "notes.txt", "._a.nii.gz", "series/1.dcm"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    cases = [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")]}]
-    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), cases)
+    split = {"test": [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")]}]}
+    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
     assert caplog.messages == [f"passed over in {tmp_path}: 2 file(s): 1 of no case (b.nii); 1 hidden (._a.nii.gz)"]
-    tell_left_out(dict, cases)
+    tell_left_out(dict, split)
     assert len(caplog.messages) == 1
+
+
+def test_cases_that_an_option_leaves_out_are_not_told_as_images_of_no_case(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_nci_isbi(str(tmp_path / "nci"), make_phantoms(8, seed=5))
+    write_busi(str(tmp_path / "busi"), make_phantoms(6, seed=3, num_classes=2))
+    (tmp_path / "busi" / "normal").mkdir()
+    for name in ("normal (1).png", "normal (1)_mask.png"):
+        Image.new("RGB", (8, 6)).save(tmp_path / "busi" / "normal" / name)
+    for datalist in (
+        partial(nci_isbi_split, dataset_dir=str(tmp_path / "nci"), num_train=1),
+        partial(busi_split, dataset_dir=str(tmp_path / "busi")),
+    ):
+        tell_left_out(datalist, datalist())
+    assert not caplog.messages

@@ -11,7 +11,7 @@ from PIL import Image
 from calib_monai.datalists.duplicates import with_groups
 from calib_monai.datalists.files import Volumes
 from calib_monai.datalists.folders import dataset_folder, held
-from calib_monai.datalists.splits import Case, Split, split_cases
+from calib_monai.datalists.splits import Case, PartialSplit, Split, split_cases
 
 PUBLISHED_COUNTS = (445, 65, 137)
 FOLDERS = ("benign", "malignant")
@@ -39,7 +39,8 @@ def busi_split(
     if group_duplicates not in (True, False):
         raise ValueError(f"group_duplicates is {group_duplicates!r}; it must be True or False")
     cases = read_busi(dataset_dir, normal=normal)
-    return split_cases(with_groups(cases) if group_duplicates else cases, PUBLISHED_COUNTS, seed, fold)
+    split = split_cases(with_groups(cases) if group_duplicates else cases, PUBLISHED_COUNTS, seed, fold)
+    return PartialSplit(split, () if normal else map(str, (Path(dataset_dir) / NORMAL).glob("*.png")))
 
 
 def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
 from calib_monai.datalists.folders import dataset_folder, files_below, held
-from calib_monai.datalists.splits import SPLITS, Case, Split, split_cases
+from calib_monai.datalists.splits import SPLITS, Case, PartialSplit, Split, split_cases
 from calib_monai.dicom import is_dicom
 
 SITES = {"Prostate3T": 30, "ProstateDx": 40}  # volumes that BWCR had
@@ -49,8 +49,10 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
     for of_site in splits:
         random.Random(seed).shuffle(of_site["training"])  # noqa: S311 - not for secrets
     in_turn = chain(*zip_longest(*(of_site["training"] for of_site in splits)))
-    taken = [case for case in in_turn if case is not None][:num_train]
-    return split | {"training": sorted(taken, key=lambda case: str(case["case"]))}
+    drawn = [case for case in in_turn if case is not None]
+    left_out = [case[key] for case in drawn[num_train:] for key in ("image", "label")]
+    taken = sorted(drawn[:num_train], key=lambda case: str(case["case"]))
+    return PartialSplit(split | {"training": taken}, left_out)
 
 
 def read_nci_isbi(dataset_dir: str) -> list[Case]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Case = dict[str, Any]
 Split = dict[str, list[Case]]
 
 SPLITS = ("training", "validation", "test")
+
+
+class PartialSplit(Split):
+    """A split that leaves out cases which another value of an option would take.
+
+    Attributes:
+        left_out: the files of these cases.
+    """
+
+    def __init__(self, split: Split, left_out: Iterable[str]) -> None:
+        super().__init__(split)
+        self.left_out = frozenset(left_out)
 
 
 def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0, fold: int = 0) -> Split:
