@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from calib_monai.losses.targets import class_labels
+from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.losses.voxelwise import checked_not_negative
 
 
@@ -50,7 +51,7 @@ class CompoundLoss(nn.Module):
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator] # as its members are
+    @uncompiled  # as its members are
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar.
 

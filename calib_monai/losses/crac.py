@@ -10,6 +10,7 @@ from torch import Tensor
 from calib_monai.lagrangian import PENALTIES, Multipliers, Penalty, ViolationSums
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.losses.voxelwise import VoxelwiseLoss, check_border, checked_choice
 from calib_monai.priors import check_prior, inner, no_class, window_prior
 
@@ -96,7 +97,7 @@ class CRaCLoss(VoxelwiseLoss):
             coefficient_max=coefficient_max,
         )
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator] # as what it extends
+    @uncompiled  # as what it extends
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar; 0 where every voxel is ignored.
 

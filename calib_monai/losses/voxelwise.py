@@ -6,12 +6,12 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from calib_monai.losses.pieces import mean_over_voxels
 from calib_monai.losses.scores import Scores, Terms
 from calib_monai.losses.targets import class_labels
+from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.priors import pad_labels
 
 PENALTIES = ("linear", "quadratic")
@@ -49,7 +49,7 @@ class VoxelwiseLoss(nn.Module, ABC):
             padded: labels with `radius` more voxels on every side, (B, 1, ...), as `class_labels` makes them.
         """
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator] # its gradient is its own
+    @uncompiled  # its gradient is its own
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar; 0 where every voxel is ignored.
 
