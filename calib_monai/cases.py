@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from calib_monai.case_checks import check_all, checked_all, told_of
-from calib_monai.checks import SPLIT_FILE
+from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.patients import warn_of_one_patient
@@ -44,12 +44,21 @@ class Cases(dict[str, list[Case]]):
     Attributes:
         geometries: of the training images, by case; empty where these were not read.
         options: that the split was drawn with.
+        replaced: the file beside a model that holds another split, which `write_split` replaces; None where there is
+            none.
     """
 
-    def __init__(self, split: Split, geometries: Mapping[str, Geometry], options: Options) -> None:
+    def __init__(
+        self, split: Split, geometries: Mapping[str, Geometry], options: Options, replaced: Path | None = None
+    ) -> None:
         super().__init__(split)
         self.geometries = dict(geometries)
         self.options = options
+        self.replaced = replaced
+
+    def write_split(self, path: Path) -> None:
+        """Write the names of the cases, what they were drawn with, and their patients."""
+        write_split(Drawn(names_of(self), self.options, patients_of(self)), path)
 
 
 class Inputs(list[Case]):
@@ -88,6 +97,7 @@ def checked_split(
     same_grid: bool = True,
     zones: tuple[int, int] | None = None,
     keep: bool = False,
+    overwrite: bool = False,
     train_fraction: float = 1.0,
     split_file: str = "",
     axcodes: str = STORED,
@@ -113,8 +123,9 @@ def checked_split(
         same_grid: whether image and label must lie on one grid by their headers.
         zones: classes of the prostate's peripheral zone and central gland; a warning says where they look swapped.
         keep: take the split that lies beside the model, and warn where this run's options would have drawn
-            another. Otherwise the run trains one: the split is written there, unless a model trained with another
-            one is in that folder.
+            another. Otherwise the run trains one, and the split is written there.
+        overwrite: whether this may be beside a model that was trained with another split. That keeps its own until the
+            training sets both aside (`calib_monai.handlers.go_on`).
         train_fraction: share of the training patients that are trained on.
         split_file: that gives the split, as of `given_split`; "" takes that of `datalist`.
         axcodes: that slices are taken in, as of `calib_monai.orientation.training_axcodes`.
@@ -128,7 +139,7 @@ def checked_split(
         split, options = datalist(), options_of(datalist)
         settle(chain(*split.values()))
         tell_left_out(datalist, split)
-        beside_model = Path(ckpt_dir) / SPLIT_FILE
+        beside_model, other_split = Path(ckpt_dir) / SPLIT_FILE, False
         if split_file:
             given = given_split(Path(split_file), split)
             if options.get("fold"):
@@ -143,11 +154,13 @@ def checked_split(
         else:
             split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
             options["train_fraction"] = train_fraction
-            kept = read_split(beside_model) if any(Path(ckpt_dir).glob("*.pt")) else None
-            if kept and kept.names != names_of(split):
+            models = chain(*(Path(ckpt_dir).glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
+            kept = read_split(beside_model) if any(models) else None
+            other_split = kept is not None and kept.names != names_of(split)
+            if other_split and not overwrite:
                 raise ValueError(
-                    f"{ckpt_dir} holds a model that was trained with another split, which neither --resume nor "
-                    "--overwrite takes: set another --ckpt_dir and --output_dir, or remove it"
+                    f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set "
+                    "another --ckpt_dir and --output_dir, or replace it by --overwrite True"
                 )
             warn_of_one_patient(split)
         shapes = ZoneShapes(*zones) if zones else None
@@ -172,15 +185,16 @@ def checked_split(
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
         if shapes:
             shapes.warn()
-        if is_first_process():
-            logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
-            for path in {Path(output_dir) / SPLIT_FILE} | ({beside_model} if not keep else set()):
-                write_split(Drawn(names_of(split), options, patients_of(split)), path)
         in_training = {str(case["case"]) for case in split["training"]}
         geometries = {
             case["case"]: one.geometry for case, one in zip(cases, seen, strict=True) if case["case"] in in_training
         }
-    return Cases(split, geometries, options)
+        checked = Cases(split, geometries, options, beside_model if other_split else None)
+        if is_first_process():
+            logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
+            for path in {Path(output_dir) / SPLIT_FILE, *[beside_model] * (not keep)} - {checked.replaced}:
+                checked.write_split(path)
+    return checked
 
 
 def checked_inputs(

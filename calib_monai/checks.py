@@ -19,6 +19,7 @@ from calib_monai.spelling import did_you_mean
 OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
 DTYPES = ("float32", "uint16", "uint8")  # of its probabilities; integers are scaled
 SPLIT_FILE = "split.json"  # beside a model, the cases of each set
+REPLACED = "replaced"  # folder beside a model, of the files of an earlier training
 SLICE_MULTIPLE = 16  # a network halves a slice four times
 
 

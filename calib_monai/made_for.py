@@ -193,23 +193,31 @@ def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """The settings that differ, their name and both values; of the same transforms the arguments that both have."""
     for name in HELD:
-        if name not in there or here[name] == there[name]:
-            continue
-        if name != "intensity" or _names(here[name]) != _names(there[name]):
-            yield name, here[name], there[name]
-            continue
-        for (kind, values), (_, others) in zip(here[name], there[name], strict=True):
-            for key in values:
-                if key in others and values[key] != others[key]:
-                    yield f"{kind}'s {key}", values[key], others[key]
+        if name in there:
+            yield from differences(name, here[name], there[name])
 
 
-def _names(intensity: Any) -> list[tuple[str, bool]] | None:
-    """The names of transforms, and whether their arguments are told by name; None of what holds no pairs of these."""
-    try:
-        return [(name, isinstance(arguments, Mapping)) for name, arguments in intensity]
-    except (TypeError, ValueError):
-        return None
+def differences(name: str, here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
+    """In what a setting differs: its name and both values; of the same transforms the arguments that both have.
+
+    Another version of MONAI may know an argument more or less.
+    """
+    if here == there:
+        return
+    if _transforms_in(here) is None or _transforms_in(here) != _transforms_in(there):
+        yield name, here, there
+        return
+    for (kind, values), (_, others) in zip(here, there, strict=True):
+        for key in values:
+            if key in others and values[key] != others[key]:
+                yield f"{kind}'s {key}", values[key], others[key]
+
+
+def _transforms_in(setting: Any) -> list[str] | None:
+    """The names of transforms where a setting tells these with their arguments by name; None of any other setting."""
+    pairs = setting if isinstance(setting, list) else []
+    named = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[1], Mapping)]  # noqa: PLR2004
+    return [name for name, _ in named] if named and len(named) == len(pairs) else None
 
 
 def _spacing(transforms: Compose) -> list[float] | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from calib_monai.cases import checked_split
+from calib_monai.cases import Cases, checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split, write_hippocampus
 from calib_monai.phantoms import make_phantoms
 
@@ -26,9 +26,7 @@ def loading(*keys: str) -> Compose:
     return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
 
 
-def check(
-    folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, **rules: Any
-) -> dict[str, list[dict[str, str]]]:
+def check(folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, **rules: Any) -> Cases:
     """The checked split of a Decathlon folder."""
     return checked_split(
         partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
@@ -223,6 +221,21 @@ def test_a_training_does_not_put_its_split_beside_another_model(phantom_dir: Pat
     (phantom_dir.parent / "models" / "model.pt").touch()
     with pytest.raises(SystemExit, match=r"another split, .*: set another --ckpt_dir"):
         check(phantom_dir)
+
+
+def test_a_training_that_may_replace_a_model_leaves_its_split_there_until_then(phantom_dir: Path) -> None:
+    beside = phantom_dir.parent / "models" / "split.json"
+    split = check(phantom_dir, overwrite=True)
+    assert split.replaced is None
+    swap_test_and_validation(phantom_dir)
+    before = beside.read_text()
+    (beside.parent / "replaced").mkdir()
+    (beside.parent / "replaced" / "model.pt").touch()
+    replacing = check(phantom_dir, overwrite=True)
+    assert beside.read_text() == before
+    assert replacing.replaced == beside
+    replacing.write_split(beside)
+    assert beside.read_text() == (phantom_dir.parent / "eval" / "split.json").read_text() != before
 
 
 def test_without_a_split_beside_the_model_a_warning_is_given(

@@ -14,6 +14,7 @@ from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
 from calib_monai.made_for import FILE as MADE_FOR
+from calib_monai.made_for import differences
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file, write_json
 
@@ -169,7 +170,8 @@ class Settings:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Raise ValueError if a setting was another, or if the checkpoint does not know one."""
         for name, there in state.items():
-            check_same(name, there, self.settings.get(name))
+            for what, mine, other in differences(name, self.settings.get(name), there):
+                check_same(what, other, mine)
         unknown = sorted(self.settings.keys() - state.keys())
         if unknown:
             raise ValueError(f"it does not say its {', '.join(unknown)}: another version wrote it")

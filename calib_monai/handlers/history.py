@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,5 +56,13 @@ class History:
         return {"rows": self.rows}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after these rows."""
+        """Go on after these rows; raise ValueError if the file that would be replaced has others."""
         self.rows = [dict(row) for row in state["rows"]]
+        if self.path.is_file():
+            with self.path.open(encoding="utf-8", newline="") as file:
+                there = list(csv.DictReader(file))
+            for mine, other in zip(self.rows, there, strict=False):  # that of a run that was killed may have one more
+                if any(other.get(name) != str(value) for name, value in mine.items()):
+                    raise ValueError(
+                        f"{self.path} is of another training: in epoch {mine['epoch']} it had other values"
+                    )

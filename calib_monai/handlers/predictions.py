@@ -16,7 +16,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of, check_case_name, name_by_file
 from calib_monai.checks import OUTPUTS
-from calib_monai.handlers.savers import items
+from calib_monai.handlers.savers import check_calibrator, items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
@@ -78,20 +78,33 @@ class StructuresSaver:
         class_names: one a class, the background first.
         calibrator: what the logits were divided by: "none", "ts" or "lts".
         uncertain_below: a surface voxel is uncertain where its class has a lower probability.
+        overwrite: whether predictions with another calibrator may be replaced.
     """
 
     def __init__(
-        self, output_dir: str, class_names: Sequence[str], calibrator: str = "none", uncertain_below: float = 0.75
+        self,
+        output_dir: str,
+        class_names: Sequence[str],
+        calibrator: str = "none",
+        uncertain_below: float = 0.75,
+        overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
     ) -> None:
+        self.overwrite = overwrite
         self.folder = Path(output_dir) / "predictions"
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
 
     def attach(self, engine: Engine) -> None:
-        """Clear before every iteration of an evaluator, write after it."""
+        """Check at the start of an evaluator, clear before every iteration, write after it."""
+        engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_STARTED, self.clear)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def start(self, _engine: Engine) -> None:
+        """Raise SystemExit if the folder holds predictions with another calibrator."""
+        if not self.overwrite:
+            check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
 
     def clear(self, engine: Engine) -> None:
         """Remove what was written of this iteration's cases.

@@ -7,15 +7,17 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
 from monai.handlers import CheckpointSaver
 
+from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
 from calib_monai.handlers.guards import stop
+from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
@@ -23,11 +25,25 @@ from calib_monai.processes import is_first_process
 
 logger = logging.getLogger(__name__)
 
-REPLACED = "replaced"  # folder beside the checkpoints, of the files of an earlier training
 IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 
-def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> dict[str, Any] | None:
+class ReplacesSplit(Protocol):
+    """Cases of a training, such as `calib_monai.cases.Cases`.
+
+    Attributes:
+        replaced: file of another split, beside the model that this training replaces; None where there is none.
+    """
+
+    replaced: Path | None
+
+    def write_split(self, path: Path) -> None:
+        """Write the split of this training."""
+
+
+def last_checkpoint(
+    ckpt_dir: str, *, resume: bool, overwrite: bool = False, output_dir: str | None = None
+) -> dict[str, Any] | None:
     """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
 
     Its tensors are on the CPU. What loads them moves them where they belong; an optimizer that counts its steps on the
@@ -37,6 +53,7 @@ def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> 
         ckpt_dir: folder of the checkpoints.
         resume: whether the training there is to go on.
         overwrite: whether one that is not resumed may be replaced.
+        output_dir: folder of the `history.csv` of a training, which is not replaced either.
 
     Raises:
         SystemExit: with one line that names a file that is damaged, or that would be replaced.
@@ -45,11 +62,12 @@ def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> 
         raise SystemExit("error: resume and overwrite are both True: a training goes on, or replaces the one there is")
     found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
     if not resume:
+        left += [] if output_dir is None else Path(output_dir).glob(HISTORY)
         if left and not overwrite:
             goes_on = "go on with it by --resume True, " if found else ""
             raise SystemExit(
-                f"error: {ckpt_dir} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir and "
-                "--output_dir, or replace it by --overwrite True"
+                f"error: {left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
+                "and --output_dir, or replace it by --overwrite True"
             )
         return None
     if not found:
@@ -69,7 +87,12 @@ def last_checkpoint(ckpt_dir: str, *, resume: bool, overwrite: bool = False) -> 
     return content
 
 
-def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any] | None) -> None:
+def go_on(
+    trainer: Engine,
+    saver: CheckpointSaver,
+    checkpoint: Mapping[str, Any] | None,
+    cases: ReplacesSplit | None = None,
+) -> None:
     """Put a training where a checkpoint left it.
 
     Args:
@@ -77,12 +100,13 @@ def go_on(trainer: Engine, saver: CheckpointSaver, checkpoint: Mapping[str, Any]
         saver: of the checkpoints.
         checkpoint: of `last_checkpoint`; without one, what an earlier training left is replaced once this one has had
             its first epoch.
+        cases: those of the training, which know whether the model that is replaced has another split beside it.
 
     Raises:
         SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
     """
     if checkpoint is None:
-        _replace_later(trainer, Path(saver.save_dir))
+        _replace_later(trainer, Path(saver.save_dir), cases)
         return
     rmtree(Path(saver.save_dir) / REPLACED, ignore_errors=True)  # of a training that was killed before it did so
     epochs, parts = trainer.state.max_epochs, saver.save_dict
@@ -134,31 +158,36 @@ def _rates_of(checkpoint: Mapping[str, Any], epochs: int | None) -> list[float]:
     return [float(groups[0]["lr"])] * had if groups and epochs != planned else []
 
 
-def _replace_later(trainer: Engine, folder: Path) -> None:
+def _replace_later(trainer: Engine, folder: Path, cases: ReplacesSplit | None) -> None:
     """Once a training works, move what an earlier one left out of its way; remove that when it has had an epoch.
 
     In its place it would be taken for this training's, if that is killed in its first epoch.
     """
     if is_first_process():
         aside = folder / REPLACED
-        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda: _set_aside(folder, aside))
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda: _set_aside(folder, aside, cases))
         trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), lambda: rmtree(aside, ignore_errors=True))
 
 
-def _set_aside(folder: Path, aside: Path) -> None:
+def _set_aside(folder: Path, aside: Path, cases: ReplacesSplit | None) -> None:
     """Move what an earlier training left to a folder; what one left that failed in its first epoch goes.
 
-    A model and what it was made for stay together: where one of them is there, neither of another training joins it.
+    A model, what it was made for and its split stay together: where one of them is there, none of another training
+    joins it. A split beside this folder is that of the model in it, until another one is there. Where this training has
+    another, its file is written once the old one is gone.
     """
+    split = cases.replaced if cases else None
     pair = (MODEL, MADE_FOR)
-    has_one = any((aside / name).exists() for name in pair)
-    for path in _left_in(folder):
+    has_one = any((aside / name).exists() for name in (*pair, SPLIT_FILE))
+    for path in [*_left_in(folder), *([split] if split and split.exists() else [])]:
         if has_one if path.name in pair else (aside / path.name).exists():
             path.unlink()
         else:
             aside.mkdir(exist_ok=True)
             path.rename(aside / path.name)
             logger.warning("until this training has had an epoch, what it replaces lies in %s", aside / path.name)
+    if cases and split:
+        cases.write_split(split)
 
 
 def _left_in(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class ResultsSaver:
         counts: metrics that count: of each class the number over all cases is told, not the mean.
         structures: for metrics whose columns are not the classes, the names of what they are.
         calibrator: what the logits were divided by: "none", "ts" or "lts".
+        overwrite: whether an evaluation with another calibrator may be replaced.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class ResultsSaver:
         counts: Sequence[str] = ("missed_structures",),
         structures: Mapping[str, Sequence[str]] | None = None,
         calibrator: str = "none",
+        overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
     ) -> None:
+        self.overwrite = overwrite
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
         self.dataset = dataset
@@ -87,12 +90,8 @@ class ResultsSaver:
         Raises:
             SystemExit: it was with another calibrator, and is what this one is to be compared with.
         """
-        before = self.folder / "summary.json"
-        if before.is_file() and _calibrator_of(before) != self.calibrator:  # in each process, for none must wait for it
-            stop(
-                f"{self.folder} holds an evaluation with the calibrator {_calibrator_of(before)}, and this one is with "
-                f"{self.calibrator}: set another --output_dir"
-            )
+        if not self.overwrite:  # in each process, for none must wait for the one that is stopped
+            check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
         self.cases = []
         files = {"model": self.model}
         if self.calibrator != NONE:
@@ -220,12 +219,24 @@ class BinsSaver:
             write_json(self.path, content, indent=None)
 
 
-def _calibrator_of(summary: Path) -> str:
-    """What the logits of an evaluation were divided by; "none" where it does not say."""
-    try:
-        return str(json.loads(summary.read_text(encoding="utf-8")).get("calibrator", "none"))
-    except (ValueError, AttributeError):
-        return "none"
+def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
+    """Raise SystemExit if one of these files was written with another calibrator: a run with this one would replace it.
+
+    Args:
+        files: JSON; one that does not name its calibrator had none.
+        calibrator: of this run.
+        what: a file is of.
+    """
+    for file in files:
+        try:
+            before = str(json.loads(file.read_text(encoding="utf-8")).get("calibrator", NONE))
+        except (ValueError, AttributeError):
+            before = NONE
+        if before != calibrator:
+            stop(
+                f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: set another "
+                "--output_dir, or replace it by --overwrite True"
+            )
 
 
 def items(engine: Engine) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
     start(bundle, "inference", tmp_path, outputs=["label"], **settings)
     before = np.asarray(nibabel.load(tmp_path / "eval" / "predictions" / case / f"{case}_label.nii.gz").dataobj)
     options = {"outputs": OUTPUTS, "num_views": 2, "probs_dtype": "uint8", "calibrator": kind}
-    start(bundle, "inference", tmp_path, **options, **settings)
+    start(bundle, "inference", tmp_path, overwrite=True, **options, **settings)
     written = maps_of(tmp_path, case)
     assert np.array_equal(before, np.asarray(written["label"].dataobj))  # even where probabilities are resampled
     assert len(np.unique(before)) > 1
@@ -114,7 +114,7 @@ def test_a_calibrator_changes_what_is_measured_and_no_label(bundle: str, tmp_pat
         summary = json.loads((tmp_path / kind / "summary.json").read_text())
         assert summary["calibrator"] == kind
         measured[kind] = {name: metric["value"] for name, metric in summary["metrics"].items()}
-    with pytest.raises(SystemExit, match="none holds an evaluation with the calibrator none"):
+    with pytest.raises(SystemExit, match=r"none/summary\.json is of an evaluation with the calibrator none"):
         start(bundle, "evaluate", tmp_path, output_dir=str(tmp_path / "none"), calibrator="ts", **settings)
     for name in ("dice_foreground", "hd95_mm", "asd_mm"):
         assert measured["ts"][name] == measured["none"][name]

@@ -99,6 +99,22 @@ def test_only_what_an_inference_wrote_of_a_case_is_removed(tmp_path: Path) -> No
             saver.clear(engine)
 
 
+def test_predictions_with_another_calibrator_are_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    saved(tmp_path, MetaTensor((PROBS > 0.5).float()[None]))
+
+    def predict(calibrator: str, *, overwrite: bool = False) -> None:
+        engine = Engine(lambda _engine, _batch: None)
+        StructuresSaver(str(tmp_path), ["background", "tumor"], calibrator, overwrite=overwrite).attach(engine)
+        engine.fire_event(Events.STARTED)
+
+    predict("none")
+    with pytest.raises(
+        SystemExit, match=r"one_structures.json is of an inference with the calibrator none, .* with ts"
+    ):
+        predict("ts")
+    predict("ts", overwrite=True)
+
+
 def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
     """Batch normalization, which would learn, and dropout, which would draw, are those of an evaluation."""
     network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Conv2d(4, 2, 1))

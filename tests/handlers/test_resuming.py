@@ -12,8 +12,9 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from calib_monai.handlers import DurableCheckpointSaver, Settings, go_on, last_checkpoint
+from calib_monai.handlers import DurableCheckpointSaver, History, Settings, go_on, last_checkpoint
 from calib_monai.losses import MbLSLoss
+from calib_monai.whole_files import write_csv
 
 
 def trained(folder: Path, epochs: int, network: nn.Module, checkpoint: dict[str, Any] | None = None) -> Engine:
@@ -66,6 +67,81 @@ def test_an_earlier_training_is_replaced_only_where_that_is_asked_for(
         last_checkpoint(str(tmp_path), resume=False)
     assert last_checkpoint(str(tmp_path), resume=False, overwrite=True) is None
     assert {path.name for path in tmp_path.iterdir()} == {*names, "split.json"}
+
+
+def test_the_history_of_another_training_is_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    models, results = tmp_path / "models", tmp_path / "eval"
+    results.mkdir()
+    given = {"ckpt_dir": str(models), "output_dir": str(results)}
+    assert last_checkpoint(**given, resume=False) is None
+    (results / "history.csv").touch()
+    with pytest.raises(SystemExit, match=f"error: {results} holds history.csv of an earlier .* by --overwrite True"):
+        last_checkpoint(**given, resume=False)
+    assert last_checkpoint(**given, resume=False, overwrite=True) is None
+    assert last_checkpoint(**given, resume=True) is None
+
+
+def test_a_training_goes_on_beside_its_own_history_alone(tmp_path: Path) -> None:
+    rows = [{"epoch": epoch, "learning_rate": 0.1, "train_loss": 1 / epoch} for epoch in (1, 2, 3)]
+    history = History(str(tmp_path), Engine(lambda *_: None))
+    history.load_state_dict({"rows": rows[:2]})
+    write_csv(tmp_path / "history.csv", [list(rows[0]), *(list(row.values()) for row in rows)])
+    history.load_state_dict({"rows": rows[:2]})
+    with pytest.raises(ValueError, match=r"history.csv is of another training: in epoch 2 it had other values"):
+        history.load_state_dict({"rows": [rows[0], rows[1] | {"train_loss": 0.25}]})
+
+
+class Split:
+    """Cases whose split replaces that beside a model."""
+
+    def __init__(self, replaced: Path) -> None:
+        self.replaced = replaced
+
+    def write_split(self, path: Path) -> None:
+        path.write_text("of the new training")
+
+
+def test_another_split_goes_beside_the_model_when_the_old_model_goes(tmp_path: Path) -> None:
+    def state() -> dict[str, str]:
+        return {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.*")}
+
+    def works_until(step: int) -> None:
+        def work(engine: Engine, _batch: object) -> None:
+            if engine.state.iteration == step:
+                raise RuntimeError("out of memory")
+
+        trainer = Engine(work)
+        saver = DurableCheckpointSaver(str(tmp_path), {"network": nn.Linear(2, 2)})
+        go_on(trainer, saver, None, Split(tmp_path / "split.json"))
+        with pytest.raises(RuntimeError, match="out of memory"):
+            trainer.run([1, 2, 3], max_epochs=2)
+
+    old = {"model.pt": "of the old training", "split.json": "of the old training"}
+    for name, text in old.items():
+        (tmp_path / name).write_text(text)
+    works_until(1)
+    assert state() == old
+    for _ in range(2):
+        works_until(2)
+        assert state() == {f"replaced/{name}": text for name, text in old.items()} | {
+            "split.json": "of the new training"
+        }
+    works_until(4)
+    assert state() == {"split.json": "of the new training"}
+
+
+def test_the_split_of_a_model_that_was_set_aside_follows_it(tmp_path: Path) -> None:
+    (tmp_path / "replaced").mkdir()
+    (tmp_path / "replaced" / "model.pt").write_text("of the old training")
+    (tmp_path / "split.json").write_text("of the old training, and of one that failed in its first epoch")
+    trainer, texts = Engine(lambda *_: None), []
+    saver = DurableCheckpointSaver(str(tmp_path), {"network": nn.Linear(2, 2)})
+    go_on(trainer, saver, None, Split(tmp_path / "split.json"))
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda: texts.append((tmp_path / "replaced" / "split.json").read_text())
+    )
+    trainer.run([1])
+    assert texts == ["of the old training, and of one that failed in its first epoch"]
 
 
 def test_without_a_checkpoint_a_training_starts_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -173,6 +249,19 @@ def test_a_training_that_was_asked_for_something_else_is_not_gone_on_with(settin
     saver = DurableCheckpointSaver("models", {"settings": Settings(**settings)})
     with pytest.raises(SystemExit, match=f"does not fit: it is of a training with {said}; resume with the options"):
         go_on(Engine(lambda *_: None), saver, {"settings": kept})
+
+
+def test_an_argument_that_another_version_of_monai_knows_is_no_other_training() -> None:
+    def made(**arguments: object) -> Settings:
+        return Settings(made_for={"intensity": [["ScaleIntensityd", arguments]], "slice_size": [48, 64]})
+
+    kept = made(minv=0, maxv=1).state_dict()
+    made(minv=0, maxv=1, channel_wise=False).load_state_dict(kept)
+    made(minv=0).load_state_dict(kept)
+    with pytest.raises(ValueError, match="training with ScaleIntensityd's maxv 1, here it is 2"):
+        made(minv=0, maxv=2).load_state_dict(kept)
+    with pytest.raises(ValueError, match=r"training with made_for#intensity \["):
+        Settings(made_for={"intensity": [], "slice_size": [48, 64]}).load_state_dict(kept)
 
 
 def of_optimizer(optimizer: torch.optim.Optimizer) -> DurableCheckpointSaver:

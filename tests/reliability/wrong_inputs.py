@@ -166,7 +166,13 @@ WRONG = [
     Wrong(
         "another split beside the model",
         "trained with another split",
-        options={"fold": 1, "overwrite": True},
+        options={"fold": 1, "resume": True},
+        after_training=True,
+    ),
+    Wrong(
+        "the results of another training",
+        "eval holds history.csv of an earlier training: set another --ckpt_dir and --output_dir",
+        options={"ckpt_dir": "{}/others"},
         after_training=True,
     ),
     Wrong("no model", "there is no model at", config="evaluate", options=NO_MODEL),

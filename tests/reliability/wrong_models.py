@@ -47,5 +47,30 @@ WRONG_MODELS = [
         "inference",
         change=without,
     ),
+    *(
+        Wrong(
+            f"--ignore_index {value} to {config}",
+            f"ignore_index is '?{value}'?; with 3 classes it must be a whole number from 3 to 255, or None",
+            config=config,
+            options={"ignore_index": value},
+            after_training=config != "train",
+        )
+        for value, config in (
+            (1, "train"),
+            (-1, "train"),
+            (2.5, "train"),
+            ("many", "train"),
+            (300, "train"),
+            (0, "evaluate"),
+            (2, "calibrate"),
+        )
+    ),
+    Wrong("a label to ignore that is in no file", None, options={"ignore_index": 3}),
+    Wrong(
+        "another split in place of that of the model",
+        None,
+        options={"fold": 1, "overwrite": True},
+        after_training=True,
+    ),
     Wrong("codes that are none", "axcodes is 'RAR'; it must be three letters", options={"axcodes": "RAR"}),
 ]
