@@ -1,66 +1,197 @@
-"""Regions: which voxels of a label map a measure looks at, and how near each is to a boundary."""
+"""Regions: which voxels of an image a measure looks at, and how near each is to a boundary."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-REGIONS = ("foreground", "union", "boundary", "all")
 LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
+POOLS = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}  # by the number of axes in space
 
 
-def region_mask(region: str, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
-    """The voxels of a region, (B, 1, H, W[, D]), bool.
+@dataclass(frozen=True)
+class Region(ABC):
+    """Which voxels of an image a measure looks at. Two regions with the same options are equal.
 
-    "foreground" is where the label is not background; "union" where the label or the most probable
-    class is not; "boundary" where the 3-voxel neighborhood holds more than one class; "all" is all.
+    A region is *proper* where it can be told without the label. Only there does a network whose probabilities are
+    exactly right have no calibration error, but for sampling. A region that depends on the label chooses voxels by how
+    they turned out: there such a network is wrong on average, and one that over-segments may look better.
+
+    Attributes:
+        name: what `region_of` and the names of metrics call it.
+        proper: whether it can be told without the label.
+        title: how a table names it.
+    """
+
+    name: ClassVar[str]
+    proper: ClassVar[bool]
+    title: ClassVar[str]
+
+    def mask(self, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
+        """The voxels of the region, (B, 1, H, W[, D]), bool.
+
+        Args:
+            target: class indices, (B, 1, H, W[, D]).
+            probs: probabilities, (B, C, H, W[, D]), of at least 2 classes.
+            ignored: voxels that are in no region and no neighborhood, (B, 1, H, W[, D]), bool, whatever their label.
+        """
+        inside = self._inside(target, probs, ignored)
+        return inside if ignored is None else inside & ~ignored
+
+    @abstractmethod
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:
+        """The same; what is ignored may be in it."""
+
+
+@dataclass(frozen=True)
+class Plausible(Region):
+    """Where the network gives the foreground classes together a probability of at least `at_least`.
 
     Args:
-        region: one of `REGIONS`.
-        target: class indices, (B, 1, H, W[, D]).
-        probs: probabilities, (B, C, H, W[, D]), of at least 2 classes.
-        ignored: voxels that are in no region and no neighborhood, (B, 1, H, W[, D]), bool; whatever their label is.
+        at_least: from 0 to 1.
 
     Raises:
-        ValueError: a region that is not one of these.
+        ValueError: another `at_least`.
     """
-    if ignored is not None:
-        if region == "boundary":
-            return mixed_neighborhood(target, ignored=ignored) & ~ignored
-        return region_mask(region, target, probs) & ~ignored
-    if region == "foreground":
-        return target.bool()
-    if region == "union":
-        # `argmax` takes many times as long. What is not "at most" may be NaN too: it is looked at, and so found.
-        is_background = probs[:, 1:].amax(dim=1, keepdim=True) <= probs[:, :1]
-        return target.bool() | ~is_background
-    if region == "boundary":
-        return mixed_neighborhood(target)
-    if region == "all":
+
+    at_least: float = 0.01
+    name = "plausible"
+    proper = True
+    title = "plausible"
+
+    def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
+        if isinstance(self.at_least, bool) or not (isinstance(self.at_least, int | float) and 0 <= self.at_least <= 1):
+            raise ValueError(f"at_least is {self.at_least!r}; it must be a probability, 0 to 1")
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
+        return ~(probs[:, :1] > 1 - self.at_least)  # NaN is inside: it is looked at, and so found
+
+
+@dataclass(frozen=True)
+class Band(Region):
+    """Within `width` voxels of the predicted foreground, along each axis and its diagonals.
+
+    Args:
+        width: in voxels, a whole number of at least 0.
+
+    Raises:
+        ValueError: another `width`.
+    """
+
+    width: int = 3
+    name = "band"
+    proper = True
+    title = "band"
+
+    def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
+        if isinstance(self.width, bool) or not (isinstance(self.width, int) and self.width >= 0):
+            raise ValueError(f"width is {self.width!r}; it must be a whole number of voxels, at least 0")
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
+        near = predicted_foreground(probs)
+        near = (near if ignored is None else near & ~ignored).float()
+        for axis in range(dims := probs.ndim - 2):
+            reach = [self.width * (other == axis) for other in range(dims)]
+            near = POOLS[dims](near, [1 + 2 * voxels for voxels in reach], stride=1, padding=reach)
+        return near.bool()
+
+
+@dataclass(frozen=True)
+class Everywhere(Region):
+    """All voxels."""
+
+    name = "all"
+    proper = True
+    title = "all voxels"
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return torch.ones_like(target, dtype=torch.bool)
-    raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
+
+
+@dataclass(frozen=True)
+class Foreground(Region):
+    """Where the label is not background, as the papers measure."""
+
+    name = "foreground"
+    proper = False
+    title = "label foreground"
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
+        return target.bool()
+
+
+@dataclass(frozen=True)
+class Union(Region):
+    """Where the label or the most probable class is not background."""
+
+    name = "union"
+    proper = False
+    title = "union"
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
+        return target.bool() | predicted_foreground(probs)
+
+
+@dataclass(frozen=True)
+class Boundary(Region):
+    """Where the 3-voxel neighborhood of the label holds more than one class."""
+
+    name = "boundary"
+    proper = False
+    title = "boundary"
+
+    def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
+        return mixed_neighborhood(target, ignored=ignored)
+
+
+REGIONS: dict[str, type[Region]] = {
+    kind.name: kind for kind in (Plausible, Band, Everywhere, Foreground, Union, Boundary)
+}
+
+
+def region_of(region: str | Region) -> Region:
+    """A region by its name, with its usual options, or the region that is given.
+
+    Raises:
+        ValueError: a name that is none of `REGIONS`.
+    """
+    if isinstance(region, Region):
+        return region
+    if isinstance(region, str) and region in REGIONS:
+        return REGIONS[region]()
+    raise ValueError(f"region is {region!r}; it must be one of {', '.join(REGIONS)}")
+
+
+def predicted_foreground(probs: Tensor) -> Tensor:
+    """Where the most probable class is not background, (B, 1, H, W[, D]), bool; NaN counts as foreground.
+
+    Args:
+        probs: probabilities or logits, (B, C, H, W[, D]), of at least 2 classes.
+    """
+    # `argmax` takes many times as long. What is not "at most" may be NaN too: it is looked at, and so found.
+    return ~(probs[:, 1:].amax(dim=1, keepdim=True) <= probs[:, :1])
 
 
 def region_voxels(
-    region: str, target: Tensor, probs: Tensor, ignored: Tensor | None = None
+    region: Region, target: Tensor, probs: Tensor, ignored: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
     Args:
-        region: one of `REGIONS`.
+        region: the voxels looked at.
         target: class indices, (B, 1, H, W[, D]).
         probs: probabilities, (B, C, H, W[, D]).
-        ignored: as in `region_mask`.
-
-    Raises:
-        ValueError: a region that is not one of these.
+        ignored: as in `Region.mask`.
     """
-    if region == "all" and ignored is None:
+    if isinstance(region, Everywhere) and ignored is None:
         return list(zip(probs.flatten(2), target.flatten(1), strict=True))
-    found = [places(image) for image in region_mask(region, target, probs, ignored)]
+    found = [places(image) for image in region.mask(target, probs, ignored)]
     return [
         (image.flatten(1).index_select(1, place), labels.flatten().index_select(0, place))
         for image, labels, place in zip(probs, target, found, strict=True)
@@ -83,7 +214,7 @@ def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | N
         ignored: voxels that do not count either, (B, 1, H, W[, D]), bool.
     """
     dims = target.ndim - 2
-    pool = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}[dims]
+    pool = POOLS[dims]
     least = torch.finfo(torch.float32).min  # of a window without a voxel that counts, where highest is below lowest
 
     def highest(labels: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("bins", "case_names", "checks", "made_for", "processes", "regions", "spelling", "whole_files"),
+        *("bins", "case_names", "checks", "made_for", "measures", "processes", "regions", "spelling", "whole_files"),
     },
-    "experiments": {"ranks", "reports", "whole_files"},
-    "reports": {"bins", "whole_files"},
+    "experiments": {"measures", "ranks", "reports", "whole_files"},
+    "reports": {"bins", "measures", "whole_files"},
+    "measures": {"regions"},
     "metrics": {"bins", "grids", "regions"},
     "lagrangian": {"priors", "regions"},
     "losses": {"fills", "lagrangian", "priors", "regions"},

@@ -15,8 +15,8 @@ from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
-from calib_monai.reports.measures import shown_measures
 from calib_monai.reports.report import section_of, worst_and_middle, write_sections
+from calib_monai.reports.results import shown_measures
 from calib_monai.whole_files import write_json, write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read

@@ -9,6 +9,7 @@ from math import nan
 import numpy as np
 
 from calib_monai.experiments.trials import Row
+from calib_monai.measures import Measure
 from calib_monai.ranks import (
     METHODS_OF_FRIEDMAN,
     METHODS_TO_RANK,
@@ -21,10 +22,9 @@ from calib_monai.ranks import (
     paired_permutation,
     sum_rank,
 )
-from calib_monai.reports.measures import Measure
 
-COUNTS = ("missed_structures",)  # over all cases: a case has no mean of it
-RANKED = ("dice_foreground", "hd95_mm", "hd95_pixels", "ece_foreground", "cece_foreground")  # as MbLS and NACL rank
+# As MbLS and NACL rank, with the errors of a proper region.
+RANKED = ("dice_foreground", "hd95_mm", "hd95_pixels", "ece_plausible", "cece_plausible")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         rows: of the same cases.
         measures: what is compared, with its direction.
     """
-    values = {name: _values(rows, name) for name in measures if name not in COUNTS}
+    values = {name: _values(rows, name) for name in measures if not measures[name].counts}
     names = [row.name for row in rows]
     tested = {name: [_p_value(array[0], other) for other in array[1:]] for name, array in values.items()}
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}
@@ -79,7 +79,9 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         friedman={
             name: friedman(array, lower_is_better=not measures[name].more_is_better)
             for name, array in values.items()
-            if len(rows) >= METHODS_OF_FRIEDMAN and (~np.isnan(array).any(axis=0)).sum() > 1
+            if measures[name].more_is_better is not None
+            and len(rows) >= METHODS_OF_FRIEDMAN
+            and (~np.isnan(array).any(axis=0)).sum() > 1
         },
         ranked=ranked,
         sum_ranks=dict(zip(names, sum_rank(stacked, directions).tolist(), strict=True)) if ranked else {},

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 
 from calib_monai.experiments.trials import Row
+from calib_monai.measures import Measure
 from calib_monai.reports.curves import Point, curves_figure
-from calib_monai.reports.measures import Measure
 from calib_monai.reports.report import png_of
 
-DRAWN = ("dice_foreground", "ece_foreground", "cece_foreground")
+DRAWN = ("dice_foreground", "ece_plausible", "cece_plausible", "ece_foreground", "cece_foreground")
 NUMBER = re.compile(r"[a-z_]*_([0-9.]+)")
 
 
 def curves_of(rows: Sequence[Row], measures: Mapping[str, Measure], axis: str, plain: float | None) -> bytes:
-    """PNG of Dice, ECE and CECE against the number at the end of what each row did differently, as in "noise_0.02".
+    """PNG of measures against the number at the end of what each row did differently, as in "noise_0.02".
 
     Args:
         rows: those of a method, and of a network where there are several, are one curve; of a method in which nothing

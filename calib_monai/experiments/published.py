@@ -12,7 +12,7 @@ from scipy import stats
 
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
-from calib_monai.reports.measures import Measure
+from calib_monai.measures import Measure
 from calib_monai.reports.table import NOTABLE, Table, transposed
 
 NETWORK = "unet"  # that the published tables are of
@@ -69,7 +69,7 @@ def published_table(
         columns += [
             list(map(measure.shown, ours)),
             list(map(measure.shown, printed)),
-            [f"{one - other:+.{measure.decimals}f}" for one, other in zip(ours, printed, strict=True)],
+            [measure.difference(one - other) for one, other in zip(ours, printed, strict=True)],
         ]
         marks += [[""] * len(both), [""] * len(both), ["" if held else NOTABLE for held in inside]]
         if len(both) >= TO_ORDER and not any(map(isnan, ours)):

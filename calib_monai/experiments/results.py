@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from math import isnan
 from pathlib import Path
 from typing import Any
 
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row, Trial
-from calib_monai.reports.measures import Measure
+from calib_monai.measures import Measure
 
 PLACES = ("--dataset_dir", "--ckpt_dir", "--output_dir")  # options that say where, not what
 OF_TRIALS = ("--seed", "--fold")  # those that differ between the trials of a row
@@ -25,7 +26,7 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
         "seeds": rows[0].seeds,
         "folds": sorted({trial.fold for trial in trials}),
         "conditions": _conditions(trials),
-        "measures": {name: measure._asdict() for name, measure in measures.items()},
+        "measures": {name: asdict(measure) for name, measure in measures.items()},
         "rows": {row.name: _row(row, measures, compared) for row in rows},
         "reference": compared.reference,
         "ranked_measures": compared.ranked,

@@ -7,11 +7,14 @@ from math import isnan, nan
 
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
-from calib_monai.reports.measures import NOT_MEASURED, Measure
-from calib_monai.reports.table import NOTABLE, Table, transposed, unmarked
+from calib_monai.measures import NOT_MEASURED, Measure
+from calib_monai.reports.table import NOTABLE, Table, best_marks, transposed, unmarked
 
 SIGNIFICANT = 0.05
-OF_STRUCTURES = ("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels", "cece_foreground")
+OF_STRUCTURES = (
+    *("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels"),
+    *("cece_plausible", "cece_foreground"),
+)
 RANK = Measure("rank", 2)
 
 
@@ -25,7 +28,7 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
-    marks = [measure.marks([row.value(name) for row in rows]) for name, measure in measures.items()]
+    marks = [best_marks([row.value(name) for row in rows], measure) for name, measure in measures.items()]
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
@@ -55,7 +58,7 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
         structures = list(of_rows[0])
-        marks = [measure.marks([values.get(structure, nan) for values in of_rows]) for structure in structures]
+        marks = [best_marks([values.get(structure, nan) for values in of_rows], measure) for structure in structures]
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
@@ -102,7 +105,7 @@ def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
         "Ranks",
         dict(zip(compared.sum_ranks, lines, strict=True)),
         ["sum-rank", "mean-case-rank", *(f"by case, {measures[name].title}" for name in tested)],
-        transposed(list(map(RANK.marks, columns))),
+        transposed([best_marks(column, RANK) for column in columns]),
         f"1 is the best. Sum-rank: of the means, averaged over {over}. Mean-case-rank: in each case, averaged over "
         "cases and over these." + f" Friedman's test, p: {found}." * bool(tested),
     )

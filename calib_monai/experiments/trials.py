@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_monai.reports.measures import unlike_settings
+from calib_monai.reports.results import unlike_settings
 from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
@@ -137,6 +137,7 @@ class Row:
             class_bins=reduce(add, (run.class_bins for run in runs)),
             logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
             settings=first.settings,
+            measures=first.measures,
         )
 
     def _columns(self, measure: str) -> list[str]:

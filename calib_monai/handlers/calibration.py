@@ -22,7 +22,7 @@ from calib_monai.handlers.logits import logits_and_target
 from calib_monai.handlers.savers import or_null, voxels_of
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import FitReport, LocalTemperatureScaling, new_calibrator, save_calibrator
-from calib_monai.regions import REGIONS
+from calib_monai.regions import REGIONS, Foreground, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
 
@@ -69,10 +69,10 @@ class CalibratorFit:
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
-        region = self.options.get("region", "all")
-        if region not in REGIONS:
-            near = did_you_mean(str(region).lower(), REGIONS)
-            stop(f"fitting#{kind}#region is {region!r}; it must be one of {', '.join(REGIONS)}{near}")
+        try:
+            region_of(region := self.options.get("region", "all"))
+        except ValueError as error:
+            stop(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}")
         try:
             inspect.signature(self.calibrator.fit).bind(None, **self.options)
             if isinstance(self.calibrator, LocalTemperatureScaling):
@@ -137,7 +137,7 @@ class CalibratorFit:
             measured = [
                 self.postprocessing({**case, "pred": logits[0], "prob": prob[0]}) for prob in (logits, calibrated)
             ]
-            voxels = [voxels_of(each, "foreground", ignore_index) for each in measured]
+            voxels = [voxels_of(each, Foreground(), ignore_index) for each in measured]
             errors.append(
                 torch.stack([top_label_bins(*each, NUM_BINS).expected_calibration_error() for each in voxels])
             )

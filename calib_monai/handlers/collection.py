@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler
 
+from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.regions import REGIONS
@@ -17,7 +19,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
     It is for `additional_metrics`: MONAI's key metric is a single one. What a metric was made with is noted in
-    `engine.state.metric_settings`. One that is pooled has no value of a case, and is not in `metric_details`.
+    `engine.state.metric_settings`, and how it is read in `engine.state.measures`. One that is pooled has no value of a
+    case, and is not in `metric_details`.
 
     Args:
         metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
@@ -62,7 +65,9 @@ class MetricCollectionHandler(IgniteMetricHandler):
         state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.pooled})
         ignored = {} if self.collection.ignore_index is None else {"ignore_index": self.collection.ignore_index}
         settings = {name: _settings(metric) | ignored for name, metric in metrics.items()}
+        measures = {name: _measure(name, metric) for name, metric in metrics.items()}
         state.metric_settings = getattr(state, "metric_settings", {}) | settings
+        state.measures = getattr(state, "measures", {}) | measures
         return {name: value.item() for name, value in self.collection.aggregate().items()}
 
     def completed(self, engine: Engine, _name: str) -> None:
@@ -72,7 +77,17 @@ class MetricCollectionHandler(IgniteMetricHandler):
 
 def _settings(metric: CalibrationMetric) -> dict[str, Any]:
     """What a metric was made with."""
-    return {name: value for name, value in vars(metric).items() if not name.startswith("_") and value is not None}
+    region = {"region": metric.region.name, **asdict(metric.region)}
+    return {
+        name: value for name, value in vars(metric).items() if not name.startswith("_") and value is not None
+    } | region
+
+
+def _measure(name: str, metric: CalibrationMetric) -> Measure:
+    """How a metric is read: its title is that of its kind, or of its class where a user has written it."""
+    kind, *words = name.split("_")
+    title = KINDS.get(kind, type(metric).__name__.removesuffix("Metric"))
+    return measure_of_probabilities(title, words, more_is_better=metric.more_is_better)
 
 
 def _check_name(name: str, metric: CalibrationMetric) -> None:
@@ -81,7 +96,9 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
     measure = kind.removesuffix("Metric").lower()
     first, *words = name.split("_")
     said = first, [word for word in words if word in REGIONS], "pooled" in words
-    if said != (measure, [metric.region], metric.pooled):
+    if said != (measure, [metric.region.name], metric.pooled):
         images = "all images together" if metric.pooled else "image by image"
-        right = "_".join([measure, metric.region, *["pooled"] * metric.pooled])
-        raise ValueError(f"{name} is {kind} of the region {metric.region}, {images}: its name must say so, as {right}")
+        right = "_".join([measure, metric.region.name, *["pooled"] * metric.pooled])
+        raise ValueError(
+            f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}"
+        )

@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
+from calib_monai.measures import Measure, measure_from, measure_of
 from calib_monai.metrics.inputs import Given, measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.regions import Region, region_of
 from calib_monai.reports.structures import failures
 from calib_monai.whole_files import write_csv, write_json
 
@@ -39,7 +42,8 @@ class ResultsSaver:
         method: name of how the network was trained.
         model: file of the weights, with the calibrator beside it; their times are noted, so that a report can tell when
             they have changed since.
-        counts: metrics that count: of each class the number over all cases is told, not the mean.
+        measures: of metrics that a user has added, how they are read: by name the attributes of
+            `calib_monai.measures.Measure`, such as {"title": "Sensitivity", "more_is_better": true}.
         structures: for metrics whose columns are not the classes, the names of what they are.
         calibrator: what the logits were divided by: "none", "ts" or "lts".
         overwrite: whether an evaluation with another calibrator may be replaced.
@@ -52,8 +56,8 @@ class ResultsSaver:
         dataset: str,
         method: str,
         model: str,
-        counts: Sequence[str] = ("missed_structures",),
         structures: Mapping[str, Sequence[str]] | None = None,
+        measures: Mapping[str, Mapping[str, Any]] | None = None,
         calibrator: str = "none",
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
     ) -> None:
@@ -63,7 +67,7 @@ class ResultsSaver:
         self.dataset = dataset
         self.method = method
         self.model = Path(model).resolve()
-        self.counts = tuple(counts)
+        self.own_measures = {name: measure_from(name, given) for name, given in (measures or {}).items()}
         self.structures = dict(structures or {})
         self.calibrator = calibrator
         self.cases: list[str] = []
@@ -123,13 +127,19 @@ class ResultsSaver:
         values = {case: dict(zip(columns, row, strict=True)) for case, row in zip(cases, rows, strict=True)}
         for line in failures(values, self.class_names):
             logger.warning("%s", line)
+        measures = {name: measure_of(name) for name in state.metrics}
+        measures |= getattr(state, "measures", {}) | self.own_measures
         summary = {
-            name: self._summary(name, value, details[name]) if name in details else _of_all_cases(value, len(cases))
+            name: self._summary(name, measures[name], value, details[name])
+            if name in details
+            else _of_all_cases(value, len(cases))
             for name, value in state.metrics.items()
             if name in details or isinstance(value, int | float)
         }
         for name, settings in getattr(state, "metric_settings", {}).items():
             summary[name]["settings"] = settings
+        for name, told in summary.items():
+            told["measure"] = asdict(measures[name])
         content = {
             **self.files,
             "dataset": self.dataset,
@@ -156,9 +166,9 @@ class ResultsSaver:
             raise ValueError(f"{name} has {values.shape[1]} columns and the names {names}")
         return [f"{name}_{structure}" for structure in names]
 
-    def _summary(self, name: str, value: float, values: Tensor) -> dict[str, Any]:
+    def _summary(self, name: str, measure: Measure, value: float, values: Tensor) -> dict[str, Any]:
         """A metric over all cases: its value, the deviation between cases, their number, and the same of each class."""
-        counts = name in self.counts
+        counts = measure.counts
         of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
         return {
             **_told(of_cases, total=counts),
@@ -178,13 +188,13 @@ class BinsSaver:
 
     Args:
         output_dir: folder of the file.
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         num_bins: number of bins.
     """
 
-    def __init__(self, output_dir: str, region: str = "foreground", num_bins: int = 15) -> None:
+    def __init__(self, output_dir: str, region: str | Region = "plausible", num_bins: int = 15) -> None:
         self.path = Path(output_dir) / "bins.json"
-        self.region = region
+        self.region = region_of(region)
         self.num_bins = num_bins
         self.cases: dict[str, dict[str, Any]] = {}
 
@@ -215,7 +225,7 @@ class BinsSaver:
         """Write the file, the cases of all processes together."""
         cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
         if is_first_process():
-            content = {"region": self.region, "num_bins": self.num_bins, "cases": cases}
+            content = {"region": self.region.name, "num_bins": self.num_bins, "cases": cases}
             write_json(self.path, content, indent=None)
 
 
@@ -245,12 +255,12 @@ def items(engine: Engine) -> list[dict[str, Any]]:
     return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
 
 
-def voxels_of(item: dict[str, Any], region: str, ignore_index: int | None) -> tuple[Tensor, Tensor]:
+def voxels_of(item: dict[str, Any], region: Region, ignore_index: int | None) -> tuple[Tensor, Tensor]:
     """Probabilities (C, N) and labels (N,) of the N voxels of a case's region.
 
     Args:
         item: its "prob" and its "label"; where a label is ignored its "target", class indices, in place of "label".
-        region: one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at.
         ignore_index: label of voxels that are in no region.
 
     Raises:

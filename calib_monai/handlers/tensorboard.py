@@ -16,6 +16,7 @@ from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram, logits_and_target
 from calib_monai.handlers.savers import items, voxels_of
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure
 
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ class ReliabilityImage:
     Args:
         writer: where it is shown.
         interval: validations from one diagram to the next.
-        region: the voxels looked at, one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         num_bins: number of bins.
     """
 
     def __init__(
-        self, writer: SummaryWriter, interval: int = 5, region: str = "foreground", num_bins: int = 15
+        self, writer: SummaryWriter, interval: int = 5, region: str | Region = "plausible", num_bins: int = 15
     ) -> None:
         self.writer = writer
         self.interval = interval
-        self.region = region
+        self.region = region_of(region)
         self.num_bins = num_bins
         self.bins: list[Bins] = []
         self.validations = 0
@@ -93,7 +94,7 @@ class ReliabilityImage:
         bins = [part for of_process in gathered(self.bins) for part in of_process]
         if bins and is_first_process():
             together = sum(bins[1:], start=bins[0])
-            self.writer.add_figure("val_reliability", diagram_figure(together, self.region), engine.state.epoch)
+            self.writer.add_figure("val_reliability", diagram_figure(together, self.region.name), engine.state.epoch)
 
 
 class MaxLogitHistogram:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,30 +11,34 @@ from torch import Tensor
 from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
-from calib_monai.regions import REGIONS
+from calib_monai.regions import Region, region_of
 
 
 class CalibrationMetric(ImagewiseMetric):
     """A measure of probabilities on a region: per image, then the mean over images.
 
     Args:
-        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
-            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether `aggregate` measures the voxels of all images together, as if they were one image,
             in place of the mean over images.
         ignore_index: label of voxels that are in no region, where labels are class indices.
+
+    Attributes:
+        more_is_better: whether a higher value is better, for those who show it.
 
     Raises:
         ValueError: an unknown region.
     """
 
-    def __init__(self, region: str = "foreground", *, pooled: bool = False, ignore_index: int | None = None) -> None:
+    more_is_better: ClassVar[bool] = False
+
+    def __init__(
+        self, region: str | Region = "plausible", *, pooled: bool = False, ignore_index: int | None = None
+    ) -> None:
         super().__init__()
         if not (ignore_index is None or isinstance(ignore_index, int)):
             raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
-        if region not in REGIONS:
-            raise ValueError(f"region is {region!r}; it must be one of {REGIONS}")
-        self.region = region
+        self.region = region_of(region)
         self.pooled = pooled
         self.ignore_index = ignore_index
 
@@ -80,8 +85,7 @@ class BinnedMetric(CalibrationMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
-        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
-            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
         ignore_index: label of voxels that are in no region, where labels are class indices.
 
@@ -92,7 +96,7 @@ class BinnedMetric(CalibrationMetric):
     def __init__(
         self,
         num_bins: int = 15,
-        region: str = "foreground",
+        region: str | Region = "plausible",
         *,
         pooled: bool = False,
         ignore_index: int | None = None,
@@ -111,14 +115,16 @@ class ScoreMetric(CalibrationMetric):
     """A mean over voxels of what each voxel's probabilities cost.
 
     Args:
-        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
-            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
         ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
         ValueError: an unknown region.
     """
+
+    def __init__(self, region: str | Region = "all", *, pooled: bool = False, ignore_index: int | None = None) -> None:
+        super().__init__(region, pooled=pooled, ignore_index=ignore_index)
 
     @abstractmethod
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:

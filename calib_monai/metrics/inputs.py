@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib_monai.regions import region_voxels
+from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3
 
@@ -47,12 +47,12 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None 
 
 
 def measured_voxels(
-    region: str, probs: Tensor, labels: Tensor, ignored: Tensor | None = None
+    region: Region, probs: Tensor, labels: Tensor, ignored: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
     Args:
-        region: one of `calib_monai.regions.REGIONS`.
+        region: the voxels looked at.
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that are in no region, (B, 1, H, W[, D]), bool.

@@ -14,8 +14,7 @@ class NLLMetric(ScoreMetric):
     NLL = mean over voxels of -log p_y, the cross-entropy of the probabilities.
 
     Args:
-        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
-            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
         ignore_index: label of voxels that are in no region, where labels are class indices.
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from calib_monai.bins import class_bins, class_errors_of_equal_mass
 from calib_monai.metrics.calibration import BinnedMetric
+from calib_monai.regions import Region
 
 
 class TACEMetric(BinnedMetric):
@@ -19,8 +20,7 @@ class TACEMetric(BinnedMetric):
         threshold: probabilities that are not above it are left out, 0 to 1; 0 leaves out none.
         adaptive: bins of n // num_bins of the n sorted voxels each, the last with the rest too; False is bins of equal
             width (lo, hi], the first with 0.
-        region: the voxels looked at: "foreground" (where the label is not background), "union" (where label or
-            prediction is not), "boundary" (where the 3-voxel neighborhood is mixed) or "all".
+        region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images;
             only with bins of equal width, for equal numbers would need every confidence at once.
         ignore_index: label of voxels that are in no region, where labels are class indices.
@@ -42,7 +42,7 @@ class TACEMetric(BinnedMetric):
         threshold: float = 1e-3,
         *,
         adaptive: bool = True,
-        region: str = "foreground",
+        region: str | Region = "plausible",
         pooled: bool = False,
         ignore_index: int | None = None,
     ) -> None:

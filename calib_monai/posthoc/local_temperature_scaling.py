@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from calib_monai.posthoc.report import FitReport, measured, voxel_nll
 from calib_monai.posthoc.scaling import HIGHEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
+from calib_monai.regions import Region
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class LocalTemperatureScaling(nn.Module):
         data: Data,
         epochs: int = 20,
         learning_rate: float = 1e-3,
-        region: str = "all",
+        region: str | Region = "all",
         seed: int = 0,
         ignore_index: int | None = None,
     ) -> FitReport:
@@ -154,8 +155,7 @@ class LocalTemperatureScaling(nn.Module):
                 once more; one item is held at a time.
             epochs: how often each item is a step.
             learning_rate: of Adam.
-            region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as
-                `calib_monai.regions.region_mask`.
+            region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
             seed: of the gates at first.
             ignore_index: label of voxels that are in no region.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from calib_monai.bins import top_label_bins
 from calib_monai.posthoc.validation_set import Item, ValidationSet
-from calib_monai.regions import region_voxels
+from calib_monai.regions import Foreground, region_voxels
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def measured(calibrator: HasTemperatures, items: ValidationSet) -> FitReport:
     before, after = (nll / items.voxels).tolist()
     ece_before, ece_after = per_volume.nanmean(dim=1).tolist()
     return FitReport(
-        region=items.region,
+        region=items.region.name,
         volumes=per_volume.shape[1],
         voxels=items.voxels,
         nll_before=before,
@@ -97,7 +97,7 @@ def voxel_nll(item: Item) -> Tensor:
 
 def _calibration_errors(item: Item) -> Tensor:
     """ECE of the foreground of each volume, (B,), NaN where it has none."""
-    voxels = region_voxels("foreground", item.labels, item.logits)
+    voxels = region_voxels(Foreground(), item.labels, item.logits)
     return torch.stack(
         [top_label_bins(logits.softmax(dim=0), labels).expected_calibration_error() for logits, labels in voxels]
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from calib_monai.posthoc.report import FitReport, measured
 from calib_monai.posthoc.scaling import HIGHEST, LOWEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
+from calib_monai.regions import Region
 
 TOLERANCE = 1e-5  # relative, of the inverse temperature
 MOST_PASSES = 60  # halving the logarithm of the range 30 times is more exact than the tolerance
@@ -64,14 +65,13 @@ class TemperatureScaling(nn.Module):
         return self.temperature
 
     @torch.no_grad()
-    def fit(self, data: Data, region: str = "all", ignore_index: int | None = None) -> FitReport:
+    def fit(self, data: Data, region: str | Region = "all", ignore_index: int | None = None) -> FitReport:
         """Take the temperature that minimizes the negative log-likelihood, or 1 where none is better.
 
         Args:
             data: the validation set: gives (logits, target), or (logits, target, image), each time it is gone
                 through, some ten or twenty times in all; one item is held at a time.
-            region: the voxels whose likelihood counts: "all", "foreground", "union" or "boundary", as
-                `calib_monai.regions.region_mask`.
+            region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
             ignore_index: label of voxels that are in no region.
 
         Raises:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.losses.targets import class_labels, ignored_voxels
-from calib_monai.regions import region_mask
+from calib_monai.regions import Plausible, Region, region_of
 
 Data = Iterable[Sequence[Tensor]]
 
@@ -45,7 +45,8 @@ class ValidationSet:
         data: gives (logits, target) or (logits, target, image) each time it is gone through, such as a list
             or a data loader: logits (B, C, H, W[, D]) of any float dtype, class indices (B, 1, H, W[, D]) of
             any dtype, image (B, Cin, H, W[, D]).
-        region: the voxels that are fitted to, one of `calib_monai.regions.REGIONS`.
+        region: the voxels that are fitted to: one of `calib_monai.regions`, or its name. Where it depends on
+            probabilities, they are those before calibration.
         device: where the items are moved.
         ignore_index: label of voxels that are in no region.
 
@@ -53,7 +54,7 @@ class ValidationSet:
         ValueError: data that can be gone through only once.
     """
 
-    def __init__(self, data: Data, region: str, device: torch.device, ignore_index: int | None = None) -> None:
+    def __init__(self, data: Data, region: str | Region, device: torch.device, ignore_index: int | None = None) -> None:
         if isinstance(data, Iterator):
             kind = type(data).__name__
             raise ValueError(  # noqa: TRY004 - as all refusals
@@ -61,7 +62,7 @@ class ValidationSet:
                 "a data loader, or an object whose __iter__ starts anew)"
             )
         self.data = data
-        self.region = region
+        self.region = region_of(region)
         self.device = device
         self.ignore_index = ignore_index
         self.voxels = 0  # not known before the first time
@@ -84,11 +85,11 @@ class ValidationSet:
         if self.voxels not in (0, voxels):
             raise ValueError(f"data gave {self.voxels} voxels at first and {voxels} later; it must give the same ones")
         if not voxels:
-            raise ValueError(f"data holds 0 voxels of the region {self.region!r}; there must be some to fit to")
+            raise ValueError(f"data holds 0 voxels of the region {self.region.name!r}; there must be some to fit to")
         self.voxels = voxels
 
 
-def _checked(parts: Sequence[Tensor], region: str, device: torch.device, ignore_index: int | None) -> Item:
+def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, ignore_index: int | None) -> Item:
     """An item on a device; raises ValueError where it cannot be fitted to."""
     if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
         kind = f"{len(parts)} parts" if isinstance(parts, tuple | list) else type(parts).__name__
@@ -103,7 +104,8 @@ def _checked(parts: Sequence[Tensor], region: str, device: torch.device, ignore_
         raise ValueError(
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
-    return Item(logits, labels, region_mask(region, labels, logits, ignored), image)
+    probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # to the others only the order matters
+    return Item(logits, labels, region.mask(labels, probs, ignored), image)
 
 
 def _finite(name: str, values: Tensor) -> Tensor:

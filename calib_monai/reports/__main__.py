@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.reports.measures import results_table
-from calib_monai.reports.report import by_dataset, write_report
+from calib_monai.reports.report import by_dataset, in_markdown, write_report
+from calib_monai.reports.results import results_tables
 from calib_monai.reports.runs import read_runs
 
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = write_report(runs, options.out, options.case)
     except ValueError as error:
         raise SystemExit(f"error: {error}") from None
-    tables = "\n".join(results_table(group).markdown(marked=False) for group in by_dataset(runs))
+    tables = in_markdown([table for group in by_dataset(runs) for table in results_tables(group)], marked=False)
     sys.stdout.write(f"\n{tables}\n" + "".join(f"{path}\n" for path in written))
     return 0
 

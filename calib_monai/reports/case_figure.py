@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
-from calib_monai.reports.measures import DICE, ECE
+from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import IGNORED, Run, Slice
 
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
@@ -47,7 +47,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         axes[4].patch.set(**OUTSIDE)
         wrong = np.ma.masked_equal((predicted != part.label) & ~ignored, 0)
         axes[3].imshow(_upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
-        axes[0].set_ylabel(f"{run.name}\nDice {DICE.shown(run.dice(case))}, ECE {ECE.shown(run.ece_of(case))}")
+        axes[0].set_ylabel(f"{run.name}\nDice {DICE.shown(run.dice(case))}, ECE {ERROR.shown(run.ece_of(case))}")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
     for axes in grid.flat:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from calib_monai.reports.measures import DICE, ECE
+from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import BEST, SECOND, Table, unmarked
 
@@ -69,8 +69,8 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
 </head>
 <body>
 <h1>{escape(title)}</h1>
-<p>ECE, CECE, TACE, Brier score and NLL are measured on the foreground's voxels where their column names no others, per
-case, then averaged over cases (pooled: all cases as one); of them, of HD95, ASD and missed structures less is better,
+<p>Measures are taken case by case, then averaged over cases (pooled: all cases as one). NLL and Brier score look at all
+voxels, ECE, CECE and TACE at those that their column names; of them, of HD95, ASD and missed structures less is better,
 of Dice more.</p>
 {overview}
 {"".join(_section(section) for section in sections)}
@@ -149,7 +149,7 @@ def _cases(runs: Sequence[Run]) -> str:
     """A row a case: Dice and ECE of each run, worst Dice of the first run first."""
     rows = [["case", *(f"{what}, {run.name}" for run in runs for what in ("Dice", "ECE"))]]
     for case in worst_first(runs):
-        values = [told for run in runs for told in (DICE.shown(run.dice(case)), ECE.shown(run.ece_of(case)))]
+        values = [told for run in runs for told in (DICE.shown(run.dice(case)), ERROR.shown(run.ece_of(case)))]
         rows.append([case, *values])
     return Table("", rows[0], rows[1:], unmarked(rows[1:])).html()
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
-from calib_monai.reports.measures import DICE, ECE
+from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run
 
 ACCURACY = "#0072B2"
@@ -47,7 +47,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         below.set_axis_on()
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
-        above.set_title(f"{run.name}\nECE {ECE.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}")
+        above.set_title(f"{run.name}\nECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}")
         if column == 0:
             above.set_ylabel(f"accuracy, {run.region} voxels")
             below.set_ylabel("share of voxels")

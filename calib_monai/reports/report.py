@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.logits import logits_figure
-from calib_monai.reports.measures import results_table, unknown_measures
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
+from calib_monai.reports.results import results_tables
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import Table
@@ -39,10 +39,9 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     unknown = sorted(set(cases or ()) - {case for run in runs for case in run.cases})
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")
-    not_shown = unknown_measures(runs)
-    if not_shown:
-        logger.warning("%s: measured, but of no kind that a report shows; see summary.csv", ", ".join(not_shown))
-    sections = [section_of(group, [results_table(group), structures_table(group)], cases) for group in by_dataset(runs)]
+    sections = [
+        section_of(group, [*results_tables(group), structures_table(group)], cases) for group in by_dataset(runs)
+    ]
     return write_sections(sections, out, "Can these probabilities be believed?")
 
 
@@ -93,10 +92,12 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
     )
 
 
-def in_markdown(tables: Sequence[Table]) -> str:
-    """Tables below each other, with their titles and notes."""
+def in_markdown(tables: Sequence[Table], *, marked: bool = True) -> str:
+    """Tables below each other, with their titles and notes; as `Table.markdown`."""
     return "\n".join(
-        f"### {table.title}\n\n" * bool(table.title) + table.markdown() + f"\n{table.note}\n" * bool(table.note)
+        f"### {table.title}\n\n" * bool(table.title)
+        + table.markdown(marked=marked)
+        + f"\n{table.note}\n" * bool(table.note)
         for table in tables
     )
 

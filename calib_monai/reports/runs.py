@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
+from calib_monai.measures import Measure, measure_from, measure_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Run:
         folder: where it lies.
         metrics: value of each metric over all cases.
         settings: of each of them what it was made with, where that was noted.
+        measures: of each of them how it is read, where that was noted.
         cases: for each case its values, named by metric and class.
         region: the voxels that `bins` looked at.
         bins: top-label bins of all cases together, (num_bins,).
@@ -79,6 +81,11 @@ class Run:
     class_bins: Bins
     logits: LogitCounts | None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+
+    def measure(self, name: str) -> Measure:
+        """How a metric is read."""
+        return self.measures.get(name) or measure_of(name)
 
     @property
     def ece(self) -> float:
@@ -168,6 +175,11 @@ def _read(folder: Path) -> Run:
         class_bins=_together(case["classes"] for case in bins["cases"].values()),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
+        measures={
+            name: measure_from(name, metric["measure"])
+            for name, metric in summary["metrics"].items()
+            if "measure" in metric
+        },
     )
 
 

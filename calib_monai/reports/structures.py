@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
-from calib_monai.reports.measures import DICE
+from calib_monai.measures import measure_of
 from calib_monai.reports.runs import Run, mean_of_known
-from calib_monai.reports.table import Table, transposed
+from calib_monai.reports.table import Table, best_marks, transposed
 
 OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
+DICE = measure_of(OF_DICE)
 MOST_TOLD = 10  # cases of one structure that are named
 
 
@@ -20,7 +21,7 @@ def structures_table(runs: Sequence[Run]) -> Table:
     for name in names:
         values = [mean_of_known(_value(OF_DICE, name, names, case) for case in run.cases.values()) for run in runs]
         columns.append([DICE.shown(value) for value in values])
-        marks.append(DICE.marks(values))
+        marks.append(best_marks(values, DICE))
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
     return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
 

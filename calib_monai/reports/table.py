@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from math import inf, isnan
 
+from calib_monai.measures import Measure
+
 BEST, SECOND, NOTABLE = "best", "second", "notable"
 IN_MARKDOWN = {BEST: "**{}**", SECOND: "*{}*", NOTABLE: "**{}**"}
 IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", NOTABLE: r"\textbf{{{}}}"}
@@ -81,15 +83,16 @@ def unmarked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[""] * len(row) for row in cells]
 
 
-def best_marks(values: Sequence[float], decimals: int, *, more_is_better: bool) -> list[str]:
+def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
     """The mark of each of these values: of the best, and of the second best of three or more, as they are shown.
 
-    Equal ones share a mark, one that is missing (NaN) has none, and none has where all that are there are equal.
+    Equal ones share a mark, one that is missing (NaN) has none. None has a mark where all that are there are equal, or
+    where it is not known which way is better.
     """
-    costs = [
-        inf if isnan(value) else -round(value, decimals) if more_is_better else round(value, decimals)
-        for value in values
-    ]
+    if measure.more_is_better is None:
+        return [""] * len(values)
+    sign = -1 if measure.more_is_better else 1
+    costs = [inf if isnan(value) else sign * value for value in measure.rounded(values)]
     marks = dict(enumerate((BEST, SECOND)[: sum(cost < inf for cost in costs) - 1], 1))
     places = [1 + sum(other < cost for other in costs) for cost in costs]
     some = len(set(costs) - {inf}) > 1

@@ -84,7 +84,9 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         return [metric(**one_hot) for metric in distances]
 
     def errors() -> object:
-        return MetricCollection({"ece": ECEMetric(), "cece": CECEMetric()})(**soft)
+        return MetricCollection({"ece": ECEMetric(region="foreground"), "cece": CECEMetric(region="foreground")})(
+            **soft
+        )
 
     handlers = json.loads(EVALUATE.read_text(encoding="utf-8"))["+validate"]["additional_metrics"]
     of_an_evaluation = ConfigParser(handlers["calibration"]["metrics"]).get_parsed_content()

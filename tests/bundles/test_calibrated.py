@@ -118,7 +118,7 @@ def test_a_calibrator_changes_what_is_measured_and_no_label(bundle: str, tmp_pat
         start(bundle, "evaluate", tmp_path, output_dir=str(tmp_path / "none"), calibrator="ts", **settings)
     for name in ("dice_foreground", "hd95_mm", "asd_mm"):
         assert measured["ts"][name] == measured["none"][name]
-    for name in ("ece_foreground", "nll_foreground", "brier_foreground"):
+    for name in ("ece_plausible", "ece_foreground", "nll_all", "brier_all"):
         assert measured["ts"][name] != measured["none"][name]
 
 

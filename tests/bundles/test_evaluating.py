@@ -14,7 +14,8 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.utils import set_determinism
 
-from calib_monai.reports.measures import MEASURES
+from calib_monai.measures import measure_of
+from calib_monai.regions import REGIONS
 
 
 def evaluation(*laid_over: Path) -> ConfigParser:
@@ -63,4 +64,5 @@ def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Pa
     [names] = json.loads(added).values()
     assert list(metrics)[-len(names) :] == list(names)
     told = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
-    assert metrics_of(config_of("hippocampus_nacl", "evaluate")["+validate"]) <= told <= MEASURES.keys()
+    assert metrics_of(config_of("hippocampus_nacl", "evaluate")["+validate"]) <= told
+    assert all(measure_of(name).more_is_better is not None for name in told - REGIONS.keys())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-import inspect
 import json
 import logging
 import re
@@ -21,8 +20,8 @@ from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, Refer
 from monai.utils.module import locate
 
 from calib_monai.handlers import ResultsSaver
+from calib_monai.measures import measure_of
 from calib_monai.overrides import check_overrides
-from calib_monai.reports.measures import CALIBRATION, MEASURES
 from calib_monai.transforms import LeaveOutd
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
@@ -116,8 +115,9 @@ def test_every_expression_uses_names_that_are_there(bundle: Path, name: str) -> 
 @of_every_bundle
 def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     measured = metrics_of(merged_config(bundle, "evaluate")["validate"])
-    assert measured <= MEASURES.keys()
-    shown = {f"{name}_foreground" for name in CALIBRATION} | {"ece_union", "cece_union"}
+    assert all(measure_of(name).more_is_better is not None for name in measured)  # it is known
+    errors = {f"{kind}_{region}" for kind in ("ece", "cece") for region in ("plausible", "foreground", "union")}
+    shown = errors | {"nll_all", "brier_all", "tace_foreground"}
     unit = "pixels" if merged_config(bundle, "train")["cases"].get("spatial_dims") == 2 else "mm"
     assert shown | {"dice_foreground", f"hd95_{unit}", f"asd_{unit}", "missed_structures"} <= measured
 
@@ -128,9 +128,8 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
         validate = merged_config(bundle, name)["validate"]
         for saver in components_in(validate["handlers"]):
             if component(saver["_target_"]) is ResultsSaver:
-                counts = saver.get("counts", inspect.signature(ResultsSaver).parameters["counts"].default)
-                assert saver["structures"] == "@structures"
-                assert {*counts, *merged_config(bundle, name)["structures"]} <= metrics_of(validate)
+                assert (saver["structures"], saver["measures"]) == ("@structures", "@measures")
+                assert merged_config(bundle, name)["structures"].keys() <= metrics_of(validate)
         made = {
             name
             for transform in validate["postprocessing"]["transforms"]

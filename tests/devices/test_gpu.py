@@ -20,7 +20,7 @@ from calib_monai.losses import BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
 from calib_monai.priors import PRIORS, neighborhood_prior
-from calib_monai.regions import REGIONS, boundary_weight, region_mask
+from calib_monai.regions import REGIONS, boundary_weight, region_of
 from calib_monai.views import RandomViews, TwoViewInferer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")]
@@ -80,7 +80,7 @@ def test_regions_and_bins_count_the_same_voxels(batch: tuple[torch.Tensor, torch
     logits, labels = batch
     probs = logits.softmax(dim=1)
     for region in REGIONS:
-        here, there = (region_mask(region, labels.to(d), probs.to(d)).cpu() for d in ("cpu", "cuda"))
+        here, there = (region_of(region).mask(labels.to(d), probs.to(d)).cpu() for d in ("cpu", "cuda"))
         assert torch.equal(here, there), region
     flat, classes = probs.movedim(1, 0).flatten(1), labels.flatten()
     for bins in (top_label_bins, class_bins):

@@ -19,7 +19,8 @@ from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.published import Published, published_table, read_published
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
-from calib_monai.reports.measures import MEASURES, shown_measures
+from calib_monai.measures import measure_of
+from calib_monai.reports.results import shown_measures
 
 CASES = {"ce": [0.70, 0.80, 0.90], "nacl": [0.72, 0.83, 0.94], "mbls": [0.69, 0.81, 0.95]}
 
@@ -42,7 +43,7 @@ def test_a_row_is_the_mean_over_seeds_and_says_how_far_they_differ(tmp_path: Pat
     assert row.deviation("dice_foreground") == pytest.approx(0.01)
     assert row.by_case("dice_foreground") == pytest.approx({"a": 0.71, "b": 0.82, "c": 0.93})
     assert row.columns("dice_foreground") == pytest.approx({"left": 0.82})
-    assert row.columns("ece_foreground") == {}
+    assert row.columns("ece_plausible") == {}
     assert isnan(row.value("hd95_mm"))
     assert isnan(rows_in(tmp_path / "alone", 4)[0].deviation("dice_foreground"))
 
@@ -59,9 +60,9 @@ def test_the_run_of_a_row_has_the_voxels_of_all_its_trials(tmp_path: Path) -> No
 
 def test_a_measure_does_not_take_the_columns_of_one_whose_name_goes_on(tmp_path: Path) -> None:
     folder = write_trial(tmp_path, "ce", [0.7, 0.8, 0.9])
-    cases = (folder / "cases.csv").read_text().replace("ece_foreground", "hd95_mm_regions_et")
+    cases = (folder / "cases.csv").read_text().replace("ece_plausible", "hd95_mm_regions_et")
     (folder / "cases.csv").write_text(cases.replace("dice_foreground_left", "hd95_mm_left"))
-    summary = (folder / "summary.json").read_text().replace("ece_foreground", "hd95_mm_regions")
+    summary = (folder / "summary.json").read_text().replace("ece_plausible", "hd95_mm_regions")
     (folder / "summary.json").write_text(summary.replace('"dice_foreground"', '"hd95_mm"'))
     [row] = rows_of([read_trial(folder)])
     assert row.by_case("hd95_mm") == {"a": 0.7, "b": 0.8, "c": 0.9}
@@ -95,12 +96,12 @@ def test_rows_of_other_seeds_or_cases_are_not_compared(tmp_path: Path) -> None:
 def test_trials_that_were_measured_with_other_settings_are_not_compared(tmp_path: Path) -> None:
     trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"], seed=seed)) for seed in (0, 1, 2)]
     unlike = [
-        replace(trial, run=replace(trial.run, settings={"ece_foreground": {"num_bins": bins, "pooled": False}}))
+        replace(trial, run=replace(trial.run, settings={"ece_plausible": {"num_bins": bins, "pooled": False}}))
         for trial, bins in zip(trials, (15, 15, 10), strict=True)
     ]
     rows_of(unlike[:2])
     with pytest.raises(
-        ValueError, match=r"ece_foreground was not measured alike.* with num_bins 15; .* with num_bins 10"
+        ValueError, match=r"ece_plausible was not measured alike.* with num_bins 15; .* with num_bins 10"
     ):
         rows_of(unlike)
 
@@ -121,7 +122,7 @@ def test_cases_are_tested_as_scipy_tests_them(tmp_path: Path) -> None:
     assert found.friedman["dice_foreground"].p_value == pytest.approx(stats.friedmanchisquare(*by_case).pvalue)
     assert found.p_values["nacl"]["dice_foreground"] == 0.25  # all three cases better: 2 of 8 signs are as extreme
     assert found.corrected["nacl"]["dice_foreground"] == 0.5  # the smaller of two counts twice
-    assert found.ranked == ["dice_foreground", "ece_foreground"]
+    assert found.ranked == ["dice_foreground", "ece_plausible"]
     assert found.sum_ranks == {"ce": 2.0, "nacl": 2.0, "mbls": 2.0}  # what has more Dice has more ECE here
     low, high = found.intervals["ce"]["dice_foreground"]
     assert low < rows[0].value("dice_foreground") < high
@@ -179,7 +180,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = run_main(tmp_path, "--title", "All methods")
-    assert "| nacl | 0.825 ± 0.007 | 0.083 ± 0.000 |" in capsys.readouterr().out
+    assert "| nacl | 0.825 ± 0.007 |  0.083 ± 0.000 |" in capsys.readouterr().out
     markdown = (out / "results.md").read_text(encoding="utf-8")
     assert "| nacl | **0.825 ± 0.007** |" in markdown
     assert "3 case(s); seed(s) 0, 1; fold(s) 0; 2 epoch(s), ± the standard deviation between seeds." in markdown
@@ -239,7 +240,7 @@ def test_folds_test_cases_of_their_own(tmp_path: Path) -> None:
 def test_structures_that_were_missed_are_counted_and_have_no_interval(tmp_path: Path) -> None:
     folder = write_trial(tmp_path, "ce", [1.0, 0.0, 1.0])
     for name in ("cases.csv", "summary.json"):
-        (folder / name).write_text((folder / name).read_text().replace("ece_foreground", "missed_structures"))
+        (folder / name).write_text((folder / name).read_text().replace("ece_plausible", "missed_structures"))
     rows = rows_of([read_trial(folder)])
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
@@ -278,6 +279,6 @@ def test_the_published_tables_of_the_workflow_can_be_read() -> None:
     tables = read_published(Path(__file__).parents[2] / "workflow" / "published.json")
     assert all(first != other for first, other in pairwise(tables))
     for table in tables:
-        assert set(table.measures) <= set(MEASURES)
+        assert all(measure_of(name).more_is_better is not None for name in table.measures)
         assert all(len(values) == len(table.measures) for values in table.rows.values())
         assert all(0 <= value <= 1 for values in table.rows.values() for value in values)

@@ -19,7 +19,11 @@ OF_PROBS = from_engine(["prob", "label"])
 
 
 def metrics() -> dict[str, CalibrationMetric]:
-    return {"ece_foreground": ECEMetric(), "cece_union": CECEMetric(region="union"), "nll_all": NLLMetric("all")}
+    return {
+        "ece_foreground": ECEMetric(region="foreground"),
+        "cece_union": CECEMetric(region="union"),
+        "nll_all": NLLMetric("all"),
+    }
 
 
 def test_the_state_is_that_of_a_handler_for_each(engine: Engine) -> None:
@@ -60,7 +64,10 @@ def test_it_is_no_key_metric(engine: Engine) -> None:
 
 
 def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(engine: Engine) -> None:
-    pooled = {"ece_foreground_pooled": ECEMetric(pooled=True), "ece_foreground": ECEMetric(num_bins=10)}
+    pooled = {
+        "ece_foreground_pooled": ECEMetric(pooled=True, region="foreground"),
+        "ece_foreground": ECEMetric(num_bins=10, region="foreground"),
+    }
     MetricCollectionHandler(pooled, OF_PROBS).attach(engine, "calibration")
     state: Any = engine.run([1, 2])
     assert list(state.metrics) == ["ece_foreground_pooled", "ece_foreground"]
@@ -74,12 +81,12 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
 @pytest.mark.parametrize(
     ("name", "metric", "right"),
     [
-        ("ece", ECEMetric(), "ece_foreground"),
+        ("ece", ECEMetric(region="foreground"), "ece_foreground"),
         ("ece_foreground", ECEMetric(region="boundary"), "ece_boundary"),
-        ("ece_foreground", ECEMetric(pooled=True), "ece_foreground_pooled"),
+        ("ece_foreground", ECEMetric(pooled=True, region="foreground"), "ece_foreground_pooled"),
         ("cece_union_pooled", CECEMetric(region="union"), "cece_union"),
-        ("ece_foreground", CECEMetric(), "cece_foreground"),
-        ("foreground_nll", NLLMetric(), "nll_foreground"),
+        ("ece_foreground", CECEMetric(region="foreground"), "cece_foreground"),
+        ("foreground_nll", NLLMetric(region="foreground"), "nll_foreground"),
     ],
 )
 def test_a_name_that_says_something_else_is_refused(name: str, metric: CalibrationMetric, right: str) -> None:

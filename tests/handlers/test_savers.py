@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import asdict
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -20,6 +21,7 @@ from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.bins import Bins
 from calib_monai.handlers import BinsSaver, MetricCollectionHandler, ResultsSaver, SliceSaver
+from calib_monai.measures import measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
 
 EMPTY, MISSED = 100, 101  # seeds of a case without foreground, and of one whose last class is not predicted
@@ -57,15 +59,15 @@ def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
         handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine(["pred", "label"]))
         handler.attach(engine, name)
     metrics = {
-        "ece_foreground": ECEMetric(),
-        "cece_foreground": CECEMetric(),
-        "cece_foreground_pooled": CECEMetric(pooled=True),
+        "ece_foreground": ECEMetric(region="foreground"),
+        "cece_foreground": CECEMetric(region="foreground"),
+        "cece_foreground_pooled": CECEMetric(pooled=True, region="foreground"),
     }
     MetricCollectionHandler(metrics, from_engine(["prob", "label"])).attach(engine, "calibration")
     model = folder / "model.pt"
     model.touch()
     results = ResultsSaver(str(folder), names, "hippocampus", "nacl", str(model))
-    for saver in (results, BinsSaver(str(folder)), SliceSaver(str(folder))):
+    for saver in (results, BinsSaver(str(folder), "foreground"), SliceSaver(str(folder))):
         saver.attach(engine)
     engine.run(seeds)
     return folder
@@ -116,6 +118,7 @@ def test_what_is_pooled_has_no_cases_and_no_deviation(evaluated: Path) -> None:
         "num_cases": 2,
         "columns": {},
         "settings": {"num_bins": 15, "region": "foreground", "pooled": True},
+        "measure": asdict(measure_of("cece_foreground_pooled")),
     }
     assert "pooled" not in (evaluated / "cases.csv").read_text()
     with (evaluated / "summary.csv").open() as file:

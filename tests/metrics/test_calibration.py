@@ -23,8 +23,8 @@ def test_ece_and_cece_are_the_authors(volume: str, golden: dict[str, dict[str, A
     expected = golden[f"calib_{volume}"]["expected"]
     probs, target = golden_volume(volume)
     for metric, key in (
-        (ECEMetric(), "ECE"),
-        (CECEMetric(), "CECE"),
+        (ECEMetric(region="foreground"), "ECE"),
+        (CECEMetric(region="foreground"), "CECE"),
         (ECEMetric(region="all"), "ECE_all_voxels"),
         (CECEMetric(region="all"), "CECE_all_voxels"),
     ):
@@ -55,7 +55,7 @@ def test_other_libraries_agree_on_the_foreground(volume: str, golden_volume: Vol
 
 
 def test_the_mean_over_volumes_is_the_authors(golden: dict[str, dict[str, Any]], golden_volume: Volume) -> None:
-    metric = ECEMetric()
+    metric = ECEMetric(region="foreground")
     for name in ("V1", "V2", "V3"):
         probs, target = golden_volume(name)
         metric(y_pred=probs, y=target)
@@ -71,7 +71,7 @@ def test_labels_are_read_as_a_map_or_one_hot_as_a_batch_or_a_list(
     one_hot = torch.nn.functional.one_hot(target[:, 0], 4).movedim(-1, 1)
     results = []
     for y_pred, y in ((probs, target), (probs, one_hot), ([probs[0]], [target[0].float()])):
-        metric = metric_class()
+        metric = metric_class(region="foreground")
         metric(y_pred=y_pred, y=y)
         results.append(metric.aggregate().item())
     assert results[0] == results[1] == results[2]
@@ -79,7 +79,7 @@ def test_labels_are_read_as_a_map_or_one_hot_as_a_batch_or_a_list(
 
 def test_an_image_without_foreground_is_left_out_of_the_mean(golden_volume: Volume) -> None:
     probs, target = golden_volume("V1")
-    alone, both = ECEMetric(), ECEMetric()
+    alone, both = ECEMetric(region="foreground"), ECEMetric(region="foreground")
     alone(y_pred=probs, y=target)
     both(y_pred=torch.cat([probs, probs]), y=torch.cat([target, torch.zeros_like(target)]))
     assert math.isnan(both.values()[1].item())
@@ -107,7 +107,7 @@ def test_a_network_that_is_as_right_as_it_says_has_no_error() -> None:
 )
 def test_what_is_no_probability_is_refused(probs: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        ECEMetric()(y_pred=probs.view(1, 2, 1, 1).expand(1, 2, 2, 2), y=torch.ones(1, 1, 2, 2))
+        ECEMetric(region="foreground")(y_pred=probs.view(1, 2, 1, 1).expand(1, 2, 2, 2), y=torch.ones(1, 1, 2, 2))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -118,9 +118,9 @@ def test_probabilities_in_half_precision_are_measured(
     probs, target = golden_volume("V1")
     half = probs.log().to(dtype).softmax(dim=1)
     rounded = half.double()  # no longer sums to one, as softmax in half precision does not
-    expected = metric_class()
+    expected = metric_class(region="foreground")
     expected(y_pred=rounded / rounded.sum(dim=1, keepdim=True), y=target)
-    measured = metric_class()
+    measured = metric_class(region="foreground")
     measured(y_pred=half, y=target)
     assert measured.aggregate().item() == pytest.approx(expected.aggregate().item(), abs=5e-3)
 
@@ -134,14 +134,16 @@ def test_a_likelihood_in_half_precision_is_not_cut_off() -> None:
 
 def test_logits_are_refused_where_nothing_is_measured_too() -> None:
     with pytest.raises(ValueError, match="-2 to 3"):
-        ECEMetric()(y_pred=torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4), y=torch.zeros(1, 1, 4, 4))
+        ECEMetric(region="foreground")(
+            y_pred=torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 4, 4), y=torch.zeros(1, 1, 4, 4)
+        )
 
 
 def test_a_single_value_that_is_not_a_number_is_found() -> None:
     probs = torch.full((1, 2, 8, 8), 0.5)
     probs[0, 0, 3, 4] = math.nan
     with pytest.raises(ValueError, match="NaN"):
-        ECEMetric()(y_pred=probs, y=torch.zeros(1, 1, 8, 8))
+        ECEMetric(region="foreground")(y_pred=probs, y=torch.zeros(1, 1, 8, 8))
 
 
 @pytest.mark.parametrize("region", REGIONS)
@@ -162,7 +164,7 @@ def test_images_one_by_one_are_the_batch(
 @pytest.mark.parametrize("metric_class", [ECEMetric, CECEMetric, BrierMetric, NLLMetric])
 def test_pooled_is_one_image_of_all_voxels(metric_class: type[CalibrationMetric], golden_volume: Volume) -> None:
     probs, target = golden_volume("V1")
-    pooled, whole = metric_class(pooled=True), metric_class()
+    pooled, whole = metric_class(pooled=True, region="foreground"), metric_class(region="foreground")
     for half in (slice(0, 3), slice(3, None)):
         pooled(y_pred=probs[..., half], y=target[..., half])
     pooled(y_pred=probs, y=torch.zeros_like(target))  # without foreground: nothing to add
@@ -173,24 +175,26 @@ def test_pooled_is_one_image_of_all_voxels(metric_class: type[CalibrationMetric]
 def test_one_hot_labels_that_are_not_one_hot_are_refused() -> None:
     probs, y = torch.full((1, 2, 4, 4), 0.5), torch.zeros(1, 2, 4, 4)
     with pytest.raises(ValueError, match="not one-hot"):
-        ECEMetric()(y_pred=probs, y=y)
+        ECEMetric(region="foreground")(y_pred=probs, y=y)
     with pytest.raises(ValueError, match="not one-hot"):
-        ECEMetric()(y_pred=probs, y=y + 1)
+        ECEMetric(region="foreground")(y_pred=probs, y=y + 1)
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     probs = torch.full((1, 2, 4, 4), 0.5)
     with pytest.raises(ValueError, match=r"\(2, 1, 4, 4\); only their channels \(axis 1\) may differ"):
-        ECEMetric()(y_pred=probs, y=torch.ones(2, 1, 4, 4))
+        ECEMetric(region="foreground")(y_pred=probs, y=torch.ones(2, 1, 4, 4))
     with pytest.raises(ValueError, match="int64"):
-        ECEMetric()(y_pred=probs.long(), y=torch.ones(1, 1, 4, 4))
+        ECEMetric(region="foreground")(y_pred=probs.long(), y=torch.ones(1, 1, 4, 4))
     with pytest.raises(ValueError, match=r"\(1, 1, 4, 5\)"):
-        ECEMetric()(y_pred=probs, y=torch.ones(1, 1, 4, 5))
+        ECEMetric(region="foreground")(y_pred=probs, y=torch.ones(1, 1, 4, 5))
     with pytest.raises(ValueError, match="3 channels"):
-        ECEMetric()(y_pred=probs, y=torch.ones(1, 3, 4, 4))
+        ECEMetric(region="foreground")(y_pred=probs, y=torch.ones(1, 3, 4, 4))
 
 
-@pytest.mark.parametrize("metric", [ECEMetric(), HD95Metric(), MetricCollection({"ece": ECEMetric()})])
+@pytest.mark.parametrize(
+    "metric", [ECEMetric(region="foreground"), HD95Metric(), MetricCollection({"ece": ECEMetric(region="foreground")})]
+)
 def test_an_image_without_its_label_is_refused(metric: ECEMetric | HD95Metric | MetricCollection) -> None:
     one_hot = torch.tensor([1.0, 0.0]).view(2, 1, 1).expand(2, 4, 4)
     with pytest.raises(ValueError, match="y_pred has 2 images and y has 1"):
@@ -200,23 +204,23 @@ def test_an_image_without_its_label_is_refused(metric: ECEMetric | HD95Metric | 
 @pytest.mark.parametrize("value", [255, -1, 0.5])
 def test_labels_that_are_no_class_are_refused(value: float) -> None:
     with pytest.raises(ValueError, match=f"{value}"):
-        ECEMetric()(y_pred=torch.full((1, 2, 4, 4), 0.5), y=torch.full((1, 1, 4, 4), value))
+        ECEMetric(region="foreground")(y_pred=torch.full((1, 2, 4, 4), 0.5), y=torch.full((1, 1, 4, 4), value))
 
 
 def test_nothing_measurable_is_not_a_perfect_score() -> None:
-    metric = ECEMetric()
+    metric = ECEMetric(region="foreground")
     metric(y_pred=torch.full((1, 2, 4, 4), 0.5), y=torch.zeros(1, 1, 4, 4))
     assert math.isnan(metric.aggregate().item())
 
 
 def test_wrong_arguments_are_refused_by_value() -> None:
     with pytest.raises(ValueError, match="y_pred has 1 channel"):
-        ECEMetric()(y_pred=torch.zeros(1, 1, 4, 4), y=torch.zeros(1, 1, 4, 4))
+        ECEMetric(region="foreground")(y_pred=torch.zeros(1, 1, 4, 4), y=torch.zeros(1, 1, 4, 4))
     with pytest.raises(ValueError, match=r"num_bins is 1\.5"):
-        ECEMetric(num_bins=1.5)
+        ECEMetric(num_bins=1.5, region="foreground")
     with pytest.raises(ValueError, match="num_bins is 0"):
-        ECEMetric(num_bins=0)
+        ECEMetric(num_bins=0, region="foreground")
     with pytest.raises(ValueError, match="'lesion'"):
         CECEMetric(region="lesion")
     with pytest.raises(ValueError, match="nothing was measured"):
-        ECEMetric().aggregate()
+        ECEMetric(region="foreground").aggregate()

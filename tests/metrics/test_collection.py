@@ -19,6 +19,7 @@ from calib_monai.metrics import (
     inputs,
 )
 from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.regions import Region
 
 Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 
@@ -26,13 +27,13 @@ Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 def every_metric() -> dict[str, CalibrationMetric]:
     """Regions that alternate, as whoever adds a metric to the end may leave them."""
     return {
-        "ece_foreground": ECEMetric(),
+        "ece_foreground": ECEMetric(region="foreground"),
         "ece_union": ECEMetric(region="union"),
-        "cece_foreground": CECEMetric(),
+        "cece_foreground": CECEMetric(region="foreground"),
         "tace_boundary": TACEMetric(region="boundary"),
         "cece_union": CECEMetric(region="union", pooled=True),
         "brier": BrierMetric(region="all"),
-        "nll_foreground": NLLMetric(),
+        "nll_foreground": NLLMetric(region="foreground"),
     }
 
 
@@ -83,8 +84,8 @@ def test_the_voxels_of_a_region_are_selected_once(golden_volume: Volume, monkeyp
     selected = []
     region_voxels = inputs.region_voxels
 
-    def counted(region: str, *of: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        selected.append(region)
+    def counted(region: Region, *of: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        selected.append(region.name)
         return region_voxels(region, *of)
 
     monkeypatch.setattr(inputs, "region_voxels", counted)
@@ -118,15 +119,15 @@ def test_of_refused_images_nothing_is_kept(golden_volume: Volume) -> None:
 
 def test_what_measures_no_probabilities_is_refused() -> None:
     with pytest.raises(ValueError, match="hd95 is of type HD95Metric; it must be a measure of probabilities"):
-        MetricCollection({"ece": ECEMetric(), "hd95": HD95Metric()})  # type: ignore[dict-item]
+        MetricCollection({"ece": ECEMetric(region="foreground"), "hd95": HD95Metric()})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="ece is of type NoneType"):
         MetricCollection({"ece": None})  # type: ignore[dict-item]
-    for wrong in ({}, [ECEMetric()]):
+    for wrong in ({}, [ECEMetric(region="foreground")]):
         with pytest.raises(ValueError, match="must be a dictionary of at least one metric by its name"):
             MetricCollection(wrong)  # type: ignore[arg-type]
 
 
 def test_one_metric_under_two_names_is_refused() -> None:
-    metric = ECEMetric()
+    metric = ECEMetric(region="foreground")
     with pytest.raises(ValueError, match="metrics a, b are not one each"):
         MetricCollection({"a": metric, "b": metric})

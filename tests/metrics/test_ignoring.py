@@ -55,18 +55,20 @@ def test_a_label_above_the_classes_is_refused_where_it_is_not_ignored() -> None:
     labels[..., 6:] = 255
     for ignore_index in (None, 254):
         with pytest.raises(ValueError, match="y holds labels from 0 to 255"):
-            ECEMetric(ignore_index=ignore_index)(y_pred=probs, y=labels)
+            ECEMetric(ignore_index=ignore_index, region="foreground")(y_pred=probs, y=labels)
 
 
 def test_a_byte_is_not_taken_for_a_label_that_it_cannot_hold() -> None:
     probs, labels = case(3, 10)
-    value = ECEMetric(ignore_index=256)(y_pred=probs, y=labels.to(torch.uint8))  # 256 is 0 in a byte
-    assert value.item() == ECEMetric()(y_pred=probs, y=labels).item()
+    value = ECEMetric(ignore_index=256, region="foreground")(
+        y_pred=probs, y=labels.to(torch.uint8)
+    )  # 256 is 0 in a byte
+    assert value.item() == ECEMetric(region="foreground")(y_pred=probs, y=labels).item()
     assert not math.isnan(value.item())
 
 
 def test_a_collection_ignores_one_label() -> None:
     with pytest.raises(ValueError, match="ece has ignore_index 9 and the collection 255"):
-        MetricCollection({"ece": ECEMetric(ignore_index=9)}, ignore_index=255)
+        MetricCollection({"ece": ECEMetric(ignore_index=9, region="foreground")}, ignore_index=255)
     with pytest.raises(ValueError, match=r"ignore_index is 0\.5"):
-        ECEMetric(ignore_index=0.5)
+        ECEMetric(ignore_index=0.5, region="foreground")

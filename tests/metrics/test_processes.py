@@ -24,10 +24,15 @@ def cases() -> tuple[torch.Tensor, torch.Tensor]:
 def measured(images: tuple[int, ...]) -> list[float]:
     """What the metrics say of these images, and of those of the other processes."""
     probs, target = (part[list(images)] for part in cases())
-    metrics = [ECEMetric(), ECEMetric(pooled=True), CECEMetric(pooled=True), TACEMetric()]
+    metrics = [
+        ECEMetric(region="foreground"),
+        ECEMetric(pooled=True, region="foreground"),
+        CECEMetric(pooled=True, region="foreground"),
+        TACEMetric(region="foreground"),
+    ]
     for metric in metrics:
         metric(y_pred=probs, y=target)
-    together = MetricCollection({"ece": ECEMetric(), "cece": CECEMetric(region="union")})
+    together = MetricCollection({"ece": ECEMetric(region="foreground"), "cece": CECEMetric(region="union")})
     together(y_pred=probs, y=target)
     one_hot = [torch.nn.functional.one_hot(labels, 3).movedim(-1, 1) for labels in (probs.argmax(dim=1), target[:, 0])]
     metrics.append(HD95Metric())

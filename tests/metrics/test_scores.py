@@ -19,7 +19,10 @@ def test_the_nll_is_the_authors_and_the_brier_score_its_definition(
     volume: str, golden: dict[str, dict[str, Any]], golden_volume: Volume
 ) -> None:
     probs, target = golden_volume(volume)
-    nll, brier = NLLMetric()(y_pred=probs, y=target), BrierMetric()(y_pred=probs, y=target)
+    nll, brier = (
+        NLLMetric(region="foreground")(y_pred=probs, y=target),
+        BrierMetric(region="foreground")(y_pred=probs, y=target),
+    )
     assert nll.item() == pytest.approx(golden[f"calib_{volume}"]["expected"]["NLL"], rel=1e-4)
     one_hot = torch.nn.functional.one_hot(target[:, 0], 4).movedim(-1, 1)
     squares = (probs.double() - one_hot).square().sum(dim=1, keepdim=True)

@@ -19,7 +19,7 @@ Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 def test_equal_widths_in_the_foreground_are_cracs(
     volume: str, golden: dict[str, dict[str, Any]], golden_volume: Volume
 ) -> None:
-    metric = TACEMetric(threshold=1e-3, adaptive=False)
+    metric = TACEMetric(threshold=1e-3, adaptive=False, region="foreground")
     probs, target = golden_volume(volume)
     metric(y_pred=probs, y=target)
     expected = golden[f"calib_{volume}"]["expected"]["CRaC_TACE"]
@@ -36,7 +36,7 @@ def test_equal_numbers_in_all_voxels_are_bwcrs(golden: dict[str, dict[str, Any]]
 @pytest.mark.parametrize("threshold", [0.0, 1e-2, 0.3])
 def test_it_is_its_definition_in_float64(threshold: float, golden_volume: Volume) -> None:
     probs, target = golden_volume("V2")
-    values = TACEMetric(num_bins=7, threshold=threshold)(y_pred=probs, y=target)[0]
+    values = TACEMetric(num_bins=7, threshold=threshold, region="foreground")(y_pred=probs, y=target)[0]
     inside = (target != 0)[0, 0].numpy()
     for k, value in enumerate(values.tolist()):
         confidence, right = probs[0, k].double().numpy()[inside], (target[0, 0].numpy() == k)[inside]
@@ -50,24 +50,24 @@ def test_it_is_its_definition_in_float64(threshold: float, golden_volume: Volume
 
 def test_without_a_threshold_equal_widths_are_cece(golden_volume: Volume) -> None:
     probs, target = golden_volume("V1")
-    values = TACEMetric(threshold=0.0, adaptive=False)(y_pred=probs, y=target)
-    torch.testing.assert_close(values, CECEMetric()(y_pred=probs, y=target))
+    values = TACEMetric(threshold=0.0, adaptive=False, region="foreground")(y_pred=probs, y=target)
+    torch.testing.assert_close(values, CECEMetric(region="foreground")(y_pred=probs, y=target))
 
 
 @pytest.mark.parametrize("adaptive", [True, False])
 def test_a_threshold_of_0_leaves_out_no_probability_of_0(adaptive: bool) -> None:  # noqa: FBT001 - a parameter
     probs = torch.tensor([[0.7, 0.3, 0.0], [0.2, 0.5, 0.3]]).repeat_interleave(6, dim=0).T.reshape(1, 3, 3, 4)
     target = torch.full((1, 1, 3, 4), 2)  # of which probabilities 0 and .3 are told, in half of the voxels each
-    values = TACEMetric(threshold=0.0, adaptive=adaptive, num_bins=2)(y_pred=probs, y=target)
+    values = TACEMetric(threshold=0.0, adaptive=adaptive, num_bins=2, region="foreground")(y_pred=probs, y=target)
     assert values[0, 2].item() == pytest.approx(1 - 0.15)
-    some = TACEMetric(threshold=1e-3, adaptive=adaptive, num_bins=2)(y_pred=probs, y=target)
+    some = TACEMetric(threshold=1e-3, adaptive=adaptive, num_bins=2, region="foreground")(y_pred=probs, y=target)
     assert some[0, 2].item() == pytest.approx(1 - 0.3)
 
 
 def test_a_class_that_is_never_above_the_threshold_is_left_out() -> None:
     probs = torch.tensor([0.5, 0.4995, 0.0005]).view(1, 3, 1, 1).expand(1, 3, 4, 5)
     for adaptive in (True, False):
-        metric = TACEMetric(adaptive=adaptive)
+        metric = TACEMetric(adaptive=adaptive, region="foreground")
         metric(y_pred=probs, y=torch.ones(1, 1, 4, 5))
         assert math.isnan(metric.values()[0, 2].item())
         assert metric.aggregate().item() == pytest.approx((0.5 + 0.5005) / 2, abs=1e-6)
@@ -75,17 +75,17 @@ def test_a_class_that_is_never_above_the_threshold_is_left_out() -> None:
 
 def test_fewer_voxels_than_bins_are_a_bin_each() -> None:
     probs = torch.tensor([[0.9, 0.6], [0.1, 0.4]]).view(1, 2, 2, 1)
-    value = TACEMetric(threshold=0.0)(y_pred=probs, y=torch.ones(1, 1, 2, 1))[0, 1].item()
+    value = TACEMetric(threshold=0.0, region="foreground")(y_pred=probs, y=torch.ones(1, 1, 2, 1))[0, 1].item()
     assert value == pytest.approx((0.9 + 0.6) / 2, abs=1e-6)
 
 
 def test_wrong_arguments_are_refused_by_value() -> None:
     with pytest.raises(ValueError, match=r"1\.5"):
-        TACEMetric(threshold=1.5)
+        TACEMetric(threshold=1.5, region="foreground")
     with pytest.raises(ValueError, match="0"):
-        TACEMetric(num_bins=0)
+        TACEMetric(num_bins=0, region="foreground")
     with pytest.raises(ValueError, match="pooled"):
-        TACEMetric(pooled=True)
+        TACEMetric(pooled=True, region="foreground")
 
 
 def test_the_order_of_voxels_of_one_probability_changes_nothing() -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
-from calib_monai.metrics import ECEMetric, NLLMetric
+from calib_monai.metrics import ECEMetric
 from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
-from calib_monai.regions import REGIONS
+from calib_monai.regions import REGIONS, region_of
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Predictions = Callable[..., list[Item]]
@@ -27,12 +28,15 @@ def test_nll_and_ece_are_those_of_the_metrics(
     data[1][1][0] = 0  # an image without a foreground has no ECE, and is left out
     calibrator = make()
     report = calibrator.fit(data, region=region)
-    nll, ece = ([metric(), metric()] for metric in (lambda: NLLMetric(region, pooled=True), ECEMetric))
+    nll, ece = ([], []), [ECEMetric(region="foreground") for _ in range(2)]
     for logits, target, image in data:
+        inside = region_of(region).mask(target, logits.softmax(dim=1))  # that of the network, also after calibration
         for place, scores in enumerate((logits, calibrator(logits, image).detach())):
-            for metric in (nll[place], ece[place]):
-                metric(y_pred=scores.softmax(dim=1), y=target)
-    assert [report.nll_before, report.nll_after] == pytest.approx([m.aggregate().item() for m in nll], rel=1e-5)
+            ece[place](y_pred=scores.softmax(dim=1), y=target)
+            costs = cross_entropy(scores, target.squeeze(1).long(), reduction="none")
+            nll[place].append(costs[inside.squeeze(1)])
+    expected = [torch.cat(costs).mean().item() for costs in nll]
+    assert [report.nll_before, report.nll_after] == pytest.approx(expected, rel=1e-5)
     ours = [report.ece_foreground_before, report.ece_foreground_after]
     assert ours == pytest.approx([metric.aggregate().item() for metric in ece], abs=1e-6)
 

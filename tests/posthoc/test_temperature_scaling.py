@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from calib_monai.posthoc import TemperatureScaling
-from calib_monai.regions import REGIONS, region_mask
+from calib_monai.regions import REGIONS, region_of
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Predictions = Callable[..., list[Item]]
@@ -40,7 +40,7 @@ def slow_nll(data: list[Item], temperature: float, region: str = "all") -> float
     parts = []
     for logits, target, _ in data:
         log_probs = log_softmax(logits.double().numpy() / temperature, axis=1)
-        inside = region_mask(region, target, logits).numpy()
+        inside = region_of(region).mask(target, logits.softmax(dim=1)).numpy()
         parts.append(-np.take_along_axis(log_probs, target.numpy(), axis=1)[inside])
     return float(np.concatenate(parts).mean())
 

@@ -179,7 +179,7 @@ def test_a_measure_of_probabilities_is_in_its_range(
 def test_what_is_no_probability_is_refused(values: list[float]) -> None:
     probs = torch.tensor(values, dtype=torch.float64).view(1, 3, 2, 2)
     labels = torch.ones(1, 1, 2, 2)
-    for metric in (ECEMetric(), CECEMetric(), NLLMetric()):
+    for metric in (ECEMetric(region="foreground"), CECEMetric(region="foreground"), NLLMetric(region="foreground")):
         off = (probs.sum(dim=1) - 1).abs().max()
         if not (probs.isfinite().all() and probs.min() >= 0 and off < 1e-3):
             with pytest.raises(ValueError, match="y_pred"):

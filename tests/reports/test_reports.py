@@ -18,12 +18,13 @@ from matplotlib.image import imread
 from written_runs import write_run
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.measures import Measure
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.measures import results_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.report import write_report
+from calib_monai.reports.results import ABOUT_PAPERS, AS_PAPERS, results_tables
 from calib_monai.reports.runs import read_run, read_runs, worst_first
 from calib_monai.reports.structures import failures, structures_table
 
@@ -45,7 +46,7 @@ def test_the_page_needs_nothing_else_and_marks_the_best(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "<third>")]
     for run, dice, hd95 in zip(runs, (0.8, 0.9, 0.7), (1.001, 1.002, 2.0), strict=True):
         run.metrics.update(dice_foreground=dice, hd95_mm=hd95)
-    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {"a": b"png"})], "Runs")
+    page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {"a": b"png"})], "Runs")
     assert not re.search(r"https?://|<script|src=\"(?!data:)", page)
     assert "&lt;third&gt;" in page
     assert "<third>" not in page
@@ -72,9 +73,9 @@ def test_a_browser_shows_the_page_and_all_its_pictures(tmp_path: Path, width: in
 
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
-    table = results_table([read_run(write_run(tmp_path / "run", 1.0))]).markdown()
-    header, _, row = table.splitlines()
-    assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE", "cases"]
+    [table] = results_tables([read_run(write_run(tmp_path / "run", 1.0))])
+    header, _, row = table.markdown().splitlines()
+    assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE, plausible", "cases"]
     assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "3"]
 
 
@@ -97,8 +98,8 @@ def test_a_single_structure_has_no_name_in_its_columns() -> None:
 
 def test_the_bins_of_a_run_are_those_of_all_its_cases(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
-    labels = [run.slice_of(case).label for case in run.cases]
-    assert run.bins.total.item() == sum((label > 0).sum() for label in labels)
+    plausible = [1 - run.slice_of(case).probs[0] >= 0.01 for case in run.cases]
+    assert run.bins.total.item() == sum(inside.sum() for inside in plausible)
 
 
 def test_the_dice_of_a_case_is_that_of_its_structures_alone(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_calibrator_that_is_newer_than_its_results_is_noticed(
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     runs[0].metrics["dice_foreground"] = 0.9
-    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {})], "Runs")
+    page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {})], "Runs")
     assert '<td class="best">0.900</td>' in page
     assert 'class="second"' not in page
 
@@ -143,23 +144,23 @@ def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
 def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
     runs[1].metrics["hd95_mm"], runs[2].metrics["hd95_mm"] = 2.0, float("nan")
-    page = html_page([Section("brains", runs, [results_table(runs)], FIGURES, {})], "Runs")
+    page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {})], "Runs")
     assert page.count("<td>-</td>") == 1
     assert '<td class="best">1.50</td>' in page
     runs[1].metrics["hd95_mm"] = float("nan")
-    assert "**" not in results_table(runs).markdown()  # with nothing to compare it with
+    assert "**" not in results_tables(runs)[0].markdown()  # with nothing to compare it with
     runs[0].cases["a"]["dice_foreground_left"] = float("nan")
     assert worst_first(runs) == ["b", "c", "a"]
 
 
-def test_another_region_than_the_foreground_is_named(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", 1.0)
-    for name in ("summary.json", "cases.csv", "bins.json"):
-        (folder / name).write_text(
-            (folder / name).read_text().replace("foreground", "union").replace("dice_union", "dice_foreground")
-        )
-    assert main([str(folder), "--out", str(tmp_path / "report")]) == 0
-    assert "| ECE, union |" in (tmp_path / "report" / "results.md").read_text()
+def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics.update(ece_foreground=0.1, nll_all=0.0123, cece_union=0.2)
+    proper, papers = results_tables([run])
+    assert proper.header == ["", "Dice", "HD95 (mm)", "ECE, plausible", "NLL (per 1000 voxels)", "cases"]
+    assert proper.cells == [["run", "0.812", "1.50", "0.044", "12.3", "3"]]
+    assert (papers.title, papers.note) == (AS_PAPERS, ABOUT_PAPERS)
+    assert papers.header == ["", "ECE, label foreground", "CECE, union", "cases"]
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -214,7 +215,6 @@ def test_two_classes_are_said_to_mirror_each_other_and_not_drawn_twice(tmp_path:
     page = (tmp_path / "report" / "report.html").read_text()
     assert not (tmp_path / "report" / "classes.png").exists()
     assert "the CECE of each mirrors that of the other" in page
-    assert "As all voxels looked at are lesion" in page
     assert "Reliability of each class" not in page
 
 
@@ -274,23 +274,28 @@ def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
     for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
         run.metrics["tace_foreground"] = error
-    assert "**0.100**" in results_table(runs).markdown()
+    assert "**0.100**" in results_tables(runs)[1].markdown()
     alike = {"threshold": 1e-3, "region": "foreground"}
     runs[:2] = [replace(run, settings={"tace_foreground": alike}) for run in runs[:2]]
-    assert "**0.100**" in results_table(runs).markdown()  # the third is of an older version, which noted none
+    assert "**0.100**" in results_tables(runs)[1].markdown()  # the third is of an older version, which noted none
     runs[1] = replace(runs[1], settings={"tace_foreground": alike | {"threshold": 1e-2}})
-    table = results_table(runs)
+    table = results_tables(runs)[1]
     assert "**0.100**" not in table.markdown()
     assert table.note == (
-        "TACE was not measured alike and is not compared: first with threshold 0.001; second with threshold 0.01."
+        f"{ABOUT_PAPERS} TACE, label foreground was not measured alike and is not compared: first with "
+        "threshold 0.001; second with threshold 0.01."
     )
 
 
-def test_an_added_measure_is_shown_and_an_unknown_one_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run = read_run(write_run(tmp_path / "run", 1.0))
-    run.metrics.update({"tace_foreground_0.01": 0.1, "ece_union_pooled": 0.2, "brightness": 3.0})
-    write_report([run], tmp_path / "report")
+def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    for run, value in zip(runs, (0.1, 0.2), strict=True):
+        run.metrics.update({"tace_foreground_0.01": 0.5, "ece_union_pooled": 0.6})
+        run.metrics.update(true_positives=value, recall=value)
+    told = {"recall": Measure("Recall", 2, more_is_better=True)}
+    write_report([replace(run, measures=told) for run in runs], tmp_path / "report")
     table = (tmp_path / "report" / "results.md").read_text()
-    assert "TACE, 0.01 |" in table
+    assert "TACE, label foreground, 0.01 |" in table
     assert "ECE, union, pooled |" in table
-    assert "brightness: measured, but of no kind that a report shows" in caplog.text
+    assert re.search(r"\| true positives \| +Recall \|", table)
+    assert re.search(r"\| second .* 0\.200 \| \*\*0\.20\*\* \|", table)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.regions import Plausible
 
 
 def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
@@ -21,10 +22,10 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
     for name in ("a", "b", "c"):
         probs = (sharpness * torch.randn(1, 3, 12, 10, generator=generator)).softmax(dim=1)
         label = torch.randint(3, (1, 1, 12, 10), generator=generator)
-        inside = label[0, 0] > 0
+        inside = Plausible().mask(label, probs)[0, 0]
         voxels = probs[0][:, inside], label[0, 0][inside]
         bins[name] = {"top_label": top_label_bins(*voxels).to_dict(), "classes": class_bins(*voxels).to_dict()}
-        rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_foreground": 0.1})
+        rows.append({"case": name, "dice_foreground_left": ord(name) / 200, "ece_plausible": 0.1})
         np.savez(
             folder / "slices" / f"{name}.npz",
             image=probs[0, 0],
@@ -37,7 +38,7 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_foreground": {"value": 0.0444}}
+    metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_plausible": {"value": 0.0444}}
     (folder / "model.pt").touch()
     about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
     about |= {"class_names": ["background", "left", "right"], "dataset": dataset, "method": folder.name}
@@ -47,7 +48,7 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
         [np.histogram(sharpness * (2 * (k == truth) - 1), edges)[0].tolist() for k in range(3)] for truth in range(3)
     ]
     (folder / "logits.json").write_text(json.dumps({"edges": edges.tolist(), "count": count}))
-    (folder / "bins.json").write_text(json.dumps({"region": "foreground", "num_bins": 15, "cases": bins}))
+    (folder / "bins.json").write_text(json.dumps({"region": "plausible", "num_bins": 15, "cases": bins}))
     return folder
 
 
@@ -68,12 +69,12 @@ def write_trial(
     of_case = dict(zip(cases, zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
     with (folder / "cases.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case", "dice_foreground_left", "ece_foreground"])
+        writer.writerow(["case", "dice_foreground_left", "ece_plausible"])
         writer.writerows([case, *values] for case, values in of_case.items())
     summary = json.loads((folder / "summary.json").read_text())
     means = np.nanmean(list(of_case.values()), axis=0).tolist()
     summary["metrics"] = {
-        key: {"value": mean} for key, mean in zip(("dice_foreground", "ece_foreground"), means, strict=True)
+        key: {"value": mean} for key, mean in zip(("dice_foreground", "ece_plausible"), means, strict=True)
     }
     (folder / "summary.json").write_text(json.dumps(summary))
     record = {

@@ -1,0 +1,117 @@
+"""Measures: what the numbers of a metric are called and how they are read, for all that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import isnan
+from typing import Any
+
+from calib_monai.regions import REGIONS, region_of
+
+NOT_MEASURED = "-"
+PER_1000 = 1000.0  # NLL and Brier over all voxels, nearly all of which are certain, have their digits there
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How the numbers of a metric are read.
+
+    Attributes:
+        title: what a table calls it.
+        decimals: as many are shown.
+        more_is_better: None where that is not known. Then none is marked as best, and none is ranked.
+        counts: whether it is counted over all cases; if not, cases are averaged.
+        proper: of a measure of probabilities, whether its region can be told without the label
+            (`calib_monai.regions.Region`); None of other measures.
+        factor: shown is the value times this.
+    """
+
+    title: str
+    decimals: int = 3
+    more_is_better: bool | None = False
+    counts: bool = False
+    proper: bool | None = None
+    factor: float = 1.0
+
+    def shown(self, value: float) -> str:
+        """A value of it; a dash where it was not measured."""
+        return NOT_MEASURED if isnan(value) else f"{value * self.factor:.{self.decimals}f}"
+
+    def difference(self, value: float) -> str:
+        """A difference of two values, with its sign."""
+        return NOT_MEASURED if isnan(value) else f"{value * self.factor:+.{self.decimals}f}"
+
+    def rounded(self, values: Sequence[float]) -> list[float]:
+        """Values as they are shown: those that look equal are equal."""
+        return [round(value * self.factor, self.decimals) for value in values]
+
+
+KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
+MEASURES = {
+    "dice_foreground": Measure("Dice", more_is_better=True),
+    "hd95_mm": Measure("HD95 (mm)", 2),
+    "asd_mm": Measure("ASD (mm)", 2),
+    "hd95_pixels": Measure("HD95 (pixels)", 1),
+    "asd_pixels": Measure("ASD (pixels)", 1),
+    "dice_regions": Measure("Dice, regions", more_is_better=True),
+    "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
+    "missed_structures": Measure("missed structures", 0, counts=True),
+}  # of shapes; those of probabilities are named by kind and region
+
+
+def measure_of(name: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> Measure:
+    """The measure of a metric's name, as "dice_foreground", "ece_plausible" or "tace_foreground_0.01".
+
+    A name that says nothing is its own title, and which way is better is not known.
+
+    Args:
+        name: of a metric.
+        own: by name, the attributes of `Measure` for metrics that a user has added.
+
+    Raises:
+        ValueError: attributes that a measure has not.
+    """
+    if own is not None and name in own:
+        return measure_from(name, own[name])
+    if name in MEASURES:
+        return MEASURES[name]
+    kind, *words = name.split("_")
+    if kind in KINDS and any(word in REGIONS for word in words):
+        return measure_of_probabilities(KINDS[kind], words)
+    return Measure(name.replace("_", " "), more_is_better=None)
+
+
+def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better: bool | None = False) -> Measure:
+    """The measure of a metric on a region.
+
+    Args:
+        title: of the metric.
+        words: the region's name, and what else tells it from others: "pooled", "0.01".
+        more_is_better: as of `Measure`.
+    """
+    [region] = [region_of(word) for word in words if word in REGIONS]
+    small = title in (KINDS["nll"], KINDS["brier"]) and region.name == "all"
+    told = [title, *(region_of(word).title if word in REGIONS else word for word in words)]
+    if small:
+        told.remove(region.title)
+        told[0] += " (per 1000 voxels)"
+    return Measure(
+        ", ".join(told),
+        1 if small else 3,
+        more_is_better=more_is_better,
+        proper=region.proper,
+        factor=PER_1000 if small else 1.0,
+    )
+
+
+def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
+    """A measure of its attributes, as `dataclasses.asdict` gives them.
+
+    Raises:
+        ValueError: attributes that a measure has not, or no title.
+    """
+    known = [field.name for field in fields(Measure)]
+    if not isinstance(attributes, Mapping) or "title" not in attributes or attributes.keys() - set(known):
+        raise ValueError(f"measure {name} is {attributes!r}; it must have a title and may have {', '.join(known[1:])}")
+    return Measure(**attributes)

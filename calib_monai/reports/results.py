@@ -1,0 +1,60 @@
+"""Results: the tables of runs, a row a run, a column a measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import nan
+
+from calib_monai.measures import Measure, measure_of
+from calib_monai.reports.runs import Run
+from calib_monai.reports.table import Table, best_marks, transposed
+
+DICE = measure_of("dice_foreground")
+ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
+AS_PAPERS = "As the papers measure"
+ABOUT_PAPERS = (
+    "These regions depend on the label. There a network that is exactly right about its probabilities has an error, "
+    "too, and one that over-segments may have a smaller one: compare with papers here, and choose a network above."
+)
+
+
+def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
+    """The measures that any run has, those of regions that depend on the label last."""
+    named = {name: run.measure(name) for run in runs for name in run.metrics}
+    return {name: named[name] for name in sorted(named, key=lambda name: named[name].proper is False)}
+
+
+def results_tables(runs: Sequence[Run]) -> list[Table]:
+    """A table of all measures but those "as the papers measure", and a table of these where any run has one."""
+    measures = shown_measures(runs)
+    proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
+    papers = {name: measure for name, measure in measures.items() if measure.proper is False}
+    tables = [_table("", proper, runs)]
+    return [*tables, _table(AS_PAPERS, papers, runs, ABOUT_PAPERS)] if papers else tables
+
+
+def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
+    """A row a run, a column a measure, and the number of cases.
+
+    None is best of a measure that was made with other settings in one run than in another.
+    """
+    columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
+    for name, measure in measures.items():
+        values = [run.metrics.get(name, nan) for run in runs]
+        unlike = unlike_settings(name, runs)
+        columns.append([measure.shown(value) for value in values])
+        marks.append([""] * len(runs) if unlike else best_marks(values, measure))
+        notes += [f"{measure.title} was not measured alike and is not compared: {unlike}."] if unlike else []
+    columns.append([str(len(run.cases)) for run in runs])
+    marks.append([""] * len(runs))
+    header = ["", *(measure.title for measure in measures.values()), "cases"]
+    return Table(title, header, transposed(columns), transposed(marks), " ".join(notes))
+
+
+def unlike_settings(name: str, runs: Sequence[Run]) -> str:
+    """By which settings of a measure runs differ, "" where they do not, or did not note them."""
+    noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
+    keys = sorted({key for _, settings in noted for key in settings})
+    differing = [key for key in keys if len({repr(settings.get(key)) for _, settings in noted}) > 1]
+    told = [f"{run} with {', '.join(f'{key} {settings.get(key)}' for key in differing)}" for run, settings in noted]
+    return "; ".join(dict.fromkeys(told)) if differing else ""
