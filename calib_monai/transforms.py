@@ -138,7 +138,7 @@ class MostProbabled(MapTransform):
             probs = torch.as_tensor(labeled[key])
             label = torch.zeros_like(probs[:1], dtype=torch.uint8)
             highest = probs[:1].as_subclass(Tensor).clone()
-            for index, of_class in enumerate(probs.as_subclass(Tensor).split(1)[1:], start=1):
+            for index, of_class in enumerate(probs.as_subclass(Tensor)[1:, None], start=1):
                 label[of_class > highest] = index
                 torch.maximum(highest, of_class, out=highest)
             labeled[key] = label
