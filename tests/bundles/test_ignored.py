@@ -55,6 +55,6 @@ def test_the_labels_9_and_10_of_mrbrains_are_left_out_everywhere(method: str, da
     [tested] = named(tmp_path, "test")
     label = released(data, tested)
     run = read_run(tmp_path)
-    assert run.bins.total.item() == ((label >= 1) & (label <= 6)).sum()
+    assert run.bins.total.item() == (label <= 8).sum()  # after one epoch the foreground is plausible everywhere
     part = run.slice_of(tested)
     assert np.array_equal(part.label == IGNORED, np.isin(label[..., part.index], (9, 10)))
