@@ -92,9 +92,9 @@ class LoadCased(MapTransform):
         read = cast(MetaTensor, self.load_nifti(file) if is_nifti else self.load(file))
         image = cast(MetaTensor, self.channel_first(read))
         image.meta["file_shape"] = np.asarray(read.shape)
-        to_mm = MM_PER_UNIT.get(int(image.meta.get("xyzt_units", 0)) & UNIT_BITS) if is_nifti else None
-        if to_mm is not None:
-            image = _with_affine(image, np.diag([to_mm] * 3 + [1.0]) @ image.affine.numpy())
+        if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another
+            to_mm = MM_PER_UNIT.get(int(image.meta.get("xyzt_units", 0)) & UNIT_BITS, 1.0)
+            image = _with_affine(image, np.diag([to_mm] * 3 + [1.0]) @ affine)
             image.meta["original_affine"] = image.affine.numpy().copy()
         return image
 

@@ -28,6 +28,17 @@ def test_units_of_a_nifti_become_mm(units: str, scale: float, tmp_path: Path) ->
     assert affine == pytest.approx((np.diag([0.5, 1, 2, 0]) + np.eye(4, k=3)) * scale + np.diag([0, 0, 0, 1]))
 
 
+def test_the_sform_holds_where_other_parts_of_a_header_differ(tmp_path: Path) -> None:
+    affine, other = np.diag([1.0, 1, 3, 1]), np.diag([-2.0, 2, 2, 1])
+    for number, code in enumerate((0, 1)):
+        image = nibabel.Nifti1Image(VOXELS, affine)
+        image.set_qform(other, code)  # with its sizes of voxels, after which MONAI would take the qform
+        image.header.set_sform(affine, 1)
+        (tmp_path / f"{number}.nii").write_bytes(image.to_bytes())
+        assert np.array_equal(nibabel.load(tmp_path / f"{number}.nii").header.get_zooms(), [2, 2, 2])
+        assert np.array_equal(loaded(tmp_path / f"{number}.nii").affine.numpy(), affine)
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"), [((6, 5, 1), (1, 6, 5, 1)), ((6, 5), (1, 6, 5, 1)), ((6, 5, 4, 1), (1, 6, 5, 4))]
 )
