@@ -9,6 +9,7 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
+from calib_monai.labels import most_probable
 from calib_monai.regions import places
 
 MOST_IN_BYTES = 63  # bins whose numbers, those of wrong and of right voxels, fit into an int8
@@ -115,11 +116,7 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
     Returns:
         Bins without a leading axis.
     """
-    confidence, predicted = probs[0], torch.zeros_like(labels)
-    for k in range(1, len(probs)):  # `probs.max(dim=0)` takes three times as long
-        higher = (probs[k] > confidence).to(labels.dtype)
-        predicted.addcmul_(higher, k - predicted)
-        confidence = torch.maximum(confidence, probs[k])
+    predicted, confidence = most_probable(probs, labels.dtype)
     return _bin(confidence, predicted == labels, num_bins)
 
 

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from calib_monai.case_names import case_of
 from calib_monai.fills import filled
+from calib_monai.labels import most_probable
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
 SPATIAL_DIMS = 3  # of a volume
@@ -136,11 +137,8 @@ class MostProbabled(MapTransform):
         labeled = dict(data)
         for key in self.key_iterator(labeled):
             probs = torch.as_tensor(labeled[key])
-            label = torch.zeros_like(probs[:1], dtype=torch.uint8)
-            highest = probs[:1].as_subclass(Tensor).clone()
-            for index, of_class in enumerate(probs.as_subclass(Tensor)[1:, None], start=1):
-                label[of_class > highest] = index
-                torch.maximum(highest, of_class, out=highest)
+            label = torch.zeros_like(probs[:1], dtype=torch.uint8)  # with what MONAI knows of the image
+            label[0] = most_probable(probs.as_subclass(Tensor))[0]
             labeled[key] = label
         return labeled
 

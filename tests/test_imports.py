@@ -39,8 +39,9 @@ ALLOWED = {
     "writers": {"whole_files"},
     "outputs": {"checks", "transforms", "writers"},
     "overrides": {"path_options", "spelling"},
-    "transforms": {"case_names", "fills", "regions"},
-    "bins": {"regions"},
+    "transforms": {"case_names", "fills", "labels", "regions"},
+    "bins": {"labels", "regions"},
+    "views": {"labels"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

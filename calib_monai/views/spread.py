@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from calib_monai.labels import most_probable
 from calib_monai.views.augmentation import RandomViews
 
 Network = Callable[[Tensor], Tensor]
@@ -48,7 +49,7 @@ def spread_over_views(
         probs = view.back(network(view.image)).softmax(dim=1) * valid
         return torch.cat([probs, probs.square(), valid.float()], dim=1)
 
-    predicted = logits.argmax(dim=1, keepdim=True)
+    predicted = most_probable(logits.movedim(1, 0), torch.int64)[0].unsqueeze(1)
     count, total, squares = (torch.zeros_like(predicted, dtype=torch.float32) for _ in range(3))
     for _ in range(num_views):
         of_view = predict(image, seen)

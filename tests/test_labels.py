@@ -1,0 +1,22 @@
+"""Labels: PyTorch's own answers, found faster."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from calib_monai.labels import most_probable
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+@pytest.mark.parametrize("shape", [(2, 7), (4, 5, 6), (3, 4, 5, 6)])
+def test_the_most_probable_class_is_that_of_argmax(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    label, highest = most_probable(logits, dtype)
+    assert label.dtype == dtype
+    assert torch.equal(label, logits.argmax(dim=0).to(dtype))
+    assert torch.equal(highest, logits.amax(dim=0))
+
+
+def test_of_equals_it_is_the_first() -> None:
+    assert most_probable(torch.tensor([[0.2, 0.4], [0.4, 0.2], [0.4, 0.4]]))[0].tolist() == [1, 0]
