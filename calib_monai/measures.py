@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from math import isnan
 from typing import Any
 
-from calib_monai.regions import REGIONS, region_of
+from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
 PER_1000 = 1000.0  # NLL and Brier over all voxels, nearly all of which are certain, have their digits there
@@ -34,19 +34,16 @@ class Measure:
     proper: bool | None = None
     factor: float = 1.0
 
-    def shown(self, value: float) -> str:
-        """A value of it; a dash where it was not measured."""
-        return NOT_MEASURED if isnan(value) else f"{value * self.factor:.{self.decimals}f}"
-
-    def difference(self, value: float) -> str:
-        """A difference of two values, with its sign."""
-        return NOT_MEASURED if isnan(value) else f"{value * self.factor:+.{self.decimals}f}"
+    def shown(self, value: float, sign: str = "") -> str:
+        """A value of it; a dash where it was not measured. "+" as `sign` is for differences: all have one."""
+        return NOT_MEASURED if isnan(value) else f"{value * self.factor:{sign}.{self.decimals}f}"
 
     def rounded(self, values: Sequence[float]) -> list[float]:
         """Values as they are shown: those that look equal are equal."""
         return [round(value * self.factor, self.decimals) for value in values]
 
 
+REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 MEASURES = {
     "dice_foreground": Measure("Dice", more_is_better=True),
@@ -60,20 +57,11 @@ MEASURES = {
 }  # of shapes; those of probabilities are named by kind and region
 
 
-def measure_of(name: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> Measure:
+def measure_of(name: str) -> Measure:
     """The measure of a metric's name, as "dice_foreground", "ece_plausible" or "tace_foreground_0.01".
 
     A name that says nothing is its own title, and which way is better is not known.
-
-    Args:
-        name: of a metric.
-        own: by name, the attributes of `Measure` for metrics that a user has added.
-
-    Raises:
-        ValueError: attributes that a measure has not.
     """
-    if own is not None and name in own:
-        return measure_from(name, own[name])
     if name in MEASURES:
         return MEASURES[name]
     kind, *words = name.split("_")
@@ -90,14 +78,11 @@ def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better
         words: the region's name, and what else tells it from others: "pooled", "0.01".
         more_is_better: as of `Measure`.
     """
-    [region] = [region_of(word) for word in words if word in REGIONS]
-    small = title in (KINDS["nll"], KINDS["brier"]) and region.name == "all"
-    told = [title, *(region_of(word).title if word in REGIONS else word for word in words)]
-    if small:
-        told.remove(region.title)
-        told[0] += " (per 1000 voxels)"
+    [region] = [REGIONS[word] for word in words if word in REGIONS]
+    small = title in (KINDS["nll"], KINDS["brier"]) and region is Everywhere
+    told = [REGION_TITLES.get(word, word) for word in words if not (small and word == region.name)]
     return Measure(
-        ", ".join(told),
+        ", ".join([f"{title} (per 1000 voxels)" if small else title, *told]),
         1 if small else 3,
         more_is_better=more_is_better,
         proper=region.proper,

@@ -26,12 +26,10 @@ class Region(ABC):
     Attributes:
         name: what `region_of` and the names of metrics call it.
         proper: whether it can be told without the label.
-        title: how a table names it.
     """
 
     name: ClassVar[str]
     proper: ClassVar[bool]
-    title: ClassVar[str]
 
     def mask(self, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
         """The voxels of the region, (B, 1, H, W[, D]), bool.
@@ -63,7 +61,6 @@ class Plausible(Region):
     at_least: float = 0.01
     name = "plausible"
     proper = True
-    title = "plausible"
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
         if isinstance(self.at_least, bool) or not (isinstance(self.at_least, int | float) and 0 <= self.at_least <= 1):
@@ -87,7 +84,6 @@ class Band(Region):
     width: int = 3
     name = "band"
     proper = True
-    title = "band"
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
         if isinstance(self.width, bool) or not (isinstance(self.width, int) and self.width >= 0):
@@ -102,49 +98,41 @@ class Band(Region):
         return near.bool()
 
 
-@dataclass(frozen=True)
 class Everywhere(Region):
     """All voxels."""
 
     name = "all"
     proper = True
-    title = "all voxels"
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return torch.ones_like(target, dtype=torch.bool)
 
 
-@dataclass(frozen=True)
 class Foreground(Region):
     """Where the label is not background, as the papers measure."""
 
     name = "foreground"
     proper = False
-    title = "label foreground"
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool()
 
 
-@dataclass(frozen=True)
 class Union(Region):
     """Where the label or the most probable class is not background."""
 
     name = "union"
     proper = False
-    title = "union"
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool() | predicted_foreground(probs)
 
 
-@dataclass(frozen=True)
 class Boundary(Region):
     """Where the 3-voxel neighborhood of the label holds more than one class."""
 
     name = "boundary"
     proper = False
-    title = "boundary"
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return mixed_neighborhood(target, ignored=ignored)
@@ -213,8 +201,7 @@ def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | N
         kernel_size: side of the window in voxels, odd; what lies beyond the edge does not count.
         ignored: voxels that do not count either, (B, 1, H, W[, D]), bool.
     """
-    dims = target.ndim - 2
-    pool = POOLS[dims]
+    pool = POOLS[target.ndim - 2]
     least = torch.finfo(torch.float32).min  # of a window without a voxel that counts, where highest is below lowest
 
     def highest(labels: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def published_table(
         columns += [
             list(map(measure.shown, ours)),
             list(map(measure.shown, printed)),
-            [measure.difference(one - other) for one, other in zip(ours, printed, strict=True)],
+            [measure.shown(one - other, "+") for one, other in zip(ours, printed, strict=True)],
         ]
         marks += [[""] * len(both), [""] * len(both), ["" if held else NOTABLE for held in inside]]
         if len(both) >= TO_ORDER and not any(map(isnan, ours)):

@@ -168,13 +168,12 @@ class ResultsSaver:
 
     def _summary(self, name: str, measure: Measure, value: float, values: Tensor) -> dict[str, Any]:
         """A metric over all cases: its value, the deviation between cases, their number, and the same of each class."""
-        counts = measure.counts
-        of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
+        of_cases = values.nansum(dim=1) if measure.counts else values.nanmean(dim=1)
         return {
-            **_told(of_cases, total=counts),
+            **_told(of_cases, total=measure.counts),
             "value": or_null(value),
             "columns": {
-                column: _told(of_class, total=counts)
+                column: _told(of_class, total=measure.counts)
                 for column, of_class in zip(self._columns(name, values), values.T, strict=True)
             },
         }

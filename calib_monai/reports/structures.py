@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
-from calib_monai.measures import measure_of
+from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, best_marks, transposed
 
 OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
-DICE = measure_of(OF_DICE)
 MOST_TOLD = 10  # cases of one structure that are named
 
 
