@@ -12,7 +12,8 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, ResizeWithPadOrCrop, SpatialCrop
 from torch import Tensor
 
-SPATIAL_DIMS = 3  # of a volume
+from calib_monai.grids import SPATIAL_DIMS
+
 LEAST_TOLD = 0.01  # of a structure, cut off
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
+SPATIAL_DIMS = 3  # of a volume
 FLAT = 1e-3  # of a voxel's volume to that of a box with its edges: less is no volume
 SQUARE = 1e-3  # cosine of the angle between two axes, up to which they are at right angles
 

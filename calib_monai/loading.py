@@ -16,14 +16,13 @@ from monai.utils import ensure_tuple
 from torch import Tensor
 
 from calib_monai.dicom import header_of, is_dicom
-from calib_monai.grids import check_affine, distance_of_grids, half_a_voxel
+from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import NIFTI, stored_affine
 from calib_monai.pictures import SUFFIXES
 from calib_monai.series import load_series
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
-SPATIAL_DIMS = 3  # of a volume
 
 
 class LoadCased(MapTransform):

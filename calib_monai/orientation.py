@@ -15,9 +15,10 @@ from monai.transforms import InvertibleTransform, MapTransform, Orientation
 from monai.utils import TraceKeys
 from torch import Tensor
 
+from calib_monai.grids import SPATIAL_DIMS
+
 AUTO, STORED = "auto", "stored"  # what `axcodes` may be beside codes
 AXES = (("L", "R"), ("P", "A"), ("I", "S"))  # as of nibabel
-SPATIAL_DIMS = 3  # of a volume
 THICKER = 1.05  # than the others: a thickest axis
 MUCH_THICKER = 2.0  # than the others: slices across it show little
 MOST = 0.9  # of the training images

@@ -17,10 +17,9 @@ from torch.nn.functional import interpolate
 
 from calib_monai.case_names import case_of
 from calib_monai.fills import filled
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.labels import most_probable
 from calib_monai.regions import boundary_weight, check_boundary_weight
-
-SPATIAL_DIMS = 3  # of a volume
 
 
 class AliasMissingd(MapTransform):

@@ -39,7 +39,9 @@ ALLOWED = {
     "writers": {"whole_files"},
     "outputs": {"checks", "transforms", "writers"},
     "overrides": {"path_options", "spelling"},
-    "transforms": {"case_names", "fills", "labels", "regions"},
+    "transforms": {"case_names", "fills", "grids", "labels", "regions"},
+    "crops": {"grids"},
+    "orientation": {"grids"},
     "bins": {"labels", "regions"},
     "views": {"labels"},
 }
