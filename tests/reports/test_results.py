@@ -1,0 +1,62 @@
+"""Results: the tables say what was measured, and what of it can be compared."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from written_runs import write_run
+
+from calib_monai.measures import Measure
+from calib_monai.reports.report import write_report
+from calib_monai.reports.results import ABOUT_PAPERS, AS_PAPERS, results_tables
+from calib_monai.reports.runs import read_run
+
+
+def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
+    [table] = results_tables([read_run(write_run(tmp_path / "run", 1.0))])
+    header, _, row = table.markdown().splitlines()
+    assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE, plausible", "cases"]
+    assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "3"]
+
+
+def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics.update(ece_foreground=0.1, nll_all=0.0123, cece_union=0.2)
+    proper, papers = results_tables([run])
+    assert proper.header == ["", "Dice", "HD95 (mm)", "ECE, plausible", "NLL (per 1000 voxels)", "cases"]
+    assert proper.cells == [["run", "0.812", "1.50", "0.044", "12.3", "3"]]
+    assert (papers.title, papers.note) == (AS_PAPERS, ABOUT_PAPERS)
+    assert papers.header == ["", "ECE, label foreground", "CECE, union", "cases"]
+
+
+def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
+    for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
+        run.metrics["tace_foreground"] = error
+    assert "**0.100**" in results_tables(runs)[1].markdown()
+    alike = {"threshold": 1e-3, "region": "foreground"}
+    runs[:2] = [replace(run, settings={"tace_foreground": alike}) for run in runs[:2]]
+    assert "**0.100**" in results_tables(runs)[1].markdown()  # the third is of an older version, which noted none
+    runs[1] = replace(runs[1], settings={"tace_foreground": alike | {"threshold": 1e-2}})
+    table = results_tables(runs)[1]
+    assert "**0.100**" not in table.markdown()
+    assert table.note == (
+        f"{ABOUT_PAPERS} TACE, label foreground was not measured alike and is not compared: first with "
+        "threshold 0.001; second with threshold 0.01."
+    )
+
+
+def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    for run, value in zip(runs, (0.1, 0.2), strict=True):
+        run.metrics.update({"tace_foreground_0.01": 0.5, "ece_union_pooled": 0.6})
+        run.metrics.update(true_positives=value, recall=value)
+    told = {"recall": Measure("Recall", 2, more_is_better=True)}
+    write_report([replace(run, measures=told) for run in runs], tmp_path / "report")
+    table = (tmp_path / "report" / "results.md").read_text()
+    assert "TACE, label foreground, 0.01 |" in table
+    assert "ECE, union, pooled |" in table
+    assert re.search(r"\| true positives \| +Recall \|", table)
+    assert re.search(r"\| second .* 0\.200 \| \*\*0\.20\*\* \|", table)
