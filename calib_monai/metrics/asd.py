@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calib_monai.metrics.distances import SurfaceMetric
+from calib_monai.metrics.masks import Mask
+from calib_monai.metrics.surfaces import Spacing, distances
 
 
 class ASDMetric(SurfaceMetric):
@@ -34,6 +35,9 @@ class ASDMetric(SurfaceMetric):
         super().__init__(include_background=include_background, spacing=spacing, overlapping=overlapping)
         self.symmetric = symmetric
 
-    def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:
+    def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
         """The mean over the predicted surface, or over both, in mm."""
-        return float((np.concatenate([forth, back]) if self.symmetric else forth).mean())
+        found = distances(predicted, labeled, spacing)
+        if self.symmetric:
+            found = np.concatenate([found, distances(labeled, predicted, spacing)])
+        return float(found.mean())

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.grids import is_sheared
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import checked_masks, plain
-from calib_monai.metrics.surfaces import Spacing, diagonal, surface_distances
+from calib_monai.metrics.masks import Mask, label_of, structure_pairs
+from calib_monai.metrics.surfaces import Spacing, diagonal, surface
 
 VOLUME = 3  # axes
 
@@ -48,12 +47,13 @@ class SurfaceMetric(ImagewiseMetric):
         self.overlapping = overlapping
 
     @abstractmethod
-    def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:
+    def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
         """The distance in mm of two surfaces.
 
         Args:
-            forth: distance of each surface voxel of the prediction to the label's surface, in mm.
-            back: distance of each surface voxel of the label to the prediction's surface, in mm.
+            predicted: surface of the prediction, (H, W[, D]), at least one voxel.
+            labeled: surface of the label, in the same box.
+            spacing: size of a voxel along each axis in mm, or the axes themselves, each a column.
         """
 
     def _compute_tensor(  # type: ignore[override] # a misspelled argument is no spacing
@@ -70,27 +70,21 @@ class SurfaceMetric(ImagewiseMetric):
             ValueError: shapes that differ, values that are not one-hot, a spacing that has not one size an axis,
                 above 0, or images that were stacked and have lost their affines.
         """
-        y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
-        spacings = _spacings(y, self.spacing if spacing is None else spacing)
-        images = zip(self._masks(y_pred), self._masks(y), spacings, strict=True)
+        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping, include_background=self.include_background)
+        spacings = _spacings(label_of(y_pred, y), self.spacing if spacing is None else spacing)
         rows = [
-            [self._measured(*masks, spacing) for masks in zip(predicted, labeled, strict=True)]
-            for predicted, labeled, spacing in images
+            [self._measured(*masks, spacing, y_pred.shape[2:]) for masks in image]
+            for image, spacing in zip(pairs, spacings, strict=True)
         ]
         return torch.tensor(rows, dtype=torch.float64)
 
-    def _masks(self, one_hot: Tensor) -> NDArray[np.bool_]:
-        """The masks of the classes that are measured, (B, C or C - 1, H, W[, D])."""
-        first = 0 if self.include_background or self.overlapping else 1
-        return plain(one_hot)[:, first:].to(torch.uint8).cpu().numpy().view(np.bool_)
-
-    def _measured(self, predicted: NDArray[np.bool_], labeled: NDArray[np.bool_], spacing: Spacing) -> float:
-        """The distance of two masks in mm; NaN where both are empty, the diagonal where one is."""
+    def _measured(self, predicted: Mask, labeled: Mask, spacing: Spacing, shape: Sequence[int]) -> float:
+        """The distance of two masks in mm; NaN where both are empty, the image's diagonal where one is."""
         if not predicted.any() and not labeled.any():
             return float("nan")
         if not predicted.any() or not labeled.any():
-            return diagonal(labeled.shape, spacing)
-        return self.distance(*surface_distances(predicted, labeled, spacing))
+            return diagonal(shape, spacing)
+        return self.distance(surface(predicted), surface(labeled), spacing)
 
 
 def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[Spacing]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calib_monai.metrics.distances import SurfaceMetric
+from calib_monai.metrics.masks import Mask
+from calib_monai.metrics.surfaces import Spacing, distances
 
 
 class HD95Metric(SurfaceMetric):
@@ -26,6 +27,7 @@ class HD95Metric(SurfaceMetric):
         ValueError: from a call with values that are no masks, shapes that differ, or sizes not above 0.
     """
 
-    def distance(self, forth: NDArray[np.float64], back: NDArray[np.float64]) -> float:
+    def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
         """The percentile of both directions together, in mm."""
-        return float(np.percentile(np.concatenate([forth, back]), 95))
+        both = distances(predicted, labeled, spacing), distances(labeled, predicted, spacing)
+        return float(np.percentile(np.concatenate(both), 95))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from calib_monai.metrics.masks import class_of_one
 from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3
@@ -89,7 +89,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     """
     dtype = torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
     if y.shape[1] == num_classes:
-        return _class_of_one("y", y, dtype)
+        return class_of_one("y", y, dtype)
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
     labels = y.to(dtype)
@@ -99,68 +99,6 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
         rule = f"whole numbers 0..{num_classes - 1}"
         raise ValueError(f"y holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
     return labels
-
-
-def checked_masks(y_pred: Tensor, y: Tensor | None, *, overlapping: bool) -> tuple[Tensor, Tensor]:
-    """Prediction and label, both one-hot or masks, (B, C, H, W[, D]).
-
-    Read as masks, probabilities fill the image and class indices are all background: both give
-    distances that look right and are not.
-
-    Args:
-        y_pred: prediction.
-        y: label.
-        overlapping: whether a voxel may belong to any number of channels; if not, it must belong to one.
-
-    Raises:
-        ValueError: shapes that differ, or values that are no masks.
-    """
-    if y is None or y.shape != y_pred.shape:
-        given = None if y is None else tuple(y.shape)
-        raise ValueError(
-            f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot or masks of one shape"
-        )
-    for name, values in (("y_pred", plain(y_pred)), ("y", plain(y))):
-        if overlapping:
-            for _ in _hits(name, values):
-                pass
-        elif values.shape[1] == 1:
-            raise ValueError(f"{name} is not one-hot: it has 1 channel and must have one for each class, at least 2")
-        else:
-            _class_of_one(name, values, torch.uint8)
-    return y_pred, y
-
-
-def _class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
-    """The class that is 1, (B, 1, ...), found channel by channel; an argmax would take several times as long.
-
-    Raises:
-        ValueError: a voxel that is not 1 in a single channel and 0 in the others.
-    """
-    labels = torch.zeros_like(one_hot[:, :1], dtype=dtype)
-    ones = torch.zeros_like(labels, dtype=torch.uint8)
-    for k, hit in enumerate(_hits(name, one_hot)):
-        ones += hit
-        labels += k * hit.to(dtype)
-    if not ones.amin().item() == ones.amax().item() == 1:
-        raise ValueError(
-            f"{name} is not one-hot: each voxel must hold a single 1 over its {one_hot.shape[1]} channels (masks that "
-            "overlap can be measured by HD95, ASD and missed structures, with overlapping=True)"
-        )
-    return labels
-
-
-def _hits(name: str, masks: Tensor) -> Iterator[Tensor]:
-    """One channel after the other, (B, 1, ...), as bytes.
-
-    Raises:
-        ValueError: a value that is neither 0 nor 1.
-    """
-    for channel in masks.split(1, dim=1):  # type: ignore[no-untyped-call]
-        hit = channel.to(torch.uint8)
-        if hit.amax().item() > 1 or not hit.to(channel.dtype).equal(channel):
-            raise ValueError(f"{name} is not one-hot, nor are its channels masks: it holds values other than 0 and 1")
-        yield hit
 
 
 def check_probs(voxels: Tensor, image: Tensor) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import checked_masks, plain
+from calib_monai.metrics.masks import Mask, structure_pairs
 
 
 class MissedStructuresMetric(ImagewiseMetric):
@@ -39,12 +41,15 @@ class MissedStructuresMetric(ImagewiseMetric):
         Raises:
             ValueError: shapes that differ, or values that are not one-hot.
         """
-        y_pred, y = checked_masks(y_pred, y, overlapping=self.overlapping)
-        first = 0 if self.overlapping else 1
-        predicted, labeled = (plain(masks)[:, first:].flatten(2).bool() for masks in (y_pred, y))
-        sizes = predicted.sum(dim=2), labeled.sum(dim=2)
-        dice = 2 * (predicted & labeled).sum(dim=2) / (sizes[0] + sizes[1])  # NaN where neither has the class
-        return (((sizes[0] > 0) != (sizes[1] > 0)) | (dice < self.dice_below)).double()
+        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping)
+        return torch.tensor([[self._is_missed(*masks) for masks in image] for image in pairs], dtype=torch.float64)
+
+    def _is_missed(self, predicted: Mask, labeled: Mask) -> bool:
+        """Whether only one of prediction and label has the structure, or their Dice is too low."""
+        sizes = np.count_nonzero(predicted), np.count_nonzero(labeled)
+        if 0 in sizes:
+            return any(sizes)
+        return bool(2 * np.count_nonzero(predicted & labeled) / sum(sizes) < self.dice_below)
 
     def aggregate(self) -> Tensor:
         """The number over all images and classes, a scalar.

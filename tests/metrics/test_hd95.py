@@ -13,7 +13,7 @@ from monai.metrics import SurfaceDistanceMetric
 from monai.transforms import ConvertToMultiChannelBasedOnBratsClasses
 
 from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
-from calib_monai.metrics.surfaces import surface_distances
+from calib_monai.metrics.surfaces import distances, surface
 
 
 def one_hot(labels: np.ndarray, num_classes: int = 4) -> torch.Tensor:
@@ -45,7 +45,8 @@ def test_directed_distances_are_monais(arrays: dict[str, np.ndarray]) -> None:
     predicted, labels = one_hot(arrays["vol_pred_V5"]), one_hot(arrays["vol_labels_V1"])
     theirs = SurfaceDistanceMetric(include_background=True)(y_pred=predicted, y=labels)
     for k in range(4):
-        forth, _ = surface_distances(predicted[0, k].bool().numpy(), labels[0, k].bool().numpy(), (1, 1, 1))
+        surfaces = (surface(masks[0, k].bool().numpy()) for masks in (predicted, labels))
+        forth = distances(*surfaces, (1, 1, 1))
         assert forth.mean() == pytest.approx(theirs[0, k].item(), rel=1e-5)
 
 
