@@ -8,7 +8,7 @@ import numpy as np
 
 from calib_monai.metrics.distances import SurfaceMetric
 from calib_monai.metrics.masks import Mask
-from calib_monai.metrics.surfaces import Spacing, distances
+from calib_monai.metrics.surfaces import Spacing, directed_distances
 
 
 class ASDMetric(SurfaceMetric):
@@ -37,7 +37,7 @@ class ASDMetric(SurfaceMetric):
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
         """The mean over the predicted surface, or over both, in mm."""
-        found = distances(predicted, labeled, spacing)
+        found = directed_distances(predicted, labeled, spacing)
         if self.symmetric:
-            found = np.concatenate([found, distances(labeled, predicted, spacing)])
+            found = np.concatenate([found, directed_distances(labeled, predicted, spacing)])
         return float(found.mean())

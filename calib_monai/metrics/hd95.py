@@ -6,7 +6,7 @@ import numpy as np
 
 from calib_monai.metrics.distances import SurfaceMetric
 from calib_monai.metrics.masks import Mask
-from calib_monai.metrics.surfaces import Spacing, distances
+from calib_monai.metrics.surfaces import Spacing, directed_distances
 
 
 class HD95Metric(SurfaceMetric):
@@ -29,5 +29,5 @@ class HD95Metric(SurfaceMetric):
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
         """The percentile of both directions together, in mm."""
-        both = distances(predicted, labeled, spacing), distances(labeled, predicted, spacing)
+        both = directed_distances(predicted, labeled, spacing), directed_distances(labeled, predicted, spacing)
         return float(np.percentile(np.concatenate(both), 95))

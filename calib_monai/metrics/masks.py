@@ -93,7 +93,7 @@ def _check_piece(name: str, values: NDArray[np.generic], hits: Mask, *, overlapp
 
 
 def class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
-    """The class that is 1, (B, 1, ...); an argmax would take a hundred times as long.
+    """The class that is 1, (B, 1, ...); an argmax would take many times as long.
 
     Raises:
         ValueError: a voxel that is not 1 in a single channel and 0 in the others.

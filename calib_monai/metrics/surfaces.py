@@ -24,7 +24,7 @@ def surface(mask: Mask) -> Mask:
     return surface
 
 
-def distances(start: Mask, goal: Mask, spacing: Spacing) -> Distances:
+def directed_distances(start: Mask, goal: Mask, spacing: Spacing) -> Distances:
     """Distance of each voxel of a surface to the nearest of another, in no order.
 
     Args:

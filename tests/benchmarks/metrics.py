@@ -14,11 +14,12 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from memory import peak_growth, printed_by
 from monai.bundle import ConfigParser
-from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
+from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 from scipy.ndimage import gaussian_filter
 
 from calib_monai.metrics import (
@@ -50,6 +51,21 @@ def volume(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, labels
 
 
+def compact(shape: tuple[int, ...]) -> dict[str, torch.Tensor]:
+    """Three ellipsoids 30 to 60 voxels long and a prediction of each, one-hot, float32 as in an evaluation."""
+    axes = torch.meshgrid(*(torch.arange(length) for length in shape), indexing="ij")
+    labels = torch.zeros(shape, dtype=torch.int64)
+    organs = {(0.3, 0.3, 0.3): (15, 20, 18), (0.5, 0.6, 0.5): (30, 25, 28), (0.7, 0.3, 0.7): (20, 28, 22)}  # radii
+    for k, (center, radii) in enumerate(organs.items()):
+        ball = zip(axes, shape, center, radii, strict=True)
+        labels[sum(((axis - length * at) / radius) ** 2 for axis, length, at, radius in ball) < 1] = k + 1
+    predicted = labels.roll((2, 3), dims=(0, 1))
+    return {
+        name: torch.nn.functional.one_hot(volume[None], 4).movedim(-1, 1).float().contiguous()
+        for name, volume in (("y_pred", predicted), ("y", labels))
+    }
+
+
 def torchmetrics_ece(probs: torch.Tensor, labels: torch.Tensor) -> object:
     """The ECE of torchmetrics on the foreground of a volume."""
     from torchmetrics.functional.classification import multiclass_calibration_error  # noqa: PLC0415 - slow to import
@@ -72,16 +88,17 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         "y": torch.nn.functional.one_hot(labels[:, 0].long(), 4).movedim(-1, 1).to(torch.uint8).contiguous(),
     }
     soft = {"y_pred": probs, "y": labels}
+    organs = compact(shape)
+    spacing = (1.0, 1.0, 1.5)
 
-    def ours(*metrics: Callable[..., object], of: dict[str, torch.Tensor]) -> Work:
+    def ours(*metrics: Callable[..., object], of: dict[str, Any]) -> Work:
         return lambda: [metric()(**of) for metric in metrics]
 
     def softmax() -> object:
         return logits.softmax(dim=1)
 
-    def theirs() -> object:
-        distances = HausdorffDistanceMetric(percentile=95), SurfaceDistanceMetric()
-        return [metric(**one_hot) for metric in distances]
+    def theirs(of: dict[str, Any]) -> Work:
+        return lambda: [compute_hausdorff_distance(**of, percentile=95), compute_average_surface_distance(**of)]
 
     def errors() -> object:
         return MetricCollection({"ece": ECEMetric(region="foreground"), "cece": CECEMetric(region="foreground")})(
@@ -105,7 +122,11 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         ),
         "tace / softmax": (ours(TACEMetric, of=soft), softmax),
         "brier + nll / softmax": (ours(BrierMetric, NLLMetric, of=soft), softmax),
-        "hd95 + asd / MONAI's": (ours(HD95Metric, ASDMetric, of=one_hot), theirs),
+        "hd95 + asd / MONAI's": (ours(HD95Metric, ASDMetric, of=one_hot), theirs(one_hot)),
+        "hd95 + asd, compact / MONAI's": (
+            ours(HD95Metric, ASDMetric, of=organs | {"spacing": spacing}),
+            theirs(organs | {"spacing": spacing}),
+        ),
     }
 
 

@@ -13,7 +13,7 @@ from monai.metrics import SurfaceDistanceMetric
 from monai.transforms import ConvertToMultiChannelBasedOnBratsClasses
 
 from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
-from calib_monai.metrics.surfaces import distances, surface
+from calib_monai.metrics.surfaces import directed_distances, surface
 
 
 def one_hot(labels: np.ndarray, num_classes: int = 4) -> torch.Tensor:
@@ -46,7 +46,7 @@ def test_directed_distances_are_monais(arrays: dict[str, np.ndarray]) -> None:
     theirs = SurfaceDistanceMetric(include_background=True)(y_pred=predicted, y=labels)
     for k in range(4):
         surfaces = (surface(masks[0, k].bool().numpy()) for masks in (predicted, labels))
-        forth = distances(*surfaces, (1, 1, 1))
+        forth = directed_distances(*surfaces, (1, 1, 1))
         assert forth.mean() == pytest.approx(theirs[0, k].item(), rel=1e-5)
 
 
@@ -139,6 +139,27 @@ def test_what_does_not_fit_is_refused() -> None:
             metric(y_pred=there * 0.9, y=there)
         with pytest.raises(ValueError, match="y_pred is not one-hot"):
             metric(y_pred=there[:, 1:], y=there[:, 1:])
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float64])
+def test_masks_of_any_type_and_order_in_memory_are_measured_alike(dtype: torch.dtype) -> None:
+    first, second = box((2, 5), (2, 5), (2, 5)), box((3, 7), (2, 6), (4, 7))
+    for metric in (HD95Metric(), ASDMetric(), MissedStructuresMetric(dice_below=0.9)):
+        expected = metric(y_pred=first.float(), y=second.float())
+        for masks in ([first, second], [first.contiguous(), second.contiguous()]):
+            assert torch.equal(metric(*(one.to(dtype) for one in masks)), expected)
+
+
+def test_one_wrong_value_anywhere_in_a_large_volume_is_refused() -> None:
+    right = torch.zeros(2, 3, 50, 60, 70, dtype=torch.float64)  # more than is compared at a time
+    right[:, 0] = 1
+    assert HD95Metric()(y_pred=right, y=right).isnan().all()
+    for place in ((0, 0, 0, 0, 0), (1, 0, 49, 59, 69), (1, 2, 49, 59, 69)):
+        for value in (1 - right[place].item(), 0.5, 1 + 1e-12, -1, 256, math.inf, math.nan):
+            wrong = right.clone()
+            wrong[place] = value
+            with pytest.raises(ValueError, match="y is not one-hot"):
+                HD95Metric()(y_pred=right, y=wrong)
 
 
 @pytest.mark.parametrize("metric", [HD95Metric, ASDMetric])
