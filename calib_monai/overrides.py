@@ -11,21 +11,22 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fire.parser import DefaultParseValue
-from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser, ReferenceResolver
+from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle import run as bundle_run
 from monai.utils.module import locate
 
+from calib_monai.option_values import check_all_used, check_option, check_settings, referred
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.spelling import nearest
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
-JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
 PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
 logger = logging.getLogger(__name__)
@@ -67,17 +68,29 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     _check_names(Path(files[0]), options, config)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
-    for key in options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys()):
-        if key in PATHS:
-            try:
-                check_path_option(key, options[key], config.get(), texts.get(key))
-            except ValueError as error:
-                raise SystemExit(f"error: {error}") from None
+    given = options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys())
+    for key in given:
         if key not in config and key in known_to_train:
             logger.warning("--%s is an option of train.json and changes nothing here", key)
-        else:
+            continue
+        with _one_clear_line():
+            if key in PATHS:
+                check_path_option(key, options[key], config.get(), texts.get(key))
             _check_key(key, config.get())
-            _check_value(key, options[key], config)
+            check_option(key, options[key], config)
+    with _one_clear_line():
+        check_settings(config.get() | {key: options[key] for key in given if key in config.get()})
+        for key in check_all_used(config.get()):
+            logger.warning("nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
+
+
+@contextmanager
+def _one_clear_line() -> Iterator[None]:
+    """Make one line of a ValueError, which ends the program."""
+    try:
+        yield
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
 
 
 def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -185,53 +198,6 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
             raise SystemExit(f"error: unknown option --{key}: what '{name}' should change is '{node}': change it there")
 
 
-def _check_value(key: str, value: Any, config: ConfigParser) -> None:
-    """Nothing; SystemExit where a value is of another kind than the one that it replaces, or refers to nothing."""
-    now, named, rule = config.get(key), _referred(value), ""
-    place, word = next(_words_in(value), ("", ""))
-    if word and (place or not isinstance(now, bool | str)):
-        rule = f"{place or 'it'} is the text {word}; write {JSON_WORDS[word]}"
-    elif (named and named in config) or str(value).startswith(("$", "%")):
-        return
-    elif isinstance(now, int | float) and not (isinstance(now, bool) or named or isinstance(value, int | float | None)):
-        rule = "it must be a number"
-    elif isinstance(now, bool) and isinstance(value, str) and not named:
-        rule = "it must be True or False"
-    elif isinstance(value, str):
-        rule = _rule_of_component(named, now, config)
-    if rule:
-        raise SystemExit(f"error: --{key} {value}: {rule}")
-
-
-def _rule_of_component(named: str, now: Any, config: ConfigParser) -> str:
-    """What must be in place of a text, or of a reference to what is not there; empty where the text may be."""
-    before = _referred(now)
-    catalogue = before.rpartition("::")[0]
-    others = config.get(catalogue) if catalogue else None
-    if isinstance(others, dict) and all(ConfigComponent.is_instantiable(other) for other in others.values()):
-        return "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
-    if named:
-        return f"there is no '{named}' in the configuration"
-    if ConfigComponent.is_instantiable(config.get(before) if before else now):
-        return "it must be a component, as {'_target_': 'DiceCELoss', 'softmax': True}, a $expression or an @reference"
-    return ""
-
-
-def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Where in a value JSON's words for truth values stand, which Fire reads as texts, and the words."""
-    if isinstance(value, str) and value in JSON_WORDS:
-        yield name, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
-    for key, part in items:
-        yield from _words_in(part, f"{name}#{key}" if name else str(key))
-
-
-def _referred(value: Any) -> str:
-    """The id that a value as a whole refers to, empty where it does not."""
-    is_reference = isinstance(value, str) and value.startswith("@")
-    return next(iter(ReferenceResolver.match_refs_pattern(value)), "") if is_reference else ""
-
-
 def _names_in(node: dict[str, Any]) -> set[str] | None:
     """Keys that a dictionary may have: those it has and, of a component, its arguments; None where any may be."""
     names = set(node)
@@ -251,7 +217,7 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
 def _inside(config: dict[str, Any]) -> dict[str, str]:
     """The options that lie inside of the parts that people change most, by the last word of their names."""
     options: dict[str, str] = {}
-    network = _referred(config.get("network_def")).replace("::", "#")
+    network = referred(config.get("network_def")).replace("::", "#")
     for part in (*PARTS, network):
         node: Any = config
         for name in part.split("#"):

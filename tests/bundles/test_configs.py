@@ -12,10 +12,11 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from committed import BUNDLES, COLLECTION, REPOSITORY, config_of
-from monai.bundle import ConfigWorkflow, run
+from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, config_of
+from monai.bundle import ConfigParser, ConfigWorkflow, run
 
 from calib_monai.datalists.files import save_nifti
+from calib_monai.option_values import check_all_used, check_settings
 from calib_monai.phantoms import make_phantoms
 
 COMPOSE = REPOSITORY / "scripts" / "compose_bundles.py"
@@ -238,3 +239,11 @@ def test_lines_fit_and_are_whole() -> None:
         assert text.endswith("}\n")
         for line in text.splitlines():
             assert len(line) <= 100 or '"$' in line or "_desc_" in line or path.name == "metadata.json"
+
+
+@pytest.mark.parametrize("files", FILES.values(), ids=FILES)
+def test_each_setting_may_be_as_it_is_and_something_takes_it(files: tuple[str, ...]) -> None:
+    for bundle in [*COLLECTION.glob("*_nacl"), *COLLECTION.glob("hippocampus_*")]:
+        config = ConfigParser.load_config_files([str(bundle / "configs" / f"{name}.json") for name in files])
+        check_settings(config)
+        assert check_all_used(config) == []

@@ -1,0 +1,168 @@
+"""Values of options: what is of another kind than it must be is refused, before anything is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from math import inf, isfinite
+from typing import Any
+
+from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
+
+from calib_monai.spelling import nearest
+
+JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
+WHOLE = {
+    **dict.fromkeys(("epochs", "val_interval", "batch_size", "sw_batch_size", "in_channels"), (1, inf)),
+    "num_classes": (2, inf),
+    "num_views": (2, inf),
+    "num_workers": (0, inf),
+    "fold": (0, inf),
+    "split_seed": (0, inf),
+    "seed": (0, 2**32 - 1),  # of NumPy
+}  # options that are whole numbers, with their least and their largest value
+ABOVE_ZERO = ("learning_rate",)
+SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
+ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
+ENTRIES |= {"calibrated_network"}  # keys that no other one of a bundle need refer to
+NO_VALUE = (None, "$None")
+
+
+def check_option(name: str, value: Any, config: ConfigParser) -> None:
+    """Raise ValueError if an option is of another kind than the value that it replaces, or refers to nothing.
+
+    Args:
+        name: of the option, with the `#` or `::` of those inside of others.
+        value: as Fire reads it.
+        config: the configuration, without options.
+    """
+    rule = _rule(value, config.get(name), config)
+    if rule:
+        raise ValueError(f"--{name} {value}: {rule}")
+
+
+def check_settings(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a value at the top of a configuration, with its options, is none that it may have.
+
+    What is given by an expression or a reference is not known yet, and passes.
+    """
+    for name, value in config.items():
+        rule = "" if _is_made_later(value) else _rule_of_setting(name, value)
+        if rule:
+            raise ValueError(f"{name} is {value!r}; {rule}")
+    names, count = config.get("class_names"), config.get("num_classes")
+    if names is not None and not _is_made_later(names):
+        listed = list(names) if isinstance(names, list | tuple) else []
+        fine = listed and all(isinstance(one, str) and one.strip() and not _is_made_later(one) for one in listed)
+        if not fine or len({one.strip() for one in listed}) < len(listed):
+            raise ValueError(f"class_names is {names!r}; it must be a list of names that differ, the background first")
+        if isinstance(count, int) and count != len(listed):
+            raise ValueError(
+                f"class_names is {names!r} and num_classes is {count}; there must be a name for each class"
+            )
+
+
+def check_all_used(config: Mapping[str, Any]) -> list[str]:
+    """The keys at the top of a configuration that nothing in it refers to, as a note may be.
+
+    Raises:
+        ValueError: one that is spelled nearly as one that something refers to.
+    """
+    used = set(_references(config))
+    unused = sorted(key for key in config if key not in used | ENTRIES and not key.startswith("_"))
+    for key in unused:
+        if meant := nearest(key, used & config.keys()):
+            raise ValueError(f"nothing refers to {key!r} in the configuration; did you mean {meant!r}?")
+    return unused
+
+
+def referred(value: Any) -> str:
+    """The id that a value as a whole refers to, empty where it does not."""
+    is_reference = isinstance(value, str) and value.startswith("@")
+    return next(iter(ReferenceResolver.match_refs_pattern(value)), "") if is_reference else ""
+
+
+def _rule(value: Any, now: Any, config: ConfigParser) -> str:
+    """What must be in place of a value, empty where it may be."""
+    named = referred(value)
+    place, word = next(_words_in(value), ("", ""))
+    rule = ""
+    if value is None:
+        rule = "" if now in NO_VALUE else f"MONAI passes over None, and it stays {now}; write '$None' to have none"
+    elif word and (place or not isinstance(now, bool | str)):
+        rule = f"{place or 'it'} is the text {word}; write {JSON_WORDS[word]}"
+    elif not (named and named in config) and not str(value).startswith(("$", "%")):
+        rule = ("" if named else _rule_of_kind(value, now)) or _rule_of_component(value, now, config)
+    return rule
+
+
+def _rule_of_kind(value: Any, now: Any) -> str:
+    """What must be in place of a number, a truth value or a list, empty where it is."""
+    if isinstance(now, bool):
+        return "" if isinstance(value, bool | int) and value in (0, 1) else "it must be True or False"
+    if isinstance(now, int | float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number else "it must be a number"
+    if isinstance(now, list) and not isinstance(value, list | tuple):
+        return f"it must be a list, as {now}" if len(str(now)) < 60 else "it must be a list"  # noqa: PLR2004 - of a line
+    return ""
+
+
+def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
+    """What must be in place of a component or of a reference to what is not there; empty where the value may be."""
+    named, before = referred(value), referred(now)
+    catalogue = before.rpartition("::")[0]
+    others = config.get(catalogue) if catalogue else None
+    is_component = ConfigComponent.is_instantiable(config.get(before) if before else now)
+    rule = ""
+    if isinstance(value, dict):
+        if is_component and "_target_" not in value:
+            rule = "it has no '_target_'; one argument alone is changed as --NAME#ARGUMENT VALUE"
+    elif isinstance(others, dict) and all(ConfigComponent.is_instantiable(other) for other in others.values()):
+        rule = "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
+    elif named:
+        rule = f"there is no '{named}' in the configuration"
+    elif is_component:
+        rule = "it must be a component, as {'_target_': 'DiceCELoss', 'softmax': True}, a $expression or an @reference"
+    elif isinstance(now, dict):
+        rule = "it must be a dictionary, as {'NAME': VALUE}"
+    return rule
+
+
+def _rule_of_setting(name: str, value: Any) -> str:
+    """What a value at the top of a configuration must be, empty where it is, or where that is not known here."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name in WHOLE:
+        least, most = WHOLE[name]
+        if not is_number or not isinstance(value, int) or not least <= value <= most:
+            return f"it must be a whole number, {least} or more" + f", and at most {most}" * (most < inf)
+    elif name in ABOVE_ZERO and not (is_number and isfinite(value) and value > 0):
+        return "it must be a number above 0"
+    elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
+        return "it must be true or false"
+    elif name == "device" and isinstance(value, str):
+        return f"write \"$torch.device('{value}')\""
+    return ""
+
+
+def _is_made_later(value: Any) -> bool:
+    """Whether a value is an expression or a reference."""
+    return isinstance(value, str) and value.startswith(("$", "@", "%"))
+
+
+def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Where in a value JSON's words for truth values stand, which Fire reads as texts, and the words."""
+    if isinstance(value, str) and value in JSON_WORDS:
+        yield name, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, part in items:
+        yield from _words_in(part, f"{name}#{key}" if name else str(key))
+
+
+def _references(node: Any) -> Iterator[str]:
+    """The first words of all references in a configuration."""
+    if isinstance(node, str):
+        yield from re.findall(r"[@%](\w+)", node)
+    parts = node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ()
+    for part in parts:
+        yield from _references(part)

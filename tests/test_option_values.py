@@ -1,0 +1,105 @@
+"""Values of options and of a configuration: those of another kind than they must be are refused, others pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from monai.bundle import ConfigParser
+
+from calib_monai.option_values import check_all_used, check_option, check_settings
+
+CONFIG: dict[str, Any] = {
+    "epochs": 100,
+    "augment": False,
+    "ignore_index": 255,
+    "nothing": "$None",
+    "class_names": ["background", "liver"],
+    "loss": {"_target_": "DiceLoss", "softmax": True, "smooth_nr": 1e-5},
+    "fitting": {"ts": {"region": "all"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("epochs", None, r"MONAI passes over None, and it stays 100; write '\$None' to have none"),
+        ("ignore_index", None, "MONAI passes over None"),
+        ("loss#smooth_nr", None, "MONAI passes over None"),
+        ("epochs", True, "it must be a number"),
+        ("loss#smooth_nr", True, "it must be a number"),
+        ("augment", 2, "it must be True or False"),
+        ("augment", [], "it must be True or False"),
+        ("class_names", "liver", "it must be a list, as"),
+        ("loss", 5, "it must be a component"),
+        ("loss", {"softmax": True}, "it has no '_target_'; one argument alone is changed as"),
+        ("fitting", "ts", "it must be a dictionary"),
+        ("fitting#ts", 5, "it must be a dictionary"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name: str, value: object, rule: str) -> None:
+    with pytest.raises(ValueError, match=f"^--{name} .*: {rule}"):
+        check_option(name, value, ConfigParser(CONFIG))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 1),
+        ("epochs", "$2 * 3"),
+        ("augment", 1),
+        ("augment", True),
+        ("nothing", None),
+        ("nothing", 255),
+        ("ignore_index", "$None"),
+        ("class_names", ("a", "b")),
+        ("loss", {"_target_": "FocalLoss"}),
+        ("loss", "@loss"),
+        ("fitting#ts", {"region": "union"}),
+        ("loss#gamma", None),
+    ],
+)
+def test_a_value_of_the_same_kind_passes(name: str, value: object) -> None:
+    check_option(name, value, ConfigParser(CONFIG))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epochs": "10"}, "epochs is '10'; it must be a whole number, 1 or more"),
+        ({"batch_size": 8.0}, "batch_size is 8.0; it must be a whole number, 1 or more"),
+        ({"sw_batch_size": 0}, "sw_batch_size is 0; it must be"),
+        ({"sw_batch_size": None}, "sw_batch_size is None; it must be"),
+        ({"num_workers": -1}, "num_workers is -1; it must be a whole number, 0 or more"),
+        ({"num_classes": True}, "num_classes is True; it must be a whole number, 2 or more"),
+        ({"seed": 2**32}, "seed is 4294967296; it must be a whole number, 0 or more, and at most 4294967295"),
+        ({"split_seed": [0]}, r"split_seed is \[0\]; it must be"),
+        ({"learning_rate": 0}, "learning_rate is 0; it must be a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; it must be"),
+        ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'; it must be"),
+        ({"augment": "false"}, "augment is 'false'; it must be true or false"),
+        ({"device": "cpu"}, r"device is 'cpu'; write \"\$torch.device\('cpu'\)\""),
+        ({"class_names": "liver"}, "class_names is 'liver'; it must be a list of names that differ"),
+        ({"class_names": ["a", " "]}, "it must be a list of names that differ"),
+        ({"class_names": ["a", "b", "b"]}, "it must be a list of names that differ"),
+        ({"class_names": ["a", 1]}, "it must be a list of names that differ"),
+        ({"class_names": ["a", "b"], "num_classes": 3}, r"\['a', 'b'\] and num_classes is 3; there must be a name for"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_settings(settings)
+
+
+def test_settings_that_can_be_pass() -> None:
+    check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
+    check_settings({"class_names": ["a", "b"], "num_classes": 2, "epochs": "$2 + 3", "device": "@other"})
+    check_settings({"class_names": "$calib_monai.names", "num_classes": 2})
+
+
+def test_a_key_that_nothing_refers_to_is_refused_where_it_is_nearly_another() -> None:
+    used = {"epochs": 100, "train": {"max_epochs": "@epochs"}, "run": ["@train"]}
+    assert check_all_used(used) == []
+    assert check_all_used(used | {"remark": "mine", "_desc_": "words"}) == ["remark"]
+    with pytest.raises(ValueError, match="nothing refers to 'epoch' in the configuration; did you mean 'epochs'"):
+        check_all_used(used | {"epoch": 5})
