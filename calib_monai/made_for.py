@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, Spacingd, Transform
 from torch import Tensor, nn
@@ -19,8 +21,10 @@ from calib_monai import __version__
 from calib_monai.orientation import AUTO, STORED, Geometry, check_axcodes
 
 FILE = "model.json"
-HELD = ("class_names", "channels", "slice_size", "spacing", "intensity", "axcodes")  # in a later run as in training
-INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # modules of what changes an image
+HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
+GEOMETRY = ("monai.transforms.spatial.dictionary",)  # modules of what moves an image's voxels
+INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # and of what changes their values
+LAYERS, TORCH = "layers", "torch"  # of a network: what tells its layers from others, as that version prints them
 FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has
 
 logger = logging.getLogger(__name__)
@@ -35,7 +39,8 @@ class MadeFor:
         channels: names of the image's channels.
         slice_size: H and W of the slices that the network sees.
         axcodes: that images are reoriented to, "stored" for pictures, see `calib_monai.orientation.Reorientd`.
-        network: that is trained, of which the class and its arguments are kept as far as it has kept them.
+        network: that is trained, of which the class, those of its arguments that it has kept, and its layers are told:
+            layers of other strides or activations may have weights of the same names and sizes.
         transforms: what a case goes through on its way to the network.
     """
 
@@ -57,8 +62,10 @@ class MadeFor:
                 "channels": channels,
                 "slice_size": slice_size,
                 "spacing": _spacing(transforms),
-                "intensity": list(_intensity(transforms)),
+                "geometry": list(_arguments(one for one in _flat(transforms) if _is_of(one, GEOMETRY))),
+                "intensity": list(_arguments(one for one in _flat(transforms) if _is_of(one, INTENSITY))),
                 "axcodes": axcodes,
+                "network": described(network),
             }
         )
 
@@ -78,17 +85,20 @@ class MadeFor:
                 ]
                 for name in ("size", "spacing")
             }
-        made_by = {"network": described(self.network), "calib_monai": __version__, "split": dict(drawn_with)}
+        made_by = {"calib_monai": __version__, "split": dict(drawn_with)}
         return {**self.settings, **made_by, "training_images": images}
 
 
 def described(network: nn.Module) -> dict[str, Any]:
-    """The class of a network and those of its arguments that it has kept under their names."""
+    """The class of a network, those of its arguments that it has kept under their names, and what tells its layers."""
     kind = type(network)
     arguments = {name: getattr(network, name, None) for name in signature(kind.__init__).parameters}
+    layers = sha256(_without_addresses(str(network)).encode()).hexdigest()[:16]
     return {
         "_target_": f"{kind.__module__}.{kind.__qualname__}",
         **{k: v for k, v in arguments.items() if _is_plain(v)},
+        LAYERS: layers,
+        TORCH: torch.__version__,
     }
 
 
@@ -198,11 +208,18 @@ def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tu
 
 
 def differences(name: str, here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
-    """In what a setting differs: its name and both values; of the same transforms the arguments that both have.
+    """In what a setting differs: its name and both values; of a network, or the same transforms, what both have.
 
-    Another version of MONAI may know an argument more or less.
+    Another version of MONAI may know an argument more or less, and another one of PyTorch prints layers otherwise.
     """
     if here == there:
+        return
+    if _is_network(here) and _is_network(there):
+        told = {LAYERS: "layers, by what tells them,"}
+        passed = {"_target_", TORCH} | ({LAYERS} if here.get(TORCH) != there.get(TORCH) else set())
+        for key in sorted((here.keys() & there.keys()) - passed, key=[LAYERS].count):  # layers say least: last
+            if here[key] != there[key]:
+                yield f"the network's {told.get(key, key)}", here[key], there[key]
         return
     if _transforms_in(here) is None or _transforms_in(here) != _transforms_in(there):
         yield name, here, there
@@ -226,14 +243,23 @@ def _spacing(transforms: Compose) -> list[float] | None:
     return [float(size) for size in resampling[-1].spacing_transform.pixdim] if resampling else None
 
 
-def _intensity(transforms: Compose) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The transforms that change an image's intensities, by their names, with the arguments that they have kept."""
-    for one in _flat(transforms):
-        if type(one).__module__ in INTENSITY and "image" in one.keys:
-            parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
-            kept = {name: value for part in parts for name, value in vars(part).items()}
-            asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
-            yield type(one).__name__, {name: _told(kept[name]) for name in sorted(asked & kept.keys())}
+def _is_network(setting: Any) -> bool:
+    """Whether a setting is what `described` gives."""
+    return isinstance(setting, Mapping) and "_target_" in setting
+
+
+def _is_of(transform: Any, modules: Sequence[str]) -> bool:
+    """Whether a transform is of one of these modules, changes the image, and resamples to no spacing."""
+    return type(transform).__module__ in modules and "image" in transform.keys and not isinstance(transform, Spacingd)
+
+
+def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The names of transforms, with the arguments that they have kept."""
+    for one in transforms:
+        parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
+        kept = {name: value for part in parts for name, value in vars(part).items()}
+        asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
+        yield type(one).__name__, {name: _told(kept[name]) for name in sorted(asked & kept.keys())}
 
 
 def _flat(transforms: Compose) -> list[Any]:
@@ -256,7 +282,12 @@ def _told(value: Any) -> Any:
         return [_told(one) for one in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    return _without_addresses(repr(value))
+
+
+def _without_addresses(text: str) -> str:
+    """What Python prints of objects, without where they lie in memory."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def _as_read(content: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from monai.transforms import Compose, NormalizeIntensityd, ScaleIntensityRanged, Spacingd, ThresholdIntensityd
+from monai.networks.nets import UNet
+from monai.transforms import (
+    Compose,
+    Flipd,
+    NormalizeIntensityd,
+    Resized,
+    ScaleIntensityRanged,
+    Spacingd,
+    ThresholdIntensityd,
+)
 
 from calib_monai.made_for import (
     FILE,
@@ -161,3 +170,38 @@ def test_an_image_far_outside_of_the_training_is_told() -> None:
     del known["axcodes"]
     assert "a spacing of" in far_from_training(Geometry((40, 50, 60), (1.0, 1.0, 1.0), "RAS"), known)
     assert far_from_training(SEEN["a"], None) == far_from_training(SEEN["a"], {"axcodes": "RAS"}) == ""
+
+
+def test_a_network_of_the_same_weights_and_other_strides_is_refused(tmp_path: Path) -> None:
+    def unet(*strides: int) -> MadeFor:
+        channels = (2,) * (len(strides) + 1)
+        return made_for(network=UNet(spatial_dims=2, in_channels=1, out_channels=2, channels=channels, strides=strides))
+
+    write_json(tmp_path / FILE, unet(1, 2).written(SEEN, {}))
+    check_made_for(unet(1, 2), str(tmp_path), "")
+    with pytest.raises(SystemExit, match=r"the network's strides is \[2, 1\], and .* \[1, 2\]: a model must"):
+        check_made_for(unet(2, 1), str(tmp_path), "")
+
+
+def test_layers_are_told_apart_where_a_network_keeps_no_arguments(tmp_path: Path) -> None:
+    with_slope = made_for(network=torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.LeakyReLU(0.2)))
+    without = made_for(network=torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.ReLU()))
+    content = with_slope.written(SEEN, {})
+    write_json(tmp_path / FILE, content)
+    with pytest.raises(SystemExit, match="the network's layers, by what tells them, is"):
+        check_made_for(without, str(tmp_path), "")
+    write_json(tmp_path / FILE, content | {"network": content["network"] | {"torch": "1.0"}})
+    check_made_for(without, str(tmp_path), "")  # another version prints the same layers otherwise
+
+
+def test_what_moves_voxels_is_as_in_training(tmp_path: Path) -> None:
+    def moving(*transforms: Any) -> MadeFor:
+        return made_for(transforms=Compose(transforms))
+
+    moved = moving(Flipd("image", 0), Resized(["image", "label"], [8, 8]))
+    write_json(tmp_path / FILE, moving(Flipd("label", 0)).written(SEEN, {}))
+    with pytest.raises(SystemExit, match=r'geometry is \[\["Flipd", .*\["Resized", .*, and .* \[\]: a model'):
+        check_made_for(moved, str(tmp_path), "")
+    write_json(tmp_path / FILE, moving(Flipd("image", 1), Resized("image", [8, 8])).written(SEEN, {}))
+    with pytest.raises(SystemExit, match=r"Flipd's spatial_axis is 0, and .* 1: a model"):
+        check_made_for(moved, str(tmp_path), "")
