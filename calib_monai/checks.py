@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -173,38 +172,6 @@ def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torc
         except Exception as error:  # noqa: BLE001 - every network has errors of its own
             return first_line(error).rstrip(".")
     return ""
-
-
-def check_loss(
-    loss: torch.nn.Module,
-    network: torch.nn.Module,
-    inferer: Callable[[torch.Tensor, torch.nn.Module], Any],
-    in_channels: int,
-    num_classes: int,
-    slice_size: Sequence[int],
-    device: torch.device,
-) -> None:
-    """Raise SystemExit, with one line, if a loss cannot take what the network says of a slice, or is no single number.
-
-    Random numbers are drawn as if this had not been.
-    """
-    name = type(loss).__name__
-    training = network.training
-    devices = [device] if device.type == "cuda" else []
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
-            image = torch.rand((1, in_channels, *slice_size), device=device)
-            target = torch.randint(num_classes, (1, 1, *slice_size), device=device).float()
-            value = loss.to(device)(inferer(image, network.eval()), target)
-    except Exception as error:  # noqa: BLE001 - every loss has errors of its own
-        raise SystemExit(
-            f"error: {name} cannot take logits of {num_classes} classes and class indices: {first_line(error)}"
-        ) from None
-    finally:
-        network.train(training)
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-        raise SystemExit(f"error: {name} gives {given} for a batch; it must give one number")
 
 
 def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:

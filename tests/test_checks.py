@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from monai.inferers import SimpleInferer
-from monai.losses import DiceCELoss, DiceLoss, FocalLoss
 
 from calib_monai.checks import (
     check_bundle_root,
     check_last_batch,
-    check_loss,
     check_model,
     check_network,
     check_outputs,
@@ -179,17 +176,3 @@ def test_a_slice_size_that_no_network_can_halve_is_refused(slice_size: object) -
     check_slice_size([48, 64])
     with pytest.raises(SystemExit, match=r"slice_size is .*; it must be height and width, multiples of 16"):
         check_slice_size(slice_size)  # type: ignore[arg-type]
-
-
-def test_a_loss_is_tried_before_the_data_are_read_and_leaves_no_trace() -> None:
-    network, device = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.BatchNorm2d(3)), torch.device("cpu")
-    rest = (network, SimpleInferer(), 1, 3, [16, 32], device)
-    state = torch.get_rng_state()
-    check_loss(DiceCELoss(softmax=True, to_onehot_y=True), *rest)
-    with pytest.raises(SystemExit, match=r"^error: DiceLoss cannot take logits of 3 classes and class indices: "):
-        check_loss(DiceLoss(softmax=True), *rest)
-    with pytest.raises(SystemExit, match=r"^error: FocalLoss gives \(1, 3, 16, 32\) for a batch; it must"):
-        check_loss(FocalLoss(to_onehot_y=True, reduction="none"), *rest)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert network.training
-    assert network[1].num_batches_tracked == 0

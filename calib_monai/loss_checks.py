@@ -1,0 +1,78 @@
+"""A loss tried on one slice before the data are read: what cannot be trained with is refused in one clear line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from calib_monai.checks import first_line
+
+OF_OTHERS = ("monai.losses", "torch.nn.modules.loss")  # modules of losses that may take their input for probabilities
+
+
+def check_loss(
+    loss: torch.nn.Module,
+    network: torch.nn.Module,
+    inferer: Callable[[torch.Tensor, torch.nn.Module], Any],
+    in_channels: int,
+    num_classes: int,
+    slice_size: tuple[int, int],
+    device: torch.device,
+) -> None:
+    """Raise SystemExit, with one line, if a loss cannot take what the network says of a slice, or is no single number.
+
+    A loss of MONAI or PyTorch that does not take the softmax of logits is refused too: everywhere else the
+    probabilities are the softmax. Random numbers are drawn as if this had not been.
+    """
+    name = type(loss).__name__
+    training = network.training
+    devices = [device] if device.type == "cuda" else []
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+            image = torch.rand((1, in_channels, *slice_size), device=device)
+            target = torch.randint(num_classes, (1, 1, *slice_size), device=device).float()
+            said = inferer(image, network.eval())
+            value = loss.to(device)(said, target)
+            without = _without_softmax(loss, said, target) if isinstance(said, torch.Tensor) else ""
+    except Exception as error:  # noqa: BLE001 - every loss has errors of its own
+        raise SystemExit(
+            f"error: {name} cannot take logits of {num_classes} classes and class indices: {first_line(error)}"
+        ) from None
+    finally:
+        network.train(training)
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise SystemExit(f"error: {name} gives {given} for a batch; it must give one number")
+    if without:
+        raise SystemExit(f"error: {without} does not take the softmax of logits; set softmax (or use_softmax) to True")
+
+
+def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:
+    """The name of a loss of MONAI or PyTorch, this one or in it, that 1 more on all logits changes; else empty."""
+    logits = torch.randn_like(logits)  # those of a new network may be all alike
+    first, second = (_outputs(loss, logits + more, target) for more in (0, 1))
+    changed = (name for (name, before), (_, after) in zip(first, second, strict=True) if not _close(before, after))
+    return next(changed, "")
+
+
+def _outputs(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> list[tuple[str, Any]]:
+    """What each loss of MONAI or PyTorch in a loss says, in the order of their calls, with the name of each."""
+    said: list[tuple[str, Any]] = []
+    hooks = [
+        part.register_forward_hook(lambda part, _, output: said.append((type(part).__name__, output)))
+        for part in loss.modules()
+        if type(part).__module__.startswith(OF_OTHERS)
+    ]
+    try:
+        loss(logits, target)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return said
+
+
+def _close(before: Any, after: Any) -> bool:
+    """Whether two outputs are equal, to rounding."""
+    return not isinstance(before, torch.Tensor) or torch.allclose(before, after, rtol=1e-3, atol=1e-5)

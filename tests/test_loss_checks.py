@@ -1,0 +1,66 @@
+"""A loss is tried on one slice before any file is read."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from monai.inferers import SimpleInferer
+from monai.losses import DiceCELoss, DiceLoss, FocalLoss
+
+from calib_monai.loss_checks import check_loss
+from calib_monai.losses import CompoundLoss, NACLLoss
+
+
+def test_a_loss_is_tried_before_the_data_are_read_and_leaves_no_trace() -> None:
+    network, device = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.BatchNorm2d(3)), torch.device("cpu")
+    rest = (network, SimpleInferer(), 1, 3, (16, 32), device)
+    state = torch.get_rng_state()
+    check_loss(DiceCELoss(softmax=True, to_onehot_y=True), *rest)
+    with pytest.raises(SystemExit, match=r"^error: DiceLoss cannot take logits of 3 classes and class indices: "):
+        check_loss(DiceLoss(softmax=True), *rest)
+    with pytest.raises(SystemExit, match=r"^error: FocalLoss gives \(1, 3, 16, 32\) for a batch; it must"):
+        check_loss(FocalLoss(to_onehot_y=True, reduction="none"), *rest)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert network.training
+    assert network[1].num_batches_tracked == 0
+
+
+class Softened(torch.nn.Module):
+    """Takes the softmax of logits itself, for a loss of MONAI inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dice = DiceLoss(to_onehot_y=True)
+
+    def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.dice(logits.softmax(dim=1), target)
+
+
+FINE = [
+    NACLLoss(),
+    FocalLoss(to_onehot_y=True, use_softmax=True),
+    DiceCELoss(softmax=True, to_onehot_y=True),
+    CompoundLoss({"dice": DiceLoss(softmax=True, to_onehot_y=True), "nacl": NACLLoss()}, {"dice": 1.0, "nacl": 1.0}),
+    Softened(),
+]
+
+
+@pytest.mark.parametrize("loss", FINE, ids=lambda loss: type(loss).__name__)
+def test_a_loss_that_takes_the_softmax_passes(loss: torch.nn.Module) -> None:
+    check_loss(loss, torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        DiceLoss(to_onehot_y=True),
+        DiceLoss(to_onehot_y=True, sigmoid=True),
+        FocalLoss(to_onehot_y=True),
+        CompoundLoss({"dice": DiceLoss(to_onehot_y=True)}, {"dice": 1.0}),
+    ],
+    ids=["logits", "sigmoid", "focal", "in a compound"],
+)
+def test_a_loss_that_takes_no_softmax_is_refused(loss: torch.nn.Module) -> None:
+    rest = (torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
+    with pytest.raises(SystemExit, match=r"^error: (Dice|Focal)Loss does not take the softmax of logits; set softmax"):
+        check_loss(loss, *rest)
