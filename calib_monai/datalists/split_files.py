@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -36,6 +38,9 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
     kept = read_split(path)
     if kept is None:
         return split, options
+    for name in use:
+        if not kept.names[name]:
+            raise ValueError(f"{path} lists no case for {name}")
     others = {name: value for name, value in kept.options.items() if options.get(name, value) != value}
     by_name = {case["case"]: case for cases in split.values() for case in cases}
     missing = [case for name in use for case in kept.names[name] if case not in by_name]
@@ -85,9 +90,19 @@ def read_split(path: Path) -> Drawn | None:
         return None
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return Drawn({name: list(kept[name]) for name in SPLITS}, dict(kept.get(DRAWN_WITH, {})))
+        names = {name: [str(case) for case in kept[name]] for name in SPLITS}
+        options = dict(kept.get(DRAWN_WITH, {}))
+        listed = all(isinstance(kept[name], list) for name in SPLITS)
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(SPLITS)}") from None
+        listed = False
+    if not listed:
+        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(SPLITS)}")
+    often = [case for case, count in Counter(chain(*names.values())).items() if count > 1]
+    if often:
+        raise ValueError(
+            f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
+        )
+    return Drawn(names, options)
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:

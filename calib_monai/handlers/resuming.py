@@ -78,13 +78,21 @@ def last_checkpoint(
         return None
     path = found[max(found)]
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
         raise SystemExit(
             f"error: {path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
             "--resume True"
         ) from None
-    return content
+    if not _is_of_a_training(content):
+        raise SystemExit(f"error: {path} is no checkpoint of a training: to start again, give --overwrite True")
+    return dict(content)
+
+
+def _is_of_a_training(content: Any) -> bool:
+    """Whether what a file holds says how many iterations a training has had."""
+    trainer = content.get("trainer") if isinstance(content, Mapping) else None
+    return isinstance(trainer, Mapping) and isinstance(trainer.get("iteration"), int)
 
 
 def go_on(

@@ -15,8 +15,9 @@ from wrong_inputs import WRONG  # noqa: E402
 from wrong_models import WRONG_MODELS  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
 from wrong_pictures import WRONG_PICTURES  # noqa: E402
+from wrong_settings import WRONG_SETTINGS  # noqa: E402
 
-EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES]
+EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 
 
 def main() -> int:

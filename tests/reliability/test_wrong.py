@@ -10,8 +10,9 @@ from wrong_inputs import WRONG, Wrong
 from wrong_models import WRONG_MODELS
 from wrong_paths import WRONG_PATHS
 from wrong_pictures import WRONG_PICTURES
+from wrong_settings import WRONG_SETTINGS
 
-EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES]
+EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
 }  # MONAI reads the files before anything of ours runs, and this is what it says

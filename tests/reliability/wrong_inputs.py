@@ -71,6 +71,7 @@ ONE_VALUE = {
     "cases#cropped": True,
     "preparation": {"_target_": "ResizeWithPadOrCropd", "keys": "@keys", "spatial_size": [16, 16, -1]},
 }  # of a slice, at the deepest level of a network that normalizes over batches
+TWO_CLASSES = {"num_classes": 2, "class_names": ["background", "structure"]}
 NO_MODEL = {"ckpt_dir": "{}/nothing"}
 WRONG = [
     Wrong("no folder", "dataset_dir .*nowhere is not a folder", options={"dataset_dir": "{}/nowhere"}),
@@ -107,7 +108,7 @@ WRONG = [
     Wrong("a word for a number", "--epochs many: it must be a number", options={"epochs": "many"}),
     Wrong("no epoch", "epochs is 0", options={"epochs": 0}),
     Wrong("no batch", "batch_size is 0", options={"batch_size": 0}),
-    Wrong("no learning rate", "learning rate: -1", options={"learning_rate": -1}),
+    Wrong("no learning rate", "learning_rate is -1", options={"learning_rate": -1}),
     Wrong("odd slice size", r"slice_size is \[50, 60\]", options={"slice_size": [50, 60]}),
     Wrong("slices too small", "cannot take slices", options={"slice_size": [16, 16]}),
     Wrong("single slices, over which a network normalizes", "cannot be trained on single slices", options=ONE_VALUE),
@@ -120,7 +121,7 @@ WRONG = [
     Wrong("even kernel", "kernel_size is 4", options={"loss#kernel_size": 4}),
     Wrong("weight below 0", "penalty_weight is -1", options={"loss#penalty_weight": -1}),
     Wrong("unknown prior", "prior is 'mode1'", options={"loss#prior": "mode1"}),
-    Wrong("classes that the network lacks", "label.* 2", options={"num_classes": 2}),
+    Wrong("classes that the labels have too many", "label.* 2", options=TWO_CLASSES),
     Wrong(
         "a split of other cases",
         "split .*mine.json lists 1 name.* first 'nobody' in test; the 6 cases there have names such as 'phantom_000'",
@@ -185,7 +186,7 @@ WRONG = [
         options={"network_def": "@networks::attention_unet"},
         after_training=True,
     ),
-    Wrong("model of other classes", "model.pt", config="inference", options={"num_classes": 4}, after_training=True),
+    Wrong("model of other classes", "model.pt", config="inference", options=TWO_CLASSES, after_training=True),
     Wrong(
         "truncated model", "model.pt", lambda f: truncated(f / "models" / "model.pt"), "evaluate", after_training=True
     ),

@@ -1,0 +1,115 @@
+"""Options and edits of a bundle's JSON that make other settings than somebody meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from spoiled import Change
+from wrong_inputs import Wrong
+
+STRIDES = "networks#unet#strides"
+FLIP = {"_target_": "Flipd", "keys": ["image", "label"], "spatial_axis": 0}
+
+
+def edited(edit: Callable[[dict[str, Any]], object], name: str = "train") -> Change:
+    """Does something to a JSON of the bundle."""
+
+    def change(folder: Path) -> None:
+        path = folder / "bundle" / "configs" / f"{name}.json"
+        config = json.loads(path.read_text())
+        edit(config)
+        path.write_text(json.dumps(config, indent=4))
+
+    return change
+
+
+def split_edited(edit: Callable[[dict[str, Any]], object]) -> Change:
+    """Does something to the split that lies beside the model."""
+
+    def change(folder: Path) -> None:
+        path = folder / "models" / "split.json"
+        split = json.loads(path.read_text())
+        edit(split)
+        path.write_text(json.dumps(split))
+
+    return change
+
+
+WRONG_SETTINGS = [
+    Wrong("None for a number", "--epochs None: MONAI passes over None, and it stays 100", options={"epochs": None}),
+    Wrong("no value for a number", "--epochs True: it must be a number", options={"epochs": True}),
+    Wrong("half a batch", "batch_size is 8.5; it must be a whole number", options={"batch_size": 8.5}),
+    Wrong("no window at once", "sw_batch_size is 0; it must be a whole number, 1", options={"sw_batch_size": 0}),
+    Wrong("a seed too large", "seed is .* at most 4294967295", options={"seed": 2**32}),
+    Wrong("the name of a device", r"device is 'cpu'; write .\$torch.device", options={"device": "cpu"}),
+    Wrong("too few names", "there must be a name for each class", options={"class_names": ["background", "a"]}),
+    Wrong("a name twice", "names that differ", options={"class_names": ["background", "a", "a"]}),
+    Wrong("arguments of no component", "it has no '_target_'", options={"loss": {"penalty_weight": 0.2}}),
+    Wrong(
+        "a loss of probabilities on logits",
+        "DiceLoss does not take the softmax of logits; set softmax",
+        options={"loss": {"_target_": "DiceLoss", "to_onehot_y": True}},
+    ),
+    Wrong("a text for a truth value in the JSON", "amp is 'false'", edited(lambda c: c.update(amp="false"))),
+    Wrong("a typing error in the JSON", "nothing refers to 'epoch'.*'epochs'", edited(lambda c: c.update(epoch=5))),
+    Wrong("a remark in the JSON", None, edited(lambda c: c.update(remark="ours"))),
+    Wrong("sizes without brackets", None, options={"slice_size": "48,64"}),
+    *(
+        Wrong(
+            f"other strides to {config}, with weights of the same sizes",
+            r"network's strides is \[2, 2, 2, 2, 1\], and .*model.json",
+            config=config,
+            options={STRIDES: [2, 2, 2, 2, 1]},
+            after_training=True,
+        )
+        for config in ("evaluate", "calibrate", "inference")
+    ),
+    Wrong(
+        "resumed with other strides",
+        r"network's strides \[1, 2, 2, 2, 2\], here",
+        options={STRIDES: [2, 2, 2, 2, 1], "resume": True, "epochs": 2},
+        after_training=True,
+    ),
+    *(
+        Wrong(
+            f"resumed from {what}",
+            "checkpoint_epoch=1.pt is no checkpoint of a training: to start again",
+            lambda f, content=content: torch.save(content, f / "models" / "checkpoint_epoch=1.pt"),
+            options={"resume": True, "epochs": 2},
+            after_training=True,
+        )
+        for what, content in {"a list": [1, 2], "weights alone": {"conv.weight": torch.zeros(1)}}.items()
+    ),
+    Wrong(
+        "a case of the training tested on",
+        "models/split.json lists .* more than once; a case must be in one set",
+        split_edited(lambda split: split["test"].append(split["training"][0])),
+        config="evaluate",
+        after_training=True,
+    ),
+    Wrong(
+        "calibrated on the test cases",
+        "models/split.json lists .* more than once; a case must be in one set",
+        split_edited(lambda split: split.update(validation=split["test"])),
+        config="calibrate",
+        after_training=True,
+    ),
+    Wrong(
+        "no case to test on",
+        "models/split.json lists no case for test",
+        split_edited(lambda split: split.update(test=[])),
+        config="evaluate",
+        after_training=True,
+    ),
+    Wrong(
+        "images turned over for a model that saw them as they are",
+        "geometry is .*Flipd.*, and .*model.json",
+        edited(lambda c: c["preparation"]["transforms"].insert(0, FLIP)),
+        config="evaluate",
+        after_training=True,
+    ),
+]
