@@ -8,7 +8,8 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
-from calib_monai.reports.table import NOTABLE, Table, best_marks, transposed, unmarked
+from calib_monai.reports.results import ABOUT_PAPERS, kinds_of
+from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, transposed, unmarked
 
 SIGNIFICANT = 0.05
 OF_STRUCTURES = (
@@ -32,9 +33,9 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
-        [measure.title for measure in measures.values()],
+        list(measures.values()),
         transposed(marks),
-        _origin(rows),
+        " ".join([_origin(rows), *[ABOUT_PAPERS] * (PAPERS in kinds_of(measures.values()))]),
     )
 
 
@@ -77,7 +78,7 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
         for row in rows
     }
     note = "By the bootstrap over cases, each with its mean over seeds: what other cases of this kind would give."
-    return _table("95 % intervals of the means", shown, [measure.title for measure in measures.values()], note=note)
+    return _table("95 % intervals of the means", shown, list(measures.values()), note=note)
 
 
 def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table:
@@ -89,8 +90,7 @@ def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table
         f"their number (Holm). Marked is what is below {SIGNIFICANT}. This is about other cases, not other trainings."
     )
     shown = {name: list(map(_p_value, line)) for name, line in values.items()}
-    titles = [measure.title for measure in measures.values()]
-    return _table(f"Differences from {compared.reference}: p-values", shown, titles, marks, note)
+    return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)
 
 
 def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
@@ -114,13 +114,16 @@ def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
 def _table(
     title: str,
     lines: Mapping[str, Sequence[str]],
-    columns: Sequence[str],
+    columns: Sequence[str | Measure],
     marks: Sequence[Sequence[str]] | None = None,
     note: str = "",
 ) -> Table:
-    """A table of lines by the name of their row; `marks` are those of the lines."""
+    """A table of lines by the name of their row; `columns` are measures or titles, `marks` are those of the lines."""
     cells = [[name, *line] for name, line in lines.items()]
-    return Table(title, ["", *columns], cells, unmarked(cells) if marks is None else [["", *m] for m in marks], note)
+    header = [column.title if isinstance(column, Measure) else column for column in columns]
+    kinds = [*kinds_of(column for column in columns if isinstance(column, Measure))] or [""] * len(columns)
+    marked = unmarked(cells) if marks is None else [["", *of_line] for of_line in marks]
+    return Table(title, ["", *header], cells, marked, note, ["", *kinds])
 
 
 def _with_deviation(row: Row, name: str, measure: Measure) -> str:

@@ -28,7 +28,8 @@ class SliceSaver:
     The slice follows from the label alone, so that the figures of several methods show the same one.
     Arrays: image (H, W), label (H, W), 255 where it is ignored, probs (C, H, W), the slice's index, which a picture has
     not, and whether its second axis runs from below, as it does where that leads to the front or to the head of a
-    patient, and not in a picture.
+    patient, and not in a picture. `voxel_aspect` is the length of a voxel along the second axis over that along the
+    first.
 
     Args:
         output_dir: folder in which `slices` is made.
@@ -77,7 +78,16 @@ class SliceSaver:
                 probs=probs[..., index].cpu().numpy(),
                 **place,
                 from_below=_from_below(item["image"]),
+                voxel_aspect=_voxel_aspect(item["image"]),
             )
+
+
+def _voxel_aspect(image: Tensor) -> float:
+    """The length of a voxel along the second axis of an image (C, H, W[, D]) over that along its first."""
+    if not isinstance(image, MetaTensor):
+        return 1.0
+    along_first, along_second = image.pixdim[:2].tolist()
+    return float(along_second / along_first)
 
 
 def _from_below(image: Tensor) -> bool:

@@ -12,16 +12,19 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
+from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import IGNORED, Run, Slice
 
+PANEL = 2.6  # width of a picture, in inches
+NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 ERROR_COLOR = "#D55E00"
 OUTSIDE: dict[str, Any] = {"facecolor": "white", "edgecolor": "#999999", "hatch": "////"}
 
 
 def case_figure(runs: Sequence[Run], case: str) -> Figure:
-    """One slice of a case as each run sees it.
+    """One slice of a case as each run sees it; its voxels have the shape that they have in the patient.
 
     Confidence is the highest probability of a voxel; its color scale is the same in all rows. What a crop cut off,
     and the network never saw, has none and is hatched. Voxels whose label is ignored are no errors.
@@ -30,11 +33,17 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         ValueError: a run kept no slice of this case.
     """
     slices = [run.slice_of(case) for run in runs]
-    height, width = slices[0].label.T.shape
-    figure = Figure(figsize=(2.6 * len(COLUMNS) + 1.2, 2.6 * len(runs) * height / width + 1.1), layout="constrained")
+    names = [
+        f"{wrapped(run.name, NAME)}\nDice {DICE.shown(run.dice(case))}\nECE {ERROR.shown(run.ece_of(case))}"
+        for run in runs
+    ]
+    width, height = slices[0].label.shape
+    tallest = max(name.count("\n") + 2 for name in names)
+    row = max(PANEL * slices[0].voxel_aspect * height / width, LINE * tallest)
+    figure = Figure(figsize=(PANEL * len(COLUMNS) + 3.2, row * len(runs) + 1.1), layout="constrained")
     grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
     colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
-    for axes, run, part in zip(grid, runs, slices, strict=True):
+    for axes, name, part in zip(grid, names, slices, strict=True):
         predicted, ignored = part.probs.argmax(axis=0), part.label == IGNORED
         for place in range(4):
             axes[place].imshow(_upright(part.image, part), cmap="gray")
@@ -47,11 +56,11 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         axes[4].patch.set(**OUTSIDE)
         wrong = np.ma.masked_equal((predicted != part.label) & ~ignored, 0)
         axes[3].imshow(_upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
-        axes[0].set_ylabel(f"{run.name}\nDice {DICE.shown(run.dice(case))}, ECE {ERROR.shown(run.ece_of(case))}")
+        axes[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
     for axes in grid.flat:
-        axes.set(xticks=[], yticks=[])
+        axes.set(xticks=[], yticks=[], aspect=slices[0].voxel_aspect)
     figure.colorbar(shown, ax=grid[:, 4], label="highest probability")
     of_volume = "" if slices[0].index is None else f", slice {slices[0].index}"
     figure.suptitle(f"{case}{of_volume}", fontsize="medium")

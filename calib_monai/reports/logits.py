@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from calib_monai.reports.colors import class_color
+from calib_monai.reports.names import wrapped
 from calib_monai.reports.runs import Run
 
 SHOWN_SHARE = 1e-3  # the axis ends where less than this share of a distribution lies beyond
@@ -35,7 +36,7 @@ def logits_figure(runs: Sequence[Run]) -> Figure:
                 ends += logits.edges[told].tolist()
             axes[row, column].set_title(f"truth: {name}", fontsize="medium")
         axes[row, 0].set_ylim(bottom=0)
-        axes[row, 0].set_ylabel(f"{run.name}\nshare of voxels")
+        axes[row, 0].set_ylabel(f"{wrapped(run.name, 20)}\nshare of voxels")
     for below in axes[-1]:
         below.set_xlabel("logit")
     if ends:

@@ -9,23 +9,34 @@ from html import escape
 
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run, worst_first
-from calib_monai.reports.table import BEST, SECOND, Table, unmarked
+from calib_monai.reports.table import BEST, PAPERS, SECOND, Table, unmarked
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; margin: 0 auto; max-width: 1240px;
   padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .4rem; }
-p { margin: .3rem 0 .9rem; max-width: 46rem; }
-.scroll { overflow-x: auto; }
-table { font-size: .9rem; border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .35rem .55rem; text-align: right; border-bottom: 1px solid #d9d9d9; }
-th { font-weight: 600; border-bottom: 2px solid #1a1a1a; }
-th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-.best, .notable { font-weight: 700; background: #d7e9f7; }
+p { margin: .3rem 0 .9rem; max-width: 46rem; overflow-wrap: anywhere; }
+.scroll { overflow-x: auto; margin: .6rem 0; background:
+  linear-gradient(to right, #fff 40%, transparent) left / 3rem 100% no-repeat local,
+  linear-gradient(to left, #fff 40%, transparent) right / 3rem 100% no-repeat local,
+  linear-gradient(to right, #777, transparent) left / 1.2rem 100% no-repeat scroll,
+  linear-gradient(to left, #777, transparent) right / 1.2rem 100% no-repeat scroll; }
+.scroll::-webkit-scrollbar { height: 9px; }
+.scroll::-webkit-scrollbar-track { background: #eee; }
+.scroll::-webkit-scrollbar-thumb { background: #888; border-radius: 5px; }
+table { font-size: .9rem; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .55rem; text-align: right; border-bottom: 1px solid #d9d9d9; white-space: nowrap; }
+th { font-weight: 600; border-bottom: 2px solid #1a1a1a; vertical-align: bottom; white-space: normal; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; white-space: normal;
+  min-width: 6rem; max-width: 15rem; box-shadow: inset -1px 0 #d9d9d9; }
+.papers { background: #00000014; color: #444; font-style: italic; }
+.best, .notable { font-weight: 700; background: #0072b228; }
 .second { text-decoration: underline; text-underline-offset: 3px; }
-img { display: block; max-width: 100%; height: auto; margin: .6rem 0; }
+img { display: block; width: 100%; height: auto; mix-blend-mode: multiply; }
 """
+
+LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below the least its letters are too small, and it scrolls
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,9 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
 </head>
 <body>
 <h1>{escape(title)}</h1>
-<p>Measures are taken case by case, then averaged over cases (pooled: all cases as one). NLL and Brier score look at all
-voxels, ECE, CECE and TACE at those that their column names; of them, of HD95, ASD and missed structures less is better,
-of Dice more.</p>
+<p>Each measure is taken of each case, then averaged over cases; "pooled" takes all cases as one. NLL and Brier score
+look at all voxels, ECE, CECE and TACE at the voxels that the column names. Of Dice more is better, of HD95, ASD, missed
+structures and all errors of probabilities less.</p>
 {overview}
 {"".join(_section(section) for section in sections)}
 </body>
@@ -119,7 +130,7 @@ calibrator.</p>
 
 def _of_classes(figures: Mapping[str, bytes], run: Run) -> str:
     """The class diagrams and what a reader of them must know; of two classes, why there are none."""
-    inside = run.region == "foreground"
+    inside = run.on_label_foreground
     if "classes" not in figures:
         one, other = map(escape, run.class_names)
         mean = f"As all voxels looked at are {other}, both are by how much its mean probability falls short of 1."
@@ -128,7 +139,7 @@ def _of_classes(figures: Mapping[str, bytes], run: Run) -> str:
 smallest probabilities, which it leaves out, so does TACE: diagrams of each would show the same twice.
 {mean * inside}</p>"""
     aside = """<p>As in the papers, only voxels whose label is foreground are looked at. There the background is never
-the truth, and a foreground class is the truth more often than a network says that knows nothing of this choice.</p>"""
+the truth, so it has no diagram, and even exact probabilities of the others are too small.</p>"""
     return f"""<h2>Reliability of each class</h2>
 {aside * inside}
 {_image(figures["classes"], "reliability diagrams of each class")}"""
@@ -140,6 +151,7 @@ def _result(table: Table) -> str:
     marked = {mark for row in table.marks for mark in row}
     second = f' and <span class="{SECOND}">second best</span>' if SECOND in marked else ""
     told = [f'<span class="{BEST}">Best</span>{second} of each column.'] if BEST in marked else []
+    told += [f'<span class="{PAPERS}">Gray</span>: as the papers measure.'] * (PAPERS in table.kinds)
     notes = " ".join([escape(table.note)] * bool(table.note) + told)
     return f"""{title}<div class="scroll">{table.html()}</div>
 {f"<p>{notes}</p>" if notes else ""}"""
@@ -155,5 +167,8 @@ def _cases(runs: Sequence[Run]) -> str:
 
 
 def _image(png: bytes, alt: str) -> str:
-    """An image that carries its own bytes."""
-    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    """A figure that carries its own bytes; where the window is too narrow for its letters it scrolls."""
+    width = int.from_bytes(png[16:20])  # where a PNG file has it
+    style = f"min-width: {LEAST * width:.0f}px; max-width: {MOST * width:.0f}px"
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    return f'<div class="scroll"><img alt="{escape(alt)}" style="{style}" src="{source}"></div>'

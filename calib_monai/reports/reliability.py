@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
+from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run
 
@@ -47,7 +48,8 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         below.set_axis_on()
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
-        above.set_title(f"{run.name}\nECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}")
+        values = f"ECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}"
+        above.set_title(f"{wrapped(run.name, 32)}\n{values}")
         if column == 0:
             above.set_ylabel(f"accuracy, {run.region} voxels")
             below.set_ylabel("share of voxels")
@@ -69,24 +71,25 @@ def diagram_figure(bins: Bins, region: str) -> Figure:
 
 
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
-    """Diagrams of each class against the rest, each above its histogram, a row a run, a column a class."""
-    names = runs[0].class_names
+    """Diagrams of each class against the rest, each above its histogram, a row a run, a column a class.
+
+    Where the label of all voxels is foreground the background is never right, and has no diagram.
+    """
+    first = int(runs[0].on_label_foreground)
+    names = runs[0].class_names[first:]
     figure = Figure(figsize=(1.2 + 3.1 * len(names), 1.4 + 4.0 * len(runs)), layout="constrained")
     grid = figure.subplots(2 * len(runs), len(names), squeeze=False, sharey="row", height_ratios=[4, 1] * len(runs))
     for row, run in enumerate(runs):
         above, below = grid[2 * row], grid[2 * row + 1]
         for column, name in enumerate(names):
-            bins = run.class_bins[column]
+            bins = run.class_bins[first + column]
             _draw_diagram(above[column], bins)
             _draw_histogram(below[column], bins)
             below[column].set_xlabel("probability of the class")
             above[column].set_title(f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium")
-        above[0].set_ylabel(f"{run.name}\naccuracy")
+        above[0].set_ylabel(f"{wrapped(run.name, 30)}\naccuracy")
         below[0].set_ylabel("share of voxels")
-    aside = ", where the background is never right" if runs[0].region == "foreground" else ""
-    figure.suptitle(
-        f"Each class against the rest, {runs[0].region} voxels of all cases together{aside}", fontsize="small"
-    )
+    figure.suptitle(f"Each class against the rest, {runs[0].region} voxels of all cases together", fontsize="small")
     _add_legend(figure)
     return figure
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 
 from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.runs import Run
-from calib_monai.reports.table import Table, best_marks, transposed
+from calib_monai.reports.table import PAPERS, Table, best_marks, transposed
 
 DICE = measure_of("dice_foreground")
 ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
 AS_PAPERS = "As the papers measure"
 ABOUT_PAPERS = (
-    "These regions depend on the label. There a network that is exactly right about its probabilities has an error, "
-    "too, and one that over-segments may have a smaller one: compare with papers here, and choose a network above."
+    "The papers measure calibration where the label is foreground. There even exact probabilities have an error, and a "
+    "network that draws too much can have a smaller one. Compare with papers here; choose by the other columns."
 )
 
 
@@ -48,7 +48,13 @@ def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], not
     columns.append([str(len(run.cases)) for run in runs])
     marks.append([""] * len(runs))
     header = ["", *(measure.title for measure in measures.values()), "cases"]
-    return Table(title, header, transposed(columns), transposed(marks), " ".join(notes))
+    kinds = ["", *kinds_of(measures.values()), ""]
+    return Table(title, header, transposed(columns), transposed(marks), " ".join(notes), kinds)
+
+
+def kinds_of(measures: Iterable[Measure]) -> list[str]:
+    """The kind of the column of each measure: `PAPERS` where its region depends on the label."""
+    return [PAPERS if measure.proper is False else "" for measure in measures]
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:

@@ -31,7 +31,8 @@ FILES = ("summary.json", "cases.csv", "bins.json")
 class Slice:
     """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs from below.
 
-    The label is `IGNORED` where that voxel is ignored. A picture has no index.
+    The label is `IGNORED` where that voxel is ignored. A picture has no index. `voxel_aspect` is the length of a voxel
+    along W over that along H.
     """
 
     image: NDArray[np.float32]
@@ -39,6 +40,7 @@ class Slice:
     probs: NDArray[np.float32]
     index: int | None
     from_below: bool
+    voxel_aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Run:
         return self.measures.get(name) or measure_of(name)
 
     @property
+    def on_label_foreground(self) -> bool:
+        """Whether `bins` looked only where the label is foreground, as the papers do: no voxel there is background."""
+        return self.region == "foreground"
+
+    @property
     def ece(self) -> float:
         """ECE on the region that `bins` looked at; NaN where it was not measured."""
         return self.metrics.get(f"ece_{self.region}", float("nan"))
@@ -113,7 +120,8 @@ class Run:
             if "from_below" not in arrays:
                 raise ValueError(f"{path} was written by an earlier version: evaluate again")
             index = int(arrays["index"]) if "index" in arrays else None
-            return Slice(arrays["image"], arrays["label"], arrays["probs"], index, bool(arrays["from_below"]))
+            aspect = float(arrays["voxel_aspect"]) if "voxel_aspect" in arrays else 1.0
+            return Slice(arrays["image"], arrays["label"], arrays["probs"], index, bool(arrays["from_below"]), aspect)
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:

@@ -10,6 +10,7 @@ from math import inf, isnan
 from calib_monai.measures import Measure
 
 BEST, SECOND, NOTABLE = "best", "second", "notable"
+PAPERS = "papers"  # kind of the columns whose region depends on the label
 IN_MARKDOWN = {BEST: "**{}**", SECOND: "*{}*", NOTABLE: "**{}**"}
 IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", NOTABLE: r"\textbf{{{}}}"}
 OF_LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "±": r"$\pm$", "<": "$<$", "#": r"\#"}
@@ -25,6 +26,7 @@ class Table:
         cells: row by row, the name of the row first.
         marks: of each cell `BEST`, `SECOND`, `NOTABLE`, which the note explains, or "".
         note: what a reader must know.
+        kinds: of each column, `PAPERS` or ""; the page shows those of `PAPERS` in gray. Empty where all are "".
     """
 
     title: str
@@ -32,6 +34,7 @@ class Table:
     cells: Sequence[Sequence[str]]
     marks: Sequence[Sequence[str]]
     note: str = ""
+    kinds: Sequence[str] = ()
 
     def markdown(self, *, marked: bool = True) -> str:
         """The cells in Markdown, in columns of one width; `marked`, the best bold and the second best italic."""
@@ -59,16 +62,20 @@ class Table:
         return "\n".join([f"% {self.title}"] * bool(self.title) + lines) + "\n"
 
     def html(self) -> str:
-        """The table as an element; a cell's mark is its class."""
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.header)
-        body = (
-            "".join(
-                f'<td class="{mark}">{escape(cell)}</td>' if mark else f"<td>{escape(cell)}</td>"
-                for cell, mark in zip(row, marks, strict=True)
+        """The table as an element; marks and kinds are classes, and long names may be broken."""
+        kinds = self.kinds or [""] * len(self.header)
+        head = "".join(_element("th", _breakable(cell), kind) for cell, kind in zip(self.header, kinds, strict=True))
+        body = "".join(
+            "<tr>"
+            + _element("td", _breakable(row[0]), marks[0])
+            + "".join(
+                _element("td", escape(cell), mark, kind)
+                for cell, mark, kind in zip(row[1:], marks[1:], kinds[1:], strict=True)
             )
+            + "</tr>"
             for row, marks in zip(self.cells, self.marks, strict=True)
         )
-        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in body)}</table>"
+        return f"<table><tr>{head}</tr>{body}</table>"
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
         """The cells, those with a mark in its style."""
@@ -102,6 +109,17 @@ def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
 def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     """Rows of columns."""
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _element(tag: str, content: str, *classes: str) -> str:
+    """An element of HTML with those of these classes that are not empty."""
+    named = " ".join(filter(None, classes))
+    return f'<{tag} class="{named}">{content}</{tag}>' if named else f"<{tag}>{content}</{tag}>"
+
+
+def _breakable(text: str) -> str:
+    """Text for HTML that may go on in the next line after an underscore or a slash."""
+    return escape(text).replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 
 def _latex(text: str) -> str:

@@ -1,0 +1,86 @@
+"""Page: a browser shows it in a wide window and in a narrow one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from written_runs import write_run
+
+from calib_monai.reports.page import Section, html_page
+from calib_monai.reports.reliability import class_reliability_figure
+from calib_monai.reports.report import write_report
+from calib_monai.reports.results import ABOUT_PAPERS, results_tables
+from calib_monai.reports.runs import read_run
+
+MEASURES = {
+    **dict.fromkeys(("asd_mm", "nll_all", "brier_all", "cece_plausible", "ece_foreground", "cece_foreground"), 0.04321),
+    **dict.fromkeys(("tace_foreground", "ece_union", "cece_union"), 0.1),
+    "missed_structures": 3,
+}
+SHOWN = """<script>addEventListener('load', () => {
+const [table] = document.querySelectorAll('.scroll'), page = document.documentElement
+document.title = [
+    'pictures ' + [...document.images].every(image => image.naturalWidth),
+    'fits ' + (page.scrollWidth <= innerWidth),
+    'scrolls ' + (table.scrollWidth > table.clientWidth),
+    'legible ' + [...document.images].every(image => image.width >= 0.45 * image.naturalWidth - 1)
+].join(', ') })</script>"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of four runs of long names, with all measures of an evaluation."""
+    folder = tmp_path_factory.mktemp("page")
+    runs = [read_run(write_run(folder / f"hippocampus_dice_ce_100_epochs_seed_{k}", 1.0)) for k in range(4)]
+    for run in runs:
+        run.metrics.update(MEASURES)
+    write_report(runs, folder / "report")
+    path = folder / "report" / "report.html"
+    path.write_text(path.read_text().replace("</body>", f"{SHOWN}</body>"))
+    return path
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser is installed")
+@pytest.mark.parametrize(("width", "scrolls"), [(1280, "false"), (420, "true")])
+def test_a_table_scrolls_in_a_narrow_window_alone_and_figures_stay_legible(
+    page: Path, width: int, scrolls: str
+) -> None:
+    browser = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},2000"]
+    command = [*browser, "--dump-dom", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
+    assert f"<title>pictures true, fits true, scrolls {scrolls}, legible true</title>" in result.stdout
+
+
+def test_columns_of_the_papers_are_gray_and_one_note_says_why(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    figures = {"reliability": b"png", "classes": b"png"}
+    assert "Gray" not in html_page([Section("brains", [run], results_tables([run]), figures, {})], "Runs")
+    run.metrics.update(MEASURES)
+    page = html_page([Section("brains", [run], results_tables([run]), figures, {})], "Runs")
+    for title in ("ECE, label foreground", "CECE, label foreground", "TACE, label foreground", "ECE, union"):
+        assert f'<th class="papers">{title}</th>' in page
+    for title in ("Dice", "ECE, plausible", "NLL (per 1000 voxels)", "cases"):
+        assert f"<th>{title}</th>" in page
+    assert page.count(ABOUT_PAPERS) == page.count('<span class="papers">Gray</span>') == 1
+
+
+def test_a_long_name_may_be_broken_where_it_has_an_underscore(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "brains_nacl", 1.0))
+    [table] = results_tables([run])
+    assert "<td>brains_<wbr>nacl</td>" in table.html()
+    assert "<wbr>" not in table.markdown()
+
+
+def test_a_background_that_is_never_right_has_no_diagram(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    titles = [axes.get_title().split(",")[0] for axes in class_reliability_figure([run]).axes]
+    assert [title for title in titles if title] == ["background", "left", "right"]
+    figure = class_reliability_figure([replace(run, region="foreground")])
+    shown = {title.split(",")[0]: title for axes in figure.axes if (title := axes.get_title())}
+    assert list(shown) == ["left", "right"]
+    error = run.class_bins[1].expected_calibration_error().item()
+    assert shown["left"] == f"left, error {error:.3f}"
