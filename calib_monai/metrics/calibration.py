@@ -42,9 +42,17 @@ class CalibrationMetric(ImagewiseMetric):
         self.pooled = pooled
         self.ignore_index = ignore_index
 
+    @property
+    def sums_add_up(self) -> bool:
+        """Whether the sums of two sets of voxels always add up to those of both.
+
+        A `MetricCollection` then computes once what overlapping regions have in common.
+        """
+        return False
+
     @abstractmethod
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
-        """What is kept of an image, (K, S); those of two images add up to those of both.
+        """What is kept of an image, (K, S); where `pooled`, those of two images add up to those of both.
 
         Args:
             probs: probabilities of the N voxels of the region, (C, N).
@@ -73,10 +81,7 @@ class CalibrationMetric(ImagewiseMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
         """
-        return self.rows_of(measured_voxels(self.region, *probs_and_labels(y_pred, y, self.ignore_index)))
-
-    def rows_of(self, voxels: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """Sums of each image, (B, K, S), from probabilities (C, N) and labels (N,) of the N voxels of its region."""
+        voxels = measured_voxels(self.region, *probs_and_labels(y_pred, y, self.ignore_index))
         return torch.stack([self.sums(*image) for image in voxels])
 
 
@@ -92,6 +97,8 @@ class BinnedMetric(CalibrationMetric):
     Raises:
         ValueError: `num_bins` below 1 or an unknown region.
     """
+
+    sums_add_up = True
 
     def __init__(
         self,
@@ -122,6 +129,8 @@ class ScoreMetric(CalibrationMetric):
     Raises:
         ValueError: an unknown region.
     """
+
+    sums_add_up = True
 
     def __init__(self, region: str | Region = "all", *, pooled: bool = False, ignore_index: int | None = None) -> None:
         super().__init__(region, pooled=pooled, ignore_index=ignore_index)

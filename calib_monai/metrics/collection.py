@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
+import torch
 from monai.metrics import IterationMetric
 from torch import Tensor
 
 from calib_monai.metrics.calibration import CalibrationMetric
-from calib_monai.metrics.inputs import check_lists, measured_voxels, probs_and_labels
+from calib_monai.metrics.inputs import check_lists, probs_and_labels
+from calib_monai.metrics.parts import Part, joined, parts
+
+# What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
+OF_NO_SUM = {"region", "pooled", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
 
 
 class MetricCollection(IterationMetric):
     """Measures of probabilities that are called, aggregated and reset together.
 
-    They say what each says alone. Selecting and checking the voxels of a region takes longer than an error of
-    calibration; here the measures of one region share that. An evaluator of MONAI has a collection by
+    They say what each says alone, but for rounding. Regions overlap; here each voxel is selected and checked once for
+    all of them, and once for all measures of a kind it is put into a bin. An evaluator of MONAI has a collection by
     `calib_monai.handlers.MetricCollectionHandler`.
 
     Args:
@@ -93,10 +98,29 @@ class MetricCollection(IterationMetric):
             metric.reset()  # type: ignore[no-untyped-call]
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> list[Tensor]:  # type: ignore[override]
-        """Sums of each image, (B, K, S), in the order of the metrics; one region's voxels are held at a time."""
-        given = probs_and_labels(y_pred, y, self.ignore_index)
-        rows: dict[str, Tensor] = {}
-        for region in dict.fromkeys(metric.region for metric in self.metrics.values()):
-            voxels = measured_voxels(region, *given)
-            rows |= {name: metric.rows_of(voxels) for name, metric in self.metrics.items() if metric.region == region}
-        return [rows[name] for name in self.metrics]
+        """Sums of each image, (B, K, S), in the order of the metrics; one image's voxels are summed at a time."""
+        regions = list(dict.fromkeys(metric.region for metric in self.metrics.values()))
+        images = parts(regions, *probs_and_labels(y_pred, y, self.ignore_index))
+        return [torch.stack(rows) for rows in zip(*map(self._sums, images), strict=True)]
+
+    def _sums(self, image: list[Part]) -> list[Tensor]:
+        """Sums of an image, (K, S), in the order of the metrics; those of a part are computed once for all regions."""
+        known: dict[tuple[int, Hashable], Tensor] = {}
+        found = []
+        for metric in self.metrics.values():
+            mine = [(place, part) for place, part in enumerate(image) if metric.region in part.regions]
+            if not metric.sums_add_up:
+                found.append(metric.sums(*joined([part for _, part in mine])))
+                continue
+            keys = [(place, _kind(metric)) for place, _ in mine]
+            for key, (_, part) in zip(keys, mine, strict=True):
+                if key not in known:
+                    known[key] = metric.sums(part.probs, part.labels)
+            found.append(torch.stack([known[key] for key in keys]).sum(dim=0))
+        return found
+
+
+def _kind(metric: CalibrationMetric) -> Hashable:
+    """What metrics have in common whose sums of the same voxels are the same."""
+    settings = tuple((name, value) for name, value in sorted(vars(metric).items()) if name not in OF_NO_SUM)
+    return (type(metric), settings) if all(isinstance(value, Hashable) for _, value in settings) else id(metric)

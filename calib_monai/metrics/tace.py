@@ -54,6 +54,11 @@ class TACEMetric(BinnedMetric):
         self.threshold = threshold
         self.adaptive = adaptive
 
+    @property
+    def sums_add_up(self) -> bool:  # type: ignore[override]
+        """Where bins are of equal width; equal numbers need all voxels of a region at once."""
+        return not self.adaptive
+
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
         """Errors (C, 1) where adaptive, bins (C, 3 * num_bins + 1) where not."""
         if self.adaptive:

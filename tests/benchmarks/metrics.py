@@ -1,6 +1,7 @@
 """Cost of the metrics beside others': `python tests/benchmarks/metrics.py [--runs 7] [--shape 155 240 240]`.
 
-A volume of four classes, of which 2.6 % is foreground, one thread, medians of paired runs. Memory is the
+A volume of four classes, of which 2.6 % is foreground and 3 % plausible, or 17 % and 20 % where a row says so, one
+thread, medians of paired runs. Memory is the
 peak above the inputs, over the size of the probabilities, in a process of its own. "Together" is in a
 `MetricCollection`, which selects the voxels of a region once; apart each metric selects them itself.
 """
@@ -34,20 +35,23 @@ from calib_monai.metrics import (
 )
 
 EVALUATE = Path(__file__).parents[2] / "scripts" / "parts" / "evaluate.json"
-FOREGROUND = 0.026
+SHARES = (0.026, 0.03)  # of the voxels, those of the foreground and the plausible ones
+LARGE_SHARES = (0.17, 0.2)
+SURE = 12.0  # added to the background's logit elsewhere
 Work = Callable[[], object]
 
 
-def volume(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+def volume(shape: tuple[int, ...], shares: tuple[float, float] = SHARES) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits (1, 4, ...) and labels (1, 1, ...) in blobs, uint8, that the logits mostly follow."""
     generator = torch.Generator().manual_seed(0)
     fields = [torch.randn(shape, generator=generator).numpy() for _ in range(3)]
     smooth = torch.stack([torch.tensor(gaussian_filter(field, 4, truncate=2)) for field in fields])
     height, which = smooth.max(dim=0)
-    threshold = height.flatten().kthvalue(int((1 - FOREGROUND) * height.numel())).values
-    labels = torch.where(height > threshold, which + 1, 0)[None, None].to(torch.uint8)
+    lowest = [height.flatten().kthvalue(int((1 - share) * height.numel())).values for share in shares]
+    labels = torch.where(height > lowest[0], which + 1, 0)[None, None].to(torch.uint8)
     logits = torch.randn((1, 4, *shape), generator=generator)
     logits.scatter_add_(1, labels.long(), torch.full(labels.shape, 4.0))
+    logits[0, 0][height <= lowest[1]] += SURE
     return logits, labels
 
 
@@ -88,6 +92,8 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         "y": torch.nn.functional.one_hot(labels[:, 0].long(), 4).movedim(-1, 1).to(torch.uint8).contiguous(),
     }
     soft = {"y_pred": probs, "y": labels}
+    large = dict(zip(("y_pred", "y"), volume(shape, LARGE_SHARES), strict=True))
+    large["y_pred"] = large["y_pred"].softmax(dim=1)
     organs = compact(shape)
     spacing = (1.0, 1.0, 1.5)
 
@@ -100,27 +106,35 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
     def theirs(of: dict[str, Any]) -> Work:
         return lambda: [compute_hausdorff_distance(**of, percentile=95), compute_average_surface_distance(**of)]
 
-    def errors() -> object:
-        return MetricCollection({"ece": ECEMetric(region="foreground"), "cece": CECEMetric(region="foreground")})(
-            **soft
-        )
+    def errors(of: dict[str, Any], *regions: str) -> Work:
+        return lambda: MetricCollection(
+            {f"{kind.__name__} {region}": kind(region=region) for region in regions for kind in (ECEMetric, CECEMetric)}
+        )(**of)
+
+    def apart(*metrics: Callable[..., object]) -> Work:
+        return lambda: [metric(region="foreground")(**soft) for metric in metrics]
 
     handlers = json.loads(EVALUATE.read_text(encoding="utf-8"))["+validate"]["additional_metrics"]
     of_an_evaluation = ConfigParser(handlers["calibration"]["metrics"]).get_parsed_content()
 
     return {
-        "ece + cece, together / torchmetrics ece": (errors, lambda: torchmetrics_ece(probs, labels)),
-        "ece + cece, together / the same, chosen": (errors, lambda: torchmetrics_ece(*chosen_before(probs, labels))),
-        "ece + cece, together / softmax": (errors, softmax),
-        "ece + cece, apart / torchmetrics ece": (
-            ours(ECEMetric, CECEMetric, of=soft),
+        "ece + cece, together / torchmetrics ece": (
+            errors(soft, "foreground"),
             lambda: torchmetrics_ece(probs, labels),
         ),
+        "ece + cece, together / the same, chosen": (
+            errors(soft, "foreground"),
+            lambda: torchmetrics_ece(*chosen_before(probs, labels)),
+        ),
+        "ece + cece, together / softmax": (errors(soft, "foreground"), softmax),
+        "the same of both regions / softmax": (errors(soft, "foreground", "plausible"), softmax),
+        "the same of 17 % and 20 % / softmax": (errors(large, "foreground", "plausible"), softmax),
+        "ece + cece, apart / torchmetrics ece": (apart(ECEMetric, CECEMetric), lambda: torchmetrics_ece(probs, labels)),
         "evaluate.json's, together / apart": (
             lambda: MetricCollection(of_an_evaluation)(y_pred=probs, y=one_hot["y"]),
             lambda: [metric(y_pred=probs, y=one_hot["y"]) for metric in of_an_evaluation.values()],
         ),
-        "tace / softmax": (ours(TACEMetric, of=soft), softmax),
+        "tace / softmax": (apart(TACEMetric), softmax),
         "brier + nll / softmax": (ours(BrierMetric, NLLMetric, of=soft), softmax),
         "hd95 + asd / MONAI's": (ours(HD95Metric, ASDMetric, of=one_hot), theirs(one_hot)),
         "hd95 + asd, compact / MONAI's": (

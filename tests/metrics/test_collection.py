@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,11 +17,11 @@ from calib_monai.metrics import (
     MetricCollection,
     NLLMetric,
     TACEMetric,
-    inputs,
 )
-from calib_monai.metrics.calibration import CalibrationMetric
-from calib_monai.regions import Region
+from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
+from calib_monai.regions import Band, Boundary, Everywhere, Foreground, Plausible, Region, Union
 
+ROUNDING: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-14, "equal_nan": True}
 Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -34,6 +35,11 @@ def every_metric() -> dict[str, CalibrationMetric]:
         "cece_union": CECEMetric(region="union", pooled=True),
         "brier": BrierMetric(region="all"),
         "nll_foreground": NLLMetric(region="foreground"),
+        "ece_plausible": ECEMetric(),
+        "tace_union": TACEMetric(region="union"),
+        "tace_wide_union": TACEMetric(region="union", adaptive=False),
+        "tace_wide_foreground": TACEMetric(region="foreground", adaptive=False, threshold=0.01),
+        "ece_of_10_foreground": ECEMetric(10, region="foreground"),
     }
 
 
@@ -49,11 +55,11 @@ def test_each_metric_says_what_it_says_alone(images: list[tuple[torch.Tensor, to
     for probs, labels in images:
         of_images = together(y_pred=probs, y=labels)
         for name, metric in alone.items():
-            torch.testing.assert_close(of_images[name], metric(y_pred=probs, y=labels), rtol=0, atol=0, equal_nan=True)
+            torch.testing.assert_close(of_images[name], metric(y_pred=probs, y=labels), **ROUNDING)
     assert list(together.aggregate()) == list(together.values()) == list(alone)
     for name, metric in alone.items():
-        assert together.aggregate()[name].item() == metric.aggregate().item()
-        torch.testing.assert_close(together.values()[name], metric.values(), rtol=0, atol=0, equal_nan=True)
+        torch.testing.assert_close(together.aggregate()[name], metric.aggregate(), **ROUNDING)
+        torch.testing.assert_close(together.values()[name], metric.values(), **ROUNDING)
 
 
 def test_a_batch_is_its_list_and_its_images(images: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
@@ -80,17 +86,58 @@ def test_a_gpu_measures_what_the_cpu_does(images: list[tuple[torch.Tensor, torch
     torch.testing.assert_close(there.aggregate(), here.aggregate(), rtol=1e-9, atol=0, check_device=False)
 
 
-def test_the_voxels_of_a_region_are_selected_once(golden_volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
-    selected = []
-    region_voxels = inputs.region_voxels
+def test_each_voxel_is_binned_once_for_all_regions(golden_volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    binned = []
+    sums = ECEMetric.sums
 
-    def counted(region: Region, *of: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        selected.append(region.name)
-        return region_voxels(region, *of)
+    def counted(metric: ECEMetric, probs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        binned.append(labels.numel())
+        return sums(metric, probs, labels)
 
-    monkeypatch.setattr(inputs, "region_voxels", counted)
-    MetricCollection(every_metric())(*golden_volume("V1"))
-    assert selected == ["foreground", "union", "boundary", "all"]
+    monkeypatch.setattr(ECEMetric, "sums", counted)
+    probs, labels = golden_volume("V1")
+    regions = [Foreground(), Plausible(), Union(), Boundary(), Band()]
+    MetricCollection({region.name: ECEMetric(region=region) for region in regions})(probs, labels)
+    anywhere = torch.stack([region.mask(labels, probs) for region in regions]).any(dim=0)
+    assert sum(binned) == anywhere.sum()
+
+
+@pytest.mark.parametrize("ignore_index", [None, 2])
+def test_any_number_of_regions_may_overlap(golden_volume: Volume, ignore_index: int | None) -> None:
+    probs, labels = golden_volume("V1")
+    some: list[Region] = [Everywhere(), Foreground(), Union(), Boundary(), Band(0), Band(2)]
+    regions = [*some, *(Plausible(share / 10) for share in range(11))]
+    make = {f"{kind.__name__} {region}": (kind, region) for kind in (ECEMetric, TACEMetric) for region in regions}
+    together = MetricCollection({name: kind(region=region) for name, (kind, region) in make.items()}, ignore_index)
+    measured = together(probs, labels)
+    for name, (kind, region) in make.items():
+        alone = kind(region=region, ignore_index=ignore_index)(probs, labels)
+        torch.testing.assert_close(measured[name], alone, **ROUNDING)
+
+
+def test_a_metric_of_ones_own_shares_its_sums_with_its_like_alone(golden_volume: Volume) -> None:
+    class PowerMetric(BinnedMetric):
+        """A mean of powers of the background's probability; what it depends on is nobody else's business."""
+
+        def __init__(self, region: str, power: object) -> None:
+            super().__init__(region=region)
+            self._power = power
+
+        def sums(self, probs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            power = self._power[0] if isinstance(self._power, list) else self._power
+            return torch.stack([probs[0].double().pow(power).sum(), torch.tensor(labels.numel())]).unsqueeze(0)
+
+        def measured(self, rows: torch.Tensor) -> torch.Tensor:
+            return rows[..., 0] / rows[..., 1]
+
+    probs, labels = golden_volume("V1")
+    kinds = {"one": 1, "two": 2, "listed": [3]}
+    metrics = {
+        f"{name}_{region}": (region, power) for name, power in kinds.items() for region in ("foreground", "plausible")
+    }
+    measured = MetricCollection({name: PowerMetric(*made) for name, made in metrics.items()})(probs, labels)
+    for name, made in metrics.items():
+        torch.testing.assert_close(measured[name], PowerMetric(*made)(probs, labels), **ROUNDING)
 
 
 def test_what_was_measured_is_forgotten(golden_volume: Volume) -> None:
