@@ -61,6 +61,30 @@ class Bins:
         """
         return (self.confidence - self.correctness).abs().sum(dim=-1) / self.total
 
+    def pooled_errors(self, *, debiased: bool = False) -> tuple[Tensor, Tensor]:
+        """What each image adds to the calibration error of all images as one, and its voxels, (images, ...) each.
+
+        The sum of the first over that of the second is the error. In each bin an image has a sum of (confidence -
+        correctness). It counts as positive where it has the sign of the sum of all images.
+
+        That makes an error of chance alone: all images' sum is never exactly 0. `debiased` takes the sign from the
+        *other* images, which chance does not tie to this one. So an exact network has an error of 0 on average, which
+        may fall below 0, however few voxels there are. An error that clearly exceeds chance stays as it is, for all
+        images have its sign. Kumar et al. 2019 (arXiv:1909.10155), Section 5, subtract what chance adds from the
+        square of the error and take voxels as independent. Those of an image are not, as they err together; images
+        are. A bin that one image alone fills is left out, for nothing is known of its sign.
+
+        Args:
+            debiased: whether what chance adds is taken off.
+        """
+        gaps, count = self.confidence - self.correctness, self.count
+        direction = gaps.sum(dim=0).expand_as(gaps)
+        if debiased:
+            alone = count.sum(dim=0) == count
+            direction = direction - gaps
+            gaps, count = gaps.masked_fill(alone, 0), count.masked_fill(alone, 0)
+        return (gaps * direction.sign()).sum(dim=-1), count.sum(dim=-1)
+
     def average_calibration_error(self) -> Tensor:
         """Mean distance of confidence from accuracy over the bins that are not empty, (...); NaN without any.
 

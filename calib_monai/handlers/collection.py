@@ -14,17 +14,19 @@ from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.regions import REGIONS
 
+TOGETHER = ("pooled", "debiased")  # words in the name of a metric of all images together
+
 
 class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
     It is for `additional_metrics`: MONAI's key metric is a single one. What a metric was made with is noted in
-    `engine.state.metric_settings`, and how it is read in `engine.state.measures`. One that is pooled has no value of a
-    case, and is not in `metric_details`.
+    `engine.state.metric_settings`, and how it is read in `engine.state.measures`. One of all images together has no
+    value of a case, and is not in `metric_details`.
 
     Args:
         metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
-            Results are read by their names, so these hold metric and region, and "pooled" where images are:
+            Results are read by their names, so these hold metric and region, and "pooled" or "debiased" where it is:
             `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
         output_transform: takes probabilities and labels from the engine's output.
         ignore_index: as of `MetricCollection`.
@@ -62,7 +64,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
         """
         state: Any = self._engine.state  # type: ignore[union-attr]
         metrics = self.collection.metrics
-        state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.pooled})
+        state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.of_all_images})
         ignored = {} if self.collection.ignore_index is None else {"ignore_index": self.collection.ignore_index}
         settings = {name: _settings(metric) | ignored for name, metric in metrics.items()}
         measures = {name: _measure(name, metric) for name, metric in metrics.items()}
@@ -95,10 +97,11 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
     kind = type(metric).__name__
     measure = kind.removesuffix("Metric").lower()
     first, *words = name.split("_")
-    said = first, [word for word in words if word in REGIONS], "pooled" in words
-    if said != (measure, [metric.region.name], metric.pooled):
-        images = "all images together" if metric.pooled else "image by image"
-        right = "_".join([measure, metric.region.name, *["pooled"] * metric.pooled])
+    together = [word for word in TOGETHER if getattr(metric, word, False)]
+    said = first, [word for word in words if word in REGIONS], [word for word in TOGETHER if word in words]
+    if said != (measure, [metric.region.name], together):
+        images = "all images together" if together else "image by image"
+        right = "_".join([measure, metric.region.name, *together])
         raise ValueError(
             f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}"
         )

@@ -50,6 +50,11 @@ class CalibrationMetric(ImagewiseMetric):
         """
         return False
 
+    @property
+    def of_all_images(self) -> bool:
+        """Whether `aggregate` is of the voxels of all images together, and not a mean over images."""
+        return self.pooled
+
     @abstractmethod
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
         """What is kept of an image, (K, S); where `pooled`, those of two images add up to those of both.
@@ -92,10 +97,11 @@ class BinnedMetric(CalibrationMetric):
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
         region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
+        debiased: whether that is done without what chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
         ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
-        ValueError: `num_bins` below 1 or an unknown region.
+        ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.
     """
 
     sums_add_up = True
@@ -106,12 +112,32 @@ class BinnedMetric(CalibrationMetric):
         region: str | Region = "plausible",
         *,
         pooled: bool = False,
+        debiased: bool = False,
         ignore_index: int | None = None,
     ) -> None:
         super().__init__(region, pooled=pooled, ignore_index=ignore_index)
+        if pooled and debiased:
+            raise ValueError("pooled is True and debiased is True; debiased is pooled, too: set one of them")
+        self.debiased = debiased
         if not isinstance(num_bins, int) or num_bins < 1:
             raise ValueError(f"num_bins is {num_bins!r}; it must be whole and at least 1")
         self.num_bins = num_bins
+
+    @property
+    def of_all_images(self) -> bool:
+        """Whether `aggregate` is of the voxels of all images together, and not a mean over images."""
+        return self.pooled or self.debiased
+
+    def aggregate(self) -> Tensor:
+        """As of `CalibrationMetric`; where debiased NaN of a single image.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
+        if not self.debiased:
+            return super().aggregate()
+        errors, count = Bins.from_tensor(self.rows()).pooled_errors(debiased=True)
+        return (errors.sum(dim=0) / count.sum(dim=0)).nanmean()
 
     def measured(self, rows: Tensor) -> Tensor:
         """Calibration error (..., K) of bins (..., K, 3 * num_bins + 1)."""

@@ -19,10 +19,11 @@ class CECEMetric(BinnedMetric):
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
         region: the voxels looked at: one of `calib_monai.regions`, or its name.
         pooled: whether the voxels of all images are measured together, in place of the mean over images.
+        debiased: whether that is done without what chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
         ignore_index: label of voxels that are in no region, where labels are class indices.
 
     Raises:
-        ValueError: `num_bins` below 1 or an unknown region.
+        ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.
 
     Note:
         The authors' code averages over the classes up to the largest label of the volume; here it is

@@ -58,8 +58,15 @@ def kinds_of(measures: Iterable[Measure]) -> list[str]:
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:
-    """By which settings of a measure runs differ, "" where they do not, or did not note them."""
-    noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
+    """By which settings of a measure runs differ, "" where they do not, or did not note them.
+
+    A setting that is off is as one that an earlier version did not have.
+    """
+    noted = [
+        (run.name, {key: value for key, value in run.settings[name].items() if value is not False})
+        for run in runs
+        if run.settings.get(name)
+    ]
     keys = sorted({key for _, settings in noted for key in settings})
     differing = [key for key in keys if len({repr(settings.get(key)) for _, settings in noted}) > 1]
     told = [f"{run} with {', '.join(f'{key} {settings.get(key)}' for key in differing)}" for run, settings in noted]

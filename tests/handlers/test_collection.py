@@ -73,8 +73,8 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
     assert list(state.metrics) == ["ece_foreground_pooled", "ece_foreground"]
     assert list(state.metric_details) == ["ece_foreground"]
     assert state.metric_settings == {
-        "ece_foreground_pooled": {"region": "foreground", "pooled": True, "num_bins": 15},
-        "ece_foreground": {"region": "foreground", "pooled": False, "num_bins": 10},
+        "ece_foreground_pooled": {"region": "foreground", "pooled": True, "debiased": False, "num_bins": 15},
+        "ece_foreground": {"region": "foreground", "pooled": False, "debiased": False, "num_bins": 10},
     }
 
 
@@ -84,6 +84,8 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
         ("ece", ECEMetric(region="foreground"), "ece_foreground"),
         ("ece_foreground", ECEMetric(region="boundary"), "ece_boundary"),
         ("ece_foreground", ECEMetric(pooled=True, region="foreground"), "ece_foreground_pooled"),
+        ("ece_all", ECEMetric(debiased=True, region="all"), "ece_all_debiased"),
+        ("ece_all_pooled", ECEMetric(debiased=True, region="all"), "ece_all_debiased"),
         ("cece_union_pooled", CECEMetric(region="union"), "cece_union"),
         ("ece_foreground", CECEMetric(region="foreground"), "cece_foreground"),
         ("foreground_nll", NLLMetric(region="foreground"), "nll_foreground"),

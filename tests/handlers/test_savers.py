@@ -117,7 +117,7 @@ def test_what_is_pooled_has_no_cases_and_no_deviation(evaluated: Path) -> None:
         "sd": None,
         "num_cases": 2,
         "columns": {},
-        "settings": {"num_bins": 15, "region": "foreground", "pooled": True},
+        "settings": {"num_bins": 15, "region": "foreground", "pooled": True, "debiased": False},
         "measure": asdict(measure_of("cece_foreground_pooled")),
     }
     assert "pooled" not in (evaluated / "cases.csv").read_text()

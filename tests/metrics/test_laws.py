@@ -38,6 +38,7 @@ ALTERED = [name for name in NETWORKS if name != "exact"]
 MEASURES: dict[str, Callable[[Region], CalibrationMetric]] = {
     "ECE": lambda region: ECEMetric(region=region),
     "ECE, pooled": lambda region: ECEMetric(region=region, pooled=True),
+    "ECE, debiased": lambda region: ECEMetric(region=region, debiased=True),
     "CECE": lambda region: CECEMetric(region=region),
     "TACE": lambda region: TACEMetric(region=region),
     "TACE, equal width": lambda region: TACEMetric(region=region, adaptive=False, threshold=0.01),
@@ -133,7 +134,7 @@ def highest_by_chance(measure: str, region: Region, kind: str, name: str) -> flo
         torch.tensor([[bins, (c * (1 - c)).sum().item(), len(c)] for c, bins in looked_at(metric, probs)])
         for probs in voxels(region, kind, name)
     ]
-    if metric.pooled:
+    if metric.of_all_images:
         bins, variance, count = torch.stack(images).sum(dim=0).T
         images = [torch.stack([bins / len(images), variance, count], dim=1)]
     bins, variance, count = torch.stack(images, dim=-1).unbind(dim=1)  # each (errors, images)
