@@ -17,8 +17,8 @@ ALLOWED = {
     "reports": {"bins", "measures", "whole_files"},
     "measures": {"regions"},
     "metrics": {"bins", "grids", "regions"},
-    "lagrangian": {"priors", "regions"},
-    "losses": {"fills", "lagrangian", "priors", "regions"},
+    "lagrangian": {"arguments"},
+    "losses": {"arguments", "fills", "lagrangian", "priors", "regions"},
     "posthoc": {"bins", "losses", "regions", "spelling", "whole_files"},
     "cases": {
         *("case_checks", "checks", "datalists", "found_cases"),

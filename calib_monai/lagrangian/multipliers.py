@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_choice, check_number, check_whole
+
 REGIONS = ("inner", "outer")
 AVERAGES = ("all", "region")
 
@@ -109,15 +111,24 @@ class Multipliers(nn.Module):
         coefficient_max: float = 10.0,
     ) -> None:
         super().__init__()
-        self.num_classes = _checked_whole("num_classes", num_classes, least=2)
-        self.multiplier_init = _checked_number("multiplier_init", multiplier_init, most=multiplier_max)
-        self.coefficient_init = _checked_number("coefficient_init", coefficient_init)
-        self.multiplier_min = _checked_number("multiplier_min", multiplier_min)
-        self.multiplier_max = _checked_number("multiplier_max", multiplier_max, least=multiplier_min)
-        self.growth = _checked_number("growth", growth, least=1)
-        self.growth_interval = _checked_whole("growth_interval", growth_interval, least=1)
-        self.sufficient_decrease = _checked_number("sufficient_decrease", sufficient_decrease)
-        self.coefficient_max = _checked_number("coefficient_max", coefficient_max, least=coefficient_init)
+        check_whole("num_classes", num_classes, least=2)
+        check_number("multiplier_init", multiplier_init, most=multiplier_max)
+        check_number("coefficient_init", coefficient_init)
+        check_number("multiplier_min", multiplier_min)
+        check_number("multiplier_max", multiplier_max, least=multiplier_min)
+        check_number("growth", growth, least=1)
+        check_whole("growth_interval", growth_interval, least=1)
+        check_number("sufficient_decrease", sufficient_decrease)
+        check_number("coefficient_max", coefficient_max, least=coefficient_init)
+        self.num_classes = num_classes
+        self.multiplier_init = multiplier_init
+        self.coefficient_init = coefficient_init
+        self.multiplier_min = multiplier_min
+        self.multiplier_max = multiplier_max
+        self.growth = growth
+        self.growth_interval = growth_interval
+        self.sufficient_decrease = sufficient_decrease
+        self.coefficient_max = coefficient_max
         shape = (len(REGIONS), num_classes)
         self.register_buffer("multiplier", torch.full(shape, float(multiplier_init)))
         self.register_buffer("coefficient", torch.full(shape, float(coefficient_init)))
@@ -147,8 +158,7 @@ class Multipliers(nn.Module):
             the voxels. Eq. 9 has the same on both sides; this is what their code does, where the mean before
             is that of the update before, not of the last look. They bound each slope, here the mean is.
         """
-        if average not in AVERAGES:
-            raise ValueError(f"average is {average!r}; it must be one of {AVERAGES}")
+        check_choice("average", average, AVERAGES)
         if sums.slope.shape != self.multiplier.shape:
             raise ValueError(f"the sums are {tuple(sums.slope.shape)}; they must be {tuple(self.multiplier.shape)}")
         if not sums.to_tensor().isfinite().all():
@@ -170,18 +180,3 @@ class Multipliers(nn.Module):
     def extra_repr(self) -> str:
         """The arguments it was made with."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters)
-
-
-def _checked_number(name: str, value: float, least: float = 0, most: float = math.inf) -> float:
-    """The value; raises ValueError where it is no finite number from `least` to `most`."""
-    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value <= most):
-        end = "" if most == math.inf else f" and at most {most}"
-        raise ValueError(f"{name} is {value!r}; it must be a finite number, at least {least}{end}")
-    return value
-
-
-def _checked_whole(name: str, value: int, least: int) -> int:
-    """The value; raises ValueError where it is no whole number from `least` on."""
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
-    return value

@@ -1,7 +1,7 @@
-"""Penalties of an augmented Lagrangian: what a violated constraint costs, and the slope of that.
+"""Penalties of an augmented Lagrangian: what a violated constraint costs.
 
 A constraint holds where its violation h is not positive. With multiplier lambda and coefficient rho, a
-penalty is a function P(h) with P(0) = 0 and P'(0) = lambda, so that the slope, averaged over what
+penalty is a function P(h) with P(0) = 0 and P'(0) = lambda, so that the slope P', averaged over what
 the constraint is asked of, is the next multiplier; Birgin et al. 2005, and CRaC (Murugesan et al. 2024,
 arXiv:2403.12364), which uses PHR.
 """
@@ -9,77 +9,75 @@ arXiv:2403.12364), which uses PHR.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-class Penalty(NamedTuple):
-    """A penalty and its derivative by the violation, each of the shape to which the arguments broadcast."""
-
-    value: Tensor
-    slope: Tensor
-
-
-def phr(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Penalty:
+def phr(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Tensor:
     """The penalty of Powell, Hestenes and Rockafellar: (max(0, lambda + rho h)^2 - lambda^2) / (2 rho).
 
-    Where lambda + rho h is not negative this is lambda h + rho h^2 / 2, which is how it is computed, for
-    the difference of two squares loses digits.
+    It is computed as lambda g + rho g^2 / 2 with g = max(h, -lambda / rho), which is equal to it: the
+    difference of two squares loses digits.
 
     Args:
         violation: h, any shape.
         multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, likewise.
-        signed: whether a violation may be negative; False leaves out what is done for those that are.
+        coefficient: rho, not negative, of a shape that broadcasts with it.
+        signed: False saves time if no violation is negative.
     """
-    value = torch.addcmul(multiplier, coefficient, violation, value=0.5).mul_(violation)
-    slope = torch.addcmul(multiplier, coefficient, violation)
     if signed:
-        value = torch.where(slope >= 0, value, multiplier.square() / (-2 * coefficient))
-        slope.relu_()
-    return Penalty(value, slope)
+        violation = violation.clamp(min=-multiplier / coefficient.clamp(min=torch.finfo(coefficient.dtype).tiny))
+    return torch.addcmul(multiplier, coefficient, violation, value=0.5) * violation
 
 
-def p2(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Penalty:
-    """The penalty lambda h + lambda rho h^2 + rho^2 h^3 / 6, and lambda h / (1 - rho h) of a negative h.
-
-    Args:
-        violation: h, any shape.
-        multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, likewise.
-        signed: whether a violation may be negative; False leaves out what is done for those that are.
-    """
-    scaled = coefficient * violation
-    square = scaled.square()
-    value = torch.addcmul(multiplier + square / 6, multiplier, scaled).mul_(violation)
-    slope = torch.addcmul(multiplier + square / 2, multiplier, scaled, value=2)
-    return _below_zero(Penalty(value, slope), violation, multiplier, scaled) if signed else Penalty(value, slope)
-
-
-def p3(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Penalty:
-    """The penalty lambda h + lambda rho h^2, and lambda h / (1 - rho h) of a negative h.
+def p2(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Tensor:
+    """The penalty lambda h + lambda rho h^2 + rho^2 h^3 / 6; lambda h / (1 - rho h) if h is negative.
 
     Args:
         violation: h, any shape.
         multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, likewise.
-        signed: whether a violation may be negative; False leaves out what is done for those that are.
+        coefficient: rho, not negative, of a shape that broadcasts with it.
+        signed: False saves time if no violation is negative.
     """
     scaled = coefficient * violation
-    value = torch.addcmul(multiplier, multiplier, scaled).mul_(violation)
-    slope = torch.addcmul(multiplier, multiplier, scaled, value=2)
-    return _below_zero(Penalty(value, slope), violation, multiplier, scaled) if signed else Penalty(value, slope)
+    above = (multiplier + multiplier * scaled + scaled.square() / 6) * violation
+    return _bounded(above, violation, multiplier, scaled) if signed else above
 
 
-def _below_zero(above: Penalty, violation: Tensor, multiplier: Tensor, scaled: Tensor) -> Penalty:
-    """The penalty `above`, and lambda h / (1 - rho h) of a negative h, with rho h in `scaled`."""
-    divisor = 1 - scaled.clamp(max=0)
-    return Penalty(
-        torch.where(violation < 0, multiplier * violation / divisor, above.value),
-        torch.where(violation < 0, multiplier / divisor.square(), above.slope),
-    )
+def p3(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Tensor:
+    """The penalty lambda h + lambda rho h^2; lambda h / (1 - rho h) if h is negative.
+
+    Args:
+        violation: h, any shape.
+        multiplier: lambda, not negative, of a shape that broadcasts with it.
+        coefficient: rho, not negative, of a shape that broadcasts with it.
+        signed: False saves time if no violation is negative.
+    """
+    scaled = coefficient * violation
+    above = (multiplier + multiplier * scaled) * violation
+    return _bounded(above, violation, multiplier, scaled) if signed else above
 
 
-PENALTIES: dict[str, Callable[..., Penalty]] = {"phr": phr, "p2": p2, "p3": p3}
+def _bounded(above: Tensor, violation: Tensor, multiplier: Tensor, scaled: Tensor) -> Tensor:
+    """The penalty `above`, and lambda h / (1 - rho h) of a negative h; `scaled` is rho h."""
+    return torch.where(violation < 0, multiplier * violation / (1 - scaled.clamp(max=0)), above)
+
+
+def slope(penalty: Penalty, violation: Tensor, multiplier: Tensor, coefficient: Tensor) -> Tensor:
+    """The derivative of a penalty by each violation, of the violation's shape.
+
+    Args:
+        penalty: one of `PENALTIES`.
+        violation: h, any shape, to which the others broadcast.
+        multiplier: lambda.
+        coefficient: rho.
+    """
+    with torch.enable_grad():
+        violation = violation.detach().requires_grad_()
+        (derivative,) = torch.autograd.grad(penalty(violation, multiplier, coefficient).sum(), violation)
+    return derivative
+
+
+Penalty = Callable[..., Tensor]
+PENALTIES: dict[str, Penalty] = {"phr": phr, "p2": p2, "p3": p3}

@@ -7,6 +7,7 @@ from calib_monai.losses.ecp import ECPLoss
 from calib_monai.losses.ignoring import IgnoringLoss, leaving_out
 from calib_monai.losses.mbls import MbLSLoss
 from calib_monai.losses.nacl import NACLLoss
+from calib_monai.losses.soft_dice import SoftDiceLoss
 from calib_monai.losses.svls import SVLSLoss
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "MbLSLoss",
     "NACLLoss",
     "SVLSLoss",
+    "SoftDiceLoss",
     "leaving_out",
 ]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy
 
+from calib_monai.arguments import check_ignore_index, check_number
 from calib_monai.fills import filled
 from calib_monai.losses.targets import class_labels, ignored_voxels
-from calib_monai.losses.voxelwise import check_ignore_index, checked_not_negative
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
 NOT_VALID = -100  # the label that torch's cross-entropy leaves out
@@ -64,11 +61,12 @@ class BWCRLoss(nn.Module):
         check_ignore_index(ignore_index)
         self.ignore_index = ignore_index
         check_boundary_weight(width, weight_max, weight_min)
+        check_number("consistency_weight", consistency_weight)
         self.weight_max = weight_max
         self.weight_min = weight_min
         self.width = width
         self.boundary_weighted = boundary_weighted
-        self.consistency_weight = checked_not_negative("consistency_weight", consistency_weight)
+        self.consistency_weight = consistency_weight
 
     def forward(self, views: tuple[Tensor, Tensor, Tensor, Tensor | None], target: Tensor) -> Tensor:
         """The loss, a scalar; 0 where every voxel is ignored.
@@ -92,7 +90,7 @@ class BWCRLoss(nn.Module):
         both = (valid[:, :1] & valid[:, 1:]).to(first.dtype)
         if self.boundary_weighted:
             both = both * (self._weight(labels) if weight is None else weight).to(first.dtype)
-        consistency: Tensor = _WeightedSquares.apply(first, second, both)  # type: ignore[no-untyped-call]
+        consistency = (both * (first - second).square().sum(dim=1, keepdim=True)).sum()
         return (supervised + self.consistency_weight * consistency) / (
             voxels * first.shape[1] * (1 + self.consistency_weight)
         )
@@ -110,26 +108,6 @@ class BWCRLoss(nn.Module):
             f"boundary_weighted={self.boundary_weighted}, consistency_weight={self.consistency_weight}, "
             f"ignore_index={self.ignore_index}"
         )
-
-
-class _WeightedSquares(torch.autograd.Function):
-    """sum_i w_i sum_k (a_ik - b_ik)^2, with its slope made at once: what is kept is one tensor of that size."""
-
-    @staticmethod
-    def forward(ctx: Any, first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
-        """The sum, a scalar, of a and b, (B, C, H, W[, D]), and w, (B, 1, H, W[, D])."""
-        difference = first - second
-        slope = difference * (2 * weight)
-        ctx.save_for_backward(slope)
-        return difference.mul_(slope).sum() / 2
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, Tensor, None]:
-        """The gradients of a and b."""
-        (slope,) = ctx.saved_tensors
-        by_first = slope * outer
-        return by_first, -by_first, None
 
 
 def _checked_views(

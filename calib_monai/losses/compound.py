@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_number
 from calib_monai.losses.targets import class_labels
 from calib_monai.losses.uncompiled import uncompiled
-from calib_monai.losses.voxelwise import checked_not_negative
 
 
 class CompoundLoss(nn.Module):
@@ -42,7 +42,7 @@ class CompoundLoss(nn.Module):
         for name, weight in weights.items():
             if not str(name).isidentifier() or hasattr(nn.ModuleDict(), str(name)):
                 raise ValueError(f"a loss is called {name!r}; a name is a word, and none that a ModuleDict has")
-            checked_not_negative(f"the weight of {name}", weight)
+            check_number(f"the weight of {name}", weight)
         indices = (getattr(loss, "ignore_index", None) for loss in losses.values())
         ignored = {index for index in indices if index is not None}
         if len(ignored) > 1:

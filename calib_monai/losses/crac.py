@@ -7,12 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from calib_monai.lagrangian import PENALTIES, Multipliers, Penalty, ViolationSums
+from calib_monai.arguments import check_choice
+from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
 from calib_monai.losses.pieces import pieces
-from calib_monai.losses.scores import Scores, Terms
+from calib_monai.losses.targets import ignored_voxels
 from calib_monai.losses.uncompiled import uncompiled
-from calib_monai.losses.voxelwise import VoxelwiseLoss, check_border, checked_choice
-from calib_monai.priors import check_prior, inner, no_class, window_prior
+from calib_monai.losses.voxelwise import VoxelwiseLoss, check_border, negative_log_likelihood
+from calib_monai.priors import check_prior, inner, window_prior
 
 
 class CRaCLoss(VoxelwiseLoss):
@@ -79,12 +80,13 @@ class CRaCLoss(VoxelwiseLoss):
         super().__init__(ignore_index)
         check_prior("mean", kernel_size, 1.0, border)
         check_border(border, ignore_index)
+        check_choice("penalty", penalty, PENALTIES)
         if not (isinstance(target_scale, int | float) and math.isfinite(target_scale) and target_scale > 0):
             raise ValueError(f"target_scale is {target_scale!r}; it must be a finite number above 0")
         self.num_classes = num_classes
         self.kernel_size = kernel_size
         self.border = border
-        self.penalty = checked_choice("penalty", penalty, tuple(PENALTIES))
+        self.penalty = penalty
         self.target_scale = target_scale
         self.radius = kernel_size // 2
         self.multipliers = Multipliers(
@@ -114,7 +116,7 @@ class CRaCLoss(VoxelwiseLoss):
         return loss
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The labels as `terms` takes them, with `radius` more voxels on every side, (B, 1, ...).
+        """The labels as `per_voxel` takes them, (B, 1, ...).
 
         Raises:
             ValueError: what `class_labels` refuses, or another number of classes than `num_classes`.
@@ -124,15 +126,12 @@ class CRaCLoss(VoxelwiseLoss):
             raise ValueError(f"logits have {logits.shape[1]} channels; num_classes is {self.num_classes}")
         return padded
 
-    def weight(self, num_classes: int) -> float:
-        """The weight of each class's term: one over the channels, one a region and class."""
-        return 1 / (2 * num_classes)
-
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:
-        """The penalty of the distance from the prior, (B, C, H, W[, D])."""
-        difference, regions = self._difference(scores.logits, padded)
-        value, slope = self._penalty(difference.abs(), regions)
-        return Terms(value, by_logits=slope.mul_(difference.sign_()))
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """-log p_y + 1 / (2 K) sum_k P(|s tau_k - l_k|; lambda_k, rho_k)."""
+        target, uniform = self.constraint(padded, logits)
+        multiplier, coefficient = self.weights(uniform, logits)
+        penalty = PENALTIES[self.penalty]((target - logits).abs(), multiplier, coefficient, signed=False)
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + penalty.mean(dim=1) / 2
 
     @torch.no_grad()
     def violation_sums(self, logits: Tensor, target: Tensor) -> ViolationSums:
@@ -153,41 +152,36 @@ class CRaCLoss(VoxelwiseLoss):
 
     def _sums(self, logits: Tensor, padded: Tensor) -> ViolationSums:
         """The sums of a piece, without what is ignored."""
-        difference, regions = self._difference(logits, padded)
-        violation = difference.abs_()
-        slope = self._penalty(violation, regions).slope
-        if self.ignore_index is not None:
-            ignored = inner(padded, self.radius) == no_class(padded.dtype)
-            regions = tuple(region.masked_fill(ignored, 0) for region in regions)
-            violation, slope = violation.masked_fill(ignored, 0), slope.masked_fill(ignored, 0)
-        return ViolationSums.of(violation, slope, regions)
+        target, uniform = self.constraint(padded, logits)
+        counted = (~ignored_voxels(inner(padded, self.radius))).to(logits)
+        violation = (target - logits).abs().masked_fill(counted == 0, 0)
+        slopes = slope(PENALTIES[self.penalty], violation, *self.weights(uniform, logits))
+        return ViolationSums.of(violation, slopes, (uniform * counted, (1 - uniform) * counted))
 
-    def _difference(self, logits: Tensor, padded: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """By what each logit exceeds its target, (B, C, ...), and where each region is."""
-        prior = window_prior(
-            padded, self.num_classes, "mean", self.kernel_size, 1.0, complete=self.ignore_index is None
-        ).to(logits.dtype)
-        regions = self.regions(prior)
-        if self.target_scale != 1:
-            uniform, mixed = regions
-            prior.mul_(torch.add(mixed, uniform, alpha=self.target_scale))
-        return torch.sub(logits, prior, out=prior), regions  # in the memory of the prior
-
-    def regions(self, prior: Tensor) -> tuple[Tensor, ...]:
-        """1 where a voxel lies in the region and 0 where not, for "inner" and "outer", each (B, 1, ...).
+    def constraint(self, padded: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The target s tau of the logits, (B, C, ...), and the "inner" region, (B, 1, ...), of the logits' dtype.
 
         Args:
-            prior: share of each class in the neighborhood, (B, C, ...); one that is alone has exactly 1.
+            padded: labels with `radius` more voxels on every side, (B, 1, ...).
+            logits: (B, C, ...).
         """
-        uniform = prior.amax(dim=1, keepdim=True).floor_()
-        return uniform, 1 - uniform
+        complete = self.ignore_index is None
+        tau = window_prior(padded, self.num_classes, "mean", self.kernel_size, 1.0, complete=complete).to(logits)
+        uniform = self.uniform(tau)
+        return (tau if self.target_scale == 1 else tau * (1 + (self.target_scale - 1) * uniform)), uniform
 
-    def _penalty(self, violation: Tensor, regions: tuple[Tensor, ...]) -> Penalty:
-        """The penalty of violations (B, C, ...), none negative, with the multipliers of their regions."""
-        axes = [1, -1, *[1] * (violation.ndim - 2)]
-        multiplier, coefficient = (
-            # Products are a sixth of what a choice by a mask takes on a CPU, and exact with 0 and 1.
-            torch.mul(regions[0], rows[0].view(axes)).addcmul_(regions[1], rows[1].view(axes))
-            for rows in (self.multipliers.multiplier.to(violation), self.multipliers.coefficient.to(violation))
-        )
-        return PENALTIES[self.penalty](violation, multiplier, coefficient, signed=False)
+    def uniform(self, prior: Tensor) -> Tensor:
+        """The "inner" region: 1 where the neighborhood has one class and 0 where it is mixed, (B, 1, ...).
+
+        Args:
+            prior: share of each class in the neighborhood, (B, C, ...). A class that is alone has exactly 1.
+        """
+        return prior.amax(dim=1, keepdim=True).floor()
+
+    def weights(self, uniform: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """The lambda and rho of each voxel's region, (B, C, ...), of the logits' dtype."""
+        axes = [1, -1, *[1] * (logits.ndim - 2)]
+        rows = (self.multipliers.multiplier.to(logits), self.multipliers.coefficient.to(logits))
+        # A choice by a mask takes six times as long on a CPU; at 0 and 1 an interpolation is exact.
+        multiplier, coefficient = (torch.lerp(outer.view(axes), inner.view(axes), uniform) for inner, outer in rows)
+        return multiplier, coefficient

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.scores import Scores, Terms
-from calib_monai.losses.voxelwise import PenalizedCrossEntropy
+from calib_monai.arguments import check_number
+from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
 
 
-class ECPLoss(PenalizedCrossEntropy):
+class ECPLoss(VoxelwiseLoss):
     r"""Cross-entropy minus the entropy of the prediction: certainty costs.
 
     .. math::
@@ -31,10 +31,12 @@ class ECPLoss(PenalizedCrossEntropy):
     """
 
     def __init__(self, penalty_weight: float = 0.1, ignore_index: int | None = None) -> None:
-        super().__init__(penalty_weight, ignore_index)
+        super().__init__(ignore_index)
+        check_number("penalty_weight", penalty_weight)
+        self.penalty_weight = penalty_weight
 
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
-        """The negative entropy, the sum of p log p over the classes, (B, 1, H, W[, D])."""
-        terms = scores.from_largest.mul_(scores.probs)
-        # The slope is p log p + p, and multiples of p may be left out: log p is l - max l, but for one of 1.
-        return Terms(terms.sum(dim=1, keepdim=True).sub_(scores.log_sums), by_log_probs=terms)
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """-log p_y + w mean_k p_k log p_k."""
+        log_probs = logits.log_softmax(dim=1)
+        negative_entropy = log_probs.exp() * log_probs
+        return negative_log_likelihood(log_probs, padded) + self.penalty_weight * negative_entropy.mean(dim=1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.scores import Scores, Terms
-from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, checked_choice, checked_not_negative
+from calib_monai.arguments import check_choice, check_number
+from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, negative_log_likelihood
 
 
-class MbLSLoss(PenalizedCrossEntropy):
+class MbLSLoss(VoxelwiseLoss):
     r"""Cross-entropy plus what the distance of a logit from the largest one exceeds a margin by.
 
     .. math::
@@ -40,13 +40,16 @@ class MbLSLoss(PenalizedCrossEntropy):
         penalty_weight: float = 0.1,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(penalty_weight, ignore_index)
-        self.margin = checked_not_negative("margin", margin)
-        self.penalty = checked_choice("penalty", penalty, PENALTIES)
+        super().__init__(ignore_index)
+        check_number("margin", margin)
+        check_choice("penalty", penalty, PENALTIES)
+        check_number("penalty_weight", penalty_weight)
+        self.margin = margin
+        self.penalty = penalty
+        self.penalty_weight = penalty_weight
 
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:  # noqa: ARG002 - others use the labels
-        """What exceeds the margin, (B, C, H, W[, D])."""
-        excess = scores.gaps(beyond=self.margin).relu_()
-        if self.penalty == "linear":
-            return Terms(excess, by_gaps=excess.sign())
-        return Terms(excess.square(), by_gaps=excess.mul_(2))
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """-log p_y + w mean_k max(0, max_j l_j - l_k - m)."""
+        excess = (logits.amax(dim=1, keepdim=True) - logits - self.margin).relu()
+        penalty = excess if self.penalty == "linear" else excess.square()
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from calib_monai.losses.scores import Scores, Terms
-from calib_monai.losses.voxelwise import PENALTIES, PenalizedCrossEntropy, check_border, checked_choice
+from calib_monai.arguments import check_choice, check_number
+from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, check_border, negative_log_likelihood
 from calib_monai.priors import check_prior, window_prior
 
 
-class NACLLoss(PenalizedCrossEntropy):
+class NACLLoss(VoxelwiseLoss):
     r"""Cross-entropy plus the distance of the logits from the classes' shares in the neighborhood.
 
     .. math::
@@ -50,28 +49,25 @@ class NACLLoss(PenalizedCrossEntropy):
         penalty_weight: float = 0.1,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(penalty_weight, ignore_index)
+        super().__init__(ignore_index)
         check_prior(prior, kernel_size, sigma, border)
         check_border(border, ignore_index)
+        check_choice("penalty", penalty, PENALTIES)
+        check_choice("on", on, ("logits", "probs"))
+        check_number("penalty_weight", penalty_weight)
         self.prior = prior
         self.kernel_size = kernel_size
         self.sigma = sigma
         self.border = border
+        self.penalty = penalty
+        self.on = on
+        self.penalty_weight = penalty_weight
         self.radius = kernel_size // 2
-        self.penalty = checked_choice("penalty", penalty, PENALTIES)
-        self.on = checked_choice("on", on, ("logits", "probs"))
 
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:
-        """The distance from the prior, (B, C, H, W[, D])."""
-        scored = scores.logits if self.on == "logits" else scores.probs
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """-log p_y + w mean_k |tau_k - l_k|."""
         complete = self.ignore_index is None
-        prior = window_prior(padded, scored.shape[1], self.prior, self.kernel_size, self.sigma, complete=complete)
-        prior = prior.to(scored.dtype)
-        distance = torch.sub(scored, prior, out=prior)  # in the memory of the prior
-        if self.penalty == "linear":
-            value, slope = distance.abs(), distance.sign_()
-        else:
-            value, slope = distance.square(), distance.mul_(2)
-        if self.on == "logits":
-            return Terms(value, by_logits=slope)
-        return Terms(value, by_log_probs=slope.mul_(scores.probs))  # dp = p d(log p)
+        tau = window_prior(padded, logits.shape[1], self.prior, self.kernel_size, self.sigma, complete=complete)
+        distance = tau - (logits if self.on == "logits" else logits.softmax(dim=1))
+        penalty = distance.abs() if self.penalty == "linear" else distance.square()
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.scores import Scores, Terms
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 from calib_monai.priors import check_prior, window_prior
 
@@ -28,8 +27,6 @@ class SVLSLoss(VoxelwiseLoss):
         ValueError: an argument outside what is listed here.
     """
 
-    with_cross_entropy = False
-
     def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:
         super().__init__(ignore_index)
         check_prior("gaussian", kernel_size, sigma, self.border)
@@ -37,12 +34,8 @@ class SVLSLoss(VoxelwiseLoss):
         self.sigma = sigma
         self.radius = kernel_size // 2
 
-    def weight(self, num_classes: int) -> float:  # noqa: ARG002 - the sum over classes is the equation
-        """Minus one."""
-        return -1.0
-
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:
-        """Cross-entropy of each class with its smoothed label, (B, C, H, W[, D])."""
-        num_classes, complete = scores.logits.shape[1], self.ignore_index is None
-        labels = window_prior(padded, num_classes, "gaussian", self.kernel_size, self.sigma, complete=complete)
-        return Terms(scores.log_probs.mul_(labels), by_log_probs=labels)
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """-sum_k tau_k log p_k."""
+        complete = self.ignore_index is None
+        tau = window_prior(padded, logits.shape[1], "gaussian", self.kernel_size, self.sigma, complete=complete)
+        return -(tau * logits.log_softmax(dim=1)).sum(dim=1)

@@ -1,34 +1,32 @@
-"""What the losses share: terms of each voxel and class, averaged over the voxels, beside cross-entropy."""
+"""Losses that are a mean over voxels: each is the equation of one voxel."""
 
 from __future__ import annotations
 
 import inspect
-import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_ignore_index
 from calib_monai.losses.pieces import mean_over_voxels
-from calib_monai.losses.scores import Scores, Terms
 from calib_monai.losses.targets import class_labels
 from calib_monai.losses.uncompiled import uncompiled
-from calib_monai.priors import pad_labels
+from calib_monai.priors import inner, pad_labels
 
 PENALTIES = ("linear", "quadratic")
 
 
 class VoxelwiseLoss(nn.Module, ABC):
-    """Mean over voxels of cross-entropy plus a weight times the sum over classes of `terms`.
+    """A mean over voxels. A new one writes `per_voxel`, and `radius` and `border` where it looks at neighbors.
 
     Args:
-        ignore_index: label of voxels that are left out of every term and every neighborhood.
+        ignore_index: label of voxels that are left out of the mean and of every neighborhood.
 
     Raises:
         ValueError: an `ignore_index` that is not a whole number.
     """
 
-    with_cross_entropy = True
-    radius = 0  # voxels around a voxel whose labels its terms depend on
+    radius = 0  # voxels around a voxel whose labels its loss depends on
     border = "replicate"
 
     def __init__(self, ignore_index: int | None = None) -> None:
@@ -37,15 +35,11 @@ class VoxelwiseLoss(nn.Module, ABC):
         self.ignore_index = ignore_index
 
     @abstractmethod
-    def weight(self, num_classes: int) -> float:
-        """What the terms are multiplied by."""
-
-    @abstractmethod
-    def terms(self, scores: Scores, padded: Tensor) -> Terms:
-        """Terms of each class at each voxel, (B, C, H, W[, D]); of an ignored voxel they are not used.
+    def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """The loss of each voxel, (B, H, W[, D]); that of an ignored voxel is not used.
 
         Args:
-            scores: of the network, each (B, C, H, W[, D]).
+            logits: (B, C, H, W[, D]), float32 or float64.
             padded: labels with `radius` more voxels on every side, (B, 1, ...), as `class_labels` makes them.
         """
 
@@ -61,10 +55,10 @@ class VoxelwiseLoss(nn.Module, ABC):
             ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1.
         """
         padded = self.padded_labels(logits, target)
-        return mean_over_voxels(self, logits.as_subclass(Tensor), padded)
+        return mean_over_voxels(self.per_voxel, logits.as_subclass(Tensor), padded, self.radius, self.ignore_index)
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The labels as `terms` takes them, with `radius` more voxels on every side, (B, 1, ...).
+        """The labels as `per_voxel` takes them, (B, 1, ...).
 
         Raises:
             ValueError: what `class_labels` refuses.
@@ -73,55 +67,22 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """The arguments it was made with."""
-        return ", ".join(
-            f"{name}={getattr(self, name)!r}"
-            for name in inspect.signature(type(self)).parameters
-            if hasattr(self, name)
-        )
+        names = inspect.signature(type(self)).parameters
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
 
 
-class PenalizedCrossEntropy(VoxelwiseLoss):
-    """Cross-entropy plus `penalty_weight` times the mean over voxels and classes of `terms`.
+def negative_log_likelihood(log_probs: Tensor, padded: Tensor) -> Tensor:
+    """-log p_y of each voxel, (B, H, W[, D]), and any finite number where the voxel is ignored.
 
     Args:
-        penalty_weight: not negative.
-        ignore_index: as for `VoxelwiseLoss`.
-
-    Raises:
-        ValueError: a weight that is negative or not finite.
+        log_probs: log p, (B, C, H, W[, D]).
+        padded: labels y with a margin, (B, 1, ...), as `class_labels` makes them.
     """
-
-    def __init__(self, penalty_weight: float, ignore_index: int | None) -> None:
-        super().__init__(ignore_index)
-        checked_not_negative("penalty_weight", penalty_weight)
-        self.penalty_weight = penalty_weight
-
-    def weight(self, num_classes: int) -> float:
-        """The weight of each class's term."""
-        return self.penalty_weight / num_classes
-
-
-def checked_not_negative(name: str, value: float) -> float:
-    """The value; raises ValueError where it is no finite number from 0 on."""
-    if not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number, not negative")
-    return value
-
-
-def check_ignore_index(ignore_index: int | None) -> None:
-    """Raise ValueError if this is neither a whole number nor None."""
-    if not (ignore_index is None or isinstance(ignore_index, int)):
-        raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+    labels = inner(padded, (padded.shape[2] - log_probs.shape[2]) // 2)
+    return -log_probs.gather(1, labels.clamp(max=log_probs.shape[1] - 1).long()).squeeze(1)
 
 
 def check_border(border: str, ignore_index: int | None) -> None:
-    """Nothing; raises ValueError where the class that lies beyond the edge of the image is ignored."""
+    """Raise ValueError if the class that lies beyond the edge of the image is ignored."""
     if border == "background" and ignore_index == 0:
         raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")
-
-
-def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
-    """The value; raises ValueError where it is none of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; it must be one of {choices}")
-    return value

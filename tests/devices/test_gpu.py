@@ -16,7 +16,7 @@ from committed import start, trimmed, write_dataset
 from torch.testing import assert_close
 
 from calib_monai.bins import class_bins, top_label_bins
-from calib_monai.losses import BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SVLSLoss
+from calib_monai.losses import BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.phantoms import make_phantoms
 from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
 from calib_monai.priors import PRIORS, neighborhood_prior
@@ -32,6 +32,7 @@ SHAPES = [(3, 4, 48, 40), (2, 4, 20, 16, 12)]
 LOSSES: dict[str, Callable[[], torch.nn.Module]] = {
     "ecp": ECPLoss,
     "svls": SVLSLoss,
+    "soft_dice": SoftDiceLoss,
     "mbls": MbLSLoss,
     **{f"nacl {prior}": lambda prior=prior: NACLLoss(prior=prior) for prior in PRIORS},
     "nacl ignoring": lambda: NACLLoss(ignore_index=2),

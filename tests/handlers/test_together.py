@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from calib_monai.handlers import ShareOfLoss, together, writer_of_first_process
 from calib_monai.slices import SliceLoader
 
-METHODS = ["ce", "dice_ce", "focal", "ls", "ecp", "svls", "mbls", "nacl", "crac"]
+METHODS = ["ce", "dice_ce", "focal", "ls", "ecp", "svls", "soft_dice", "mbls", "nacl", "crac"]
 
 
 def volumes(slices: int) -> list[dict[str, Any]]:

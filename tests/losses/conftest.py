@@ -1,4 +1,4 @@
-"""Every voxel-wise loss, in every form that differs."""
+"""Every loss of one view, in every form that differs: what is added to `LOSSES` is tested for all laws."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from calib_monai.losses import CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SVLSLoss
+from calib_monai.losses import CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 from calib_monai.priors import PRIORS
 
@@ -24,6 +24,7 @@ def crac(num_classes: int, penalty: str = "phr", target_scale: float = 1.0) -> C
 LOSSES: dict[str, Callable[[int], VoxelwiseLoss]] = {  # each for a number of classes
     "ecp": lambda _: ECPLoss(),
     "svls": lambda _: SVLSLoss(kernel_size=5),
+    "soft dice": lambda _: SoftDiceLoss(),
     "mbls": lambda _: MbLSLoss(margin=3.0),
     "mbls quadratic": lambda _: MbLSLoss(margin=3.0, penalty="quadratic"),
     **{f"nacl {prior}": lambda _, prior=prior: NACLLoss(prior=prior) for prior in PRIORS},
@@ -37,6 +38,17 @@ LOSSES: dict[str, Callable[[int], VoxelwiseLoss]] = {  # each for a number of cl
 @pytest.fixture
 def losses() -> dict[str, VoxelwiseLoss]:
     return {name: make(3) for name, make in LOSSES.items()}
+
+
+IGNORED = 255
+
+
+@pytest.fixture(params=LOSSES)
+def ignoring(request: pytest.FixtureRequest) -> VoxelwiseLoss:
+    """A loss that leaves out voxels labeled 255."""
+    loss = LOSSES[request.param](3)
+    loss.ignore_index, loss.border = IGNORED, "replicate"
+    return loss
 
 
 @pytest.fixture(params=LOSSES)

@@ -11,6 +11,7 @@ import torch
 
 from calib_monai.lagrangian import PENALTIES
 from calib_monai.losses import CRaCLoss, pieces
+from calib_monai.losses.voxelwise import negative_log_likelihood
 from calib_monai.priors import neighborhood_prior
 from calib_monai.regions import mixed_neighborhood
 
@@ -18,14 +19,15 @@ from calib_monai.regions import mixed_neighborhood
 class Penalty(CRaCLoss):
     """The penalty alone, with the authors' border and, where it is given, their map of the outer region."""
 
-    with_cross_entropy = False
-
     def __init__(self, outer: np.ndarray | None = None, **arguments: Any) -> None:
         super().__init__(4, border="background", **arguments)
         self.outer = None if outer is None else torch.tensor(outer).float()
 
-    def regions(self, prior: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return super().regions(prior) if self.outer is None else (1 - self.outer, self.outer)
+    def uniform(self, prior: torch.Tensor) -> torch.Tensor:
+        return super().uniform(prior) if self.outer is None else 1 - self.outer
+
+    def per_voxel(self, logits: torch.Tensor, padded: torch.Tensor) -> torch.Tensor:
+        return super().per_voxel(logits, padded) - negative_log_likelihood(logits.log_softmax(dim=1), padded)
 
 
 def authors_rows(vector: list[float] | np.ndarray) -> torch.Tensor:
@@ -81,7 +83,7 @@ def test_penalty_and_region_are_what_the_authors_code_gives_with_the_right_regio
     loss = with_authors_state(Penalty(), entry)
     assert loss(logits, target).item() == pytest.approx(entry["expected"]["penalty_with_correct_region"], rel=1e-5)
     prior = neighborhood_prior(target, 4, border="background")
-    assert torch.equal(loss.regions(prior)[1], torch.tensor(arrays["crac_outer_correct_A"]).float())
+    assert torch.equal(1 - loss.uniform(prior), torch.tensor(arrays["crac_outer_correct_A"]).float())
     sums = loss.violation_sums(logits, target)
     torch.testing.assert_close(sums.violation.sum(dim=0), torch.tensor(arrays["crac_h_m1_A"]).sum((0, 2, 3)).double())
 
@@ -108,7 +110,7 @@ def oracle(loss: CRaCLoss, logits: torch.Tensor, target: torch.Tensor) -> torch.
         violation = (scale * prior - logits).abs() * inside
         rows = (loss.multipliers.multiplier[region], loss.multipliers.coefficient[region])
         rows = tuple(row.to(logits).view(-1, *[1] * (logits.ndim - 2)) for row in rows)
-        channels.append(PENALTIES[loss.penalty](violation, *rows).value)
+        channels.append(PENALTIES[loss.penalty](violation, *rows))
     return torch.nn.functional.cross_entropy(logits, target.squeeze(1)) + torch.cat(channels, dim=1).mean()
 
 
@@ -129,10 +131,9 @@ def test_the_loss_and_its_gradient_are_the_equation_in_float64(
 @pytest.mark.parametrize("shape", [(16, 15), (8, 9, 10)])
 def test_the_outer_region_is_where_the_neighborhood_is_mixed(shape: tuple[int, ...]) -> None:
     _, target = batch(*shape)
-    uniform, mixed = crac().regions(neighborhood_prior(target, 3))
-    assert torch.equal(mixed.bool(), mixed_neighborhood(target))
-    assert torch.equal(uniform, 1 - mixed)
-    assert 0 < mixed.mean() < 1
+    uniform = crac().uniform(neighborhood_prior(target, 3))
+    assert torch.equal(1 - uniform, mixed_neighborhood(target).float())
+    assert 0 < uniform.mean() < 1
 
 
 def test_a_padded_border_makes_foreground_beside_it_outer() -> None:
