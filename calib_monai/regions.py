@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+PLAUSIBLE = 0.01  # the lowest probability that is taken for one; softmax gives every voxel some of each class
 LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
 POOLS = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}  # by the number of axes in space
 
@@ -58,7 +59,7 @@ class Plausible(Region):
         ValueError: another `at_least`.
     """
 
-    at_least: float = 0.01
+    at_least: float = PLAUSIBLE
     name = "plausible"
     proper = True
 

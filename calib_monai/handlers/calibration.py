@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -15,18 +15,23 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
-from calib_monai.bins import top_label_bins
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import logits_and_target
-from calib_monai.handlers.savers import or_null, voxels_of
-from calib_monai.metrics.inputs import plain
-from calib_monai.posthoc import FitReport, LocalTemperatureScaling, new_calibrator, save_calibrator
-from calib_monai.regions import REGIONS, Foreground, region_of
+from calib_monai.handlers.savers import given_of, or_null
+from calib_monai.metrics.inputs import check_probs, plain
+from calib_monai.posthoc import (
+    Errors,
+    FitReport,
+    LocalTemperatureScaling,
+    errors_of,
+    mean_errors,
+    new_calibrator,
+    save_calibrator,
+)
+from calib_monai.regions import REGIONS, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
-
-NUM_BINS = 15  # of the calibration error, as of `ECEMetric`
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +41,8 @@ class CalibratorFit:
 
     The logits are those on the network's own grid. They lie in `output_dir` until the end of the run, for fitting goes
     through them several times, one volume at a time. What fitting did is logged, and written to `output_dir` as
-    `calibration_ts.json` or `calibration_lts.json`. Its likelihood is of the network's grid, which was fitted to. Its
-    calibration error is of the grid on which an evaluation measures.
+    `calibration_ts.json` or `calibration_lts.json`. The likelihood of the voxels fitted to is of the network's grid,
+    and all other errors are of the grid on which an evaluation measures.
 
     Args:
         kind: "ts" or "lts".
@@ -47,7 +52,8 @@ class CalibratorFit:
         output_dir: folder of the report.
         options: by kind, the arguments of the calibrator's `fit`.
         postprocessing: what an evaluation does with "pred" and "prob" of a case before it measures. Without it the
-            calibration error is that of the network's grid. The cases are those of the evaluator's data set, in order.
+            errors are those of the network's grid. The cases are those of the evaluator's data set, in order.
+        class_names: of all classes, background first, as the report calls structures; by default their numbers.
 
     Raises:
         SystemExit: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -62,6 +68,7 @@ class CalibratorFit:
         output_dir: str,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.calibrator = new_calibrator(kind, num_classes, in_channels)
         self.kind = kind
@@ -69,8 +76,9 @@ class CalibratorFit:
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
+        self.structures = list(class_names or map(str, range(num_classes)))[1:]
         try:
-            region_of(region := self.options.get("region", "all"))
+            self.region = region_of(region := self.options.get("region", "all"))
         except ValueError as error:
             stop(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}")
         try:
@@ -117,32 +125,40 @@ class CalibratorFit:
         finally:
             items.remove()
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
-        told = asdict(report)
-        errors = {name: or_null(told[name]) for name in ("ece_foreground_before", "ece_foreground_after")}
-        write_json(self.folder / f"calibration_{self.kind}.json", {"calibrator": self.kind, **told, **errors})
-        for line in _told(report):
+        write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
+        for line in _told(report, self.structures):
             logger.info("%s: %s", self.kind.upper(), line)
-        if report.ece_foreground_after > report.ece_foreground_before:
+        if not self.region.proper:
+            logger.warning(_told_of_cost(self.kind, report))
+        elif report.after.ece_plausible > report.before.ece_plausible:
             logger.warning(_told_of_worse(self.kind, report.region))
         logger.info("%s is written", path)
 
     @torch.no_grad()
     def _on_measured_grid(self, report: FitReport, items: _StoredItems, engine: Any) -> FitReport:
-        """The report with the calibration errors on the grid on which an evaluation measures."""
+        """The report with the errors on the grid on which an evaluation measures."""
         if self.postprocessing is None:
             return report
-        errors, device, ignore_index = [], engine.state.device, ignored_label(engine)
+        rows: tuple[list[Tensor], list[Tensor]] = ([], [])
+        device, ignore_index = engine.state.device, ignored_label(engine)
         for case, (logits, *_) in zip(engine.data_loader.dataset, items, strict=True):
             calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
-            measured = [
-                self.postprocessing({**case, "pred": logits[0], "prob": prob[0]}) for prob in (logits, calibrated)
-            ]
-            voxels = [voxels_of(each, Foreground(), ignore_index) for each in measured]
-            errors.append(
-                torch.stack([top_label_bins(*each, NUM_BINS).expected_calibration_error() for each in voxels])
-            )
-        before, after = torch.stack(errors).nanmean(dim=0).tolist()
-        return replace(report, ece_foreground_before=before, ece_foreground_after=after)
+            for found, scores in zip(rows, (logits, calibrated), strict=True):
+                given = given_of(self.postprocessing({**case, "pred": logits[0], "prob": scores[0]}), ignore_index)
+                check_probs(given[0][0].flatten(1), given[0][0])
+                found.append(errors_of(*given))
+        before, after = map(mean_errors, rows)
+        return replace(report, before=before, after=after)
+
+    def _written(self, report: FitReport) -> dict[str, Any]:
+        """The report for a JSON file: each error is called `ERROR_before` and `ERROR_after`."""
+        told = asdict(report)
+        for when in ("before", "after"):
+            errors = told.pop(when)
+            volumes = dict(zip(self.structures, map(or_null, errors.pop("volume_errors")), strict=True))
+            told |= {f"{name}_{when}": or_null(value) for name, value in errors.items()}
+            told[f"volume_errors_{when}"] = volumes
+        return {"calibrator": self.kind, **told}
 
 
 class CalibratedProbs:
@@ -197,18 +213,36 @@ class _StoredItems:
 
 
 def _told_of_worse(kind: str, region: str) -> str:
-    """What to say where the likelihood of the voxels fitted to became better, and the foreground's ECE worse."""
-    if region == "foreground":
+    """What to say where the likelihood of the voxels fitted to became better, and the ECE of plausible ones worse."""
+    if region == "plausible":
         return (
-            "the labels of the foreground became more likely, and yet its calibration error rose: evaluate with "
+            "the labels of plausible voxels became more likely, and yet their calibration error rose: evaluate with "
             "--calibrator none too, and keep what is better"
         )
     fitted = "all voxels together" if region == "all" else f"the voxels fitted to ({region})"
     lts = ", and the calibrator lts may suit both" if kind == "ts" else ""
-    return f"{fitted} became better, the foreground worse: --fitting#{kind}#region foreground fits to that{lts}"
+    return f"{fitted} became better, the plausible ones worse: --fitting#{kind}#region plausible fits to these{lts}"
 
 
-def _told(report: FitReport) -> list[str]:
+def _told_of_cost(kind: str, report: FitReport) -> str:
+    """What a fit to voxels that the label chose did to all others."""
+    return (
+        f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: "
+        f"{_changes(report.before, report.after)}; --fitting#{kind}#region all or plausible fits to others"
+    )
+
+
+def _changes(before: Errors, after: Errors) -> str:
+    """Errors before and after, in words."""
+    return (
+        f"NLL of all voxels {1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000, ECE of all voxels "
+        f"{before.ece_all:.4f} -> {after.ece_all:.4f} and of plausible ones {before.ece_plausible:.3f} -> "
+        f"{after.ece_plausible:.3f}, error of the expected volume {before.volume_error():.1%} -> "
+        f"{after.volume_error():.1%}"
+    )
+
+
+def _told(report: FitReport, structures: Sequence[str]) -> list[str]:
     """What fitting did, in words."""
     of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
     low, high = report.temperature_min, report.temperature_max
@@ -219,6 +253,15 @@ def _told(report: FitReport) -> list[str]:
         if low == high
         else f"temperatures from {low:.3f} to {high:.3f}"
     )
-    likelihood = f"negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}"
-    error = f"ECE of the foreground {report.ece_foreground_before:.3f} -> {report.ece_foreground_after:.3f}"
-    return [f"{temperatures}, fitted to {of}", f"{likelihood}, {error}"]
+    before, after = report.before, report.after
+    volumes = ", ".join(
+        f"{name} {first:.1%} -> {last:.1%}"
+        for name, first, last in zip(structures, before.volume_errors, after.volume_errors, strict=True)
+    )
+    return [
+        f"{temperatures}, fitted to {of}",
+        f"their negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}",
+        _changes(before, after),
+        f"error of the expected volume: {volumes}",
+        f"as the papers measure: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}",
+    ]

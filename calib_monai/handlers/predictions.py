@@ -20,10 +20,11 @@ from calib_monai.handlers.savers import check_calibrator, items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
+from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import write_json
 
-SURE, POSSIBLE, PLAUSIBLE = 0.95, 0.05, 0.01
+SURE, POSSIBLE = 0.95, 0.05
 MM3_PER_ML = 1000
 DECIMALS = 4
 

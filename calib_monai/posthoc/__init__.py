@@ -1,6 +1,7 @@
 """Post-hoc calibration: temperatures fitted on the validation set, by which logits are divided."""
 
 from calib_monai.posthoc.calibrated_network import CalibratedNetwork
+from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.files import Calibrator, check_kind, load_calibrator, new_calibrator, save_calibrator
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.report import FitReport
@@ -9,11 +10,14 @@ from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 __all__ = [
     "CalibratedNetwork",
     "Calibrator",
+    "Errors",
     "FitReport",
     "LocalTemperatureScaling",
     "TemperatureScaling",
     "check_kind",
+    "errors_of",
     "load_calibrator",
+    "mean_errors",
     "new_calibrator",
     "save_calibrator",
 ]

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from calib_monai.posthoc.report import FitReport, measured, voxel_nll
+from calib_monai.posthoc.report import FitReport, likelihood, reported, voxel_nll
 from calib_monai.posthoc.scaling import HIGHEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
 from calib_monai.regions import Region
@@ -152,7 +152,7 @@ class LocalTemperatureScaling(nn.Module):
 
         Args:
             data: the validation set: gives (logits, target, image) each time it is gone through, twice an epoch and
-                once more; one item is held at a time.
+                twice more; one item is held at a time.
             epochs: how often each item is a step.
             learning_rate: of Adam.
             region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
@@ -170,16 +170,16 @@ class LocalTemperatureScaling(nn.Module):
         self.check_fit(epochs, learning_rate)
         items = ValidationSet(data, region, self.of_logits.weight.device, ignore_index)
         self.reset(seed)
-        best, weights = measured(self, items), copy.deepcopy(self.state_dict())
+        best, weights = likelihood(self, items), copy.deepcopy(self.state_dict())
         optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate)
         for epoch in range(1, epochs + 1):
             self._train(items, optimizer)
-            report = measured(self, items)
-            logger.info("LTS: epoch %d of %d, negative log-likelihood %.4f", epoch, epochs, report.nll_after)
-            if report.nll_after < best.nll_after:
-                best, weights = report, copy.deepcopy(self.state_dict())
+            found = likelihood(self, items)
+            logger.info("LTS: epoch %d of %d, negative log-likelihood %.4f", epoch, epochs, found.after)
+            if found.after < best.after:
+                best, weights = found, copy.deepcopy(self.state_dict())
         self.load_state_dict(weights)
-        return best
+        return reported(self, items, best)
 
     @torch.enable_grad()
     def _train(self, items: ValidationSet, optimizer: torch.optim.Optimizer) -> None:

@@ -1,16 +1,20 @@
-"""What fitting did: likelihood and calibration error before and after."""
+"""What fitting did: likelihood, calibration errors and volumes before and after."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from calib_monai.bins import top_label_bins
+from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.validation_set import Item, ValidationSet
-from calib_monai.regions import Foreground, region_voxels
+
+FEW = 10  # volumes
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,8 @@ class FitReport:
         voxels: number of voxels of the region in all of them.
         nll_before: mean negative log-likelihood of the labels of these voxels, in nats.
         nll_after: the same of the scaled logits.
-        ece_foreground_before: calibration error as `ECEMetric()`, of voxels whose label is not background,
-            per volume, then mean over volumes; NaN where no volume has a foreground.
-        ece_foreground_after: the same of the scaled logits.
+        before: what an evaluation would measure, wherever it was fitted to.
+        after: the same of the scaled logits.
         temperature_min: lowest temperature of any voxel, in the region or not.
         temperature_max: highest.
         kept: whether fitted temperatures were kept; where the likelihood did not improve all are 1.
@@ -36,11 +39,20 @@ class FitReport:
     voxels: int
     nll_before: float
     nll_after: float
-    ece_foreground_before: float
-    ece_foreground_after: float
+    before: Errors
+    after: Errors
     temperature_min: float
     temperature_max: float
     kept: bool
+
+
+class Likelihood(NamedTuple):
+    """Mean negative log-likelihood of the voxels that are fitted to, and the range of the temperatures of all."""
+
+    before: float
+    after: float
+    temperature_min: float
+    temperature_max: float
 
 
 class HasTemperatures(Protocol):
@@ -52,8 +64,8 @@ class HasTemperatures(Protocol):
 
 
 @torch.no_grad()
-def measured(calibrator: HasTemperatures, items: ValidationSet) -> FitReport:
-    """The report of a calibrator as it is, from one pass over the validation set.
+def likelihood(calibrator: HasTemperatures, items: ValidationSet) -> Likelihood:
+    """How likely the labels are with a calibrator as it is, from one pass over the validation set.
 
     Args:
         calibrator: gives the temperatures.
@@ -63,29 +75,51 @@ def measured(calibrator: HasTemperatures, items: ValidationSet) -> FitReport:
         ValueError: what `ValidationSet` refuses.
     """
     nll = torch.zeros(2, dtype=torch.float64)
-    errors, lowest, highest = [], [], []
+    lowest, highest = [], []
     for item in items:
         temperature = calibrator.temperature_of(item)
-        pair = [item, item._replace(logits=item.logits / temperature.to(item.logits))]
+        pair = (item, _calibrated(item, temperature))
         nll += torch.stack([voxel_nll(each).sum(dtype=torch.float64).cpu() for each in pair])
-        errors.append(torch.stack([_calibration_errors(each).cpu() for each in pair]))
         low, high = temperature.aminmax()
         lowest.append(low.item())
         highest.append(high.item())
-    per_volume = torch.cat(errors, dim=1)
     before, after = (nll / items.voxels).tolist()
-    ece_before, ece_after = per_volume.nanmean(dim=1).tolist()
+    return Likelihood(before, after, min(lowest), max(highest))
+
+
+@torch.no_grad()
+def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihood) -> FitReport:
+    """The report of a calibrator as it is, from one more pass; few volumes are warned of.
+
+    Args:
+        calibrator: gives the temperatures.
+        items: the validation set.
+        found: what `likelihood` says of the two.
+
+    Raises:
+        ValueError: what `ValidationSet` refuses.
+    """
+    before: list[Tensor] = []
+    after: list[Tensor] = []
+    for item in items:
+        for rows, each in ((before, item), (after, _calibrated(item, calibrator.temperature_of(item)))):
+            rows.append(errors_of(each.logits.softmax(dim=1), each.labels, each.ignored))
+    volumes = sum(len(rows) for rows in before)
+    if volumes < FEW:
+        logger.warning(
+            "fitted to %d case(s): what suits fewer than %d may suit no others; add validation cases", volumes, FEW
+        )
     return FitReport(
         region=items.region.name,
-        volumes=per_volume.shape[1],
+        volumes=volumes,
         voxels=items.voxels,
-        nll_before=before,
-        nll_after=after,
-        ece_foreground_before=ece_before,
-        ece_foreground_after=ece_after,
-        temperature_min=min(lowest),
-        temperature_max=max(highest),
-        kept=after < before,
+        nll_before=found.before,
+        nll_after=found.after,
+        before=mean_errors(before),
+        after=mean_errors(after),
+        temperature_min=found.temperature_min,
+        temperature_max=found.temperature_max,
+        kept=found.after < found.before,
     )
 
 
@@ -95,9 +129,6 @@ def voxel_nll(item: Item) -> Tensor:
     return nll[item.mask.squeeze(1)]
 
 
-def _calibration_errors(item: Item) -> Tensor:
-    """ECE of the foreground of each volume, (B,), NaN where it has none."""
-    voxels = region_voxels(Foreground(), item.labels, item.logits)
-    return torch.stack(
-        [top_label_bins(logits.softmax(dim=0), labels).expected_calibration_error() for logits, labels in voxels]
-    )
+def _calibrated(item: Item, temperature: Tensor) -> Item:
+    """The item with its logits divided by temperatures."""
+    return item._replace(logits=item.logits / temperature.to(item.logits))

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from calib_monai.posthoc.report import FitReport, measured
+from calib_monai.posthoc.report import FitReport, likelihood, reported
 from calib_monai.posthoc.scaling import HIGHEST, LOWEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
 from calib_monai.regions import Region
@@ -78,17 +78,17 @@ class TemperatureScaling(nn.Module):
             ValueError: what `ValidationSet` refuses.
 
         Note:
-            The papers fit to all voxels, most of which are certain background. The temperature suits these: the
-            calibration error of the foreground may rise, as the report then shows. One fitted to the foreground
-            makes the likelihood of all voxels worse.
+            The papers fit to all voxels, most of which are certain background. Where the temperature suits these and
+            not the others, as the report then shows, fit to "plausible". "foreground", "union" and "boundary" depend on
+            the label: a temperature that is fitted there makes the likelihood of all voxels worse, and volumes wrong.
         """
         items = ValidationSet(data, region, self.log_temperature.device, ignore_index)
         self.log_temperature.fill_(-math.log(_best_inverse_temperature(items)))
-        report = measured(self, items)
-        if not report.kept:
+        found = likelihood(self, items)
+        if not found.after < found.before:
             self.log_temperature.zero_()
-            report = measured(self, items)
-        return report
+            found = likelihood(self, items)
+        return reported(self, items, found)
 
 
 def _best_inverse_temperature(items: ValidationSet) -> float:

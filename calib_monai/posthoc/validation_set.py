@@ -22,12 +22,14 @@ class Item(NamedTuple):
         labels: class indices, (B, 1, H, W[, D]), int64; 0 where a voxel is ignored.
         mask: the voxels that are fitted to, (B, 1, H, W[, D]), bool.
         image: (B, Cin, H, W[, D]), or None where the item has none.
+        ignored: the voxels that are in no region, (B, 1, H, W[, D]), bool, or None where no label is ignored.
     """
 
     logits: Tensor
     labels: Tensor
     mask: Tensor
     image: Tensor | None
+    ignored: Tensor | None = None
 
     def voxels(self) -> Iterator[tuple[Tensor, Tensor]]:
         """For each image the logits (C, N) and labels (N,) of the N voxels that are fitted to."""
@@ -105,7 +107,7 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
     probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # to the others only the order matters
-    return Item(logits, labels, region.mask(labels, probs, ignored), image)
+    return Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
 
 
 def _finite(name: str, values: Tensor) -> Tensor:

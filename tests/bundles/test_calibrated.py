@@ -62,8 +62,10 @@ def test_the_errors_of_a_fit_are_those_that_an_evaluation_measures(bundle: str, 
     settings |= {"cases#use": ["validation"], "validate#dataset#data": "$@cases['validation']", "figures": False}
     for name, calibrator in (("before", "none"), ("after", kind)):
         start(bundle, "evaluate", tmp_path, calibrator=calibrator, output_dir=str(tmp_path / name), **settings)
-        found = read_run(tmp_path / name).metrics["ece_foreground"]
-        assert found == pytest.approx(report[f"ece_foreground_{name}"], rel=1e-6)
+        found = read_run(tmp_path / name).metrics
+        for error in ("nll_all", "ece_plausible", "ece_foreground"):
+            assert found[error] == pytest.approx(report[f"{error}_{name}"], rel=1e-6)
+        assert list(report[f"volume_errors_{name}"]) == config_of(bundle, "train")["class_names"][1:]
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

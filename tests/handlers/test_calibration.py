@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
-from calib_monai.posthoc import FitReport, load_calibrator, new_calibrator
+from calib_monai.posthoc import Errors, FitReport, load_calibrator, new_calibrator
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
 SEEDS = [0, 1]
@@ -59,12 +60,18 @@ def test_it_is_the_fit_to_all_that_was_predicted(
     ("region", "after", "told"),
     [
         ("all", 0.2, ""),
-        ("all", 0.4, "all voxels together became better, the foreground worse: --fitting#ts#region foreground"),
-        ("boundary", 0.4, "the voxels fitted to (boundary) became better"),
-        ("foreground", 0.4, "its calibration error rose: evaluate with --calibrator none too"),
+        ("all", 0.4, "all voxels together became better, the plausible ones worse: --fitting#ts#region plausible"),
+        ("band", 0.4, "the voxels fitted to (band) became better"),
+        ("plausible", 0.4, "their calibration error rose: evaluate with --calibrator none too"),
+        ("foreground", 0.2, "the label chose (foreground), which costs elsewhere: NLL of all voxels 50 -> 70 per 1000"),
+        (
+            "union",
+            0.4,
+            "ECE of all voxels 0.0020 -> 0.0030 and of plausible ones 0.300 -> 0.400, error of the expected",
+        ),
     ],
 )
-def test_a_fit_that_the_foreground_pays_for_is_warned_of(
+def test_a_fit_that_others_pay_for_is_warned_of(
     region: str,
     after: float,
     told: str,
@@ -73,14 +80,20 @@ def test_a_fit_that_the_foreground_pays_for_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     (tmp_path / "model.pt").write_bytes(b"weights")
-    report = FitReport(region, 1, 9, 0.5, 0.4, 0.3, after, 0.7, 0.7, kept=True)
-    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"))
+    errors = Errors(0.05, 0.002, 0.3, 0.1, (0.1, 0.2)), Errors(0.07, 0.003, after, 0.1, (0.2, math.nan))
+    report = FitReport(region, 20, 9, 0.5, 0.4, *errors, 0.7, 0.7, kept=True)
+    names = ["background", "liver", "spleen"]
+    options = {"ts": {"region": region}}
+    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), options, class_names=names)
     monkeypatch.setattr(handler.calibrator, "fit", lambda *_, **__: report)
     engine = engine_on_cpu()
     handler.start(engine)
     handler.fit(engine)
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert [told in line for line in warned] == [True] * bool(told)
+    written = json.loads((tmp_path / "eval" / "calibration_ts.json").read_text())
+    assert (written["nll_all_before"], written["ece_plausible_after"]) == (0.05, after)
+    assert written["volume_errors_after"] == {"liver": 0.2, "spleen": None}
 
 
 def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(
