@@ -27,7 +27,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.found_cases import settle, tell_left_out
+from calib_monai.found_cases import settle, tell_doubts, tell_left_out
 from calib_monai.made_for import far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes
 from calib_monai.path_options import check_path
@@ -138,6 +138,7 @@ def checked_split(
         check_axcodes(axcodes)
         split, options = datalist(), options_of(datalist)
         settle(chain(*split.values()))
+        tell_doubts(chain(*split.values()))
         tell_left_out(datalist, split)
         beside_model, other_split = Path(ckpt_dir) / SPLIT_FILE, False
         if split_file:
@@ -236,6 +237,7 @@ def checked_inputs(
         else:
             cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
         settle(cases)
+        tell_doubts(cases)
         check = partial(
             check_image,
             loading=loading,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from itertools import chain
@@ -13,12 +14,14 @@ from calib_monai.case_names import check_case_name, name_by_file
 from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
-from calib_monai.headers import NIFTI
+from calib_monai.headers import NIFTI, doubt_of_place
 from calib_monai.processes import is_first_process
 from calib_monai.volumes import files_of
 
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
 KEYS = ("image", "label")
+
+logger = logging.getLogger(__name__)
 
 
 def settle(cases: Iterable[Case]) -> None:
@@ -42,6 +45,18 @@ def settle(cases: Iterable[Case]) -> None:
         if not all(path.lower().endswith(NIFTI) for path in files_of(case)):
             for part in ITK_PARTS:
                 getattr(itk, part)
+
+
+def tell_doubts(cases: Iterable[Case]) -> None:
+    """Warn of NIfTI whose headers leave in doubt where they lie: a line for each doubt, with the number of files."""
+    if not is_first_process():
+        return
+    doubts: dict[str, list[str]] = {}
+    for file in (file for case in cases for file in files_of(case) if file.lower().endswith(NIFTI)):
+        if doubt := doubt_of_place(file):
+            doubts.setdefault(doubt, []).append(file)
+    for doubt, files in doubts.items():
+        logger.warning("%d file(s), first %s, %s", len(files), files[0], doubt)
 
 
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:

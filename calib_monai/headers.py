@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 NIFTI = (".nii", ".nii.gz")
 MOST_COMPRESSED = 1032  # to one: deflate can do no more
 BYTES_A_VOXEL = 4  # loaded as float32
+MOST_APART = 0.5  # of a voxel, between the places that qform and sform give the corners
 
 
 def check_header(file: str) -> None:
@@ -31,7 +32,7 @@ def check_header(file: str) -> None:
             Path(file).open("rb").close()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    if not file.endswith(NIFTI):
+    if not file.lower().endswith(NIFTI):
         return
     try:
         image = nibabel.load(file)
@@ -43,7 +44,7 @@ def check_header(file: str) -> None:
     if dtype.kind not in "iufb":
         raise ValueError(f"{file} holds {_kind(dtype)} ({dtype}); it must hold real numbers")
     voxels, told = math.prod(shape), " x ".join(map(str, shape))
-    held = Path(file).stat().st_size * (MOST_COMPRESSED if file.endswith(".gz") else 1)
+    held = Path(file).stat().st_size * (MOST_COMPRESSED if file.lower().endswith(".gz") else 1)
     if voxels * dtype.itemsize > held:
         raise ValueError(f"{file} is damaged: its header promises {told} voxels, more than a file of its size can hold")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
@@ -52,6 +53,25 @@ def check_header(file: str) -> None:
             f"{file} is {told} voxels, {voxels * BYTES_A_VOXEL / 2**30:.0f} GiB once loaded; there are "
             f"{memory / 2**30:.0f} GiB here"
         )
+
+
+def doubt_of_place(file: str) -> str:
+    """What is in doubt of the place that the header of a NIfTI gives its voxels, empty where nothing is."""
+    try:
+        header: Any = nibabel.load(file).header
+        codes = int(header["sform_code"]), int(header["qform_code"])
+        if not any(codes):
+            return "say nothing of their orientation (sform and qform codes are 0); LAS is taken"
+        if not all(codes):
+            return ""
+        ends = [(0, size - 1) for size in (*header.get_data_shape(), 1, 1, 1)[:3]]
+        corners = np.array([*np.meshgrid(*ends), np.ones((2, 2, 2))]).reshape(4, -1)
+        sform = header.get_sform()
+        apart = np.linalg.norm(((sform - header.get_qform()) @ corners)[:3], axis=0).max()
+        smallest = np.linalg.norm(sform[:3, :3], axis=0).min()
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return ""
+    return "lie elsewhere by their qform than by their sform, which is taken" * bool(apart > MOST_APART * smallest)
 
 
 def stored_affine(file: str) -> NDArray[np.float64] | None:
@@ -72,7 +92,7 @@ def voxels_in(file: str) -> int:
     """How many voxels a file or folder holds: a NIfTI as its header says, others about as many as bytes."""
     path = Path(file)
     try:
-        if file.endswith(NIFTI):
+        if file.lower().endswith(NIFTI):
             return math.prod(cast(SpatialImage, nibabel.load(file)).shape)
         return sum(inside.stat().st_size for inside in (path.rglob("*") if path.is_dir() else [path]))
     except Exception:  # noqa: BLE001 - the reader says what is wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import NIFTI, stored_affine
+from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
 from calib_monai.series import load_series
 
@@ -52,7 +54,7 @@ class LoadCased(MapTransform):
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self.load, self.load_nifti = LoadImage(reader=reader), LoadImage()
+        self.load, self.load_nifti = LoadImage(reader=reader), partial(LoadImage(), reader=WholeNiftiReader())
         self.channel_first = EnsureChannelFirst()
         self.spatial_dims = spatial_dims
 

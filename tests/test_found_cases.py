@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +15,7 @@ from PIL import Image
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.files import save_nrrd
 from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
-from calib_monai.found_cases import settle, tell_left_out
+from calib_monai.found_cases import settle, tell_doubts, tell_left_out
 from calib_monai.phantoms import make_phantoms
 
 CHANGES_OF_FOLDER = """
@@ -54,6 +55,14 @@ def test_itk_changes_the_working_directory_before_there_are_threads_and_never_af
     command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # noqa: S603 - our own
     assert set(done.stdout.split()) == {"True"}
+
+
+def test_headers_that_leave_a_place_in_doubt_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in "ab":
+        nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5)), None), tmp_path / f"{name}.nii")
+    tell_doubts([{"image": str(tmp_path / "a.nii"), "label": str(tmp_path / "b.nii")}, {"image": "c.png"}])
+    [line] = caplog.messages
+    assert line.startswith(f"2 file(s), first {tmp_path}/a.nii, say nothing of their orientation")
 
 
 def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

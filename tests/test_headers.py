@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from calib_monai.headers import check_header, voxels_in
+from calib_monai.headers import check_header, doubt_of_place, voxels_in
 
 COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -75,3 +75,23 @@ def test_voxels_are_counted_without_reading_them(tmp_path: Path) -> None:
     assert voxels_in(str(tmp_path / "series")) == 1000
     (tmp_path / "b.nii").write_text("none")
     assert voxels_in(str(tmp_path / "b.nii")) == voxels_in(str(tmp_path / "missing.nrrd")) == 0
+
+
+def test_a_place_in_doubt_is_told(tmp_path: Path) -> None:
+    path, affine = tmp_path / "a.nii", np.diag([1.0, 1, 3, 1])
+    for sform, qform, doubt in (
+        (affine, affine, ""),
+        (affine, None, ""),
+        (None, affine, ""),
+        (affine, affine + 0.4 * np.eye(4, k=3), ""),
+        (affine, affine + 0.6 * np.eye(4, k=3), "lie elsewhere by their qform than by their sform"),
+        (affine, np.diag([-1.0, 1, 3, 1]), "lie elsewhere by their qform than by their sform"),
+        (None, None, "say nothing of their orientation"),
+    ):
+        image = nibabel.Nifti1Image(np.zeros((6, 5, 4)), affine)
+        image.set_sform(sform, int(sform is not None))
+        image.set_qform(qform, int(qform is not None))
+        nibabel.save(image, path)
+        assert doubt_of_place(str(path)).startswith(doubt)
+        assert bool(doubt) == bool(doubt_of_place(str(path)))
+    assert not doubt_of_place(str(tmp_path / "nowhere.nii"))

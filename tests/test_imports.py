@@ -28,7 +28,7 @@ ALLOWED = {
     "zones": {"processes"},
     "found_cases": {"case_names", "datalists", "headers", "processes", "volumes"},
     "volumes": {"checks", "copies", "grids", "headers", "orientation", "pictures"},
-    "loading": {"dicom", "grids", "headers", "pictures", "series"},
+    "loading": {"dicom", "grids", "headers", "nifti", "pictures", "series"},
     "series": {"dicom"},
     "checks": {"made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks"},

@@ -60,6 +60,13 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def one_byte_changed(path: Path) -> None:
+    """The file compressed without loss of its length, with another voxel than its checksum is of."""
+    content = bytearray(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=0))
+    content[-40] ^= 1
+    path.write_bytes(content)
+
+
 def as_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
