@@ -27,7 +27,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.found_cases import settle, tell_doubts, tell_left_out
+from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
 from calib_monai.made_for import far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes
 from calib_monai.path_options import check_path
@@ -184,6 +184,7 @@ def checked_split(
         seen = check_all(cases, check)
         if not any(one.shows for one in seen):
             raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
+        tell_empty([str(case["case"]) for case, one in zip(cases, seen, strict=True) if not one.shows], len(cases))
         if shapes:
             shapes.warn()
         in_training = {str(case["case"]) for case in split["training"]}
@@ -208,6 +209,7 @@ def checked_inputs(
     *,
     preparation: Loading | None = None,
     spatial_dims: int = 3,
+    is_label: Callable[[Path], bool] | None = None,
 ) -> Inputs:
     """The cases to predict, `{"image": path or paths, "case": name}`, every file read once.
 
@@ -224,6 +226,7 @@ def checked_inputs(
             the folder of a case, or holds those.
         preparation: the transforms that follow; None where they take so long that they are not tried before.
         spatial_dims: axes of an image, 2 or 3.
+        is_label: of the data set's labels, as of `images_in`.
 
     Raises:
         SystemExit: with one line that names the file, the value and the rule.
@@ -233,7 +236,7 @@ def checked_inputs(
         if path.lower().endswith(".json"):
             cases = listed_in(Path(path))
         elif path:
-            cases = channels_in(Path(path), endings) if endings else images_in(Path(path))
+            cases = channels_in(Path(path), endings) if endings else images_in(Path(path), is_label)
         else:
             cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
         settle(cases)

@@ -67,7 +67,7 @@ def _results(dataset: str, method: str) -> str:
     titles = " | ".join(measure["title"] for measure in columns.values())
     lines = [f"| method | {titles} |", "| --- " * (len(columns) + 1) + "|"]
     for name, row in measured["rows"].items():
-        cells = [name, *(_cell(row["measures"][key], measure["decimals"]) for key, measure in columns.items())]
+        cells = [name, *(_cell(row["measures"][key], measure) for key, measure in columns.items())]
         lines.append("| " + " | ".join(f"**{cell}**" if name == method else cell for cell in cells) + " |")
     return "\n".join([*lines, "", _conditions(measured)])
 
@@ -81,16 +81,16 @@ def _measured(dataset: str) -> Part:
     return found
 
 
-def _cell(found: Part, decimals: int) -> str:
-    """A mean and its deviation between seeds, where it has any."""
-    decimals = decimals or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
-    deviation = found["seed_deviation"]
-    return _number(found["mean"], decimals) + (f" ± {deviation:.{decimals}f}" if deviation else "")
+def _cell(found: Part, measure: Part) -> str:
+    """A mean and its deviation between seeds, where it has any, as reports show them."""
+    decimals = measure["decimals"] or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
+    factor, deviation = measure.get("factor", 1), found["seed_deviation"]
+    return _number(found["mean"], decimals, factor) + (f" ± {deviation * factor:.{decimals}f}" if deviation else "")
 
 
-def _number(value: float | None, decimals: int) -> str:
-    """A value with so many decimals."""
-    return "none" if value is None else f"{value:.{decimals}f}"
+def _number(value: float | None, decimals: int, factor: float = 1) -> str:
+    """A value times a factor, with so many decimals."""
+    return "none" if value is None else f"{value * factor:.{decimals}f}"
 
 
 def _conditions(measured: Part) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from monai.utils import ensure_tuple
@@ -24,13 +24,17 @@ LABEL_FOLDER = re.compile(r"(gt|labels?|.*masks?|seg|segmentations?)(tr|ts)?", r
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
 
 
-def images_in(path: Path) -> list[Case]:
+def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> list[Case]:
     """The image at a path, or all of a folder's and of the folders in it, `{"image": path, "case": name}`.
 
     They are sorted by path. A case is called by its file, or, where folders have files of one name, by both. Capitals
     in a suffix are read too. Each DICOM series at any depth is an image, as `dicom_cases` finds them. What is passed
     over is logged: labels, that is `NAME_gt.nii.gz` beside an image or `NAME.nii.gz` in a folder of labels, what an
     inference wrote, hidden files, and other formats.
+
+    Args:
+        path: the image or the folder.
+        is_label: of a data set whose labels are not told by such names: whether a path below the folder is one.
 
     Raises:
         ValueError: a path that is not there or holds no image, or two images of one name.
@@ -41,11 +45,14 @@ def images_in(path: Path) -> list[Case]:
     written = _written(files)
     images = [file for file in files if file not in written and _name_and_suffix(file.name)[1]]
     labels = _labels(path, images) if path.is_dir() else set()
+    root = path if path.is_dir() else path.absolute().parent.parent
+    labels |= {file for file in images if is_label and is_label(file.absolute().relative_to(root.absolute()))}
     images = [file for file in images if file not in labels]
     names = _names(path, images)
     series = dicom_cases(path, IMAGE_SUFFIXES, names)
     if not images and not series:
-        raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES)} or DICOM image")
+        told = f", but label(s), first {min(labels)}" * bool(labels)
+        raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES)} or DICOM image{told}")
     of_series = {file for case in series for file in ensure_tuple(case["image"])}
     read = {*images, *labels, *written}
     others = [file for file in files if file not in read and not {str(file), str(file.parent)} & of_series]

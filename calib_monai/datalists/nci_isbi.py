@@ -85,6 +85,11 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
     return [{"image": str(images[name]), "label": str(labels[name]), "case": name} for name in sorted(labels)]
 
 
+def is_label(path: Path) -> bool:
+    """Whether a file is called as a label of this data set, by its path inside the folder."""
+    return path.suffix == LABEL_SUFFIX and PATIENT.match(path.name) is not None and not _is_image(path)
+
+
 def _is_image(path: Path) -> bool:
     """Whether a file holds an image, by its path inside the data set."""
     in_image_folder = any(part.lower().startswith(IMAGE_FOLDER) for part in path.parts[:-1])

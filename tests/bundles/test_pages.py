@@ -52,6 +52,14 @@ def test_pixels_are_a_column_where_there_are_no_millimeters(results: Any) -> Non
     assert "**12.3 ± 0.2**" in page
 
 
+def test_a_measure_with_a_factor_reads_as_in_a_report(results: Any) -> None:
+    def per_1000(content: Any) -> None:
+        content["measures"]["ece_foreground"] |= {"decimals": 1, "factor": 1000.0}
+        nacl(content)["ece_foreground"] |= {"mean": 0.01234, "seed_deviation": 0.0005}
+
+    assert "**12.3 ± 0.5**" in results(per_1000)
+
+
 def test_one_seed_has_no_deviation_and_what_is_missing_is_said(results: Any) -> None:
     def alone(content: Any) -> None:
         content["seeds"] = [7]

@@ -13,7 +13,8 @@ import pytest
 from monai.bundle import ConfigParser
 
 from calib_monai.datalists.files import save_nifti
-from calib_monai.datalists.nci_isbi import nci_isbi_split, read_nci_isbi, write_nci_isbi
+from calib_monai.datalists.inputs import images_in
+from calib_monai.datalists.nci_isbi import is_label, nci_isbi_split, read_nci_isbi, write_nci_isbi
 from calib_monai.phantoms import make_phantoms
 from calib_monai.volumes import Rules, check_pair
 
@@ -118,3 +119,17 @@ def test_a_case_that_is_not_whole_is_refused(change: Callable[[Path], object], s
     else:
         with pytest.raises(ValueError, match=said):
             check_pair(case, loading, RULES)
+
+
+def test_labels_among_inputs_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    write_nci_isbi(str(tmp_path), make_phantoms(2, num_classes=3))
+    label = tmp_path / "Training" / "Prostate3T-01-0001.nrrd"
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / label.name).write_bytes(label.read_bytes())
+    found = [str(case["image"]) for case in images_in(tmp_path, is_label)]
+    assert len(found) == 3
+    assert str(label) not in found
+    assert "2 label(s)" in caplog.text
+    with pytest.raises(ValueError, match=rf"holds no .* but label\(s\), first {label}"):
+        images_in(label, is_label)
