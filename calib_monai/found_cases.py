@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
 import itk
 
 from calib_monai.case_names import check_case_name, name_by_file
-from calib_monai.datalists.folders import files_below, tell_passed_over
+from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import NIFTI, doubt_of_place
@@ -57,6 +57,13 @@ def tell_doubts(cases: Iterable[Case]) -> None:
             doubts.setdefault(doubt, []).append(file)
     for doubt, files in doubts.items():
         logger.warning("%d file(s), first %s, %s", len(files), files[0], doubt)
+
+
+def tell_empty(names: Sequence[str], num_cases: int) -> None:
+    """Warn, in one line, of the cases whose label shows nothing but background."""
+    if names and is_first_process():
+        told = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+        logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), num_cases, told)
 
 
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:

@@ -43,6 +43,14 @@ class Measure:
         return [round(value * self.factor, self.decimals) for value in values]
 
 
+TYPES: dict[str, tuple[type, ...]] = {
+    "title": (str,),
+    "decimals": (int,),
+    "more_is_better": (bool, type(None)),
+    "counts": (bool,),
+    "proper": (bool, type(None)),
+    "factor": (float, int),
+}  # of the attributes of a measure
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 MEASURES = {
@@ -94,9 +102,22 @@ def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
     """A measure of its attributes, as `dataclasses.asdict` gives them.
 
     Raises:
-        ValueError: attributes that a measure has not, or no title.
+        ValueError: attributes that a measure has not, of another type, or no title.
     """
     known = [field.name for field in fields(Measure)]
     if not isinstance(attributes, Mapping) or "title" not in attributes or attributes.keys() - set(known):
         raise ValueError(f"measure {name} is {attributes!r}; it must have a title and may have {', '.join(known[1:])}")
+    for attribute, value in attributes.items():
+        if type(value) not in TYPES[attribute]:
+            types = " or ".join("None" if one is type(None) else one.__name__ for one in TYPES[attribute])
+            raise ValueError(f"measure {name} has {attribute} {value!r}; it must be {types}")
     return Measure(**attributes)
+
+
+def check_measures(measures: Any) -> None:
+    """Raise ValueError if measures, by the names of metrics, are not such as `measure_from` takes."""
+    if not isinstance(measures, Mapping):
+        example = "{'sensitivity': {'title': 'Sensitivity', 'more_is_better': True}}"
+        raise ValueError(f"measures is {measures!r}; it must be a dictionary, as {example}")  # noqa: TRY004 - of a setting
+    for name, attributes in measures.items():
+        measure_from(str(name), attributes)

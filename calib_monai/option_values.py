@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from typing import Any
 
+import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
+from calib_monai.measures import check_measures
+from calib_monai.orientation import check_axcodes
 from calib_monai.spelling import nearest
 
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
@@ -50,6 +53,10 @@ def check_settings(config: Mapping[str, Any]) -> None:
         rule = "" if _is_made_later(value) else _rule_of_setting(name, value)
         if rule:
             raise ValueError(f"{name} is {value!r}; {rule}")
+        if name == "axcodes" and not _is_made_later(value):
+            check_axcodes(value)
+        if name == "measures" and not _is_made_later(value):
+            check_measures(value)
     names, count = config.get("class_names"), config.get("num_classes")
     if names is not None and not _is_made_later(names):
         listed = list(names) if isinstance(names, list | tuple) else []
@@ -60,6 +67,16 @@ def check_settings(config: Mapping[str, Any]) -> None:
             raise ValueError(
                 f"class_names is {names!r} and num_classes is {count}; there must be a name for each class"
             )
+
+
+def check_device(config: ConfigParser) -> None:
+    """Raise ValueError if PyTorch cannot use the device of a configuration here."""
+    device = config.get_parsed_content("device") if "device" in config else None
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:  # noqa: BLE001 - each kind of device has errors of its own
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ValueError(f"device is {device}, which PyTorch cannot use here ({reason}): leave out --device") from None
 
 
 def check_all_used(config: Mapping[str, Any]) -> list[str]:
@@ -140,6 +157,8 @@ def _rule_of_setting(name: str, value: Any) -> str:
         return "it must be a number above 0"
     elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
         return "it must be true or false"
+    elif name == "train_fraction" and not (is_number and 0 < value <= 1):
+        return "it must be above 0 and at most 1"
     elif name == "device" and isinstance(value, str):
         return f"write \"$torch.device('{value}')\""
     return ""

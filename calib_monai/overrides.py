@@ -12,18 +12,20 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fire.parser import DefaultParseValue
-from monai.bundle import ComponentLocator, ConfigParser
+from monai.bundle import ConfigParser
 from monai.bundle import run as bundle_run
-from monai.utils.module import locate
 
-from calib_monai.option_values import check_all_used, check_option, check_settings, referred
+from calib_monai.option_values import check_all_used, check_device, check_option, check_settings, referred
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.spelling import nearest
+from calib_monai.targets import check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
@@ -69,17 +71,22 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
     given = options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys())
-    for key in given:
-        if key not in config and key in known_to_train:
-            logger.warning("--%s is an option of train.json and changes nothing here", key)
-            continue
+    of_train = {key for key in given if key not in config and key in known_to_train}
+    for key in of_train:
+        logger.warning("--%s is an option of train.json and changes nothing here", key)
+    for key in given - of_train:
         with _one_clear_line():
             if key in PATHS:
                 check_path_option(key, options[key], config.get(), texts.get(key))
             _check_key(key, config.get())
             check_option(key, options[key], config)
+    asked = ConfigParser(deepcopy(config.get()))
+    asked.update({key: options[key] for key in given - of_train})
+    sys.excepthook = partial(tell_cause, config=asked)
     with _one_clear_line():
-        check_settings(config.get() | {key: options[key] for key in given if key in config.get()})
+        check_settings(asked.get())
+        check_targets(asked.get())
+        check_device(asked)
         for key in check_all_used(config.get()):
             logger.warning("nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
 
@@ -93,7 +100,12 @@ def _one_clear_line() -> Iterator[None]:
         raise SystemExit(f"error: {error}") from None
 
 
-def tell_cause(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def tell_cause(
+    kind: type[BaseException],
+    error: BaseException,
+    traceback: TracebackType | None,
+    config: ConfigParser | None = None,
+) -> None:
     """Print an error as Python does, and below it the one line that says why: MONAI wraps it in pages of others.
 
     There is that one line alone for Ctrl-C, and for a component that refuses an argument.
@@ -102,6 +114,7 @@ def tell_cause(kind: type[BaseException], error: BaseException, traceback: Trace
         kind: type of the error.
         error: the last of the chain.
         traceback: where it was raised.
+        config: of the run, with its options, once that is known.
     """
     cause, component, interrupted = error, "", isinstance(error, KeyboardInterrupt)
     while cause.__cause__ or (cause.__context__ and not cause.__suppress_context__):
@@ -110,7 +123,7 @@ def tell_cause(kind: type[BaseException], error: BaseException, traceback: Trace
         cause = cause.__cause__ or cause.__context__ or cause
         interrupted |= isinstance(cause, KeyboardInterrupt)
     if interrupted:
-        sys.stderr.write("error: interrupted; a training goes on after its last epoch with --resume True\n")
+        sys.stderr.write(f"error: interrupted{_saved_by(config)}\n")
         return
     refused = isinstance(cause, ValueError) or (isinstance(cause, TypeError) and "argument" in str(cause))
     if not (component and refused):
@@ -118,6 +131,17 @@ def tell_cause(kind: type[BaseException], error: BaseException, traceback: Trace
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
     name = "" if isinstance(cause, ValueError) and lines else type(cause).__name__ + ": " * bool(lines)
     sys.stderr.write(f"error: {component}{name}{' '.join(lines)}\n")
+
+
+def _saved_by(config: ConfigParser | None) -> str:
+    """What a training that was interrupted has saved, and how it goes on; empty for what is no training."""
+    if config is None or "trainer.run()" not in str(config.get("run")):
+        return ""
+    saved = list(Path(str(config.get_parsed_content("ckpt_dir"))).glob("checkpoint_epoch=*.pt"))
+    if not saved:
+        return " before an epoch was saved"
+    last = max(saved, key=lambda path: path.stat().st_mtime)
+    return f"; {last} is saved: the same command with --resume True goes on after that epoch"
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, str]:
@@ -203,10 +227,8 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
     names = set(node)
     if "_target_" not in node:
         return names
-    target = str(node["_target_"])
-    module = ComponentLocator().get_component_module_name(target)
-    component = locate(f"{module}.{target}" if isinstance(module, str) else target)
-    if not callable(component):
+    component = located(str(node["_target_"]))
+    if component is None:
         return None
     arguments = inspect.signature(component).parameters.values()
     if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):

@@ -84,16 +84,16 @@ def check_pair(
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
-    if rules.largest and any(size > limit for size, limit in zip(sliced.size, rules.largest, strict=False)):
-        raise ValueError(
-            f"{files['image']} has slices of {sliced.size[0]}x{sliced.size[1]} voxels; slice_size is "
-            f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
-        )
     label = _plain(loaded["label"])
     if label.shape[1:] != image.shape[1:] or len(label) != 1:
         raise ValueError(
             f"{files['image']} is {tuple(image.shape[1:])} voxels and {files['label']} is {_shape(label)}; they must "
             "be equal"
+        )
+    if rules.largest and any(size > limit for size, limit in zip(sliced.size, rules.largest, strict=False)):
+        raise ValueError(
+            f"{files['image']} has slices of {sliced.size[0]}x{sliced.size[1]} voxels; slice_size is "
+            f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
     values = torch.unique(label).numpy()
     values = values[values != rules.ignore_index] if rules.ignore_index is not None else values

@@ -15,7 +15,7 @@ from PIL import Image
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.files import save_nrrd
 from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
-from calib_monai.found_cases import settle, tell_doubts, tell_left_out
+from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
 from calib_monai.phantoms import make_phantoms
 
 CHANGES_OF_FOLDER = """
@@ -63,6 +63,17 @@ def test_headers_that_leave_a_place_in_doubt_are_counted(tmp_path: Path, caplog:
     tell_doubts([{"image": str(tmp_path / "a.nii"), "label": str(tmp_path / "b.nii")}, {"image": "c.png"}])
     [line] = caplog.messages
     assert line.startswith(f"2 file(s), first {tmp_path}/a.nii, say nothing of their orientation")
+
+
+def test_cases_whose_label_is_empty_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    tell_empty([], 9)
+    assert not caplog.messages
+    tell_empty(["a", "b"], 9)
+    tell_empty(list("abcdefg"), 9)
+    assert caplog.messages == [
+        "the label(s) of 2 of 9 case(s) show no structure: a, b",
+        "the label(s) of 7 of 9 case(s) show no structure: a, b, c, d, e and 2 more",
+    ]
 
 
 def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

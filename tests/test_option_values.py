@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from monai.bundle import ConfigParser
 
-from calib_monai.option_values import check_all_used, check_option, check_settings
+from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
 
 CONFIG: dict[str, Any] = {
     "epochs": 100,
@@ -78,6 +78,11 @@ def test_a_value_of_the_same_kind_passes(name: str, value: object) -> None:
         ({"learning_rate": float("nan")}, "learning_rate is nan; it must be"),
         ({"learning_rate": "1e-3"}, "learning_rate is '1e-3'; it must be"),
         ({"augment": "false"}, "augment is 'false'; it must be true or false"),
+        ({"train_fraction": 2}, "train_fraction is 2; it must be above 0 and at most 1"),
+        ({"axcodes": "RAX"}, "axcodes is 'RAX'; it must be three letters"),
+        ({"measures": ["sensitivity"]}, r"measures is \['sensitivity'\]; it must be a dictionary"),
+        ({"measures": {"a": {"decimals": 2}}}, "measure a is .*; it must have a title"),
+        ({"measures": {"a": {"title": "A", "decimals": "2"}}}, "measure a has decimals '2'; it must be int"),
         ({"device": "cpu"}, r"device is 'cpu'; write \"\$torch.device\('cpu'\)\""),
         ({"class_names": "liver"}, "class_names is 'liver'; it must be a list of names that differ"),
         ({"class_names": ["a", " "]}, "it must be a list of names that differ"),
@@ -95,6 +100,12 @@ def test_settings_that_can_be_pass() -> None:
     check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
     check_settings({"class_names": ["a", "b"], "num_classes": 2, "epochs": "$2 + 3", "device": "@other"})
     check_settings({"class_names": "$calib_monai.names", "num_classes": 2})
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    check_device(ConfigParser({"device": "$torch.device('cpu')"}))
+    with pytest.raises(ValueError, match=r"^device is cuda:99, which PyTorch cannot use here \(.+\): leave"):
+        check_device(ConfigParser({"device": "$torch.device('cuda:99')"}))
 
 
 def test_a_key_that_nothing_refers_to_is_refused_where_it_is_nearly_another() -> None:

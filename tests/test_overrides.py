@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from monai.bundle import ConfigParser
 
 from calib_monai.overrides import check_overrides, tell_cause
 
@@ -231,8 +232,19 @@ def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str])
     error = RuntimeError("Failed to evaluate")
     error.__cause__ = interruption
     tell_cause(type(error), error, None)
-    said = "error: interrupted; a training goes on after its last epoch with --resume True\n"
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_an_interrupted_training_says_what_it_has_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ConfigParser({"root": str(tmp_path), "ckpt_dir": "$@root + '/models'", "run": ["$@train#trainer.run()"]})
+    tell_cause(KeyboardInterrupt, KeyboardInterrupt(), None, config)
+    assert capsys.readouterr().err == "error: interrupted before an epoch was saved\n"
+    (tmp_path / "models").mkdir()
+    saved = tmp_path / "models" / "checkpoint_epoch=3.pt"
+    saved.touch()
+    tell_cause(KeyboardInterrupt, KeyboardInterrupt(), None, config)
+    told = "is saved: the same command with --resume True goes on after that epoch\n"
+    assert capsys.readouterr().err == f"error: interrupted; {saved} {told}"
 
 
 @pytest.mark.parametrize(

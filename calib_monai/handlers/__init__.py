@@ -19,6 +19,7 @@ from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
+from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
 
@@ -30,6 +31,7 @@ __all__ = [
     "DurableCheckpointSaver",
     "EpochMean",
     "EpochSeed",
+    "EpochStats",
     "FiguresSaver",
     "GradientScale",
     "History",

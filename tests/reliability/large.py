@@ -67,7 +67,7 @@ def prepare(dataset: str, folder: Path) -> None:
 
 def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
     """Peak of the memory in GiB and seconds of a run."""
-    options: dict[str, object] = {"output_dir": folder / config, "device": "cpu"}
+    options: dict[str, object] = {"output_dir": folder / config, "device": "$torch.device('cpu')"}
     if config == "inference":
         options["outputs"] = ["label", "probs", "confidence", "entropy"]
     arguments = command(folder, COLLECTION / f"{dataset}_ce", config, options)

@@ -90,6 +90,12 @@ WRONG = [
     ),
     Wrong("complex numbers", f"{CASE}.*complex numbers", voxels(IMAGE, lambda v: v, np.complex64)),
     Wrong("other shape", f"{CASE}.*shape|{CASE}.*voxels", voxels(LABEL, lambda v: v[:-1])),
+    Wrong(
+        "axes swapped, larger than a slice",
+        f"{IMAGE} is .* voxels and .*{LABEL} is .*; they must be equal",
+        voxels(IMAGE, lambda v: np.tile(v.transpose(1, 0, 2), (2, 2, 1))),
+        options={"cases#cropped": False},
+    ),
     Wrong("2D for 3D", f"{CASE}.*, 1\\) voxels and .* must be equal", voxels(IMAGE, lambda v: v[..., 0])),
     Wrong("two channels", f"{CASE}.*2 channel", voxels(IMAGE, lambda v: np.stack([v, v], axis=-1))),
     Wrong("NaN", f"{CASE}.*NaN", voxels(IMAGE, lambda v: np.where(v > v.mean(), np.nan, v))),

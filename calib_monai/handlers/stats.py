@@ -1,0 +1,26 @@
+"""Stats of epochs in the log."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from ignite.engine import Engine
+from monai.handlers import StatsHandler
+
+
+class EpochStats(StatsHandler):
+    """MONAI's StatsHandler for epochs alone, which does not log errors.
+
+    MONAI's logs the traceback of each, also of Ctrl-C and of a run that was stopped in one line. The program tells an
+    error when it ends.
+
+    Args:
+        name: of the logger.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(iteration_log=False, name=name)
+
+    def exception_raised(self, _engine: Engine, e: BaseException) -> NoReturn:
+        """Let the error end the program."""
+        raise e

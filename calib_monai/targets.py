@@ -1,0 +1,52 @@
+"""Targets of components: the class or function that each names is there, or the nearest one is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from monai import engines, handlers, inferers, losses, transforms
+from monai.bundle import ComponentLocator
+from monai.networks import nets
+from monai.utils.module import locate
+
+from calib_monai.spelling import did_you_mean
+
+TARGET = "_target_"
+OF_MONAI = (losses, nets, transforms, handlers, inferers, engines)
+
+
+def check_targets(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a component of a configuration names a class or function that cannot be found."""
+    for name, target in _targets(config):
+        if not target.startswith(("$", "@", "%")) and located(target) is None:
+            raise ValueError(f"there is no {target}, the _target_ of {name}{_nearest(target)}")
+
+
+def located(target: str) -> Callable[..., Any] | None:
+    """The class or function that a target names, None where there is none."""
+    module = ComponentLocator().get_component_module_name(target)
+    try:
+        found = locate(f"{module}.{target}" if isinstance(module, str) else target)
+    except Exception:  # noqa: BLE001 - a module that cannot be imported raises what it likes
+        return None
+    return found if callable(found) else None
+
+
+def _nearest(target: str) -> str:
+    """The end of a message that suggests a name that is spelled nearly so, in the same module or in MONAI."""
+    module, _, word = target.rpartition(".")
+    try:
+        modules = [locate(module)] if module else OF_MONAI
+    except Exception:  # noqa: BLE001 - as in `located`
+        modules = []
+    return did_you_mean(word, {name for one in modules for name in dir(one) if not name.startswith("_")})
+
+
+def _targets(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Where in a configuration components stand, as options name it, and their targets."""
+    if isinstance(node, Mapping) and isinstance(node.get(TARGET), str):
+        yield name, node[TARGET]
+    items = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
+    for key, part in items:
+        yield from _targets(part, f"{name}#{key}" if name else str(key))

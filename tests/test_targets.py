@@ -1,0 +1,34 @@
+"""Targets: what a component names is there, or is refused with what was probably meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from calib_monai.targets import check_targets, located
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("DiceFoclLoss", "; did you mean DiceFocalLoss?"),
+        ("UNett", "; did you mean UNet?"),
+        ("torch.optim.Adan", "; did you mean Adam?"),
+        ("calib_monai.losses.NACLoss", "; did you mean NACLLoss?"),
+        ("nowhere.at.all.Loss", ""),
+        ("calib_monai.__version__", ""),
+    ],
+)
+def test_a_component_that_is_not_there_is_refused(target: str, meant: str) -> None:
+    config = {"train": {"parts": [{"_target_": "DiceLoss"}, {"_target_": target}]}}
+    with pytest.raises(ValueError, match=f"^there is no {target}, the _target_ of train#parts#1") as error:
+        check_targets(config)
+    assert str(error.value).endswith(f"train#parts#1{meant}")
+
+
+def test_what_is_there_or_not_known_yet_passes() -> None:
+    check_targets({"a": {"_target_": "$some.expression"}, "b": {"_target_": 5}, "c": {"_target_": "UNet"}})
+
+
+def test_a_target_is_found_by_the_name_of_its_class_or_by_its_whole_name() -> None:
+    assert located("DiceLoss") is located("monai.losses.DiceLoss")
+    assert located("no.such.module") is None
