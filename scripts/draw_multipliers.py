@@ -1,17 +1,18 @@
 """Draw how CRaC's multipliers moved: `python scripts/draw_multipliers.py OUTPUT_DIR [--out multipliers.png]`.
 
-It reads what a training with CRaC wrote to `tensorboard` in its output folder.
+It reads `history.csv`, which a training with CRaC wrote to its output folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from calib_monai.handlers.history import FILE
 from calib_monai.lagrangian import REGIONS
 from calib_monai.reports.colors import class_color
 
@@ -24,19 +25,22 @@ def main() -> None:
     parser.add_argument("output_dir", type=Path, help="of the training")
     parser.add_argument("--out", type=Path, help="the picture to write, OUTPUT_DIR/multipliers.png by default")
     arguments = parser.parse_args()
-    if not (arguments.output_dir / "tensorboard").is_dir():
-        raise SystemExit(f"error: {arguments.output_dir} has no folder tensorboard; needed is a training's output_dir")
-    events = EventAccumulator(str(arguments.output_dir / "tensorboard"))
-    events.Reload()
-    names = [tag.split("/")[2] for tag in events.Tags()["scalars"] if tag.startswith(f"multiplier/{REGIONS[0]}/")]
+    history = arguments.output_dir / FILE
+    if not history.is_file():
+        raise SystemExit(f"error: {history} is not there; needed is the output_dir of a training")
+    with history.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = f"crac/multiplier/{REGIONS[0]}/"
+    names = [column.removeprefix(first) for column in rows[0] if column.startswith(first)]
     if not names:
-        raise SystemExit(f"error: {arguments.output_dir}/tensorboard shows no multipliers: was CRaC trained there?")
+        raise SystemExit(f"error: {history} has no multipliers: was CRaC trained there?")
     figure = Figure(figsize=(9, 6), layout="constrained")
     for row, (quantity, title) in zip(figure.subplots(2, 2, sharex=True), TITLES.items(), strict=True):
         for axes, region in zip(row, REGIONS, strict=True):
             for k, name in enumerate(names):
-                points = events.Scalars(f"{quantity}/{region}/{name}")
-                axes.plot([point.step for point in points], [point.value for point in points], color=class_color(k))
+                column = f"crac/{quantity}/{region}/{name}"
+                points = [(int(row["epoch"]), float(row[column])) for row in rows if row[column]]
+                axes.plot(*zip(*points, strict=True), color=class_color(k))
             axes.set(
                 title=f"{region} region: {title}", xlabel="epoch" if quantity == "violation" else "", ylim=(0, None)
             )

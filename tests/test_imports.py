@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("bins", "case_names", "checks", "made_for", "measures", "processes", "regions", "spelling", "whole_files"),
+        *("arguments", "bins", "case_names", "checks", "made_for", "measures"),
+        *("processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"measures", "ranks", "reports", "whole_files"},
     "reports": {"bins", "measures", "whole_files"},

@@ -89,14 +89,12 @@ class Multipliers(nn.Module):
         coefficient: (2, C).
         violation: mean violation at the last update, (2, C), infinite before the first.
         updates: number of updates so far.
-        trained: whether a gradient was taken since the last update.
     """
 
     multiplier: Tensor
     coefficient: Tensor
     violation: Tensor
     updates: Tensor
-    trained: Tensor
 
     def __init__(
         self,
@@ -134,7 +132,6 @@ class Multipliers(nn.Module):
         self.register_buffer("coefficient", torch.full(shape, float(coefficient_init)))
         self.register_buffer("violation", torch.full(shape, math.inf))
         self.register_buffer("updates", torch.tensor(0))
-        self.register_buffer("trained", torch.tensor(False))  # noqa: FBT003 - a tensor of it
 
     @torch.no_grad()
     def update(self, sums: ViolationSums, average: str = "all") -> None:
@@ -175,7 +172,6 @@ class Multipliers(nn.Module):
         bounded = slope.clamp(self.multiplier_min, self.multiplier_max)
         self.multiplier.copy_(torch.where(count > 0, bounded, self.multiplier))
         self.violation.copy_(torch.where(count > 0, violation, self.violation))
-        self.trained.fill_(False)  # noqa: FBT003 - the value it is filled with
 
     def extra_repr(self) -> str:
         """The arguments it was made with."""

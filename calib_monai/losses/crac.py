@@ -11,7 +11,6 @@ from calib_monai.arguments import check_choice
 from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.targets import ignored_voxels
-from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.losses.voxelwise import VoxelwiseLoss, check_border, negative_log_likelihood
 from calib_monai.priors import check_prior, inner, window_prior
 
@@ -98,22 +97,6 @@ class CRaCLoss(VoxelwiseLoss):
             sufficient_decrease=sufficient_decrease,
             coefficient_max=coefficient_max,
         )
-
-    @uncompiled  # as what it extends
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar; 0 where every voxel is ignored.
-
-        Args:
-            logits: (B, C, H, W[, D]), any float dtype.
-            target: class indices, (B, 1, H, W[, D]), integer or float dtype.
-
-        Raises:
-            ValueError: what `class_labels` refuses, or another number of classes than `num_classes`.
-        """
-        loss: Tensor = super().forward(logits, target)
-        if loss.requires_grad:
-            self.multipliers.trained.fill_(True)  # noqa: FBT003 - the value it is filled with
-        return loss
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
         """The labels as `per_voxel` takes them, (B, 1, ...).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +14,15 @@ from monai.data import DataLoader
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.engines.utils import IterationEvents
 from monai.handlers import ValidationHandler
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.utils.tensorboard import SummaryWriter
 
 from calib_monai.handlers import MultiplierUpdate
 from calib_monai.losses import CRaCLoss, MbLSLoss
 
 
-def trained(loss: CRaCLoss) -> CRaCLoss:
-    """The loss after a training step."""
+def trained(loss: CRaCLoss) -> None:
+    """A training step."""
     logits = torch.zeros(1, 3, 4, 4, requires_grad=True)
     loss(logits, torch.zeros(1, 1, 4, 4)).backward()
-    return loss
 
 
 @pytest.mark.parametrize("average", ["all", "region"])
@@ -34,8 +30,9 @@ def trained(loss: CRaCLoss) -> CRaCLoss:
 def test_the_multipliers_are_those_of_all_voxels(
     average: str, spatial_dims: int, engine: Engine, batch_of: Callable[[int], dict[str, torch.Tensor]]
 ) -> None:
-    loss, other = trained(CRaCLoss(3)), CRaCLoss(3)
-    MultiplierUpdate(loss, spatial_dims=spatial_dims, average=average).attach(engine)
+    loss, other = CRaCLoss(3), CRaCLoss(3)
+    MultiplierUpdate(loss, spatial_dims=spatial_dims, average=average).attach(engine, "crac")
+    trained(loss)
     engine.run([1, 2])
     logits, target = (torch.cat([batch_of(seed)[key] for seed in (1, 2)]) for key in ("pred", "label"))
     if spatial_dims == 2:  # one slice after the other, as the network saw them
@@ -50,7 +47,7 @@ def test_the_multipliers_are_those_of_all_voxels(
 
 def test_a_validation_before_which_nothing_was_trained_changes_nothing(engine: Engine) -> None:
     loss = CRaCLoss(3)
-    MultiplierUpdate(loss).attach(engine)
+    MultiplierUpdate(loss).attach(engine, "crac")
     engine.run([1, 2])
     assert loss.multipliers.updates == 0
     trained(loss)
@@ -60,8 +57,9 @@ def test_a_validation_before_which_nothing_was_trained_changes_nothing(engine: E
 
 
 def test_a_run_takes_only_its_own_voxels(engine: Engine, batch_of: Callable[[int], dict[str, torch.Tensor]]) -> None:
-    loss, other = trained(CRaCLoss(3)), CRaCLoss(3)
-    MultiplierUpdate(loss, spatial_dims=3).attach(engine)
+    loss, other = CRaCLoss(3), CRaCLoss(3)
+    MultiplierUpdate(loss, spatial_dims=3).attach(engine, "crac")
+    trained(loss)
     engine.run([1, 2])
     other.load_state_dict(loss.state_dict())
     trained(loss)
@@ -71,25 +69,15 @@ def test_a_run_takes_only_its_own_voxels(engine: Engine, batch_of: Callable[[int
     torch.testing.assert_close(loss.multipliers.multiplier, other.multipliers.multiplier)
 
 
-def test_it_is_logged_and_shown_by_region_and_class(
-    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    loss, writer = trained(CRaCLoss(3)), SummaryWriter(str(tmp_path))
-    MultiplierUpdate(loss, writer, class_names=["background", "anterior", "posterior"]).attach(engine)
-    with caplog.at_level(logging.INFO):
-        engine.run([1, 2])
-    writer.close()
-    lines = [record.getMessage() for record in caplog.records if "multiplier" in record.getMessage()]
-    assert [line.split()[0] for line in lines] == ["inner", "outer"]
-    multiplier, violation = loss.multipliers.multiplier[1, 2].item(), loss.multipliers.violation[1, 2].item()
-    assert f"posterior {multiplier:.3g} / 0.1 / {violation:.3g}" in lines[1]
-    shown = EventAccumulator(str(tmp_path))
-    shown.Reload()
-    assert len(shown.Tags()["scalars"]) == 18
-    [event] = shown.Scalars("multiplier/outer/posterior")
-    assert event.value == pytest.approx(multiplier)
-    assert shown.Scalars("violation/outer/posterior")[0].value == pytest.approx(violation)
-    assert shown.Scalars("coefficient/inner/background")[0].value == pytest.approx(0.1)
+def test_the_state_is_among_the_metrics_by_region_and_class(engine: Engine) -> None:
+    loss = CRaCLoss(3)
+    MultiplierUpdate(loss, class_names=["background", "anterior", "posterior"]).attach(engine, "crac")
+    trained(loss)
+    engine.run([1, 2])
+    assert len(engine.state.metrics) == 18
+    for name in ("multiplier", "coefficient", "violation"):
+        value = loss.multipliers.get_buffer(name)[1, 2].item()
+        assert engine.state.metrics[f"crac/{name}/outer/posterior"] == value
 
 
 def test_a_violation_that_is_no_number_ends_the_run_in_one_line() -> None:
@@ -99,7 +87,9 @@ def test_a_violation_that_is_no_number_ends_the_run_in_one_line() -> None:
 
     engine = Engine(step)
     engine.register_events(*IterationEvents)
-    MultiplierUpdate(trained(CRaCLoss(3))).attach(engine)
+    loss = CRaCLoss(3)
+    MultiplierUpdate(loss).attach(engine, "crac")
+    trained(loss)
     with pytest.raises(SystemExit, match=r"cannot be updated: .*must be finite"):
         engine.run([0])
 
@@ -135,7 +125,7 @@ def test_a_training_updates_once_an_epoch_and_a_stopped_one_goes_on(tmp_path: Pa
         ]
         device = torch.device("cpu")
         evaluator = SupervisedEvaluator(device, DataLoader(items, batch_size=2), network)
-        MultiplierUpdate(loss).attach(evaluator)
+        MultiplierUpdate(loss).attach(evaluator, "crac")
         trainer = SupervisedTrainer(
             device,
             epochs,

@@ -31,7 +31,7 @@ def updated(seeds: tuple[int, ...]) -> torch.Tensor:
 
     engine, loss = Engine(step), CRaCLoss(3, growth_interval=1)
     engine.register_events(*IterationEvents)
-    MultiplierUpdate(loss).attach(engine)
+    MultiplierUpdate(loss).attach(engine, "crac")
     for _ in range(2):
         loss(torch.zeros(1, 3, 4, 4, requires_grad=True), torch.zeros(1, 1, 4, 4))
         engine.run([1, 2, 3, 4])

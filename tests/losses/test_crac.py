@@ -203,25 +203,12 @@ def test_without_multiplier_and_coefficient_it_is_cross_entropy() -> None:
         torch.testing.assert_close(loss(logits, target), expected)
 
 
-def test_a_training_step_is_noted_and_a_validation_is_not() -> None:
-    logits, target = batch(8, 8)
-    loss = CRaCLoss(3)
-    loss(logits, target)
-    with torch.no_grad():
-        loss(logits.requires_grad_(), target)
-    assert not loss.multipliers.trained
-    loss(logits, target)
-    assert loss.multipliers.trained
-    loss.multipliers.update(loss.violation_sums(logits, target))
-    assert not loss.multipliers.trained
-
-
 def test_a_saved_loss_has_its_state() -> None:
     logits, target = batch(12, 12)
     loss, restored = crac(), CRaCLoss(3)
     loss.multipliers.update(loss.violation_sums(logits, target))
     assert list(loss.state_dict()) == [
-        f"multipliers.{name}" for name in ("multiplier", "coefficient", "violation", "updates", "trained")
+        f"multipliers.{name}" for name in ("multiplier", "coefficient", "violation", "updates")
     ]
     restored.load_state_dict(loss.state_dict())
     assert torch.equal(restored(logits, target), loss(logits, target))
