@@ -21,7 +21,7 @@ train_and_evaluate() { # train_and_evaluate BUNDLE
     run "$1" "['bundles/$1/configs/train.json','bundles/$1/configs/evaluate.json']"
 }
 
-echo "=== Training two networks on the same $(ls "$data/imagesTr" | wc -l) phantoms, a minute or two: hippocampus_nacl,"
+echo "=== Training two networks on the same $(ls "$data/imagesTr" | wc -l) phantoms, a few minutes: hippocampus_nacl,"
 echo "=== shown here, and hippocampus_dice_ce, beside it in $out/hippocampus_dice_ce.log"
 train_and_evaluate hippocampus_dice_ce > "$out/hippocampus_dice_ce.log" 2>&1 &
 beside=$!

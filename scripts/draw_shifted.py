@@ -102,7 +102,7 @@ def shifted(cases: Iterable[Prediction], constants: Sequence[float], postprocess
     return [
         {
             "constant": constant,
-            "dice_foreground": dice[place].aggregate().item(),
+            "dice_foreground": torch.as_tensor(dice[place].aggregate()).item(),
             VOLUME: sum(errors[place]) / len(errors[place]),
             **{name: value.item() for name, value in metrics[place].aggregate().items()},
         }

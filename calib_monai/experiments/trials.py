@@ -135,6 +135,7 @@ class Row:
             region=first.region,
             bins=reduce(add, (run.bins for run in runs)),
             class_bins=reduce(add, (run.class_bins for run in runs)),
+            num_voxels=sum(run.num_voxels for run in runs),
             logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
             settings=first.settings,
             measures=first.measures,

@@ -180,7 +180,7 @@ class ResultsSaver:
 
 
 class BinsSaver:
-    """Writes `bins.json`: for every case the bins of the top label and of each class.
+    """Writes `bins.json`: for every case the bins of the top label and of each class, and its number of voxels.
 
     An item of the engine's output must hold "prob" (C, H, W[, D]), "label" (one-hot (C, ...) or class
     indices (1, ...)) and "case", a name.
@@ -218,6 +218,7 @@ class BinsSaver:
             self.cases[case_of(item)] = {
                 "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
                 "classes": class_bins(*voxels, self.num_bins).to_dict(),
+                "num_voxels": item["prob"][0].numel(),
             }
 
     def write(self, _engine: Engine) -> None:

@@ -104,7 +104,7 @@ def _section(section: Section) -> str:
 {"".join(map(_result, section.tables[1:]))}
 <h2>Reliability</h2>
 <p>A calibrated network is right as often as it says: its bars end on the diagonal. Hatched is by how much it
-is off.</p>
+is off. A network that looks at many more voxels than another has a smaller ECE for that alone; NLL compares them.</p>
 {_image(figures["reliability"], "reliability diagrams of the networks")}
 {_of_classes(figures, runs[0])}
 {_logits(figures)}

@@ -49,7 +49,8 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
         values = f"ECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}"
-        above.set_title(f"{wrapped(run.name, 32)}\n{values}")
+        share = "" if math.isnan(run.share_of_voxels) else f"\n{run.share_of_voxels:.0%} of all voxels are {run.region}"
+        above.set_title(f"{wrapped(run.name, 32)}\n{values}{share}")
         if column == 0:
             above.set_ylabel(f"accuracy, {run.region} voxels")
             below.set_ylabel("share of voxels")

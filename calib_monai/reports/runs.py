@@ -68,6 +68,7 @@ class Run:
         region: the voxels that `bins` looked at.
         bins: top-label bins of all cases together, (num_bins,).
         class_bins: bins of each class of all cases together, (C, num_bins).
+        num_voxels: of all cases, of which `bins` has those of the region; NaN where that was not noted.
         logits: histograms of the logits of all cases together, None where none were kept.
     """
 
@@ -82,12 +83,18 @@ class Run:
     bins: Bins
     class_bins: Bins
     logits: LogitCounts | None
+    num_voxels: float = math.nan
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """How a metric is read."""
         return self.measures.get(name) or measure_of(name)
+
+    @property
+    def share_of_voxels(self) -> float:
+        """The share of all voxels that lies in the region of `bins`; NaN where it is not known."""
+        return self.bins.total.item() / self.num_voxels if self.num_voxels else math.nan
 
     @property
     def on_label_foreground(self) -> bool:
@@ -181,6 +188,7 @@ def _read(folder: Path) -> Run:
         region=bins["region"],
         bins=_together(case["top_label"] for case in bins["cases"].values()),
         class_bins=_together(case["classes"] for case in bins["cases"].values()),
+        num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
         measures={

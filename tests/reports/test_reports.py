@@ -215,6 +215,15 @@ def test_bars_of_few_voxels_are_pale(tmp_path: Path) -> None:
     assert "pale: of less than 0.1% of the voxels" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def test_a_diagram_says_how_many_of_all_voxels_it_looked_at(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    assert reliability_figure([read_run(folder)]).axes[0].get_title().endswith("\n25% of all voxels are plausible")
+    content = json.loads((folder / "bins.json").read_text())
+    del content["cases"]["b"]["num_voxels"]  # as an older version wrote
+    (folder / "bins.json").write_text(json.dumps(content))
+    assert "voxels" not in reliability_figure([read_run(folder)]).axes[0].get_title()
+
+
 def test_what_an_older_version_wrote_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", 1.0)
     summary = json.loads((run / "summary.json").read_text())
