@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from operator import itemgetter
 
@@ -119,6 +119,11 @@ class Bins:
         count, confidence, correctness = sums[..., :-1].chunk(3, dim=-1)
         return cls(count, confidence, correctness, sums[..., -1])
 
+    @classmethod
+    def stack(cls, bins: Iterable[Bins]) -> Bins:
+        """The bins of several sets of voxels, one after the other along a new first axis."""
+        return _each(lambda *sums: torch.stack(sums), *bins)
+
     def to_dict(self) -> dict[str, list[float]]:
         """Plain lists, for a JSON file."""
         return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
@@ -156,8 +161,7 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
     Returns:
         Bins with leading shape (C,).
     """
-    bins = [_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)]
-    return _each(lambda *sums: torch.stack(sums), *bins)
+    return Bins.stack(_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold))
 
 
 def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = 0.0) -> Tensor:

@@ -15,7 +15,7 @@ ALLOWED = {
         *("processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"measures", "ranks", "reports", "whole_files"},
-    "reports": {"bins", "measures", "whole_files"},
+    "reports": {"bins", "intervals", "measures", "whole_files"},
     "measures": {"regions"},
     "metrics": {"bins", "grids", "regions"},
     "lagrangian": {"arguments"},

@@ -8,6 +8,7 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
+from calib_monai.reports.case_values import case_values, sure_marks
 from calib_monai.reports.results import ABOUT_PAPERS, kinds_of
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, transposed, unmarked
 
@@ -29,7 +30,10 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
-    marks = [best_marks([row.value(name) for row in rows], measure) for name, measure in measures.items()]
+    marks = [
+        sure_marks([row.value(name) for row in rows], measure, [case_values(row.run, name) for row in rows])
+        for name, measure in measures.items()
+    ]
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
@@ -59,7 +63,14 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
         structures = list(of_rows[0])
-        marks = [best_marks([values.get(structure, nan) for values in of_rows], measure) for structure in structures]
+        marks = [
+            sure_marks(
+                [values.get(structure, nan) for values in of_rows],
+                measure,
+                [{case: values[f"{name}_{structure}"] for case, values in row.cases.items()} for row in rows],
+            )
+            for structure in structures
+        ]
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)

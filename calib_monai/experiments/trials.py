@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_monai.reports.case_values import columns_of
 from calib_monai.reports.results import unlike_settings
 from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
@@ -142,13 +143,8 @@ class Row:
         )
 
     def _columns(self, measure: str) -> list[str]:
-        """The names in `cases` of this measure, and not of one whose name goes on, such as `hd95_mm_regions`."""
-        measures = sorted(self.trials[0].run.metrics, key=len, reverse=True)
-        of = {
-            name: next((one for one in measures if name == one or name.startswith(f"{one}_")), None)
-            for name in next(iter(self.cases.values()))
-        }
-        return [name for name, one in of.items() if one == measure]
+        """The names in `cases` of this measure."""
+        return columns_of(measure, self.trials[0].run.metrics, next(iter(self.cases.values())))
 
 
 def read_trial(folder: Path) -> Trial:

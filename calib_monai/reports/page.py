@@ -150,7 +150,8 @@ def _result(table: Table) -> str:
     title = f"<h3>{escape(table.title)}</h3>" if table.title else ""
     marked = {mark for row in table.marks for mark in row}
     second = f' and <span class="{SECOND}">second best</span>' if SECOND in marked else ""
-    told = [f'<span class="{BEST}">Best</span>{second} of each column.'] if BEST in marked else []
+    sure = "where the 95 % interval of the difference from the next best, case by case, excludes 0"
+    told = [f'<span class="{BEST}">Best</span>{second} of each column, {sure}.'] if BEST in marked else []
     told += [f'<span class="{PAPERS}">Gray</span>: as the papers measure.'] * (PAPERS in table.kinds)
     notes = " ".join([escape(table.note)] * bool(table.note) + told)
     return f"""{title}<div class="scroll">{table.html()}</div>

@@ -10,11 +10,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
+from calib_monai.reports.case_values import intervals_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
-from calib_monai.reports.results import results_tables
+from calib_monai.reports.results import results_tables, shown_measures
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import Table
@@ -40,7 +41,12 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")
     sections = [
-        section_of(group, [*results_tables(group), structures_table(group)], cases) for group in by_dataset(runs)
+        section_of(
+            group,
+            [*results_tables(group), intervals_table(group, shown_measures(group)), structures_table(group)],
+            cases,
+        )
+        for group in by_dataset(runs)
     ]
     return write_sections(sections, out, "Can these probabilities be believed?")
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 
 from calib_monai.measures import Measure, measure_of
+from calib_monai.reports.case_values import case_values, sure_marks
 from calib_monai.reports.runs import Run
-from calib_monai.reports.table import PAPERS, Table, best_marks, transposed
+from calib_monai.reports.table import PAPERS, Table, transposed
 
 DICE = measure_of("dice_foreground")
 ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
@@ -36,14 +37,16 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
 def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
     """A row a run, a column a measure, and the number of cases.
 
-    None is best of a measure that was made with other settings in one run than in another.
+    None is best of a measure that was made with other settings in one run than in another, or where other cases may
+    give another best.
     """
     columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
         unlike = unlike_settings(name, runs)
         columns.append([measure.shown(value) for value in values])
-        marks.append([""] * len(runs) if unlike else best_marks(values, measure))
+        of_cases = [case_values(run, name) for run in runs]
+        marks.append([""] * len(runs) if unlike else sure_marks(values, measure, of_cases))
         notes += [f"{measure.title} was not measured alike and is not compared: {unlike}."] if unlike else []
     columns.append([str(len(run.cases)) for run in runs])
     marks.append([""] * len(runs))

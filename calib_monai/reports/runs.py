@@ -69,6 +69,8 @@ class Run:
         bins: top-label bins of all cases together, (num_bins,).
         class_bins: bins of each class of all cases together, (C, num_bins).
         num_voxels: of all cases, of which `bins` has those of the region; NaN where that was not noted.
+        case_bins: by case, the bins that `bins` is the sum of.
+        case_class_bins: by case, the bins that `class_bins` is the sum of.
         logits: histograms of the logits of all cases together, None where none were kept.
     """
 
@@ -86,6 +88,8 @@ class Run:
     num_voxels: float = math.nan
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    case_bins: Mapping[str, Bins] = field(default_factory=dict)
+    case_class_bins: Mapping[str, Bins] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """How a metric is read."""
@@ -174,6 +178,10 @@ def _read(folder: Path) -> Run:
         path = Path(summary[name]["path"])
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
+    case_bins, case_class_bins = (
+        {case: Bins.from_dict(of_case[kind]) for case, of_case in bins["cases"].items()}
+        for kind in ("top_label", "classes")
+    )
     return Run(
         name=_name(folder.resolve(), summary.get("calibrator", "none")),
         dataset=summary["dataset"],
@@ -186,9 +194,9 @@ def _read(folder: Path) -> Run:
         },
         cases={row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows},
         region=bins["region"],
-        bins=_together(case["top_label"] for case in bins["cases"].values()),
-        class_bins=_together(case["classes"] for case in bins["cases"].values()),
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
+        bins=reduce(add, case_bins.values()),
+        class_bins=reduce(add, case_class_bins.values()),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
         measures={
@@ -196,6 +204,8 @@ def _read(folder: Path) -> Run:
             for name, metric in summary["metrics"].items()
             if "measure" in metric
         },
+        case_bins=case_bins,
+        case_class_bins=case_class_bins,
     )
 
 
@@ -211,11 +221,6 @@ def _logits(path: Path) -> LogitCounts | None:
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
     return LogitCounts(np.asarray(content["edges"], dtype=np.float64), np.asarray(content["count"], dtype=np.int64))
-
-
-def _together(cases: Iterable[dict[str, list[float]]]) -> Bins:
-    """The bins of all cases, added up."""
-    return reduce(add, map(Bins.from_dict, cases))
 
 
 def shared_cases(runs: Sequence[Run]) -> list[str]:

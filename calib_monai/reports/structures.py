@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
+from calib_monai.reports.case_values import sure_marks
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
-from calib_monai.reports.table import Table, best_marks, transposed
+from calib_monai.reports.table import Table, transposed
 
 OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
 MOST_TOLD = 10  # cases of one structure that are named
@@ -18,9 +19,10 @@ def structures_table(runs: Sequence[Run]) -> Table:
     names = runs[0].class_names[1:]
     columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
     for name in names:
-        values = [mean_of_known(_value(OF_DICE, name, names, case) for case in run.cases.values()) for run in runs]
+        of_cases = [{case: _value(OF_DICE, name, names, row) for case, row in run.cases.items()} for run in runs]
+        values = [mean_of_known(of_run.values()) for of_run in of_cases]
         columns.append([DICE.shown(value) for value in values])
-        marks.append(best_marks(values, DICE))
+        marks.append(sure_marks(values, DICE, of_cases))
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
     return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from written_runs import write_run
+from written_runs import with_value, write_run
 
 from calib_monai.measures import Measure
 from calib_monai.reports.report import write_report
@@ -34,7 +34,7 @@ def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> Non
 def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
     for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
-        run.metrics["tace_foreground"] = error
+        with_value(run, "tace_foreground", error)
     assert "**0.100**" in results_tables(runs)[1].markdown()
     alike = {"threshold": 1e-3, "region": "foreground"}
     runs[:2] = [replace(run, settings={"tace_foreground": alike}) for run in runs[:2]]
@@ -52,7 +52,8 @@ def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     for run, value in zip(runs, (0.1, 0.2), strict=True):
         run.metrics.update({"tace_foreground_0.01": 0.5, "ece_union_pooled": 0.6})
-        run.metrics.update(true_positives=value, recall=value)
+        with_value(run, "true_positives", value)
+        with_value(run, "recall", value)
     told = {"recall": Measure("Recall", 2, more_is_better=True)}
     write_report([replace(run, measures=told) for run in runs], tmp_path / "report")
     table = (tmp_path / "report" / "results.md").read_text()

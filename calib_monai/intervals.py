@@ -1,0 +1,58 @@
+"""Intervals: how far a mean over cases may lie from that over other cases of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import nan, sqrt
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+FEW = 10  # cases, below which an interval is rough
+
+
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
+    """The interval of a mean over cases by Student's t, (NaN, NaN) of fewer than two.
+
+    Cases count as drawn at random and independent; voxels do not, for those of a case err together.
+
+    Args:
+        values: of each case; those that are NaN are left out.
+        level: how often such an interval holds the mean.
+
+    Example:
+        >>> [round(end, 3) for end in mean_interval([0.7, 0.8, 0.9])]
+        [0.552, 1.048]
+    """
+    known = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
+    if len(known) < 2:  # noqa: PLR2004 - one has no deviation
+        return nan, nan
+    half = float(stats.t.ppf((1 + level) / 2, len(known) - 1)) * known.std(ddof=1) / sqrt(len(known))
+    return float(known.mean() - half), float(known.mean() + half)
+
+
+def difference_is_sure(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
+    """Whether the interval of the mean difference over the cases of both excludes 0.
+
+    Args:
+        first: values by case.
+        second: other values by case.
+    """
+    low, high = mean_interval([value - second[case] for case, value in first.items() if case in second])
+    return low > 0 or high < 0
+
+
+def parts_of_ratio(values: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """For each case a number, whose mean is sum(values) / sum(weights), and whose interval is that of the ratio.
+
+    A case counts by how far it moves the ratio, to first order (Cochran 1977, Sampling Techniques, Section 6.4).
+
+    Args:
+        values: of each case.
+        weights: of each case, such as its number of voxels.
+    """
+    value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    ratio = value.sum() / weight.sum()
+    parts: list[float] = (ratio + (value - ratio * weight) / weight.mean()).tolist()
+    return parts
