@@ -8,7 +8,10 @@ from string import Template
 from bundle_parts import PARTS, REPOSITORY, Part, names, shown
 
 RESULTS = REPOSITORY / "results"
-COLUMNS = ("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "ece_foreground", "cece_foreground")
+COLUMNS = (
+    *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
+    *("ece_foreground", "cece_foreground"),
+)
 TRAINING = "Adam at 1e-3, 1e-4 after half of the epochs, batches of 16 slices, 100 epochs"  # of most methods
 
 

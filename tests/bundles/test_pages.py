@@ -60,6 +60,17 @@ def test_a_measure_with_a_factor_reads_as_in_a_report(results: Any) -> None:
     assert "**12.3 ± 0.5**" in results(per_1000)
 
 
+def test_likelihood_is_a_column_where_it_was_measured(results: Any) -> None:
+    def with_likelihood(content: Any) -> None:
+        content["measures"]["nll_all"] = {"title": "NLL (per 1000 voxels)", "decimals": 1, "factor": 1000.0}
+        for row in content["rows"].values():
+            row["measures"]["nll_all"] = {"mean": 0.02341, "seed_deviation": 0.0012}
+
+    page = results(with_likelihood)
+    assert "| missed structures | NLL (per 1000 voxels) | ECE | CECE |" in page
+    assert "**23.4 ± 1.2**" in page
+
+
 def test_one_seed_has_no_deviation_and_what_is_missing_is_said(results: Any) -> None:
     def alone(content: Any) -> None:
         content["seeds"] = [7]

@@ -18,6 +18,7 @@ from calib_monai.reports.runs import read_run
 
 MEASURES = {
     **dict.fromkeys(("asd_mm", "nll_all", "brier_all", "cece_plausible", "ece_foreground", "cece_foreground"), 0.04321),
+    **dict.fromkeys(("ece_plausible_pooled", "ece_plausible_debiased"), 0.04321),
     **dict.fromkeys(("tace_foreground", "ece_union", "cece_union"), 0.1),
     "missed_structures": 3,
 }
