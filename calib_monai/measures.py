@@ -55,6 +55,7 @@ REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxe
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 MEASURES = {
     "dice_foreground": Measure("Dice", more_is_better=True),
+    "expected_dice": Measure("Dice, expected", more_is_better=None),
     "hd95_mm": Measure("HD95 (mm)", 2),
     "asd_mm": Measure("ASD (mm)", 2),
     "hd95_pixels": Measure("HD95 (pixels)", 1),

@@ -5,6 +5,7 @@ from calib_monai.metrics.brier import BrierMetric
 from calib_monai.metrics.cece import CECEMetric
 from calib_monai.metrics.collection import MetricCollection
 from calib_monai.metrics.ece import ECEMetric
+from calib_monai.metrics.expected_dice import ExpectedDiceMetric
 from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
 from calib_monai.metrics.nll import NLLMetric
@@ -15,6 +16,7 @@ __all__ = [
     "BrierMetric",
     "CECEMetric",
     "ECEMetric",
+    "ExpectedDiceMetric",
     "HD95Metric",
     "MetricCollection",
     "MissedStructuresMetric",

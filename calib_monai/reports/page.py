@@ -47,8 +47,8 @@ class Section:
         name: of the data set.
         runs: what is compared.
         tables: of results.
-        figures: PNG of "reliability", of "classes" where there are more than two, of "logits" where they were kept, and
-            of "curves" where something was varied.
+        figures: PNG of "reliability", of "classes" where there are more than two, of "logits" where they were kept, of
+            "doubts" where an expected Dice was measured, and of "curves" where something was varied.
         cases: PNG of each case that is shown, by its name.
     """
 
@@ -108,6 +108,7 @@ is off. A network that looks at many more voxels than another has a smaller ECE 
 {_image(figures["reliability"], "reliability diagrams of the networks")}
 {_of_classes(figures, runs[0])}
 {_logits(figures)}
+{_doubts(figures)}
 <h2>Cases</h2>
 <p>Of each the slice with most foreground. Where a network is unsure the confidence is dark; a good map of it is
 dark where the errors are. Cases are ordered by their Dice with {escape(runs[0].name)}, the lowest first.</p>
@@ -115,6 +116,16 @@ dark where the errors are. Cases are ordered by their Dice with {escape(runs[0].
 <h2>All cases, worst first</h2>
 <div class="scroll">{_cases(runs)}</div>
 """
+
+
+def _doubts(figures: Mapping[str, bytes]) -> str:
+    """Expected against true Dice, where it was measured."""
+    if "doubts" not in figures:
+        return ""
+    return f"""<h2>Expected and true Dice</h2>
+<p>The Dice that the probabilities expect of the segmentation, without a label. On the line they are right; below it
+the network is too sure of the case. Named are the cases of the lowest expected Dice: look at these first.</p>
+{_image(figures["doubts"], "expected against true Dice of each case")}"""
 
 
 def _logits(figures: Mapping[str, bytes]) -> str:

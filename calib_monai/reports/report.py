@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.case_values import intervals_table
+from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
@@ -43,7 +44,12 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     sections = [
         section_of(
             group,
-            [*results_tables(group), intervals_table(group, shown_measures(group)), structures_table(group)],
+            [
+                *results_tables(group),
+                intervals_table(group, shown_measures(group)),
+                structures_table(group),
+                *filter(None, [doubts_table(group)]),
+            ],
             cases,
         )
         for group in by_dataset(runs)
@@ -84,6 +90,9 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
     figures = {"reliability": reliability_figure(runs)}
     if len(runs[0].class_names) > 2:  # noqa: PLR2004 - of two one is the mirror of the other
         figures["classes"] = class_reliability_figure(runs)
+    doubts = doubts_figure(runs)
+    if doubts is not None:
+        figures["doubts"] = doubts
     lacking = [str(run.folder) for run in runs if run.logits is None]
     if lacking:
         logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))

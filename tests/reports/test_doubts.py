@@ -1,0 +1,62 @@
+"""Doubts: the report says which cases a person should look at."""
+
+from __future__ import annotations
+
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from written_runs import with_value, write_run
+
+from calib_monai.reports.doubts import area_under_risk_coverage, doubtful_first, doubts_figure, doubts_table
+from calib_monai.reports.report import write_report
+from calib_monai.reports.runs import Run, read_run
+
+
+def doubted(folder: Path, expected: tuple[float, ...] = (0.9, 0.6, 0.7)) -> Run:
+    """A run of three cases that expects these Dice."""
+    run = read_run(write_run(folder, 1.0))
+    with_value(run, "expected_dice", 0.5)
+    for case, value in zip(run.cases, expected, strict=True):
+        run.cases[case]["expected_dice"] = value
+    return run
+
+
+def test_the_area_is_that_of_a_slow_sum_and_lies_between_best_and_worst_order() -> None:
+    risk, sure = np.random.default_rng(0).random((2, 20)).tolist()
+    ordered = [of_case for _, of_case in sorted(zip(sure, risk, strict=True), reverse=True)]
+    area = area_under_risk_coverage(sure, risk)
+    assert area == pytest.approx(sum(sum(ordered[:n]) / n for n in range(1, 21)) / 20)
+    best, worst = (area_under_risk_coverage([sign * value for value in risk], risk) for sign in (-1, 1))
+    assert best < area < worst
+    assert area_under_risk_coverage([0.5] * 20, risk) == pytest.approx(sum(risk) / 20)
+    assert area_under_risk_coverage([nan, 1.0], [1.0, 0.0]) == 0.25  # what is not known is least sure
+
+
+def test_the_table_has_both_orders_and_names_the_cases_to_look_at(tmp_path: Path) -> None:
+    run = doubted(tmp_path / "run")
+    for case, value in zip("abc", (0.8, 0.4, 0.6), strict=True):
+        run.cases[case]["dice_foreground_left"] = value
+    table = doubts_table([run])
+    assert table is not None
+    assert table.cells[0][:2] == ["run", "0.300"]  # 0.2, 0.3, 0.4: the best order
+    assert table.cells[0][3:] == ["0.300", "0.400"]
+    assert table.note.endswith("run: b (0.600), c (0.700), a (0.900).")
+    assert doubtful_first(doubted(tmp_path / "nan", (0.9, 0.6, nan))) == ["c", "b", "a"]
+
+
+def test_the_figure_names_cases_and_is_on_the_page(tmp_path: Path) -> None:
+    run = doubted(tmp_path / "run")
+    figure = doubts_figure([run])
+    assert figure is not None
+    assert {text.get_text() for text in figure.axes[0].texts} == {"a", "b", "c"}
+    write_report([run], tmp_path / "report")
+    assert (tmp_path / "report" / "doubts.png").stat().st_size > 5000
+    assert "Expected and true Dice" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_run_without_expected_dice_has_neither(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    assert doubts_table([run]) is None
+    assert doubts_figure([run]) is None
