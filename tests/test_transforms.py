@@ -83,10 +83,11 @@ def test_what_is_ignored_is_background_for_measures_of_shapes() -> None:
     assert as_it_was["target"] is as_it_was["label"] is data["label"]
 
 
-def test_a_bias_field_is_removed() -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e-4])  # most values of the second are below 0.01
+def test_a_bias_field_is_removed_whatever_the_unit_of_the_image(scale: float) -> None:
     x = torch.linspace(-1, 1, 64).view(1, -1, 1, 1).expand(1, 64, 64, 8)
     inside = (x**2 + x.transpose(1, 2) ** 2) < 0.8
-    image = torch.where(inside, 100.0, 5.0) * torch.exp(0.5 * x)
+    image = scale * torch.where(inside, 100.0, 5.0) * torch.exp(0.5 * x)
     corrected = CorrectBiasd("image", shrink=4)({"image": MetaTensor(image)})["image"]
     spread = [values.std() / values.mean() for values in (image[inside], corrected.as_tensor()[inside])]
     assert spread[0] > 0.2
