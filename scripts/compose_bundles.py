@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bundle_pages import matrix, readme
@@ -33,14 +33,14 @@ from calib_monai.spelling import did_you_mean
 WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
 
 
-def main() -> int:
-    """The exit code: 0, or 1 where --check finds a difference."""
+def main(given: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 1 where --check finds a difference; `given` is the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", action="append", help="only this data set, or the JSON file of one's own")
     parser.add_argument("--method", action="append", help=f"only this method: {', '.join(names('methods'))}")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "bundles", help="folder of the bundles")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     files: dict[Path, str] = {}
     for dataset in arguments.dataset or names("datasets"):
         for method in arguments.method or names("methods"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,27 @@ from calib_monai.phantoms import make_phantoms
 REFERENCE = Path(__file__).parent / "reference"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keep the tests of a file, or of one bundle where a file trains many, in one process: they share fixtures."""
+LONGEST = (
+    "test_workflow",
+    "test_killed",
+    "test_many_processes",
+    "test_wrong",
+    "test_command_line",
+)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Keep the tests of a file, or of one bundle where a file trains many, in one process: they share fixtures.
+
+    The longest files come first, so that no process is left alone with one of them at the end.
+    """
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         group = "-".join(filter(None, (item.path.stem, str(parameters.get("finished", "")))))
         item.add_marker(pytest.mark.xdist_group(group))
+    yield  # here they are shuffled
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(autouse=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.multiprocessing
 from monai.bundle import run
 
 from calib_monai.datalists.files import Volumes
@@ -79,6 +81,12 @@ def processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers"])
     return context
+
+
+def in_two_processes(function: Callable[..., None], *arguments: object) -> None:
+    """Call `function(rank, *arguments)` in two processes of `processes()`; what one raises is raised."""
+    processes()
+    torch.multiprocessing.start_processes(function, args=arguments, nprocs=2, start_method="forkserver")
 
 
 def same_bits(first: Any, second: Any) -> bool:

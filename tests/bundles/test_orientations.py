@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from itertools import cycle
@@ -16,7 +14,8 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import DATASETS, REPOSITORY, config_of, start, trimmed, write_dataset
+from committed import DATASETS, config_of, start, trimmed, write_dataset
+from compose_bundles import main as compose
 from monai.data import ITKReader, ITKWriter, MetaTensor
 from monai.data.image_reader import itk
 from monai.transforms import LoadImage, Orientation
@@ -132,8 +131,7 @@ def test_volumes_of_ones_own_are_sliced_along_their_thickest_axis(tmp_path: Path
         "train": {"class_names": ["background", "anterior", "posterior"]},
     }
     (tmp_path / "brains.json").write_text(json.dumps(part))
-    compose = [sys.executable, str(REPOSITORY / "scripts" / "compose_bundles.py"), "--method", "ce"]
-    subprocess.run([*compose, "--dataset", str(tmp_path / "brains.json"), "--out", str(tmp_path)], check=True)  # noqa: S603
+    compose(["--method", "ce", "--dataset", str(tmp_path / "brains.json"), "--out", str(tmp_path)])
     for name, (image, label) in trimmed(make_phantoms(4, seed=2), 12, 24).items():
         for ending, voxels in (("", image), ("-mask", label)):
             affine = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 6, 0, 0], [0, 0, 0, 1.0]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed
-import torch.multiprocessing
+from committed import in_two_processes
 from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
 
@@ -47,7 +47,7 @@ def run(rank: int, folder: str) -> None:
 
 
 def test_two_processes_update_as_one_does(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(run, args=(str(tmp_path),), nprocs=2)
+    in_two_processes(run, str(tmp_path))
     alone = updated((1, 2, 3, 4))
     assert (alone[0] > 1e-3).all()  # in both regions
     for rank in range(2):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
+from committed import in_two_processes
 from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
@@ -200,7 +200,7 @@ def test_two_processes_write_what_one_does(tmp_path: Path) -> None:
     both, alone = tmp_path / "both", tmp_path / "alone"
     both.mkdir()
     alone.mkdir()
-    torch.multiprocessing.spawn(one_of_two, args=(str(both),), nprocs=2)
+    in_two_processes(one_of_two, str(both))
     evaluate(alone, [1, 2, 3])
     for name in ("cases.csv", "summary.csv", "bins.json"):
         assert (both / name).read_text() == (alone / name).read_text()

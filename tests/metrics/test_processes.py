@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed
-import torch.multiprocessing
+from committed import in_two_processes
 
 from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MetricCollection, TACEMetric
 
@@ -50,7 +50,7 @@ def run(rank: int, folder: str) -> None:
 
 
 def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(run, args=(str(tmp_path),), nprocs=2)
+    in_two_processes(run, str(tmp_path))
     alone = measured((0, 1, 2, 3))
     for rank in range(2):
         together = [float(value) for value in (tmp_path / f"{rank}.txt").read_text().strip("[]").split(",")]

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,12 +29,13 @@ CAPABILITY_VERSION, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2  # 
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a run: its exit code, the last line that it wrote, and how long it took."""
+    """What came of a run: its exit code, the last line that it wrote, how long it took, and all that it wrote."""
 
     code: int
     last_line: str
     seconds: float
     untouched: bool = True
+    said: str = field(default="", repr=False)
 
     def verdict(self, wrong: Wrong) -> str:
         """One of "clear", "works", "unclear", "silent"."""
@@ -66,7 +67,7 @@ def tried(wrong: Wrong, folder: Path, good: Path) -> Tried:
     done = run_line(folder, command(folder, folder / "bundle", wrong.config, options), wrong.limits)
     kept = digests(folder)
     untouched = all(kept.get(name) == digest for name, digest in before.items())
-    return Tried(done.code, done.last_line, done.seconds, untouched)
+    return replace(done, untouched=untouched)
 
 
 def command(folder: Path, bundle: Path, config: str, options: dict[str, object]) -> list[str]:
@@ -94,9 +95,10 @@ def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | No
     if process.exitcode is None:
         process.kill()
         process.join()
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = log.read_text(errors="replace")
+    lines = [line for line in said.splitlines() if line.strip()]
     log.unlink()
-    return Tried(process.exitcode or 0, lines[-1] if lines else "", time.monotonic() - begun)
+    return Tried(process.exitcode or 0, lines[-1] if lines else "", time.monotonic() - begun, said=said)
 
 
 def _in_process(log: str, arguments: list[str], limits: dict[str, int]) -> None:

@@ -58,7 +58,7 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
 
     said(tmp_path, epochs=2, options="{learning_rat: 0.1}", code=1)
     assert not (run / "train.json").exists()  # Snakemake removes what it makes anew
-    said(tmp_path)
+    said(tmp_path, "--until", "train")
     assert json.loads((run / "train.json").read_text()) == record  # a mistake costs no training
     assert (run / "models" / "model.pt").is_file()
     assert not (run / "models_before").exists()
