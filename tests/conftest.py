@@ -20,27 +20,25 @@ from calib_monai.phantoms import make_phantoms
 REFERENCE = Path(__file__).parent / "reference"
 
 
-LONGEST = (
-    "test_workflow",
-    "test_killed",
-    "test_many_processes",
+FORKED = {
+    *("test_command_line", "test_killed", "test_loaders", "test_many_processes", "test_processes", "test_savers"),
     "test_wrong",
-    "test_command_line",
-)
+}  # files that start processes by a server, which imports everything first: they share one
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the tests of a file, or of one bundle where a file trains many, in one process: they share fixtures.
 
-    The longest files come first, so that no process is left alone with one of them at the end.
+    The longest come first, so that no process is left alone with them at the end.
     """
     for item in items:
         parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        group = "-".join(filter(None, (item.path.stem, str(parameters.get("finished", "")))))
+        name = "forked" if item.path.stem in FORKED else item.path.stem
+        group = "-".join(filter(None, (name, str(parameters.get("finished", "")))))
         item.add_marker(pytest.mark.xdist_group(group))
     yield  # here they are shuffled
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    items.sort(key=lambda item: item.path.stem not in FORKED | {"test_workflow"})
 
 
 @pytest.fixture(autouse=True)

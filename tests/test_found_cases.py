@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from contextlib import suppress
+import subprocess
+import sys
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
-from committed import processes
-from monai.transforms import LoadImage
 from PIL import Image
 
 from calib_monai.datalists.busi import busi_split, write_busi
@@ -22,20 +18,20 @@ from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
 from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
 from calib_monai.phantoms import make_phantoms
 
-
-def changes_of_folder(path: Path, told: Connection) -> None:
-    """Tell whether the main thread makes each change of the working directory, while a file is settled and read."""
-    change = os.chdir
-
-    def changed(folder: str) -> None:
-        told.send(threading.current_thread() is threading.main_thread())
-        change(folder)
-
-    os.chdir = changed
-    settle([{"image": str(path)}])
-    reading = threading.Thread(target=LoadImage(image_only=True), args=[str(path)])
-    reading.start()
-    reading.join()
+CHANGES_OF_FOLDER = """
+import os, sys, threading
+from monai.transforms import LoadImage
+from calib_monai.found_cases import settle
+changed = os.chdir
+def told(path):
+    print(threading.current_thread() is threading.main_thread())
+    changed(path)
+os.chdir = told
+settle([{"image": sys.argv[1]}])
+reading = threading.Thread(target=LoadImage(image_only=True), args=[sys.argv[1]])
+reading.start()
+reading.join()
+"""
 
 
 def test_paths_are_those_of_the_working_directory_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,18 +52,9 @@ def test_a_name_that_two_have_or_none_can_have_is_refused_with_the_file() -> Non
 
 def test_itk_changes_the_working_directory_before_there_are_threads_and_never_after(tmp_path: Path) -> None:
     save_nrrd(tmp_path / "a.nrrd", np.zeros((4, 5, 6), np.float32), (1, 1, 1))
-    context = processes()  # in which ITK has loaded nothing
-    heard, told = context.Pipe(duplex=False)
-    process = context.Process(target=changes_of_folder, args=(tmp_path / "a.nrrd", told))
-    process.start()
-    told.close()
-    made = []
-    with suppress(EOFError):
-        while True:
-            made.append(heard.recv())
-    process.join()
-    assert process.exitcode == 0
-    assert set(made) == {True}
+    command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # noqa: S603 - our own
+    assert set(done.stdout.split()) == {"True"}
 
 
 def test_headers_that_leave_a_place_in_doubt_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

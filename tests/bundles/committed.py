@@ -79,8 +79,7 @@ def trimmed(cases: Volumes, first: int, last: int) -> Volumes:
 def processes() -> ForkServerContext:
     """What starts processes that have everything imported already."""
     context = multiprocessing.get_context("forkserver")
-    imported = ["monai.bundle", "ignite.engine", "torch._dynamo", "fire", "committed", "calib_monai.handlers"]
-    context.set_forkserver_preload(imported)
+    context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers", "preloaded"])
     return context
 
 
