@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import torch.multiprocessing
@@ -80,6 +83,8 @@ def processes() -> ForkServerContext:
     """What starts processes that have everything imported already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers", "preloaded"])
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # without which it finds no module of the tests
+        forkserver.ensure_running()
     return context
 
 
