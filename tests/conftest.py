@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,15 @@ def assert_golden(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarra
     return check
 
 
-@pytest.fixture
-def phantom_dir(tmp_path: Path) -> Path:
-    """Eight phantoms as a Decathlon folder, free to be broken."""
-    folder = tmp_path / "Task04_Hippocampus"
+@pytest.fixture(scope="session")
+def written_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight phantoms as a Decathlon folder, to be copied."""
+    folder = tmp_path_factory.mktemp("phantoms")
     write_hippocampus(str(folder), make_phantoms(8, seed=3))
     return folder
+
+
+@pytest.fixture
+def phantom_dir(written_phantoms: Path, tmp_path: Path) -> Path:
+    """Eight phantoms as a Decathlon folder, free to be broken."""
+    return shutil.copytree(written_phantoms, tmp_path / "Task04_Hippocampus")

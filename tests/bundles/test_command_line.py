@@ -39,7 +39,7 @@ def quick_run(*given: object, cwd: Path) -> Tried:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "Task04 Hippocampus"
-    write_hippocampus(str(folder), make_phantoms(4, seed=7))
+    write_hippocampus(str(folder), trimmed(make_phantoms(4, seed=7), 12, 24))
     return folder
 
 

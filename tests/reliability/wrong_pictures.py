@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 from spoiled import Change
 from wrong_inputs import Wrong
 
+from calib_monai.datalists.files import Volumes
 from calib_monai.phantoms import make_phantoms
 
 NAME = "benign (2)"
@@ -24,11 +26,17 @@ ORACLE = {
 }
 
 
+@cache
+def six_phantoms() -> Volumes:
+    """Which are written many times."""
+    return make_phantoms(6, seed=5, num_classes=2)
+
+
 def spoiled(path: str, edit: Callable[[Image.Image], Image.Image], **options: Any) -> Change:
     """Six phantoms in BUSI's folder, of which one file is another."""
 
     def change(folder: Path) -> None:
-        write_dataset("busi", folder / "busi", make_phantoms(6, seed=5, num_classes=2))
+        write_dataset("busi", folder / "busi", six_phantoms())
         for file in sorted((folder / "busi").glob(path)):
             with Image.open(file) as image:
                 edited = edit(image.copy())
@@ -89,7 +97,7 @@ def predicted(name: str, said: str | None, change: Change, file: str) -> Wrong:
 
 def mixed(folder: Path) -> None:
     """A mask of 0 and 1, one of 0 and 65535, one of red on black, and a picture of 12 bits, among others."""
-    write_dataset("busi", folder / "busi", make_phantoms(6, seed=5, num_classes=2))
+    write_dataset("busi", folder / "busi", six_phantoms())
     edits: dict[str, Callable[[Image.Image], Image.Image]] = {
         "benign/benign (2)_mask.png": lambda image: Image.fromarray(gray(image) // 255),
         "benign/benign (3)_mask.png": lambda image: Image.fromarray(gray(image) * 257),
