@@ -116,7 +116,8 @@ def test_evaluation_measures_every_test_case(finished: Finished) -> None:
     run_ = read_run(finished.out)
     assert run_.logits is not None
     assert set(run_.metrics) == metrics_of(config_of(finished.bundle, "evaluate")["+validate"])
-    assert all(math.isfinite(value) for value in run_.metrics.values())
+    of_none = {name for name, value in run_.metrics.items() if not math.isfinite(value)}
+    assert of_none == ({"ece_plausible_debiased"} if len(rows) == 1 else set())  # which a single case has not
     assert run_.slice_of(split["test"][0]).probs.shape[0] == len(run_.class_names)
 
 
