@@ -57,4 +57,4 @@ def told_of(problems: list[str], num_cases: int) -> str:
     logged = problems[1:MOST_TOLD]
     for line in logged if is_first_process() else ():
         logger.warning(line)
-    return problems[0] + f" (and {len(problems) - 1} more of {num_cases} cases)" * bool(logged)
+    return problems[0] + (f" (and {len(problems) - 1} more of {num_cases} cases)" if logged else "")

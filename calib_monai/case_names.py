@@ -28,7 +28,7 @@ def check_case_name(name: object, where: str = "") -> None:
     if not isinstance(name, str) or name != as_case_name(name):
         whole = repr(name)
         shown = whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}..."
-        raise ValueError(f"{where}{': ' * bool(where)}a case is called {shown}; {RULE}")
+        raise ValueError(f"{f'{where}: ' if where else ''}a case is called {shown}; {RULE}")
 
 
 def as_case_name(text: str) -> str:

@@ -222,7 +222,7 @@ def check_model(path: str, network: torch.nn.Module) -> None:
     differing = differing_weights(weights, network.state_dict())
     if differing:
         known = str((read_model_json(str(Path(path).parent)) or {}).get("network", {}).get("_target_", ""))
-        of = f", but of {known.rpartition('.')[2]}" * bool(known)
+        of = f", but of {known.rpartition('.')[2]}" if known else ""
         raise SystemExit(
             f"error: {path} is not of this network, {type(network).__name__}{of}: of its weights {differing}; give the "
             "--network_def, data set and classes that it was trained with"

@@ -71,7 +71,7 @@ def doubt_of_place(file: str) -> str:
         smallest = np.linalg.norm(sform[:3, :3], axis=0).min()
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return ""
-    return "lie elsewhere by their qform than by their sform, which is taken" * bool(apart > MOST_APART * smallest)
+    return "lie elsewhere by their qform than by their sform, which is taken" if apart > MOST_APART * smallest else ""
 
 
 def stored_affine(file: str) -> NDArray[np.float64] | None:

@@ -129,8 +129,10 @@ def tell_cause(
     if not (component and refused):
         sys.__excepthook__(kind, error, traceback)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
-    name = "" if isinstance(cause, ValueError) and lines else type(cause).__name__ + ": " * bool(lines)
-    sys.stderr.write(f"error: {component}{name}{' '.join(lines)}\n")
+    told = " ".join(lines)
+    if not told or not isinstance(cause, ValueError):
+        told = f"{type(cause).__name__}: {told}".removesuffix(": ")
+    sys.stderr.write(f"error: {component}{told}\n")
 
 
 def _saved_by(config: ConfigParser | None) -> str:
@@ -168,7 +170,7 @@ def _help(config: Mapping[str, Any]) -> str:
 
 
 def _check_overlays(files: list[str]) -> None:
-    """Nothing; SystemExit where a file changes what no file before it has, or is for processes of another run."""
+    """Raise SystemExit if a file changes what no file before it has, or is for processes of another run."""
     for place, file in enumerate(files):
         alone = Path(file).name.removeprefix(SHARED)
         if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
@@ -185,7 +187,7 @@ def _check_overlays(files: list[str]) -> None:
 
 
 def _check_bundle(file: Path, bundle_root: Path) -> None:
-    """Nothing; SystemExit where a bundle's configuration would write into another bundle."""
+    """Raise SystemExit if a bundle's configuration would write into another bundle."""
     own_root = file.resolve().parent.parent
     roots = own_root, bundle_root.resolve()
     if roots[0] != roots[1] and all((root / "configs" / "metadata.json").is_file() for root in roots):
@@ -193,7 +195,7 @@ def _check_bundle(file: Path, bundle_root: Path) -> None:
 
 
 def _check_names(file: Path, options: Mapping[str, Any], config: ConfigParser) -> None:
-    """Nothing; SystemExit where an option gives results the name of another bundle: it does not change what is run."""
+    """Raise SystemExit if an option gives results the name of another bundle: it does not change what is run."""
     names = {name: str(options.get(name, config.get(name))) for name in ("dataset", "method")}
     bundle = file.resolve().parent.parent
     other = bundle.parent / "_".join(names.values())
@@ -203,7 +205,7 @@ def _check_names(file: Path, options: Mapping[str, Any], config: ConfigParser) -
 
 
 def _check_key(key: str, config: dict[str, Any]) -> None:
-    """Nothing; SystemExit where `key` leads nowhere in `config`."""
+    """Raise SystemExit if `key` leads nowhere in `config`."""
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
         return
     node: Any = config

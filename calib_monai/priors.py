@@ -133,7 +133,7 @@ def window_prior(
 
 
 def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
-    """Nothing; raises ValueError where `neighborhood_prior` could not use these arguments."""
+    """Raise ValueError if `neighborhood_prior` could not use these arguments."""
     if kind not in PRIORS:
         raise ValueError(f"prior is {kind!r}; it must be one of {PRIORS}")
     if border not in BORDERS:

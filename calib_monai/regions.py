@@ -251,7 +251,7 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
 
 
 def check_boundary_weight(width: int, weight_max: float, weight_min: float) -> None:
-    """Nothing; raises ValueError where `boundary_weight` could not use these arguments."""
+    """Raise ValueError if `boundary_weight` could not use these arguments."""
     if not (isinstance(width, int) and 1 <= width <= LARGEST_WIDTH):
         raise ValueError(f"width is {width!r}; it must be a whole number from 1 to {LARGEST_WIDTH}")
     for name, value in (("weight_max", weight_max), ("weight_min", weight_min)):

@@ -40,7 +40,7 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
         raise ValueError(f"{found.damaged[0]} is damaged, or no DICOM; its series may lack a slice")
     if len(found.series) != 1:
         others = "; ".join(sorted(set(found.passed_over.values())))
-        held = f"{len(found.series) or 'no'} DICOM series" + f" ({others})" * bool(others and not found.series)
+        held = f"{len(found.series) or 'no'} DICOM series" + (f" ({others})" if others and not found.series else "")
         raise ValueError(f"{name} holds {held}; it must be a file, or a folder or list with the files of one series")
     headers, affine = placed(name, found.series[0])
     voxels = itk.array_from_image(itk.imread([header.file for header in headers], itk.F)).T

@@ -107,7 +107,7 @@ def _own_part(path: str) -> Part:
     images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
     colors = bool(shared) and len(images) == 1 and len(channels) == 3  # noqa: PLR2004 - red, green, blue
     if len(images) != len(channels) and not colors and "loading" not in given["both"]:
-        besides = ", or the three of one picture" * bool(shared)
+        besides = ", or the three of one picture" if shared else ""
         raise SystemExit(
             f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image{besides}"
         )
@@ -115,7 +115,7 @@ def _own_part(path: str) -> Part:
 
 
 def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
-    """Nothing; SystemExit where a datalist of patterns has a key that nothing takes, or names no patient."""
+    """Raise SystemExit if a datalist of patterns has a key that nothing takes, or names no patient."""
     if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
         return
     known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
@@ -136,7 +136,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _check_needed(path: str, part: Part) -> None:
-    """Nothing; SystemExit where the part at a path lacks what no default can say."""
+    """Raise SystemExit if the part at a path lacks what no default can say."""
     for (section, *keys), kind in NEEDED_OF_OWN.items():
         value, instead = part[section], ""
         for key in keys:
@@ -145,7 +145,7 @@ def _check_needed(path: str, part: Part) -> None:
         names_are_text = section == "both" or not isinstance(value, list) or all(isinstance(one, str) for one in value)
         if not value or not isinstance(value, kind) or not names_are_text:
             key = "#".join((section, *keys))
-            said = f"; it sets {instead}" * bool(instead)
+            said = f"; it sets {instead}" if instead else ""
             raise SystemExit(f"error: {path} must set {key}, {'a list' if kind is list else 'a text'}{said}")
 
 

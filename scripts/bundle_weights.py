@@ -40,7 +40,7 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
         differing = differing_weights(weights, network.state_dict())
         if differing:
             fitting = _fitting(weights, inference)
-            hint = f"; these fit @networks::{fitting}: write that there and in configs/train.json" * bool(fitting)
+            hint = f"; these fit @networks::{fitting}: write that there and in configs/train.json" if fitting else ""
             return f"of its weights {differing}", wanted + hint
         network.load_state_dict(weights)
         with warnings.catch_warnings():

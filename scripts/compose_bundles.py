@@ -113,7 +113,7 @@ def compose(dataset: str, method: str) -> dict[str, str]:
 
 
 def _check_names(parts: Mapping[str, Part], skeletons: Mapping[str, Part]) -> None:
-    """Nothing; SystemExit where a part, told by its file, sets a key that the skeleton of its section does not name."""
+    """Raise SystemExit if a part, told by its file, sets a key that the skeleton of its section does not name."""
     for file, part in parts.items():
         for section, keys in part.items():
             for name in ("train", "inference") if section == "both" else (section,):

@@ -170,7 +170,7 @@ def _in_format(name: str, content: bytes) -> bytes:
 
 
 def _check_file(name: str, content: bytes) -> None:
-    """Nothing; SystemExit where a file is too large, or a text has loose ends."""
+    """Raise SystemExit if a file is too large, or a text has loose ends."""
     if len(content) > LARGEST_FILE:
         _refuse(name, f"it has {_megabytes(len(content))} MB", "at most 25 MB of a file, and larger ones by URL")
     if not content or b"\0" in content:
@@ -183,7 +183,7 @@ def _check_file(name: str, content: bytes) -> None:
 
 
 def _check_metadata(name: str, metadata: Any) -> None:
-    """Nothing; SystemExit where metadata.json breaks a rule."""
+    """Raise SystemExit if metadata.json breaks a rule."""
     _check_keys("", metadata, METADATA_KEYS | {"name": str})
     if metadata["name"] != name:
         _refuse(METADATA, f"name is {metadata['name']!r} and the folder {name!r}", "one name for both")
@@ -209,7 +209,7 @@ def _check_metadata(name: str, metadata: Any) -> None:
 
 
 def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
-    """Nothing; SystemExit where what metadata.json says of a tensor does not do."""
+    """Raise SystemExit if what metadata.json says of a tensor does not do."""
     _check_keys(place, tensor, TENSOR_KEYS)
     if not all(isinstance(size, int) for size in tensor["spatial_shape"]):
         shape = json.dumps(tensor["spatial_shape"])
@@ -217,7 +217,7 @@ def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
 
 
 def _check_keys(place: str, given: Any, keys: dict[str, type]) -> None:
-    """Nothing; SystemExit where metadata.json lacks, at a place, a key or gives it a value of another kind."""
+    """Raise SystemExit if metadata.json lacks, at a place, a key or gives it a value of another kind."""
     for key, kind in keys.items():
         if not isinstance(given, dict) or key not in given:
             _refuse(METADATA, f"{place}{key} is not there", "all that its schema requires, changelog and name")
@@ -226,7 +226,7 @@ def _check_keys(place: str, given: Any, keys: dict[str, type]) -> None:
 
 
 def _check_model(content: bytes, inference: dict[str, Any], formats: dict[str, Any]) -> None:
-    """Nothing; SystemExit where the weights are not those of the bundle's network, or the network is not as told."""
+    """Raise SystemExit if the weights are not those of the bundle's network, or the network is not as told."""
     # Imported here, for it takes seconds that a bundle without weights need not wait.
     from bundle_weights import objection  # noqa: PLC0415
 
@@ -247,7 +247,7 @@ def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
 
 
 def _refuse(file: str, found: str, wanted: str) -> NoReturn:
-    """Nothing; ends the program with one line."""
+    """Raise SystemExit with one line."""
     raise SystemExit(f"error: {file}: {found}; the zoo wants {wanted}")
 
 

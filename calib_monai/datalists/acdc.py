@@ -124,11 +124,11 @@ def write_acdc(dataset_dir: str, cases: Volumes) -> None:
         cases: for each name the image (H, W, D) and the label (H, W, D) of classes 0, 1, 2, 3. The first two become
             `patient001`, and so on; a last one without a partner is left out.
     """
-    pairs = list(zip(*[iter(sorted(cases.items()))] * 2, strict=False))
-    for number, pair in enumerate(pairs, 1):
+    volumes = [cases[name] for name in sorted(cases)]
+    for number, pair in enumerate(zip(volumes[::2], volumes[1::2], strict=False), 1):
         name = f"patient{number:03d}"
         folder = Path(dataset_dir) / "training" / name
-        for frame, (_, (image, label)) in zip((1, 12), pair, strict=True):
+        for frame, (image, label) in zip((1, 12), pair, strict=True):
             for ending, array in (("", image.astype(np.int16)), ("_gt", label)):
                 save_nifti(folder / f"{name}_frame{frame:02d}{ending}.nii.gz", array, np.diag([*SPACING, 1.0]))
         (folder / "Info.cfg").write_text("ED: 1\nES: 12\nGroup: NOR\n", encoding="utf-8")

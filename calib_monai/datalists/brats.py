@@ -17,7 +17,8 @@ LAYOUT = Layout(
     counts=(235, 35, 65),
     places=("HGG", "LGG", "", "*/HGG", "*/LGG"),
 )
-brats_split, read_brats = LAYOUT.split, LAYOUT.read
+brats_split = LAYOUT.split
+read_brats = LAYOUT.read
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1.0, 0, 239], [0, 0, 1.0, 0], [0, 0, 0, 1]])  # mm, as in the release
 BRAIN_EDGE = 3  # voxels of air around phantoms
 

@@ -11,7 +11,8 @@ from calib_monai.datalists.patterns import Layout
 
 # 240, 40 and 80 cases as in NACL.
 LAYOUT = Layout(("TrainingImg/{case}_0000.nii.gz",), "TrainingMask/{case}.nii.gz", counts=(240, 40, 80))
-flare_split, read_flare = LAYOUT.split, LAYOUT.read
+flare_split = LAYOUT.split
+read_flare = LAYOUT.read
 AFFINE = np.diag([-2.0, -2.0, 8.0, 1.0])  # mm, of phantoms: left and posterior come first, as in the release
 
 

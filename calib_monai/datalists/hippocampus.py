@@ -6,7 +6,8 @@ from calib_monai.datalists.decathlon import decathlon_layout, write_decathlon
 from calib_monai.datalists.files import Volumes
 
 LAYOUT = decathlon_layout(counts=(185, 25, 50))  # as in MbLS
-hippocampus_split, read_hippocampus = LAYOUT.split, LAYOUT.read
+hippocampus_split = LAYOUT.split
+read_hippocampus = LAYOUT.read
 CLASS_NAMES = ("background", "anterior", "posterior")
 
 

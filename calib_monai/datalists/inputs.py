@@ -51,7 +51,7 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> lis
     names = _names(path, images)
     series = dicom_cases(path, IMAGE_SUFFIXES, names)
     if not images and not series:
-        told = f", but label(s), first {min(labels)}" * bool(labels)
+        told = f", but label(s), first {min(labels)}" if labels else ""
         raise ValueError(f"input {path} holds no {', '.join(IMAGE_SUFFIXES)} or DICOM image{told}")
     of_series = {file for case in series for file in ensure_tuple(case["image"])}
     read = {*images, *labels, *written}

@@ -17,7 +17,8 @@ LAYOUT = Layout(
     places=("", "data"),
     unlabeled=True,
 )
-kits_split, read_kits = LAYOUT.split, LAYOUT.read
+kits_split = LAYOUT.split
+read_kits = LAYOUT.read
 # Axial slices lie along the first axis of the files; sizes in mm, of phantoms.
 AFFINE = np.array([[0, 0, -1.62, 0], [0, -1.62, 0, 0], [-3.22, 0, 0, 0], [0, 0, 0, 1.0]])
 

@@ -17,7 +17,8 @@ LAYOUT = Layout(
     counts=(5, 1, 1),
     places=("", "training"),
 )
-mrbrains_split, read_mrbrains = LAYOUT.split, LAYOUT.read
+mrbrains_split = LAYOUT.split
+read_mrbrains = LAYOUT.read
 AFFINE = np.diag([-0.96, 0.96, 3.0, 1.0])  # mm, of phantoms
 FIRST_LABEL = (0, 1, 3, 5)  # the first of the two that make up each class
 

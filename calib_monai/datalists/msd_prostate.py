@@ -15,7 +15,8 @@ from calib_monai.datalists.decathlon import decathlon_layout, write_decathlon
 from calib_monai.datalists.files import Volumes
 
 LAYOUT = decathlon_layout(counts=(22, 3, 7))  # as in MbLS; an image holds T2 and ADC along its fourth axis
-msd_prostate_split, read_msd_prostate = LAYOUT.split, LAYOUT.read
+msd_prostate_split = LAYOUT.split
+read_msd_prostate = LAYOUT.read
 CLASS_NAMES = ("background", "PZ", "TZ")  # as its dataset.json calls them; the papers say CG for TZ
 CENTRAL_GLANDS = {"prostate_18": 45166, "prostate_32": 25688}  # voxels of label 1 in files without a 2
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms

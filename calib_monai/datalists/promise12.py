@@ -16,7 +16,8 @@ LAYOUT = Layout(
     counts=(22, 3, 7),
     places=("", "training_data", "TrainingData*"),
 )
-promise12_split, read_promise12 = LAYOUT.split, LAYOUT.read
+promise12_split = LAYOUT.split
+read_promise12 = LAYOUT.read
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
 
 

@@ -45,7 +45,7 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
     by_name = {case["case"]: case for cases in split.values() for case in cases}
     missing = [case for name in use for case in kept.names[name] if case not in by_name]
     if missing:
-        had = f", {_told(others)}," * bool(others)
+        had = f", {_told(others)}," if others else ""
         raise ValueError(
             f"{path}, which training wrote, lists {len(missing)} case(s) for {' and '.join(use)} that are not found in "
             f"dataset_dir, first {missing[0]}; give the options that training had{had} or predict other data with "

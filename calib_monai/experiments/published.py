@@ -76,6 +76,6 @@ def published_table(
             orders.append(f"{measure.title} {stats.spearmanr(ours, printed).statistic:.2f}")
     note = (
         "Differences are marked where what was printed lies outside of our 95 % interval; splits were never published."
-        + f" Agreement of the order of the rows (Spearman's rho, 1 the same): {', '.join(orders)}." * bool(orders)
+        + (f" Agreement of the order of the rows (Spearman's rho, 1 the same): {', '.join(orders)}." if orders else "")
     )
     return Table(f"Beside {published.source}", header, transposed(columns), transposed(marks), note)

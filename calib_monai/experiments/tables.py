@@ -118,7 +118,7 @@ def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
         ["sum-rank", "mean-case-rank", *(f"by case, {measures[name].title}" for name in tested)],
         transposed([best_marks(column, RANK) for column in columns]),
         f"1 is the best. Sum-rank: of the means, averaged over {over}. Mean-case-rank: in each case, averaged over "
-        "cases and over these." + f" Friedman's test, p: {found}." * bool(tested),
+        "cases and over these." + (f" Friedman's test, p: {found}." if tested else ""),
     )
 
 

@@ -15,7 +15,7 @@ SUM_TOLERANCE = 1e-3
 
 
 def check_lists(y_pred: Any, y: Any) -> None:
-    """Nothing; raises ValueError for lists that are not of one length, which MONAI would cut to the shorter."""
+    """Raise ValueError for lists that are not of one length, which MONAI would cut to the shorter."""
     if any(isinstance(given, list | tuple) for given in (y_pred, y)) and y is not None and len(y_pred) != len(y):
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
@@ -102,7 +102,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
 
 
 def check_probs(voxels: Tensor, image: Tensor) -> None:
-    """Nothing; raises ValueError for values that are no probabilities over axis 0.
+    """Raise ValueError for values that are no probabilities over axis 0.
 
     Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
     right and is not. Looked at is what is measured, and where nothing is, the whole image: a pass over a

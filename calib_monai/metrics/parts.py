@@ -74,4 +74,4 @@ def _selected(regions: Sequence[Region], image: Tensor, labels: Tensor, code: Te
         members = frozenset(region for bit, region in enumerate(regions) if number >> bit & 1)
         found.append(Part(members, image.index_select(1, place), labels.index_select(0, place)))
     empty = frozenset(regions).difference(*(part.regions for part in found))
-    return found + [Part(empty, image[:, :0], labels[:0])] * bool(empty)
+    return found + ([Part(empty, image[:, :0], labels[:0])] if empty else [])

@@ -192,7 +192,7 @@ class LocalTemperatureScaling(nn.Module):
 
     @torch.jit.unused
     def _check(self, logits: Tensor, image: Tensor) -> None:
-        """Nothing; raises ValueError where logits and image do not fit this module or each other."""
+        """Raise ValueError if logits and image do not fit this module or each other."""
         axes = (4, 5) if self.spatial_dims == 2 else (5,)  # noqa: PLR2004 - dimensions
         shape = f"{self.num_classes}, H, W{'[, D]' if self.spatial_dims == 2 else ', D'}"  # noqa: PLR2004 - dimensions
         if logits.ndim not in axes or logits.shape[1] != self.num_classes:

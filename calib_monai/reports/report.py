@@ -110,9 +110,9 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
 def in_markdown(tables: Sequence[Table], *, marked: bool = True) -> str:
     """Tables below each other, with their titles and notes; as `Table.markdown`."""
     return "\n".join(
-        f"### {table.title}\n\n" * bool(table.title)
+        (f"### {table.title}\n\n" if table.title else "")
         + table.markdown(marked=marked)
-        + f"\n{table.note}\n" * bool(table.note)
+        + (f"\n{table.note}\n" if table.note else "")
         for table in tables
     )
 

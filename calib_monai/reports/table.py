@@ -59,7 +59,7 @@ class Table:
         ]
         begin = rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}"
         lines = [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
-        return "\n".join([f"% {self.title}"] * bool(self.title) + lines) + "\n"
+        return "\n".join(([f"% {self.title}"] if self.title else []) + lines) + "\n"
 
     def html(self) -> str:
         """The table as an element; marks and kinds are classes, and long names may be broken."""
