@@ -9,8 +9,8 @@ from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.case_values import case_values, sure_marks
-from calib_monai.reports.results import ABOUT_PAPERS, kinds_of
-from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, transposed, unmarked
+from calib_monai.reports.results import ABOUT_PAPERS
+from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, kinds_of, transposed, unmarked
 
 SIGNIFICANT = 0.05
 OF_STRUCTURES = (

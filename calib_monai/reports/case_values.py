@@ -10,7 +10,7 @@ from calib_monai.bins import Bins
 from calib_monai.intervals import FEW, difference_is_sure, mean_interval, parts_of_ratio
 from calib_monai.measures import Measure
 from calib_monai.reports.runs import Run, mean_of_known
-from calib_monai.reports.table import Table, best_marks, unmarked
+from calib_monai.reports.table import Table, best_marks, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
     "By Student's t over cases, which count as independent; voxels do not, for those of a case err together. Other "
@@ -91,10 +91,13 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
     cells = [
         [measure.title, *(_with_interval(run, name, measure) for run in runs)] for name, measure in averaged.items()
     ]
+    rows = kinds_of(averaged.values())
     note = ABOUT_INTERVALS + ABOUT_FEW * (len(runs[0].cases) < FEW)
     if any(name.endswith("_debiased") for name in averaged):
         note = f"{note} {ABOUT_CHANCE}"
-    return Table("95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note)
+    return Table(
+        "95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note, row_kinds=rows
+    )
 
 
 def _with_interval(run: Run, name: str, measure: Measure) -> str:

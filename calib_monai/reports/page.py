@@ -163,7 +163,8 @@ def _result(table: Table) -> str:
     second = f' and <span class="{SECOND}">second best</span>' if SECOND in marked else ""
     sure = "where the 95 % interval of the difference from the next best, case by case, excludes 0"
     told = [f'<span class="{BEST}">Best</span>{second} of each column, {sure}.'] if BEST in marked else []
-    told += [f'<span class="{PAPERS}">Gray</span>: as the papers measure.'] * (PAPERS in table.kinds)
+    if PAPERS in {*table.kinds, *table.row_kinds}:
+        told.append(f'<span class="{PAPERS}">Gray</span>: as the papers measure.')
     notes = " ".join([escape(table.note)] * bool(table.note) + told)
     return f"""{title}<div class="scroll">{table.html()}</div>
 {f"<p>{notes}</p>" if notes else ""}"""

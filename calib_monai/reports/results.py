@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 
 from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.case_values import case_values, sure_marks
 from calib_monai.reports.runs import Run
-from calib_monai.reports.table import PAPERS, Table, transposed
+from calib_monai.reports.table import Table, kinds_of, transposed
 
 DICE = measure_of("dice_foreground")
 ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
@@ -53,11 +53,6 @@ def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], not
     header = ["", *(measure.title for measure in measures.values()), "cases"]
     kinds = ["", *kinds_of(measures.values()), ""]
     return Table(title, header, transposed(columns), transposed(marks), " ".join(notes), kinds)
-
-
-def kinds_of(measures: Iterable[Measure]) -> list[str]:
-    """The kind of the column of each measure: `PAPERS` where its region depends on the label."""
-    return [PAPERS if measure.proper is False else "" for measure in measures]
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:

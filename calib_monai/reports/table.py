@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import inf, isnan
@@ -27,6 +27,7 @@ class Table:
         marks: of each cell `BEST`, `SECOND`, `NOTABLE`, which the note explains, or "".
         note: what a reader must know.
         kinds: of each column, `PAPERS` or ""; the page shows those of `PAPERS` in gray. Empty where all are "".
+        row_kinds: the same of each row.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Table:
     marks: Sequence[Sequence[str]]
     note: str = ""
     kinds: Sequence[str] = ()
+    row_kinds: Sequence[str] = ()
 
     def markdown(self, *, marked: bool = True) -> str:
         """The cells in Markdown, in columns of one width; `marked`, the best bold and the second best italic."""
@@ -65,17 +67,18 @@ class Table:
         """The table as an element; marks and kinds are classes, and long names may be broken."""
         kinds = self.kinds or [""] * len(self.header)
         head = "".join(_element("th", _breakable(cell), kind) for cell, kind in zip(self.header, kinds, strict=True))
+        row_kinds = self.row_kinds or [""] * len(self.cells)
         body = "".join(
-            "<tr>"
-            + _element("td", _breakable(row[0]), marks[0])
-            + "".join(
-                _element("td", escape(cell), mark, kind)
-                for cell, mark, kind in zip(row[1:], marks[1:], kinds[1:], strict=True)
-            )
-            + "</tr>"
-            for row, marks in zip(self.cells, self.marks, strict=True)
+            _element("tr", self._row(row, marks, kinds), kind)
+            for row, marks, kind in zip(self.cells, self.marks, row_kinds, strict=True)
         )
         return f"<table><tr>{head}</tr>{body}</table>"
+
+    def _row(self, row: Sequence[str], marks: Sequence[str], kinds: Sequence[str]) -> str:
+        """The cells of a row as elements."""
+        first = _element("td", _breakable(row[0]), marks[0])
+        others = zip(row[1:], marks[1:], kinds[1:], strict=True)
+        return first + "".join(_element("td", escape(cell), mark, kind) for cell, mark, kind in others)
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
         """The cells, those with a mark in its style."""
@@ -83,6 +86,11 @@ class Table:
             [styles.get(mark, "{}").format(text(cell)) for cell, mark in zip(row, marks, strict=True)]
             for row, marks in zip(self.cells, self.marks, strict=True)
         ]
+
+
+def kinds_of(measures: Iterable[Measure]) -> list[str]:
+    """The kind of each measure's column or row: `PAPERS` where its region depends on the label."""
+    return [PAPERS if measure.proper is False else "" for measure in measures]
 
 
 def unmarked(cells: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from written_runs import write_run
 
+from calib_monai.reports.case_values import intervals_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import class_reliability_figure
 from calib_monai.reports.report import write_report
-from calib_monai.reports.results import ABOUT_PAPERS, results_tables
+from calib_monai.reports.results import ABOUT_PAPERS, results_tables, shown_measures
 from calib_monai.reports.runs import read_run
 
 MEASURES = {
@@ -66,6 +67,9 @@ def test_columns_of_the_papers_are_gray_and_one_note_says_why(tmp_path: Path) ->
         assert f'<th class="papers">{title}</th>' in page
     for title in ("Dice", "ECE, plausible", "NLL (per 1000 voxels)", "cases"):
         assert f"<th>{title}</th>" in page
+    table = intervals_table([run], shown_measures([run]))
+    for kind, title in (("<tr>", "ECE, plausible"), ('<tr class="papers">', "ECE, label foreground")):
+        assert f"{kind}<td>{title}</td>" in table.html()
     assert page.count(ABOUT_PAPERS) == page.count('<span class="papers">Gray</span>') == 1
 
 
