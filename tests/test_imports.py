@@ -35,6 +35,7 @@ ALLOWED = {
     "loss_checks": {"checks"},
     "inverses": {"slabs"},
     "made_for": {"__version__", "orientation"},
+    "methods": {"made_for"},
     "loaders": {"copies", "processes"},
     "slices": {"blocks", "processes"},
     "datalists": {"case_names", "dicom", "path_options", "pictures", "series", "whole_files"},

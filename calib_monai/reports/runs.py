@@ -56,7 +56,8 @@ class Run:
     """What one evaluation measured.
 
     Attributes:
-        name: of the bundle's folder, or of the run's own, and of the calibrator if there is one.
+        name: of the bundle's folder, or of the run's own, with the calibrator if there is one, and with the method
+            where the folder does not say it.
         dataset: the name of what was evaluated on.
         method: the name of how it was trained.
         class_names: one a class, the background first.
@@ -72,6 +73,7 @@ class Run:
         case_bins: by case, the bins that `bins` is the sum of.
         case_class_bins: by case, the bins that `class_bins` is the sum of.
         logits: histograms of the logits of all cases together, None where none were kept.
+        suffix: of the name, what stands after the folder.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Run:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
     case_class_bins: Mapping[str, Bins] = field(default_factory=dict)
+    suffix: str = ""
 
     def measure(self, name: str) -> Measure:
         """How a metric is read."""
@@ -146,8 +149,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     for index, run in enumerate(runs):
         if names.count(run.name) > 1:
             parts = [part for part in run.folder.resolve().parts if part not in OF_BUNDLES]
-            _, plus, calibrator = run.name.partition(" + ")
-            runs[index] = replace(run, name="/".join(parts[-2:]) + plus + calibrator)
+            runs[index] = replace(run, name="/".join(parts[-2:]) + run.suffix)
     return runs
 
 
@@ -182,8 +184,10 @@ def _read(folder: Path) -> Run:
         {case: Bins.from_dict(of_case[kind]) for case, of_case in bins["cases"].items()}
         for kind in ("top_label", "classes")
     )
+    name, suffix = _name(folder.resolve(), summary.get("calibrator", "none"), summary["method"])
     return Run(
-        name=_name(folder.resolve(), summary.get("calibrator", "none")),
+        name=name + suffix,
+        suffix=suffix,
         dataset=summary["dataset"],
         method=summary["method"],
         folder=folder,
@@ -209,10 +213,12 @@ def _read(folder: Path) -> Run:
     )
 
 
-def _name(folder: Path, calibrator: str) -> str:
-    """What a run is called: by its bundle, or by its own folder, and by what its logits were divided by."""
-    name = folder.parent.name if folder.name in OF_BUNDLES else folder.name
-    return name if calibrator == "none" else f"{name.removesuffix(f'_{calibrator}')} + {calibrator.upper()}"
+def _name(folder: Path, calibrator: str, method: str) -> tuple[str, str]:
+    """What a run is called: by its bundle, or by its own folder; and after that what this does not say of it."""
+    name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
+    if calibrator != "none":
+        name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
+    return name, suffix + f" ({method})" * (f"_{method}_" not in f"_{name}_")
 
 
 def _logits(path: Path) -> LogitCounts | None:

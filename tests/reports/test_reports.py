@@ -242,3 +242,25 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="z: no such case; there are a, b, c"):
         main([str(run), "--out", str(tmp_path / "report"), "--case", "z"])
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "method", "name"),
+    [
+        ("hippocampus_nacl/eval", "nacl", "hippocampus_nacl"),
+        ("hippocampus_ce/eval", "FocalLoss", "hippocampus_ce (FocalLoss)"),
+        ("run3", "dice_ce", "run3 (dice_ce)"),
+        ("dice_ce", "dice_ce", "dice_ce"),
+    ],
+)
+def test_a_run_is_called_by_its_folder_and_by_the_method_that_this_does_not_say(
+    folder: str, method: str, name: str, tmp_path: Path
+) -> None:
+    runs = [write_run(tmp_path / side / folder, 1.0) for side in ("a", "b")]
+    for run in runs:
+        summary = json.loads((run / "summary.json").read_text()) | {"method": method}
+        (run / "summary.json").write_text(json.dumps(summary))
+    assert read_run(runs[0]).name == name
+    told = {run.name for run in read_runs(runs)}
+    assert len(told) == 2
+    assert all(one.endswith(name) for one in told)

@@ -44,7 +44,11 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
     metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_plausible": {"value": 0.0444}}
     (folder / "model.pt").touch()
     about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
-    about |= {"class_names": ["background", "left", "right"], "dataset": dataset, "method": folder.name}
+    about |= {
+        "class_names": ["background", "left", "right"],
+        "dataset": dataset,
+        "method": (folder.parent if folder.name == "eval" else folder).name,
+    }
     (folder / "summary.json").write_text(json.dumps(about | {"metrics": metrics}))
     edges = np.linspace(-30, 30, 241)
     count = [

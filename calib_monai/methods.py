@@ -1,0 +1,67 @@
+"""Methods: what a training is called whose loss is another than its bundle's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+from monai.bundle import ConfigParser
+from torch import nn
+
+from calib_monai.made_for import read_model_json
+
+BUNDLE_METHOD, METHOD, LOSS = "bundle_method", "method", "loss"  # keys of a model.json
+
+
+def with_method(content: Mapping[str, Any], method: str, loss: nn.Module, config: str) -> dict[str, Any]:
+    """The content of a `model.json`, with the method of the bundle, that of this training, and its loss.
+
+    The training has the bundle's method where its loss is that of the file. Where only arguments differ they are named
+    too, as in "nacl, penalty_weight 0.5". Another loss is called by its class.
+
+    Args:
+        content: what else `model.json` holds.
+        method: of the bundle.
+        loss: of the training.
+        config: file of the bundle's configuration, without options.
+    """
+    here, there = described(loss), described(_loss_of(config))
+    told = method
+    if here[LOSS] != there[LOSS]:
+        told = str(here[LOSS])
+    elif here != there:
+        differing = [f"{name} {value}" for name, value in here.items() if there.get(name) != value]
+        told = ", ".join([method, *differing])
+    return {**content, BUNDLE_METHOD: method, METHOD: told, LOSS: here}
+
+
+def method_of_model(ckpt_dir: str, method: str) -> str:
+    """What the training of a model is called; as `method` says where that is not its bundle's, or nothing else says it.
+
+    Args:
+        ckpt_dir: folder of the model.
+        method: of the configuration of this run.
+    """
+    known = read_model_json(ckpt_dir) or {}
+    return str(known[METHOD]) if METHOD in known and known.get(BUNDLE_METHOD) == method else method
+
+
+def described(loss: nn.Module | None) -> dict[str, Any]:
+    """The class of a loss, and its plain arguments and those of the losses in it, by name."""
+    told: dict[str, Any] = {LOSS: type(loss).__name__}
+    for place, part in loss.named_modules() if loss is not None else ():
+        for name in signature(type(part).__init__).parameters:
+            value = getattr(part, name, None)
+            if isinstance(value, bool | int | float | str):
+                told["#".join(filter(None, (place, name)))] = value
+    return told
+
+
+def _loss_of(config: str) -> nn.Module | None:
+    """The loss of a configuration's file; None where it has none that can be made."""
+    try:
+        loss = ConfigParser(ConfigParser.load_config_file(config)).get_parsed_content(LOSS)
+    except Exception:  # noqa: BLE001 - an option may be there because of what is wrong in the file
+        return None
+    return loss if isinstance(loss, nn.Module) else None
