@@ -15,6 +15,8 @@ from calib_monai.spelling import did_you_mean
 TARGET = "_target_"
 OF_MONAI = (losses, nets, transforms, handlers, inferers, engines)
 
+LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is first asked
+
 
 def check_targets(config: Mapping[str, Any]) -> None:
     """Raise ValueError if a component of a configuration names a class or function that cannot be found."""
@@ -25,7 +27,7 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 def located(target: str) -> Callable[..., Any] | None:
     """The class or function that a target names, None where there is none."""
-    module = ComponentLocator().get_component_module_name(target)
+    module = LOCATOR.get_component_module_name(target)
     try:
         found = locate(f"{module}.{target}" if isinstance(module, str) else target)
     except Exception:  # noqa: BLE001 - a module that cannot be imported raises what it likes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from monai.bundle import ComponentLocator
 
 from calib_monai.targets import check_targets, located
 
@@ -32,3 +33,14 @@ def test_what_is_there_or_not_known_yet_passes() -> None:
 def test_a_target_is_found_by_the_name_of_its_class_or_by_its_whole_name() -> None:
     assert located("DiceLoss") is located("monai.losses.DiceLoss")
     assert located("no.such.module") is None
+
+
+def test_monai_is_searched_once_for_all_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+    search = ComponentLocator._find_classes_or_functions
+    monkeypatch.setattr(
+        ComponentLocator, "_find_classes_or_functions", lambda *given: searched.append(given) or search(*given)
+    )
+    for name in ("UNet", "DiceLoss", "LoadImaged"):
+        assert located(name)
+    assert len(searched) <= 1
