@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import isnan
+from math import inf, isnan
 from typing import Any
 
 from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
+MOST_DECIMALS = 15
 PER_1000 = 1000.0  # NLL and Brier over all voxels, nearly all of which are certain, have their digits there
 
 
@@ -112,7 +113,15 @@ def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
         if type(value) not in TYPES[attribute]:
             types = " or ".join("None" if one is type(None) else one.__name__ for one in TYPES[attribute])
             raise ValueError(f"measure {name} has {attribute} {value!r}; it must be {types}")
-    return Measure(**attributes)
+    measure = Measure(**attributes)
+    for attribute, holds, rule in (
+        ("title", bool(measure.title.strip()), "a word"),
+        ("decimals", 0 <= measure.decimals <= MOST_DECIMALS, f"0 to {MOST_DECIMALS}"),
+        ("factor", 0 < measure.factor < inf, "finite and above 0"),
+    ):
+        if not holds:
+            raise ValueError(f"measure {name} has {attribute} {attributes[attribute]!r}; it must be {rule}")
+    return measure
 
 
 def check_measures(measures: Any) -> None:

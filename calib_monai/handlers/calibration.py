@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import logits_and_target
-from calib_monai.handlers.savers import given_of, or_null
+from calib_monai.handlers.savers import given_of
+from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.posthoc import (
     Errors,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +17,14 @@ from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
-from calib_monai.measures import Measure, measure_from, measure_of
+from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
+from calib_monai.measures import measure_from, measure_of
 from calib_monai.metrics.inputs import Given, measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.structures import failures
+from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_csv, write_json
 
 logger = logging.getLogger(__name__)
@@ -119,8 +120,12 @@ class ResultsSaver:
         if not is_first_process():
             return
         state: Any = engine.state
-        details = {name: values.double().cpu() for name, values in state.metric_details.items()}
-        columns = [column for name, values in details.items() for column in self._columns(name, values)]
+        details = values_of_cases(state.metric_details, len(cases))
+        columns_by_name = {
+            name: columns_of(name, values, self.class_names, self.structures.get(name))
+            for name, values in details.items()
+        }
+        columns = [column for of_metric in columns_by_name.values() for column in of_metric]
         rows = torch.cat(list(details.values()), dim=1).tolist()
         of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
         write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
@@ -129,12 +134,13 @@ class ResultsSaver:
             logger.warning("%s", line)
         measures = {name: measure_of(name) for name in state.metrics}
         measures |= getattr(state, "measures", {}) | self.own_measures
+        self._check_measured(state.metrics)
+        numbers = numbers_of_all(state.metrics, details)
         summary = {
-            name: self._summary(name, measures[name], value, details[name])
-            if name in details
-            else _of_all_cases(value, len(cases))
-            for name, value in state.metrics.items()
-            if name in details or isinstance(value, int | float)
+            name: summary_of(
+                value, details.get(name), columns_by_name.get(name, []), len(cases), counts=measures[name].counts
+            )
+            for name, value in numbers.items()
         }
         for name, settings in getattr(state, "metric_settings", {}).items():
             summary[name]["settings"] = settings
@@ -157,26 +163,11 @@ class ResultsSaver:
         write_csv(self.folder / "summary.csv", lines)
         write_json(self.folder / "summary.json", content)
 
-    def _columns(self, name: str, values: Tensor) -> list[str]:
-        """Names of a metric's columns: its own, or with each class it has a value for."""
-        if values.shape[1] == 1:
-            return [name]
-        names = self.structures.get(name, self.class_names[-values.shape[1] :])
-        if len(names) != values.shape[1]:
-            raise ValueError(f"{name} has {values.shape[1]} columns and the names {names}")
-        return [f"{name}_{structure}" for structure in names]
-
-    def _summary(self, name: str, measure: Measure, value: float, values: Tensor) -> dict[str, Any]:
-        """A metric over all cases: its value, the deviation between cases, their number, and the same of each class."""
-        of_cases = values.nansum(dim=1) if measure.counts else values.nanmean(dim=1)
-        return {
-            **_told(of_cases, total=measure.counts),
-            "value": or_null(value),
-            "columns": {
-                column: _told(of_class, total=measure.counts)
-                for column, of_class in zip(self._columns(name, values), values.T, strict=True)
-            },
-        }
+    def _check_measured(self, metrics: Mapping[str, Any]) -> None:
+        """Log a warning where a measure is described that was not measured."""
+        for name in self.own_measures.keys() - metrics.keys():
+            near = did_you_mean(name, list(metrics))
+            logger.warning("measures describes %s, which is not measured%s", name, near)
 
 
 class BinsSaver:
@@ -274,21 +265,3 @@ def given_of(item: dict[str, Any], ignore_index: int | None) -> Given:
     """What the metrics are given of a case, as `probs_and_labels`, its batch of one; as `voxels_of`."""
     label = item["label" if ignore_index is None else "target"]
     return probs_and_labels(item["prob"][None], label[None], ignore_index)
-
-
-def _of_all_cases(value: float, num_cases: int) -> dict[str, Any]:
-    """A metric that no case has a value of: of all cases together."""
-    return {"value": or_null(value), "sd": None, "num_cases": num_cases, "columns": {}}
-
-
-def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
-    """Mean or total of a number of each case, the deviation between cases, and how many have it."""
-    known = values[~values.isnan()]
-    mean = known.sum() if total else known.mean()
-    sd = known.std(correction=0) if len(known) else mean
-    return {"value": or_null(mean.item()), "sd": or_null(sd.item()), "num_cases": len(known)}
-
-
-def or_null(value: float) -> float | None:
-    """The value, or None where it is NaN, which JSON does not know."""
-    return None if math.isnan(value) else value

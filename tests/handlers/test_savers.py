@@ -89,14 +89,6 @@ def test_each_case_has_a_row_with_columns_that_say_what_they_hold(evaluated: Pat
     assert "hd95_mm_background" not in rows[0]
 
 
-def test_columns_that_are_no_classes_have_names_of_their_own(tmp_path: Path) -> None:
-    saver = ResultsSaver(
-        str(tmp_path), ["background", "ncr", "ed", "et"], "brats", "nacl", "model.pt", structures={"hd95": ["tc", "wt"]}
-    )
-    assert saver._columns("hd95", torch.zeros(5, 2)) == ["hd95_tc", "hd95_wt"]
-    assert saver._columns("dice", torch.zeros(5, 3)) == ["dice_ncr", "dice_ed", "dice_et"]
-
-
 def test_the_summary_is_that_of_the_rows(evaluated: Path) -> None:
     summary = json.loads((evaluated / "summary.json").read_text())
     with (evaluated / "cases.csv").open() as file:

@@ -1,0 +1,98 @@
+"""What the metrics of an evaluation say: a row a case, and a number for all of them."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+TABLE = 2  # axes
+
+
+def values_of_cases(details: Mapping[str, Any], num_cases: int) -> dict[str, Tensor]:
+    """What metrics kept of each case, by name (cases, columns), float64, on the CPU.
+
+    A metric that a user adds may keep something else, as MONAI's confusion matrix does. It has no value of a case.
+
+    Args:
+        details: by name what a metric kept: here (cases,) or (cases, columns).
+        num_cases: number of cases.
+    """
+    kept = {}
+    for name, values in details.items():
+        table = values.unsqueeze(1) if isinstance(values, Tensor) and values.ndim == 1 else values
+        if isinstance(table, Tensor) and table.ndim == TABLE and len(table) == num_cases and table.shape[1]:
+            kept[name] = table.double().cpu()
+    return kept
+
+
+def numbers_of_all(metrics: Mapping[str, Any], of_cases: Mapping[str, Tensor]) -> dict[str, float]:
+    """The value of each metric over all cases; the mean over cases of one that gives no number.
+
+    Args:
+        metrics: by name what a metric said.
+        of_cases: as `values_of_cases` gives it.
+    """
+    numbers = {}
+    for name, value in metrics.items():
+        if isinstance(value, int | float) or (isinstance(value, Tensor) and value.numel() == 1):
+            numbers[name] = float(value)
+        elif name in of_cases:
+            numbers[name] = of_cases[name].nanmean(dim=1).nanmean().item()
+        else:
+            logger.warning("%s is in no result: it gives no number, and none for each case", name)
+    return numbers
+
+
+def columns_of(name: str, values: Tensor, class_names: Sequence[str], own: Sequence[str] | None = None) -> list[str]:
+    """Names of a metric's columns: its own where there is one, else with each class; numbered where names do not fit.
+
+    Args:
+        name: of the metric.
+        values: of each case, (cases, columns): one for each class, or for each but the background.
+        class_names: of all classes.
+        own: what the columns are where they are not the classes.
+    """
+    count = values.shape[1]
+    if count == 1:
+        return [name]
+    for names in [own] if own else [class_names, class_names[1:]]:
+        if len(names) == count:
+            return [f"{name}_{structure}" for structure in names]
+    logger.warning("%s has %d columns and the names %s: they are numbered", name, count, ", ".join(own or class_names))
+    return [f"{name}_{column}" for column in range(count)]
+
+
+def summary_of(value: float, values: Tensor | None, columns: Sequence[str], num_cases: int, *, counts: bool) -> Any:
+    """A metric over all cases: its value, the deviation between cases, their number, and the same of each column.
+
+    Args:
+        value: of all cases.
+        values: of each case, (cases, columns); None where it has none.
+        columns: their names.
+        num_cases: number of cases.
+        counts: whether cases are counted, not averaged.
+    """
+    if values is None:
+        return {"value": or_null(value), "sd": None, "num_cases": num_cases, "columns": {}}
+    of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
+    told = {name: _told(of_column, total=counts) for name, of_column in zip(columns, values.T, strict=True)}
+    return {**_told(of_cases, total=counts), "value": or_null(value), "columns": told}
+
+
+def or_null(value: float) -> float | None:
+    """The value, or None where it is NaN, which JSON does not know."""
+    return None if math.isnan(value) else value
+
+
+def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
+    """Mean or total of a number of each case, the deviation between cases, and how many have it."""
+    known = values[~values.isnan()]
+    mean = known.sum() if total else known.mean()
+    sd = known.std(correction=0) if len(known) else mean
+    return {"value": or_null(mean.item()), "sd": or_null(sd.item()), "num_cases": len(known)}
