@@ -50,9 +50,11 @@ def parts_of_ratio(values: Sequence[float], weights: Sequence[float]) -> list[fl
 
     Args:
         values: of each case.
-        weights: of each case, such as its number of voxels.
+        weights: of each case, such as its number of voxels; the numbers are NaN where all are 0.
     """
     value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    if not weight.any():
+        return [nan] * len(value)
     ratio = value.sum() / weight.sum()
     parts: list[float] = (ratio + (value - ratio * weight) / weight.mean()).tolist()
     return parts

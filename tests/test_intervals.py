@@ -36,3 +36,7 @@ def test_a_difference_is_that_of_the_same_cases() -> None:
     assert not difference_is_sure(of_cases, {"a": 0.2, "b": 0.4, "c": 1.0})
     assert not difference_is_sure(of_cases, {})
     assert not difference_is_sure(of_cases, {"a": 0.7, "d": 0.0})
+
+
+def test_a_ratio_of_nothing_is_not_a_number() -> None:
+    assert np.isnan(parts_of_ratio([0, 0], [0, 0])).all()
