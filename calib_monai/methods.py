@@ -7,11 +7,13 @@ from inspect import signature
 from typing import Any
 
 from monai.bundle import ConfigParser
-from torch import nn
+from torch import Tensor, nn
 
 from calib_monai.made_for import read_model_json
 
 BUNDLE_METHOD, METHOD, LOSS = "bundle_method", "method", "loss"  # keys of a model.json
+CLASS_WEIGHT = "class_weight"  # what MONAI's losses keep of their argument `weight`
+MOST_CLASSES = 1000
 
 
 def with_method(content: Mapping[str, Any], method: str, loss: nn.Module, config: str) -> dict[str, Any]:
@@ -48,14 +50,25 @@ def method_of_model(ckpt_dir: str, method: str) -> str:
 
 
 def described(loss: nn.Module | None) -> dict[str, Any]:
-    """The class of a loss, and its plain arguments and those of the losses in it, by name."""
+    """The class of a loss, and its arguments and those of the losses in it, by name."""
     told: dict[str, Any] = {LOSS: type(loss).__name__}
     for place, part in loss.named_modules() if loss is not None else ():
-        for name in signature(type(part).__init__).parameters:
+        for name in [*signature(type(part).__init__).parameters, CLASS_WEIGHT]:
             value = getattr(part, name, None)
-            if isinstance(value, bool | int | float | str):
-                told["#".join(filter(None, (place, name)))] = value
+            if _is_argument(value):
+                told["#".join(filter(None, (place, name)))] = value.tolist() if isinstance(value, Tensor) else value
     return told
+
+
+def _is_argument(value: Any) -> bool:
+    """Whether a value is plain, or holds nothing but plain values, no more than there may be classes."""
+    if isinstance(value, Tensor):
+        return value.numel() <= MOST_CLASSES
+    if isinstance(value, Mapping):
+        return all(map(_is_argument, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_argument, value))
+    return isinstance(value, bool | int | float | str)
 
 
 def _loss_of(config: str) -> nn.Module | None:

@@ -37,9 +37,12 @@ class WholeNiftiReader(NibabelReader):
         """The voxels and what the header says.
 
         Raises:
-            ValueError: the checksum of a file does not hold.
+            ValueError: a file ends before its voxels, or its checksum does not hold.
         """
-        voxels: tuple[Any, dict[str, Any]] = super().get_data(img)
+        try:
+            voxels: tuple[Any, dict[str, Any]] = super().get_data(img)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{', '.join(map(str, self.filenames))} is damaged: {error}") from None
         for image in ensure_tuple(img):
             stream = image.dataobj.file_like
             if isinstance(stream, gzip.GzipFile):

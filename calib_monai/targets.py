@@ -27,9 +27,10 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 def located(target: str) -> Callable[..., Any] | None:
     """The class or function that a target names, None where there is none."""
-    module = LOCATOR.get_component_module_name(target)
+    modules = LOCATOR.get_component_module_name(target)
+    module = modules[0] if isinstance(modules, list) else modules  # MONAI takes the first of several
     try:
-        found = locate(f"{module}.{target}" if isinstance(module, str) else target)
+        found = locate(f"{module}.{target}" if module else target)
     except Exception:  # noqa: BLE001 - a module that cannot be imported raises what it likes
         return None
     return found if callable(found) else None

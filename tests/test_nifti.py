@@ -12,6 +12,7 @@ import pytest
 from monai.transforms import LoadImage
 
 from calib_monai.loading import LoadCased
+from calib_monai.nifti import WholeNiftiReader
 
 LOAD = LoadCased("image")
 VOXELS = np.random.default_rng(0).integers(0, 99, (16, 15, 14)).astype(np.int16)
@@ -40,6 +41,13 @@ def test_a_file_that_its_checksum_does_not_fit_is_refused(way: str, path: Path) 
     path.write_bytes({"a byte changed": bytes(changed), "without its checksum": packed[:-8]}[way])
     with pytest.raises(ValueError, match=r"a\.nii\.gz is damaged: (CRC check failed|Compressed file ended)"):
         LOAD({"image": str(path)})
+
+
+def test_a_file_that_ends_before_its_voxels_is_refused(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3000])
+    reader = WholeNiftiReader()
+    with pytest.raises(ValueError, match=r"a\.nii\.gz is damaged: Compressed file ended"):
+        reader.get_data(reader.read(str(path)))
 
 
 def test_several_threads_read_at_once(path: Path) -> None:

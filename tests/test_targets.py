@@ -35,6 +35,10 @@ def test_a_target_is_found_by_the_name_of_its_class_or_by_its_whole_name() -> No
     assert located("no.such.module") is None
 
 
+def test_of_a_name_that_monai_has_twice_its_first_is_taken() -> None:
+    check_targets({"transform": {"_target_": "Affine"}, "block": {"_target_": "DenseBlock"}})
+
+
 def test_monai_is_searched_once_for_all_components(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
     search = ComponentLocator._find_classes_or_functions

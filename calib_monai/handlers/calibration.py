@@ -248,7 +248,7 @@ def _told(report: FitReport, structures: Sequence[str]) -> list[str]:
     of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:
-        return [f"no temperature makes the likelihood of {of} better than 1, which is kept"]
+        return [f"no temperature improves the likelihood of {of}; T stays 1"]
     temperatures = (
         f"temperature {low:.3f} ({'softer' if low > 1 else 'sharper'})"
         if low == high

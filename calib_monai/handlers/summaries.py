@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
@@ -40,7 +41,7 @@ def numbers_of_all(metrics: Mapping[str, Any], of_cases: Mapping[str, Tensor]) -
     """
     numbers = {}
     for name, value in metrics.items():
-        if isinstance(value, int | float) or (isinstance(value, Tensor) and value.numel() == 1):
+        if isinstance(value, Real) or (isinstance(value, Tensor) and value.numel() == 1):
             numbers[name] = float(value)
         elif name in of_cases:
             numbers[name] = of_cases[name].nanmean(dim=1).nanmean().item()
@@ -86,8 +87,8 @@ def summary_of(value: float, values: Tensor | None, columns: Sequence[str], num_
 
 
 def or_null(value: float) -> float | None:
-    """The value, or None where it is NaN, which JSON does not know."""
-    return None if math.isnan(value) else value
+    """The value, or None where it is NaN or infinite, which JSON does not know."""
+    return value if math.isfinite(value) else None
 
 
 def _told(values: Tensor, *, total: bool) -> dict[str, Any]:

@@ -143,9 +143,9 @@ class Multipliers(nn.Module):
 
         Args:
             sums: of the whole validation set, made with the multipliers and coefficients of now.
-            average: "all", means over all voxels, where one outside of a region counts with a violation of 0
-                and so votes for the multiplier that is; "region", means over the region's own voxels. A
-                multiplier without a voxel stays as it is.
+            average: "all", means over all voxels: voxels outside the region count as zero violation, which pulls
+                toward the current multiplier. "region", means over the region's own voxels. A multiplier without
+                a voxel stays as it is.
 
         Raises:
             ValueError: an unknown `average`, sums of another shape, or a sum that is not finite.

@@ -52,8 +52,11 @@ class VoxelwiseLoss(nn.Module, ABC):
             target: class indices, (B, 1, H, W[, D]), integer or float dtype.
 
         Raises:
-            ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1.
+            ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1. A loss with
+                parameters of its own: only the logits get a gradient.
         """
+        if any(parameter.requires_grad for parameter in self.parameters()):
+            raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
         padded = self.padded_labels(logits, target)
         return mean_over_voxels(self.per_voxel, logits.as_subclass(Tensor), padded, self.radius, self.ignore_index)
 

@@ -14,7 +14,7 @@ from calib_monai.metrics.inputs import check_lists, probs_and_labels
 from calib_monai.metrics.parts import Part, joined, parts
 
 # What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
-OF_NO_SUM = {"region", "pooled", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
+OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
 
 
 class MetricCollection(IterationMetric):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums
+from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
 
 
 def voxels(seed: int, count: int = 50) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
@@ -24,7 +24,7 @@ def sums(multipliers: Multipliers, seed: int, scale: float = 1.0) -> ViolationSu
     rows = (multipliers.multiplier, multipliers.coefficient)
     of_voxels = (sum(region * row[:, None] for region, row in zip(regions, part, strict=True)) for part in rows)
     violation = scale * violation
-    return ViolationSums.of(violation, PENALTIES["phr"](violation, *of_voxels).slope, regions)
+    return ViolationSums.of(violation, slope(PENALTIES["phr"], violation, *of_voxels), regions)
 
 
 @pytest.mark.parametrize("average", ["all", "region"])
@@ -51,10 +51,10 @@ def test_the_multiplier_of_a_problem_with_a_known_solution_is_found() -> None:
     for _ in range(40):
         state = (multipliers.multiplier, multipliers.coefficient)
         for _ in range(100):  # gradient steps on |x - wanted|^2 / 2 + P(x - bound)
-            x = x - (x - wanted + PENALTIES["phr"](x - bound, *state).slope) / (1 + multipliers.coefficient)
+            x = x - (x - wanted + slope(PENALTIES["phr"], x - bound, *state)) / (1 + multipliers.coefficient)
         violation = x - bound
-        slope = PENALTIES["phr"](violation, *state).slope
-        multipliers.update(ViolationSums.of(violation.unsqueeze(-1), slope.unsqueeze(-1), of_regions), "region")
+        slopes = slope(PENALTIES["phr"], violation, *state)
+        multipliers.update(ViolationSums.of(violation.unsqueeze(-1), slopes.unsqueeze(-1), of_regions), "region")
     torch.testing.assert_close(x, torch.minimum(wanted, bound), rtol=0, atol=1e-9)
     torch.testing.assert_close(multipliers.multiplier, (wanted - bound).clamp(min=0), rtol=0, atol=1e-9)
 
@@ -102,8 +102,8 @@ def test_a_region_without_a_voxel_keeps_its_multiplier(average: str) -> None:
 def test_multipliers_stay_within_their_bounds() -> None:
     multipliers = Multipliers(3, multiplier_init=2.0, multiplier_min=0.5, multiplier_max=3.0)
     count = torch.ones(2, 3, dtype=torch.float64)
-    slope = torch.tensor([[0.0, 1.0, 9.0], [0.6, 3.0, 0.1]], dtype=torch.float64)
-    multipliers.update(ViolationSums(count, count, slope), "region")
+    slopes = torch.tensor([[0.0, 1.0, 9.0], [0.6, 3.0, 0.1]], dtype=torch.float64)
+    multipliers.update(ViolationSums(count, count, slopes), "region")
     assert multipliers.multiplier.flatten().tolist() == pytest.approx([0.5, 1.0, 3.0, 0.6, 3.0, 0.5])
 
 

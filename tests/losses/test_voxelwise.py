@@ -201,6 +201,14 @@ def test_validation_makes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
         NACLLoss()(logits, target)
 
 
+def test_a_loss_with_parameters_of_its_own_is_refused() -> None:
+    logits, target = batch(4, 4)
+    loss = ECPLoss()
+    loss.register_parameter("scale", torch.nn.Parameter(torch.ones(())))
+    with pytest.raises(ValueError, match="ECPLoss has parameters"):
+        loss(logits, target)
+
+
 def test_a_gradient_of_the_gradient_is_refused() -> None:
     logits, target = batch(4, 4)
     squared = NACLLoss()(logits.requires_grad_(), target) ** 2
