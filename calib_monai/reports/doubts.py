@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from math import ceil, inf, isnan, nan
+from statistics import fmean
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from calib_monai.measures import Measure
-from calib_monai.reports.case_values import case_values
+from calib_monai.reports.case_values import case_values, columns_of
 from calib_monai.reports.colors import class_color
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE
@@ -24,6 +25,7 @@ ABOUT = (
     "Cases are sorted by a confidence, and the risk is 1 - Dice. The area under the risk-coverage curve (AURC) is the "
     "mean risk of the surest case, of the two surest, and so on to all. The lower it is, the better the confidence "
     "tells which cases failed. No order is better than that of the Dice itself; an order by chance has the mean risk. "
+    "A case comes first where nothing is expected of a structure, because no voxel has it with at least 1 %. "
 )
 PANELS = 4  # of the figure, beside each other
 
@@ -53,9 +55,15 @@ def mean_confidence(run: Run) -> dict[str, float]:
     return {case: (bins.confidence.sum() / bins.total).item() for case, bins in run.case_bins.items()}
 
 
+def expected_dice(run: Run) -> dict[str, float]:
+    """By case its expected Dice, NaN where one of its structures has none: a missed one must not look sure."""
+    names = columns_of(EXPECTED, run.metrics, next(iter(run.cases.values())))
+    return {case: fmean(row[name] for name in names) for case, row in run.cases.items()} if names else {}
+
+
 def doubtful_first(run: Run) -> list[str]:
-    """The cases by their expected Dice, the lowest first, after those of which nothing is expected."""
-    expected = case_values(run, EXPECTED)
+    """The cases by their expected Dice, the lowest first, after those of a structure of which nothing is expected."""
+    expected = expected_dice(run)
     return sorted(expected, key=lambda case: (not isnan(expected[case]), expected[case]))
 
 
@@ -112,7 +120,7 @@ def _areas(run: Run) -> list[float]:
     if not risk:
         return [nan] * 4
     best = {case: -value for case, value in risk.items()}
-    orders: list[Mapping[str, float]] = [case_values(run, EXPECTED), mean_confidence(run), best]
+    orders: list[Mapping[str, float]] = [expected_dice(run), mean_confidence(run), best]
     areas = [
         area_under_risk_coverage([order.get(case, nan) for case in risk], list(risk.values())) if order else nan
         for order in orders
@@ -122,5 +130,5 @@ def _areas(run: Run) -> list[float]:
 
 def _named(run: Run) -> list[str]:
     """The most doubtful cases and their expected Dice."""
-    expected = case_values(run, EXPECTED)
+    expected = expected_dice(run)
     return [f"{case} ({DICE.shown(expected[case])})" for case in doubtful_first(run)[:MOST_NAMED]]

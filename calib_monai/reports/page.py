@@ -123,8 +123,9 @@ def _doubts(figures: Mapping[str, bytes]) -> str:
     if "doubts" not in figures:
         return ""
     return f"""<h2>Expected and true Dice</h2>
-<p>The Dice that the probabilities expect of the segmentation, without a label. On the line they are right; below it
-the network is too sure of the case. Named are the cases of the lowest expected Dice: look at these first.</p>
+<p>The Dice that the probabilities expect of the segmentation, without a label, if voxels err independently. Below the
+line the network is too sure of the case, or its voxels err together, as a border does that is drawn too wide. Named are
+the cases to look at first: those where no Dice is expected of a structure, then those of the lowest expected Dice.</p>
 {_image(figures["doubts"], "expected against true Dice of each case")}"""
 
 

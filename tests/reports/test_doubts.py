@@ -46,6 +46,19 @@ def test_the_table_has_both_orders_and_names_the_cases_to_look_at(tmp_path: Path
     assert doubtful_first(doubted(tmp_path / "nan", (0.9, 0.6, nan))) == ["c", "b", "a"]
 
 
+def test_a_case_with_a_structure_that_is_not_found_comes_first_and_is_the_least_sure(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics["expected_dice"] = 0.9
+    of_cases = {"a": (0.92, 0.9, 0.9), "b": (0.97, nan, 0.5), "c": (0.8, 0.8, 0.8)}  # expected of both, true
+    for case, (left, right, dice) in of_cases.items():
+        run.cases[case] |= {"expected_dice_left": left, "expected_dice_right": right, "dice_foreground_left": dice}
+    assert doubtful_first(run) == ["b", "c", "a"]
+    table = doubts_table([run])
+    assert table is not None
+    assert table.cells[0][1] == table.cells[0][3] == "0.172"  # 0.1, 0.15, 0.267: the best order
+    assert table.note.endswith("run: b (-), c (0.800), a (0.910).")
+
+
 def test_the_figure_names_cases_and_is_on_the_page(tmp_path: Path) -> None:
     run = doubted(tmp_path / "run")
     figure = doubts_figure([run])
