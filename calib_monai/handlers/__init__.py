@@ -11,7 +11,7 @@ from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
-from calib_monai.handlers.ignored import IgnoredLabel
+from calib_monai.handlers.ignored import IgnoredLabel, segmentations_from_engine
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
@@ -51,5 +51,6 @@ __all__ = [
     "ViewSpread",
     "go_on",
     "last_checkpoint",
+    "segmentations_from_engine",
     "writer_of_first_process",
 ]

@@ -1,10 +1,15 @@
-"""The label that is no class: one handler knows it, the others ask for it."""
+"""The label that is no class: one handler knows it, the others ask for it, and segmentations are given it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ignite.engine import Engine
+from monai.handlers import from_engine
+from torch import Tensor
+
+from calib_monai.metrics.inputs import class_map, labels_and_ignored, plain
 
 
 class IgnoredLabel:
@@ -26,3 +31,28 @@ class IgnoredLabel:
 def ignored_label(engine: Engine) -> int | None:
     """The label that is no class in a run of this engine, None without `IgnoredLabel`."""
     return getattr(engine.state, "ignore_index", None)
+
+
+def segmentations_from_engine(ignore_index: int | None = None) -> Callable[[Any], Any]:
+    """As MONAI's `from_engine(["prob", "pred"])`, but the segmentation is `ignore_index` where the label is.
+
+    `LeaveOutd` has made these voxels background in "pred", which a measure of probabilities would count.
+
+    Args:
+        ignore_index: a label in "target", (1, H, W[, D]), that is no class; or None.
+    """
+    if ignore_index is None:
+        return from_engine(["prob", "pred"])
+
+    def taken(output: list[dict[str, Any]]) -> tuple[list[Tensor], list[Tensor]]:
+        return [item["prob"] for item in output], [_marked(item, ignore_index) for item in output]
+
+    return taken
+
+
+def _marked(item: dict[str, Any], ignore_index: int) -> Tensor:
+    """The segmentation of a case, (1, H, W[, D]), class indices, `ignore_index` where its label is."""
+    classes = len(item["prob"])
+    segmentation = class_map(plain(item["pred"])[None], classes)[0]
+    _, ignored = labels_and_ignored(plain(item["target"])[None], classes, ignore_index)
+    return segmentation if ignored is None else segmentation.int().masked_fill(ignored[0], ignore_index)

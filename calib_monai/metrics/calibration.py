@@ -10,7 +10,7 @@ from torch import Tensor
 
 from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
+from calib_monai.metrics.inputs import check_ignore_index, measured_voxels, probs_and_labels
 from calib_monai.regions import Region, region_of
 
 
@@ -36,8 +36,7 @@ class CalibrationMetric(ImagewiseMetric):
         self, region: str | Region = "plausible", *, pooled: bool = False, ignore_index: int | None = None
     ) -> None:
         super().__init__()
-        if not (ignore_index is None or isinstance(ignore_index, int)):
-            raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+        check_ignore_index(ignore_index)
         self.region = region_of(region)
         self.pooled = pooled
         self.ignore_index = ignore_index

@@ -9,7 +9,10 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from committed import start, trimmed, write_dataset
+import torch
+from committed import COLLECTION, FILES, start, trimmed, write_dataset
+from monai.bundle import ConfigParser
+from monai.data import MetaTensor
 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.runs import IGNORED, read_run
@@ -58,3 +61,28 @@ def test_the_labels_9_and_10_of_mrbrains_are_left_out_everywhere(method: str, da
     assert run.bins.total.item() == (label <= 8).sum()  # after one epoch the foreground is plausible everywhere
     part = run.slice_of(tested)
     assert np.array_equal(part.label == IGNORED, np.isin(label[..., part.index], (9, 10)))
+
+
+@pytest.mark.parametrize("ignore_index", [255, None])
+def test_ignored_voxels_count_nowhere_in_the_expected_dice_of_an_evaluation(ignore_index: int | None) -> None:
+    configs = COLLECTION / "mrbrains_ce" / "configs"
+    parser = ConfigParser(ConfigParser.load_config_files([str(configs / f"{name}.json") for name in FILES["evaluate"]]))
+    parser["ignore_index"] = ignore_index
+    [first] = [
+        place
+        for place, transform in enumerate(parser["validate#postprocessing#transforms"])
+        if transform["_target_"].endswith("AliasMissingd")
+    ]
+    parser["validate#postprocessing#transforms"] = parser["validate#postprocessing#transforms"][first:]
+    probs = torch.full((parser["num_classes"], 20, 20, 2), 1e-5)
+    probs[1, :, 5:15] = 0.99
+    probs[0] += 1 - probs.sum(dim=0)
+    label = probs.argmax(dim=0, keepdim=True)
+    label[:, 10:] = 0 if ignore_index is None else ignore_index
+    measured = parser.get_parsed_content("validate#postprocessing")(
+        {"pred": MetaTensor(probs), "label": MetaTensor(label)}
+    )
+    handler = parser.get_parsed_content("validate#additional_metrics#expected_dice")
+    handler.update(handler._output_transform([measured]))
+    value = handler.metric_fn.values()[0, 0].item()
+    assert value == pytest.approx(0.995, abs=0.001)
