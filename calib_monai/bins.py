@@ -69,10 +69,13 @@ class Bins:
 
         That makes an error of chance alone: all images' sum is never exactly 0. `debiased` takes the sign from the
         *other* images, which chance does not tie to this one. So an exact network has an error of 0 on average, which
-        may fall below 0, however few voxels there are. An error that clearly exceeds chance stays as it is, for all
-        images have its sign. Kumar et al. 2019 (arXiv:1909.10155), Section 5, subtract what chance adds from the
-        square of the error and take voxels as independent. Those of an image are not, as they err together; images
-        are. A bin that one image alone fills is left out, for nothing is known of its sign.
+        may fall below 0, however few voxels there are. An error that clearly exceeds chance stays as it is, for the sum
+        of the others has its sign. One near chance is reported as itself times 2 P(that sign is right) - 1 on average:
+        read it as at least about this much, and do not compare a network near chance with one above it.
+
+        Kumar et al. 2019 (arXiv:1909.10155), Section 5, subtract what chance adds from the square of the error and take
+        voxels as independent. Those of an image are not, as they err together; images are. A bin that one image alone
+        fills is left out, for nothing is known of its sign.
 
         Args:
             debiased: whether what chance adds is taken off.

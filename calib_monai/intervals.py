@@ -1,4 +1,4 @@
-"""Intervals: how far a mean over cases may lie from that over other cases of the same kind."""
+"""Intervals: where the mean over all cases of a kind may lie, by the cases that were measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
 
     Args:
         values: of each case; those that are NaN are left out.
-        level: how often such an interval holds the mean.
+        level: how often such an interval holds the mean over all cases of this kind.
 
     Example:
         >>> [round(end, 3) for end in mean_interval([0.7, 0.8, 0.9])]
@@ -41,20 +41,3 @@ def difference_is_sure(first: Mapping[str, float], second: Mapping[str, float]) 
     """
     low, high = mean_interval([value - second[case] for case, value in first.items() if case in second])
     return low > 0 or high < 0
-
-
-def parts_of_ratio(values: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """For each case a number, whose mean is sum(values) / sum(weights), and whose interval is that of the ratio.
-
-    A case counts by how far it moves the ratio, to first order (Cochran 1977, Sampling Techniques, Section 6.4).
-
-    Args:
-        values: of each case.
-        weights: of each case, such as its number of voxels; the numbers are NaN where all are 0.
-    """
-    value, weight = np.asarray(values, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    if not weight.any():
-        return [nan] * len(value)
-    ratio = value.sum() / weight.sum()
-    parts: list[float] = (ratio + (value - ratio * weight) / weight.mean()).tolist()
-    return parts

@@ -8,7 +8,7 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
-from calib_monai.reports.case_values import case_values, sure_marks
+from calib_monai.reports.case_values import sure_marks
 from calib_monai.reports.results import ABOUT_PAPERS
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, kinds_of, transposed, unmarked
 
@@ -31,7 +31,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = [
-        sure_marks([row.value(name) for row in rows], measure, [case_values(row.run, name) for row in rows])
+        sure_marks([row.value(name) for row in rows], measure, [row.by_case(name) for row in rows])
         for name, measure in measures.items()
     ]
     return _table(
@@ -88,7 +88,10 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
         ]
         for row in rows
     }
-    note = "By the bootstrap over cases, each with its mean over seeds: what other cases of this kind would give."
+    note = (
+        "By the bootstrap over cases, each with its mean over seeds. The mean over all cases of this kind lies in such "
+        "an interval 95 times in 100. A value that is not the mean over cases has none."
+    )
     return _table("95 % intervals of the means", shown, list(measures.values()), note=note)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_monai.reports.case_values import columns_of
+from calib_monai.reports.case_values import averaged_values, columns_of
 from calib_monai.reports.results import unlike_settings
 from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
@@ -102,8 +102,8 @@ class Row:
         }
 
     def by_case(self, measure: str) -> dict[str, float]:
-        """Of each case the mean over structures and trials."""
-        names = self._columns(measure)
+        """Of each case the mean over structures and trials; NaN where the value over all cases is not their mean."""
+        names = self._columns(measure) if all(averaged_values(trial.run, measure) for trial in self.trials) else []
         return {case: mean_of_known(row[name] for name in names) for case, row in self.cases.items()}
 
     @cached_property

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import isclose, isnan, nan
+from math import fsum, isnan, nan
 
-from calib_monai.bins import Bins
-from calib_monai.intervals import FEW, difference_is_sure, mean_interval, parts_of_ratio
+import numpy as np
+
+from calib_monai.intervals import FEW, difference_is_sure, mean_interval
 from calib_monai.measures import Measure
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, best_marks, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
-    "By Student's t over cases, which count as independent; voxels do not, for those of a case err together. Other "
-    "cases of this kind may give any value in the interval; a network that is trained again may give others."
+    "By Student's t over cases, which count as independent; voxels do not, for those of a case err together. The mean "
+    "over all cases of this kind lies in such an interval 95 times in 100; a network that is trained again has another."
 )
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large where cases have few voxels, for chance alone makes an "
-    "error. Pooled, all cases are one, and there is less of this; debiased, what chance adds is taken off."
+    "error. Pooled, all cases are one, and there is less of this; debiased, what chance adds is taken off, "
+    "but an error near chance is then reported too small: read it as at least about this much."
+)
+ABOUT_NONE = (
+    "A value that is not the mean over cases has no interval and is not marked as best. A pooled or debiased error has "
+    "its signs from all cases together, so what one case adds to it does not vary on its own."
 )
 ABOUT_FEW = f" They are rough, for there are fewer than {FEW} cases."
 
@@ -37,38 +43,32 @@ def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) ->
 
 
 def case_values(run: Run, measure: str) -> dict[str, float]:
-    """By case what the value of a measure is the mean of; empty where that is not known."""
+    """By case the mean of the columns of a measure; empty where it has none."""
     names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
-    if names:
-        return {case: mean_of_known(row[name] for name in names) for case, row in run.cases.items()}
-    kind, *words = measure.split("_")
-    bins = {"ece": run.case_bins, "cece": run.case_class_bins}.get(kind, {})
-    if bins.keys() != run.cases.keys() or words not in ([run.region, "pooled"], [run.region, "debiased"]):
-        return {}
-    parts = _parts(Bins.stack(bins[case] for case in run.cases), debiased=words[-1] == "debiased")
-    value = run.metrics[measure]
-    # Its bins may have been others than those that were kept.
-    same = isclose(sum(parts) / len(parts), value, rel_tol=1e-4, abs_tol=1e-6)
-    return dict(zip(run.cases, parts, strict=True)) if same else {}
+    return {case: mean_of_known(row[name] for name in names) for case, row in run.cases.items()} if names else {}
 
 
-def _parts(bins: Bins, *, debiased: bool) -> list[float]:
-    """Of each case what it adds to the error of all together, of bins (cases[, C], num_bins)."""
-    errors, voxels = bins.pooled_errors(debiased=debiased)
-    if errors.ndim > 1:  # the mean over classes, each of which has all voxels
-        errors, voxels = errors.mean(dim=1), voxels.mean(dim=1)
-    return parts_of_ratio(errors.tolist(), voxels.tolist())
+def averaged_values(run: Run, measure: str) -> dict[str, float]:
+    """`case_values`, where their mean is the value over all cases (of what is counted, the sum); else empty."""
+    values = case_values(run, measure)
+    if run.measure(measure).counts:
+        names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
+        over_all = fsum(row[name] for row in run.cases.values() for name in names)
+    else:
+        over_all = mean_of_known(values.values())
+    same = np.isclose(over_all, run.metrics.get(measure, nan), rtol=1e-4, atol=1e-9, equal_nan=True)
+    return values if same else {}
 
 
 def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Mapping[str, float]]) -> list[str]:
-    """`best_marks`, but none that other cases may give to the next best.
+    """`best_marks`, but none of a value that may be no better than the next over all cases of this kind.
 
     A mark stays where the interval of the difference from the next best excludes 0, paired over the same cases.
 
     Args:
         values: of each row.
         measure: how they are read.
-        of_cases: for each row, by case what its value is the mean of; empty where that is not known.
+        of_cases: for each row, by case what its value is the mean of; NaN or empty where that is not known.
     """
     marks, shown = best_marks(values, measure), measure.rounded(values)
     levels = sorted({value for value in shown if not isnan(value)}, reverse=bool(measure.more_is_better))
@@ -95,14 +95,16 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
     note = ABOUT_INTERVALS + ABOUT_FEW * (len(runs[0].cases) < FEW)
     if any(name.endswith("_debiased") for name in averaged):
         note = f"{note} {ABOUT_CHANCE}"
+    if not all(averaged_values(run, name) for run in runs for name in averaged if name in run.metrics):
+        note = f"{note} {ABOUT_NONE}"
     return Table(
         "95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note, row_kinds=rows
     )
 
 
 def _with_interval(run: Run, name: str, measure: Measure) -> str:
-    """A value and its interval, as "0.812 (0.790 to 0.834)"."""
+    """A value and its interval, as "0.812 (0.790 to 0.834)"; the value alone where it is not the mean over cases."""
     value = run.metrics.get(name, nan)
-    low, high = mean_interval(list(case_values(run, name).values()))
+    low, high = mean_interval(list(averaged_values(run, name).values()))
     interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
     return f"{measure.shown(value)}{interval}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import nan
 
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.case_values import case_values, sure_marks
+from calib_monai.reports.case_values import averaged_values, sure_marks
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, transposed
 
@@ -37,15 +37,15 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
 def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
     """A row a run, a column a measure, and the number of cases.
 
-    None is best of a measure that was made with other settings in one run than in another, or where other cases may
-    give another best.
+    None is best of a measure that was made with other settings in one run than in another, or where over
+    all cases of this kind another may be the best.
     """
     columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
         unlike = unlike_settings(name, runs)
         columns.append([measure.shown(value) for value in values])
-        of_cases = [case_values(run, name) for run in runs]
+        of_cases = [averaged_values(run, name) for run in runs]
         marks.append([""] * len(runs) if unlike else sure_marks(values, measure, of_cases))
         notes += [f"{measure.title} was not measured alike and is not compared: {unlike}."] if unlike else []
     columns.append([str(len(run.cases)) for run in runs])

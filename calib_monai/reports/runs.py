@@ -71,7 +71,6 @@ class Run:
         class_bins: bins of each class of all cases together, (C, num_bins).
         num_voxels: of all cases, of which `bins` has those of the region; NaN where that was not noted.
         case_bins: by case, the bins that `bins` is the sum of.
-        case_class_bins: by case, the bins that `class_bins` is the sum of.
         logits: histograms of the logits of all cases together, None where none were kept.
         suffix: of the name, what stands after the folder.
     """
@@ -91,7 +90,6 @@ class Run:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
-    case_class_bins: Mapping[str, Bins] = field(default_factory=dict)
     suffix: str = ""
 
     def measure(self, name: str) -> Measure:
@@ -180,10 +178,7 @@ def _read(folder: Path) -> Run:
         path = Path(summary[name]["path"])
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
-    case_bins, case_class_bins = (
-        {case: Bins.from_dict(of_case[kind]) for case, of_case in bins["cases"].items()}
-        for kind in ("top_label", "classes")
-    )
+    case_bins = {case: Bins.from_dict(of_case["top_label"]) for case, of_case in bins["cases"].items()}
     name, suffix = _name(folder.resolve(), summary.get("calibrator", "none"), summary["method"])
     return Run(
         name=name + suffix,
@@ -200,7 +195,7 @@ def _read(folder: Path) -> Run:
         region=bins["region"],
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
         bins=reduce(add, case_bins.values()),
-        class_bins=reduce(add, case_class_bins.values()),
+        class_bins=reduce(add, (Bins.from_dict(of_case["classes"]) for of_case in bins["cases"].values())),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
         measures={
@@ -209,7 +204,6 @@ def _read(folder: Path) -> Run:
             if "measure" in metric
         },
         case_bins=case_bins,
-        case_class_bins=case_class_bins,
     )
 
 

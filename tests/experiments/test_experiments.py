@@ -251,6 +251,21 @@ def test_structures_that_were_missed_are_counted_and_have_no_interval(tmp_path: 
     assert "missed structures" not in tables[-1].header
 
 
+def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_no_test(tmp_path: Path) -> None:
+    folders = [write_trial(tmp_path, name, dice) for name, dice in (("ce", [0.6, 0.7, 0.8]), ("nacl", [0.7, 0.8, 0.9]))]
+    for folder in folders:
+        summary = json.loads((folder / "summary.json").read_text())
+        summary["metrics"]["dice_foreground"]["value"] -= 0.1
+        (folder / "summary.json").write_text(json.dumps(summary))
+    rows = rows_of([read_trial(folder) for folder in folders])
+    measures = shown_measures([row.run for row in rows])
+    compared = compare(rows, measures)
+    assert all(map(isnan, compared.intervals["nacl"]["dice_foreground"]))
+    assert isnan(compared.p_values["nacl"]["dice_foreground"])
+    means = experiment_tables(rows, measures, compared)[0]
+    assert {mark for row in means.marks for mark in row} == {""}
+
+
 def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> None:
     write_trial(tmp_path, "ce", CASES["ce"])
     (tmp_path / "unet").rename(tmp_path / "transunet")

@@ -1,34 +1,77 @@
-"""Case values: means have intervals over cases, and what is marked as best would be it in other cases, too."""
+"""Case values: means over cases have intervals, and what is marked as best differs by more than these."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
 from written_runs import with_value, write_run
 
 from calib_monai.bins import Bins
-from calib_monai.measures import measure_of
-from calib_monai.reports.case_values import ABOUT_CHANCE, ABOUT_FEW, case_values, intervals_table, sure_marks
-from calib_monai.reports.results import shown_measures
-from calib_monai.reports.runs import read_run
+from calib_monai.measures import Measure, measure_of
+from calib_monai.reports.case_values import (
+    ABOUT_CHANCE,
+    ABOUT_FEW,
+    ABOUT_INTERVALS,
+    ABOUT_NONE,
+    averaged_values,
+    intervals_table,
+    sure_marks,
+)
+from calib_monai.reports.results import results_tables, shown_measures
+from calib_monai.reports.runs import Run, read_run
 from calib_monai.reports.table import BEST, SECOND
 
 DICE = measure_of("dice_foreground")
 
 
-def test_the_cases_of_a_pooled_error_have_its_value_as_their_mean(tmp_path: Path) -> None:
-    run = read_run(write_run(tmp_path / "run", 1.0))
-    run.metrics["ece_plausible_pooled"] = run.bins.expected_calibration_error().item()
-    run.metrics["cece_plausible_pooled"] = run.class_bins.expected_calibration_error().mean().item()
-    errors, voxels = Bins.stack(run.case_bins.values()).pooled_errors(debiased=True)
-    run.metrics["ece_plausible_debiased"] = (errors.sum() / voxels.sum()).item()
-    for name in ("ece_plausible_pooled", "cece_plausible_pooled", "ece_plausible_debiased"):
-        values = case_values(run, name)
-        assert sum(values.values()) / 3 == pytest.approx(run.metrics[name])
-        assert len(set(values.values())) == 3
-    run.metrics["ece_plausible_pooled"] = 0.5  # of other bins
-    assert case_values(run, "ece_plausible_pooled") == case_values(run, "ece_union_pooled") == {}
+@pytest.mark.parametrize("name", ["ece_plausible_pooled", "ece_plausible_debiased", "cece_plausible_debiased"])
+def test_what_is_of_all_cases_together_has_no_interval_and_is_never_best(tmp_path: Path, name: str) -> None:
+    runs = [read_run(write_run(tmp_path / folder, sharpness)) for folder, sharpness in (("one", 1.0), ("other", 9.0))]
+    for run in runs:
+        cases = json.loads((run.folder / "bins.json").read_text())["cases"].values()
+        kind = "classes" if name.startswith("cece") else "top_label"
+        bins = Bins.stack(Bins.from_dict(case[kind]) for case in cases)
+        errors, voxels = bins.pooled_errors(debiased=name.endswith("debiased"))
+        run.metrics[name] = (errors.sum(dim=0) / voxels.sum(dim=0)).mean().item()
+    table = intervals_table(runs, shown_measures(runs))
+    [cells] = [row for row in table.cells if row[0] == measure_of(name).title]
+    assert cells[1:] == [measure_of(name).shown(run.metrics[name]) for run in runs]
+    assert ABOUT_NONE in table.note
+    assert best_of(runs, measure_of(name).title) == ["", ""]
+
+
+def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_is_never_best(tmp_path: Path) -> None:
+    mine = {"mine": Measure("Mine", more_is_better=True)}
+    runs = [replace(read_run(write_run(tmp_path / folder, 1.0)), measures=mine) for folder in ("one", "other")]
+    for run, value in zip(runs, (0.4, 0.8), strict=True):
+        with_value(run, "mine", value)
+    assert dict(intervals_table(runs[1:], shown_measures(runs[1:])).cells)["Mine"].startswith("0.800 (")
+    assert best_of(runs, "Mine") == ["", BEST]
+    for run in runs:
+        run.metrics["mine"] -= 0.3  # such as that of the worst case
+    assert dict(intervals_table(runs[1:], shown_measures(runs[1:])).cells)["Mine"] == "0.500"
+    assert best_of(runs, "Mine") == ["", ""]
+    runs[1].metrics["mine"] = nan
+    assert averaged_values(runs[1], "mine") == {}
+
+
+def test_a_count_is_the_sum_of_its_cases_and_may_be_best(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / folder, 1.0)) for folder in ("one", "other")]
+    for run, missed in zip(runs, (0.0, 1.0), strict=True):
+        for values in run.cases.values():
+            values.update(missed_structures_left=missed, missed_structures_right=missed)
+        run.metrics["missed_structures"] = 6 * missed
+    assert best_of(runs, "missed structures") == [BEST, ""]
+
+
+def best_of(runs: list[Run], title: str) -> list[str]:
+    """The marks of a measure in the first table of results."""
+    table = results_tables(runs)[0]
+    return [row[table.header.index(title)] for row in table.marks]
 
 
 def test_the_report_says_an_interval_of_each_measure(tmp_path: Path) -> None:
@@ -38,10 +81,11 @@ def test_the_report_says_an_interval_of_each_measure(tmp_path: Path) -> None:
     table = intervals_table([run], shown_measures([run]))
     assert table.header == ["", "run"]
     assert dict(table.cells)["HD95 (mm)"] == "1.50 (1.48 to 1.52)"
-    assert dict(table.cells)["ECE, plausible, debiased"] == "0.010"  # not of the bins that were kept
+    assert dict(table.cells)["ECE, plausible, debiased"] == "0.010"
     assert "missed structures" not in dict(table.cells)
     assert ABOUT_FEW in table.note
     assert ABOUT_CHANCE in table.note
+    assert "The mean over all cases of this kind lies in such an interval 95 times in 100" in ABOUT_INTERVALS
 
 
 def test_a_mark_needs_a_difference_that_other_cases_would_keep() -> None:

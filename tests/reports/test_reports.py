@@ -110,6 +110,7 @@ def test_a_calibrator_that_is_newer_than_its_results_is_noticed(
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     with_value(runs[0], "dice_foreground", 0.9)
+    with_value(runs[1], "dice_foreground", 0.8)
     page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {})], "Runs")
     assert '<td class="best">0.900</td>' in page
     assert 'class="second"' not in page
