@@ -1,3 +1,3 @@
-"""Calibration losses, metrics, handlers and reports that MONAI lacks."""
+"""Calibration losses, metrics, calibrators, handlers and reports for segmentation with MONAI."""
 
 __version__ = "0.1.0"
