@@ -13,10 +13,22 @@ def check_number(name: str, value: float, least: float = 0, most: float = math.i
         raise ValueError(f"{name} is {value!r}; it must be a finite number, at least {least}{end}")
 
 
+def check_above_zero(name: str, value: float) -> None:
+    """Raise ValueError if the value is not a finite number above 0."""
+    if not (isinstance(value, int | float) and 0 < value < math.inf):
+        raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
+
+
 def check_whole(name: str, value: int, least: int) -> None:
     """Raise ValueError if the value is not a whole number from `least` on."""
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+
+
+def check_spatial_dims(spatial_dims: int) -> None:
+    """Raise ValueError if this is neither 2 nor 3."""
+    if spatial_dims not in (2, 3):
+        raise ValueError(f"spatial_dims is {spatial_dims!r}; it must be 2 or 3")
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:

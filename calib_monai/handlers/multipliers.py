@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.arguments import check_choice
+from calib_monai.arguments import check_choice, check_spatial_dims
 from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.lagrangian import AVERAGES, REGIONS, Multipliers, ViolationSums
@@ -62,8 +62,7 @@ class MultiplierUpdate:
         if not isinstance(getattr(loss, "multipliers", None), Multipliers):
             kind = type(loss).__name__
             raise ValueError(f"loss is {kind}; it must have multipliers, as CRaCLoss")  # noqa: TRY004 - as all refusals
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims is {spatial_dims!r}; it must be 2 or 3")
+        check_spatial_dims(spatial_dims)
         check_choice("average", average, AVERAGES)
         num_classes = loss.multipliers.num_classes
         names = list(map(str, range(num_classes))) if class_names is None else list(class_names)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_choice
+from calib_monai.arguments import check_above_zero, check_choice
 from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.targets import ignored_voxels
@@ -80,8 +78,7 @@ class CRaCLoss(VoxelwiseLoss):
         check_prior("mean", kernel_size, 1.0, border)
         check_border(border, ignore_index)
         check_choice("penalty", penalty, PENALTIES)
-        if not (isinstance(target_scale, int | float) and math.isfinite(target_scale) and target_scale > 0):
-            raise ValueError(f"target_scale is {target_scale!r}; it must be a finite number above 0")
+        check_above_zero("target_scale", target_scale)
         self.num_classes = num_classes
         self.kernel_size = kernel_size
         self.border = border

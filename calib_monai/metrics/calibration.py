@@ -8,9 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_ignore_index
 from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import check_ignore_index, measured_voxels, probs_and_labels
+from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
 from calib_monai.regions import Region, region_of
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_ignore_index
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import check_ignore_index, measured_voxels, plain, probs_and_labels
+from calib_monai.metrics.inputs import measured_voxels, plain, probs_and_labels
 from calib_monai.regions import PLAUSIBLE, Everywhere
 
 

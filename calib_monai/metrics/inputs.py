@@ -20,12 +20,6 @@ def check_lists(y_pred: Any, y: Any) -> None:
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
 
-def check_ignore_index(ignore_index: int | None) -> None:
-    """Raise ValueError if this is neither a whole number nor None."""
-    if not (ignore_index is None or isinstance(ignore_index, int)):
-        raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
-
-
 Given = tuple[Tensor, Tensor, Tensor | None]
 
 

@@ -9,6 +9,7 @@ from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 from torch.nn import functional
 
+from calib_monai.arguments import check_whole
 from calib_monai.networks.imagenet21k import load_imagenet21k
 from calib_monai.networks.resnetv2 import ResNetV2
 from calib_monai.networks.vit import VisionTransformer
@@ -107,8 +108,7 @@ def _convolution(in_channels: int, out_channels: int) -> Convolution:
 def _check_sizes(**sizes: int) -> None:
     """Refuse what is no whole number above 0."""
     for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
-            raise ValueError(f"{name} is {size!r}; it must be a whole number, at least 1")
+        check_whole(name, size, least=1)
 
 
 def _check_image_size(img_size: Sequence[int]) -> None:

@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_above_zero, check_spatial_dims, check_whole
 from calib_monai.posthoc.report import FitReport, likelihood, reported, voxel_nll
 from calib_monai.posthoc.scaling import HIGHEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
@@ -59,11 +60,9 @@ class LocalTemperatureScaling(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int, spatial_dims: int = 2) -> None:
         super().__init__()
-        for name, value, least in (("num_classes", num_classes, 2), ("in_channels", in_channels, 1)):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
-        if spatial_dims not in (2, 3):
-            raise ValueError(f"spatial_dims is {spatial_dims!r}; it must be 2 or 3")
+        check_whole("num_classes", num_classes, least=2)
+        check_whole("in_channels", in_channels, least=1)
+        check_spatial_dims(spatial_dims)
         self.num_classes = num_classes
         self.in_channels = in_channels
         self.spatial_dims = spatial_dims
@@ -131,10 +130,8 @@ class LocalTemperatureScaling(nn.Module):
     @staticmethod
     def check_fit(epochs: int = 20, learning_rate: float = 1e-3) -> None:
         """Raise ValueError if `epochs` is below 1, or `learning_rate` is not a finite number above 0."""
-        if not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(f"epochs is {epochs!r}; it must be a whole number, at least 1")
-        if not (isinstance(learning_rate, int | float) and 0 < learning_rate < math.inf):
-            raise ValueError(f"learning_rate is {learning_rate!r}; it must be a finite number above 0")
+        check_whole("epochs", epochs, least=1)
+        check_above_zero("learning_rate", learning_rate)
 
     def fit(
         self,

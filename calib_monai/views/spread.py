@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_whole
 from calib_monai.labels import most_probable
 from calib_monai.views.augmentation import RandomViews
 
@@ -39,8 +40,7 @@ def spread_over_views(
     Raises:
         ValueError: fewer views, or images that `RandomViews` refuses.
     """
-    if not isinstance(num_views, int) or num_views < 2:  # noqa: PLR2004 - one has no spread
-        raise ValueError(f"num_views is {num_views!r}; it must be a whole number, at least 2")
+    check_whole("num_views", num_views, least=2)  # one has no spread
 
     def seen(slices: Tensor) -> Tensor:
         """Probabilities of a view, back on the slices, their squares, and where they are known; 0 elsewhere."""
