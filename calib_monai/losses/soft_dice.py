@@ -8,8 +8,7 @@ from torch import Tensor
 
 from calib_monai.losses.svls import SVLSLoss
 from calib_monai.losses.targets import ignored_voxels
-from calib_monai.losses.uncompiled import uncompiled
-from calib_monai.priors import inner, window_prior
+from calib_monai.priors import inner
 
 
 class SoftDiceLoss(SVLSLoss):
@@ -38,22 +37,11 @@ class SoftDiceLoss(SVLSLoss):
         super().__init__(kernel_size, sigma, ignore_index)
         self.dice = DiceLoss(soft_label=True)
 
-    @uncompiled  # as what it extends
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar; 0 where every voxel is ignored.
-
-        Args:
-            logits: (B, C, H, W[, D]), any float dtype.
-            target: class indices, (B, 1, H, W[, D]), integer or float dtype.
-
-        Raises:
-            ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1.
-        """
-        padded = self.padded_labels(logits, target)
+    def of_padded(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """The loss, a scalar, of logits as in `forward` and what `padded_labels` makes of the target."""
         ignored = ignored_voxels(inner(padded, self.radius))
         single = logits.as_subclass(Tensor).to(torch.promote_types(logits.dtype, torch.float32))
         probs = single.masked_fill(ignored, 0).softmax(dim=1)
-        tau = window_prior(padded, logits.shape[1], "gaussian", self.kernel_size, self.sigma)
+        tau = self.soft_labels(padded, logits.shape[1])
         overlap: Tensor = self.dice(probs.masked_fill(ignored, 0), tau.masked_fill(ignored, 0))
-        loss: Tensor = super().forward(logits, target)
-        return loss + overlap
+        return super().of_padded(logits, padded) + overlap

@@ -36,6 +36,9 @@ class SVLSLoss(VoxelwiseLoss):
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-sum_k tau_k log p_k."""
+        return -(self.soft_labels(padded, logits.shape[1]) * logits.log_softmax(dim=1)).sum(dim=1)
+
+    def soft_labels(self, padded: Tensor, num_classes: int) -> Tensor:
+        """tau, (B, C, H, W[, D]), of padded labels, as `per_voxel` takes them."""
         complete = self.ignore_index is None
-        tau = window_prior(padded, logits.shape[1], "gaussian", self.kernel_size, self.sigma, complete=complete)
-        return -(tau * logits.log_softmax(dim=1)).sum(dim=1)
+        return window_prior(padded, num_classes, "gaussian", self.kernel_size, self.sigma, complete=complete)

@@ -57,7 +57,10 @@ class VoxelwiseLoss(nn.Module, ABC):
         """
         if any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
-        padded = self.padded_labels(logits, target)
+        return self.of_padded(logits, self.padded_labels(logits, target))
+
+    def of_padded(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """The loss, a scalar, of logits as in `forward` and what `padded_labels` makes of the target."""
         return mean_over_voxels(self.per_voxel, logits.as_subclass(Tensor), padded, self.radius, self.ignore_index)
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
