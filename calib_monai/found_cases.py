@@ -14,8 +14,9 @@ from calib_monai.case_names import check_case_name, name_by_file
 from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
-from calib_monai.headers import NIFTI, doubt_of_place
+from calib_monai.headers import doubt_of_place, is_nifti
 from calib_monai.processes import is_first_process
+from calib_monai.spelling import first_of
 from calib_monai.volumes import files_of
 
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
@@ -42,7 +43,7 @@ def settle(cases: Iterable[Case]) -> None:
         if name in files:
             raise ValueError(f"{files[name]} and {file} are both of the case {name}; each case needs a name of its own")
         files[name] = file
-        if not all(path.lower().endswith(NIFTI) for path in files_of(case)):
+        if not all(map(is_nifti, files_of(case))):
             for part in ITK_PARTS:
                 getattr(itk, part)
 
@@ -52,7 +53,7 @@ def tell_doubts(cases: Iterable[Case]) -> None:
     if not is_first_process():
         return
     doubts: dict[str, list[str]] = {}
-    for file in (file for case in cases for file in files_of(case) if file.lower().endswith(NIFTI)):
+    for file in (file for case in cases for file in files_of(case) if is_nifti(file)):
         if doubt := doubt_of_place(file):
             doubts.setdefault(doubt, []).append(file)
     for doubt, files in doubts.items():
@@ -62,7 +63,7 @@ def tell_doubts(cases: Iterable[Case]) -> None:
 def tell_empty(names: Sequence[str], num_cases: int) -> None:
     """Warn, in one line, of the cases whose label shows nothing but background."""
     if names and is_first_process():
-        told = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+        told = first_of(names, SHOWN)
         logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), num_cases, told)
 
 

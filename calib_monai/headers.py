@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,11 @@ BYTES_A_VOXEL = 4  # loaded as float32
 MOST_APART = 0.5  # of a voxel, between the places that qform and sform give the corners
 
 
+def is_nifti(file: str) -> bool:
+    """Whether a file is called as a NIfTI."""
+    return file.lower().endswith(NIFTI)
+
+
 def check_header(file: str) -> None:
     """Refuse a file that cannot be opened, and a NIfTI with an untrue header, too many voxels or no real numbers.
 
@@ -32,10 +38,10 @@ def check_header(file: str) -> None:
             Path(file).open("rb").close()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    if not file.lower().endswith(NIFTI):
+    if not is_nifti(file):
         return
     try:
-        image = nibabel.load(file)
+        image = _image(file)
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return
     if not isinstance(image, SpatialImage):
@@ -58,7 +64,7 @@ def check_header(file: str) -> None:
 def doubt_of_place(file: str) -> str:
     """What is in doubt of the place that the header of a NIfTI gives its voxels, empty where nothing is."""
     try:
-        header: Any = nibabel.load(file).header
+        header: Any = _image(file).header
         codes = int(header["sform_code"]), int(header["qform_code"])
         if not any(codes):
             return "say nothing of their orientation (sform and qform codes are 0); LAS is taken"
@@ -80,7 +86,7 @@ def stored_affine(file: str) -> NDArray[np.float64] | None:
     nibabel takes 1 for a size of 0.
     """
     try:
-        kind: Any = type(nibabel.load(file).header)
+        kind: Any = type(_image(file).header)
         with ImageOpener(file) as content:
             header = kind.from_fileobj(content, check=False)
         return np.asarray(header.get_best_affine(), dtype=np.float64) if len(header.get_data_shape()) > 1 else None
@@ -92,11 +98,23 @@ def voxels_in(file: str) -> int:
     """How many voxels a file or folder holds: a NIfTI as its header says, others about as many as bytes."""
     path = Path(file)
     try:
-        if file.lower().endswith(NIFTI):
-            return math.prod(cast(SpatialImage, nibabel.load(file)).shape)
+        if is_nifti(file):
+            return math.prod(cast(SpatialImage, _image(file)).shape)
         return sum(inside.stat().st_size for inside in (path.rglob("*") if path.is_dir() else [path]))
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return 0
+
+
+def _image(file: str) -> Any:
+    """The image of a NIfTI, whose voxels are not read; its header is read once until the file changes."""
+    status = Path(file).stat()
+    return _read(file, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def _read(file: str, _changed: int, _size: int) -> Any:
+    """`_image`, remembered."""
+    return nibabel.load(file)
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
-from calib_monai.headers import NIFTI, stored_affine
+from calib_monai.headers import is_nifti, stored_affine
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
 from calib_monai.series import load_series
@@ -86,11 +86,10 @@ class LoadCased(MapTransform):
 
     def _other(self, file: str) -> MetaTensor:
         """The image of a file that is no DICOM, (C, H, W[, D])."""
-        is_nifti = file.lower().endswith(NIFTI)
-        affine = stored_affine(file) if is_nifti else None
+        affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)
-        read = cast(MetaTensor, self.load_nifti(file) if is_nifti else self.load(file))
+        read = cast(MetaTensor, self.load_nifti(file) if is_nifti(file) else self.load(file))
         image = cast(MetaTensor, self.channel_first(read))
         image.meta["file_shape"] = np.asarray(read.shape)
         if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import inf, isfinite
 from typing import Any
 
@@ -13,6 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 from calib_monai.measures import check_measures
 from calib_monai.orientation import check_axcodes
 from calib_monai.spelling import nearest
+from calib_monai.targets import nodes
 
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
 WHOLE = {
@@ -85,7 +86,8 @@ def check_all_used(config: Mapping[str, Any]) -> list[str]:
     Raises:
         ValueError: one that is spelled nearly as one that something refers to.
     """
-    used = set(_references(config))
+    texts = (part for _, part in nodes(config) if isinstance(part, str))
+    used = {name for text in texts for name in re.findall(r"[@%](\w+)", text)}
     unused = sorted(key for key in config if key not in used | ENTRIES and not key.startswith("_"))
     for key in unused:
         if meant := nearest(key, used & config.keys()):
@@ -102,7 +104,8 @@ def referred(value: Any) -> str:
 def _rule(value: Any, now: Any, config: ConfigParser) -> str:
     """What must be in place of a value, empty where it may be."""
     named = referred(value)
-    place, word = next(_words_in(value), ("", ""))
+    # JSON's words for truth values, which Fire reads as texts.
+    place, word = next(((name, part) for name, part in nodes(value) if _is_json_word(part)), ("", ""))
     rule = ""
     if value is None:
         rule = "" if now in NO_VALUE else f"MONAI passes over None, and it stays {now}; write '$None' to have none"
@@ -152,7 +155,7 @@ def _rule_of_setting(name: str, value: Any) -> str:
     if name in WHOLE:
         least, most = WHOLE[name]
         if not is_number or not isinstance(value, int) or not least <= value <= most:
-            return f"it must be a whole number, {least} or more" + f", and at most {most}" * (most < inf)
+            return f"it must be a whole number, {least} or more" + (f", and at most {most}" if most < inf else "")
     elif name in ABOVE_ZERO and not (is_number and isfinite(value) and value > 0):
         return "it must be a number above 0"
     elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
@@ -169,19 +172,6 @@ def _is_made_later(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("$", "@", "%"))
 
 
-def _words_in(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Where in a value JSON's words for truth values stand, which Fire reads as texts, and the words."""
-    if isinstance(value, str) and value in JSON_WORDS:
-        yield name, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
-    for key, part in items:
-        yield from _words_in(part, f"{name}#{key}" if name else str(key))
-
-
-def _references(node: Any) -> Iterator[str]:
-    """The first words of all references in a configuration."""
-    if isinstance(node, str):
-        yield from re.findall(r"[@%](\w+)", node)
-    parts = node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ()
-    for part in parts:
-        yield from _references(part)
+def _is_json_word(value: Any) -> bool:
+    """Whether a value is one of JSON's words for truth values, as a text."""
+    return isinstance(value, str) and value in JSON_WORDS

@@ -20,8 +20,9 @@ LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is fir
 
 def check_targets(config: Mapping[str, Any]) -> None:
     """Raise ValueError if a component of a configuration names a class or function that cannot be found."""
-    for name, target in _targets(config):
-        if not target.startswith(("$", "@", "%")) and located(target) is None:
+    for name, node in nodes(config):
+        target = node.get(TARGET) if isinstance(node, Mapping) else None
+        if isinstance(target, str) and not target.startswith(("$", "@", "%")) and located(target) is None:
             raise ValueError(f"there is no {target}, the _target_ of {name}{_nearest(target)}")
 
 
@@ -46,10 +47,14 @@ def _nearest(target: str) -> str:
     return did_you_mean(word, {name for one in modules for name in dir(one) if not name.startswith("_")})
 
 
-def _targets(node: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Where in a configuration components stand, as options name it, and their targets."""
-    if isinstance(node, Mapping) and isinstance(node.get(TARGET), str):
-        yield name, node[TARGET]
+def nodes(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """All parts of a configuration with their names, as options name them; one that holds others comes before them.
+
+    Args:
+        node: the configuration, or a part of it.
+        name: its own.
+    """
+    yield name, node
     items = node.items() if isinstance(node, Mapping) else enumerate(node) if isinstance(node, list | tuple) else ()
     for key, part in items:
-        yield from _targets(part, f"{name}#{key}" if name else str(key))
+        yield from nodes(part, f"{name}#{key}" if name else str(key))

@@ -9,6 +9,7 @@ from calib_monai.reports.case_values import sure_marks
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, transposed
+from calib_monai.spelling import first_of
 
 OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
 MOST_TOLD = 10  # cases of one structure that are named
@@ -42,8 +43,7 @@ def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str
             if _value(OF_FAILURES, name, names, values) > 0
         ]
         if failed:
-            shown = ", ".join(failed[:MOST_TOLD]) + f" and {len(failed) - MOST_TOLD} more" * (len(failed) > MOST_TOLD)
-            lines.append(f"{name} failed in {len(failed)} of {len(cases)} case(s): {shown}")
+            lines.append(f"{name} failed in {len(failed)} of {len(cases)} case(s): {first_of(failed, MOST_TOLD)}")
     return lines
 
 
