@@ -98,7 +98,8 @@ def shifted(cases: Iterable[Prediction], constants: Sequence[float], postprocess
             dice[place](y_pred=pred, y=label)
             volume, expected = (each[:, 1:].flatten(2).sum(dim=2, dtype=torch.float64) for each in (label, prob))
             error = ((expected - volume).abs() / volume)[volume > 0]
-            errors[place] += [error.mean().item()] * bool(len(error))
+            if len(error):
+                errors[place].append(error.mean().item())
     return [
         {
             "constant": constant,

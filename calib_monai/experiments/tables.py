@@ -39,7 +39,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        " ".join([_origin(rows), *[ABOUT_PAPERS] * (PAPERS in kinds_of(measures.values()))]),
+        f"{_origin(rows)} {ABOUT_PAPERS}" if PAPERS in kinds_of(measures.values()) else _origin(rows),
     )
 
 

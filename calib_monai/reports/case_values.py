@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import fsum, isnan, nan
 
 import numpy as np
@@ -26,7 +26,7 @@ ABOUT_NONE = (
     "A value that is not the mean over cases has no interval and is not marked as best. A pooled or debiased error has "
     "its signs from all cases together, so what one case adds to it does not vary on its own."
 )
-ABOUT_FEW = f" They are rough, for there are fewer than {FEW} cases."
+ABOUT_FEW = f"They are rough, for there are fewer than {FEW} cases."
 
 
 def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) -> list[str]:
@@ -42,18 +42,22 @@ def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) ->
     return [name for name, one in of.items() if one == measure]
 
 
+def case_columns(run: Run, measure: str) -> dict[str, list[float]]:
+    """By case the values of the columns of a measure; empty where it has none."""
+    names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
+    return {case: [row[name] for name in names] for case, row in run.cases.items()} if names else {}
+
+
 def case_values(run: Run, measure: str) -> dict[str, float]:
     """By case the mean of the columns of a measure; empty where it has none."""
-    names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
-    return {case: mean_of_known(row[name] for name in names) for case, row in run.cases.items()} if names else {}
+    return {case: mean_of_known(row) for case, row in case_columns(run, measure).items()}
 
 
 def averaged_values(run: Run, measure: str) -> dict[str, float]:
     """`case_values`, where their mean is the value over all cases (of what is counted, the sum); else empty."""
     values = case_values(run, measure)
     if run.measure(measure).counts:
-        names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
-        over_all = fsum(row[name] for row in run.cases.values() for name in names)
+        over_all = fsum(chain(*case_columns(run, measure).values()))
     else:
         over_all = mean_of_known(values.values())
     same = np.isclose(over_all, run.metrics.get(measure, nan), rtol=1e-4, atol=1e-9, equal_nan=True)
@@ -92,7 +96,9 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
         [measure.title, *(_with_interval(run, name, measure) for run in runs)] for name, measure in averaged.items()
     ]
     rows = kinds_of(averaged.values())
-    note = ABOUT_INTERVALS + ABOUT_FEW * (len(runs[0].cases) < FEW)
+    note = ABOUT_INTERVALS
+    if len(runs[0].cases) < FEW:
+        note = f"{note} {ABOUT_FEW}"
     if any(name.endswith("_debiased") for name in averaged):
         note = f"{note} {ABOUT_CHANCE}"
     if not all(averaged_values(run, name) for run in runs for name in averaged if name in run.metrics):

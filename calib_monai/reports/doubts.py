@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calib_monai.measures import Measure
-from calib_monai.reports.case_values import case_values, columns_of
+from calib_monai.reports.case_values import case_columns, case_values
 from calib_monai.reports.colors import class_color
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE
@@ -57,8 +57,7 @@ def mean_confidence(run: Run) -> dict[str, float]:
 
 def expected_dice(run: Run) -> dict[str, float]:
     """By case its expected Dice, NaN where one of its structures has none: a missed one must not look sure."""
-    names = columns_of(EXPECTED, run.metrics, next(iter(run.cases.values())))
-    return {case: fmean(row[name] for name in names) for case, row in run.cases.items()} if names else {}
+    return {case: fmean(row) for case, row in case_columns(run, EXPECTED).items()}
 
 
 def doubtful_first(run: Run) -> list[str]:

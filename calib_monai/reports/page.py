@@ -166,7 +166,7 @@ def _result(table: Table) -> str:
     told = [f'<span class="{BEST}">Best</span>{second} of each column, {sure}.'] if BEST in marked else []
     if PAPERS in {*table.kinds, *table.row_kinds}:
         told.append(f'<span class="{PAPERS}">Gray</span>: as the papers measure.')
-    notes = " ".join([escape(table.note)] * bool(table.note) + told)
+    notes = " ".join(([escape(table.note)] if table.note else []) + told)
     return f"""{title}<div class="scroll">{table.html()}</div>
 {f"<p>{notes}</p>" if notes else ""}"""
 

@@ -212,7 +212,7 @@ def _name(folder: Path, calibrator: str, method: str) -> tuple[str, str]:
     name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
-    return name, suffix + f" ({method})" * (f"_{method}_" not in f"_{name}_")
+    return name, suffix if f"_{method}_" in f"_{name}_" else f"{suffix} ({method})"
 
 
 def _logits(path: Path) -> LogitCounts | None:
