@@ -1,10 +1,10 @@
-"""Tables: cells with the best of each column marked, as Markdown, LaTeX and HTML."""
+"""Tables: cells with the best of each column marked, as Markdown and LaTeX; page.html shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from itertools import chain
 from math import inf, isnan
 
 from calib_monai.measures import Measure
@@ -38,6 +38,11 @@ class Table:
     kinds: Sequence[str] = ()
     row_kinds: Sequence[str] = ()
 
+    @property
+    def looks(self) -> set[str]:
+        """Every mark and every kind that occurs."""
+        return {*chain.from_iterable(self.marks), *self.kinds, *self.row_kinds}
+
     def markdown(self, *, marked: bool = True) -> str:
         """The cells in Markdown, in columns of one width; `marked`, the best bold and the second best italic."""
         rows = [list(self.header), *self._styled(IN_MARKDOWN if marked else {}, str)]
@@ -62,23 +67,6 @@ class Table:
         begin = rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}"
         lines = [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
         return "\n".join(([f"% {self.title}"] if self.title else []) + lines) + "\n"
-
-    def html(self) -> str:
-        """The table as an element; marks and kinds are classes, and long names may be broken."""
-        kinds = self.kinds or [""] * len(self.header)
-        head = "".join(_element("th", _breakable(cell), kind) for cell, kind in zip(self.header, kinds, strict=True))
-        row_kinds = self.row_kinds or [""] * len(self.cells)
-        body = "".join(
-            _element("tr", self._row(row, marks, kinds), kind)
-            for row, marks, kind in zip(self.cells, self.marks, row_kinds, strict=True)
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
-
-    def _row(self, row: Sequence[str], marks: Sequence[str], kinds: Sequence[str]) -> str:
-        """The cells of a row as elements."""
-        first = _element("td", _breakable(row[0]), marks[0])
-        others = zip(row[1:], marks[1:], kinds[1:], strict=True)
-        return first + "".join(_element("td", escape(cell), mark, kind) for cell, mark, kind in others)
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
         """The cells, those with a mark in its style."""
@@ -117,17 +105,6 @@ def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
 def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     """Rows of columns."""
     return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _element(tag: str, content: str, *classes: str) -> str:
-    """An element of HTML with those of these classes that are not empty."""
-    named = " ".join(filter(None, classes))
-    return f'<{tag} class="{named}">{content}</{tag}>' if named else f"<{tag}>{content}</{tag}>"
-
-
-def _breakable(text: str) -> str:
-    """Text for HTML that may go on in the next line after an underscore or a slash."""
-    return escape(text).replace("_", "_<wbr>").replace("/", "/<wbr>")
 
 
 def _latex(text: str) -> str:

@@ -67,16 +67,18 @@ def test_columns_of_the_papers_are_gray_and_one_note_says_why(tmp_path: Path) ->
         assert f'<th class="papers">{title}</th>' in page
     for title in ("Dice", "ECE, plausible", "NLL (per 1000 voxels)", "cases"):
         assert f"<th>{title}</th>" in page
-    table = intervals_table([run], shown_measures([run]))
-    for kind, title in (("<tr>", "ECE, plausible"), ('<tr class="papers">', "ECE, label foreground")):
-        assert f"{kind}<td>{title}</td>" in table.html()
     assert page.count(ABOUT_PAPERS) == page.count('<span class="papers">Gray</span>') == 1
+    intervals = intervals_table([run], shown_measures([run]))
+    page = html_page([Section("brains", [run], [intervals], figures, {})], "Runs")
+    for kind, title in (("<tr>", "ECE, plausible"), ('<tr class="papers">', "ECE, label foreground")):
+        assert f"{kind}<td>{title}</td>" in page
 
 
 def test_a_long_name_may_be_broken_where_it_has_an_underscore(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "brains_nacl", 1.0))
     [table] = results_tables([run])
-    assert "<td>brains_<wbr>nacl</td>" in table.html()
+    page = html_page([Section("brains", [run], [table], {"reliability": b"png", "classes": b"png"}, {})], "Runs")
+    assert "<td>brains_<wbr>nacl</td>" in page
     assert "<wbr>" not in table.markdown()
 
 
