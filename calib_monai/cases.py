@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -69,18 +68,6 @@ class Inputs(list[Case]):
         self.failed = list(failed)
 
 
-@contextmanager
-def one_clear_line() -> Iterator[None]:
-    """A ValueError inside ends the program with its message alone and exit code 1.
-
-    MONAI wraps every Exception of a configuration in pages of traceback. A SystemExit passes.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
-
-
 def checked_split(
     datalist: Callable[[], Split],
     loading: Loading,
@@ -109,7 +96,7 @@ def checked_split(
     tested on cases that it was not trained on; with it the seed, the fold and what else it was drawn with.
 
     Args:
-        datalist: what gives the split, called here so that its ValueErrors too become one line.
+        datalist: what gives the split.
         loading: the transforms that make of a case's files its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
         num_classes: number of classes; labels must be 0..num_classes - 1.
         in_channels: channels of an image.
@@ -132,70 +119,69 @@ def checked_split(
         ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
 
     Raises:
-        SystemExit: with one line that names the file, the value and the rule.
+        ValueError: with one line that names the file, the value and the rule.
     """
-    with one_clear_line():
-        check_axcodes(axcodes)
-        split, options = datalist(), options_of(datalist)
-        settle(chain(*split.values()))
-        tell_doubts(chain(*split.values()))
-        tell_left_out(datalist, split)
-        beside_model, other_split = Path(ckpt_dir) / SPLIT_FILE, False
-        if split_file:
-            given = given_split(Path(split_file), split)
-            if options.get("fold"):
-                logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], split_file)
-            if keep and beside_model.is_file():
-                check_same_split(given, beside_model, split_file)
-            else:
-                split = given
-            options = {"split": Path(split_file).name, "split_seed": options.get("split_seed", 0)}
-        if keep:
-            split, options = kept_split(split, options, beside_model, use)
+    check_axcodes(axcodes)
+    split, options = datalist(), options_of(datalist)
+    settle(chain(*split.values()))
+    tell_doubts(chain(*split.values()))
+    tell_left_out(datalist, split)
+    beside_model, other_split = Path(ckpt_dir) / SPLIT_FILE, False
+    if split_file:
+        given = given_split(Path(split_file), split)
+        if options.get("fold"):
+            logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], split_file)
+        if keep and beside_model.is_file():
+            check_same_split(given, beside_model, split_file)
         else:
-            split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
-            options["train_fraction"] = train_fraction
-            models = chain(*(Path(ckpt_dir).glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
-            kept = read_split(beside_model) if any(models) else None
-            other_split = kept is not None and kept.names != names_of(split)
-            if other_split and not overwrite:
-                raise ValueError(
-                    f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set "
-                    "another --ckpt_dir and --output_dir, or replace it by --overwrite True"
-                )
-            warn_of_one_patient(split)
-        shapes = ZoneShapes(*zones) if zones else None
-        check = partial(
-            check_pair,
-            look=shapes.look if shapes else None,
-            loading=loading,
-            rules=Rules(
-                num_classes=num_classes,
-                in_channels=in_channels,
-                spatial_dims=spatial_dims,
-                largest=None if cropped else tuple(slice_size),
-                axcodes=axcodes,
-                empty_labels=empty_labels,
-                same_grid=same_grid,
-                ignore_index=ignore_index,
-            ),
-        )
-        cases = [case for name in use for case in split[name]]
-        seen = check_all(cases, check)
-        if not any(one.shows for one in seen):
-            raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
-        tell_empty([str(case["case"]) for case, one in zip(cases, seen, strict=True) if not one.shows], len(cases))
-        if shapes:
-            shapes.warn()
-        in_training = {str(case["case"]) for case in split["training"]}
-        geometries = {
-            case["case"]: one.geometry for case, one in zip(cases, seen, strict=True) if case["case"] in in_training
-        }
-        checked = Cases(split, geometries, options, beside_model if other_split else None)
-        if is_first_process():
-            logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
-            for path in {Path(output_dir) / SPLIT_FILE, *[beside_model] * (not keep)} - {checked.replaced}:
-                checked.write_split(path)
+            split = given
+        options = {"split": Path(split_file).name, "split_seed": options.get("split_seed", 0)}
+    if keep:
+        split, options = kept_split(split, options, beside_model, use)
+    else:
+        split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
+        options["train_fraction"] = train_fraction
+        models = chain(*(Path(ckpt_dir).glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
+        kept = read_split(beside_model) if any(models) else None
+        other_split = kept is not None and kept.names != names_of(split)
+        if other_split and not overwrite:
+            raise ValueError(
+                f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set "
+                "another --ckpt_dir and --output_dir, or replace it by --overwrite True"
+            )
+        warn_of_one_patient(split)
+    shapes = ZoneShapes(*zones) if zones else None
+    check = partial(
+        check_pair,
+        look=shapes.look if shapes else None,
+        loading=loading,
+        rules=Rules(
+            num_classes=num_classes,
+            in_channels=in_channels,
+            spatial_dims=spatial_dims,
+            largest=None if cropped else tuple(slice_size),
+            axcodes=axcodes,
+            empty_labels=empty_labels,
+            same_grid=same_grid,
+            ignore_index=ignore_index,
+        ),
+    )
+    cases = [case for name in use for case in split[name]]
+    seen = check_all(cases, check)
+    if not any(one.shows for one in seen):
+        raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
+    tell_empty([str(case["case"]) for case, one in zip(cases, seen, strict=True) if not one.shows], len(cases))
+    if shapes:
+        shapes.warn()
+    in_training = {str(case["case"]) for case in split["training"]}
+    geometries = {
+        case["case"]: one.geometry for case, one in zip(cases, seen, strict=True) if case["case"] in in_training
+    }
+    checked = Cases(split, geometries, options, beside_model if other_split else None)
+    if is_first_process():
+        logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
+        for path in {Path(output_dir) / SPLIT_FILE, *[beside_model] * (not keep)} - {checked.replaced}:
+            checked.write_split(path)
     return checked
 
 
@@ -229,29 +215,28 @@ def checked_inputs(
         is_label: of the data set's labels, as of `images_in`.
 
     Raises:
-        SystemExit: with one line that names the file, the value and the rule.
+        ValueError: with one line that names the file, the value and the rule.
     """
-    with one_clear_line():
-        check_path("input", path)
-        if path.lower().endswith(".json"):
-            cases = listed_in(Path(path))
-        elif path:
-            cases = channels_in(Path(path), endings) if endings else images_in(Path(path), is_label)
-        else:
-            cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
-        settle(cases)
-        tell_doubts(cases)
-        check = partial(
-            check_image,
-            loading=loading,
-            in_channels=in_channels,
-            spatial_dims=spatial_dims,
-            preparation=preparation,
-        )
-        found = checked_all(cases, check)
-        failed = [line for line in found if isinstance(line, str)]
-        if len(failed) == len(cases):
-            raise ValueError(told_of(failed, len(cases)))
+    check_path("input", path)
+    if path.lower().endswith(".json"):
+        cases = listed_in(Path(path))
+    elif path:
+        cases = channels_in(Path(path), endings) if endings else images_in(Path(path), is_label)
+    else:
+        cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
+    settle(cases)
+    tell_doubts(cases)
+    check = partial(
+        check_image,
+        loading=loading,
+        in_channels=in_channels,
+        spatial_dims=spatial_dims,
+        preparation=preparation,
+    )
+    found = checked_all(cases, check)
+    failed = [line for line in found if isinstance(line, str)]
+    if len(failed) == len(cases):
+        raise ValueError(told_of(failed, len(cases)))
     for line in failed:
         logger.warning("passed over: %s", line)
     made_for = read_model_json(ckpt_dir)
@@ -263,20 +248,19 @@ def checked_inputs(
 
 
 def end_of_inputs(cases: Inputs, what: str) -> None:
-    """Say what was predicted; end the program with exit code 1 and a list of what was not.
+    """Say what was predicted, and raise ValueError if a case was passed over.
 
     Args:
         cases: those of `checked_inputs`.
         what: was written, and where.
 
     Raises:
-        SystemExit: files were passed over; a line for each, and their number.
+        ValueError: cases were passed over; it gives their number, after a line on stderr for each.
     """
     sys.stdout.write(f"{len(cases)} case(s): {what}\n")
     if cases.failed:
-        raise SystemExit(
-            "\n".join([*cases.failed, f"error: {len(cases.failed)} case(s) were passed over, as told above"])
-        )
+        sys.stderr.writelines(f"{line}\n" for line in cases.failed)
+        raise ValueError(f"{len(cases.failed)} case(s) were passed over, as told above")
 
 
 def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:

@@ -26,12 +26,11 @@ def check_schedule(epochs: int, val_interval: int) -> None:
     """Refuse a training that would never validate: the best model is found, and saved, in validation.
 
     Raises:
-        SystemExit: with one line that names the numbers.
+        ValueError: with one line that names the numbers.
     """
     if not isinstance(epochs, int) or not isinstance(val_interval, int) or not 1 <= val_interval <= epochs:
-        raise SystemExit(
-            f"error: epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, "
-            "1 <= val_interval <= epochs"
+        raise ValueError(
+            f"epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, 1 <= val_interval <= epochs"
         )
 
 
@@ -39,37 +38,35 @@ def check_noise(noise_std: float) -> None:
     """Refuse noise that is none, and any in several processes: drawn case by case, it would depend on their number.
 
     Raises:
-        SystemExit: with one line that names the value.
+        ValueError: with one line that names the value.
     """
     if not isinstance(noise_std, int | float) or not 0 <= noise_std < float("inf"):
-        raise SystemExit(f"error: noise_std is {noise_std}; it must be a number, 0 or more")
+        raise ValueError(f"noise_std is {noise_std}; it must be a number, 0 or more")
     if noise_std and num_processes() > 1:
-        raise SystemExit(f"error: noise_std is {noise_std}; evaluate with noise in one process")
+        raise ValueError(f"noise_std is {noise_std}; evaluate with noise in one process")
 
 
 def check_slice_size(slice_size: Sequence[int]) -> None:
     """Refuse slices that no network here can halve.
 
     Raises:
-        SystemExit: with one line that names the sizes.
+        ValueError: with one line that names the sizes.
     """
     sizes = list(slice_size) if isinstance(slice_size, Sequence) else [slice_size]
     if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
-        raise SystemExit(
-            f"error: slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}"
-        )
+        raise ValueError(f"slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}")
 
 
 def check_bundle_root(bundle_root: str) -> None:
     """Refuse a `bundle_root` that is no bundle: what the run writes would land somewhere else.
 
     Raises:
-        SystemExit: with one line that names the folder.
+        ValueError: with one line that names the folder.
     """
-    _refuse_path("bundle_root", bundle_root)
+    check_path("bundle_root", bundle_root)
     if not (Path(bundle_root) / "configs" / "metadata.json").is_file():
-        raise SystemExit(
-            f"error: bundle_root {Path(bundle_root).resolve()} holds no configs/metadata.json: run from inside the "
+        raise ValueError(
+            f"bundle_root {Path(bundle_root).resolve()} holds no configs/metadata.json: run from inside the "
             "bundle or set --bundle_root"
         )
 
@@ -78,23 +75,15 @@ def check_writable(folders: Sequence[str]) -> None:
     """Refuse folders that nothing may be written to, or that cannot be made.
 
     Raises:
-        SystemExit: with one line that names the folder.
+        ValueError: with one line that names the folder.
     """
     for folder in map(Path, folders):
-        _refuse_path("nothing can be written to", str(folder))
+        check_path("nothing can be written to", str(folder))
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
         if not there.is_dir():
-            raise SystemExit(f"error: nothing can be written to {folder}: {there} is not a folder")
+            raise ValueError(f"nothing can be written to {folder}: {there} is not a folder")
         if not os.access(there, os.W_OK | os.X_OK):
-            raise SystemExit(f"error: nothing can be written to {folder}: no permission to write to {there}")
-
-
-def _refuse_path(name: str, path: str) -> None:
-    """Raise SystemExit, with one line, if `check_path` refuses a path."""
-    try:
-        check_path(name, path)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
+            raise ValueError(f"nothing can be written to {folder}: no permission to write to {there}")
 
 
 def check_network(
@@ -116,7 +105,7 @@ def check_network(
         batch_size: of a training, None where there is none.
 
     Raises:
-        SystemExit: with one line that names the shapes.
+        ValueError: with one line that names the shapes.
     """
     shape = (1, in_channels, *slice_size)
     name = type(network).__name__
@@ -126,16 +115,16 @@ def check_network(
             output = network.eval()(torch.zeros(shape, device=device))
     except Exception as error:  # noqa: BLE001 - every network has errors of its own
         reason = f"{first_line(error).rstrip('.')}; some networks need a slice_size in multiples of 32"
-        raise SystemExit(f"error: {name} cannot take slices of the shape {shape}: {reason}") from None
+        raise ValueError(f"{name} cannot take slices of the shape {shape}: {reason}") from None
     finally:
         network.train(training)
     expected = (1, num_classes, *slice_size)
     given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if given != expected:
-        raise SystemExit(f"error: {name} gives {given} for slices of the shape {shape}; it must give {expected}")
+        raise ValueError(f"{name} gives {given} for slices of the shape {shape}; it must give {expected}")
     if batch_size == 1 and (reason := _training_error(network, shape, device)):
-        raise SystemExit(
-            f"error: {name} cannot be trained on single slices of {slice_size[0]} x {slice_size[1]}: {reason}; set a "
+        raise ValueError(
+            f"{name} cannot be trained on single slices of {slice_size[0]} x {slice_size[1]}: {reason}; set a "
             "larger --batch_size or --slice_size"
         )
 
@@ -148,7 +137,7 @@ def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
         loader: of its batches.
 
     Raises:
-        SystemExit: with one line that names the numbers of slices and a `batch_size` that leaves more.
+        ValueError: with one line that names the numbers of slices and a `batch_size` that leaves more.
     """
     network = getattr(network, "module", network)  # of several processes
     device = next(network.parameters(), torch.empty(0)).device
@@ -158,8 +147,8 @@ def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
     others = sorted(range(2, 2 * loader.batch_size + 2), key=lambda other: abs(other - loader.batch_size))
     better = next((other for other in others if loader.last_batch(other) > 1), None)
     told = f"set --batch_size {better}" if better else "train on more slices"
-    raise SystemExit(
-        f"error: with {loader.count} slices and a batch_size of {loader.batch_size} the last batch is one slice of "
+    raise ValueError(
+        f"with {loader.count} slices and a batch_size of {loader.batch_size} the last batch is one slice of "
         f"{size[1]} x {size[2]}, on which {type(network).__name__} cannot be trained: {reason}; {told}"
     )
 
@@ -178,29 +167,29 @@ def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
     """Refuse an inference that would write what is not known, or nothing, or in a type that is none of these.
 
     Raises:
-        SystemExit: with one line that names the output and the nearest one, the type, or the number of views.
+        ValueError: with one line that names the output and the nearest one, the type, or the number of views.
     """
     if not isinstance(num_views, int) or num_views < 2:  # noqa: PLR2004 - one has no spread
-        raise SystemExit(f"error: num_views is {num_views}; it must be a whole number, at least 2")
+        raise ValueError(f"num_views is {num_views}; it must be a whole number, at least 2")
     if dtype not in DTYPES:
-        raise SystemExit(f"error: probs_dtype is {dtype}; it must be one of {', '.join(DTYPES)}")
+        raise ValueError(f"probs_dtype is {dtype}; it must be one of {', '.join(DTYPES)}")
     if isinstance(outputs, str) or not outputs:
-        raise SystemExit(f"error: outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
+        raise ValueError(f"outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
     for output in outputs:
         if output not in OUTPUTS:
             near = did_you_mean(str(output).lower(), OUTPUTS)
-            raise SystemExit(f"error: outputs name {output}; they must be some of {', '.join(OUTPUTS)}{near}")
+            raise ValueError(f"outputs name {output}; they must be some of {', '.join(OUTPUTS)}{near}")
 
 
 def check_split(ckpt_dir: str) -> None:
     """Refuse to fit anything to cases of which nothing says whether the model is tested on them.
 
     Raises:
-        SystemExit: with one line that names the file.
+        ValueError: with one line that names the file.
     """
     if not (Path(ckpt_dir) / SPLIT_FILE).is_file():
-        raise SystemExit(
-            f"error: there is no {SPLIT_FILE} in {ckpt_dir}, which training writes beside its model: nothing says "
+        raise ValueError(
+            f"there is no {SPLIT_FILE} in {ckpt_dir}, which training writes beside its model: nothing says "
             "which cases are for validation and which for testing"
         )
 
@@ -209,22 +198,22 @@ def check_model(path: str, network: torch.nn.Module) -> None:
     """Refuse a model that is not there, cannot be read, or is of another network.
 
     Raises:
-        SystemExit: with one line that names the file and what does not fit.
+        ValueError: with one line that names the file and what does not fit.
     """
     if not Path(path).is_file():
-        raise SystemExit(f"error: there is no model at {path}: train first, or set --ckpt_dir to where it is")
+        raise ValueError(f"there is no model at {path}: train first, or set --ckpt_dir to where it is")
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
-        raise SystemExit(f"error: {path} cannot be read: {first_line(error)}") from None
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from None
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise SystemExit(f"error: {path} holds no weights; needed is the model.pt of a training")
+        raise ValueError(f"{path} holds no weights; needed is the model.pt of a training")
     differing = differing_weights(weights, network.state_dict())
     if differing:
         known = str((read_model_json(str(Path(path).parent)) or {}).get("network", {}).get("_target_", ""))
         of = f", but of {known.rpartition('.')[2]}" if known else ""
-        raise SystemExit(
-            f"error: {path} is not of this network, {type(network).__name__}{of}: of its weights {differing}; give the "
+        raise ValueError(
+            f"{path} is not of this network, {type(network).__name__}{of}: of its weights {differing}; give the "
             "--network_def, data set and classes that it was trained with"
         )
 

@@ -21,7 +21,7 @@ def check_loss(
     slice_size: tuple[int, int],
     device: torch.device,
 ) -> None:
-    """Raise SystemExit, with one line, if a loss cannot take what the network says of a slice, or is no single number.
+    """Raise ValueError if a loss cannot take what the network says of a slice, or is no single number.
 
     A loss of MONAI or PyTorch that does not take the softmax of logits is refused too: everywhere else the
     probabilities are the softmax. Random numbers are drawn as if this had not been.
@@ -37,16 +37,16 @@ def check_loss(
             value = loss.to(device)(said, target)
             without = _without_softmax(loss, said, target) if isinstance(said, torch.Tensor) else ""
     except Exception as error:  # noqa: BLE001 - every loss has errors of its own
-        raise SystemExit(
-            f"error: {name} cannot take logits of {num_classes} classes and class indices: {first_line(error)}"
+        raise ValueError(
+            f"{name} cannot take logits of {num_classes} classes and class indices: {first_line(error)}"
         ) from None
     finally:
         network.train(training)
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-        raise SystemExit(f"error: {name} gives {given} for a batch; it must give one number")
+        raise ValueError(f"{name} gives {given} for a batch; it must give one number")
     if without:
-        raise SystemExit(f"error: {without} does not take the softmax of logits; set softmax (or use_softmax) to True")
+        raise ValueError(f"{without} does not take the softmax of logits; set softmax (or use_softmax) to True")
 
 
 def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:

@@ -106,7 +106,7 @@ def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
     """What lies beside a model in `model.json`, None where there is none.
 
     Raises:
-        SystemExit: a file that cannot be read or holds no object.
+        ValueError: a file that cannot be read or holds no object.
     """
     path = Path(ckpt_dir) / FILE
     if not path.is_file():
@@ -115,8 +115,8 @@ def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         check_axcodes(content.get("axcodes", STORED), auto=False)
     except (OSError, ValueError, AttributeError) as error:
-        raise SystemExit(
-            f"error: {path} is damaged ({str(error).splitlines()[0]}): it must be what training wrote beside its model"
+        raise ValueError(
+            f"{path} is damaged ({str(error).splitlines()[0]}): it must be what training wrote beside its model"
         ) from None
     return dict(content)
 
@@ -142,7 +142,7 @@ def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
 
 
 def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
-    """Raise SystemExit if a run would use a model on images that are prepared otherwise than for its training.
+    """Raise ValueError if a run would use a model on images that are prepared otherwise than for its training.
 
     Args:
         made_for: what this run does.
@@ -158,8 +158,8 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
         mend = "leave out the option that changes that, or give the model's"
         if name == "axcodes":
             mend = f"give --axcodes {other}"  # the bundle's own may differ, without any option
-        raise SystemExit(
-            f"error: {name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
+        raise ValueError(
+            f"{name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
             f"trained; {mend}{remedy}"
         )
 

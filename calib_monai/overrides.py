@@ -10,12 +10,9 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from fire.parser import DefaultParseValue
@@ -24,10 +21,12 @@ from monai.bundle import run as bundle_run
 
 from calib_monai.option_values import check_all_used, check_device, check_option, check_settings, referred
 from calib_monai.path_options import PATHS, check_path_option
+from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.spelling import nearest
 from calib_monai.targets import check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
+PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
 PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
@@ -44,16 +43,17 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         argv: the command line, `sys.argv` by default. Anything but `monai.bundle run` is left alone.
 
     Raises:
-        SystemExit: with one line that names the key and the nearest one that exists, or the file that
-            is missing where one that is laid over another stands alone. With code 0 after `--help`.
+        ValueError: with one line that names the key and the nearest one that exists, or the file that
+            is missing where one that is laid over another stands alone.
 
     Note:
-        From here on an error that nobody caught ends in one line, as `tell_cause` writes it.
+        From here on an error that nobody caught ends as `calib_monai.refusals` says.
     """
     program, *arguments = sys.argv if argv is None else argv
-    if not program.endswith("__main__.py") or arguments[:1] != ["run"]:
+    if Path(program).parts[-3:] != PROGRAM_FILE or arguments[:1] != ["run"]:
         return
-    sys.excepthook = tell_cause
+    tell_in_one_line()
+    level = logging.WARNING if is_first() else logging.DEBUG
     texts = _texts(arguments[1:])
     options: dict[str, Any] = {name: DefaultParseValue(text) for name, text in texts.items()}
     if "args_file" in options:
@@ -62,8 +62,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         return
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
     if "help" in options:
-        sys.stdout.write(_help(ConfigParser.load_config_files(files)))
-        raise SystemExit(0)
+        end_with(_help(ConfigParser.load_config_files(files)))
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
@@ -73,77 +72,20 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     given = options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys())
     of_train = {key for key in given if key not in config and key in known_to_train}
     for key in of_train:
-        logger.warning("--%s is an option of train.json and changes nothing here", key)
+        logger.log(level, "--%s is an option of train.json and changes nothing here", key)
     for key in given - of_train:
-        with _one_clear_line():
-            if key in PATHS:
-                check_path_option(key, options[key], config.get(), texts.get(key))
-            _check_key(key, config.get())
-            check_option(key, options[key], config)
+        if key in PATHS:
+            check_path_option(key, options[key], config.get(), texts.get(key))
+        _check_key(key, config.get())
+        check_option(key, options[key], config)
     asked = ConfigParser(deepcopy(config.get()))
     asked.update({key: options[key] for key in given - of_train})
-    sys.excepthook = partial(tell_cause, config=asked)
-    with _one_clear_line():
-        check_settings(asked.get())
-        check_targets(asked.get())
-        check_device(asked)
-        for key in check_all_used(config.get()):
-            logger.warning("nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
-
-
-@contextmanager
-def _one_clear_line() -> Iterator[None]:
-    """Make one line of a ValueError, which ends the program."""
-    try:
-        yield
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
-
-
-def tell_cause(
-    kind: type[BaseException],
-    error: BaseException,
-    traceback: TracebackType | None,
-    config: ConfigParser | None = None,
-) -> None:
-    """Print an error as Python does, and below it the one line that says why: MONAI wraps it in pages of others.
-
-    There is that one line alone for Ctrl-C, and for a component that refuses an argument.
-
-    Args:
-        kind: type of the error.
-        error: the last of the chain.
-        traceback: where it was raised.
-        config: of the run, with its options, once that is known.
-    """
-    cause, component, interrupted = error, "", isinstance(error, KeyboardInterrupt)
-    while cause.__cause__ or (cause.__context__ and not cause.__suppress_context__):
-        named = re.match(r"Failed to instantiate component '([^']+)'", str(cause))
-        component = f"{named[1]}: " if named else component
-        cause = cause.__cause__ or cause.__context__ or cause
-        interrupted |= isinstance(cause, KeyboardInterrupt)
-    if interrupted:
-        sys.stderr.write(f"error: interrupted{_saved_by(config)}\n")
-        return
-    refused = isinstance(cause, ValueError) or (isinstance(cause, TypeError) and "argument" in str(cause))
-    if not (component and refused):
-        sys.__excepthook__(kind, error, traceback)
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()][:2]
-    told = " ".join(lines)
-    if not told or not isinstance(cause, ValueError):
-        told = f"{type(cause).__name__}: {told}".removesuffix(": ")
-    sys.stderr.write(f"error: {component}{told}\n")
-
-
-def _saved_by(config: ConfigParser | None) -> str:
-    """What a training that was interrupted has saved, and how it goes on; empty for what is no training."""
-    if config is None or "trainer.run()" not in str(config.get("run")):
-        return ""
-    saved = list(Path(str(config.get_parsed_content("ckpt_dir"))).glob("checkpoint_epoch=*.pt"))
-    if not saved:
-        return " before an epoch was saved"
-    last = max(saved, key=lambda path: path.stat().st_mtime)
-    return f"; {last} is saved: the same command with --resume True goes on after that epoch"
+    tell_in_one_line(asked)
+    check_settings(asked.get())
+    check_targets(asked.get())
+    check_device(asked)
+    for key in check_all_used(config.get()):
+        logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, str]:
@@ -170,42 +112,42 @@ def _help(config: Mapping[str, Any]) -> str:
 
 
 def _check_overlays(files: list[str]) -> None:
-    """Raise SystemExit if a file changes what no file before it has, or is for processes of another run."""
+    """Raise ValueError if a file changes what no file before it has, or is for processes of another run."""
     for place, file in enumerate(files):
         alone = Path(file).name.removeprefix(SHARED)
         if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
-            raise SystemExit(f"error: {file} is for {alone}: give it right after that, as docs/README.md shows")
+            raise ValueError(f"{file} is for {alone}: give it right after that, as docs/README.md shows")
         before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
         for key in ConfigParser.load_config_file(file):
             changed = key[1:] if key.startswith("+") else key.rpartition("#")[0]
             if changed and changed not in before:
                 train = Path(file).parent / "train.json"
-                raise SystemExit(
-                    f"error: {file} changes '{changed}', which no file before it has; give both: "
+                raise ValueError(
+                    f"{file} changes '{changed}', which no file before it has; give both: "
                     f"--config_file \"['{train}','{file}']\""
                 )
 
 
 def _check_bundle(file: Path, bundle_root: Path) -> None:
-    """Raise SystemExit if a bundle's configuration would write into another bundle."""
+    """Raise ValueError if a bundle's configuration would write into another bundle."""
     own_root = file.resolve().parent.parent
     roots = own_root, bundle_root.resolve()
     if roots[0] != roots[1] and all((root / "configs" / "metadata.json").is_file() for root in roots):
-        raise SystemExit(f"error: {file} is of the bundle {own_root.name} and --bundle_root is {bundle_root}: give one")
+        raise ValueError(f"{file} is of the bundle {own_root.name} and --bundle_root is {bundle_root}: give one")
 
 
 def _check_names(file: Path, options: Mapping[str, Any], config: ConfigParser) -> None:
-    """Raise SystemExit if an option gives results the name of another bundle: it does not change what is run."""
+    """Raise ValueError if an option gives results the name of another bundle: it does not change what is run."""
     names = {name: str(options.get(name, config.get(name))) for name in ("dataset", "method")}
     bundle = file.resolve().parent.parent
     other = bundle.parent / "_".join(names.values())
     if names.keys() & options.keys() and other != bundle and (other / "configs").is_dir():
         given = " ".join(f"--{name} {options[name]}" for name in names if name in options)
-        raise SystemExit(f"error: {given} would only name the results of {bundle.name}: run {other.name}")
+        raise ValueError(f"{given} would only name the results of {bundle.name}: run {other.name}")
 
 
 def _check_key(key: str, config: dict[str, Any]) -> None:
-    """Raise SystemExit if `key` leads nowhere in `config`."""
+    """Raise ValueError if `key` leads nowhere in `config`."""
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
         return
     node: Any = config
@@ -214,14 +156,14 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
             known = _names_in(node)
             if known is not None and name not in known:
                 hint = _hint(key, name, known, _inside(config) if node is config else {})
-                raise SystemExit(f"error: unknown option --{key}: there is no '{name}'{hint}")
+                raise ValueError(f"unknown option --{key}: there is no '{name}'{hint}")
             node = node.get(name)
         elif isinstance(node, list):
             if not (name.isdigit() and int(name) < len(node)):
-                raise SystemExit(f"error: unknown option --{key}: '{name}' is not one of {len(node)} items")
+                raise ValueError(f"unknown option --{key}: '{name}' is not one of {len(node)} items")
             node = node[int(name)]
         elif isinstance(node, str):
-            raise SystemExit(f"error: unknown option --{key}: what '{name}' should change is '{node}': change it there")
+            raise ValueError(f"unknown option --{key}: what '{name}' should change is '{node}': change it there")  # noqa: TRY004
 
 
 def _names_in(node: dict[str, Any]) -> set[str] | None:

@@ -24,12 +24,12 @@ def check_alone() -> None:
     """Refuse to be one of several processes of which each would do all the work.
 
     Raises:
-        SystemExit: with one line that says what to do.
+        ValueError: with one line that says what to do.
     """
     count = os.environ.get("WORLD_SIZE", "1")
     if count != "1":
-        raise SystemExit(
-            f"error: {count} processes were started, and each would do all of this: start one process; a training or "
+        raise ValueError(
+            f"{count} processes were started, and each would do all of this: start one process; a training or "
             "an evaluation is shared with configs/multi_gpu_train.json or multi_gpu_evaluate.json: see docs/README.md"
         )
 
@@ -40,16 +40,16 @@ def join() -> None:
     All but the first are silent from here on, but for errors.
 
     Raises:
-        SystemExit: with one line, where torchrun did not start this, or there are fewer GPUs than processes.
+        ValueError: torchrun did not start this, or there are fewer GPUs than processes.
     """
     if "LOCAL_RANK" not in os.environ:
-        raise SystemExit(
-            "error: configs/multi_gpu_*.json are for several processes: start them as docs/README.md shows, with "
+        raise ValueError(
+            "configs/multi_gpu_*.json are for several processes: start them as docs/README.md shows, with "
             "torchrun --standalone --nproc_per_node NUMBER -m monai.bundle run"
         )
     here, gpus = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), torch.cuda.device_count()
     if 0 < gpus < here:
-        raise SystemExit(f"error: {here} processes were started, and there are {gpus} GPU(s): one process a GPU")
+        raise ValueError(f"{here} processes were started, and there are {gpus} GPU(s): one process a GPU")
     if gpus:
         torch.cuda.set_device(own_device())
     dist.init_process_group("nccl" if gpus else "gloo", timeout=LONGEST_WAIT)
@@ -71,13 +71,13 @@ def parallel(network: torch.nn.Module) -> DistributedDataParallel:
     On GPUs a batch is normalized over the slices of all processes.
 
     Raises:
-        SystemExit: with one line, for a network that normalizes over batches, on the CPU, where torch cannot do that.
+        ValueError: for a network that normalizes over batches, on the CPU, where torch cannot do that.
     """
     if torch.cuda.is_available():
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     elif num_processes() > 1 and any(isinstance(part, _BatchNorm) for part in network.modules()):
-        raise SystemExit(
-            f"error: {type(network).__name__} normalizes over batches, which processes can share on GPUs only: start "
+        raise ValueError(
+            f"{type(network).__name__} normalizes over batches, which processes can share on GPUs only: start "
             "one process"
         )
     return DistributedDataParallel(network, broadcast_buffers=False)  # the same in all: what is there comes from all
@@ -87,11 +87,11 @@ def own_part(values: Sequence[T]) -> list[T]:
     """The values that this process works on: each is that of one process, and they come in their order.
 
     Raises:
-        SystemExit: with one line, where there are too few.
+        ValueError: there are too few.
     """
     count, rank = num_processes(), own_rank()
     if len(values) < count:
-        raise SystemExit(f"error: {count} processes were started for {len(values)} case(s): start at most as many")
+        raise ValueError(f"{count} processes were started for {len(values)} case(s): start at most as many")
     return list(values[len(values) * rank // count : len(values) * (rank + 1) // count])
 
 

@@ -24,7 +24,7 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
         formats: `network_data_format` of configs/metadata.json.
 
     Raises:
-        SystemExit: the network does not take or give what `formats` says.
+        ValueError: the network does not take or give what `formats` says.
     """
     try:
         weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -230,7 +230,10 @@ def _check_model(content: bytes, inference: dict[str, Any], formats: dict[str, A
     # Imported here, for it takes seconds that a bundle without weights need not wait.
     from bundle_weights import objection  # noqa: PLC0415
 
-    found_and_wanted = objection(content, inference, formats)
+    try:
+        found_and_wanted = objection(content, inference, formats)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
     if found_and_wanted:
         _refuse(MODEL, *found_and_wanted)
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Loggers, the folder and torch's settings as they were: a bundle changes them for the whole process."""
+    """Loggers, the folder, the hook and torch's settings as they were: a bundle changes them for the whole process."""
     torch.manual_seed(0)
+    hook = sys.excepthook
     folder, threads = Path.cwd(), torch.get_num_threads()
     named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     kept = [(each, list(each.handlers), each.level, each.propagate, each.disabled) for each in (logging.root, *named)]
@@ -58,6 +60,7 @@ def _as_it_was() -> Iterator[None]:
             each.handlers.clear()
             each.setLevel(logging.NOTSET)
     os.chdir(folder)
+    sys.excepthook = hook
     torch.set_num_threads(threads)
 
 

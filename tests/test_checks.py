@@ -31,9 +31,9 @@ class Doubling(torch.nn.Module):
 
 def test_a_network_that_cannot_take_the_slices_is_refused() -> None:
     network, device = Doubling(), torch.device("cpu")
-    with pytest.raises(SystemExit, match=r"Doubling cannot take slices of the shape \(1, 1, 5, 4\): Sizes of tensors"):
+    with pytest.raises(ValueError, match=r"Doubling cannot take slices of the shape \(1, 1, 5, 4\): Sizes of tensors"):
         check_network(network, 1, 2, [5, 4], device)
-    with pytest.raises(SystemExit, match=r"gives \(1, 2, 8, 8\) for slices .* it must give \(1, 2, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"gives \(1, 2, 8, 8\) for slices .* it must give \(1, 2, 4, 4\)"):
         check_network(network, 1, 2, [4, 4], device)
     check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device)
     assert network.training
@@ -72,7 +72,7 @@ def test_a_last_batch_of_one_slice_is_refused_where_the_network_cannot_take_it(
     if said is None:
         check_last_batch(network, loader)
     else:
-        with pytest.raises(SystemExit, match=said):
+        with pytest.raises(ValueError, match=said):
             check_last_batch(network, loader)
     check_last_batch(without, loader)
     assert torch.equal(torch.get_rng_state(), drawn)
@@ -84,7 +84,7 @@ def test_training_on_single_slices_is_refused_where_the_network_cannot_take_them
     network = torch.nn.Sequential(over_batches(), torch.nn.Upsample(scale_factor=4))
     for batch_size in (None, 2):
         check_network(network, 1, 2, [4, 4], device, batch_size)
-    with pytest.raises(SystemExit, match=r"cannot be trained on single slices of 4 x 4: Expected more than 1 value"):
+    with pytest.raises(ValueError, match=r"cannot be trained on single slices of 4 x 4: Expected more than 1 value"):
         check_network(network, 1, 2, [4, 4], device, 1)
     check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device, 1)
 
@@ -92,14 +92,14 @@ def test_training_on_single_slices_is_refused_where_the_network_cannot_take_them
 @pytest.mark.parametrize(("epochs", "val_interval"), [(0, 1), (2, 5), (2, 0), ("two", 1)])
 def test_a_training_that_never_validates_is_refused(epochs: int, val_interval: int) -> None:
     check_schedule(3, 3)
-    with pytest.raises(SystemExit, match=f"epochs is {epochs} and val_interval {val_interval}"):
+    with pytest.raises(ValueError, match=f"epochs is {epochs} and val_interval {val_interval}"):
         check_schedule(epochs, val_interval)
 
 
 def test_a_bundle_root_and_a_model_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"holds no configs/metadata\.json"):
+    with pytest.raises(ValueError, match=r"holds no configs/metadata\.json"):
         check_bundle_root(str(tmp_path))
-    with pytest.raises(SystemExit, match=r"no model at .*model\.pt"):
+    with pytest.raises(ValueError, match=r"no model at .*model\.pt"):
         check_model(str(tmp_path / "model.pt"), Doubling())
 
 
@@ -111,7 +111,7 @@ def test_folders_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
     dangling = tmp_path / "dangling"
     dangling.symlink_to(tmp_path / "unmounted")
     for there, folder in ((file, file), (file, file / "folder"), (dangling, dangling)):
-        with pytest.raises(SystemExit, match=f"nothing can be written to {folder}: {there} is not a folder"):
+        with pytest.raises(ValueError, match=f"nothing can be written to {folder}: {there} is not a folder"):
             check_writable([str(tmp_path), str(folder)])
 
 
@@ -136,7 +136,7 @@ def test_a_model_of_another_network_is_refused(content: object, said: str | None
     if said is None:
         check_model(str(path), torch.nn.Linear(2, 3))
     else:
-        with pytest.raises(SystemExit, match=rf"model\.pt.* {said}"):
+        with pytest.raises(ValueError, match=rf"model\.pt.* {said}"):
             check_model(str(path), torch.nn.Linear(2, 3))
 
 
@@ -154,18 +154,18 @@ def test_outputs_that_nobody_knows_are_refused(outputs: object, dtype: str, said
     if said is None:
         check_outputs(outputs, dtype, 2)  # type: ignore[arg-type]
     else:
-        with pytest.raises(SystemExit, match=said):
+        with pytest.raises(ValueError, match=said):
             check_outputs(outputs, dtype, 2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("num_views", [1, 0, 8.0, "8"])
 def test_one_view_has_no_spread(num_views: object) -> None:
-    with pytest.raises(SystemExit, match=f"num_views is {num_views}"):
+    with pytest.raises(ValueError, match=f"num_views is {num_views}"):
         check_outputs(["spread"], "float32", num_views)  # type: ignore[arg-type]
 
 
 def test_without_a_split_nothing_is_fitted(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"no split\.json in"):
+    with pytest.raises(ValueError, match=r"no split\.json in"):
         check_split(str(tmp_path))
     (tmp_path / "split.json").touch()
     check_split(str(tmp_path))
@@ -174,5 +174,5 @@ def test_without_a_split_nothing_is_fitted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slice_size", [[50, 64], [0, 64], [48, -16], [48], 128, "48"])
 def test_a_slice_size_that_no_network_can_halve_is_refused(slice_size: object) -> None:
     check_slice_size([48, 64])
-    with pytest.raises(SystemExit, match=r"slice_size is .*; it must be height and width, multiples of 16"):
+    with pytest.raises(ValueError, match=r"slice_size is .*; it must be height and width, multiples of 16"):
         check_slice_size(slice_size)  # type: ignore[arg-type]

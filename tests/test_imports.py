@@ -42,7 +42,7 @@ ALLOWED = {
     "writers": {"whole_files"},
     "outputs": {"checks", "transforms", "writers"},
     "option_values": {"measures", "orientation", "spelling", "targets"},
-    "overrides": {"option_values", "path_options", "spelling", "targets"},
+    "overrides": {"option_values", "path_options", "refusals", "spelling", "targets"},
     "targets": {"spelling"},
     "transforms": {"case_names", "fills", "grids", "labels", "regions"},
     "crops": {"grids"},

@@ -16,9 +16,9 @@ def test_a_loss_is_tried_before_the_data_are_read_and_leaves_no_trace() -> None:
     rest = (network, SimpleInferer(), 1, 3, (16, 32), device)
     state = torch.get_rng_state()
     check_loss(DiceCELoss(softmax=True, to_onehot_y=True), *rest)
-    with pytest.raises(SystemExit, match=r"^error: DiceLoss cannot take logits of 3 classes and class indices: "):
+    with pytest.raises(ValueError, match=r"^DiceLoss cannot take logits of 3 classes and class indices: "):
         check_loss(DiceLoss(softmax=True), *rest)
-    with pytest.raises(SystemExit, match=r"^error: FocalLoss gives \(1, 3, 16, 32\) for a batch; it must"):
+    with pytest.raises(ValueError, match=r"^FocalLoss gives \(1, 3, 16, 32\) for a batch; it must"):
         check_loss(FocalLoss(to_onehot_y=True, reduction="none"), *rest)
     assert torch.equal(torch.get_rng_state(), state)
     assert network.training
@@ -62,5 +62,5 @@ def test_a_loss_that_takes_the_softmax_passes(loss: torch.nn.Module) -> None:
 )
 def test_a_loss_that_takes_no_softmax_is_refused(loss: torch.nn.Module) -> None:
     rest = (torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
-    with pytest.raises(SystemExit, match=r"^error: (Dice|Focal)Loss does not take the softmax of logits; set softmax"):
+    with pytest.raises(ValueError, match=r"^(Dice|Focal)Loss does not take the softmax of logits; set softmax"):
         check_loss(loss, *rest)

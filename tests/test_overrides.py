@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from monai.bundle import ConfigParser
 
-from calib_monai.overrides import check_overrides, tell_cause
+from calib_monai.overrides import check_overrides
 
 CONFIGS = Path(__file__).parents[1] / "bundles" / "hippocampus_nacl" / "configs"
 TRAIN, EVALUATE, INFERENCE = (str(CONFIGS / f"{name}.json") for name in ("train", "evaluate", "inference"))
@@ -60,31 +60,29 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
     ],
 )
 def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said: str) -> None:
-    with pytest.raises(SystemExit) as stop:
+    name = option.strip("-").split("=", maxsplit=1)[0]
+    with pytest.raises(ValueError, match=f"^unknown option --{re.escape(name)}.*{re.escape(said)}"):
         check(option, "1")
-    assert str(stop.value).startswith("error: unknown option --" + option.strip("-").split("=", maxsplit=1)[0])
-    assert said in str(stop.value)
 
 
 @pytest.mark.parametrize("value", ["@networks::transunt", "@unetpp", "networks::unetpp", "unetpp", "@networks::unet++"])
 def test_a_network_that_there_is_not_is_refused(value: str) -> None:
-    with pytest.raises(SystemExit) as stop:
+    rule = "it must be one of @networks::attention_unet, .*, @networks::unetpp$"
+    with pytest.raises(ValueError, match=f"^--network_def {re.escape(value)}: {rule}"):
         check("--network_def", value)
-    assert str(stop.value).startswith(f"error: --network_def {value}: it must be one of @networks::attention_unet, ")
-    assert str(stop.value).endswith(", @networks::unetpp")
 
 
 def test_text_in_place_of_a_component_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"^error: --loss focal: it must be a component, as {'_target_': "):
+    with pytest.raises(ValueError, match=r"^--loss focal: it must be a component, as {'_target_': "):
         check("--loss", "focal")
-    with pytest.raises(SystemExit, match=r"^error: --epochs @epoch: there is no 'epoch' in the configuration$"):
+    with pytest.raises(ValueError, match=r"^--epochs @epoch: there is no 'epoch' in the configuration$"):
         check("--epochs", "@epoch")
 
 
 @pytest.mark.parametrize("value", ["false", "true", "no"])
 def test_a_word_in_place_of_a_truth_value_is_refused(value: str) -> None:
     # Python takes all of them for true.
-    with pytest.raises(SystemExit, match=f"^error: --augment {value}: it must be True or False$"):
+    with pytest.raises(ValueError, match=f"^--augment {value}: it must be True or False$"):
         check("--augment", value)
 
 
@@ -96,7 +94,7 @@ def test_a_word_in_place_of_a_truth_value_is_refused(value: str) -> None:
     ],
 )
 def test_words_of_json_are_refused_in_a_value(value: str, said: str) -> None:
-    with pytest.raises(SystemExit, match=said):
+    with pytest.raises(ValueError, match=said):
         check("--loss", value)
 
 
@@ -104,7 +102,7 @@ def test_words_of_json_are_refused_in_a_value(value: str, said: str) -> None:
 def test_what_is_no_number_is_refused_in_place_of_one(value: str) -> None:
     for fine in ("1e-3", "1", "$0.1 * @epochs", "@seed"):
         check("--learning_rate", fine)
-    with pytest.raises(SystemExit, match=r"error: --learning_rate .*: it must be a number"):
+    with pytest.raises(ValueError, match=r"--learning_rate .*: it must be a number"):
         check("--learning_rate", value)
 
 
@@ -112,7 +110,7 @@ def test_a_bundle_is_not_given_the_name_of_another() -> None:
     check("--method", "mine")
     check("--method", "nacl", "--dataset", "hippocampus")
     for option, value, other in (("--method", "dice_ce", "hippocampus_dice_ce"), ("--dataset", "acdc", "acdc_nacl")):
-        with pytest.raises(SystemExit, match=f"error: {option} {value} would only name .*nacl: run {other}"):
+        with pytest.raises(ValueError, match=f"{option} {value} would only name .*nacl: run {other}"):
             check(option, value)
 
 
@@ -123,7 +121,7 @@ def test_a_bundle_may_lie_at_the_root_of_a_disk(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_word_of_json_is_refused_in_place_of_a_number() -> None:
     check("--method", "null")
-    with pytest.raises(SystemExit, match="--learning_rate null: it is the text null; write None"):
+    with pytest.raises(ValueError, match="--learning_rate null: it is the text null; write None"):
         check("--learning_rate", "null")
 
 
@@ -147,7 +145,7 @@ def test_what_can_take_the_place_of_a_value_passes(key: str, value: str) -> None
 
 def test_an_evaluation_is_laid_over_a_training() -> None:
     check("--epochs", "2", config_file=f"['{TRAIN}','{EVALUATE}']")
-    with pytest.raises(SystemExit, match=r"give both: --config_file .*train\.json','.*evaluate\.json'"):
+    with pytest.raises(ValueError, match=r"give both: --config_file .*train\.json','.*evaluate\.json'"):
         check(config_file=EVALUATE)
 
 
@@ -160,91 +158,34 @@ def test_an_overlay_of_ones_own_may_add_to_lists_and_to_what_is_nested(tmp_path:
 def test_an_option_of_the_training_is_passed_over_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
     check("--epochs", "2", config_file=INFERENCE)
     assert "--epochs is an option of train.json" in caplog.text
-    with pytest.raises(SystemExit, match="unknown option --epoch"):
+    with pytest.raises(ValueError, match="unknown option --epoch"):
         check("--epoch", "2", config_file=INFERENCE)
 
 
 def test_the_configuration_of_one_bundle_does_not_write_into_another() -> None:
     check("--bundle_root", str(CONFIGS.parent))
-    with pytest.raises(SystemExit, match=r"train\.json is of the bundle hippocampus_nacl and --bundle_root is"):
+    with pytest.raises(ValueError, match=r"train\.json is of the bundle hippocampus_nacl and --bundle_root is"):
         check("--bundle_root", str(CONFIGS.parents[1] / "hippocampus_ce"))
 
 
 def test_a_folder_named_by_a_number_is_refused() -> None:
     # Fire would hand the integer 202401 on.
-    with pytest.raises(SystemExit, match=r"^error: --output_dir run #1 holds '#'"):
+    with pytest.raises(ValueError, match=r"^--output_dir run #1 holds '#'"):
         check("--output_dir", "run #1")
-    with pytest.raises(SystemExit, match=r"--dataset_dir 202401 is read as a number: write \./202401"):
+    with pytest.raises(ValueError, match=r"--dataset_dir 202401 is read as a number: write \./202401"):
         check("--dataset_dir", "202401")
 
 
 def test_a_file_of_arguments_is_read(tmp_path: Path) -> None:
     arguments = tmp_path / "args.json"
     arguments.write_text(json.dumps({"config_file": TRAIN, "epoch": 1}))
-    with pytest.raises(SystemExit, match=r"did you mean --epochs\?"):
-        check_overrides([".../__main__.py", "run", "--args_file", str(arguments)])
+    with pytest.raises(ValueError, match=r"did you mean --epochs\?"):
+        check_overrides([".../monai/bundle/__main__.py", "run", "--args_file", str(arguments)])
 
 
 def test_other_programs_are_left_alone() -> None:
     check_overrides(["pytest", "--epoch", "1"])
-    check_overrides([".../__main__.py", "verify_metadata", "--epoch", "1"])
-
-
-def raised(*errors: Exception) -> Exception:
-    """The last of these errors, each raised from the one before."""
-    for before, error in zip((None, *errors), errors, strict=False):
-        error.__cause__ = before
-    return errors[-1]
-
-
-@pytest.mark.parametrize(
-    ("errors", "said"),
-    [
-        ([ValueError("margin is -3"), RuntimeError("Failed to instantiate component 'a.B' with")], "a.B: margin is -3"),
-        ([KeyError("x"), RuntimeError("Failed to evaluate")], "KeyError: 'x'"),
-        ([TypeError()], "TypeError"),
-        (
-            [RuntimeError("Error(s) in loading:\n  size mismatch\n  more")],
-            "RuntimeError: Error(s) in loading: size mismatch",
-        ),
-    ],
-)
-def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    error = raised(*errors)
-    tell_cause(type(error), error, None)
-    assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
-
-
-def test_an_argument_that_a_component_refuses_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = "got an unexpected keyword argument 'x'"
-    for cause in (ValueError("margin is -3"), TypeError(f"f() {wrong}")):
-        error = raised(cause, RuntimeError("Failed to instantiate component 'a.B' with"))
-        tell_cause(type(error), error, None)
-        assert capsys.readouterr().err.count("\n") == 1
-    error = raised(TypeError("'int' object is not callable"), RuntimeError("Failed to instantiate component 'a.B'"))
-    tell_cause(type(error), error, None)
-    assert capsys.readouterr().err.count("\n") > 1
-
-
-def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    interruption = KeyboardInterrupt()
-    interruption.__context__ = StopIteration()
-    error = RuntimeError("Failed to evaluate")
-    error.__cause__ = interruption
-    tell_cause(type(error), error, None)
-    assert capsys.readouterr().err == "error: interrupted\n"
-
-
-def test_an_interrupted_training_says_what_it_has_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = ConfigParser({"root": str(tmp_path), "ckpt_dir": "$@root + '/models'", "run": ["$@train#trainer.run()"]})
-    tell_cause(KeyboardInterrupt, KeyboardInterrupt(), None, config)
-    assert capsys.readouterr().err == "error: interrupted before an epoch was saved\n"
-    (tmp_path / "models").mkdir()
-    saved = tmp_path / "models" / "checkpoint_epoch=3.pt"
-    saved.touch()
-    tell_cause(KeyboardInterrupt, KeyboardInterrupt(), None, config)
-    told = "is saved: the same command with --resume True goes on after that epoch\n"
-    assert capsys.readouterr().err == f"error: interrupted; {saved} {told}"
+    check_overrides([".../monai/bundle/__main__.py", "verify_metadata", "--epoch", "1"])
 
 
 @pytest.mark.parametrize(
@@ -258,14 +199,13 @@ def test_an_interrupted_training_says_what_it_has_saved(tmp_path: Path, capsys: 
 )
 def test_processes_share_only_the_run_that_their_file_is_for(files: list[str]) -> None:
     given = str([str(CONFIGS / f"{name}.json") for name in files])
-    with pytest.raises(SystemExit, match=rf"{files[-1]}.json is for {files[-1][10:]}.json: give it right after that"):
-        check_overrides([".../__main__.py", "run", "--config_file", given])
+    with pytest.raises(ValueError, match=rf"{files[-1]}.json is for {files[-1][10:]}.json: give it right after that"):
+        check_overrides([".../monai/bundle/__main__.py", "run", "--config_file", given])
 
 
 def test_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
+    with pytest.raises(SystemExit, match=r"^0$"):
         check("--help")
-    assert stop.value.code == 0
     listed = capsys.readouterr().out.splitlines()
     assert "  --epochs 100" in listed
     assert not any(line.startswith(("  --run ", "  --network ")) for line in listed)

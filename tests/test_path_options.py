@@ -67,7 +67,7 @@ def test_what_monai_has_made_of_a_path_is_refused_wherever_it_came_from(tmp_path
         check_path("input", path)
     with pytest.raises(ValueError, match=r"^dataset_dir .*run ::1 holds '::'"):
         dataset_folder(path, "images")
-    with pytest.raises(SystemExit, match=r"^error: nothing can be written to .*run ::1 holds '::'"):
+    with pytest.raises(ValueError, match=r"^nothing can be written to .*run ::1 holds '::'"):
         check_writable([path])
-    with pytest.raises(SystemExit, match=r"^error: bundle_root .*run ::1 holds '::'"):
+    with pytest.raises(ValueError, match=r"^bundle_root .*run ::1 holds '::'"):
         check_bundle_root(path)

@@ -38,7 +38,7 @@ def test_each_case_is_one_process_s_and_all_keep_their_order(cases: int, count: 
 
 def test_more_processes_than_cases_are_refused(place: Any) -> None:
     place(0, 3)
-    with pytest.raises(SystemExit, match=r"^error: 3 processes were started for 2 case\(s\): start at most as many"):
+    with pytest.raises(ValueError, match=r"^3 processes were started for 2 case\(s\): start at most as many"):
         own_part(["a", "b"])
 
 
@@ -62,19 +62,19 @@ def test_one_of_several_that_would_each_do_all_the_work_is_refused(monkeypatch: 
     check_alone()
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(
-        SystemExit, match=r"^error: 4 processes were started, and each would do all of this: start one process; "
+        ValueError, match=r"^4 processes were started, and each would do all of this: start one process; "
     ):
         check_alone()
 
 
 def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    with pytest.raises(SystemExit, match=r"^error: configs/multi_gpu_.* are for several .* torchrun"):
+    with pytest.raises(ValueError, match=r"^configs/multi_gpu_.* are for several .* torchrun"):
         join()
     for name, value in {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "4"}.items():
         monkeypatch.setitem(os.environ, name, value)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(SystemExit, match=r"^error: 4 processes were started, and there are 2 GPU"):
+    with pytest.raises(ValueError, match=r"^4 processes were started, and there are 2 GPU"):
         join()
 
 
@@ -82,12 +82,12 @@ def test_noise_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     check_noise(0.1)
     monkeypatch.setattr(checks, "num_processes", lambda: 2)
     check_noise(0.0)
-    with pytest.raises(SystemExit, match=r"^error: noise_std is 0.1; evaluate with noise in one process"):
+    with pytest.raises(ValueError, match=r"^noise_std is 0.1; evaluate with noise in one process"):
         check_noise(0.1)
 
 
 def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     place(0, 2)
-    with pytest.raises(SystemExit, match=r"^error: Sequential normalizes over batches, .* on GPUs only"):
+    with pytest.raises(ValueError, match=r"^Sequential normalizes over batches, .* on GPUs only"):
         parallel(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))

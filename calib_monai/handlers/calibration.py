@@ -15,7 +15,6 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
-from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.handlers.savers import given_of
@@ -57,7 +56,7 @@ class CalibratorFit:
         class_names: of all classes, background first, as the report calls structures; by default their numbers.
 
     Raises:
-        SystemExit: a kind, a region or an option that is not known, or a value that fitting would refuse.
+        ValueError: a kind, a region or an option that is not known, or a value that fitting would refuse.
     """
 
     def __init__(
@@ -81,13 +80,13 @@ class CalibratorFit:
         try:
             self.region = region_of(region := self.options.get("region", "all"))
         except ValueError as error:
-            stop(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}")
+            raise ValueError(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}") from None
         try:
             inspect.signature(self.calibrator.fit).bind(None, **self.options)
             if isinstance(self.calibrator, LocalTemperatureScaling):
                 self.calibrator.check_fit(**{k: v for k, v in self.options.items() if k in ("epochs", "learning_rate")})
         except (TypeError, ValueError) as error:
-            stop(f"fitting#{kind}: {error}")
+            raise ValueError(f"fitting#{kind}: {error}") from None
         self.items: _StoredItems | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -112,7 +111,7 @@ class CalibratorFit:
         """Fit, write, and say what was found.
 
         Raises:
-            SystemExit: with one line, where nothing can be fitted to what was predicted.
+            ValueError: nothing can be fitted to what was predicted.
         """
         device: torch.device = engine.state.device  # type: ignore[attr-defined]
         items, self.items = self.items, None
@@ -121,8 +120,6 @@ class CalibratorFit:
         try:
             report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
             report = self._on_measured_grid(report, items, engine)
-        except (TypeError, ValueError) as error:
-            stop(str(error))
         finally:
             items.remove()
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)

@@ -12,7 +12,6 @@ import torch
 from ignite.engine import Engine, Events
 from monai.handlers import from_engine
 from torch import Tensor
-from tqdm import tqdm
 
 from calib_monai.processes import gathered
 
@@ -48,7 +47,7 @@ class NonFiniteLossGuard:
         """Check the weights that the last step of an epoch left, for no loss has seen them yet.
 
         Raises:
-            SystemExit: with one line that names the iteration and the epoch.
+            ValueError: one is NaN or infinite; with the iteration and the epoch.
         """
         finite = [torch.isfinite(weights).all() for weights in engine.network.parameters()]  # type: ignore[attr-defined]
         if not torch.stack(finite).all():
@@ -58,7 +57,7 @@ class NonFiniteLossGuard:
         """Note the loss of this iteration, and check it at once where it is on the CPU.
 
         Raises:
-            SystemExit: as `check_losses`.
+            ValueError: as `check_losses`.
         """
         loss = loss_of(engine.state.output)
         self.losses.append(loss)
@@ -69,7 +68,7 @@ class NonFiniteLossGuard:
         """Check the losses that were not looked at yet.
 
         Raises:
-            SystemExit: with one line that names the first loss that is wrong, its iteration and the epoch.
+            ValueError: one is NaN or infinite; with the first of them, its iteration and the epoch.
         """
         losses = torch.stack(self.losses).tolist() if self.losses else []
         self.losses = []
@@ -78,12 +77,12 @@ class NonFiniteLossGuard:
                 self._stop(engine, f"the loss is {loss}", engine.state.iteration - before_last)
 
     def _stop(self, engine: Engine, what: str, iteration: int) -> NoReturn:
-        """End the program with what is wrong, when, and what is left."""
+        """Raise ValueError with what is wrong, when, and what is left."""
         epoch = engine.state.epoch
         kept = "there is no checkpoint yet"
         if epoch > 1:
             kept = f"the checkpoint of epoch {epoch - 1} is in {self.ckpt_dir}"
-        stop(f"{what} at iteration {iteration} (epoch {epoch}): training stopped; {kept}")
+        raise ValueError(f"{what} at iteration {iteration} (epoch {epoch}): training stopped; {kept}")
 
 
 class CollapseGuard:
@@ -127,7 +126,7 @@ class CollapseGuard:
         """Warn of what was never predicted; stop where that is everything.
 
         Raises:
-            SystemExit: only background was predicted in `patience` runs in a row.
+            ValueError: only background was predicted in `patience` runs in a row.
         """
         predicted, labeled = zip(*gathered((self.predicted, self.labeled)), strict=True)
         self.predicted, self.labeled = reduce(_either, predicted), reduce(_either, labeled)
@@ -140,7 +139,9 @@ class CollapseGuard:
         self.collapsed_runs += 1
         said = f"the network predicts background only ({self.collapsed_runs} validation(s) in a row)"
         if self.collapsed_runs >= self.patience:
-            stop(f"{said}: it has collapsed and is no result; try another --seed or a lower --learning_rate")
+            raise ValueError(
+                f"{said}: it has collapsed and is no result; try another --seed or a lower --learning_rate"
+            )
         logger.warning("%s; the run stops at %d", said, self.patience)
 
     def state_dict(self) -> dict[str, int]:
@@ -150,17 +151,6 @@ class CollapseGuard:
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on from what `state_dict` gave."""
         self.collapsed_runs = state["collapsed_runs"]
-
-
-def stop(message: str) -> NoReturn:
-    """End the program with one line, below the progress bars.
-
-    Raises:
-        SystemExit: always; MONAI wraps any other exception in pages of traceback.
-    """
-    for bar in list(getattr(tqdm, "_instances", [])):
-        bar.close()
-    raise SystemExit(f"error: {message}")
 
 
 def _either(before: list[bool], now: list[bool]) -> list[bool]:

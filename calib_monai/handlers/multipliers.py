@@ -10,7 +10,6 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_spatial_dims
-from calib_monai.handlers.guards import stop
 from calib_monai.handlers.logits import logits_and_target
 from calib_monai.lagrangian import AVERAGES, REGIONS, Multipliers, ViolationSums
 from calib_monai.processes import gathered
@@ -104,7 +103,7 @@ class MultiplierUpdate:
         """Update from the violations of all processes, in each of them alike.
 
         Raises:
-            SystemExit: a violation that is NaN or infinite, in one line.
+            ValueError: a violation that is NaN or infinite.
         """
         parts = [sums for sums in gathered(self.sums) if sums is not None]
         if not parts:
@@ -112,7 +111,7 @@ class MultiplierUpdate:
         try:
             self.loss.multipliers.update(sum(parts[1:], start=parts[0]), self.average)
         except ValueError as error:
-            stop(f"the multipliers of the loss cannot be updated: {error}")
+            raise ValueError(f"the multipliers of the loss cannot be updated: {error}") from None
         self.trained = False
         for quantity in SHOWN:
             for region, values in zip(REGIONS, self.loss.multipliers.get_buffer(quantity).tolist(), strict=True):

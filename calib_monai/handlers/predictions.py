@@ -103,7 +103,7 @@ class StructuresSaver:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def start(self, _engine: Engine) -> None:
-        """Raise SystemExit if the folder holds predictions with another calibrator."""
+        """Raise ValueError if the folder holds predictions with another calibrator."""
         if not self.overwrite:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
 

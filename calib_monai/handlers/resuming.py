@@ -16,7 +16,6 @@ from monai.handlers import CheckpointSaver
 
 from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
-from calib_monai.handlers.guards import stop
 from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.made_for import FILE as MADE_FOR
@@ -56,17 +55,17 @@ def last_checkpoint(
         output_dir: folder of the `history.csv` of a training, which is not replaced either.
 
     Raises:
-        SystemExit: with one line that names a file that is damaged, or that would be replaced.
+        ValueError: with one line that names a file that is damaged, or that would be replaced.
     """
     if resume and overwrite:
-        raise SystemExit("error: resume and overwrite are both True: a training goes on, or replaces the one there is")
+        raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
     found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
     if not resume:
         left += [] if output_dir is None else Path(output_dir).glob(HISTORY)
         if left and not overwrite:
             goes_on = "go on with it by --resume True, " if found else ""
-            raise SystemExit(
-                f"error: {left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
+            raise ValueError(
+                f"{left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
                 "and --output_dir, or replace it by --overwrite True"
             )
         return None
@@ -80,12 +79,12 @@ def last_checkpoint(
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
-        raise SystemExit(
-            f"error: {path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
+        raise ValueError(
+            f"{path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
             "--resume True"
         ) from None
     if not _is_of_a_training(content):
-        raise SystemExit(f"error: {path} is no checkpoint of a training: to start again, give --overwrite True")
+        raise ValueError(f"{path} is no checkpoint of a training: to start again, give --overwrite True")
     return dict(content)
 
 
@@ -101,7 +100,7 @@ def go_on(
     checkpoint: Mapping[str, Any] | None,
     cases: ReplacesSplit | None = None,
 ) -> None:
-    """Put a training where a checkpoint left it.
+    """Put a training where a checkpoint left it. Where it has had all its epochs, its `run` then returns at once.
 
     Args:
         trainer: that will run to its own number of epochs.
@@ -111,7 +110,7 @@ def go_on(
         cases: those of the training, which know whether the model that is replaced has another split beside it.
 
     Raises:
-        SystemExit: with one line that says what does not fit, or, with exit code 0, that there is no epoch left.
+        ValueError: the checkpoint does not fit; it says what does not.
     """
     if checkpoint is None:
         _replace_later(trainer, Path(saver.save_dir), cases)
@@ -128,16 +127,18 @@ def go_on(
             plan.put(parts["lr_scheduler"])
     except (KeyError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
-        stop(
+        raise ValueError(
             f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with, "
             "or train anew in another --ckpt_dir and --output_dir"
-        )
-    trainer.state.max_epochs = epochs
+        ) from None
     if not left:
+        trainer.state.max_epochs = None  # of this Ignite makes a new run, which ends when it starts
+        trainer.add_event_handler(Events.STARTED, lambda: trainer.terminate(skip_completed=True))
         logger.warning("the training in %s has had its %d epoch(s): there is nothing to resume", saver.save_dir, had)
         if is_first_process() and isinstance(saver, DurableCheckpointSaver):
             saver.remove_outdated()
-        raise SystemExit(0)
+        return
+    trainer.state.max_epochs = epochs
     before = "" if epochs == planned else f" (it was to have {planned})"
     logger.warning("resumed after epoch %d of %s%s, from %s", had, epochs, before, saver.save_dir)
 

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
-from calib_monai.handlers.guards import stop
 from calib_monai.handlers.ignored import ignored_label
 from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
@@ -93,7 +92,7 @@ class ResultsSaver:
         """Forget the run before; its files stay until this one has its own.
 
         Raises:
-            SystemExit: it was with another calibrator, and is what this one is to be compared with.
+            ValueError: it was with another calibrator, and is what this one is to be compared with.
         """
         if not self.overwrite:  # in each process, for none must wait for the one that is stopped
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
@@ -107,11 +106,11 @@ class ResultsSaver:
         """Note the names of this iteration's cases.
 
         Raises:
-            SystemExit: a prediction of another number of classes than there are names.
+            ValueError: a prediction of another number of classes than there are names.
         """
         for item in items(engine):
             if len(item["prob"]) != len(self.class_names):
-                stop(f"class_names are {self.class_names}, and the network has {len(item['prob'])} classes")
+                raise ValueError(f"class_names are {self.class_names}, and the network has {len(item['prob'])} classes")
             self.cases.append(case_of(item))
 
     def write(self, engine: Engine) -> None:
@@ -221,7 +220,7 @@ class BinsSaver:
 
 
 def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
-    """Raise SystemExit if one of these files was written with another calibrator: a run with this one would replace it.
+    """Raise ValueError if one of these files was written with another calibrator: a run with this one would replace it.
 
     Args:
         files: JSON; one that does not name its calibrator had none.
@@ -234,7 +233,7 @@ def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
         except (ValueError, AttributeError):
             before = NONE
         if before != calibrator:
-            stop(
+            raise ValueError(
                 f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: set another "
                 "--output_dir, or replace it by --overwrite True"
             )

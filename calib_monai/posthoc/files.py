@@ -28,12 +28,12 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
         or_none: whether "none" will do.
 
     Raises:
-        SystemExit: with one line that names it and the nearest one.
+        ValueError: with one line that names it and the nearest one.
     """
     known = [*[NONE] * or_none, *KINDS]
     if kind not in known:
         near = did_you_mean(str(kind).lower(), known)
-        raise SystemExit(f"error: calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")
+        raise ValueError(f"calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")
 
 
 def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:
@@ -45,7 +45,7 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:
         in_channels: of the image.
 
     Raises:
-        SystemExit: as `check_kind`.
+        ValueError: as `check_kind`.
     """
     check_kind(kind)
     return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels)
@@ -78,7 +78,7 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
         in_channels: of the image.
 
     Raises:
-        SystemExit: with one line that names the file where it is missing, damaged, fitted to another model, or for
+        ValueError: with one line that names the file where it is missing, damaged, fitted to another model, or for
             another number of classes or channels.
     """
     check_kind(kind, or_none=True)
@@ -86,20 +86,20 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
         return TemperatureScaling()
     path = calibrator_path(kind, ckpt_dir)
     if not path.is_file():
-        raise SystemExit(f"error: there is no calibrator at {path}: {_fit(kind)}")
+        raise ValueError(f"there is no calibrator at {path}: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
             weights, model = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
-        raise SystemExit(f"error: {path} is damaged: {_fit(kind)}") from None
+        raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
     if model != _digest(Path(ckpt_dir) / MODEL):
-        raise SystemExit(f"error: {path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
+        raise ValueError(f"{path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
     calibrator = new_calibrator(kind, num_classes, in_channels)
     try:
         calibrator.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError):
-        raise SystemExit(
-            f"error: {path} was not fitted for {num_classes} classes and {in_channels} channel(s): {_fit(kind)}"
+        raise ValueError(
+            f"{path} was not fitted for {num_classes} classes and {in_channels} channel(s): {_fit(kind)}"
         ) from None
     return calibrator.eval()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -14,12 +16,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 import torch
 import torch.multiprocessing
 from monai.bundle import run
 
 from calib_monai.datalists.files import Volumes
 from calib_monai.phantoms import Phantom
+from calib_monai.refusals import refusal_of
 
 REPOSITORY = Path(__file__).parents[2]
 COLLECTION = REPOSITORY / "bundles"
@@ -62,6 +66,16 @@ def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> No
         dataset_dir=str(data),
         **{"ckpt_dir": str(out / "models"), "output_dir": str(out)} | options,
     )
+
+
+@contextmanager
+def refused(said: str) -> Iterator[None]:
+    """What is run inside raises an error that comes from a refusal with these words, a regular expression."""
+    with pytest.raises((RuntimeError, ValueError)) as error:
+        yield
+    refusal = refusal_of(error.value)
+    assert refusal, error.value
+    assert re.search(said, str(refusal)), refusal
 
 
 def start_quietly(bundle: str, config: str, data: Path, out: Path, options: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import COLLECTION, DATASETS, config_of, trimmed, write_dataset
+from committed import COLLECTION, DATASETS, config_of, refused, trimmed, write_dataset
 from committed import start as start_on
 from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
@@ -116,7 +116,7 @@ def test_a_calibrator_changes_what_is_measured_and_no_label(bundle: str, tmp_pat
         summary = json.loads((tmp_path / kind / "summary.json").read_text())
         assert summary["calibrator"] == kind
         measured[kind] = {name: metric["value"] for name, metric in summary["metrics"].items()}
-    with pytest.raises(SystemExit, match=r"none/summary\.json is of an evaluation with the calibrator none"):
+    with refused(r"none/summary\.json is of an evaluation with the calibrator none"):
         start(bundle, "evaluate", tmp_path, output_dir=str(tmp_path / "none"), calibrator="ts", **settings)
     for name in ("dice_foreground", "hd95_mm", "asd_mm"):
         assert measured["ts"][name] == measured["none"][name]
@@ -156,9 +156,11 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
     settings = prepare("hippocampus_ce", tmp_path)
     images = sorted((tmp_path / "data" / "imagesTr").iterdir())
     images[1].write_bytes(images[1].read_bytes()[:100])
-    with pytest.raises(SystemExit, match=rf"{images[1].name} cannot be read: .*\nerror: 1 case\(s\) were passed over"):
+    with refused(r"^1 case\(s\) were passed over"):
         start("hippocampus_ce", "inference", tmp_path, input=str(images[0].parent), **settings)
-    assert f"{len(images) - 1} case(s)" in capsys.readouterr().out
+    said, told = capsys.readouterr()
+    assert f"{len(images) - 1} case(s)" in said
+    assert f"{images[1].name} cannot be read: " in told
     assert len(list((tmp_path / "eval" / "predictions").glob("*/*_label.nii.gz"))) == len(images) - 1
 
 
@@ -179,5 +181,5 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
 )
 def test_what_is_not_known_is_refused(config: str, options: dict[str, Any], said: str, tmp_path: Path) -> None:
     settings = prepare("hippocampus_ce", tmp_path)
-    with pytest.raises(SystemExit, match=said):
+    with refused(said):
         start("hippocampus_ce", config, tmp_path, **options, **settings)

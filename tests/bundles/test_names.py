@@ -60,8 +60,10 @@ def takes(bundle: Path, name: str, key: str) -> bool:
     """Whether a run of this name takes an option, be it an argument that the configuration leaves alone."""
     files = [str(bundle / "configs" / f"{file}.json") for file in FILES[name]]
     try:
-        check_overrides(["__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression()"])
-    except SystemExit:
+        check_overrides(
+            ["monai/bundle/__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression()"]
+        )
+    except ValueError:
         return False
     return True
 

@@ -105,7 +105,7 @@ def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(
     engine.state.output = item(0, batch_of)
     engine.state.output["pred"][0, 0, 0, 0, 0] = torch.nan
     handler.update(engine)
-    with pytest.raises(SystemExit, match="all must be finite"):
+    with pytest.raises(ValueError, match="all must be finite"):
         handler.fit(engine)
     assert not list((tmp_path / "eval").iterdir())
     assert not list(tmp_path.glob("*.pt"))

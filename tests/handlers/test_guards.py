@@ -27,7 +27,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_when(bad: float) -> Non
     trainer = Engine(lambda engine, _batch: [{"loss": losses[engine.state.iteration - 1]}])
     trainer.network = torch.nn.Linear(1, 1)
     NonFiniteLossGuard("models").attach(trainer)
-    with pytest.raises(SystemExit, match=rf"loss is {bad} at iteration 4 \(epoch 2\).*epoch 1 is in models"):
+    with pytest.raises(ValueError, match=rf"loss is {bad} at iteration 4 \(epoch 2\).*epoch 1 is in models"):
         trainer.run([0, 1, 2], max_epochs=2)
     assert trainer.state.iteration == 4
 
@@ -39,7 +39,7 @@ def test_a_network_of_background_alone_is_warned_of_and_then_stopped(caplog: pyt
         engine.run([0])
         engine.run([0])
     assert "background only (2 validation(s) in a row)" in caplog.text
-    with pytest.raises(SystemExit, match="collapsed"):
+    with pytest.raises(ValueError, match="collapsed"):
         engine.run([0])
 
 

@@ -90,7 +90,7 @@ def test_a_violation_that_is_no_number_ends_the_run_in_one_line() -> None:
     loss = CRaCLoss(3)
     MultiplierUpdate(loss).attach(engine, "crac")
     trained(loss)
-    with pytest.raises(SystemExit, match=r"cannot be updated: .*must be finite"):
+    with pytest.raises(ValueError, match=r"cannot be updated: .*must be finite"):
         engine.run([0])
 
 

@@ -109,7 +109,7 @@ def test_predictions_with_another_calibrator_are_replaced_only_where_that_is_ask
 
     predict("none")
     with pytest.raises(
-        SystemExit, match=r"one_structures.json is of an inference with the calibrator none, .* with ts"
+        ValueError, match=r"one_structures.json is of an inference with the calibrator none, .* with ts"
     ):
         predict("ts")
     predict("ts", overwrite=True)

@@ -28,7 +28,7 @@ def test_an_earlier_training_is_replaced_only_where_that_is_asked_for(
     for name in names:
         (tmp_path / name).touch()
     (tmp_path / "split.json").touch()
-    with pytest.raises(SystemExit, match=f"error: {tmp_path} holds {said}.*or replace it by --overwrite True"):
+    with pytest.raises(ValueError, match=f"{tmp_path} holds {said}.*or replace it by --overwrite True"):
         last_checkpoint(str(tmp_path), resume=False)
     assert last_checkpoint(str(tmp_path), resume=False, overwrite=True) is None
     assert {path.name for path in tmp_path.iterdir()} == {*names, "split.json"}
@@ -40,7 +40,7 @@ def test_the_history_of_another_training_is_replaced_only_where_that_is_asked_fo
     given = {"ckpt_dir": str(models), "output_dir": str(results)}
     assert last_checkpoint(**given, resume=False) is None
     (results / "history.csv").touch()
-    with pytest.raises(SystemExit, match=f"error: {results} holds history.csv of an earlier .* by --overwrite True"):
+    with pytest.raises(ValueError, match=f"{results} holds history.csv of an earlier .* by --overwrite True"):
         last_checkpoint(**given, resume=False)
     assert last_checkpoint(**given, resume=False, overwrite=True) is None
     assert last_checkpoint(**given, resume=True) is None

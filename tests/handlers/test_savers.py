@@ -150,7 +150,7 @@ def test_a_second_evaluation_leaves_nothing_of_the_first(tmp_path: Path) -> None
 
 
 def test_names_that_are_not_the_networks_classes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"class_names are \['a', 'b'\], and the network has 3 classes"):
+    with pytest.raises(ValueError, match=r"class_names are \['a', 'b'\], and the network has 3 classes"):
         evaluate(tmp_path, [1], ["a", "b"])
 
 

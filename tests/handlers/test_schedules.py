@@ -121,7 +121,7 @@ def test_learning_rates_of_another_training_are_refused(
     of: Scheduler, planned: int, had: int, epochs: int, said: str, tmp_path: Path
 ) -> None:
     trained(tmp_path, planned, of, stop_after=had)
-    with pytest.raises(SystemExit, match=f"does not fit: it is of a training planned for .*{said}.*or train anew in"):
+    with pytest.raises(ValueError, match=f"does not fit: it is of a training planned for .*{said}.*or train anew in"):
         trained(tmp_path, epochs, of, resume=True)
 
 
@@ -151,5 +151,5 @@ def test_a_checkpoint_of_an_earlier_version_goes_on_as_planned_and_is_lengthened
     without_rates()
     assert trained(tmp_path, 8, halved, stop_after=6, resume=True) == pytest.approx([0.1])
     without_rates()
-    with pytest.raises(SystemExit, match=r"in epoch 1 was 0\.1; with --epochs 16"):
+    with pytest.raises(ValueError, match=r"in epoch 1 was 0\.1; with --epochs 16"):
         trained(tmp_path, 16, halved, resume=True)

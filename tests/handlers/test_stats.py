@@ -8,7 +8,7 @@ from ignite.engine import Engine
 from calib_monai.handlers import EpochStats
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_error_ends_the_run_and_leaves_no_traceback_in_the_log(
     error: type[BaseException], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -43,23 +43,23 @@ def test_none_changes_no_logit(tmp_path: Path) -> None:
 
 def test_a_calibrator_of_another_model_is_refused(models: Path) -> None:
     (models / "model.pt").write_bytes(b"trained again")
-    with pytest.raises(SystemExit, match=r"calibrator_ts.safetensors was fitted to another model.pt"):
+    with pytest.raises(ValueError, match=r"calibrator_ts.safetensors was fitted to another model.pt"):
         load_calibrator("ts", str(models), 3, 2)
 
 
 @pytest.mark.parametrize("content", [b"", b"no header", b"\xff" * 8, b"\x02" + b"\x00" * 7 + b"{}"])
 def test_a_damaged_file_is_refused(models: Path, content: bytes) -> None:
     (models / "calibrator_lts.safetensors").write_bytes(content)
-    with pytest.raises(SystemExit, match=r"calibrator_lts.safetensors is damaged"):
+    with pytest.raises(ValueError, match=r"calibrator_lts.safetensors is damaged"):
         load_calibrator("lts", str(models), 3, 2)
 
 
 @pytest.mark.parametrize(("num_classes", "in_channels"), [(4, 2), (3, 1)])
 def test_a_calibrator_for_another_network_is_refused(models: Path, num_classes: int, in_channels: int) -> None:
-    with pytest.raises(SystemExit, match=f"not fitted for {num_classes} classes and {in_channels} channel"):
+    with pytest.raises(ValueError, match=f"not fitted for {num_classes} classes and {in_channels} channel"):
         load_calibrator("lts", str(models), num_classes, in_channels)
 
 
 def test_a_missing_calibrator_is_refused_with_the_command_that_fits_it(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"calibrate.json'\]\" --calibrator lts"):
+    with pytest.raises(ValueError, match=r"calibrate.json'\]\" --calibrator lts"):
         load_calibrator("lts", str(tmp_path), 3, 1)

@@ -114,7 +114,7 @@ def _in_process(log: str, arguments: list[str], limits: dict[str, int], spent: A
     os.chdir(Path(log).parent)
     multiprocessing.set_start_method("fork", force=True)  # as in a process that was started by hand
     torch.set_num_threads(1)
-    sys.argv = ["__main__.py", *arguments]
+    sys.argv = ["monai/bundle/__main__.py", *arguments]
     code = 0
     try:
         runpy.run_module("monai.bundle", run_name="__main__", alter_sys=False)

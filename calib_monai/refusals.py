@@ -1,0 +1,141 @@
+"""Refusals: errors that a person can mend. In Python they are a ValueError, and on the command line one line."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from traceback import extract_tb
+from types import TracebackType
+from typing import NoReturn
+
+from monai.bundle import ConfigParser
+from tqdm import tqdm
+
+PACKAGE = Path(__file__).parent
+TRACEBACK = "CALIB_MONAI_TRACEBACK"  # environment variable: 1 shows the traceback of a refusal too
+WAIT = 5  # seconds for torchrun to end the other processes once the first one has ended
+
+ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
+
+
+def refusal_of(error: BaseException) -> ValueError | None:
+    """The refusal that an error was raised from: a ValueError that a `raise` of this package raised.
+
+    MONAI raises an error of its own from one of a component. A ValueError of a library, or of a bug, is no refusal.
+
+    Args:
+        error: as it was caught.
+    """
+    return next((one for one in _causes(error) if isinstance(one, ValueError) and _is_raised_here(one)), None)
+
+
+class OneLine:
+    """A `sys.excepthook` that tells in one line what was refused, below the progress bars; the exit code stays 1.
+
+    All other errors are told as before, and below in one line: their cause is hidden in pages of MONAI's. Ctrl-C is one
+    line. Of several processes that refuse the same, the first one tells it.
+
+    Args:
+        former: the hook until now.
+
+    Attributes:
+        config: of the run, with its options, once that is known.
+    """
+
+    def __init__(self, former: ExceptHook) -> None:
+        self.former = former
+        self.config: ConfigParser | None = None
+
+    def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        """Tell an error that nobody caught."""
+        causes = list(_causes(error))
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+            sys.stderr.write(f"error: interrupted{_saved_by(self.config)}\n")
+            return
+        if not is_first():
+            time.sleep(WAIT)
+        for bar in list(getattr(tqdm, "_instances", [])):
+            bar.close()
+        refusal, component = refusal_of(error), _component(causes)
+        if not (refusal or (component and _is_of_arguments(causes[-1]))) or os.environ.get(TRACEBACK, "0") != "0":
+            self.former(kind, error, traceback)
+        if refusal:
+            made_by = component if "__init__" in _functions_here(refusal) else ""
+            told = str(refusal)
+        else:
+            made_by, told = component, _first_lines(causes[-1])
+        sys.stderr.write(f"error: {made_by}{' '.join(told.splitlines())}\n")
+
+
+def tell_in_one_line(config: ConfigParser | None = None) -> None:
+    """Make `OneLine` the hook of this program, once, before the hook that it had.
+
+    Args:
+        config: of the run, with its options, once that is known.
+    """
+    hook = sys.excepthook if isinstance(sys.excepthook, OneLine) else OneLine(sys.excepthook)
+    hook.config = config
+    sys.excepthook = hook
+
+
+def is_first() -> bool:
+    """Whether torchrun did not start this process, or as the first of several; before they are joined."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def end_with(text: str) -> NoReturn:
+    """Print a text and end the program with exit code 0, as after `--help`."""
+    sys.stdout.write(text)
+    raise SystemExit(0)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, the one that it was raised from, and so on."""
+    while error:
+        yield error
+        error = error.__cause__
+
+
+def _functions_here(error: BaseException) -> set[str]:
+    """The names of the functions of this package that an error came through."""
+    return {frame.name for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(PACKAGE)}
+
+
+def _is_raised_here(error: BaseException) -> bool:
+    """Whether a `raise` in this package raised an error."""
+    last = extract_tb(error.__traceback__)[-1:]
+    return any(Path(at.filename).is_relative_to(PACKAGE) and str(at.line).startswith("raise ") for at in last)
+
+
+def _is_of_arguments(error: BaseException) -> bool:
+    """Whether a component that raised this was given an argument that it does not take."""
+    return isinstance(error, ValueError) or (isinstance(error, TypeError) and "argument" in str(error))
+
+
+def _component(causes: list[BaseException]) -> str:
+    """The component of the configuration that failed, with a colon; empty where it was none."""
+    named = [re.match(r"Failed to instantiate component '([^']+)'", str(cause)) for cause in causes]
+    return next((f"{one[1]}: " for one in reversed(named) if one), "")
+
+
+def _first_lines(error: BaseException) -> str:
+    """What an error says, two lines at most, and its name unless it says of itself what value is wrong."""
+    told = " ".join([line.strip() for line in str(error).splitlines() if line.strip()][:2])
+    if told and isinstance(error, ValueError):
+        return told
+    return f"{type(error).__name__}: {told}".removesuffix(": ")
+
+
+def _saved_by(config: ConfigParser | None) -> str:
+    """What a training that was interrupted has saved, and how it goes on; empty for what is no training."""
+    if config is None or "trainer.run()" not in str(config.get("run")):
+        return ""
+    saved = list(Path(str(config.get_parsed_content("ckpt_dir"))).glob("checkpoint_epoch=*.pt"))
+    if not saved:
+        return " before an epoch was saved"
+    last = max(saved, key=lambda path: path.stat().st_mtime)
+    return f"; {last} is saved: the same command with --resume True goes on after that epoch"

@@ -1,0 +1,177 @@
+"""Refusals: told in one line on the command line, and an exception in Python; what is none keeps its traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from tqdm import tqdm
+
+from calib_monai.arguments import check_whole
+from calib_monai.handlers.guards import _either
+from calib_monai.refusals import TRACEBACK, OneLine, refusal_of, tell_in_one_line
+
+MARGIN = {"_target_": "calib_monai.losses.MbLSLoss", "margin": -1.0}
+
+
+def raised(*errors: BaseException) -> BaseException:
+    """The last of these errors, each raised from the one before."""
+    for before, error in zip((None, *errors), errors, strict=False):
+        error.__cause__ = before
+    return errors[-1]
+
+
+def caught(node: dict[str, Any] | str) -> Exception:
+    """What MONAI raises when it makes something of a part of a configuration."""
+    with pytest.raises(RuntimeError) as error:
+        ConfigParser({"imports": ["$import calib_monai"], "part": node}).get_parsed_content("part")
+    return error.value
+
+
+def tell(error: BaseException, config: ConfigParser | None = None) -> None:
+    """Let the hook tell an error that nobody caught."""
+    hook = OneLine(sys.__excepthook__)
+    hook.config = config
+    hook(type(error), error, error.__traceback__)
+
+
+def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the hook writes of an error."""
+    tell(error)
+    return capsys.readouterr().err
+
+
+def test_a_refusal_is_found_in_what_monai_raised_from_it(capsys: pytest.CaptureFixture[str]) -> None:
+    error = caught(MARGIN)
+    refusal = refusal_of(error)
+    assert str(refusal) == "margin is -1.0; it must be a finite number, at least 0"
+    assert told(error, capsys) == f"error: calib_monai.losses.MbLSLoss: {refusal}\n"
+
+
+def test_a_function_that_refuses_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    rule = "epochs is 0; it must be a whole number, at least 1"
+    for part in (
+        {"_target_": "calib_monai.arguments.check_whole", "name": "epochs", "value": 0, "least": 1},
+        "$__import__('calib_monai.arguments').arguments.check_whole('epochs', 0, 1)",
+    ):
+        assert told(caught(part), capsys) == f"error: {rule}\n"
+    with pytest.raises(ValueError, match=rule) as error:
+        check_whole("epochs", 0, 1)
+    assert refusal_of(error.value) is error.value
+    assert told(error.value, capsys) == f"error: {rule}\n"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: _either([True], [True, False]),  # two lists of different lengths, in this package, without a `raise`
+        lambda: torch.optim.SGD([], lr=0.1),
+        lambda: {}["epochs"],
+    ],
+)
+def test_a_bug_and_an_error_of_a_library_keep_their_traceback(
+    wrong: Callable[[], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((KeyError, ValueError)) as error:
+        wrong()
+    assert refusal_of(error.value) is None
+    assert told(error.value, capsys).startswith("Traceback")
+
+
+def test_the_traceback_of_a_refusal_can_be_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRACEBACK, "1")
+    first, *_, last = told(caught(MARGIN), capsys).splitlines()
+    assert first.startswith("Traceback")
+    assert last.startswith("error: calib_monai.losses.MbLSLoss: margin is -1.0; it must be")
+    monkeypatch.setenv(TRACEBACK, "0")
+    assert "Traceback" not in told(caught(MARGIN), capsys)
+
+
+def test_the_hook_is_there_once_and_before_the_one_there_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda _kind, error, _traceback: asked.append(error))
+    former = sys.excepthook
+    config = ConfigParser({})
+    for given in (None, config):
+        tell_in_one_line(given)
+    hook = sys.excepthook
+    assert isinstance(hook, OneLine)
+    assert hook.former is former
+    assert hook.config is config
+    error = KeyError("x")
+    hook(KeyError, error, None)
+    assert asked == [error]
+
+
+def test_progress_bars_end_before_the_line() -> None:
+    bar = tqdm(total=2, file=sys.stderr)
+    OneLine(lambda *_: None)(KeyError, KeyError(), None)
+    assert bar not in tqdm._instances
+
+
+def test_of_several_processes_the_first_one_tells_it_at_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("calib_monai.refusals.time.sleep", waited.append)
+    for rank, waits in (("0", 0), ("1", 1)):
+        monkeypatch.setenv("RANK", rank)
+        assert told(caught(MARGIN), capsys).count("\n") == 1
+        assert len(waited) == waits
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([ValueError("margin is -3"), RuntimeError("Failed to instantiate component 'a.B' with")], "a.B: margin is -3"),
+        ([KeyError("x"), RuntimeError("Failed to evaluate")], "KeyError: 'x'"),
+        ([TypeError()], "TypeError"),
+        (
+            [RuntimeError("Error(s) in loading:\n  size mismatch\n  more")],
+            "RuntimeError: Error(s) in loading: size mismatch",
+        ),
+    ],
+)
+def test_the_last_line_says_why(errors: list[Exception], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error = raised(*errors)
+    tell(error)
+    assert capsys.readouterr().err.splitlines()[-1] == f"error: {said}"
+
+
+def test_an_argument_that_a_component_refuses_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = "got an unexpected keyword argument 'x'"
+    for cause in (ValueError("margin is -3"), TypeError(f"f() {wrong}")):
+        error = raised(cause, RuntimeError("Failed to instantiate component 'a.B' with"))
+        tell(error)
+        assert capsys.readouterr().err.count("\n") == 1
+    error = raised(TypeError("'int' object is not callable"), RuntimeError("Failed to instantiate component 'a.B'"))
+    tell(error)
+    assert capsys.readouterr().err.count("\n") > 1
+
+
+def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    interruption = KeyboardInterrupt()
+    interruption.__context__ = StopIteration()
+    error = RuntimeError("Failed to evaluate")
+    error.__cause__ = interruption
+    tell(error)
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_an_interrupted_training_says_what_it_has_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ConfigParser({"root": str(tmp_path), "ckpt_dir": "$@root + '/models'", "run": ["$@train#trainer.run()"]})
+    tell(KeyboardInterrupt(), config)
+    assert capsys.readouterr().err == "error: interrupted before an epoch was saved\n"
+    (tmp_path / "models").mkdir()
+    saved = tmp_path / "models" / "checkpoint_epoch=3.pt"
+    saved.touch()
+    tell(KeyboardInterrupt(), config)
+    told = "is saved: the same command with --resume True goes on after that epoch\n"
+    assert capsys.readouterr().err == f"error: interrupted; {saved} {told}"
