@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from tqdm import tqdm
 
 PACKAGE = Path(__file__).parent
 TRACEBACK = "CALIB_MONAI_TRACEBACK"  # environment variable: 1 shows the traceback of a refusal too
-WAIT = 5  # seconds for torchrun to end the other processes once the first one has ended
+WAIT = 30  # seconds in which torchrun ends the other processes where the first one has ended, however slow it is
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
 
@@ -68,7 +69,9 @@ class OneLine:
             told = str(refusal)
         else:
             made_by, told = component, _first_lines(causes[-1])
-        sys.stderr.write(f"error: {made_by}{' '.join(told.splitlines())}\n")
+        line = f"error: {made_by}{' '.join(told.splitlines())}"
+        sys.stderr.write(f"{line}\n")
+        _note_for_torchrun(line)
 
 
 def tell_in_one_line(config: ConfigParser | None = None) -> None:
@@ -91,6 +94,13 @@ def end_with(text: str) -> NoReturn:
     """Print a text and end the program with exit code 0, as after `--help`."""
     sys.stdout.write(text)
     raise SystemExit(0)
+
+
+def _note_for_torchrun(line: str) -> None:
+    """Let the summary that torchrun prints, where it started this, give a line as the cause."""
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        cause = {"message": line, "extraInfo": {"py_callstack": line, "timestamp": str(int(time.time()))}}
+        Path(file).write_text(json.dumps({"message": cause}), encoding="utf-8")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from monai.bundle import ConfigParser
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from tqdm import tqdm
 
 from calib_monai.arguments import check_whole
@@ -117,14 +118,18 @@ def test_progress_bars_end_before_the_line() -> None:
 
 
 def test_of_several_processes_the_first_one_tells_it_at_once(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
+    for_torchrun = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(for_torchrun))
     monkeypatch.setattr("calib_monai.refusals.time.sleep", waited.append)
     for rank, waits in (("0", 0), ("1", 1)):
         monkeypatch.setenv("RANK", rank)
-        assert told(caught(MARGIN), capsys).count("\n") == 1
+        [line] = told(caught(MARGIN), capsys).splitlines()
         assert len(waited) == waits
+        failure = ProcessFailure(local_rank=int(rank), pid=1, exitcode=1, error_file=str(for_torchrun))
+        assert line in str(ChildFailedError("monai.bundle", {0: failure}))
 
 
 @pytest.mark.parametrize(
