@@ -12,4 +12,4 @@ ruff format --check .
 mypy
 python scripts/compose_bundles.py --check
 # The order is random. The first lines say its seed: --randomly-seed=SEED repeats it, -p no:randomly keeps that of the files.
-python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder "$@"
+python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder "$@"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from xdist.scheduler import LoadScopeScheduling
 
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
@@ -28,19 +29,35 @@ FORKED = {
 }  # files that start processes by a server, which imports everything first: they share one
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Keep the tests of a file, or of one bundle where a file trains many, in one process: they share fixtures.
+class InGroups(LoadScopeScheduling):
+    """Gives the tests of a file, or of one bundle where a file trains many, to one process: they share fixtures."""
 
-    The longest come first, so that no process is left alone with them at the end.
-    """
-    for item in items:
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        name = "forked" if item.path.stem in FORKED else item.path.stem
-        group = "-".join(filter(None, (name, str(parameters.get("finished", "")))))
-        item.add_marker(pytest.mark.xdist_group(group))
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test: its file, or "forked", and in `test_runs` the bundle of its parameter."""
+    file, _, test = nodeid.partition("::")
+    if Path(file).stem in FORKED:
+        return "forked"
+    return f"{file}[{test.partition('[')[2]}" if Path(file).stem == "test_runs" else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
+    """What gives the tests to processes. (xdist's own `loadgroup` has no effect with pytest 9.2.)"""
+    return InGroups(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Put the tests of a group together, and the longest groups first, so that none is left at the end."""
     yield  # here they are shuffled
-    items.sort(key=lambda item: item.path.stem not in FORKED | {"test_workflow"})
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first.setdefault(group_of(item.nodeid), index)
+    items.sort(key=lambda item: (item.path.stem not in FORKED | {"test_workflow"}, first[group_of(item.nodeid)]))
 
 
 @pytest.fixture(autouse=True)
