@@ -71,14 +71,20 @@ def _as_it_was() -> Iterator[None]:
     yield
     for each, handlers, level, propagate, disabled in kept:
         each.handlers[:], each.propagate, each.disabled = handlers, propagate, disabled
-        each.setLevel(level)
+        _set_level(each, level)
     for each in logging.root.manager.loggerDict.values():
         if isinstance(each, logging.Logger) and all(each is not before[0] for before in kept):
             each.handlers.clear()
-            each.setLevel(logging.NOTSET)
+            _set_level(each, logging.NOTSET)
     os.chdir(folder)
     sys.excepthook = hook
     torch.set_num_threads(threads)
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Set a level that is another: each time that one is set, Python empties the caches of all loggers."""
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
