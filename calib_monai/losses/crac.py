@@ -107,11 +107,10 @@ class CRaCLoss(VoxelwiseLoss):
         return padded
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """-log p_y + 1 / (2 K) sum_k P(|s tau_k - l_k|; lambda_k, rho_k)."""
-        target, uniform = self.constraint(padded, logits)
-        multiplier, coefficient = self.weights(uniform, logits)
-        penalty = PENALTIES[self.penalty]((target - logits).abs(), multiplier, coefficient, signed=False)
-        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + penalty.mean(dim=1) / 2
+        """-log p_y + 1 / (2 K) sum_k P(|l_k - s tau_k|; lambda_k, rho_k)."""
+        violation, uniform = self.constraint(logits, padded)
+        penalty = PENALTIES[self.penalty](violation, *self.weights(uniform), signed=False).sum(dim=1)
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + penalty / (2 * self.num_classes)
 
     @torch.no_grad()
     def violation_sums(self, logits: Tensor, target: Tensor) -> ViolationSums:
@@ -125,30 +124,31 @@ class CRaCLoss(VoxelwiseLoss):
             ValueError: as `forward`.
         """
         padded = self.padded_labels(logits, target)
-        first, *others = (
-            self._sums(part, labels) for _, part, labels in pieces(logits.as_subclass(Tensor), padded, self.radius)
-        )
+        first, *others = (self._sums(*piece) for piece in pieces(logits.as_subclass(Tensor), padded, self.radius))
         return sum(others, start=first)
 
     def _sums(self, logits: Tensor, padded: Tensor) -> ViolationSums:
         """The sums of a piece, without what is ignored."""
-        target, uniform = self.constraint(padded, logits)
-        counted = (~ignored_voxels(inner(padded, self.radius))).to(logits)
-        violation = (target - logits).abs().masked_fill(counted == 0, 0)
-        slopes = slope(PENALTIES[self.penalty], violation, *self.weights(uniform, logits))
-        return ViolationSums.of(violation, slopes, (uniform * counted, (1 - uniform) * counted))
+        violation, uniform = self.constraint(logits, padded)
+        ignored = ignored_voxels(inner(padded, self.radius))
+        violation = violation.masked_fill(ignored, 0)
+        slopes = slope(PENALTIES[self.penalty], violation, *self.weights(uniform))
+        regions = (uniform.masked_fill(ignored, 0), (1 - uniform).masked_fill(ignored, 0))
+        return ViolationSums.of(violation, slopes, regions)
 
-    def constraint(self, padded: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The target s tau of the logits, (B, C, ...), and the "inner" region, (B, 1, ...), of the logits' dtype.
+    def constraint(self, logits: Tensor, padded: Tensor) -> tuple[Tensor, Tensor]:
+        """The violation |l - s tau|, (B, C, ...), and the "inner" region, (B, 1, ...), both of the logits' dtype.
 
         Args:
-            padded: labels with `radius` more voxels on every side, (B, 1, ...).
             logits: (B, C, ...).
+            padded: labels with `radius` more voxels on every side, (B, 1, ...).
         """
         complete = self.ignore_index is None
         tau = window_prior(padded, self.num_classes, "mean", self.kernel_size, 1.0, complete=complete).to(logits)
         uniform = self.uniform(tau)
-        return (tau if self.target_scale == 1 else tau * (1 + (self.target_scale - 1) * uniform)), uniform
+        if self.target_scale != 1:
+            tau = tau * (1 + (self.target_scale - 1) * uniform)
+        return (logits - tau).abs(), uniform
 
     def uniform(self, prior: Tensor) -> Tensor:
         """The "inner" region: 1 where the neighborhood has one class and 0 where it is mixed, (B, 1, ...).
@@ -158,10 +158,9 @@ class CRaCLoss(VoxelwiseLoss):
         """
         return prior.amax(dim=1, keepdim=True).floor()
 
-    def weights(self, uniform: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The lambda and rho of each voxel's region, (B, C, ...), of the logits' dtype."""
-        axes = [1, -1, *[1] * (logits.ndim - 2)]
-        rows = (self.multipliers.multiplier.to(logits), self.multipliers.coefficient.to(logits))
-        # A choice by a mask takes six times as long on a CPU; at 0 and 1 an interpolation is exact.
-        multiplier, coefficient = (torch.lerp(outer.view(axes), inner.view(axes), uniform) for inner, outer in rows)
-        return multiplier, coefficient
+    def weights(self, uniform: Tensor) -> list[Tensor]:
+        """The lambda and rho of each voxel's region, (B, C, ...), of the dtype of `uniform`, which says the region."""
+        axes, mixed = [1, -1, *[1] * (uniform.ndim - 2)], 1 - uniform
+        rows = (self.multipliers.multiplier.to(uniform), self.multipliers.coefficient.to(uniform))
+        # A choice by a mask takes four times as long on a CPU; a sum in which one term is 0 is exact.
+        return [torch.addcmul(mixed * outer.view(axes), uniform, inner.view(axes)) for inner, outer in rows]

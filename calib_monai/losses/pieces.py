@@ -1,6 +1,6 @@
-"""Pieces: a mean over voxels and its gradient, a piece of the batch at a time.
+"""Pieces: a loss and its gradient, computed for one piece of the batch after the other.
 
-This file is about speed and may be skipped: `mean_over_voxels` is a mean and has that mean's gradient.
+This file is about speed and may be skipped: `loss_of_sums` is the loss and has that loss's gradient.
 A whole batch of logits does not fit into a processor's cache, and an ordinary backward pass writes and
 reads many tensors of that size. Here autograd runs on one piece after the other, each small enough for
 the cache, and only the gradient is kept.
@@ -17,62 +17,44 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from calib_monai.losses.targets import ignored_voxels
-from calib_monai.priors import inner
-
-# Logits in a piece on a CPU, for each thread: a 32nd of the batch, which bounds what autograd keeps beside the
+# Logits in a piece on a CPU, for each thread: a 16th of the batch, which bounds what autograd keeps beside the
 # gradient, but never more than 2 MiB in float32 nor less than a quarter of that.
 PIECE_ELEMENTS = 2**19
-SHARE = 32
+SHARE = 16
 DEVICE_ELEMENTS = 2**26  # on a GPU, where one launch should serve many voxels
 
-LossOfVoxels = Callable[[Tensor, Tensor], Tensor]
+Place = tuple[slice, ...]
+Piece = tuple[Tensor, Tensor]
+Sums = Callable[[Tensor, Tensor], Tensor]
+LossOfSums = Callable[[Tensor], Tensor]
 
 
-def mean_over_voxels(
-    per_voxel: LossOfVoxels, logits: Tensor, padded: Tensor, radius: int, ignore_index: int | None
+def loss_of_sums(
+    sums: Sums, loss: LossOfSums, logits: Tensor, padded: Tensor, radius: int, *, of_images: bool
 ) -> Tensor:
-    """The mean of a loss over the voxels that are not ignored, a scalar; 0 if all are.
+    """A loss that depends on sums over voxels, a scalar.
 
     Args:
-        per_voxel: (logits, padded) -> the loss of each voxel, (B, H, W[, D]).
+        sums: the logits and padded labels of a piece -> (B, T), T sums over the voxels of each image.
+        loss: (B, T) -> a scalar. The loss of a batch is the sum of the losses of its pieces.
         logits: (B, C, H, W[, D]), any float type; computed in float32 where it is half.
         padded: labels with `radius` more voxels on every side, as `class_labels` makes them.
         radius: of the margin.
-        ignore_index: None if no voxel is ignored.
+        of_images: True if the losses of whole images add up, but not those of parts of an image. An image that is
+            too large for a piece is then read twice, first for its sums and then for the gradient.
     """
-    labels = inner(padded, radius)
-    counted = labels.numel() if ignore_index is None else int((~ignored_voxels(labels)).sum())
-    differentiable = logits.requires_grad and torch.is_grad_enabled()
-
-    def total(part: Tensor, around: Tensor) -> Tensor:
-        """The sum over the voxels of a piece; an ignored voxel's logits count as 0, even where they are not finite."""
-        if ignore_index is None:
-            return per_voxel(part, around).sum()
-        ignored = ignored_voxels(inner(around, radius))
-        return per_voxel(part.masked_fill(ignored, 0), around).masked_fill(ignored.squeeze(1), 0).sum()
-
-    mean: Tensor = _Mean.apply(logits, padded, radius, total, 1 / max(counted, 1), differentiable)  # type: ignore[no-untyped-call]
-    return mean
+    value: Tensor = _InPieces.apply(logits, padded, radius, sums, loss, of_images, torch.is_grad_enabled())  # type: ignore[no-untyped-call]
+    return value
 
 
-def pieces(logits: Tensor, padded: Tensor, radius: int) -> Iterator[tuple[tuple[slice, ...], Tensor, Tensor]]:
-    """Where each piece of a batch lies, its logits without their history, and its labels with their margin.
-
-    Args:
-        logits: (B, C, H, W[, D]), any float type; a piece is float32 where they are half.
-        padded: labels with `radius` more voxels on every side, (B, 1, ...).
-        radius: of the margin that a piece's labels get, too.
-    """
-    for image, *sides in _places(logits):
-        here = (image, slice(None), *sides)
-        around = (image, slice(None), *(slice(side.start, side.stop + 2 * radius) for side in sides))
-        part = logits[here].detach()
-        yield here, part if part.dtype == torch.float64 else part.float(), padded[around]
+def pieces(logits: Tensor, padded: Tensor, radius: int) -> Iterator[Piece]:
+    """The logits and the padded labels of each piece, as `_piece` gives them."""
+    for place in itertools.chain(*_places(logits, of_images=False)):
+        yield _piece(logits, padded, radius, place)
 
 
-class _Mean(torch.autograd.Function):
-    """The mean, and its gradient made in the forward pass."""
+class _InPieces(torch.autograd.Function):
+    """The loss, and its gradient made in the forward pass."""
 
     @staticmethod
     def forward(
@@ -80,27 +62,30 @@ class _Mean(torch.autograd.Function):
         logits: Tensor,
         padded: Tensor,
         radius: int,
-        total: LossOfVoxels,
-        scale: float,
-        differentiable: bool,  # noqa: FBT001
+        sums: Sums,
+        loss: LossOfSums,
+        of_images: bool,  # noqa: FBT001
+        grad_enabled: bool,  # noqa: FBT001
     ) -> Tensor:
-        """The mean, a scalar: `scale` times the sum of the totals of all pieces."""
-        gradient = torch.empty_like(logits) if differentiable else None
-        # In half precision 1 / N is next to nothing: it is multiplied in after what comes from above.
-        single = logits.dtype in (torch.float32, torch.float64)
-        sums = []
-        with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(differentiable):
-            for here, part, around in pieces(logits, padded, radius):
-                value = total(part.requires_grad_(differentiable), around)
-                sums.append(value.detach())
-                if gradient is not None:
-                    weight = value.new_tensor(scale if single else 1.0)
-                    gradient[here] = torch.autograd.grad(value, part, weight)[0]
+        """The loss, a scalar."""
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        gradient = torch.empty_like(logits, dtype=dtype) if logits.requires_grad and grad_enabled else None
+        values = []
+        with torch.autocast(logits.device.type, enabled=False):
+            for places in _places(logits, of_images=of_images):
+                parts = [_piece(logits, padded, radius, place) for place in places]
+                if gradient is None:
+                    values.append(loss(_total(sums, parts)))
+                    continue
+                with torch.enable_grad():
+                    value, slopes = _value_and_slopes(sums, loss, parts)
+                    values.append(value)
+                    for place, slope in zip(places, slopes, strict=True):
+                        gradient[place] = slope
         if gradient is not None:
             ctx.save_for_backward(gradient)
-            ctx.scale = None if single else scale
-        mean = torch.stack(sums).double().sum() * scale
-        return mean if logits.dtype == torch.float64 else mean.float()
+            ctx.dtype = logits.dtype
+        return torch.stack(values).double().sum().to(dtype)
 
     @staticmethod
     @once_differentiable
@@ -110,20 +95,52 @@ class _Mean(torch.autograd.Function):
         Where that is 1, it is the kept tensor itself: to change it in place forbids a second backward pass.
         """
         (output,), (gradient,) = outputs, ctx.saved_tensors
-        if ctx.scale is not None:
-            gradient = (gradient.float() * (output * ctx.scale)).to(gradient.dtype)
         # To look costs nothing on a CPU and saves a copy of the gradient; on a GPU it would wait for all before.
-        elif output.device.type != "cpu" or output.item() != 1:
+        if output.device.type != "cpu" or output.item() != 1:
             gradient = gradient * output
-        return gradient, None, None, None, None, None
+        return gradient.to(ctx.dtype), None, None, None, None, None, None
 
 
-def _places(logits: Tensor) -> Iterator[tuple[slice, ...]]:
-    """Images and rows (and columns, where a row is too long) of one piece after the other."""
+def _value_and_slopes(sums: Sums, loss: LossOfSums, parts: list[Piece]) -> tuple[Tensor, Iterator[Tensor]]:
+    """The loss of the sums over some pieces, and its derivative by the logits of each."""
+    if len(parts) == 1:
+        logits = parts[0][0].requires_grad_()
+        value = loss(sums(*parts[0]))
+        return value.detach(), iter(torch.autograd.grad(value, logits))
+    with torch.no_grad():
+        total = _total(sums, parts)
+    value = loss(total.requires_grad_())
+    (by_sums,) = torch.autograd.grad(value, total)
+    slopes = (
+        torch.autograd.grad(sums(logits.requires_grad_(), padded), logits, by_sums)[0] for logits, padded in parts
+    )
+    return value.detach(), slopes
+
+
+def _total(sums: Sums, parts: list[Piece]) -> Tensor:
+    """The sums over the voxels of some pieces, (B, T)."""
+    return torch.stack([sums(*part) for part in parts]).sum(dim=0)
+
+
+def _piece(logits: Tensor, padded: Tensor, radius: int, place: Place) -> Piece:
+    """The logits of a piece, without their history and at least float32, and its labels with their margin."""
+    images, classes, *sides = place
+    around = (images, classes, *(slice(side.start, side.stop + 2 * radius) for side in sides))
+    part = logits[place].detach()
+    return part.to(torch.promote_types(part.dtype, torch.float32)), padded[around]
+
+
+def _places(logits: Tensor, *, of_images: bool) -> list[list[Place]]:
+    """Where the pieces lie, in groups whose losses add up.
+
+    A piece is some images or, where an image is too long, some of its rows, or columns of a row. Each piece is a
+    group of its own; with `of_images` the pieces of one image are a group, and an image is one piece where it fits.
+    """
+    images, classes, *sides = logits.shape
     limit = DEVICE_ELEMENTS
     if logits.device.type == "cpu":
-        limit = min(PIECE_ELEMENTS, max(PIECE_ELEMENTS // 4, logits.numel() // SHARE)) * torch.get_num_threads()
-    images, classes, *sides = logits.shape
+        share = min(SHARE, images) if of_images else SHARE
+        limit = min(PIECE_ELEMENTS, max(PIECE_ELEMENTS // 4, logits.numel() // share)) * torch.get_num_threads()
     lengths = [images, *sides]
     for axis, length in enumerate(lengths):
         most = max(1, limit // (classes * math.prod(lengths[axis + 1 :])))
@@ -132,4 +149,6 @@ def _places(logits: Tensor) -> Iterator[tuple[slice, ...]]:
         [slice(start, min(start + length, whole)) for start in range(0, whole, length)]
         for whole, length in zip((images, *sides), lengths, strict=True)
     ]
-    yield from itertools.product(*ranges)
+    places = [(some, slice(None), *parts) for some, *parts in itertools.product(*ranges)]
+    together = math.prod(map(len, ranges[1:])) if of_images else 1
+    return [places[start : start + together] for start in range(0, len(places), together)]

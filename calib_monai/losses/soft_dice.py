@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from monai.losses import DiceLoss
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from calib_monai.losses.svls import SVLSLoss
-from calib_monai.losses.targets import ignored_voxels
-from calib_monai.priors import inner
+
+SMOOTH = 1e-5  # MONAI's; the second term is 0 where a class has neither label nor probability
 
 
 class SoftDiceLoss(SVLSLoss):
@@ -33,15 +33,16 @@ class SoftDiceLoss(SVLSLoss):
         ValueError: an argument outside what is listed here.
     """
 
-    def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:
-        super().__init__(kernel_size, sigma, ignore_index)
-        self.dice = DiceLoss(soft_label=True)
+    of_images = True
 
-    def of_padded(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """The loss, a scalar, of logits as in `forward` and what `padded_labels` makes of the target."""
-        ignored = ignored_voxels(inner(padded, self.radius))
-        single = logits.as_subclass(Tensor).to(torch.promote_types(logits.dtype, torch.float32))
-        probs = single.masked_fill(ignored, 0).softmax(dim=1)
+    def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
+        """-sum_k tau_k log p_k, |p_k - tau_k| and p_k + tau_k, (B, 1 or C, H, W[, D])."""
         tau = self.soft_labels(padded, logits.shape[1])
-        overlap: Tensor = self.dice(probs.masked_fill(ignored, 0), tau.masked_fill(ignored, 0))
-        return super().of_padded(logits, padded) + overlap
+        log_probs = logits.log_softmax(dim=1)
+        probs = log_probs.exp()
+        return -(tau * log_probs).sum(dim=1, keepdim=True), (probs - tau).abs(), probs + tau
+
+    def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:
+        """The first sum's mean over voxels, plus the mean over images and classes of the second over the third."""
+        distance, total = sums[:, 1:].chunk(2, dim=1)
+        return sums[:, 0].sum() / voxels + (distance / (total + SMOOTH)).mean(dim=1).sum() / images

@@ -1,15 +1,18 @@
-"""Losses that are a mean over voxels: each is the equation of one voxel."""
+"""Losses of sums over voxels; most are a mean, and so the equation of one voxel."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_ignore_index
-from calib_monai.losses.pieces import mean_over_voxels
-from calib_monai.losses.targets import class_labels
+from calib_monai.losses.pieces import loss_of_sums
+from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.priors import inner, pad_labels
 
@@ -17,7 +20,9 @@ PENALTIES = ("linear", "quadratic")
 
 
 class VoxelwiseLoss(nn.Module, ABC):
-    """A mean over voxels. A new one writes `per_voxel`, and `radius` and `border` where it looks at neighbors.
+    """A mean over voxels. A new one writes `per_voxel`, and sets `radius` and `border` if it looks at neighbors.
+
+    A loss of other sums over voxels, such as Dice, writes `terms` and `of_sums` and sets `of_images`.
 
     Args:
         ignore_index: label of voxels that are left out of the mean and of every neighborhood.
@@ -28,6 +33,7 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     radius = 0  # voxels around a voxel whose labels its loss depends on
     border = "replicate"
+    of_images = False  # whether the losses of whole images add up, but not those of their parts
 
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
@@ -57,11 +63,36 @@ class VoxelwiseLoss(nn.Module, ABC):
         """
         if any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
-        return self.of_padded(logits, self.padded_labels(logits, target))
+        padded = self.padded_labels(logits, target)
+        voxels = target.numel()
+        if self.ignore_index is not None:
+            voxels = max(1, voxels - int(ignored_voxels(inner(padded, self.radius)).sum()))
+        loss = partial(self.of_sums, images=len(target), voxels=voxels)
+        logits = logits.as_subclass(Tensor)
+        return loss_of_sums(self.sums, loss, logits, padded, self.radius, of_images=self.of_images)
 
-    def of_padded(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """The loss, a scalar, of logits as in `forward` and what `padded_labels` makes of the target."""
-        return mean_over_voxels(self.per_voxel, logits.as_subclass(Tensor), padded, self.radius, self.ignore_index)
+    def sums(self, logits: Tensor, padded: Tensor) -> Tensor:
+        """The sums of `terms` over the voxels of each image that are not ignored, (B, T)."""
+        if self.ignore_index is None:
+            terms = self.terms(logits, padded)
+        else:  # the logits of an ignored voxel need not be finite
+            ignored = ignored_voxels(inner(padded, self.radius))
+            terms = [term.masked_fill(ignored, 0) for term in self.terms(logits.masked_fill(ignored, 0), padded)]
+        return torch.cat([term.flatten(2).sum(dim=2) for term in terms], dim=1)
+
+    def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
+        """What is summed over voxels, each (B, channels, H, W[, D]): here the loss of each voxel alone."""
+        return [self.per_voxel(logits, padded).unsqueeze(1)]
+
+    def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:  # noqa: ARG002 - Dice needs the images
+        """The loss, a scalar, of the sums of `terms`: here their mean over voxels.
+
+        Args:
+            sums: (B, T), of some images or, unless `of_images`, of parts of them.
+            images: number of images in the whole batch.
+            voxels: number of voxels in the whole batch that are not ignored, at least 1.
+        """
+        return sums.sum() / voxels
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
         """The labels as `per_voxel` takes them, (B, 1, ...).

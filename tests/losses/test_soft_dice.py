@@ -1,11 +1,12 @@
-"""Dice on soft labels: its equation in float64, where it is least, the refusals."""
+"""Dice on soft labels: its equation in float64, MONAI's Dice, where it is least, the refusals."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from monai.losses import DiceLoss
 
-from calib_monai.losses import SoftDiceLoss, SVLSLoss
+from calib_monai.losses import SoftDiceLoss, SVLSLoss, pieces
 from calib_monai.priors import neighborhood_prior
 
 
@@ -26,6 +27,20 @@ def test_the_loss_is_its_equation_in_float64(shape: tuple[int, ...]) -> None:
             terms.append(1 - (p + t - (p - t).abs()).sum() / (p + t).sum())
     expected = -(tau * probs.log()).sum(dim=1).mean() + torch.stack(terms).mean()
     torch.testing.assert_close(SoftDiceLoss(5, 1.5)(logits, target), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("elements", [20, 10**6])
+def test_value_and_gradient_are_those_of_svls_and_monais_dice(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_ELEMENTS", elements)
+    logits, target = batch(6, 5)
+    target[0] = target[0].clamp(max=1)  # the first image lacks a class
+    tau, dice = neighborhood_prior(target, 3, "gaussian").double(), DiceLoss(soft_label=True)
+    values = [
+        SoftDiceLoss()(logits.requires_grad_(), target),
+        SVLSLoss()(logits, target) + dice(logits.softmax(1), tau),
+    ]
+    torch.testing.assert_close(*values, rtol=1e-9, atol=0)
+    torch.testing.assert_close(*(torch.autograd.grad(value, logits)[0] for value in values), rtol=1e-7, atol=1e-12)
 
 
 def test_it_is_least_where_the_probabilities_are_the_soft_labels() -> None:

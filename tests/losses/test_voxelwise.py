@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 
@@ -241,13 +242,25 @@ def test_adding_a_number_to_all_logits_changes_nothing_but_the_distance_from_a_p
 @pytest.mark.parametrize(
     "shape", [(16, 4, 224, 224), (1, 150, 16, 512, 512), (2, 2, 1, 4000000), (2, 150, 96, 96, 96), (3, 14, 50, 50, 50)]
 )
-def test_pieces_are_bounded_and_cover_the_batch_once(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("of_images", [False, True])
+def test_pieces_are_bounded_and_cover_the_batch_once(shape: tuple[int, ...], *, of_images: bool) -> None:
     seen = 0
-    for sides in pieces._places(torch.zeros(1).expand(shape)):
-        size = shape[1] * math.prod(side.stop - side.start for side in sides)
+    for images, _, *sides in itertools.chain(*pieces._places(torch.zeros(1).expand(shape), of_images=of_images)):
+        size = shape[1] * math.prod(side.stop - side.start for side in (images, *sides))
         assert 0 < size <= pieces.PIECE_ELEMENTS * torch.get_num_threads()
         seen += size
     assert seen == math.prod(shape)
+
+
+def test_the_pieces_of_an_image_stand_together_where_only_images_add_up() -> None:
+    small, large = (
+        pieces._places(torch.zeros(1).expand(3, 4, *shape), of_images=True) for shape in ((9, 9), (96,) * 3)
+    )
+    assert [len(places) for places in small] == [1]
+    assert len(large) == 3
+    for image, places in enumerate(large):
+        assert len(places) > 1
+        assert {place[0].start for place in places} == {image}
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.inf, math.nan, "0.1"])
