@@ -82,7 +82,7 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
 
 
 def doubts_figure(runs: Sequence[Run]) -> Figure | None:
-    """Expected against true Dice of each case, a panel a run, the cases to look at by name.
+    """Expected against true Dice of each case, a panel for each run. The most doubtful cases are numbered and named.
 
     None where no run has an expected Dice.
     """
@@ -101,8 +101,12 @@ def doubts_figure(runs: Sequence[Run]) -> Figure | None:
         if known:
             axes.scatter(*zip(*known.values(), strict=True), s=14, color=class_color(5))
         axes.axline((0, 0), slope=1, color="#999999", linewidth=1)
-        for case in [case for case in doubtful_first(run) if case in known][:MOST_NAMED]:
-            axes.annotate(case, known[case], xytext=(4, 3), textcoords="offset points", fontsize="small")
+        named = [case for case in doubtful_first(run) if case in known][:MOST_NAMED]
+        for number, case in enumerate(named, start=1):
+            axes.annotate(f"{number}", known[case], xytext=(4, -3), textcoords="offset points", fontsize="small")
+            axes.scatter([], [], marker=f"${number}$", color="black", label=wrapped(case, 24))
+        if named:
+            axes.legend(title="look first at", fontsize="small", loc="best")
         low = max(0.0, min((min(point) for point in known.values()), default=0.0) - 0.05)
         axes.set(xlim=(low, 1), ylim=(low, 1), xlabel="expected Dice", ylabel="Dice", title=wrapped(run.name, 34))
     return figure
