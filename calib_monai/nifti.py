@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import ExitStack
 from typing import Any
 
-import nibabel
 from monai.data import NibabelReader
-from monai.data.utils import correct_nifti_header_if_necessary
 from monai.utils import ensure_tuple
 
 BYTES_AT_A_TIME = 2**20
@@ -21,47 +20,37 @@ class WholeNiftiReader(NibabelReader):
     no time: it is a few bytes, and the checksum is computed anyway.
     """
 
-    def read(self, data: Any, **options: Any) -> Any:
-        """The image, or a list of several, whose voxels are not read yet.
-
-        Args:
-            data: the path of a file, or several.
-            options: of `nibabel.load`.
-        """
-        self.filenames = ensure_tuple(data)
-        opened = [_opened(str(file), options) for file in self.filenames]
-        images = [correct_nifti_header_if_necessary(image) for image in opened]  # type: ignore[no-untyped-call]
-        return images if len(images) > 1 else images[0]
-
     def get_data(self, img: Any) -> tuple[Any, dict[str, Any]]:
-        """The voxels and what the header says.
+        """The voxels and what the header says, of the image that `read` gave or a list of several.
 
         Raises:
             ValueError: a file ends before its voxels, or its checksum does not hold.
         """
-        try:
-            voxels: tuple[Any, dict[str, Any]] = super().get_data(img)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise ValueError(f"{', '.join(map(str, self.filenames))} is damaged: {error}") from None
-        for image in ensure_tuple(img):
-            stream = image.dataobj.file_like
-            if isinstance(stream, gzip.GzipFile):
-                _read_on(stream)
+        with ExitStack() as streams:
+            for image in ensure_tuple(img):
+                _put_on_stream(image, streams)
+            try:
+                voxels: tuple[Any, dict[str, Any]] = super().get_data(img)
+            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+                raise ValueError(f"{', '.join(map(str, self.filenames))} is damaged: {error}") from None
+            for image in ensure_tuple(img):
+                if isinstance(image.dataobj.file_like, gzip.GzipFile):
+                    _read_on(image.dataobj.file_like)
         return voxels
 
 
-def _opened(file: str, options: dict[str, Any]) -> Any:
-    """The image of a file, on a stream that stays open where it is compressed."""
-    image: Any = nibabel.load(file, **options)
-    # `_read_on` closes the stream.
-    return type(image).from_stream(gzip.open(file)) if file.lower().endswith(".gz") else image
+def _put_on_stream(image: Any, streams: ExitStack) -> None:
+    """Have the voxels of a compressed image read from a stream of its own, until `streams` are closed."""
+    file = str(image.dataobj.file_like)
+    if file.lower().endswith(".gz"):
+        image.dataobj.file_like = streams.enter_context(gzip.open(file))
+        streams.callback(setattr, image.dataobj, "file_like", file)
 
 
 def _read_on(stream: gzip.GzipFile) -> None:
-    """Read a stream to its end and close it; ValueError if that is not as it was written."""
+    """Read a stream to its end; ValueError if that is not as it was written."""
     try:
-        with stream:
-            while stream.read(BYTES_AT_A_TIME):
-                pass
+        while stream.read(BYTES_AT_A_TIME):
+            pass
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{stream.name} is damaged: {error}") from None

@@ -58,3 +58,17 @@ def test_several_threads_read_at_once(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [np.array_equal(image.numpy()[0], VOXELS) for image in read] == [True] * 4
+
+
+def test_voxels_can_be_read_again_from_one_image(path: Path) -> None:
+    reader = WholeNiftiReader()
+    image = reader.read(str(path))
+    for _ in range(2):
+        assert np.array_equal(reader.get_data(image)[0], VOXELS)
+
+
+def test_images_of_several_files_can_be_read_again(path: Path) -> None:
+    reader = WholeNiftiReader()
+    images = reader.read([str(path), str(path)])
+    for _ in range(2):
+        assert np.array_equal(reader.get_data(images)[0], np.stack([VOXELS, VOXELS]))
