@@ -27,7 +27,7 @@ from monai.metrics import DiceMetric
 from torch import Tensor
 
 from calib_monai.measures import Measure, measure_of
-from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetric
+from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetric, VolumeErrorMetric
 
 CONSTANTS = [step / 4 for step in range(-4, 9)]
 SHOWN = (-1, 0, 1, 2)  # in the table
@@ -86,7 +86,6 @@ def shifted(cases: Iterable[Prediction], constants: Sequence[float], postprocess
     """
     metrics = [_metrics() for _ in constants]
     dice = [DiceMetric(include_background=False) for _ in constants]
-    errors: list[list[float]] = [[] for _ in constants]
     for case, logits in cases:
         for place, constant in enumerate(constants):
             moved = torch.cat([logits[:1], logits[1:] + constant])
@@ -96,15 +95,10 @@ def shifted(cases: Iterable[Prediction], constants: Sequence[float], postprocess
             )
             metrics[place](y_pred=prob, y=label)
             dice[place](y_pred=pred, y=label)
-            volume, expected = (each[:, 1:].flatten(2).sum(dim=2, dtype=torch.float64) for each in (label, prob))
-            error = ((expected - volume).abs() / volume)[volume > 0]
-            if len(error):
-                errors[place].append(error.mean().item())
     return [
         {
             "constant": constant,
             "dice_foreground": torch.as_tensor(dice[place].aggregate()).item(),
-            VOLUME: sum(errors[place]) / len(errors[place]),
             **{name: value.item() for name, value in metrics[place].aggregate().items()},
         }
         for place, constant in enumerate(constants)
@@ -119,7 +113,7 @@ def _metrics() -> MetricCollection:
         for kind, made in kinds.items()
         for region in ("plausible", "foreground")
     }
-    return MetricCollection({"nll_all": NLLMetric(), **on_regions})
+    return MetricCollection({"nll_all": NLLMetric(), VOLUME: VolumeErrorMetric(at_least=0), **on_regions})
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:

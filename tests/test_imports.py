@@ -20,7 +20,7 @@ ALLOWED = {
     "metrics": {"arguments", "bins", "grids", "regions"},
     "lagrangian": {"arguments"},
     "losses": {"arguments", "fills", "lagrangian", "priors", "regions"},
-    "posthoc": {"arguments", "bins", "losses", "regions", "spelling", "whole_files"},
+    "posthoc": {"arguments", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
         *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),

@@ -19,6 +19,7 @@ from calib_monai.checks import OUTPUTS
 from calib_monai.handlers.savers import check_calibrator, items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
+from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
@@ -149,8 +150,7 @@ def structure(
     voxel is of the structure where its probability is above u. Neighbors do so in part, and others hardly: the true
     volume lies between them far more often than in nine of ten cases.
 
-    Expected is the sum of the probabilities that are at least 0.01: a large image has so many voxels of the background
-    that their tiny probabilities would add up to an organ. It may still exceed high, where many voxels lie between
+    Expected is the volume of `calib_monai.metrics.expected_voxels`. It may exceed high, where many voxels lie between
     0.01 and 0.05; then a "note" says so.
 
     Args:
@@ -164,7 +164,7 @@ def structure(
     there = bool(mask.any())
     edge = surface(mask) if there else mask
     high = size * int((values > POSSIBLE).sum())
-    expected = size * float(values.sum(dtype=np.float64, where=values >= PLAUSIBLE))
+    expected = size * expected_voxels(probs)
     told = {
         unit: size * int(mask.sum()),
         f"{unit}_low": size * int((values > SURE).sum()),

@@ -10,6 +10,7 @@ from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
 from calib_monai.metrics.nll import NLLMetric
 from calib_monai.metrics.tace import TACEMetric
+from calib_monai.metrics.volume_error import VolumeErrorMetric
 
 __all__ = [
     "ASDMetric",
@@ -22,4 +23,5 @@ __all__ = [
     "MissedStructuresMetric",
     "NLLMetric",
     "TACEMetric",
+    "VolumeErrorMetric",
 ]

@@ -1,0 +1,46 @@
+"""Volume error: 0 on average where probabilities are exact, and the sum of probabilities compared with the label."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+import torch
+
+from calib_monai.metrics import MetricCollection, VolumeErrorMetric
+from calib_monai.metrics.volume_error import expected_voxels
+
+
+def test_it_is_the_distance_of_the_sum_of_probabilities_from_the_label_over_the_label() -> None:
+    probs = torch.tensor([0.5, 0.3, 0.195, 0.005]).view(1, 4, 1, 1).expand(1, 4, 2, 10)
+    label = torch.tensor([1] * 8 + [3] * 2).view(1, 1, 1, 10).expand(1, 1, 2, 10)
+    value = VolumeErrorMetric()(y_pred=probs, y=label)[0]
+    assert value[0].item() == pytest.approx(10 / 16)  # 6 voxels expected, and 16 labeled
+    assert value[1].isnan()  # the label does not have the class
+    assert value[2].item() == 1  # .005 does not count
+    assert VolumeErrorMetric(at_least=0)(y_pred=probs, y=label)[0, 2].item() == pytest.approx((4 - 20 * 0.005) / 4)
+
+
+def test_an_exact_network_errs_by_chance_alone_and_a_shifted_one_by_more() -> None:
+    generator = torch.Generator().manual_seed(0)
+    foreground = torch.rand(1, 1, 100, 100, generator=generator)
+    label = torch.bernoulli(foreground, generator=generator)
+    chance = 4 * sqrt((foreground * (1 - foreground)).sum().item()) / label.sum().item()
+    shifted = foreground.logit().add(1).sigmoid()
+    errors = [VolumeErrorMetric(0)(y_pred=torch.cat([1 - p, p], 1), y=label).item() for p in (foreground, shifted)]
+    assert errors[0] < chance < errors[1]
+
+
+def test_what_is_ignored_is_as_if_it_were_cut_off_alone_and_in_a_collection() -> None:
+    generator = torch.Generator().manual_seed(0)
+    probs = torch.randn(2, 3, 8, 10, generator=generator).softmax(dim=1)
+    label = torch.randint(3, (2, 1, 8, 10), generator=generator)
+    cut = VolumeErrorMetric()(y_pred=probs[..., :6], y=label[..., :6])
+    label[..., 6:] = 255
+    assert torch.equal(VolumeErrorMetric(ignore_index=255)(y_pred=probs, y=label), cut)
+    assert torch.equal(MetricCollection({"of_volumes": VolumeErrorMetric()}, 255)(probs, label)["of_volumes"], cut)
+
+
+def test_many_tiny_probabilities_are_summed_without_loss() -> None:
+    assert expected_voxels(torch.full((10**7,), 0.1)) == pytest.approx(1e6, rel=1e-7)
+    assert expected_voxels(torch.full((10**7,), 0.001)) == 0
