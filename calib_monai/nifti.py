@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from monai.data import NibabelReader
@@ -28,7 +29,7 @@ class WholeNiftiReader(NibabelReader):
         """
         with ExitStack() as streams:
             for image in ensure_tuple(img):
-                _put_on_stream(image, streams)
+                streams.enter_context(_on_stream(image))
             try:
                 voxels: tuple[Any, dict[str, Any]] = super().get_data(img)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -39,12 +40,19 @@ class WholeNiftiReader(NibabelReader):
         return voxels
 
 
-def _put_on_stream(image: Any, streams: ExitStack) -> None:
-    """Have the voxels of a compressed image read from a stream of its own, until `streams` are closed."""
+@contextmanager
+def _on_stream(image: Any) -> Iterator[None]:
+    """Have the voxels of a compressed image read from a stream of its own."""
     file = str(image.dataobj.file_like)
-    if file.lower().endswith(".gz"):
-        image.dataobj.file_like = streams.enter_context(gzip.open(file))
-        streams.callback(setattr, image.dataobj, "file_like", file)
+    if not file.lower().endswith(".gz"):
+        yield
+        return
+    with gzip.open(file) as stream:
+        image.dataobj.file_like = stream
+        try:
+            yield
+        finally:
+            image.dataobj.file_like = file
 
 
 def _read_on(stream: gzip.GzipFile) -> None:

@@ -23,25 +23,6 @@ from calib_monai.labels import most_probable
 from calib_monai.regions import boundary_weight, check_boundary_weight
 
 
-class AliasMissingd(MapTransform):
-    """Gives an item a second name, where there is nothing of that name yet: both are one tensor.
-
-    MONAI's CopyItemsd copies, and refuses a name that is there.
-
-    Args:
-        keys: items.
-        names: for each of them a name.
-    """
-
-    def __init__(self, keys: KeysCollection, names: KeysCollection) -> None:
-        super().__init__(keys)
-        self.names = ensure_tuple(names)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the names."""
-        return {name: data[key] for key, name in self.key_iterator(dict(data), self.names)} | dict(data)
-
-
 class Confidenced(MapTransform):
     """Adds the probability of the label.
 
@@ -99,7 +80,7 @@ class LeaveOutd(MapTransform):
     The label as it was gets the name "target", by which measures of probabilities leave them out.
 
     Args:
-        keys: probabilities, (C, H, W[, D]), class 0 the background.
+        keys: predictions, (1, H, W[, D]), class indices.
         label_key: key of the label, (1, H, W[, D]), class indices.
         ignore_index: label of the voxels, or None, which changes nothing.
     """
@@ -119,7 +100,7 @@ class LeaveOutd(MapTransform):
         ignored = left[self.label_key] == self.ignore_index
         left[self.label_key] = left[self.label_key].masked_fill(ignored, 0)
         for key in self.key_iterator(left):
-            left[key] = left[key].masked_fill(ignored.to(left[key].device), 0)  # argmax takes the first of equals
+            left[key] = left[key].masked_fill(ignored.to(left[key].device), 0)
         return left
 
 
@@ -147,8 +128,8 @@ class UniteClassesd(MapTransform):
     """Unites classes into structures that may overlap, as BraTS scores them.
 
     Args:
-        keys: one-hot classes, (C, H, W[, D]).
-        names: keys of the structures, one for each of `keys`; they get masks (S, H, W[, D]).
+        keys: class indices, (1, H, W[, D]).
+        names: keys of the structures, one for each of `keys`; they get masks (S, H, W[, D]), uint8.
         structures: for each structure the indices of its classes.
     """
 
@@ -161,7 +142,8 @@ class UniteClassesd(MapTransform):
         """The data with the masks of the structures."""
         united = dict(data)
         for key, name in self.key_iterator(united, self.names):
-            united[name] = torch.stack([united[key][classes].amax(dim=0) for classes in self.structures])
+            masks = [torch.isin(united[key], torch.tensor(classes)) for classes in self.structures]
+            united[name] = torch.cat(masks).to(torch.uint8)
         return united
 
 

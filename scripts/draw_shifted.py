@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -73,19 +73,20 @@ def predictions(
     return found, parser.get_parsed_content("validate#postprocessing"), parser
 
 
-def shifted(cases: Iterable[Prediction], constants: Sequence[float], postprocessing: Callable[..., Any]) -> list[Row]:
+def shifted(cases: Sequence[Prediction], constants: Sequence[float], postprocessing: Callable[..., Any]) -> list[Row]:
     """Of each constant what is measured of these cases after it was added to the logits of the foreground.
 
     The volume error of a structure is |sum of its probabilities - true volume| / true volume; its mean is taken over
     the structures that the label has, and over cases.
 
     Args:
-        cases: each with its logits, (C, H, W[, D]), the background first.
+        cases: at least one, each with its logits, (C, H, W[, D]), the background first.
         constants: what is added.
-        postprocessing: makes of a case with "pred", logits, one with "prob", "pred" and "label", the two one-hot.
+        postprocessing: makes of a case with "pred", logits, one with "prob", and "pred" and "label" as indices.
     """
     metrics = [_metrics() for _ in constants]
-    dice = [DiceMetric(include_background=False) for _ in constants]
+    num_classes = len(cases[0][1])
+    dice = [DiceMetric(include_background=False, num_classes=num_classes) for _ in constants]
     for case, logits in cases:
         for place, constant in enumerate(constants):
             moved = torch.cat([logits[:1], logits[1:] + constant])

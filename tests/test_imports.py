@@ -40,6 +40,7 @@ ALLOWED = {
     "slices": {"blocks", "processes"},
     "datalists": {"case_names", "dicom", "path_options", "pictures", "series", "whole_files"},
     "writers": {"whole_files"},
+    "predictions": {"inverses", "transforms"},
     "outputs": {"checks", "transforms", "writers"},
     "option_values": {"measures", "orientation", "spelling", "targets"},
     "overrides": {"option_values", "path_options", "refusals", "spelling", "targets"},

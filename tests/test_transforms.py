@@ -8,7 +8,6 @@ from monai.data import MetaTensor
 
 from calib_monai.regions import boundary_weight
 from calib_monai.transforms import (
-    AliasMissingd,
     BoundaryWeightd,
     Confidenced,
     CorrectBiasd,
@@ -21,10 +20,11 @@ from calib_monai.transforms import (
 
 
 def test_classes_unite_to_structures_that_overlap() -> None:
-    labels = torch.tensor([[0, 1, 2, 3]])
-    one_hot = torch.nn.functional.one_hot(labels, 4).movedim(-1, 0).float()
-    united = UniteClassesd(["a"], ["b"], [[3], [1, 3], [1, 2, 3]])({"a": one_hot})["b"]
-    assert united.tolist() == [[[0, 0, 0, 1]], [[0, 1, 0, 1]], [[0, 1, 1, 1]]]
+    for dtype in (torch.uint8, torch.float32):
+        labels = MetaTensor(torch.tensor([[[0, 1, 2, 3]]], dtype=dtype), affine=2 * torch.eye(4))
+        united = UniteClassesd(["a"], ["b"], [[3], [1, 3], [1, 2, 3]])({"a": labels})["b"]
+        assert united.tolist() == [[[0, 0, 0, 1]], [[0, 1, 0, 1]], [[0, 1, 1, 1]]]
+        assert torch.equal(united.affine, labels.affine)  # by which distances are in mm
 
 
 def test_each_slice_of_a_volume_has_the_weight_of_its_own_boundaries() -> None:
@@ -69,17 +69,17 @@ def test_the_label_is_the_first_of_the_most_probable_classes() -> None:
 
 
 def test_what_is_ignored_is_background_for_measures_of_shapes() -> None:
-    probs = MetaTensor(torch.tensor([[0.2, 0.1, 0.6], [0.8, 0.9, 0.4]]).view(2, 1, 3))
-    data = {"pred": probs, "prob": probs, "label": MetaTensor(torch.tensor([[[1.0, 255.0, 0.0]]]))}
+    predicted = MetaTensor(torch.tensor([[[1, 1, 0]]], dtype=torch.uint8))
+    data = {"pred": predicted, "prob": torch.rand(2, 1, 3), "label": MetaTensor(torch.tensor([[[1.0, 255.0, 0.0]]]))}
     left = LeaveOutd(ignore_index=255)(data)
-    assert left["pred"].argmax(dim=0).tolist() == [[1, 0, 0]]
+    assert left["pred"].tolist() == [[[1, 0, 0]]]
     assert left["label"].tolist() == [[[1, 0, 0]]]
     assert isinstance(left["label"], MetaTensor)
     assert left["target"].tolist() == [[[1, 255, 0]]]
-    assert left["prob"] is probs
-    assert probs[1].tolist() == torch.tensor([[0.8, 0.9, 0.4]]).tolist()
+    assert left["prob"] is data["prob"]
+    assert predicted.tolist() == [[[1, 1, 0]]]
     as_it_was = LeaveOutd()(data)
-    assert as_it_was["pred"] is probs
+    assert as_it_was["pred"] is predicted
     assert as_it_was["target"] is as_it_was["label"] is data["label"]
 
 
@@ -106,12 +106,6 @@ def test_what_is_saved_of_a_case_without_a_name_is_called_by_its_file() -> None:
     assert NameByCased("image")({"image": image})["image"].meta["filename_or_obj"] == "scan.1.nii.gz"
     with pytest.raises(ValueError, match="a case is called"):
         NameByCased("image")({"image": image, "case": "../seven"})
-
-
-def test_a_second_name_takes_none_that_is_there() -> None:
-    pred, prob = torch.zeros(2, 3), torch.ones(2, 3)
-    assert AliasMissingd("pred", "prob")({"pred": pred})["prob"] is pred
-    assert AliasMissingd("pred", "prob")({"pred": pred, "prob": prob})["prob"] is prob
 
 
 def test_the_confidence_is_the_probability_of_the_label() -> None:

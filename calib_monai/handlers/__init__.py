@@ -1,12 +1,13 @@
 """Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
 
-from calib_monai.handlers.calibration import CalibratedProbs, CalibratorFit
+from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
     GradientScale,
     Settings,
     ValidationState,
 )
+from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
@@ -25,7 +26,7 @@ from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
 
 __all__ = [
     "BinsSaver",
-    "CalibratedProbs",
+    "CalibratedLogits",
     "CalibratorFit",
     "CollapseGuard",
     "DurableCheckpointSaver",
@@ -49,8 +50,10 @@ __all__ = [
     "StructuresSaver",
     "ValidationState",
     "ViewSpread",
+    "check_metrics",
     "go_on",
     "last_checkpoint",
+    "one_hot_from_engine",
     "segmentations_from_engine",
     "writer_of_first_process",
 ]

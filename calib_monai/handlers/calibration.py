@@ -16,7 +16,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
 from calib_monai.handlers.ignored import ignored_label
-from calib_monai.handlers.logits import logits_and_target
+from calib_monai.handlers.logits import logits_and_target, logits_of
 from calib_monai.handlers.savers import given_of
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
@@ -51,8 +51,9 @@ class CalibratorFit:
         ckpt_dir: folder of the model, where the calibrator is written.
         output_dir: folder of the report.
         options: by kind, the arguments of the calibrator's `fit`.
-        postprocessing: what an evaluation does with "pred" and "prob" of a case before it measures. Without it the
-            errors are those of the network's grid. The cases are those of the evaluator's data set, in order.
+        postprocessing: makes "prob" and "label" of a case with "pred", which are logits here, as an evaluation does
+            before it measures. Without it the errors are those of the network's grid. The cases are those of the
+            evaluator's data set, in order.
         class_names: of all classes, background first, as the report calls structures; by default their numbers.
 
     Raises:
@@ -142,7 +143,7 @@ class CalibratorFit:
         for case, (logits, *_) in zip(engine.data_loader.dataset, items, strict=True):
             calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
             for found, scores in zip(rows, (logits, calibrated), strict=True):
-                given = given_of(self.postprocessing({**case, "pred": logits[0], "prob": scores[0]}), ignore_index)
+                given = given_of(self.postprocessing({**case, "pred": scores[0]}), ignore_index)
                 check_probs(given[0][0].flatten(1), given[0][0])
                 found.append(errors_of(*given))
         before, after = map(mean_errors, rows)
@@ -159,11 +160,8 @@ class CalibratorFit:
         return {"calibrator": self.kind, **told}
 
 
-class CalibratedProbs:
-    """Adds "prob" to what an evaluator puts out: its logits, calibrated.
-
-    What the network said stays as "pred". Labels are taken from that, for where probabilities are resampled even one
-    temperature would change some.
+class CalibratedLogits:
+    """Adds "calibrated_logits" to what an evaluator puts out, of which `ProbsAndLabeld` makes the probabilities.
 
     Args:
         calibrator: fitted to the logits of the evaluator's network.
@@ -180,7 +178,7 @@ class CalibratedProbs:
     def __call__(self, engine: Engine) -> None:
         """Add them to this iteration's output."""
         output: Any = engine.state.output
-        output["prob"] = self.calibrator(plain(output["pred"]), plain(output["image"]))
+        output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
 
 
 class _StoredItems:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from functools import reduce
 from typing import Any, NoReturn
 
 import torch
@@ -13,6 +12,7 @@ from ignite.engine import Engine, Events
 from monai.handlers import from_engine
 from torch import Tensor
 
+from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered
 
 logger = logging.getLogger(__name__)
@@ -94,16 +94,16 @@ class CollapseGuard:
 
     Args:
         patience: runs of this evaluator in a row that predict only background before it stops.
-        output_transform: the engine's output -> lists of one-hot predictions and labels,
-            (C, H, W[, D]), channel 0 the background.
+        output_transform: the engine's output -> lists of predictions and labels, (1, H, W[, D]), class indices, 0 the
+            background.
     """
 
     def __init__(self, patience: int = 1, output_transform: Callable[[Any], Any] | None = None) -> None:
         self.patience = patience
         self.output_transform = output_transform or from_engine(["pred", "label"])
         self.collapsed_runs = 0
-        self.predicted: list[bool] = []
-        self.labeled: list[bool] = []
+        self.predicted: set[int] = set()
+        self.labeled: set[int] = set()
 
     def attach(self, engine: Engine) -> None:
         """Watch every run of an evaluator. Attach it before what writes results."""
@@ -113,14 +113,14 @@ class CollapseGuard:
 
     def start(self, _engine: Engine) -> None:
         """Forget the classes seen in the run before."""
-        self.predicted, self.labeled = [], []
+        self.predicted, self.labeled = set(), set()
 
     def update(self, engine: Engine) -> None:
         """Note which classes this iteration's predictions and labels hold."""
         predictions, labels = self.output_transform(engine.state.output)
         for prediction, label in zip(predictions, labels, strict=True):
-            self.predicted = _either(self.predicted, prediction.flatten(1).any(dim=1).tolist())
-            self.labeled = _either(self.labeled, label.flatten(1).any(dim=1).tolist())
+            self.predicted |= _classes_in(prediction)
+            self.labeled |= _classes_in(label)
 
     def judge(self, _engine: Engine) -> None:
         """Warn of what was never predicted; stop where that is everything.
@@ -129,9 +129,9 @@ class CollapseGuard:
             ValueError: only background was predicted in `patience` runs in a row.
         """
         predicted, labeled = zip(*gathered((self.predicted, self.labeled)), strict=True)
-        self.predicted, self.labeled = reduce(_either, predicted), reduce(_either, labeled)
-        missed = [k for k, (hit, there) in enumerate(zip(self.predicted, self.labeled, strict=True)) if there > hit]
-        if any(self.predicted[1:]) or not any(self.labeled[1:]):
+        self.predicted, self.labeled = set().union(*predicted), set().union(*labeled)
+        missed = sorted(self.labeled - self.predicted)
+        if any(self.predicted) or not any(self.labeled):
             self.collapsed_runs = 0
             if missed:
                 logger.warning("class(es) %s are in the labels and were never predicted", missed)
@@ -153,6 +153,7 @@ class CollapseGuard:
         self.collapsed_runs = state["collapsed_runs"]
 
 
-def _either(before: list[bool], now: list[bool]) -> list[bool]:
-    """Element-wise or; what was not seen yet is False."""
-    return [a or b for a, b in zip(before or [False] * len(now), now, strict=True)]
+def _classes_in(label: Tensor) -> set[int]:
+    """The class indices that a label holds."""
+    counts = plain(label).flatten().int().bincount()
+    return set(counts.nonzero().flatten().tolist())

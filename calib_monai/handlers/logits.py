@@ -60,10 +60,16 @@ class LogitsSaver:
             write_json(self.path, content, indent=None)
 
 
+def logits_of(engine: Engine) -> Tensor:
+    """Logits (B, C, ...) of an iteration after the forward pass. MONAI calls them "pred" until the postprocessing."""
+    output: Any = engine.state.output
+    return plain(output["pred"])
+
+
 def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:
     """Logits (B, C, ...) and class indices (B, 1, ...) of an iteration; an ignored voxel keeps the ignored label."""
     output: Any = engine.state.output
-    logits, ignore_index = plain(output["pred"]).detach(), ignored_label(engine)
+    logits, ignore_index = logits_of(engine).detach(), ignored_label(engine)
     labels, ignored = labels_and_ignored(plain(output["label"]), logits.shape[1], ignore_index)
     return logits, labels if ignored is None else labels.int().masked_fill_(ignored, ignore_index or 0)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of, check_case_name, name_by_file
 from calib_monai.checks import OUTPUTS
+from calib_monai.handlers.logits import logits_of
 from calib_monai.handlers.savers import check_calibrator, items
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
@@ -61,7 +62,7 @@ class ViewSpread:
             torch.manual_seed(self.seed)
             output["spread"] = spread_over_views(
                 plain(output["image"]),
-                plain(output["pred"]),
+                logits_of(engine),
                 engine.inferer,
                 network,
                 self.random_views,

@@ -22,6 +22,7 @@ class ASDMetric(SurfaceMetric):
         include_background: whether class 0 is measured.
         spacing: size of a voxel along each axis in mm, as in `SurfaceMetric`.
         overlapping: whether the channels are masks that may overlap, as in `SurfaceMetric`.
+        num_classes: C, which class indices need; one-hot and masks do not.
     """
 
     def __init__(
@@ -31,8 +32,11 @@ class ASDMetric(SurfaceMetric):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         overlapping: bool = False,
+        num_classes: int | None = None,
     ) -> None:
-        super().__init__(include_background=include_background, spacing=spacing, overlapping=overlapping)
+        super().__init__(
+            include_background=include_background, spacing=spacing, overlapping=overlapping, num_classes=num_classes
+        )
         self.symmetric = symmetric
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:

@@ -32,6 +32,7 @@ class SurfaceMetric(ImagewiseMetric):
             MetaTensor, whose axes need not be at right angles, else 1: the distances are then in voxels.
         overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT and
             ET, which MONAI's ConvertToMultiChannelBasedOnBratsClassesd makes.
+        num_classes: C, which class indices need; one-hot and masks do not.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class SurfaceMetric(ImagewiseMetric):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         overlapping: bool = False,
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
         self.include_background = include_background
         self.spacing = spacing
         self.overlapping = overlapping
+        self.num_classes = num_classes
 
     @abstractmethod
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
@@ -62,7 +65,7 @@ class SurfaceMetric(ImagewiseMetric):
         """Distances of each image and class, (B, C), or (B, C - 1) without the background.
 
         Args:
-            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]).
+            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]); class indices (B, 1, H, W[, D]) with `num_classes`.
             y: label of that shape.
             spacing: in place of the metric's own.
 
@@ -70,7 +73,13 @@ class SurfaceMetric(ImagewiseMetric):
             ValueError: shapes that differ, values that are not one-hot, a spacing that has not one size an axis,
                 above 0, or images that were stacked and have lost their affines.
         """
-        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping, include_background=self.include_background)
+        pairs = structure_pairs(
+            y_pred,
+            y,
+            overlapping=self.overlapping,
+            include_background=self.include_background,
+            num_classes=self.num_classes,
+        )
         spacings = _spacings(label_of(y_pred, y), self.spacing if spacing is None else spacing)
         rows = [
             [self._measured(*masks, spacing, y_pred.shape[2:]) for masks in image]

@@ -22,6 +22,7 @@ class HD95Metric(SurfaceMetric):
             MetaTensor, else 1: the distances are then in voxels.
         overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT
             and ET.
+        num_classes: C, which class indices need; one-hot and masks do not.
 
     Raises:
         ValueError: from a call with values that are no masks, shapes that differ, or sizes not above 0.

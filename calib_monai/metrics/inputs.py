@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib_monai.metrics.masks import class_of_one
+from calib_monai.metrics.masks import checked_indices, class_of_one
 from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3
@@ -87,18 +87,11 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     Raises:
         ValueError: a number of channels that is neither 1 nor C, or values that are not one-hot or 0..C-1.
     """
-    dtype = torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
     if y.shape[1] == num_classes:
-        return class_of_one("y", y, dtype)
+        return class_of_one("y", y)
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
-    labels = y.to(dtype)
-    whole = not y.is_floating_point() or labels.to(y.dtype).equal(y)
-    low, high = (extreme.item() for extreme in y.aminmax())
-    if not (whole and low >= 0 and high < num_classes):
-        rule = f"whole numbers 0..{num_classes - 1}"
-        raise ValueError(f"y holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
-    return labels
+    return checked_indices("y", y, num_classes)
 
 
 def check_probs(voxels: Tensor, image: Tensor) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,15 +16,21 @@ FLOAT32_BITS = 32
 
 
 def structure_pairs(
-    y_pred: Tensor, y: Tensor | None, *, overlapping: bool, include_background: bool = False
+    y_pred: Tensor,
+    y: Tensor | None,
+    *,
+    overlapping: bool,
+    include_background: bool = False,
+    num_classes: int | None = None,
 ) -> list[list[tuple[Mask, Mask]]]:
     """For each image and class the masks of prediction and label, both cropped to the box that holds the two.
 
     Args:
-        y_pred: prediction, one-hot or masks, (B, C, H, W[, D]).
+        y_pred: prediction, one-hot or masks, (B, C, H, W[, D]); class indices, (B, 1, H, W[, D]), with `num_classes`.
         y: label of that shape.
         overlapping: whether a voxel may belong to any number of channels; if not, it must belong to one.
         include_background: whether channel 0 is among the classes where it is the background.
+        num_classes: C, where class indices are given.
 
     Returns:
         Pairs of masks of one shape, of size 0 where neither prediction nor label has the class.
@@ -31,10 +39,17 @@ def structure_pairs(
         ValueError: shapes that differ, or values that are no masks.
     """
     first = 0 if include_background or overlapping else 1
-    predicted, labeled = (
-        checked_masks(name, values, overlapping=overlapping)[:, first:]
-        for name, values in (("y_pred", y_pred), ("y", label_of(y_pred, y)))
-    )
+    label = label_of(y_pred, y)
+    if num_classes is None or len(y_pred[0]) > 1:
+        predicted, labeled = (
+            checked_masks(name, values, overlapping=overlapping)[:, first:]
+            for name, values in (("y_pred", y_pred), ("y", label))
+        )
+    else:
+        predicted, labeled = (
+            _masks_of_classes(checked_indices(name, values, num_classes), range(first, num_classes))
+            for name, values in (("y_pred", y_pred), ("y", label))
+        )
     return [[_cropped(*pair) for pair in zip(*image, strict=True)] for image in zip(predicted, labeled, strict=True)]
 
 
@@ -50,6 +65,35 @@ def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
             f"y_pred is {tuple(y_pred.shape)} and y is {given}; both must be one-hot or masks of one shape"
         )
     return y
+
+
+def checked_indices(name: str, given: Tensor, num_classes: int) -> Tensor:
+    """Class indices in the smallest type that holds all, (B, 1, H, W[, D]).
+
+    Args:
+        name: of the tensor in messages.
+        given: class indices of any type, (B, 1, H, W[, D]).
+        num_classes: they must be whole numbers below it, at least 0.
+
+    Raises:
+        ValueError: others.
+    """
+    labels = given.to(smallest_type(num_classes))
+    whole = not given.is_floating_point() or labels.to(given.dtype).equal(given)
+    low, high = (extreme.item() for extreme in given.aminmax())
+    if not (whole and low >= 0 and high < num_classes):
+        rule = f"whole numbers 0..{num_classes - 1}"
+        raise ValueError(f"{name} holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
+    return labels
+
+
+def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:
+    """Where each class is, (B, C, H, W[, D]), of class indices (B, 1, H, W[, D])."""
+    values = labels.numpy(force=True)
+    masks = np.empty((len(values), len(classes), *values.shape[2:]), dtype=np.bool_)
+    for channel, index in enumerate(classes):
+        np.equal(values[:, 0], index, out=masks[:, channel])
+    return masks
 
 
 def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
@@ -92,14 +136,19 @@ def _check_piece(name: str, values: NDArray[np.generic], hits: Mask, *, overlapp
         )
 
 
-def class_of_one(name: str, one_hot: Tensor, dtype: torch.dtype) -> Tensor:
-    """The class that is 1, (B, 1, ...); an argmax would take many times as long.
+def smallest_type(num_classes: int) -> torch.dtype:
+    """The smallest type that holds all class indices."""
+    return torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
+
+
+def class_of_one(name: str, one_hot: Tensor) -> Tensor:
+    """The class that is 1, (B, 1, ...), in the smallest type; an argmax would take many times as long.
 
     Raises:
         ValueError: a voxel that is not 1 in a single channel and 0 in the others.
     """
     masks = torch.from_numpy(checked_masks(name, one_hot, overlapping=False))
-    labels = torch.zeros_like(masks[:, :1], dtype=dtype)
+    labels = torch.zeros_like(masks[:, :1], dtype=smallest_type(masks.shape[1]))
     for k in range(1, masks.shape[1]):
         labels.masked_fill_(masks[:, k : k + 1], k)
     return labels.to(one_hot.device)

@@ -18,30 +18,32 @@ class MissedStructuresMetric(ImagewiseMetric):
 
     Args:
         overlapping: as in `HD95Metric`.
+        num_classes: C, which class indices need; one-hot and masks do not.
         dice_below: a structure that both have is missed where its Dice is lower; 0 counts none of these.
 
     Raises:
         ValueError: a `dice_below` outside 0..1.
     """
 
-    def __init__(self, *, overlapping: bool = False, dice_below: float = 0.1) -> None:
+    def __init__(self, *, overlapping: bool = False, num_classes: int | None = None, dice_below: float = 0.1) -> None:
         super().__init__()
         if not (isinstance(dice_below, int | float) and 0 <= dice_below <= 1):
             raise ValueError(f"dice_below is {dice_below!r}; it must lie in 0..1")
         self.overlapping = overlapping
+        self.num_classes = num_classes
         self.dice_below = dice_below
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """1 where a class is missed, else 0: (B, C), or (B, C - 1) without the background.
 
         Args:
-            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]).
+            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]); class indices (B, 1, H, W[, D]) with `num_classes`.
             y: label of that shape.
 
         Raises:
             ValueError: shapes that differ, or values that are not one-hot.
         """
-        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping)
+        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping, num_classes=self.num_classes)
         return torch.tensor([[self._is_missed(*masks) for masks in image] for image in pairs], dtype=torch.float64)
 
     def _is_missed(self, predicted: Mask, labeled: Mask) -> bool:

@@ -68,20 +68,16 @@ def test_ignored_voxels_count_nowhere_in_the_expected_dice_of_an_evaluation(igno
     configs = COLLECTION / "mrbrains_ce" / "configs"
     parser = ConfigParser(ConfigParser.load_config_files([str(configs / f"{name}.json") for name in FILES["evaluate"]]))
     parser["ignore_index"] = ignore_index
-    [first] = [
-        place
-        for place, transform in enumerate(parser["validate#postprocessing#transforms"])
-        if transform["_target_"].endswith("AliasMissingd")
-    ]
-    parser["validate#postprocessing#transforms"] = parser["validate#postprocessing#transforms"][first:]
     probs = torch.full((parser["num_classes"], 20, 20, 2), 1e-5)
     probs[1, :, 5:15] = 0.99
     probs[0] += 1 - probs.sum(dim=0)
     label = probs.argmax(dim=0, keepdim=True)
     label[:, 10:] = 0 if ignore_index is None else ignore_index
-    measured = parser.get_parsed_content("validate#postprocessing")(
-        {"pred": MetaTensor(probs), "label": MetaTensor(label)}
-    )
+    pad = {"_target_": "SpatialPadd", "keys": "image", "spatial_size": [20, 20, -1]}
+    parser["preparation"] = {"_target_": "Compose", "transforms": [pad]}
+    image = MetaTensor(torch.rand(1, 20, 20, 2))
+    case = parser.get_parsed_content("preparation")({"image": image, "scan": image, "truth": MetaTensor(label)})
+    measured = parser.get_parsed_content("validate#postprocessing")({**case, "pred": probs.log(), "label": label})
     handler = parser.get_parsed_content("validate#additional_metrics#expected_dice")
     handler.update(handler._output_transform([measured]))
     value = handler.metric_fn.values()[0, 0].item()

@@ -22,6 +22,7 @@ from monai.utils.module import locate
 from calib_monai.handlers import ResultsSaver
 from calib_monai.measures import measure_of
 from calib_monai.overrides import check_overrides
+from calib_monai.predictions import ProbsAndLabeld
 from calib_monai.transforms import LeaveOutd
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
@@ -128,6 +129,9 @@ def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     assert shown | {"dice_foreground", f"hd95_{unit}", f"asd_{unit}", "missed_structures", "expected_dice"} <= measured
 
 
+MADE_BY = {LeaveOutd: {"target"}, ProbsAndLabeld: {"prob", "pred"}}  # under names that are not in JSON
+
+
 @of_every_bundle
 def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
     for name in ("train", "evaluate"):
@@ -142,8 +146,8 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
             for key in ("keys", "names")
             for name in ([transform[key]] if isinstance(transform.get(key), str) else transform.get(key, []))
         }
-        if any(component(transform["_target_"]) is LeaveOutd for transform in validate["postprocessing"]["transforms"]):
-            made.add("target")
+        for transform in validate["postprocessing"]["transforms"]:
+            made |= MADE_BY.get(component(transform["_target_"]), set())
         read = re.findall(
             r"from_engine\((\[.*?\])\)", json.dumps([validate["key_metric"], validate["additional_metrics"]])
         )

@@ -19,7 +19,7 @@ from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.report import write_report
 from calib_monai.reports.runs import read_run
 
-DETAILS = "$monai.handlers.from_engine(['pred', 'label'])"
+ONE_HOT = {"_target_": "calib_monai.handlers.one_hot_from_engine", "num_classes": "@num_classes"}
 
 
 class MCEMetric(ECEMetric):
@@ -45,8 +45,8 @@ class OverlapMetric(CumulativeIterationMetric):
 
 
 def handler(metric: dict[str, Any]) -> dict[str, Any]:
-    """An entry of `additional_metrics`, as MONAI's bundles write it."""
-    return {"_target_": "IgniteMetricHandler", "metric_fn": metric, "output_transform": DETAILS}
+    """An entry of `additional_metrics`, as MONAI's bundles write it, but that the metric is given one-hot."""
+    return {"_target_": "IgniteMetricHandler", "metric_fn": metric, "output_transform": ONE_HOT}
 
 
 OWN = {

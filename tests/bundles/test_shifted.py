@@ -9,7 +9,6 @@ import draw_shifted
 import pytest
 import torch
 from committed import COLLECTION, REPOSITORY, write_dataset
-from monai.networks.utils import one_hot
 
 from calib_monai.phantoms import make_phantoms
 
@@ -23,8 +22,7 @@ def test_a_network_that_is_exactly_right_is_best_unshifted_but_on_label_foregrou
 
     def postprocessing(case: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         pred = case["pred"].argmax(dim=0, keepdim=True)
-        pred, label = (one_hot(each[None], 2)[0] for each in (pred, case["label"]))
-        return {"prob": case["pred"].softmax(dim=0), "pred": pred, "label": label}
+        return {"prob": case["pred"].softmax(dim=0), "pred": pred, "label": case["label"]}
 
     rows = draw_shifted.shifted([({"label": labels}, logits)], [-1.0, 0.0, 1.0], postprocessing)
     for name in ("nll_all", "ece_plausible", "cece_plausible", "volume_error"):

@@ -12,9 +12,9 @@ from ignite.engine import Engine
 from calib_monai.handlers import CollapseGuard, NonFiniteLossGuard
 
 
-def one_hot(*classes: int) -> torch.Tensor:
-    """A row of voxels of these classes, (3, N)."""
-    return torch.nn.functional.one_hot(torch.tensor(classes), 3).T.unsqueeze(-1)
+def row(*classes: int) -> torch.Tensor:
+    """A row of voxels of these classes, (1, N, 1)."""
+    return torch.tensor(classes, dtype=torch.uint8).view(1, -1, 1)
 
 
 def evaluator(predicted: torch.Tensor, label: torch.Tensor) -> Engine:
@@ -33,7 +33,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_when(bad: float) -> Non
 
 
 def test_a_network_of_background_alone_is_warned_of_and_then_stopped(caplog: pytest.LogCaptureFixture) -> None:
-    guard, engine = CollapseGuard(patience=3), evaluator(one_hot(0, 0, 0), one_hot(0, 1, 2))
+    guard, engine = CollapseGuard(patience=3), evaluator(row(0, 0, 0), row(0, 1, 2))
     guard.attach(engine)
     with caplog.at_level(logging.WARNING):
         engine.run([0])
@@ -45,7 +45,7 @@ def test_a_network_of_background_alone_is_warned_of_and_then_stopped(caplog: pyt
 
 def test_a_network_that_recovers_goes_on() -> None:
     guard = CollapseGuard(patience=2)
-    collapsed, healthy = evaluator(one_hot(0, 0), one_hot(1, 2)), evaluator(one_hot(0, 2), one_hot(1, 2))
+    collapsed, healthy = evaluator(row(0, 0), row(1, 2)), evaluator(row(0, 2), row(1, 2))
     for engine in (collapsed, healthy, collapsed):
         if not engine.has_event_handler(guard.judge):
             guard.attach(engine)
@@ -54,7 +54,7 @@ def test_a_network_that_recovers_goes_on() -> None:
 
 
 def test_a_class_that_is_never_predicted_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    guard, engine = CollapseGuard(), evaluator(one_hot(0, 1, 1), one_hot(0, 1, 2))
+    guard, engine = CollapseGuard(), evaluator(row(0, 1, 1), row(0, 1, 2))
     guard.attach(engine)
     with caplog.at_level(logging.WARNING):
         engine.run([0])
@@ -62,6 +62,6 @@ def test_a_class_that_is_never_predicted_is_named(caplog: pytest.LogCaptureFixtu
 
 
 def test_labels_without_foreground_are_no_collapse() -> None:
-    guard, engine = CollapseGuard(), evaluator(one_hot(0, 0), one_hot(0, 0))
+    guard, engine = CollapseGuard(), evaluator(row(0, 0), row(0, 0))
     guard.attach(engine)
     engine.run([0])

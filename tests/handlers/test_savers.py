@@ -37,9 +37,8 @@ def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
         label = torch.zeros_like(label)
     if seed == MISSED:
         probs = (probs * torch.tensor([1, 1, 1e-9]).view(3, 1, 1, 1)).log().softmax(dim=0)
-    one_hot = torch.nn.functional.one_hot(label, 3).movedim(-1, 0)
-    predicted = torch.nn.functional.one_hot(probs.argmax(dim=0), 3).movedim(-1, 0)
-    output = {"image": torch.rand(1, 6, 5, 4), "prob": probs, "pred": predicted, "label": one_hot}
+    predicted = probs.argmax(dim=0, keepdim=True)
+    output = {"image": torch.rand(1, 6, 5, 4), "prob": probs, "pred": predicted, "label": label.unsqueeze(0)}
     return {"case": f"case_{seed}"}, output
 
 
@@ -55,7 +54,10 @@ def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
         return [output]
 
     engine = Engine(step)
-    for name, metric in (("hd95_mm", HD95Metric()), ("missed_structures", MissedStructuresMetric())):
+    for name, metric in (
+        ("hd95_mm", HD95Metric(num_classes=3)),
+        ("missed_structures", MissedStructuresMetric(num_classes=3)),
+    ):
         handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine(["pred", "label"]))
         handler.attach(engine, name)
     metrics = {
@@ -213,7 +215,7 @@ def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None
     _, output = item(1)
     with np.load(evaluated / "slices" / "case_1.npz") as kept:
         assert kept["index"] == 0
-        assert np.array_equal(kept["label"], output["label"].argmax(dim=0)[..., 0])
+        assert np.array_equal(kept["label"], output["label"][0, ..., 0])
         assert np.array_equal(kept["probs"], output["prob"][..., 0])
         assert kept["image"].shape == (6, 5)
 

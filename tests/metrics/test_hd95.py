@@ -184,3 +184,18 @@ def test_sheared_axes_are_measured_along_the_affine() -> None:
     assert HD95Metric()(y_pred=[first[0]], y=[across]).item() == pytest.approx(3)
     missed = HD95Metric()(y_pred=[box((0, 0), (0, 0), (0, 0))[0]], y=[labeled]).item()
     assert missed == pytest.approx(np.linalg.norm([30, 10, 30]))
+
+
+def test_class_indices_have_the_distances_of_one_hot() -> None:
+    generator = torch.Generator().manual_seed(0)
+    maps = [torch.randint(3, (2, 1, 7, 6, 5), generator=generator) for _ in range(2)]
+    masks = [torch.nn.functional.one_hot(labels[:, 0], 3).movedim(-1, 1) for labels in maps]
+    for kind in (HD95Metric, ASDMetric, MissedStructuresMetric):
+        expected = kind()(*masks)
+        for dtype in (torch.uint8, torch.float32):
+            assert torch.equal(kind(num_classes=3)(*(labels.to(dtype) for labels in maps)), expected)
+        assert torch.equal(kind(num_classes=3)(*masks), expected)
+        with pytest.raises(ValueError, match=r"y_pred holds labels from 0 to 2; they must be whole numbers 0\.\.1"):
+            kind(num_classes=2)(*maps)
+        with pytest.raises(ValueError, match="y_pred is not one-hot: it has 1 channel"):
+            kind()(*maps)

@@ -1,0 +1,45 @@
+"""Predictions: logits become probabilities and the label, on the grid from which the image came."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.transforms import InvertibleTransform, Transform
+
+from calib_monai.inverses import InvertProbsd
+from calib_monai.transforms import MostProbabled
+
+
+class ProbsAndLabeld(Transform):
+    """Makes "prob", probabilities, and "pred", the label, of a network's logits, and takes both back by an inverse.
+
+    MONAI's engine calls the logits "pred". From here on that is the label alone. Where "calibrated_logits" are there
+    "prob" is made of these. The label is of the network's own logits all the same: where probabilities are resampled
+    even one temperature would change some.
+
+    Args:
+        transform: to invert; that which was applied to the image.
+        orig_keys: the image.
+    """
+
+    def __init__(self, transform: InvertibleTransform, orig_keys: str = "image") -> None:
+        self.orig_keys = orig_keys
+        self.invert = InvertProbsd("prob", transform, orig_keys)
+        self.labeled = MostProbabled("prob")
+
+    def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
+        """The data with "prob", (C, H, W[, D]), float32, and "pred", (1, H, W[, D]), uint8, without any logits."""
+        told = dict(data)
+        logits, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
+        told["prob"] = self._probs(logits, told)
+        told["pred"] = self.labeled({"prob": told["prob"]})["prob"]
+        if calibrated is not None:
+            told["prob"] = self._probs(calibrated, told)
+        return told
+
+    def _probs(self, logits: Any, data: Mapping[Hashable, Any]) -> Any:
+        """The softmax of logits, (C, H, W[, D]), on the grid from which the image came."""
+        probs = torch.as_tensor(logits).float().softmax(dim=0)
+        return self.invert({"prob": probs, self.orig_keys: data[self.orig_keys]})["prob"]
