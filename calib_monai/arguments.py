@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+MOST = 255  # the largest label
+
 
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
@@ -35,6 +37,13 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise ValueError if the value is not one of the choices."""
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def check_ignored_label(ignore_index: int | None, num_classes: int) -> None:
+    """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
+    if ignore_index is not None and not (isinstance(ignore_index, int) and num_classes <= ignore_index <= MOST):
+        rule = f"it must be a whole number from {num_classes} to {MOST}, or None"
+        raise ValueError(f"ignore_index is {ignore_index!r}; with {num_classes} classes {rule}")
 
 
 def check_ignore_index(ignore_index: int | None) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
+from calib_monai.arguments import check_ignored_label
+from calib_monai.datalists.given_splits import read_lists
 from calib_monai.measures import check_measures
 from calib_monai.orientation import check_axcodes
 from calib_monai.spelling import nearest
@@ -58,7 +61,12 @@ def check_settings(config: Mapping[str, Any]) -> None:
             check_axcodes(value)
         if name == "measures" and not _is_made_later(value):
             check_measures(value)
+        if name == "split" and value and not _is_made_later(value):
+            read_lists(Path(str(value)))
     names, count = config.get("class_names"), config.get("num_classes")
+    ignored = config.get("ignore_index")
+    if isinstance(count, int) and ignored is not None and not _is_made_later(ignored):
+        check_ignored_label(ignored, count)
     if names is not None and not _is_made_later(names):
         listed = list(names) if isinstance(names, list | tuple) else []
         fine = listed and all(isinstance(one, str) and one.strip() and not _is_made_later(one) for one in listed)

@@ -53,7 +53,7 @@ class OneLine:
 
     def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         """Tell an error that nobody caught."""
-        causes = list(_causes(error))
+        causes = list(_causes(error, contexts=True))
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             sys.stderr.write(f"error: interrupted{_saved_by(self.config)}\n")
             return
@@ -103,11 +103,11 @@ def _note_for_torchrun(line: str) -> None:
         Path(file).write_text(json.dumps({"message": cause}), encoding="utf-8")
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, the one that it was raised from, and so on."""
+def _causes(error: BaseException | None, *, contexts: bool = False) -> Iterator[BaseException]:
+    """An error, the one that it was raised from, and so on; with `contexts` also the one that was being handled."""
     while error:
         yield error
-        error = error.__cause__
+        error = error.__cause__ or (error.__context__ if contexts and not error.__suppress_context__ else None)
 
 
 def _functions_here(error: BaseException) -> set[str]:

@@ -11,6 +11,7 @@ import torch
 from monai.transforms import LoadImage
 from torch import Tensor
 
+from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
@@ -48,13 +49,8 @@ class Rules:
     ignore_index: int | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
-        index, most = self.ignore_index, torch.iinfo(torch.uint8).max
-        if index is not None and not (isinstance(index, int) and self.num_classes <= index <= most):
-            raise ValueError(
-                f"ignore_index is {index!r}; with {self.num_classes} classes it must be a whole number from "
-                f"{self.num_classes} to {most}, or None"
-            )
+        """Raise ValueError if the label that is ignored is a class, or no byte."""
+        check_ignored_label(self.ignore_index, self.num_classes)
 
 
 class Seen(NamedTuple):

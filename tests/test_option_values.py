@@ -91,6 +91,8 @@ def test_a_value_of_the_same_kind_passes(name: str, value: object) -> None:
         ({"class_names": ["a", " "]}, "it must be a list of names that differ"),
         ({"class_names": ["a", "b", "b"]}, "it must be a list of names that differ"),
         ({"class_names": ["a", 1]}, "it must be a list of names that differ"),
+        ({"split": "nowhere.json"}, "split nowhere.json cannot be read: No such file or directory"),
+        ({"ignore_index": 1, "num_classes": 2}, "ignore_index is 1; with 2 classes it must be a whole number from 2"),
         ({"class_names": ["a", "b"], "num_classes": 3}, r"\['a', 'b'\] and num_classes is 3; there must be a name for"),
     ],
 )
@@ -102,6 +104,8 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], said: str
 def test_settings_that_can_be_pass() -> None:
     check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
     check_settings({"class_names": ["a", "b"], "num_classes": 2, "epochs": "$2 + 3", "device": "@other"})
+    check_settings({"split": "", "ignore_index": 2, "num_classes": 2})
+    check_settings({"split": "$@dataset_dir + '/split.json'", "ignore_index": "$None", "num_classes": 2})
     check_settings({"class_names": "$calib_monai.names", "num_classes": 2})
 
 

@@ -161,6 +161,13 @@ def test_an_argument_that_a_component_refuses_is_told_in_one_line(capsys: pytest
     assert capsys.readouterr().err.count("\n") > 1
 
 
+def test_the_last_line_gives_the_error_that_another_one_hides(capsys: pytest.CaptureFixture[str]) -> None:
+    # As PyTorch fails to close a file that could not be written.
+    error = RuntimeError("unexpected pos 107520 vs 107412")
+    error.__context__ = OSError(27, "File too large", "model.pt")
+    assert told(error, capsys).splitlines()[-1] == "error: OSError: [Errno 27] File too large: 'model.pt'"
+
+
 def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     interruption = KeyboardInterrupt()
     interruption.__context__ = StopIteration()

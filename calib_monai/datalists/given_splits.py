@@ -31,7 +31,7 @@ def given_split(path: Path, drawn: Split) -> Split:
         of_patients.setdefault(patient_of(case), []).append(name)
     listed: dict[str, str] = {}  # by case, its set
     unknown = []
-    for of_set, names in _lists(path).items():
+    for of_set, names in read_lists(path).items():
         for entry in names:
             found = [entry] if entry in cases else of_patients.get(entry, [])
             unknown += [] if found else [f"{entry!r} in {of_set}"]
@@ -56,8 +56,12 @@ def given_split(path: Path, drawn: Split) -> Split:
     return split
 
 
-def _lists(path: Path) -> dict[str, list[str]]:
-    """The names of each set in a file."""
+def read_lists(path: Path) -> dict[str, list[str]]:
+    """The names of each set in a file.
+
+    Raises:
+        ValueError: a file that cannot be read, or holds something else or an empty list.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -85,6 +85,14 @@ WRONG_SETTINGS = [
         options={"random_views#rotation": -5},
         after_training=True,
     ),
+    *(
+        Wrong(f"{option} that cannot be, where a training is already", said, options=given, after_training=True)
+        for option, said, given in (
+            ("a split", "split .*nowhere.json cannot be read", {"split": "{}/nowhere.json"}),
+            ("a fold", "fold is -1; it must be a whole number, 0 or more", {"fold": -1}),
+            ("a label to ignore", "ignore_index is 2; with 3 classes it must be", {"ignore_index": 2}),
+        )
+    ),
     Wrong("a text for a truth value in the JSON", "amp is 'false'", edited(lambda c: c.update(amp="false"))),
     Wrong("a typing error in the JSON", "nothing refers to 'epoch'.*'epochs'", edited(lambda c: c.update(epoch=5))),
     Wrong("a remark in the JSON", None, edited(lambda c: c.update(remark="ours"))),
