@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from tqdm import tqdm
 
 from calib_monai.arguments import check_whole
-from calib_monai.handlers.guards import _either
+from calib_monai.handlers.savers import items
 from calib_monai.refusals import TRACEBACK, OneLine, refusal_of, tell_in_one_line
 
+ENGINE: Any = SimpleNamespace(state=SimpleNamespace(batch=[{}], output=[]))
 MARGIN = {"_target_": "calib_monai.losses.MbLSLoss", "margin": -1.0}
 
 
@@ -70,7 +72,7 @@ def test_a_function_that_refuses_is_not_named(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: _either([True], [True, False]),  # two lists of different lengths, in this package, without a `raise`
+        lambda: items(ENGINE),  # two lists of different lengths, in this package, without a `raise`
         lambda: torch.optim.SGD([], lr=0.1),
         lambda: {}["epochs"],
     ],
