@@ -15,7 +15,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from tqdm import tqdm
 
 from calib_monai.arguments import check_whole
-from calib_monai.handlers.savers import items
+from calib_monai.handlers.readings import items
 from calib_monai.refusals import TRACEBACK, OneLine, refusal_of, tell_in_one_line
 
 ENGINE: Any = SimpleNamespace(state=SimpleNamespace(batch=[{}], output=[]))

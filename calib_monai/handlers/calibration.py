@@ -15,9 +15,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor, nn
 
-from calib_monai.handlers.ignored import ignored_label
-from calib_monai.handlers.logits import logits_and_target, logits_of
-from calib_monai.handlers.savers import given_of
+from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.posthoc import (
@@ -104,9 +102,8 @@ class CalibratorFit:
     def update(self, engine: Engine) -> None:
         """Keep the logits, labels and images of this iteration."""
         logits, target = logits_and_target(engine)
-        output: Any = engine.state.output
         if self.items is not None:
-            self.items.add(logits, target, *[plain(output["image"])] * (self.kind == "lts"))
+            self.items.add(logits, target, *[plain(output_of(engine)["image"])] * (self.kind == "lts"))
 
     def fit(self, engine: Engine) -> None:
         """Fit, write, and say what was found.
@@ -177,7 +174,7 @@ class CalibratedLogits:
     @torch.no_grad()
     def __call__(self, engine: Engine) -> None:
         """Add them to this iteration's output."""
-        output: Any = engine.state.output
+        output = output_of(engine)
         output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
 
 

@@ -12,15 +12,11 @@ from ignite.engine import Engine, Events
 from monai.handlers import from_engine
 from torch import Tensor
 
+from calib_monai.handlers.readings import loss_of
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered
 
 logger = logging.getLogger(__name__)
-
-
-def loss_of(output: Any) -> Any:
-    """The loss in what a trainer puts out for an iteration, decollated or not, without its gradient."""
-    return torch.as_tensor((output if isinstance(output, dict) else output[0])["loss"]).detach()
 
 
 class NonFiniteLossGuard:

@@ -28,11 +28,6 @@ class IgnoredLabel:
         state.ignore_index = self.ignore_index
 
 
-def ignored_label(engine: Engine) -> int | None:
-    """The label that is no class in a run of this engine, None without `IgnoredLabel`."""
-    return getattr(engine.state, "ignore_index", None)
-
-
 def segmentations_from_engine(ignore_index: int | None = None) -> Callable[[Any], Any]:
     """As MONAI's `from_engine(["prob", "pred"])`, but the segmentation is `ignore_index` where the label is.
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.handlers.ignored import ignored_label
-from calib_monai.metrics.inputs import labels_and_ignored, plain
+from calib_monai.handlers.readings import logits_and_target
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import write_json
 
@@ -58,20 +56,6 @@ class LogitsSaver:
         if is_first_process() and isinstance(count, Tensor):
             content = {"edges": EDGES.tolist(), "count": count.tolist()}
             write_json(self.path, content, indent=None)
-
-
-def logits_of(engine: Engine) -> Tensor:
-    """Logits (B, C, ...) of an iteration after the forward pass. MONAI calls them "pred" until the postprocessing."""
-    output: Any = engine.state.output
-    return plain(output["pred"])
-
-
-def logits_and_target(engine: Engine) -> tuple[Tensor, Tensor]:
-    """Logits (B, C, ...) and class indices (B, 1, ...) of an iteration; an ignored voxel keeps the ignored label."""
-    output: Any = engine.state.output
-    logits, ignore_index = logits_of(engine).detach(), ignored_label(engine)
-    labels, ignored = labels_and_ignored(plain(output["label"]), logits.shape[1], ignore_index)
-    return logits, labels if ignored is None else labels.int().masked_fill_(ignored, ignore_index or 0)
 
 
 def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:

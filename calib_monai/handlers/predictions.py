@@ -16,8 +16,8 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of, check_case_name, name_by_file
 from calib_monai.checks import OUTPUTS
-from calib_monai.handlers.logits import logits_of
-from calib_monai.handlers.savers import check_calibrator, items
+from calib_monai.handlers.readings import items, logits_of, output_of
+from calib_monai.handlers.savers import check_calibrator
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
@@ -55,7 +55,7 @@ class ViewSpread:
 
     def __call__(self, engine: Any) -> None:
         """Add it to this iteration's output."""
-        output = engine.state.output
+        output = output_of(engine)
         network = CalibratedNetwork(engine.network, self.calibrator, output="logits")
         # MONAI is out of the evaluation's mode here, and batch normalization would learn.
         with torch.random.fork_rng(devices=[]), eval_mode(network):

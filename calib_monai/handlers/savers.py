@@ -11,14 +11,12 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from torch import Tensor
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
-from calib_monai.handlers.ignored import ignored_label
+from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
-from calib_monai.metrics.inputs import Given, measured_voxels, probs_and_labels
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
@@ -237,30 +235,3 @@ def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
                 f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: set another "
                 "--output_dir, or replace it by --overwrite True"
             )
-
-
-def items(engine: Engine) -> list[dict[str, Any]]:
-    """The cases of an iteration, input and output together, after MONAI has taken the batch apart."""
-    state: Any = engine.state
-    return [{**batch, **output} for batch, output in zip(state.batch, state.output, strict=True)]
-
-
-def voxels_of(item: dict[str, Any], region: Region, ignore_index: int | None) -> tuple[Tensor, Tensor]:
-    """Probabilities (C, N) and labels (N,) of the N voxels of a case's region.
-
-    Args:
-        item: its "prob" and its "label"; where a label is ignored its "target", class indices, in place of "label".
-        region: the voxels looked at.
-        ignore_index: label of voxels that are in no region.
-
-    Raises:
-        ValueError: "prob" or "label" that are none, as the metrics refuse them.
-    """
-    [voxels] = measured_voxels(region, *given_of(item, ignore_index))
-    return voxels
-
-
-def given_of(item: dict[str, Any], ignore_index: int | None) -> Given:
-    """What the metrics are given of a case, as `probs_and_labels`, its batch of one; as `voxels_of`."""
-    label = item["label" if ignore_index is None else "target"]
-    return probs_and_labels(item["prob"][None], label[None], ignore_index)

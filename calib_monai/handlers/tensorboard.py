@@ -11,10 +11,8 @@ from ignite.metrics import Average
 from monai.engines.utils import IterationEvents
 
 from calib_monai.bins import Bins, top_label_bins
-from calib_monai.handlers.guards import loss_of
-from calib_monai.handlers.ignored import ignored_label
-from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram, logits_and_target
-from calib_monai.handlers.savers import items, voxels_of
+from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram
+from calib_monai.handlers.readings import ignored_label, items, logits_and_target, loss_of, voxels_of
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure
