@@ -148,7 +148,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.datasets) - set(KNOWN):
         parser.error(f"there is no {min(unknown)}; there are {', '.join(KNOWN)}")
-    head = ["data set", "labels", "dice, mean (lowest)", "cut off in test and inference", "by the box of training"]
+    cut = ["cut off in test and inference", "cut off by the box of training"]
+    head = ["data set", "labels", "Dice, mean (lowest)", *cut]
     print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}", flush=True)  # noqa: T201
     for dataset in options.datasets or KNOWN:
         if line := row(dataset, options.data, options.every):
