@@ -93,20 +93,7 @@ class Bins:
 
         ACE counts a bin of few voxels as much as one of many; Neumann et al. 2018, Eq. 3.
         """
-        return self._distances().nanmean(dim=-1)
-
-    def maximum_calibration_error(self) -> Tensor:
-        """Largest distance of confidence from accuracy of any bin, (...); NaN without voxels.
-
-        MCE; Naeini et al. 2015, Eq. 3.
-        """
-        distances = self._distances()
-        largest = distances.nan_to_num(nan=-1).amax(dim=-1)
-        return largest.masked_fill(largest < 0, float("nan"))
-
-    def _distances(self) -> Tensor:
-        """Distance of confidence from accuracy of each bin, (..., num_bins); NaN where it is empty."""
-        return (self.mean_confidence() - self.accuracy()).abs()
+        return (self.mean_confidence() - self.accuracy()).abs().nanmean(dim=-1)
 
     def cpu(self) -> Bins:
         """The same on the CPU."""

@@ -180,7 +180,8 @@ def checked_split(
     checked = Cases(split, geometries, options, beside_model if other_split else None)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
-        for path in {Path(output_dir) / SPLIT_FILE, *[beside_model] * (not keep)} - {checked.replaced}:
+        paths = {Path(output_dir) / SPLIT_FILE} | (set() if keep else {beside_model})
+        for path in paths - {checked.replaced}:
             checked.write_split(path)
     return checked
 

@@ -110,7 +110,8 @@ def _are_one_series(files: Sequence[str]) -> bool:
     """Whether several files are the slices of one DICOM series, damaged ones among them."""
     if len(files) == 1 or not all(is_dicom(file) for file in files):
         return False
-    return len({header.series for file in files if (header := header_of(file))}) == 1
+    headers = [header_of(file) for file in files]
+    return len({header.series for header in headers if header}) == 1
 
 
 def _as_channels(files: Sequence[str], volumes: Sequence[MetaTensor]) -> MetaTensor:

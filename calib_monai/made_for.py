@@ -79,12 +79,9 @@ class MadeFor:
         along = [geometry.along(self.settings["axcodes"]) for geometry in geometries.values()]
         images: dict[str, Any] = {"count": len(along)}
         if along:
-            images |= {
-                name: [
-                    [min(values), max(values)] for values in zip(*(getattr(one, name) for one in along), strict=True)
-                ]
-                for name in ("size", "spacing")
-            }
+            for name in ("size", "spacing"):
+                by_axis = zip(*[getattr(one, name) for one in along], strict=True)
+                images[name] = [[min(values), max(values)] for values in by_axis]
         made_by = {"calib_monai": __version__, "split": dict(drawn_with)}
         return {**self.settings, **made_by, "training_images": images}
 
@@ -151,8 +148,9 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
         config: file of the configuration, without options.
     """
     there, said_by = read_model_json(ckpt_dir), f"{Path(ckpt_dir) / FILE} says that the model was trained with"
-    remedy = f" (if it was trained otherwise, say so in a {FILE} beside it)" * (there is None)
+    remedy = ""
     if there is None:
+        remedy = f" (if it was trained otherwise, say so in a {FILE} beside it)"
         there, said_by = _of_file(config, made_for), f"without {Path(ckpt_dir) / FILE} {config} says"
     for name, here, other in _differing(made_for.settings, there):
         mend = "leave out the option that changes that, or give the model's"
@@ -259,7 +257,7 @@ def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]
         parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
         kept = {name: value for part in parts for name, value in vars(part).items()}
         asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
-        yield type(one).__name__, {name: _told(kept[name]) for name in sorted(asked & kept.keys())}
+        yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
 
 
 def _flat(transforms: Compose) -> list[Any]:
@@ -274,12 +272,12 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float | str)
 
 
-def _told(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """A value as JSON has it: an array as a list, and what JSON does not know by its text, without its address."""
     if isinstance(value, Tensor | np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return [_told(one) for one in value]
+        return [_json_value(one) for one in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return _without_addresses(repr(value))

@@ -93,8 +93,9 @@ class Band(Region):
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         near = predicted_foreground(probs)
         near = (near if ignored is None else near & ~ignored).float()
-        for axis in range(dims := probs.ndim - 2):
-            reach = [self.width * (other == axis) for other in range(dims)]
+        dims = probs.ndim - 2
+        for axis in range(dims):
+            reach = [self.width if other == axis else 0 for other in range(dims)]
             near = POOLS[dims](near, [1 + 2 * voxels for voxels in reach], stride=1, padding=reach)
         return near.bool()
 

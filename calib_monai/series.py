@@ -76,7 +76,7 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
     for other in headers:
         one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
         if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
-            raise ValueError(f"{name} holds slices of other sizes or directions: {_told(first)} and {_told(other)}")
+            raise ValueError(f"{name} holds slices of other sizes or directions: {_text(first)} and {_text(other)}")
     if not _is_square(first.directions):
         raise ValueError(
             f"{first.file} has directions of rows and columns that are not of length 1 and at right angles "
@@ -169,7 +169,7 @@ def _is_square(directions: tuple[float, ...] | None) -> bool:
     return bool(np.abs(axes @ axes.T - np.eye(2)).max() < NOT_SQUARE)
 
 
-def _told(header: Header) -> str:
+def _text(header: Header) -> str:
     """A file with the sizes of its pixels."""
     columns, rows, _ = header.size
     return f"{header.file} ({columns} x {rows} pixels of {header.spacing[0]:g} x {header.spacing[1]:g} mm)"

@@ -80,7 +80,7 @@ def check_pair(
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
-    label = _plain(loaded["label"])
+    label = _without_meta(loaded["label"])
     if label.shape[1:] != image.shape[1:] or len(label) != 1:
         raise ValueError(
             f"{files['image']} is {tuple(image.shape[1:])} voxels and {files['label']} is {_shape(label)}; they must "
@@ -96,10 +96,11 @@ def check_pair(
     wrong = [value for value in values if value not in range(rules.num_classes)]
     if wrong:
         shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
-        shown += " ..." * (len(wrong) > SHOWN)
+        shown += " ..." if len(wrong) > SHOWN else ""
+        ignored = "" if rules.ignore_index is None else f" or {rules.ignore_index}"
         raise ValueError(
             f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
-            f"numbers 0..{rules.num_classes - 1}" + f" or {rules.ignore_index}" * (rules.ignore_index is not None)
+            f"numbers 0..{rules.num_classes - 1}{ignored}"
         )
     distance, allowed = distance_of_grids(loaded["image"], loaded["label"]), half_a_voxel(loaded["image"])
     if rules.same_grid and distance > allowed:
@@ -166,13 +167,13 @@ def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
 
 def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
     """A loaded image; ValueError where it has other channels or axes, holds NaN or infinity, or one value only."""
-    image = _plain(loaded)
+    image = _without_meta(loaded)
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
     if len(image) != in_channels:
-        hint = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\"" * (
-            len(image) == 1
-        )
+        hint = ""
+        if len(image) == 1:
+            hint = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\""
         raise ValueError(f"{name} has {len(image)} channel(s); in_channels is {in_channels}{hint}")
     if image.numel() == 0:
         raise ValueError(f"{name} has the shape {_shape(image)}: it holds no voxel")
@@ -248,7 +249,7 @@ def _files(of_key: str | list[str]) -> list[str]:
     return [of_key] if isinstance(of_key, str) else of_key
 
 
-def _plain(loaded: Tensor) -> Tensor:
+def _without_meta(loaded: Tensor) -> Tensor:
     """The voxels without MONAI's metadata, whose arithmetic is slower."""
     return torch.as_tensor(loaded).as_subclass(Tensor)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from calib_monai.handlers.history import FILE
-from calib_monai.lagrangian import REGIONS
+from calib_monai.lagrangian import AREAS
 from calib_monai.reports.colors import class_color
 
 TITLES = {"multiplier": "multiplier", "violation": "mean violation (logits)"}
@@ -30,13 +30,13 @@ def main() -> None:
         raise SystemExit(f"error: {history} is not there; needed is the output_dir of a training")
     with history.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    first = f"crac/multiplier/{REGIONS[0]}/"
+    first = f"crac/multiplier/{AREAS[0]}/"
     names = [column.removeprefix(first) for column in rows[0] if column.startswith(first)]
     if not names:
         raise SystemExit(f"error: {history} has no multipliers: was CRaC trained there?")
     figure = Figure(figsize=(9, 6), layout="constrained")
     for row, (quantity, title) in zip(figure.subplots(2, 2, sharex=True), TITLES.items(), strict=True):
-        for axes, region in zip(row, REGIONS, strict=True):
+        for axes, region in zip(row, AREAS, strict=True):
             for k, name in enumerate(names):
                 column = f"crac/{quantity}/{region}/{name}"
                 points = [(int(row["epoch"]), float(row[column])) for row in rows if row[column]]

@@ -30,27 +30,24 @@ def scan(shape: tuple[int, ...] = (1, 20, 17, 11)) -> MetaTensor:
 def test_outside_a_crop_the_background_is_certain() -> None:
     crop = Compose([EnsureTyped("image", track_meta=True), ResizeWithPadOrCropd("image", [4, 6, -1])])
     data = crop({"image": torch.rand(1, 8, 5, 3)})
-    data["pred"] = MetaTensor(torch.rand(3, 4, 6, 3).softmax(dim=0))
-    before = data["pred"].clone()
-    probs = InvertProbsd("pred", crop, "image")(data)["pred"]
+    data["prob"] = MetaTensor(torch.rand(3, 4, 6, 3).softmax(dim=0))
+    before = data["prob"].clone()
+    probs = InvertProbsd("prob", crop, "image")(data)["prob"]
     assert probs.shape == (3, 8, 5, 3)
     torch.testing.assert_close(probs.sum(dim=0).as_tensor(), torch.ones(8, 5, 3))
     assert (probs[0, :2] == 1).all()
-    torch.testing.assert_close(probs[:, 2:6].as_tensor(), data["pred"][:, :, :5].as_tensor())
-    assert torch.equal(data["pred"].as_tensor(), before.as_tensor())
-    assert data["pred"].applied_operations == []
+    torch.testing.assert_close(probs[:, 2:6].as_tensor(), data["prob"][:, :, :5].as_tensor())
+    assert torch.equal(data["prob"].as_tensor(), before.as_tensor())
+    assert data["prob"].applied_operations == []
 
 
 def test_probabilities_return_as_with_monais_inverse() -> None:
     steps = [Orientationd("image", "RAS", labels=None), ResizeWithPadOrCropd("image", [24, 18, -1])]
     ours, monais = (Compose([steps[0], spacing(**SPACING), steps[1]]) for spacing in (SlabSpacingd, Spacingd))
-    probs, expected = (
-        invert({**(data := prepared({"image": scan()})), "pred": logits(data["image"])})["pred"]
-        for prepared, invert in (
-            (ours, InvertProbsd("pred", ours, "image")),
-            (monais, Invertd("pred", monais, "image", nearest_interp=False)),
-        )
-    )
+    given, given_to_monai = (prepared({"image": scan()}) for prepared in (ours, monais))
+    given["prob"], given_to_monai["prob"] = logits(given["image"]), logits(given_to_monai["image"])
+    probs = InvertProbsd("prob", ours, "image")(given)["prob"]
+    expected = Invertd("prob", monais, "image", nearest_interp=False)(given_to_monai)["prob"]
     inside = expected.sum(dim=0) > 1 - 1e-5
     assert inside.float().mean() > 0.5
     torch.testing.assert_close(probs[:, inside].as_tensor(), expected[:, inside].as_tensor(), rtol=0, atol=1e-6)

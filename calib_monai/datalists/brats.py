@@ -8,6 +8,7 @@ import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.patterns import Layout
+from calib_monai.datalists.splits import Case, Split
 
 # 235, 35 and 65 cases as in NACL. In the labels 1 is necrosis and non-enhancing tumor, 2 edema and 4 enhancing tumor;
 # there is no 3.
@@ -17,10 +18,18 @@ LAYOUT = Layout(
     counts=(235, 35, 65),
     places=("HGG", "LGG", "", "*/HGG", "*/LGG"),
 )
-brats_split = LAYOUT.split
-read_brats = LAYOUT.read
 AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1.0, 0, 239], [0, 0, 1.0, 0], [0, 0, 0, 1]])  # mm, as in the release
 BRAIN_EDGE = 3  # voxels of air around phantoms
+
+
+def brats_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_brats(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_brats(dataset_dir: str, cases: Volumes) -> None:

@@ -94,7 +94,7 @@ def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[P
         shown = [
             name for name in sorted(names) if not name.startswith(".") and not name.lower().endswith(tuple(others))
         ]
-        files = [file for name in shown if is_dicom(file := Path(folder) / name)]
+        files = [Path(folder) / name for name in shown if is_dicom(Path(folder) / name)]
         if files:
             yield Path(folder), files
 

@@ -40,7 +40,7 @@ def with_groups(cases: Sequence[Case], least: float = LEAST) -> list[Case]:
     groups = [[case for case, place in zip(cases, of_group, strict=True) if place == group] for group in range(count)]
     names = [[str(case["case"]) for case in group] for group in groups if len(group) > 1]
     if names:
-        told = "; ".join(", ".join(group) for group in names[:SHOWN]) + " ..." * (len(names) > SHOWN)
+        told = "; ".join(", ".join(group) for group in names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
         logger.info("%d group(s) of near-duplicates stay on one side of the split: %s", len(names), told)
     first = {name: group[0] for group in names for name in group}
     return [case | {"patient": first[case["case"]]} if case["case"] in first else case for case in cases]

@@ -8,12 +8,21 @@ import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.patterns import Layout
+from calib_monai.datalists.splits import Case, Split
 
 # 240, 40 and 80 cases as in NACL.
 LAYOUT = Layout(("TrainingImg/{case}_0000.nii.gz",), "TrainingMask/{case}.nii.gz", counts=(240, 40, 80))
-flare_split = LAYOUT.split
-read_flare = LAYOUT.read
 AFFINE = np.diag([-2.0, -2.0, 8.0, 1.0])  # mm, of phantoms: left and posterior come first, as in the release
+
+
+def flare_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_flare(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_flare(dataset_dir: str, cases: Volumes) -> None:

@@ -73,7 +73,9 @@ def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
     for reason, files in reasons.items():
         shown = [str(file.relative_to(root)) for file in files[:left]]
         left -= len(shown)
-        more = ["..."] * (len(shown) < len(files))
-        parts += [f"{len(files)} {reason} ({', '.join([*shown, *more])})"] if files else []
+        if len(shown) < len(files):
+            shown.append("...")
+        if files:
+            parts.append(f"{len(files)} {reason} ({', '.join(shown)})")
     if count:
         logger.info("passed over in %s: %d file(s): %s", root, count, "; ".join(parts))

@@ -8,6 +8,7 @@ import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.patterns import Layout
+from calib_monai.datalists.splits import Case, Split
 
 # 150, 25 and 35 of the 210 labeled cases. The challenge's test cases, which have no label, are none.
 LAYOUT = Layout(
@@ -17,10 +18,18 @@ LAYOUT = Layout(
     places=("", "data"),
     unlabeled=True,
 )
-kits_split = LAYOUT.split
-read_kits = LAYOUT.read
 # Axial slices lie along the first axis of the files; sizes in mm, of phantoms.
 AFFINE = np.array([[0, 0, -1.62, 0], [0, -1.62, 0, 0], [-3.22, 0, 0, 0], [0, 0, 0, 1.0]])
+
+
+def kits_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_kits(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_kits(dataset_dir: str, cases: Volumes) -> None:

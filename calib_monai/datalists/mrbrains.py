@@ -8,6 +8,7 @@ import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.patterns import Layout
+from calib_monai.datalists.splits import Case, Split
 
 # Seven cases: 5, 1 and 1, so that the folds 0 to 6 leave out one each. In the labels 1 and 2 are gray matter, 3 and 4
 # white matter, 5 and 6 cerebrospinal fluid; 7 to 10 are other things.
@@ -17,10 +18,18 @@ LAYOUT = Layout(
     counts=(5, 1, 1),
     places=("", "training"),
 )
-mrbrains_split = LAYOUT.split
-read_mrbrains = LAYOUT.read
 AFFINE = np.diag([-0.96, 0.96, 3.0, 1.0])  # mm, of phantoms
 FIRST_LABEL = (0, 1, 3, 5)  # the first of the two that make up each class
+
+
+def mrbrains_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_mrbrains(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_mrbrains(dataset_dir: str, cases: Volumes) -> None:

@@ -13,15 +13,24 @@ from monai.transforms import MapTransform
 
 from calib_monai.datalists.decathlon import decathlon_layout, write_decathlon
 from calib_monai.datalists.files import Volumes
+from calib_monai.datalists.splits import Case, Split
 
 LAYOUT = decathlon_layout(counts=(22, 3, 7))  # as in MbLS; an image holds T2 and ADC along its fourth axis
-msd_prostate_split = LAYOUT.split
-read_msd_prostate = LAYOUT.read
 CLASS_NAMES = ("background", "PZ", "TZ")  # as its dataset.json calls them; the papers say CG for TZ
 CENTRAL_GLANDS = {"prostate_18": 45166, "prostate_32": 25688}  # voxels of label 1 in files without a 2
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
 
 logger = logging.getLogger(__name__)
+
+
+def msd_prostate_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_msd_prostate(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_msd_prostate(dataset_dir: str, cases: Volumes) -> None:

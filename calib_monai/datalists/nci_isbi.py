@@ -100,7 +100,8 @@ def _by_patient(root: Path, paths: Iterable[Path], patients: Container[str] | No
     """Files or folders inside `root` by the patient whom their path names last, of all patients or of these."""
     found: dict[str, Path] = {}
     for path in paths:
-        named = [match[0] for part in path.parts if (match := PATIENT.match(part))]
+        matches = [PATIENT.match(part) for part in path.parts]
+        named = [match[0] for match in matches if match]
         if not named or (patients is not None and named[-1] not in patients):
             continue
         other = found.setdefault(named[-1], root / path)

@@ -122,11 +122,11 @@ def find_cases(
         _refuse_unpaired("label", labels, pattern, files)
         if not unlabeled:
             _refuse_unpaired("image", files, label, labels)
-    return [
-        {"image": paths if len(paths) > 1 else paths[0], "label": str(path), "case": case}
-        for case, path in sorted(labels.items())
-        for paths in [[str(files[case]) for files in channels]]
-    ]
+    cases: list[Case] = []
+    for case, path in sorted(labels.items()):
+        paths = [str(files[case]) for files in channels]
+        cases.append({"image": paths if len(paths) > 1 else paths[0], "label": str(path), "case": case})
+    return cases
 
 
 def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:
@@ -171,20 +171,9 @@ def _one_each(found: dict[str, list[Path]]) -> dict[str, Path]:
 
 def _expression(pattern: str) -> re.Pattern[str]:
     """A pattern as a regular expression with the group `case`."""
-    any_name = r"(?:[^/.][^/]*)?"
-    parts = re.split(r"(\{case\}|\*)", pattern)
-    first = parts.index("{case}")
-    written = [
-        r"(?P<case>[^/.][^/]*)"
-        if place == first
-        else "(?P=case)"
-        if part == "{case}"
-        else any_name
-        if part == "*"
-        else re.escape(part)
-        for place, part in enumerate(parts)
-    ]
-    return re.compile("".join(written))
+    before, *after = pattern.split("{case}")
+    escaped = [re.escape(part).replace(r"\*", r"(?:[^/.][^/]*)?") for part in (before, *after)]
+    return re.compile(escaped[0] + r"(?P<case>[^/.][^/]*)" + "(?P=case)".join(escaped[1:]))
 
 
 def _refuse_unpaired(kind: str, files: dict[str, Path], pattern: str, partners: dict[str, Path]) -> None:

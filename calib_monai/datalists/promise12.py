@@ -8,6 +8,7 @@ import numpy as np
 
 from calib_monai.datalists.files import Volumes, save_metaimage
 from calib_monai.datalists.patterns import Layout
+from calib_monai.datalists.splits import Case, Split
 
 # The proportions 22, 3 and 7 of the papers' prostate data.
 LAYOUT = Layout(
@@ -16,9 +17,17 @@ LAYOUT = Layout(
     counts=(22, 3, 7),
     places=("", "training_data", "TrainingData*"),
 )
-promise12_split = LAYOUT.split
-read_promise12 = LAYOUT.read
 SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
+
+
+def promise12_split(dataset_dir: str, seed: int = 0, fold: int = 0) -> Split:
+    """Training, validation and test cases of the folder, as `Layout.split` gives them."""
+    return LAYOUT.split(dataset_dir, seed, fold)
+
+
+def read_promise12(dataset_dir: str) -> list[Case]:
+    """All cases of the folder, as `Layout.read` gives them."""
+    return LAYOUT.read(dataset_dir)
 
 
 def write_promise12(dataset_dir: str, cases: Volumes) -> None:

@@ -45,15 +45,17 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
     by_name = {case["case"]: case for cases in split.values() for case in cases}
     missing = [case for name in use for case in kept.names[name] if case not in by_name]
     if missing:
-        had = f", {_told(others)}," if others else ""
+        had = f", {_options_text(others)}," if others else ""
         raise ValueError(
             f"{path}, which training wrote, lists {len(missing)} case(s) for {' and '.join(use)} that are not found in "
             f"dataset_dir, first {missing[0]}; give the options that training had{had} or predict other data with "
             "--input"
         )
     if others:
-        here = _told({name: options[name] for name in others})
-        logger.warning("%s is kept, which training drew with %s: %s changes nothing here", path, _told(others), here)
+        here = _options_text({name: options[name] for name in others})
+        logger.warning(
+            "%s is kept, which training drew with %s: %s changes nothing here", path, _options_text(others), here
+        )
     found = {name: [by_name[case] for case in cases if case in by_name] for name, cases in kept.names.items()}
     _warn_of_crossing(found, path)
     return found, kept.options
@@ -127,6 +129,6 @@ def write_split(drawn: Drawn, path: Path) -> None:
     write_json(path, {**drawn.names, DRAWN_WITH: drawn.options, **patients})
 
 
-def _told(options: Options) -> str:
+def _options_text(options: Options) -> str:
     """Options in words."""
     return " and ".join(f"--{name} {value}" for name, value in options.items())

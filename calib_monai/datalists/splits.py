@@ -52,7 +52,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
             raise ValueError(f"{name} is {value!r}; it must be a whole number")  # noqa: TRY004 - a value of an option
     patients = sorted({patient_of(case) for case in cases})
     if len(patients) < len(SPLITS):
-        whose = f" of {len(patients)} patient(s), {', '.join(patients)}," * (len(patients) < len(cases))
+        whose = f" of {len(patients)} patient(s), {', '.join(patients)}," if len(patients) < len(cases) else ""
         raise ValueError(f"{len(cases)} case(s){whose} found; at least 3 are needed to train, validate and test")
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     _, validation, test = _sizes(len(patients), counts)

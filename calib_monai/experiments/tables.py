@@ -63,14 +63,11 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
         structures = list(of_rows[0])
-        marks = [
-            sure_marks(
-                [values.get(structure, nan) for values in of_rows],
-                measure,
-                [{case: values[f"{name}_{structure}"] for case, values in row.cases.items()} for row in rows],
-            )
-            for structure in structures
-        ]
+        marks = []
+        for structure in structures:
+            column = f"{name}_{structure}"
+            of_cases = [{case: values[column] for case, values in row.cases.items()} for row in rows]
+            marks.append(sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases))
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)

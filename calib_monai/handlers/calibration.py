@@ -76,8 +76,9 @@ class CalibratorFit:
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
         self.structures = list(class_names or map(str, range(num_classes)))[1:]
+        region = self.options.get("region", "all")
         try:
-            self.region = region_of(region := self.options.get("region", "all"))
+            self.region = region_of(region)
         except ValueError as error:
             raise ValueError(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}") from None
         try:
@@ -103,7 +104,8 @@ class CalibratorFit:
         """Keep the logits, labels and images of this iteration."""
         logits, target = logits_and_target(engine)
         if self.items is not None:
-            self.items.add(logits, target, *[plain(output_of(engine)["image"])] * (self.kind == "lts"))
+            images = [plain(output_of(engine)["image"])] if self.kind == "lts" else []
+            self.items.add(logits, target, *images)
 
     def fit(self, engine: Engine) -> None:
         """Fit, write, and say what was found.
@@ -122,12 +124,12 @@ class CalibratorFit:
             items.remove()
         path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
-        for line in _told(report, self.structures):
+        for line in _report_lines(report, self.structures):
             logger.info("%s: %s", self.kind.upper(), line)
         if not self.region.proper:
-            logger.warning(_told_of_cost(self.kind, report))
+            logger.warning(_warning_of_cost(self.kind, report))
         elif report.after.ece_plausible > report.before.ece_plausible:
-            logger.warning(_told_of_worse(self.kind, report.region))
+            logger.warning(_warning_of_worse(self.kind, report.region))
         logger.info("%s is written", path)
 
     @torch.no_grad()
@@ -205,7 +207,7 @@ class _StoredItems:
         return self.folder / f"{index}.pt"
 
 
-def _told_of_worse(kind: str, region: str) -> str:
+def _warning_of_worse(kind: str, region: str) -> str:
     """What to say where the likelihood of the voxels fitted to became better, and the ECE of plausible ones worse."""
     if region == "plausible":
         return (
@@ -217,7 +219,7 @@ def _told_of_worse(kind: str, region: str) -> str:
     return f"{fitted} became better, the plausible ones worse: --fitting#{kind}#region plausible fits to these{lts}"
 
 
-def _told_of_cost(kind: str, report: FitReport) -> str:
+def _warning_of_cost(kind: str, report: FitReport) -> str:
     """What a fit to voxels that the label chose did to all others."""
     return (
         f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: "
@@ -235,7 +237,7 @@ def _changes(before: Errors, after: Errors) -> str:
     )
 
 
-def _told(report: FitReport, structures: Sequence[str]) -> list[str]:
+def _report_lines(report: FitReport, structures: Sequence[str]) -> list[str]:
     """What fitting did, in words."""
     of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
     low, high = report.temperature_min, report.temperature_max

@@ -161,7 +161,9 @@ class Settings:
     """
 
     def __init__(self, **settings: Any) -> None:
-        self.settings = {key: plain for name, value in settings.items() for key, plain in _plain(name, value).items()}
+        self.settings: dict[str, Any] = {}
+        for name, value in settings.items():
+            self.settings |= _values_of(name, value)
 
     def state_dict(self) -> dict[str, Any]:
         """All of them, those of a module as `name#attribute`."""
@@ -177,7 +179,7 @@ class Settings:
             raise ValueError(f"it does not say its {', '.join(unknown)}: another version wrote it")
 
 
-def _plain(name: str, value: Any) -> dict[str, Any]:
+def _values_of(name: str, value: Any) -> dict[str, Any]:
     """A setting in values that a checkpoint can hold."""
     if isinstance(value, Mapping):
         return {f"{name}#{key}": part for key, part in value.items()}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_spatial_dims
 from calib_monai.handlers.readings import logits_and_target
-from calib_monai.lagrangian import AVERAGES, REGIONS, Multipliers, ViolationSums
+from calib_monai.lagrangian import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.processes import gathered
 
 SHOWN = ("multiplier", "coefficient", "violation")
@@ -114,7 +114,7 @@ class MultiplierUpdate:
             raise ValueError(f"the multipliers of the loss cannot be updated: {error}") from None
         self.trained = False
         for quantity in SHOWN:
-            for region, values in zip(REGIONS, self.loss.multipliers.get_buffer(quantity).tolist(), strict=True):
+            for region, values in zip(AREAS, self.loss.multipliers.get_buffer(quantity).tolist(), strict=True):
                 for class_name, value in zip(self.class_names, values, strict=True):
                     engine.state.metrics[f"{name}/{quantity}/{region}/{class_name}"] = value
 

@@ -82,8 +82,8 @@ def summary_of(value: float, values: Tensor | None, columns: Sequence[str], num_
     if values is None:
         return {"value": or_null(value), "sd": None, "num_cases": num_cases, "columns": {}}
     of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
-    told = {name: _told(of_column, total=counts) for name, of_column in zip(columns, values.T, strict=True)}
-    return {**_told(of_cases, total=counts), "value": or_null(value), "columns": told}
+    told = {name: _statistics(of_column, total=counts) for name, of_column in zip(columns, values.T, strict=True)}
+    return {**_statistics(of_cases, total=counts), "value": or_null(value), "columns": told}
 
 
 def or_null(value: float) -> float | None:
@@ -91,7 +91,7 @@ def or_null(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _told(values: Tensor, *, total: bool) -> dict[str, Any]:
+def _statistics(values: Tensor, *, total: bool) -> dict[str, Any]:
     """Mean or total of a number of each case, the deviation between cases, and how many have it."""
     known = values[~values.isnan()]
     mean = known.sum() if total else known.mean()

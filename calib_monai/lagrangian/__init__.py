@@ -1,6 +1,17 @@
 """Augmented Lagrangian: penalties of constraints that are violated, and the multipliers that weigh them."""
 
-from calib_monai.lagrangian.multipliers import AVERAGES, REGIONS, Multipliers, ViolationSums
+from calib_monai.lagrangian.multipliers import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.lagrangian.penalties import PENALTIES, Penalty, p2, p3, phr, slope
 
-__all__ = ["AVERAGES", "PENALTIES", "REGIONS", "Multipliers", "Penalty", "ViolationSums", "p2", "p3", "phr", "slope"]
+__all__ = [
+    "AREAS",
+    "AVERAGES",
+    "PENALTIES",
+    "Multipliers",
+    "Penalty",
+    "ViolationSums",
+    "p2",
+    "p3",
+    "phr",
+    "slope",
+]

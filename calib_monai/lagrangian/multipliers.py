@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice, check_number, check_whole
 
-REGIONS = ("inner", "outer")
+AREAS = ("inner", "outer")
 AVERAGES = ("all", "region")
 
 
@@ -85,7 +85,7 @@ class Multipliers(nn.Module):
         ValueError: an argument outside what is listed here, negative or not finite.
 
     Attributes:
-        multiplier: (2, C), by region (`REGIONS`) and class.
+        multiplier: (2, C), by region (`AREAS`) and class.
         coefficient: (2, C).
         violation: mean violation at the last update, (2, C), infinite before the first.
         updates: number of updates so far.
@@ -127,7 +127,7 @@ class Multipliers(nn.Module):
         self.growth_interval = growth_interval
         self.sufficient_decrease = sufficient_decrease
         self.coefficient_max = coefficient_max
-        shape = (len(REGIONS), num_classes)
+        shape = (len(AREAS), num_classes)
         self.register_buffer("multiplier", torch.full(shape, float(multiplier_init)))
         self.register_buffer("coefficient", torch.full(shape, float(coefficient_init)))
         self.register_buffer("violation", torch.full(shape, math.inf))

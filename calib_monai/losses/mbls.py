@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_number
-from calib_monai.losses.voxelwise import PENALTIES, VoxelwiseLoss, negative_log_likelihood
+from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, negative_log_likelihood
 
 
 class MbLSLoss(VoxelwiseLoss):
@@ -42,7 +42,7 @@ class MbLSLoss(VoxelwiseLoss):
     ) -> None:
         super().__init__(ignore_index)
         check_number("margin", margin)
-        check_choice("penalty", penalty, PENALTIES)
+        check_choice("penalty", penalty, PENALTY_KINDS)
         check_number("penalty_weight", penalty_weight)
         self.margin = margin
         self.penalty = penalty

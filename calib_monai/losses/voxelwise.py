@@ -16,7 +16,7 @@ from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.priors import inner, pad_labels
 
-PENALTIES = ("linear", "quadratic")
+PENALTY_KINDS = ("linear", "quadratic")
 
 
 class VoxelwiseLoss(nn.Module, ABC):

@@ -45,7 +45,7 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
     if not others.any():
         if picture.values.any():
             raise ValueError(
-                f"{file} holds one value only, {_told(picture.values[0, 0])}, and nothing says whether that is "
+                f"{file} holds one value only, {_text_of(picture.values[0, 0])}, and nothing says whether that is "
                 "structure or background: a mask without a structure must be 0 everywhere"
             )
         return np.zeros(others.shape, np.float32)
@@ -70,13 +70,13 @@ def _pixels(picture: Picture) -> Values:
 def _check_order(file: str, picture: Picture, pixels: Values, low: Values, high: Values) -> None:
     """Raise ValueError if none of the two values of a mask is plainly the larger."""
     if picture.format in LOSSY and int(high[0]) - int(low[0]) < NOISE:
-        raise ValueError(f"{_too_many(file, pixels)}; {_told(low)} and {_told(high)} are too near for a JPEG")
+        raise ValueError(f"{_too_many(file, pixels)}; {_text_of(low)} and {_text_of(high)} are too near for a JPEG")
     colors = [picture.values[(pixels == one).all(axis=-1)][0] for one in (low, high)]
     lighter = gray_values(np.array([colors], np.float32))[0, :, 0]
     same, black = (colors[0] == colors[1]).all(), not colors[0].any()
     plain = same or black or is_gray(np.array(colors)) or picture.indices is not None
     if not plain or lighter[0] > lighter[1] or not (low <= high).all():
-        shown = map(_told, (low, high) if picture.indices is None else colors)
+        shown = map(_text_of, (low, high) if picture.indices is None else colors)
         raise ValueError(
             f"{file} holds {' and '.join(shown)}, and nothing says which of them is the structure: save the mask in "
             "gray, the structure lighter than the background"
@@ -95,14 +95,14 @@ def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
 def _too_many(file: str, pixels: Values) -> str:
     """What is said of a mask of many values."""
     found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
-    shown = ", ".join(map(_told, found[:SHOWN])) + (f" ... {_told(found[-1])}" if len(found) > SHOWN else "")
+    shown = ", ".join(map(_text_of, found[:SHOWN])) + (f" ... {_text_of(found[-1])}" if len(found) > SHOWN else "")
     return (
         f"{file} holds {len(found)} values, {shown}; a mask must hold two, of which the larger is the structure (JPEG "
         "and smoothing change values: save masks as PNG, or set --mask_threshold)"
     )
 
 
-def _told(pixel: Values) -> str:
+def _text_of(pixel: Values) -> str:
     """A pixel in words: its value, or its colors."""
     values = [f"{float(value):g}" for value in pixel]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from calib_monai.posthoc.files import Calibrator
 
-OUTPUTS = ("probs", "logits")
+OUTPUT_KINDS = ("probs", "logits")
 
 
 class CalibratedNetwork(nn.Module):
@@ -40,8 +40,8 @@ class CalibratedNetwork(nn.Module):
             raise ValueError(  # noqa: TRY004 - as all refusals
                 f"calibrator is {kind}; it must be TemperatureScaling or LocalTemperatureScaling"
             )
-        if output not in OUTPUTS:
-            raise ValueError(f"output is {output!r}; it must be one of {OUTPUTS}")
+        if output not in OUTPUT_KINDS:
+            raise ValueError(f"output is {output!r}; it must be one of {OUTPUT_KINDS}")
         self.network = network
         self.calibrator = calibrator
         self.output = output

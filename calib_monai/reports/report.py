@@ -67,7 +67,8 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
     """
     runs = [run for part in sections for run in part.runs]
     radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
-    tables = [f"## {part.name}\n\n" * (len(sections) > 1) + in_markdown(part.tables) for part in sections]
+    heads = [f"## {part.name}\n\n" if len(sections) > 1 else "" for part in sections]
+    tables = [head + in_markdown(part.tables) for head, part in zip(heads, sections, strict=True)]
     contents = {"report.html": html_page(sections, title, radar).encode(), "results.md": "\n".join(tables).encode()}
     for part in sections:
         prefix = f"{part.name}_" if len(sections) > 1 else ""

@@ -16,10 +16,9 @@ from committed import start as start_on
 from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
 
+from calib_monai.checks import OUTPUTS
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.runs import read_run
-
-OUTPUTS = ["label", "probs", "confidence", "entropy", "spread"]
 
 
 def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
@@ -79,7 +78,7 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
     [case, *_] = json.loads((tmp_path / "models" / "split.json").read_text())["test"]
     start(bundle, "inference", tmp_path, outputs=["label"], **settings)
     before = np.asarray(nibabel.load(tmp_path / "eval" / "predictions" / case / f"{case}_label.nii.gz").dataobj)
-    options = {"outputs": OUTPUTS, "num_views": 2, "probs_dtype": "uint8", "calibrator": kind}
+    options = {"outputs": list(OUTPUTS), "num_views": 2, "probs_dtype": "uint8", "calibrator": kind}
     start(bundle, "inference", tmp_path, overwrite=True, **options, **settings)
     written = maps_of(tmp_path, case)
     assert np.array_equal(before, np.asarray(written["label"].dataobj))  # even where probabilities are resampled

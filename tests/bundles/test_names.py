@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
+from monai.utils import ensure_tuple
 from monai.utils.module import locate
 
 from calib_monai.handlers import ResultsSaver
@@ -140,14 +141,10 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
             if component(saver["_target_"]) is ResultsSaver:
                 assert (saver["structures"], saver["measures"]) == ("@structures", "@measures")
                 assert merged_config(bundle, name)["structures"].keys() <= metrics_of(validate)
-        made = {
-            name
-            for transform in validate["postprocessing"]["transforms"]
-            for key in ("keys", "names")
-            for name in ([transform[key]] if isinstance(transform.get(key), str) else transform.get(key, []))
-        }
+        made: set[str] = set()
         for transform in validate["postprocessing"]["transforms"]:
             made |= MADE_BY.get(component(transform["_target_"]), set())
+            made.update(ensure_tuple(transform.get("keys", [])), ensure_tuple(transform.get("names", [])))
         read = re.findall(
             r"from_engine\((\[.*?\])\)", json.dumps([validate["key_metric"], validate["additional_metrics"]])
         )

@@ -117,7 +117,7 @@ def test_every_storage_order_gets_the_same_label_map_and_the_same_scores(dataset
         if image.endswith(".nii.gz"):
             assert stored.shape == nibabel.load(image).shape[:3]
             np.testing.assert_allclose(stored.affine, nibabel.load(image).affine, atol=1e-4)
-    column = "_".join(["dice_foreground", *config["class_names"][1:2] * (config["num_classes"] > 2)])
+    column = f"dice_foreground_{config['class_names'][1]}" if config["num_classes"] > 2 else "dice_foreground"
     with (tmp_path / "cases.csv").open() as file:
         dice = [float(row[column]) for row in csv.DictReader(file)]
     assert max(dice) - min(dice) < 0.01

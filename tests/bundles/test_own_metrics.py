@@ -27,7 +27,8 @@ class MCEMetric(ECEMetric):
 
     def measured(self, rows: torch.Tensor) -> torch.Tensor:
         """The largest of the bins' distances."""
-        return Bins.from_tensor(rows).maximum_calibration_error()
+        bins = Bins.from_tensor(rows)
+        return (bins.mean_confidence() - bins.accuracy()).abs().nan_to_num().amax(dim=-1)
 
 
 class OverlapMetric(CumulativeIterationMetric):

@@ -32,10 +32,10 @@ def test_ece_and_cece_are_the_authors(volume: str, golden: dict[str, dict[str, A
         assert metric.aggregate().item() == pytest.approx(expected[key], rel=1e-4, abs=2e-6)
 
 
-# netcal 1.4.0 on the foreground voxels in float64: ECE, ACE and MCE with 15 bins.
+# netcal 1.4.0 on the foreground voxels in float64: ECE and ACE with 15 bins.
 NETCAL = {
-    "V1": (0.008355018259058303, 0.055959469666345046, 0.316235214471817),
-    "V2": (0.014851594391614866, 0.08903528895823443, 0.3161248564720154),
+    "V1": (0.008355018259058303, 0.055959469666345046),
+    "V2": (0.014851594391614866, 0.08903528895823443),
 }
 
 
@@ -44,11 +44,7 @@ def test_other_libraries_agree_on_the_foreground(volume: str, golden_volume: Vol
     probs, target = golden_volume(volume)
     inside = (target != 0)[0, 0]
     bins = top_label_bins(probs[0][:, inside], target[0, 0][inside])
-    ours = (
-        bins.expected_calibration_error(),
-        bins.average_calibration_error(),
-        bins.maximum_calibration_error(),
-    )
+    ours = bins.expected_calibration_error(), bins.average_calibration_error()
     assert [value.item() for value in ours] == pytest.approx(NETCAL[volume], rel=1e-5)
     theirs = multiclass_calibration_error(probs[0][:, inside].T, target[0, 0][inside], num_classes=4, n_bins=15)
     assert ours[0].item() == pytest.approx(theirs.item(), abs=2e-5)
