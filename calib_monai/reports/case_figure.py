@@ -1,4 +1,4 @@
-"""Figure of one case: image, truth, prediction, errors and confidence, a row a run."""
+"""Figure of one case: image, truth, prediction, errors and confidence, with a row for each run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ OUTSIDE: dict[str, Any] = {"facecolor": "white", "edgecolor": "#999999", "hatch"
 
 
 def case_figure(runs: Sequence[Run], case: str) -> Figure:
-    """One slice of a case as each run sees it; its voxels have the shape that they have in the patient.
+    """One slice of a case as each run sees it, with voxels in their physical proportions.
 
-    Confidence is the highest probability of a voxel; its color scale is the same in all rows. What a crop cut off,
-    and the network never saw, has none and is hatched. Voxels whose label is ignored are no errors.
+    Confidence is the highest probability of a voxel; its color scale is the same in all rows. Voxels that were cropped
+    off have no confidence and are hatched. Voxels with an ignored label do not count as errors.
 
     Raises:
         ValueError: a run kept no slice of this case.
@@ -73,9 +73,9 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
 
 
 def _outside(part: Slice) -> NDArray[np.bool_]:
-    """Where a slice was filled as background, (H, W): the others have a probability of exactly 0.
+    """Voxels that were cropped off and filled as background, (H, W): all other classes have a probability of exactly 0.
 
-    Softmax gives that only where float32 ends, at logits more than 100 apart.
+    Softmax gives exactly 0 only if logits lie more than 100 apart, where float32 ends.
     """
     outside: NDArray[np.bool_] = (part.probs[1:] == 0).all(axis=0)
     return outside

@@ -1,4 +1,4 @@
-"""Case values: what a measure's value over all cases is made of, case by case."""
+"""Case values: a measure's values case by case, and what they say about the value over all cases."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, best_marks, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
-    "By Student's t over cases, which count as independent; voxels do not, for those of a case err together. The mean "
-    "over all cases of this kind lies in such an interval 95 times in 100; a network that is trained again has another."
+    "The intervals are Student's t over cases. Cases count as independent; voxels do not, because voxels of a case err "
+    "together. The mean over all cases of this kind lies in such an interval 95 times in 100. A network that is trained "
+    "again has other intervals."
 )
 ABOUT_CHANCE = (
-    "The mean over cases of a calibration error is too large where cases have few voxels, for chance alone makes an "
-    "error. Pooled, all cases are one, and there is less of this; debiased, what chance adds is taken off, "
-    "but an error near chance is then reported too small: read it as at least about this much."
+    "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
+    "error. A pooled error measures all cases together, and chance adds less. A debiased error subtracts what chance "
+    "adds, but a small error is then reported too small: read it as at least about this much."
 )
 ABOUT_NONE = (
-    "A value that is not the mean over cases has no interval and is not marked as best. A pooled or debiased error has "
-    "its signs from all cases together, so what one case adds to it does not vary on its own."
+    "A value that is not the mean over cases has no interval and is not marked as best. All cases together decide the "
+    "signs in a pooled or debiased error, so the part of one case does not vary independently."
 )
-ABOUT_FEW = f"They are rough, for there are fewer than {FEW} cases."
+ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."
 
 
 def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) -> list[str]:
-    """The columns of `cases.csv` of a measure, and not of one whose name goes on, such as `hd95_mm_regions`.
+    """The columns of `cases.csv` that belong to a measure.
+
+    Columns of a measure with a longer name are not among them: `hd95_mm_regions_et` does not belong to `hd95_mm`.
 
     Args:
-        measure: its name.
-        measures: the names of all.
+        measure: the name of the measure.
+        measures: the names of all measures.
         columns: the names of all columns.
     """
     longest = sorted(measures, key=len, reverse=True)
@@ -43,18 +46,18 @@ def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) ->
 
 
 def case_columns(run: Run, measure: str) -> dict[str, list[float]]:
-    """By case the values of the columns of a measure; empty where it has none."""
+    """For each case the values in the columns of a measure; empty if it has no columns."""
     names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
     return {case: [row[name] for name in names] for case, row in run.cases.items()} if names else {}
 
 
 def case_values(run: Run, measure: str) -> dict[str, float]:
-    """By case the mean of the columns of a measure; empty where it has none."""
+    """For each case the mean over the columns of a measure; empty if it has no columns."""
     return {case: mean_of_known(row) for case, row in case_columns(run, measure).items()}
 
 
 def averaged_values(run: Run, measure: str) -> dict[str, float]:
-    """`case_values`, where their mean is the value over all cases (of what is counted, the sum); else empty."""
+    """`case_values` if their mean (for counts their sum) is the value over all cases, else empty."""
     values = case_values(run, measure)
     if run.measure(measure).counts:
         over_all = fsum(chain(*case_columns(run, measure).values()))
@@ -65,14 +68,14 @@ def averaged_values(run: Run, measure: str) -> dict[str, float]:
 
 
 def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Mapping[str, float]]) -> list[str]:
-    """`best_marks`, but none of a value that may be no better than the next over all cases of this kind.
+    """`best_marks`, without the marks that chance may explain.
 
-    A mark stays where the interval of the difference from the next best excludes 0, paired over the same cases.
+    A mark stays if the interval of the difference from the next best, paired over the same cases, excludes 0.
 
     Args:
-        values: of each row.
-        measure: how they are read.
-        of_cases: for each row, by case what its value is the mean of; NaN or empty where that is not known.
+        values: the value of each row.
+        measure: the measure of these values.
+        of_cases: for each row, its value in each case; NaN or empty if that is not known.
     """
     marks, shown = best_marks(values, measure), measure.rounded(values)
     levels = sorted({value for value in shown if not isnan(value)}, reverse=bool(measure.more_is_better))
@@ -85,11 +88,11 @@ def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Map
 
 
 def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Table:
-    """A row a measure, a column a run: the value over all cases and its interval.
+    """A table with a row for each measure and a column for each run: the value over all cases and its interval.
 
     Args:
-        runs: of the same cases.
-        measures: what is shown, by name; what is counted is left out.
+        runs: runs of the same cases.
+        measures: the measures by name; counts are left out.
     """
     averaged = {name: measure for name, measure in measures.items() if not measure.counts}
     cells = [
@@ -109,7 +112,7 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
 
 
 def _with_interval(run: Run, name: str, measure: Measure) -> str:
-    """A value and its interval, as "0.812 (0.790 to 0.834)"; the value alone where it is not the mean over cases."""
+    """A value and its interval, as "0.812 (0.790 to 0.834)"; no interval if the value is not the mean over cases."""
     value = run.metrics.get(name, nan)
     low, high = mean_interval(list(averaged_values(run, name).values()))
     interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"

@@ -5,5 +5,5 @@ FOREGROUND = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", 
 
 
 def class_color(k: int) -> str:
-    """Color of class k, the background's gray; from the ninth class on they come again."""
+    """Color of class k; the background is gray, and from the ninth class on the colors repeat."""
     return BACKGROUND if k == 0 else FOREGROUND[(k - 1) % len(FOREGROUND)]

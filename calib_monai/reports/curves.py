@@ -15,7 +15,7 @@ WIDTH = 5.2  # of a panel, in inches
 
 
 class Point(NamedTuple):
-    """What a method reached at one value of what was varied, and its deviation between seeds (NaN of one)."""
+    """A method's result at one value of the varied number, and its deviation between seeds (NaN for a single seed)."""
 
     at: float
     value: float
@@ -25,12 +25,12 @@ class Point(NamedTuple):
 def curves_figure(
     panels: Mapping[Measure, Mapping[str, Sequence[Point]]], axis: str, levels: Mapping[Measure, Mapping[str, float]]
 ) -> Figure:
-    """A panel a measure, a curve a method.
+    """A panel for each measure, with a curve for each method.
 
     Args:
-        panels: of each measure the points of each method.
-        axis: what was varied.
-        levels: of each measure what methods reached in which nothing was varied, drawn as lines across.
+        panels: for each measure, the points of each method.
+        axis: the name of the varied number.
+        levels: for each measure, the results of methods in which nothing was varied, drawn as horizontal lines.
     """
     figure = Figure(figsize=(WIDTH * len(panels), 4.6), layout="constrained")
     for axes, (measure, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):

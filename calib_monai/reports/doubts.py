@@ -1,4 +1,4 @@
-"""Doubts: which cases a person should look at, by what the probabilities say of them."""
+"""Doubts: which cases a person should look at, judged by their probabilities."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ RISK = Measure("AURC")
 ABOUT = (
     "Cases are sorted by a confidence, and the risk is 1 - Dice. The area under the risk-coverage curve (AURC) is the "
     "mean risk of the surest case, of the two surest, and so on to all. The lower it is, the better the confidence "
-    "tells which cases failed. No order is better than that of the Dice itself; an order by chance has the mean risk. "
-    "A case comes first where nothing is expected of a structure, because no voxel has it with at least 1 %. "
+    "tells which cases failed. No order is better than the order by Dice itself; a random order has the mean risk. "
+    "A case comes first if a structure has no expected Dice, because no voxel gives it at least 1 %. "
 )
 PANELS = 4  # of the figure, beside each other
 
@@ -51,25 +51,25 @@ def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float])
 
 
 def mean_confidence(run: Run) -> dict[str, float]:
-    """By case the mean of the highest probability over the voxels that the run's bins looked at; NaN without any."""
+    """For each case the mean of the highest probability over the voxels in the run's bins; NaN without voxels."""
     return {case: (bins.confidence.sum() / bins.total).item() for case, bins in run.case_bins.items()}
 
 
 def expected_dice(run: Run) -> dict[str, float]:
-    """By case its expected Dice, NaN where one of its structures has none: a missed one must not look sure."""
+    """For each case its expected Dice, NaN if a structure has none: a missed structure must not look sure."""
     return {case: fmean(row) for case, row in case_columns(run, EXPECTED).items()}
 
 
 def doubtful_first(run: Run) -> list[str]:
-    """The cases by their expected Dice, the lowest first, after those of a structure of which nothing is expected."""
+    """The cases by expected Dice, the lowest first; cases with a structure without an expected Dice come before them."""
     expected = expected_dice(run)
     return sorted(expected, key=lambda case: (not isnan(expected[case]), expected[case]))
 
 
 def doubts_table(runs: Sequence[Run]) -> Table | None:
-    """A row a run: AURC by expected Dice and by mean confidence. The note names the cases to look at.
+    """A table with a row for each run: AURC by expected Dice and by mean confidence. The note names cases to look at.
 
-    None where no run has an expected Dice.
+    None if no run has an expected Dice.
     """
     shown = _with_expected(runs)
     if not shown:
@@ -77,14 +77,14 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
     header = ["", "by expected Dice", "by mean confidence", "best order", "by chance"]
     cells = [[run.name, *map(RISK.shown, _areas(run))] for run in shown]
     told = [f"{run.name}: {', '.join(_named(run))}." for run in shown]
-    note = f"{ABOUT}Look first at the cases of the lowest expected Dice (and what it is): {' '.join(told)}"
+    note = f"{ABOUT}Look first at these cases with the lowest expected Dice: {' '.join(told)}"
     return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note)
 
 
 def doubts_figure(runs: Sequence[Run]) -> Figure | None:
     """Expected against true Dice of each case, a panel for each run. The most doubtful cases are numbered and named.
 
-    None where no run has an expected Dice.
+    None if no run has an expected Dice.
     """
     shown = _with_expected(runs)
     if not shown:

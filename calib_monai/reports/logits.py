@@ -1,4 +1,4 @@
-"""Figure of the logits: what a network says of each class where the truth is one of them."""
+"""Figure of the logits: their distributions for each class, by true class."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SHOWN_SHARE = 1e-3  # the axis ends where less than this share of a distribution
 
 
 def logits_figure(runs: Sequence[Run]) -> Figure:
-    """Distributions of the logits of all classes, a row a run, a column a true class.
+    """Distributions of the logits of all classes, with a row for each run and a column for each true class.
 
-    A network is as certain as its logits are far apart: that of the true class lies to the right of the others, and the
-    wider the gap, the closer to 1 is its probability. Every run must have kept its logits.
+    The logit of the true class should lie to the right of the others. The wider the gap, the closer its probability is
+    to 1. Every run must have kept its logits.
     """
     kept = [run.logits for run in runs if run.logits is not None]
     names = runs[0].class_names

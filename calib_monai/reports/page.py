@@ -12,20 +12,20 @@ from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import Table, unmarked
 
-LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below the least its letters are too small, and it scrolls
+LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below LEAST letters are too small, so the figure scrolls
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of one data set.
+    """The part of the page for one data set.
 
     Attributes:
-        name: of the data set.
-        runs: what is compared.
-        tables: of results.
-        figures: PNG of "reliability", of "classes" where there are more than two, of "logits" where they were kept, of
-            "doubts" where an expected Dice was measured, and of "curves" where something was varied.
-        cases: PNG of each case that is shown, by its name.
+        name: the name of the data set.
+        runs: the runs that are compared.
+        tables: the tables of results.
+        figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;
+            "doubts" if an expected Dice was measured; "curves" if something was varied.
+        cases: a PNG file for each case that is shown, by its name.
     """
 
     name: str
@@ -54,8 +54,8 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
     """A whole HTML document.
 
     Args:
-        sections: one for each data set.
-        title: of the document.
+        sections: a section for each data set.
+        title: the title of the document.
         radar: PNG of the methods over the data sets.
     """
     environment = Environment(

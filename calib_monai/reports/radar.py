@@ -17,10 +17,10 @@ MARKERS = "osD^vPX*"
 
 
 def radar_figure(runs: Sequence[Run]) -> Figure:
-    """Dice and 1 - ECE of each method, an axis a data set: outwards is better in both.
+    """Dice and 1 - ECE of each method, with an axis for each data set; outwards is better in both.
 
-    Several runs of one method on one data set, as of several seeds, count as their mean. A method that was not run
-    on all data sets has gaps.
+    Several runs of a method on a data set, for example with several seeds, count by their mean. A method that was not
+    run on all data sets has gaps.
     """
     datasets = list(dict.fromkeys(run.dataset for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
@@ -56,10 +56,10 @@ def _dice(run: Run) -> float:
 
 
 def _one_minus_ece(run: Run) -> float:
-    """What its ECE leaves of 1."""
+    """1 - ECE of a run."""
     return 1 - run.ece
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Their mean; NaN without any."""
+    """The mean of values; NaN without values."""
     return statistics.fmean(values) if values else float("nan")

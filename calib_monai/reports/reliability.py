@@ -30,10 +30,9 @@ MOST_COLUMNS = 4
 def reliability_figure(runs: Sequence[Run]) -> Figure:
     """Diagrams side by side, each above the histogram of its confidences.
 
-    A bar is the share of right voxels in a bin; the hatched part is what lies between it and the mean
-    confidence there, above the bar where the network is overconfident. All voxels of all cases together
-    make the bars; the ECE in the title is the mean over cases, as in the table. Bars of less than `FEW` of
-    the voxels are pale.
+    A bar is the share of right voxels in a bin. The hatched part lies between this share and the bin's mean confidence;
+    it is above the bar if the network is overconfident. The bars hold the voxels of all cases together. The ECE in the
+    title is the mean over cases, as in the table. A bar with less than `FEW` of the voxels is pale.
     """
     columns = min(len(runs), MOST_COLUMNS)
     rows = math.ceil(len(runs) / columns)
@@ -72,9 +71,9 @@ def diagram_figure(bins: Bins, region: str) -> Figure:
 
 
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
-    """Diagrams of each class against the rest, each above its histogram, a row a run, a column a class.
+    """Diagrams of each class against the rest, with a row for each run and a column for each class.
 
-    Where the label of all voxels is foreground the background is never right, and has no diagram.
+    Each diagram stands above its histogram. On label foreground the background is never right, so it has no diagram.
     """
     first = int(runs[0].on_label_foreground)
     names = runs[0].class_names[first:]
@@ -96,7 +95,7 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
 
 
 def _add_legend(figure: Figure) -> None:
-    """What the bars and the line mean, below the diagrams."""
+    """Explain the bars and the line below the diagrams."""
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),
         Patch(color=ACCURACY, label="accuracy: share that is right"),
@@ -122,7 +121,7 @@ def _draw_diagram(axes: Axes, bins: Bins) -> None:
 
 
 def _draw_bars(axes: Axes, heights: NDArray[np.float64], told: NDArray[np.bool_], **style: Any) -> None:
-    """Bars of these heights in those of the bins that are told."""
+    """Draw bars of these heights in the chosen bins."""
     left = np.flatnonzero(told) / len(told)
     axes.bar(left, heights[told], width=1 / len(told), align="edge", **style)
 

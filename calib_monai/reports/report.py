@@ -28,12 +28,12 @@ logger = logging.getLogger(__name__)
 
 
 def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = None) -> list[Path]:
-    """Paths of the files written: the page, the table, and the figures, which the page holds too.
+    """Write the page, its tables and its figures, and return their paths.
 
     Args:
-        runs: what is compared, data set by data set.
+        runs: runs to compare, of one or more data sets.
         out: folder to write to.
-        cases: those drawn; the worst and the middle one of each data set by default.
+        cases: cases to draw; by default the worst and the middle one of each data set.
 
     Raises:
         ValueError: runs of one data set that measured different cases, or that kept no slice of a case.
@@ -58,12 +58,12 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
 
 
 def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[Path]:
-    """Paths of the files written, as in `write_report`.
+    """Write the page of these sections, as in `write_report`, and return the paths.
 
     Args:
-        sections: one for each data set.
+        sections: a section for each data set.
         out: folder to write to.
-        title: of the page.
+        title: title of the page.
     """
     runs = [run for part in sections for run in part.runs]
     radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
@@ -82,7 +82,7 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
 
 
 def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str] | None = None) -> Section:
-    """What the page says of one data set, of which `cases` are drawn, the worst and the middle one by default.
+    """The section of one data set; `cases` are drawn, by default the worst and the middle one.
 
     Raises:
         ValueError: runs that measured different cases, or that kept no slice of a case.
@@ -109,7 +109,7 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
 
 
 def in_markdown(tables: Sequence[Table], *, marked: bool = True) -> str:
-    """Tables below each other, with their titles and notes; as `Table.markdown`."""
+    """Tables below each other in Markdown, with titles and notes; `marked` as in `Table.markdown`."""
     return "\n".join(
         (f"### {table.title}\n\n" if table.title else "")
         + table.markdown(marked=marked)
@@ -125,7 +125,7 @@ def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -> list[str]:
-    """The cases of the lowest and of the median Dice in the first run, among all or these.
+    """The cases with the lowest and the median Dice in the first run, among all cases or `among`.
 
     Raises:
         ValueError: the runs measured different cases.

@@ -1,4 +1,4 @@
-"""Results: the tables of runs, a row a run, a column a measure."""
+"""Results: tables with a row for each run and a column for each measure."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
 AS_PAPERS = "As the papers measure"
 ABOUT_PAPERS = (
     "The papers measure calibration where the label is foreground. There even exact probabilities have an error, and a "
-    "network that draws too much can have a smaller one. Compare with papers here; choose by the other columns."
+    "network that segments too much can have a smaller one. Compare with papers here; choose by the other columns."
 )
 
 
 def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
-    """The measures that any run has, those of regions that depend on the label last."""
+    """The measures of all runs; measures whose region depends on the label come last."""
     named = {name: run.measure(name) for run in runs for name in run.metrics}
     return {name: named[name] for name in sorted(named, key=lambda name: named[name].proper is False)}
 
 
 def results_tables(runs: Sequence[Run]) -> list[Table]:
-    """A table of all measures but those "as the papers measure", and a table of these where any run has one."""
+    """The table of proper measures, and a second table "as the papers measure" if any run has such measures."""
     measures = shown_measures(runs)
     proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
     papers = {name: measure for name, measure in measures.items() if measure.proper is False}
@@ -35,10 +35,9 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
-    """A row a run, a column a measure, and the number of cases.
+    """A table with a row for each run, a column for each measure, and the number of cases.
 
-    None is best of a measure that was made with other settings in one run than in another, or where over
-    all cases of this kind another may be the best.
+    No value is marked as best if runs measured with different settings, or if chance may explain the difference.
     """
     columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
     for name, measure in measures.items():
@@ -47,7 +46,7 @@ def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], not
         columns.append([measure.shown(value) for value in values])
         of_cases = [averaged_values(run, name) for run in runs]
         marks.append([""] * len(runs) if unlike else sure_marks(values, measure, of_cases))
-        notes += [f"{measure.title} was not measured alike and is not compared: {unlike}."] if unlike else []
+        notes += [f"{measure.title} has different settings and is not compared: {unlike}."] if unlike else []
     columns.append([str(len(run.cases)) for run in runs])
     marks.append([""] * len(runs))
     header = ["", *(measure.title for measure in measures.values()), "cases"]
@@ -56,9 +55,9 @@ def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], not
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:
-    """By which settings of a measure runs differ, "" where they do not, or did not note them.
+    """The settings of a measure in which runs differ, as a text; "" if they do not differ or were not noted.
 
-    A setting that is off is as one that an earlier version did not have.
+    A setting that is off equals a setting that an earlier version did not have.
     """
     noted = [
         (run.name, {key: value for key, value in run.settings[name].items() if value is not False})

@@ -1,4 +1,4 @@
-"""Runs: the folder that an evaluation wrote, read back."""
+"""Runs: reads the folder that an evaluation wrote."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FILES = ("summary.json", "cases.csv", "bins.json")
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs from below.
+    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs upwards.
 
-    The label is `IGNORED` where that voxel is ignored. A picture has no index. `voxel_aspect` is the length of a voxel
-    along W over that along H.
+    The label of an ignored voxel is `IGNORED`. A picture has no index. `voxel_aspect` is the length of a voxel along W
+    divided by its length along H.
     """
 
     image: NDArray[np.float32]
@@ -56,23 +56,23 @@ class Run:
     """What one evaluation measured.
 
     Attributes:
-        name: of the bundle's folder, or of the run's own, with the calibrator if there is one, and with the method
-            where the folder does not say it.
-        dataset: the name of what was evaluated on.
-        method: the name of how it was trained.
-        class_names: one a class, the background first.
-        folder: where it lies.
-        metrics: value of each metric over all cases.
-        settings: of each of them what it was made with, where that was noted.
-        measures: of each of them how it is read, where that was noted.
+        name: the name of the bundle's folder or of the run's own folder. A calibrator is added, and the method if the
+            folder does not name it.
+        dataset: the name of the data set.
+        method: the name of the training method.
+        class_names: the names of the classes, the background first.
+        folder: the folder of the run.
+        metrics: the value of each metric over all cases.
+        settings: the settings of each metric, if they were noted.
+        measures: title, unit and direction of each metric, if they were noted.
         cases: for each case its values, named by metric and class.
-        region: the voxels that `bins` looked at.
+        region: the region whose voxels are in `bins`.
         bins: top-label bins of all cases together, (num_bins,).
         class_bins: bins of each class of all cases together, (C, num_bins).
-        num_voxels: of all cases, of which `bins` has those of the region; NaN where that was not noted.
-        case_bins: by case, the bins that `bins` is the sum of.
-        logits: histograms of the logits of all cases together, None where none were kept.
-        suffix: of the name, what stands after the folder.
+        num_voxels: the number of all voxels of all cases, inside the region or not; NaN if it was not noted.
+        case_bins: the top-label bins of each case; `bins` is their sum.
+        logits: histograms of the logits of all cases together, None if none were kept.
+        suffix: the part of `name` after the folder.
     """
 
     name: str
@@ -93,26 +93,26 @@ class Run:
     suffix: str = ""
 
     def measure(self, name: str) -> Measure:
-        """How a metric is read."""
+        """Title, unit and direction of a metric."""
         return self.measures.get(name) or measure_of(name)
 
     @property
     def share_of_voxels(self) -> float:
-        """The share of all voxels that lies in the region of `bins`; NaN where it is not known."""
+        """The share of all voxels that lies in the region of `bins`; NaN if it is not known."""
         return self.bins.total.item() / self.num_voxels if self.num_voxels else math.nan
 
     @property
     def on_label_foreground(self) -> bool:
-        """Whether `bins` looked only where the label is foreground, as the papers do: no voxel there is background."""
+        """Whether `bins` hold only voxels whose label is foreground, as in the papers; none of them is background."""
         return self.region == "foreground"
 
     @property
     def ece(self) -> float:
-        """ECE on the region that `bins` looked at; NaN where it was not measured."""
+        """ECE on the region of `bins`; NaN if it was not measured."""
         return self.metrics.get(f"ece_{self.region}", float("nan"))
 
     def ece_of(self, case: str) -> float:
-        """The same of one case."""
+        """ECE of one case on the region of `bins`."""
         return self.cases[case].get(f"ece_{self.region}", float("nan"))
 
     def dice(self, case: str) -> float:
@@ -137,7 +137,7 @@ class Run:
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """The runs in these folders; those of one name are called by more of their path.
+    """The runs in these folders; runs with equal names get a longer part of their path as name.
 
     Raises:
         ValueError: as `read_run`.
@@ -208,7 +208,7 @@ def _read(folder: Path) -> Run:
 
 
 def _name(folder: Path, calibrator: str, method: str) -> tuple[str, str]:
-    """What a run is called: by its bundle, or by its own folder; and after that what this does not say of it."""
+    """The name of a run (of its bundle or its own folder), and a suffix with calibrator and method if needed."""
     name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
@@ -227,7 +227,7 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
     """Names of the cases of these runs, in order.
 
     Raises:
-        ValueError: they are not the same: means over different cases cannot be compared.
+        ValueError: the runs have different cases, whose means cannot be compared.
     """
     first = runs[0]
     for run in runs:
@@ -242,11 +242,11 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
 
 
 def worst_first(runs: Sequence[Run]) -> list[str]:
-    """The cases of these runs by Dice in the first run, the lowest first, those without any last."""
+    """The cases of these runs by Dice in the first run, the lowest first; cases without a Dice come last."""
     return sorted(shared_cases(runs), key=lambda case: (math.isnan(runs[0].dice(case)), runs[0].dice(case)))
 
 
 def mean_of_known(values: Iterable[float]) -> float:
-    """The mean of those that are not NaN, NaN of none."""
+    """The mean of the values that are not NaN; NaN if there are none."""
     known = [value for value in values if not math.isnan(value)]
     return statistics.fmean(known) if known else math.nan

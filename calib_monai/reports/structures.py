@@ -1,4 +1,4 @@
-"""Structures: the Dice of each, and which of them failed in which cases."""
+"""Structures: the Dice of each structure, and the cases in which it failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ MOST_TOLD = 10  # cases of one structure that are named
 
 
 def structures_table(runs: Sequence[Run]) -> Table:
-    """A row a run, a column a structure: its mean Dice over cases. The note names the structures that failed."""
+    """A table of the mean Dice over cases, with a row for each run and a column for each structure.
+
+    The note names the structures that failed.
+    """
     names = runs[0].class_names[1:]
     columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
     for name in names:
@@ -29,11 +32,11 @@ def structures_table(runs: Sequence[Run]) -> Table:
 
 
 def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str]) -> list[str]:
-    """A line for each structure that `MissedStructuresMetric` counted, with the cases where it did.
+    """A line for each structure that `MissedStructuresMetric` counted, with its cases.
 
     Args:
-        cases: by name, the values of each case by metric and class, as in `cases.csv`.
-        class_names: one a class, the background first.
+        cases: for each case its values, named by metric and class, as in `cases.csv`.
+        class_names: the names of the classes, the background first.
     """
     lines, names = [], class_names[1:]
     for name in names:
@@ -48,5 +51,5 @@ def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str
 
 
 def _value(metric: str, name: str, names: Sequence[str], values: Mapping[str, float]) -> float:
-    """The value of a structure in a case; NaN where it has none. The column of a single structure names none."""
+    """The value of a structure in a case, NaN if it has none. If there is one structure, its column has no suffix."""
     return values.get(f"{metric}_{name}", values.get(metric, nan) if len(names) == 1 else nan)

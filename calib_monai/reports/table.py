@@ -21,13 +21,13 @@ class Table:
     """A table.
 
     Attributes:
-        title: what stands above it, "" for nothing.
-        header: of each column.
-        cells: row by row, the name of the row first.
-        marks: of each cell `BEST`, `SECOND`, `NOTABLE`, which the note explains, or "".
-        note: what a reader must know.
-        kinds: of each column, `PAPERS` or ""; the page shows those of `PAPERS` in gray. Empty where all are "".
-        row_kinds: the same of each row.
+        title: the title above the table, or "".
+        header: the header of each column.
+        cells: the cells row by row, the name of the row first.
+        marks: for each cell `BEST`, `SECOND`, `NOTABLE` (which the note explains) or "".
+        note: an explanation below the table.
+        kinds: for each column `PAPERS` or ""; the page shows `PAPERS` in gray. Empty if all are "".
+        row_kinds: the same for each row.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Table:
         return {*chain.from_iterable(self.marks), *self.kinds, *self.row_kinds}
 
     def markdown(self, *, marked: bool = True) -> str:
-        """The cells in Markdown, in columns of one width; `marked`, the best bold and the second best italic."""
+        """The table in Markdown, with columns aligned. If `marked`, the best is bold and the second best italic."""
         rows = [list(self.header), *self._styled(IN_MARKDOWN if marked else {}, str)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         first, *others = [
@@ -69,7 +69,7 @@ class Table:
         return "\n".join(([f"% {self.title}"] if self.title else []) + lines) + "\n"
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
-        """The cells, those with a mark in its style."""
+        """The cells; a cell with a mark has the style of its mark."""
         return [
             [styles.get(mark, "{}").format(text(cell)) for cell, mark in zip(row, marks, strict=True)]
             for row, marks in zip(self.cells, self.marks, strict=True)
@@ -82,15 +82,15 @@ def kinds_of(measures: Iterable[Measure]) -> list[str]:
 
 
 def unmarked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Marks of a table in which none is better than another."""
+    """Empty marks for a table in which no value is better than another."""
     return [[""] * len(row) for row in cells]
 
 
 def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
-    """The mark of each of these values: of the best, and of the second best of three or more, as they are shown.
+    """The mark of each value: `BEST`, `SECOND` if there are three or more values, or "".
 
-    Equal ones share a mark, one that is missing (NaN) has none. None has a mark where all that are there are equal, or
-    where it is not known which way is better.
+    Values are compared as they are shown. Equal values share a mark; a missing value (NaN) has none. If all values are
+    equal, or if it is not known which direction is better, no value has a mark.
     """
     if measure.more_is_better is None:
         return [""] * len(values)
@@ -103,10 +103,10 @@ def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
 
 
 def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Rows of columns."""
+    """Columns turned into rows."""
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _latex(text: str) -> str:
-    """Text in which what LaTeX would take for commands is escaped."""
+    """Text with the special characters of LaTeX escaped."""
     return "".join(OF_LATEX.get(letter, letter) for letter in text)

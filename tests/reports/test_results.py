@@ -43,7 +43,7 @@ def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     table = results_tables(runs)[1]
     assert "**0.100**" not in table.markdown()
     assert table.note == (
-        f"{ABOUT_PAPERS} TACE, label foreground was not measured alike and is not compared: first with "
+        f"{ABOUT_PAPERS} TACE, label foreground has different settings and is not compared: first with "
         "threshold 0.001; second with threshold 0.01."
     )
 
