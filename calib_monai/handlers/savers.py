@@ -175,7 +175,7 @@ class BinsSaver:
 
     Args:
         output_dir: folder of the file.
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
         num_bins: number of bins.
     """
 

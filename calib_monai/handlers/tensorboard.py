@@ -48,7 +48,7 @@ class ReliabilityImage:
     Args:
         writer: where it is shown.
         interval: validations from one diagram to the next.
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
         num_bins: number of bins.
     """
 

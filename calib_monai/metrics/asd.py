@@ -12,13 +12,13 @@ from calib_monai.metrics.surfaces import Spacing, directed_distances
 
 
 class ASDMetric(SurfaceMetric):
-    """Mean distance of the predicted surface from the label's, per image and class, in mm.
+    """Mean distance from the predicted surface to the label's surface, per image and class, in mm.
 
-    As MedPy's `asd`, which MbLS reports; symmetric, as MedPy's `assd`: the mean over the voxels of both
-    surfaces. Absent classes are as in `SurfaceMetric`.
+    It equals MedPy's `asd`, which MbLS reports. If `symmetric`, it equals MedPy's `assd`: the mean over the voxels of
+    both surfaces. `SurfaceMetric` says how absent classes count.
 
     Args:
-        symmetric: whether the label's surface voxels count too, each with its distance from the prediction.
+        symmetric: whether the label's surface voxels count, too, each with its distance from the prediction.
         include_background: whether class 0 is measured.
         spacing: size of a voxel along each axis in mm, as in `SurfaceMetric`.
         overlapping: whether the channels are masks that may overlap, as in `SurfaceMetric`.
@@ -40,7 +40,7 @@ class ASDMetric(SurfaceMetric):
         self.symmetric = symmetric
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
-        """The mean over the predicted surface, or over both, in mm."""
+        """The mean over the predicted surface or both surfaces, in mm."""
         found = directed_distances(predicted, labeled, spacing)
         if self.symmetric:
             found = np.concatenate([found, directed_distances(labeled, predicted, spacing)])

@@ -8,21 +8,21 @@ from calib_monai.metrics.calibration import ScoreMetric
 
 
 class BrierMetric(ScoreMetric):
-    """Squared distance of the probabilities from the label, 0 to 2: per image, then the mean over images.
+    """Squared distance of the probabilities from the label, 0 to 2, per image, then averaged over images.
 
-    BS = mean over voxels of sum_k (p_k - [k = y])^2; Brier 1950, Eq. 2. It is small only where a
-    network is both right and well calibrated.
+    BS = mean over voxels of sum_k (p_k - [k = y])^2; Brier 1950, Eq. 2. It is small only if a network is right and well
+    calibrated.
 
     Args:
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether the voxels of all images are measured together, in place of the mean over images.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: measure the voxels of all images together, instead of averaging over images.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Raises:
         ValueError: an unknown region.
 
     Note:
-        CRaC's code compares with the shares of the classes in the neighborhood; here it is the label.
+        CRaC's code compares with the shares of the classes in the neighborhood. This metric compares with the label.
     """
 
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:

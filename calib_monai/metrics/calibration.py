@@ -1,4 +1,4 @@
-"""What the measures of probabilities share: sums of each image come in, a value an image goes out."""
+"""Base classes for measures of probabilities: they keep sums of each image and compute its value from them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from calib_monai.regions import Region, region_of
 
 
 class CalibrationMetric(ImagewiseMetric):
-    """A measure of probabilities on a region: per image, then the mean over images.
+    """A measure of probabilities on a region, per image, then averaged over images.
 
     Args:
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether `aggregate` measures the voxels of all images together, as if they were one image,
-            in place of the mean over images.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: whether `aggregate` measures the voxels of all images together, as if they were one image, instead of
+            averaging over images.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Attributes:
-        more_is_better: whether a higher value is better, for those who show it.
+        more_is_better: whether a higher value is better; reports read this.
 
     Raises:
         ValueError: an unknown region.
@@ -44,9 +44,9 @@ class CalibrationMetric(ImagewiseMetric):
 
     @property
     def sums_add_up(self) -> bool:
-        """Whether the sums of two sets of voxels always add up to those of both.
+        """Whether the sums of two sets of voxels always add up to the sums of their union.
 
-        A `MetricCollection` then computes once what overlapping regions have in common.
+        If so, a `MetricCollection` computes the common part of overlapping regions once.
         """
         return False
 
@@ -57,7 +57,7 @@ class CalibrationMetric(ImagewiseMetric):
 
     @abstractmethod
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
-        """What is kept of an image, (K, S); where `pooled`, those of two images add up to those of both.
+        """The sums that are kept of an image, (K, S). If `pooled`, the sums of two images must add up.
 
         Args:
             probs: probabilities of the N voxels of the region, (C, N).
@@ -66,7 +66,7 @@ class CalibrationMetric(ImagewiseMetric):
 
     @abstractmethod
     def measured(self, rows: Tensor) -> Tensor:
-        """Values (..., K) of sums (..., K, S); NaN where there was no voxel."""
+        """Values (..., K) computed from sums (..., K, S); NaN if there was no voxel."""
 
     def aggregate(self) -> Tensor:
         """The mean over images of each image's mean, or the mean of the pooled values, a scalar.
@@ -95,10 +95,10 @@ class BinnedMetric(CalibrationMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether the voxels of all images are measured together, in place of the mean over images.
-        debiased: whether that is done without what chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: measure the voxels of all images together, instead of averaging over images.
+        debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Raises:
         ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.
@@ -129,7 +129,7 @@ class BinnedMetric(CalibrationMetric):
         return self.pooled or self.debiased
 
     def aggregate(self) -> Tensor:
-        """As of `CalibrationMetric`; where debiased NaN of a single image.
+        """The value of `CalibrationMetric.aggregate`; NaN if debiased and only one image was measured.
 
         Raises:
             ValueError: nothing was measured yet.
@@ -145,12 +145,12 @@ class BinnedMetric(CalibrationMetric):
 
 
 class ScoreMetric(CalibrationMetric):
-    """A mean over voxels of what each voxel's probabilities cost.
+    """A mean over voxels of a score of each voxel's probabilities.
 
     Args:
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether the voxels of all images are measured together, in place of the mean over images.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: measure the voxels of all images together, instead of averaging over images.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Raises:
         ValueError: an unknown region.
@@ -167,7 +167,7 @@ class ScoreMetric(CalibrationMetric):
 
         Args:
             probs: probabilities of N voxels, (C, N).
-            of_label: of these the label's, (1, N).
+            of_label: the probability of each voxel's label, (1, N).
         """
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:

@@ -20,13 +20,13 @@ OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synce
 class MetricCollection(IterationMetric):
     """Measures of probabilities that are called, aggregated and reset together.
 
-    They say what each says alone, but for rounding. Regions overlap; here each voxel is selected and checked once for
-    all of them, and once for all measures of a kind it is put into a bin. An evaluator of MONAI has a collection by
-    `calib_monai.handlers.MetricCollectionHandler`.
+    Each gives the same value as alone, up to rounding. Their regions may overlap. Each voxel is selected and checked
+    once for all regions, and put into a bin once for all measures of a kind.
+    `calib_monai.handlers.MetricCollectionHandler` attaches a collection to MONAI's evaluator.
 
     Args:
-        metrics: by name, metrics such as `ECEMetric`, each with a region of its own.
-        ignore_index: of all metrics; that of one may be the same or None.
+        metrics: metrics by name, such as `ECEMetric`, each with a region of its own.
+        ignore_index: the ignored label of all metrics; a metric's own `ignore_index` must be the same or None.
 
     Raises:
         ValueError: no metrics by name, one that is no measure of probabilities or ignores another label, or one under
@@ -60,7 +60,7 @@ class MetricCollection(IterationMetric):
         self.ignore_index = ignore_index
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
-        """By name the values of these images, (B, K), which are kept too.
+        """Measure these images; return the values (B, K) by name, and keep them.
 
         Args:
             y_pred: probabilities, a batch (B, C, H, W[, D]) or a list of (C, H, W[, D]).
@@ -77,15 +77,15 @@ class MetricCollection(IterationMetric):
         return {name: metric.measured(rows[name]) for name, metric in self.metrics.items()}
 
     def values(self) -> dict[str, Tensor]:
-        """By name what was measured so far, (images, K).
+        """The values of all images so far by name, (images, K).
 
         Raises:
-            ValueError: nothing was.
+            ValueError: nothing was measured yet.
         """
         return {name: metric.values() for name, metric in self.metrics.items()}
 
     def aggregate(self) -> dict[str, Tensor]:
-        """By name what the metric aggregates, a scalar.
+        """The aggregate of each metric by name, a scalar each.
 
         Raises:
             ValueError: nothing was measured yet.
@@ -93,7 +93,7 @@ class MetricCollection(IterationMetric):
         return {name: metric.aggregate() for name, metric in self.metrics.items()}
 
     def reset(self) -> None:
-        """Forget what was measured."""
+        """Forget all images."""
         for metric in self.metrics.values():
             metric.reset()  # type: ignore[no-untyped-call]
 
@@ -104,7 +104,7 @@ class MetricCollection(IterationMetric):
         return [torch.stack(rows) for rows in zip(*map(self._sums, images), strict=True)]
 
     def _sums(self, image: list[Part]) -> list[Tensor]:
-        """Sums of an image, (K, S), in the order of the metrics; those of a part are computed once for all regions."""
+        """Sums of an image, (K, S), in the order of the metrics; each part is summed once for all regions."""
         known: dict[tuple[int, Hashable], Tensor] = {}
         found = []
         for metric in self.metrics.values():
@@ -121,6 +121,6 @@ class MetricCollection(IterationMetric):
 
 
 def _kind(metric: CalibrationMetric) -> Hashable:
-    """What metrics have in common whose sums of the same voxels are the same."""
+    """A key that is equal for metrics with equal sums of the same voxels."""
     settings = tuple((name, value) for name, value in sorted(vars(metric).items()) if name not in OF_NO_SUM)
     return (type(metric), settings) if all(isinstance(value, Hashable) for _, value in settings) else id(metric)

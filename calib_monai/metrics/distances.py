@@ -1,4 +1,4 @@
-"""What the surface distances share: masks of each class come in, mm go out."""
+"""Base class for surface distances: masks of each class come in, distances in mm go out."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ VOLUME = 3  # axes
 class SurfaceMetric(ImagewiseMetric):
     """A distance between the surfaces of prediction and label, per image and class, in mm.
 
-    A class absent from prediction and label is NaN and left out of the mean. Absent from one of the
-    two, it counts as the diagonal of the image: a missed organ is never a perfect 0, as it is in the
-    authors' code. `MissedStructuresMetric` counts those.
+    A class that both lack is NaN and left out of the mean. A class that only one lacks counts as the diagonal of the
+    image. A missed organ is therefore never a perfect 0, as it is in the authors' code. `MissedStructuresMetric` counts
+    these classes.
 
     Args:
         include_background: whether class 0 is measured.
@@ -67,7 +67,7 @@ class SurfaceMetric(ImagewiseMetric):
         Args:
             y_pred: one-hot prediction, or masks, (B, C, H, W[, D]); class indices (B, 1, H, W[, D]) with `num_classes`.
             y: label of that shape.
-            spacing: in place of the metric's own.
+            spacing: replaces the metric's own.
 
         Raises:
             ValueError: shapes that differ, values that are not one-hot, a spacing that has not one size an axis,
@@ -97,7 +97,7 @@ class SurfaceMetric(ImagewiseMetric):
 
 
 def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[Spacing]:
-    """Size of a voxel along each spatial axis for each image of `y`, its axes where these are not at right angles."""
+    """Voxel sizes along each spatial axis for each image of `y`, or the axes if they are not at right angles."""
     dims = y.ndim - 2
     if spacing is None and isinstance(y, MetaTensor):
         if len(y) > 1 and not y.is_batch:

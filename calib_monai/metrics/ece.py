@@ -9,17 +9,17 @@ from calib_monai.metrics.calibration import BinnedMetric
 
 
 class ECEMetric(BinnedMetric):
-    """Expected calibration error of the most probable class: per image, then the mean over images.
+    """Expected calibration error of the most probable class, per image, then averaged over images.
 
-    ECE = sum over bins of n_b / n * |accuracy_b - confidence_b|, the confidence being the highest
-    probability of a voxel; Guo et al. 2017 (arXiv:1706.04599), Eq. 3, on the region's voxels.
+    ECE = sum over bins of n_b / n * |accuracy_b - confidence_b|, on the region's voxels. The confidence of a voxel is
+    its highest probability. Guo et al. 2017 (arXiv:1706.04599), Eq. 3.
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether the voxels of all images are measured together, in place of the mean over images.
-        debiased: whether that is done without what chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: measure the voxels of all images together, instead of averaging over images.
+        debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Raises:
         ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.

@@ -12,27 +12,26 @@ from calib_monai.regions import PLAUSIBLE, Everywhere
 
 
 class ExpectedDiceMetric(ImagewiseMetric):
-    """The Dice that a network expects of its own segmentation, per image and class but the background.
+    """The Dice that a network expects of its own segmentation, per image and foreground class.
 
     With p_k the probability of class k and s_k = 1 where it is predicted,
 
         expected Dice_k = 2 * sum(p_k * s_k) / (sum(p_k) + sum(s_k)),
 
-    sums over voxels: the Dice of the segmentation with the probabilities as a soft label (Milletari et al. 2016,
-    arXiv:1606.04797, with sums that are not squared). Where voxels are labeled with these probabilities, it is the mean
-    of the numerator over that of the denominator. Where a structure has many voxels and these err independently, that
-    is close to the mean Dice. Where it is low, a person should look.
+    with sums over voxels. This is the Dice of the segmentation with the probabilities as a soft label (Milletari et al.
+    2016, arXiv:1606.04797, with sums that are not squared). If labels are drawn from these probabilities, it is the
+    mean numerator divided by the mean denominator. For a structure of many voxels that err independently this is close
+    to the mean Dice. If it is low, a person should look at the case.
 
-    A class that is not predicted has 0 where some voxel has it with a probability of at least 1 %, for the Dice is 0
-    with any label that has the class. Where no voxel has, it is NaN.
+    A class that is not predicted has 0 if a voxel has it with a probability of at least 1 %, because the Dice is 0 for
+    any label with the class. If no voxel has it, the value is NaN.
 
     Note:
-        Voxels of a real case err together, and then the mean Dice may lie below or above, even where the probability
-        of each voxel is exact. So a difference from the Dice that is measured does not alone show that probabilities
-        are wrong.
+        Voxels of a real case err together. The mean Dice may then lie below or above, even if the probability of each
+        voxel is exact. A difference from the measured Dice does not prove that probabilities are wrong.
 
     Args:
-        ignore_index: label of voxels that do not count, where the segmentation is class indices.
+        ignore_index: a label whose voxels do not count, if the segmentation is class indices.
 
     Raises:
         ValueError: an `ignore_index` that is no whole number.
@@ -49,7 +48,7 @@ class ExpectedDiceMetric(ImagewiseMetric):
         Args:
             y_pred: probabilities, (B, C, H, W[, D]).
             y: the segmentation: predicted class indices (B, 1, H, W[, D]) or one-hot (B, C, H, W[, D]).
-                `ignore_index` where the label is ignored.
+                Voxels with an ignored label hold `ignore_index`.
 
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
@@ -59,7 +58,7 @@ class ExpectedDiceMetric(ImagewiseMetric):
 
 
 def _expected(probs: Tensor, labels: Tensor) -> Tensor:
-    """Expected Dice of each class but the background, (C - 1,), of probabilities (C, N) and predicted labels (N,)."""
+    """Expected Dice of each foreground class, (C - 1,), from probabilities (C, N) and predicted labels (N,)."""
     classes, place = len(probs), plain(labels).long()
     predicted = torch.bincount(place, minlength=classes).double()
     of_label = probs.gather(0, place.unsqueeze(0)).squeeze(0).double()

@@ -12,9 +12,9 @@ from calib_monai.metrics.surfaces import Spacing, directed_distances
 class HD95Metric(SurfaceMetric):
     """95th percentile of the distances between two surfaces, per image and class, in mm.
 
-    The distances of both directions are pooled, then the percentile is taken, as MedPy's `hd95`
-    does, which the papers report. (MONAI's is the larger of the two directed percentiles.) A class absent
-    from prediction and label is NaN and left out; absent from one of them, it counts as the image's diagonal.
+    The percentile is taken over the distances of both directions together, as in MedPy's `hd95`, which the papers
+    report. (MONAI takes the larger of the two directed percentiles.) A class that both prediction and label lack is NaN
+    and left out. A class that only one lacks counts as the image's diagonal.
 
     Args:
         include_background: whether class 0 is measured.
@@ -29,6 +29,6 @@ class HD95Metric(SurfaceMetric):
     """
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:
-        """The percentile of both directions together, in mm."""
+        """The percentile over both directions together, in mm."""
         both = directed_distances(predicted, labeled, spacing), directed_distances(labeled, predicted, spacing)
         return float(np.percentile(np.concatenate(both), 95))

@@ -1,4 +1,4 @@
-"""What all metrics share: a row an image goes in, the mean over images comes out."""
+"""Base class of all metrics: it keeps a row for each image and averages over images."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from calib_monai.metrics.inputs import check_lists
 
 
 class ImagewiseMetric(CumulativeIterationMetric):
-    """A MONAI metric with one row for each image, gathered over processes.
+    """A MONAI metric that keeps one row for each image, gathered over processes.
 
-    From the rows come values (images, K); NaN is a value that an image does not have.
+    `measured` turns the rows into values (images, K). A value that an image does not have is NaN.
     """
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
-        """The values of these images, (B, K), which are kept too.
+        """Measure these images; return their values (B, K), and keep them.
 
         Args:
             y_pred: prediction, a batch (B, C, H, W[, D]) or a list of (C, H, W[, D]).
-            y: label, likewise.
-            kwargs: what a metric takes besides.
+            y: label, in the same form.
+            kwargs: further arguments of the metric.
 
         Raises:
             ValueError: lists that are not of one length, or what the metric refuses.
@@ -33,10 +33,10 @@ class ImagewiseMetric(CumulativeIterationMetric):
         return self.measured(torch.as_tensor(rows))
 
     def rows(self) -> Tensor:
-        """What was kept of each image of all processes, (images, ...).
+        """The rows of all images of all processes, (images, ...).
 
         Raises:
-            ValueError: nothing was.
+            ValueError: nothing was measured yet.
         """
         rows: Tensor | None = super().get_buffer()  # type: ignore[no-untyped-call]
         if rows is None:
@@ -44,23 +44,23 @@ class ImagewiseMetric(CumulativeIterationMetric):
         return rows
 
     def measured(self, rows: Tensor) -> Tensor:
-        """Values (..., K) of rows; here a row is its values."""
+        """Values (..., K) computed from rows; by default the rows themselves."""
         return rows
 
     def values(self) -> Tensor:
-        """What was measured so far, (images, K).
+        """The values of all images so far, (images, K).
 
         Raises:
-            ValueError: nothing was.
+            ValueError: nothing was measured yet.
         """
         return self.measured(self.rows())
 
     def get_buffer(self) -> Tensor | None:
-        """The values, which MONAI's handlers keep as details; None where nothing was measured."""
+        """The values, which MONAI's handlers keep as details; None if nothing was measured."""
         return None if self._buffers is None else self.values()
 
     def aggregate(self) -> Tensor:
-        """The mean over images of each image's mean, a scalar; NaN values are left out, NaN if all are.
+        """The mean over images of each image's mean, a scalar. NaN values are left out; if all are NaN, so is the mean.
 
         Raises:
             ValueError: nothing was measured yet.

@@ -1,4 +1,4 @@
-"""What predictions and labels must be before they are measured."""
+"""Checks of predictions and labels before they are measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SUM_TOLERANCE = 1e-3
 
 
 def check_lists(y_pred: Any, y: Any) -> None:
-    """Raise ValueError for lists that are not of one length, which MONAI would cut to the shorter."""
+    """Raise ValueError if two lists differ in length; MONAI would cut them to the shorter."""
     if any(isinstance(given, list | tuple) for given in (y_pred, y)) and y is not None and len(y_pred) != len(y):
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
@@ -24,17 +24,17 @@ Given = tuple[Tensor, Tensor, Tensor | None]
 
 
 def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None = None) -> Given:
-    """Probabilities (B, C, H, W[, D]), class indices (B, 1, H, W[, D]) and what is ignored, without meta data.
+    """Probabilities (B, C, H, W[, D]), class indices (B, 1, H, W[, D]) and a mask of ignored voxels, without meta data.
 
-    Ignored is (B, 1, H, W[, D]), bool, or None where no voxel is; there the class index is 0.
+    The mask is (B, 1, H, W[, D]), bool, or None if no voxel is ignored. The class index of an ignored voxel is 0.
 
     Args:
         y_pred: probabilities, (B, C, H, W[, D]).
         y: class indices (B, 1, H, W[, D]) or one-hot (B, C, H, W[, D]).
-        ignore_index: a class index that is no class.
+        ignore_index: the label of ignored voxels.
 
     Raises:
-        ValueError: shapes that do not fit, a type that holds no probabilities, or labels that are none.
+        ValueError: shapes that do not fit, an integer type of `y_pred`, or labels outside the classes.
     """
     if y is None or (len(y), *y.shape[2:]) != (len(y_pred), *y_pred.shape[2:]):
         given = None if y is None else tuple(y.shape)
@@ -67,7 +67,7 @@ def measured_voxels(
 
 
 def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) -> tuple[Tensor, Tensor | None]:
-    """Class indices as of `class_map`, 0 where a voxel is ignored, and where that is, bool; None where it is nowhere.
+    """Class indices from `class_map`, 0 in ignored voxels, and a bool mask of these voxels; None if there are none.
 
     Raises:
         ValueError: as `class_map`.
@@ -82,7 +82,7 @@ def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) ->
 
 
 def class_map(y: Tensor, num_classes: int) -> Tensor:
-    """Class indices (B, 1, H, W[, D]), in the smallest type, of a label one-hot (B, C, ...) or such a map.
+    """Class indices (B, 1, H, W[, D]), in the smallest type, from a one-hot label (B, C, ...) or class indices.
 
     Raises:
         ValueError: a number of channels that is neither 1 nor C, or values that are not one-hot or 0..C-1.
@@ -95,15 +95,15 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
 
 
 def check_probs(voxels: Tensor, image: Tensor) -> None:
-    """Raise ValueError for values that are no probabilities over axis 0.
+    """Raise ValueError if values are not probabilities over axis 0.
 
-    Logits, NaN, hard labels, or probabilities after post-processing give a calibration error that looks
-    right and is not. Looked at is what is measured, and where nothing is, the whole image: a pass over a
-    volume takes longer than all the rest.
+    Logits, NaN, hard labels, or probabilities after post-processing would give a wrong calibration error that looks
+    right. Only measured voxels are checked, because a pass over a whole volume takes longer than all other work. If no
+    voxel is measured, the whole image is checked.
 
     Args:
-        voxels: what is measured of an image, (C, N).
-        image: all of it, (C, H, W[, D]).
+        voxels: the measured voxels of an image, (C, N).
+        image: the whole image, (C, H, W[, D]).
     """
     low, high = (extreme.item() for extreme in (voxels if voxels.numel() else image).aminmax())
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -116,17 +116,17 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
         return
     if (voxels.sum(dim=0, dtype=torch.float32) - 1).abs_().amax().item() > tolerance:
         raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
-    # Those of a confident network may all be 0 or 1 in a small region, in a whole image hardly.
+    # In a small region all values of a confident network may be 0 or 1; in a whole image this hardly happens.
     if image.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(image):
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 
 
 def _all_hard(probs: Tensor) -> bool:
-    """Whether each value is 0 or 1; a few places are looked at first."""
+    """Whether all values are 0 or 1; a few are tried first."""
     few = probs.flatten()[:: max(1, probs.numel() // 1000)]
     return all(bool(((values == 0) | (values == 1)).all()) for values in (few, probs))
 
 
 def plain(tensor: Tensor) -> Tensor:
-    """The same values without MONAI's meta data, whose bookkeeping costs more than the sums."""
+    """The tensor without MONAI's meta data, whose bookkeeping costs more time than the sums."""
     return tensor.as_subclass(Tensor)

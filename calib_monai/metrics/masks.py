@@ -1,4 +1,4 @@
-"""Masks of predictions and labels: checked to be such, and each structure cut out."""
+"""Masks of predictions and labels: checks them, and crops each structure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def structure_pairs(
         num_classes: C, where class indices are given.
 
     Returns:
-        Pairs of masks of one shape, of size 0 where neither prediction nor label has the class.
+        Pairs of masks of equal shape; they are empty if neither prediction nor label has the class.
 
     Raises:
         ValueError: shapes that differ, or values that are no masks.
@@ -57,7 +57,7 @@ def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
     """The label of a prediction.
 
     Raises:
-        ValueError: there is none, or its shape is another.
+        ValueError: there is no label, or its shape differs.
     """
     if y is None or y.shape != y_pred.shape:
         given = None if y is None else tuple(y.shape)
@@ -99,11 +99,11 @@ def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:
 def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
     """The channels as masks, (B, C, H, W[, D]).
 
-    Read as masks, probabilities fill the image and class indices are all background: both give
-    distances that look right and are not.
+    If they were read as masks, probabilities would fill the image, and class indices would be all background. Both
+    would give wrong distances that look right.
 
     Args:
-        name: of the tensor in messages.
+        name: name of the tensor in messages.
         given: one-hot or masks, (B, C, H, W[, D]).
         overlapping: whether a voxel may belong to any number of channels; if not, it must belong to one.
 
@@ -155,7 +155,7 @@ def class_of_one(name: str, one_hot: Tensor) -> Tensor:
 
 
 def bounding_box(mask: Mask) -> tuple[slice, ...]:
-    """Where a mask is along each axis; slices of length 0 where it is empty."""
+    """The range of a mask along each axis; slices of length 0 if it is empty."""
     box: tuple[slice, ...] = ()
     for axis in range(mask.ndim):
         others = tuple(other for other in range(mask.ndim) if other != axis)

@@ -11,10 +11,10 @@ from calib_monai.metrics.masks import Mask, structure_pairs
 
 
 class MissedStructuresMetric(ImagewiseMetric):
-    """Number of structures whose Dice is below a threshold, or which only one of prediction and label has.
+    """Number of structures whose Dice is below a threshold, or that only one of prediction and label has.
 
-    A few voxels in the wrong place do not hide a missed organ. A structure that one of the two lacks counts as a
-    whole diagonal in `HD95Metric`, so the two are read together.
+    The threshold keeps a few voxels in the wrong place from hiding a missed organ. Read this number beside
+    `HD95Metric`, in which a structure that only one has counts as a whole diagonal.
 
     Args:
         overlapping: as in `HD95Metric`.
@@ -34,7 +34,7 @@ class MissedStructuresMetric(ImagewiseMetric):
         self.dice_below = dice_below
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """1 where a class is missed, else 0: (B, C), or (B, C - 1) without the background.
+        """1 for each missed class, else 0: (B, C), or (B, C - 1) without the background.
 
         Args:
             y_pred: one-hot prediction, or masks, (B, C, H, W[, D]); class indices (B, 1, H, W[, D]) with `num_classes`.

@@ -9,21 +9,21 @@ from calib_monai.metrics.calibration import ScoreMetric
 
 
 class NLLMetric(ScoreMetric):
-    """Negative log-likelihood of the labels in nats: per image, then the mean over images.
+    """Negative log-likelihood of the labels in nats, per image, then averaged over images.
 
     NLL = mean over voxels of -log p_y, the cross-entropy of the probabilities.
 
     Args:
-        region: the voxels looked at: one of `calib_monai.regions`, or its name.
-        pooled: whether the voxels of all images are measured together, in place of the mean over images.
-        ignore_index: label of voxels that are in no region, where labels are class indices.
+        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        pooled: measure the voxels of all images together, instead of averaging over images.
+        ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Raises:
         ValueError: an unknown region.
 
     Note:
-        A probability below the smallest normal number of its type counts as that: a certain error costs
-        87 nats in float32, not infinity.
+        A probability below the smallest normal number of its type counts as this number. A certain error therefore
+        costs 87 nats in float32, not infinity.
     """
 
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:  # noqa: ARG002 - the label's alone count

@@ -1,4 +1,4 @@
-"""The voxels of several regions, each selected once, though regions overlap."""
+"""The voxels of several overlapping regions, each selected once."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Part(NamedTuple):
 
 
 def parts(regions: Sequence[Region], probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> list[list[Part]]:
-    """For each image the parts that regions fall into. All voxels, where a region is that, are a part besides.
+    """For each image the parts into which regions divide it. The region of all voxels is a part of its own.
 
     Args:
-        regions: each once.
+        regions: the regions, each once.
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that are in no region, (B, 1, H, W[, D]), bool.
 
     Returns:
-        Lists of parts. A region without a voxel has one too, of no voxel.
+        Lists of parts. A region without voxels has an empty part.
 
     Raises:
         ValueError: values that are no probabilities.

@@ -17,7 +17,7 @@ Spacing = Sequence[float] | Sequence[Sequence[float]]  # of each axis, or the ax
 
 
 def surface(mask: Mask) -> Mask:
-    """The voxels of a mask one of whose face neighbors, or the edge of the image, is outside."""
+    """The voxels of a mask that touch, with a face, a voxel outside the mask or the edge of the image."""
     inside = bounding_box(mask)
     surface = np.zeros_like(mask)
     surface[inside] = mask[inside] & ~binary_erosion(mask[inside])
@@ -25,7 +25,7 @@ def surface(mask: Mask) -> Mask:
 
 
 def directed_distances(start: Mask, goal: Mask, spacing: Spacing) -> Distances:
-    """Distance of each voxel of a surface to the nearest of another, in no order.
+    """Distance from each voxel of a surface to the nearest voxel of another surface, in no order.
 
     Args:
         start: a surface, (H, W[, D]).

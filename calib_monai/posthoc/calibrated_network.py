@@ -1,4 +1,4 @@
-"""A network and its calibrator in one module, which can be scripted and carried away."""
+"""A network and its calibrator in one module, which can be scripted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ OUTPUT_KINDS = ("probs", "logits")
 
 
 class CalibratedNetwork(nn.Module):
-    """A network whose probabilities, or logits, are calibrated.
+    """A network with calibrated probabilities or logits.
 
-    `torch.jit.script` of it can be saved to a file that needs nothing but torch. `load_state_dict` also takes the
-    weights of the network alone, such as `model.pt`, and leaves the calibrator as it is.
+    `torch.jit.script` turns it into a module that can be saved to a file and needs only torch. `load_state_dict` also
+    takes the weights of the network alone, such as `model.pt`, and then leaves the calibrator as it is.
 
     Args:
-        network: images (B, Cin, H, W[, D]) become logits (B, C, H, W[, D]).
-        calibrator: fitted to this network's logits.
-        output: "probs", or "logits" where what comes after applies the softmax.
+        network: takes images (B, Cin, H, W[, D]) and returns logits (B, C, H, W[, D]).
+        calibrator: a calibrator that was fitted to this network's logits.
+        output: "probs", or "logits" if a later step applies the softmax.
 
     Raises:
         ValueError: another calibrator or `output`.
@@ -58,7 +58,7 @@ class CalibratedNetwork(nn.Module):
 
 
 def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:
-    """Make of the weights of a network alone, in place, those of it and of the calibrator that it has here."""
+    """Complete the weights of a network alone, in place, by those of the present calibrator."""
     if set(state_dict) == {prefix + name for name in module.network.state_dict()}:
         for name in list(state_dict):
             state_dict[f"{prefix}network.{name.removeprefix(prefix)}"] = state_dict.pop(name)

@@ -1,4 +1,4 @@
-"""What an evaluation would measure of probabilities, before and after a fit: what the fit costs."""
+"""The errors that an evaluation would measure, before and after a fit of a calibrator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRICS = (NLLMetric(), ECEMetric(region="all"), ECEMetric(), ECEMetric(region="
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of probabilities, per volume, then mean over volumes; NaN where no volume has a value.
+    """Errors of probabilities, per volume, then averaged over volumes; NaN if no volume has a value.
 
     Attributes:
         nll_all: mean negative log-likelihood of the labels of all voxels, in nats, as `NLLMetric()`.
@@ -34,7 +34,7 @@ class Errors:
     volume_errors: tuple[float, ...]
 
     def volume_error(self) -> float:
-        """The mean over structures; NaN without any."""
+        """The mean over structures; NaN if there are none."""
         return torch.tensor(self.volume_errors).nanmean().item()
 
 
@@ -54,6 +54,6 @@ def errors_of(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> T
 
 
 def mean_errors(rows: Iterable[Tensor]) -> Errors:
-    """The mean over images of what `errors_of` gave of them."""
+    """The mean over images of the errors from `errors_of`."""
     nll, ece_all, ece_plausible, ece_foreground, *volumes = torch.cat(list(rows)).nanmean(dim=0).tolist()
     return Errors(nll, ece_all, ece_plausible, ece_foreground, tuple(volumes))

@@ -1,4 +1,4 @@
-"""Calibrators on disk: written beside the model that they were fitted to, and read only with that model."""
+"""Calibrators on disk: written beside the model that they were fitted to, and read only with this model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
 
     Args:
         kind: "ts" or "lts".
-        or_none: whether "none" will do.
+        or_none: whether "none" is allowed, too.
 
     Raises:
         ValueError: with one line that names it and the nearest one.
@@ -105,12 +105,12 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
 
 
 def calibrator_path(kind: str, ckpt_dir: str) -> Path:
-    """Where a calibrator lies."""
+    """The path of a calibrator."""
     return Path(ckpt_dir) / f"calibrator_{kind}.safetensors"
 
 
 def _fit(kind: str) -> str:
-    """What makes it, as a message ends."""
+    """The end of a message: how to fit the calibrator."""
     return (
         "fit it with python -m monai.bundle run --config_file \"['configs/train.json','configs/calibrate.json']\" "
         f"--calibrator {kind}, and the --bundle_root, --dataset_dir and --ckpt_dir of the training"
@@ -118,6 +118,6 @@ def _fit(kind: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    """What tells one file from another."""
+    """A checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

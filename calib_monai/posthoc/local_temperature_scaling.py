@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 KERNEL_SIZE = 5
 DILATION = 2
 PADDING = DILATION * (KERNEL_SIZE // 2)
-LEAVES = 4  # of the tree, on the logits
-GATES = 4  # of the two pairs of leaves, of the pairs, of the image's leaf
+LEAVES = 4  # leaves of the tree on the logits
+GATES = 4  # two for the pairs of leaves, one between the pairs, one for the image's leaf
 
 
 class LocalTemperatureScaling(nn.Module):
@@ -31,10 +31,10 @@ class LocalTemperatureScaling(nn.Module):
         p_i = \mathrm{softmax}(l_i / T_i), \quad \log T = g_4 t + (1 - g_4) a, \quad
         t = g_3 (g_1 t_1 + (1 - g_1) t_2) + (1 - g_3) (g_2 t_3 + (1 - g_2) t_4)
 
-    with leaves t_1 to t_4 and gates g_1 to g_4, sigmoids, that are convolutions of the logits, and a leaf a that
-    is one of the image; all are 5 voxels wide, dilated by 2 and reflected at the border. The tree is that of LTS
-    (Ding et al. 2021, arXiv:2008.05105). T is 1 until `fit`, and always within 0.01 and 100. No voxel changes its
-    class: where two logits differ by no more than rounding they may become equal, and never change places.
+    The leaves t_1 to t_4 are convolutions of the logits, the gates g_1 to g_4 are sigmoids of such convolutions, and
+    the leaf a is a convolution of the image. All are 5 voxels wide, dilated by 2 and reflected at the border. The tree
+    is that of LTS (Ding et al. 2021, arXiv:2008.05105). T is 1 until `fit`, and always between 0.01 and 100. No voxel
+    changes its class: two logits that differ only by rounding may become equal, but never change places.
 
     Args:
         num_classes: number of classes C, background included.
@@ -46,10 +46,9 @@ class LocalTemperatureScaling(nn.Module):
         ValueError: an argument outside what is listed here.
 
     Note:
-        In the authors' code T = relu(log T + 2) + 1e-8, with the tree that gives log T here: T is 2 where their
-        weights are zero, as they are at first, and 1e-8 where log T < -2. There all leaves and gates of the logits
-        are alike at first and remain so, since they have the same gradients: their tree is never more than one
-        leaf. Here the leaves are zero at first and the gates are not.
+        In the authors' code T = relu(s + 2) + 1e-8, with s from the tree that gives log T here. Their weights start at
+        zero, so T starts at 2; for s < -2 it is 1e-8. Their leaves and gates start equal and have equal gradients, so
+        they stay equal: the tree acts as a single leaf. Here the leaves start at zero, and the gates do not.
 
     Example:
         >>> calibrator = LocalTemperatureScaling(num_classes=3, in_channels=1)
@@ -72,7 +71,7 @@ class LocalTemperatureScaling(nn.Module):
         self.reset()
 
     def reset(self, seed: int = 0) -> None:
-        """Make the temperature 1 everywhere: all leaves zero, the gates drawn as a convolution's weights are."""
+        """Reset the temperature to 1: all leaves become zero, the gates are drawn like a convolution's weights."""
         generator = torch.Generator().manual_seed(seed)
         bound = 1 / math.sqrt(self.of_logits.weight[0].numel())
         with torch.no_grad():
@@ -83,7 +82,7 @@ class LocalTemperatureScaling(nn.Module):
                 weights[LEAVES:] = gates.to(weights)
 
     def forward(self, logits: Tensor, image: Tensor) -> Tensor:
-        """Calibrated logits, (B, C, H, W[, D]), float64 where the logits are and else float32.
+        """Calibrated logits, (B, C, H, W[, D]), float64 if the logits are, else float32.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype, at least 5 voxels along each axis of a convolution.
@@ -142,27 +141,27 @@ class LocalTemperatureScaling(nn.Module):
         seed: int = 0,
         ignore_index: int | None = None,
     ) -> FitReport:
-        """Minimize the negative log-likelihood with Adam; keep the best epoch, or T = 1 where none is better.
+        """Minimize the negative log-likelihood with Adam; keep the best epoch, or T = 1 if no epoch is better.
 
-        It starts anew from T = 1. Each item is a step, and the items are taken in the order of the data; the same
-        data and seed give the same weights.
+        Each fit starts from T = 1. Each item is a step, in the order of the data. The same data and seed give the same
+        weights.
 
         Args:
-            data: the validation set: gives (logits, target, image) each time it is gone through, twice an epoch and
-                twice more; one item is held at a time.
-            epochs: how often each item is a step.
-            learning_rate: of Adam.
+            data: the validation set: an iterable of (logits, target, image). It is iterated twice in each epoch and
+                twice more. One item is held at a time.
+            epochs: number of steps for each item.
+            learning_rate: learning rate of Adam.
             region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
-            seed: of the gates at first.
-            ignore_index: label of voxels that are in no region.
+            seed: seed for the first weights of the gates.
+            ignore_index: a label whose voxels are in no region.
 
         Raises:
             ValueError: `epochs` below 1, a `learning_rate` that is not positive, what `ValidationSet` or `forward`
                 refuses, or an item without an image.
 
         Note:
-            With region "foreground" it sees no voxel whose label is background, and learns to doubt every
-            background: the likelihood of all voxels becomes many times worse.
+            With region "foreground" the fit sees no voxel whose label is background, and learns to doubt every
+            background. The likelihood of all voxels becomes many times worse.
         """
         self.check_fit(epochs, learning_rate)
         items = ValidationSet(data, region, self.of_logits.weight.device, ignore_index)
@@ -180,7 +179,7 @@ class LocalTemperatureScaling(nn.Module):
 
     @torch.enable_grad()
     def _train(self, items: ValidationSet, optimizer: torch.optim.Optimizer) -> None:
-        """A step for each item, down its share of the mean negative log-likelihood of all voxels."""
+        """Make a step for each item on its share of the mean negative log-likelihood of all voxels."""
         for item in items:
             logits = item.logits / self.temperature_of(item).to(item.logits.dtype)
             optimizer.zero_grad()

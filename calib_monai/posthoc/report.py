@@ -1,4 +1,4 @@
-"""What fitting did: likelihood, calibration errors and volumes before and after."""
+"""The report of a fit: likelihood, calibration errors and volumes before and after."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FitReport:
-    """What fitting did on the validation set; "after" is with the temperatures that fitting left.
+    """The result of a fit on the validation set; "after" uses the temperatures that the fit chose.
 
     Attributes:
-        region: the voxels that were fitted to.
+        region: the region whose voxels were fitted to.
         volumes: number of images or volumes.
         voxels: number of voxels of the region in all of them.
         nll_before: mean negative log-likelihood of the labels of these voxels, in nats.
-        nll_after: the same of the scaled logits.
-        before: what an evaluation would measure, wherever it was fitted to.
-        after: the same of the scaled logits.
+        nll_after: the same for the scaled logits.
+        before: errors that an evaluation would measure, independent of the fitted region.
+        after: the same for the scaled logits.
         temperature_min: lowest temperature of any voxel, in the region or not.
-        temperature_max: highest.
-        kept: whether fitted temperatures were kept; where the likelihood did not improve all are 1.
+        temperature_max: highest temperature of any voxel.
+        kept: whether fitted temperatures were kept. If the likelihood did not improve, all temperatures are 1.
     """
 
     region: str
@@ -47,7 +47,7 @@ class FitReport:
 
 
 class Likelihood(NamedTuple):
-    """Mean negative log-likelihood of the voxels that are fitted to, and the range of the temperatures of all."""
+    """Mean negative log-likelihood of the fitted voxels, and the range of the temperatures of all voxels."""
 
     before: float
     after: float
@@ -56,16 +56,16 @@ class Likelihood(NamedTuple):
 
 
 class HasTemperatures(Protocol):
-    """What gives temperatures to logits."""
+    """A calibrator that gives a temperature for logits."""
 
     def temperature_of(self, item: Item) -> Tensor:
-        """The temperature of each voxel, of a shape that broadcasts with the item's logits."""
+        """The temperature of each voxel, in a shape that broadcasts with the item's logits."""
         ...
 
 
 @torch.no_grad()
 def likelihood(calibrator: HasTemperatures, items: ValidationSet) -> Likelihood:
-    """How likely the labels are with a calibrator as it is, from one pass over the validation set.
+    """The likelihood of the labels with the present temperatures, from one pass over the validation set.
 
     Args:
         calibrator: gives the temperatures.
@@ -89,12 +89,12 @@ def likelihood(calibrator: HasTemperatures, items: ValidationSet) -> Likelihood:
 
 @torch.no_grad()
 def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihood) -> FitReport:
-    """The report of a calibrator as it is, from one more pass; few volumes are warned of.
+    """The report of the present temperatures, from one more pass; warn if there are few volumes.
 
     Args:
         calibrator: gives the temperatures.
         items: the validation set.
-        found: what `likelihood` says of the two.
+        found: the result of `likelihood` for both.
 
     Raises:
         ValueError: what `ValidationSet` refuses.
@@ -124,7 +124,7 @@ def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihoo
 
 
 def voxel_nll(item: Item) -> Tensor:
-    """Negative log-likelihood of the labels of the N voxels that are fitted to, (N,), in nats."""
+    """Negative log-likelihood of the labels of the N fitted voxels, (N,), in nats."""
     nll = torch.nn.functional.cross_entropy(item.logits, item.labels.squeeze(1), reduction="none")
     return nll[item.mask.squeeze(1)]
 

@@ -10,13 +10,13 @@ LOWEST = 1 / HIGHEST  # nor below it
 
 
 def scaled(logits: Tensor, temperature: Tensor) -> Tensor:
-    """Logits / temperature, (B, C, H, W[, D]), float64 where the logits are and else float32.
+    """Logits / temperature, (B, C, H, W[, D]), float64 if the logits are, else float32.
 
-    In half precision, logits that differ would often be rounded to the same, and the class with it.
+    Half precision would often round different logits to the same value, and so lose the most probable class.
 
     Args:
         logits: (B, C, H, W[, D]), any float dtype.
-        temperature: positive, of a shape that broadcasts with the logits, the same for all classes.
+        temperature: positive, the same for all classes, in a shape that broadcasts with the logits.
     """
     wide = logits if logits.dtype == torch.float64 else logits.float()
     return wide / temperature.to(wide.dtype)

@@ -22,17 +22,17 @@ class TemperatureScaling(nn.Module):
     .. math::
         p = \mathrm{softmax}(l / T)
 
-    with the temperature T that minimizes the negative log-likelihood of a validation set (Guo et al. 2017,
-    arXiv:1706.04599, Eq. 9). It is 1 until `fit`. No voxel changes its class: where two logits differ by no more
-    than rounding they may become equal, and never change places.
+    The temperature T minimizes the negative log-likelihood of a validation set (Guo et al. 2017, arXiv:1706.04599,
+    Eq. 9). T is 1 until `fit`. No voxel changes its class: two logits that differ only by rounding may become equal,
+    but never change places.
 
     Attributes:
-        log_temperature: log T, a scalar, so that T is positive whatever it is.
+        log_temperature: log T, a scalar; T is positive for any value.
 
     Note:
-        The authors of MbLS took T from a grid of 0.1 to 10 in steps of 0.1, and fitted it to the training set.
-        Here it is exact; of a network that is never wrong it would be 0, and infinite of one that is worse than
-        none, and stays within 0.01 and 100.
+        The authors of MbLS took T from a grid of 0.1 to 10 in steps of 0.1, and fitted it to the training set. Here T
+        is exact. It would be 0 for a network that is never wrong, and infinite for a network that is worse than chance;
+        T stays between 0.01 and 100.
 
     Example:
         >>> logits = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4, 1)
@@ -52,11 +52,11 @@ class TemperatureScaling(nn.Module):
         return self.log_temperature.exp()
 
     def forward(self, logits: Tensor, image: Tensor | None = None) -> Tensor:  # noqa: ARG002 - as other calibrators
-        """Calibrated logits, (B, C, H, W[, D]), float64 where the logits are and else float32.
+        """Calibrated logits, (B, C, H, W[, D]), float64 if the logits are, else float32.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype.
-            image: is not looked at.
+            image: not used.
         """
         return scaled(logits, self.temperature)
 
@@ -66,21 +66,21 @@ class TemperatureScaling(nn.Module):
 
     @torch.no_grad()
     def fit(self, data: Data, region: str | Region = "all", ignore_index: int | None = None) -> FitReport:
-        """Take the temperature that minimizes the negative log-likelihood, or 1 where none is better.
+        """Find the temperature that minimizes the negative log-likelihood, or keep 1 if none is better.
 
         Args:
-            data: the validation set: gives (logits, target), or (logits, target, image), each time it is gone
-                through, some ten or twenty times in all; one item is held at a time.
+            data: the validation set: an iterable of (logits, target) or (logits, target, image). It is iterated ten to
+                twenty times. One item is held at a time.
             region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
-            ignore_index: label of voxels that are in no region.
+            ignore_index: a label whose voxels are in no region.
 
         Raises:
             ValueError: what `ValidationSet` refuses.
 
         Note:
-            The papers fit to all voxels, most of which are certain background. Where the temperature suits these and
-            not the others, as the report then shows, fit to "plausible". "foreground", "union" and "boundary" depend on
-            the label: a temperature that is fitted there makes the likelihood of all voxels worse, and volumes wrong.
+            The papers fit to all voxels, most of which are certain background. If the report shows that the temperature
+            suits the background only, fit to "plausible". "foreground", "union" and "boundary" depend on the label: a
+            temperature that is fitted there makes the likelihood of all voxels worse, and volumes wrong.
         """
         items = ValidationSet(data, region, self.log_temperature.device, ignore_index)
         self.log_temperature.fill_(-math.log(_best_inverse_temperature(items)))
@@ -92,11 +92,12 @@ class TemperatureScaling(nn.Module):
 
 
 def _best_inverse_temperature(items: ValidationSet) -> float:
-    """The inverse temperature where the slope of the negative log-likelihood is 0.
+    """The inverse temperature at which the slope of the negative log-likelihood is 0.
 
-    Newton's method: the likelihood is convex in it. Steps that leave the range where the slope changes its
-    sign, or do not halve the step before, give way to the range's geometric middle. SciPy's `brentq` finds the same to
-    1e-6 but goes through the validation set 10 to 14 times, where this took 5 to 9.
+    This is Newton's method; the negative log-likelihood is convex in the inverse temperature. A step that leaves the
+    range in which the slope changes its sign, or that does not halve the step before, is replaced by the range's
+    geometric middle. SciPy's `brentq` finds the same to 1e-6, but needs 10 to 14 passes through the validation set.
+    This method needed 5 to 9.
     """
     low, high = 1 / HIGHEST, 1 / LOWEST
     inverse, last_step = 1.0, math.inf

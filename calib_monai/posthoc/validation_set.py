@@ -1,4 +1,4 @@
-"""The validation set as fitting goes through it: item by item, any number of times, each item checked."""
+"""The validation set for fitting: iterated item by item, any number of times, with each item checked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Item(NamedTuple):
 
     Attributes:
         logits: (B, C, H, W[, D]), float32 or float64.
-        labels: class indices, (B, 1, H, W[, D]), int64; 0 where a voxel is ignored.
-        mask: the voxels that are fitted to, (B, 1, H, W[, D]), bool.
-        image: (B, Cin, H, W[, D]), or None where the item has none.
-        ignored: the voxels that are in no region, (B, 1, H, W[, D]), bool, or None where no label is ignored.
+        labels: class indices, (B, 1, H, W[, D]), int64; 0 in ignored voxels.
+        mask: the fitted voxels, (B, 1, H, W[, D]), bool.
+        image: (B, Cin, H, W[, D]), or None if the item has none.
+        ignored: the ignored voxels, which are in no region, (B, 1, H, W[, D]), bool, or None if no label is ignored.
     """
 
     logits: Tensor
@@ -32,25 +32,25 @@ class Item(NamedTuple):
     ignored: Tensor | None = None
 
     def voxels(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each image the logits (C, N) and labels (N,) of the N voxels that are fitted to."""
+        """For each image the logits (C, N) and labels (N,) of the N fitted voxels."""
         for logits, labels, mask in zip(self.logits, self.labels, self.mask, strict=True):
             place = mask.flatten().nonzero().squeeze(1)
             yield logits.flatten(1).index_select(1, place), labels.flatten().index_select(0, place)
 
 
 class ValidationSet:
-    """The items of a validation set, checked each time that they are gone through.
+    """The items of a validation set, checked in each iteration.
 
-    No more than one item is held at a time.
+    One item is held at a time.
 
     Args:
-        data: gives (logits, target) or (logits, target, image) each time it is gone through, such as a list
-            or a data loader: logits (B, C, H, W[, D]) of any float dtype, class indices (B, 1, H, W[, D]) of
-            any dtype, image (B, Cin, H, W[, D]).
-        region: the voxels that are fitted to: one of `calib_monai.regions`, or its name. Where it depends on
-            probabilities, they are those before calibration.
-        device: where the items are moved.
-        ignore_index: label of voxels that are in no region.
+        data: an iterable of (logits, target) or (logits, target, image), such as a list or a data loader. Logits are
+            (B, C, H, W[, D]) of any float dtype, targets class indices (B, 1, H, W[, D]) of any dtype, images
+            (B, Cin, H, W[, D]).
+        region: the fitted voxels: one of `calib_monai.regions`, or its name. A region that depends on probabilities
+            uses those before calibration.
+        device: the device to which items are moved.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: data that can be gone through only once.
@@ -67,14 +67,14 @@ class ValidationSet:
         self.region = region_of(region)
         self.device = device
         self.ignore_index = ignore_index
-        self.voxels = 0  # not known before the first time
+        self.voxels = 0  # not known before the first iteration
 
     def __iter__(self) -> Iterator[Item]:
         """The items.
 
         Raises:
             ValueError: an item of another form, what `class_labels` refuses, logits or an image that are not
-                finite, an unknown region, no voxel in it, or another number of voxels than the time before.
+                finite, an unknown region, no voxel in it, or another number of voxels than in the first iteration.
         """
         voxels = 0
         for place, parts in enumerate(self.data):
@@ -92,7 +92,7 @@ class ValidationSet:
 
 
 def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, ignore_index: int | None) -> Item:
-    """An item on a device; raises ValueError where it cannot be fitted to."""
+    """Move an item to a device; raise ValueError if it cannot be fitted to."""
     if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
         kind = f"{len(parts)} parts" if isinstance(parts, tuple | list) else type(parts).__name__
         raise ValueError(f"it is {kind}; it must be (logits, target) or (logits, target, image)")
@@ -106,12 +106,12 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
         raise ValueError(
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
-    probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # to the others only the order matters
+    probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # other regions need only the order
     return Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
 
 
 def _finite(name: str, values: Tensor) -> Tensor:
-    """The values in float32, or float64 where they are; raises ValueError where one is NaN or infinite."""
+    """The values in float32, or float64 if they are; raise ValueError if one is NaN or infinite."""
     plain = values.detach().as_subclass(Tensor)
     wide = plain if plain.dtype == torch.float64 else plain.float()
     low, high = wide.aminmax()

@@ -15,8 +15,8 @@ from calib_monai.reports.table import Table, best_marks, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
     "The intervals are Student's t over cases. Cases count as independent; voxels do not, because voxels of a case err "
-    "together. The mean over all cases of this kind lies in such an interval 95 times in 100. A network that is trained "
-    "again has other intervals."
+    "together. The mean over all cases of this kind lies in such an interval 95 times in 100. Another training has "
+    "other intervals."
 )
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "

@@ -61,7 +61,7 @@ def expected_dice(run: Run) -> dict[str, float]:
 
 
 def doubtful_first(run: Run) -> list[str]:
-    """The cases by expected Dice, the lowest first; cases with a structure without an expected Dice come before them."""
+    """The cases by expected Dice, the lowest first, after cases with a structure that has no expected Dice."""
     expected = expected_dice(run)
     return sorted(expected, key=lambda case: (not isnan(expected[case]), expected[case]))
 

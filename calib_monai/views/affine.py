@@ -1,4 +1,4 @@
-"""Affine maps: one for each image of a batch, its pixels resampled by it, and where that is exact."""
+"""Affine maps: one for each image of a batch, its resampling, and the mask of exactly recovered pixels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-TOLERANCE = 5e-5  # of a pixel, by which a place may lie outside and count as inside: what float32 mistakes
+TOLERANCE = 5e-5  # of a pixel: a place this far outside counts as inside, because float32 is not exact
 
 
 def affine_matrices(rotation: Tensor, translation: Tensor, scale: Tensor, shear: Tensor) -> Tensor:
@@ -32,11 +32,11 @@ def affine_matrices(rotation: Tensor, translation: Tensor, scale: Tensor, shear:
 
 
 def warp(images: Tensor, matrices: Tensor, mode: str = "bilinear") -> Tensor:
-    """Images as their maps take them, of the same size, (B, C, H, W); 0 where nothing comes from.
+    """Images resampled by their maps, of the same size, (B, C, H, W); pixels from outside the image are 0.
 
     Args:
         images: (B, C, H, W), float32 or float64, H and W above 1.
-        matrices: (B, 3, 3), as of `affine_matrices`. Their inverses take the view back to the image.
+        matrices: (B, 3, 3), from `affine_matrices`. Their inverses take the view back to the image.
         mode: "bilinear" or "nearest".
     """
     with torch.autocast(images.device.type, enabled=False):
@@ -44,13 +44,13 @@ def warp(images: Tensor, matrices: Tensor, mode: str = "bilinear") -> Tensor:
 
 
 def recovered(images: Tensor, matrices: Tensor) -> Tensor:
-    """Where an image that goes to its view and back is known from its own pixels alone, (B, 1, H, W), bool.
+    """Mask of the pixels that survive the way to the view and back, (B, 1, H, W), bool.
 
-    There each of the two bilinear interpolations has all of its neighbors, in the view and in the image.
+    In such a pixel each of the two bilinear interpolations has all of its neighbors, in the view and in the image.
 
     Args:
-        images: (B, C, H, W), of which only size and device matter.
-        matrices: (B, 3, 3), of the way to the view.
+        images: (B, C, H, W); only size and device matter.
+        matrices: (B, 3, 3), maps from the image to the view.
     """
     single = images[:, :1].float()
     within = 1 + TOLERANCE * 2 / max(images.shape[2:])
@@ -60,7 +60,7 @@ def recovered(images: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _sources(images: Tensor, matrices: Tensor) -> Tensor:
-    """Where in the image each pixel of the view comes from, -1 to 1 along x and y, (B, H, W, 2)."""
+    """The place in the image of each pixel of the view, -1 to 1 along x and y, (B, H, W, 2)."""
     height, width = images.shape[2:]
     to_unit = torch.tensor([2 / (width - 1), 2 / (height - 1), 1.0], dtype=torch.float64)
     unit = (to_unit.view(3, 1) * matrices.inverse() / to_unit)[:, :2]
@@ -69,5 +69,5 @@ def _sources(images: Tensor, matrices: Tensor) -> Tensor:
 
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:
-    """A matrix for each image from the numbers (B,) in its places, (B, rows, columns)."""
+    """A matrix for each image, (B, rows, columns), from entries (B,)."""
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)

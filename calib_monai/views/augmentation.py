@@ -1,4 +1,4 @@
-"""Random views: each image of a batch moved by an affine map of its own, and its intensities changed."""
+"""Random views: move each image of a batch by an affine map of its own, and change its intensities."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from calib_monai.views.affine import affine_matrices, recovered, warp
 
 IMAGE_DIMS = 4  # batch, channel, height, width
 SEEDS = 2**62
-LEAST_FACTOR = 0.01  # of sizes and exponents, which have no meaning at 0
+LEAST_FACTOR = 0.01  # the smallest factor of size and the smallest exponent; 0 has no meaning
 
 
 class View(NamedTuple):
-    """Images as they were changed, (B, C, H, W), and the maps that moved them, (B, 3, 3), float64, on the CPU."""
+    """Changed images, (B, C, H, W), and the maps that moved them, (B, 3, 3), float64, on the CPU."""
 
     image: Tensor
     matrices: Tensor
 
     def labels(self, label: Tensor) -> Tensor:
-        """The images' labels moved as they were, (B, 1, H, W), of the nearest pixel; 0 where nothing comes from."""
+        """Labels (B, 1, H, W) moved like their images, by the nearest pixel; 0 outside the image."""
         return warp(label.as_subclass(Tensor).float(), self.matrices, mode="nearest").to(label.dtype)
 
     def back(self, logits: Tensor) -> Tensor:
-        """What was made of the view on the grid of the images, bilinear, (B, K, H, W), at least float32.
+        """Logits of the view resampled to the grid of the images, bilinear, (B, K, H, W), at least float32.
 
         Args:
             logits: (B, K, H, W), with the H and W of the view.
@@ -43,25 +43,24 @@ class View(NamedTuple):
         return warp(single, self.matrices.inverse())
 
     def valid(self) -> Tensor:
-        """Where `back` gives what came wholly from inside of the view and of the images, (B, 1, H, W), bool."""
+        """Mask of the pixels that `back` computes only from inside the view and the images, (B, 1, H, W), bool."""
         return recovered(self.image, self.matrices)
 
 
 class RandomViews:
     """A random view of each image of a batch: affine map, gamma, scale and shift, blur, sharpening, noise.
 
-    Each of them, and each of the four parts of the map, is applied to an image with one probability. All
-    that is drawn comes from torch's generator on the CPU, which `monai.utils.set_determinism` seeds, and
-    is the same for images on a GPU, the noise excepted. The ranges are those of BWCR (Karani et al. 2023,
-    arXiv:2307.08163).
+    Each of these, and each of the four parts of the map, is applied to an image with the same probability. All draws
+    come from torch's generator on the CPU, which `monai.utils.set_determinism` seeds. They are the same for images on a
+    GPU, except for the noise. The ranges are those of BWCR (Karani et al. 2023, arXiv:2307.08163).
 
-    A part is left out by a range of nothing: a rotation of 0, a gamma of (1, 1), a noise of (0, 0).
+    To leave out a part, give it an empty range: a rotation of 0, a gamma of (1, 1), a noise of (0, 0).
 
-    Values outside [0, 1] are taken for a range of their own: the smallest value of the image's channel (or
-    0, if that is smaller) to its largest (or 1). Outside of the image lies the lower end.
+    If values lie outside [0, 1], the range of a channel is used instead: from its smallest value, or 0 if this is
+    smaller, to its largest value, or 1 if this is larger. Pixels outside the image have the lower end of the range.
 
     Args:
-        probability: that something is applied.
+        probability: probability of each change.
         rotation: largest angle in degrees, either way.
         translation: largest shift in pixels along each axis, either way.
         scale: smallest and largest factor of size.
@@ -69,17 +68,17 @@ class RandomViews:
         gamma: smallest and largest exponent.
         intensity_scale: smallest and largest factor of the values.
         intensity_shift: largest number added to the values, either way.
-        blur: largest radius of a Gaussian in pixels, also of the two that sharpen.
-        sharpen: smallest and largest amount, as `calib_monai.views.intensity.sharpen` takes it.
+        blur: largest radius of a Gaussian in pixels, also for the two Gaussians of sharpening.
+        sharpen: smallest and largest amount of `calib_monai.views.intensity.sharpen`.
         noise: smallest and largest standard deviation.
 
     Raises:
         ValueError: a probability outside [0, 1], a range that is empty or reaches where it has no meaning.
 
     Note:
-        The authors' code draws one map for a whole batch, the paper one for each image, as here. It rounds what
-        it draws to two decimals, and draws all intensities anew where a constant image gave NaN; here a
-        constant image is not spread over [0, 1] and gives none.
+        The authors' code draws one map for a whole batch. The paper, and this class, draw one for each image. The
+        authors' code rounds its draws to two decimals, and draws all intensities anew if a constant image gave NaN.
+        Here a constant image is not stretched to [0, 1], so there is no NaN.
     """
 
     def __init__(
@@ -132,7 +131,7 @@ class RandomViews:
         return View(torch.addcmul(low, changed, width).to(images.dtype), matrices)
 
     def draw_matrices(self, count: int) -> Tensor:
-        """So many affine maps, (count, 3, 3), as `calib_monai.views.affine.affine_matrices` makes them."""
+        """Draw `count` affine maps, (count, 3, 3), as `calib_monai.views.affine.affine_matrices` makes them."""
         return affine_matrices(
             rotation=self._draw(count, -self.rotation, self.rotation),
             translation=self._draw(count, -self.translation, self.translation, axes=2),
@@ -141,7 +140,7 @@ class RandomViews:
         )
 
     def change_intensities(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) of values in [0, 1] with their intensities changed."""
+        """Change the intensities of images (B, C, H, W) with values in [0, 1]."""
         count = len(images)
         images = intensity.gamma(images, self._draw(count, *self.gamma, otherwise=1))
         both = self._applied(count)
@@ -155,15 +154,15 @@ class RandomViews:
         return intensity.noise(images, self._draw(count, *self.noise), int(torch.randint(SEEDS, ())))
 
     def _applied(self, count: int) -> Tensor:
-        """Whether something is applied to each image, (count,), bool."""
+        """Draw whether a change is applied to each image, (count,), bool."""
         return torch.rand(count) < self.probability
 
     def _radii(self, count: int) -> Tensor:
-        """Radii of Gaussians, (count,)."""
+        """Draw radii of Gaussians, (count,)."""
         return torch.randint(self.blur + 1, (count,))
 
     def _draw(self, count: int, low: float, high: float, otherwise: float = 0, axes: int | None = None) -> Tensor:
-        """Numbers from low to high, or `otherwise` for images to which this is not applied, (count[, axes])."""
+        """Draw numbers from low to high, (count[, axes]); images without the change get `otherwise`."""
         shape = (count,) if axes is None else (count, axes)
         applied = self._applied(count).view(count, *[1] * (len(shape) - 1))
         return torch.where(applied, _uniform(shape, low, high), otherwise)

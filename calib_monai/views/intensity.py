@@ -1,7 +1,7 @@
-"""Intensities: what changes the values of a batch and not their places, each image by numbers of its own.
+"""Intensities: functions that change the values of a batch, with numbers of its own for each image.
 
-Images are (B, C, H, W) with values in [0, 1]; what an image is changed by is (B,). Each function has a number that
-changes nothing, so that a batch in which some images are left as they are is one computation.
+Images are (B, C, H, W) with values in [0, 1]. The numbers are (B,). For each function one number changes nothing, so
+that one computation serves a batch in which some images stay as they are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-FLAT = 1e-4  # values that differ by no more are constant, but for rounding
+FLAT = 1e-4  # values that differ by no more count as constant, up to rounding
 
 
 def gamma(images: Tensor, exponent: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def scale_and_shift(images: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 def blur(images: Tensor, radius: Tensor) -> Tensor:
     """Images smoothed by Gaussians of 2 r + 1 pixels with a sigma of 0.15 (2 r + 1) + 0.35; r = 0 changes nothing.
 
-    Beyond the edge lies the image, mirrored.
+    The image is mirrored at its edges.
 
     Args:
         images: (B, C, H, W), H and W larger than the largest radius.
@@ -38,7 +38,7 @@ def blur(images: Tensor, radius: Tensor) -> Tensor:
 
 
 def _smoothed(images: Tensor, radius: Tensor) -> Tensor:
-    """Images smoothed, as of `blur`, the radii all above 0."""
+    """Images smoothed as in `blur`, with all radii above 0."""
     widest = int(radius.max())
     offsets = torch.arange(-widest, widest + 1)
     radii = radius.view(-1, 1)
@@ -57,15 +57,15 @@ def _smoothed(images: Tensor, radius: Tensor) -> Tensor:
 
 
 def sharpen(images: Tensor, amount: Tensor, radius: Tensor, again: Tensor) -> Tensor:
-    """A blurred image plus `amount` of what a second blur takes from it, spread over [0, 1].
+    """A blurred image plus `amount` times its difference from a second blur, stretched to [0, 1].
 
-    An amount of 0 changes nothing: the image is neither blurred nor spread.
+    An amount of 0 changes nothing: the image is neither blurred nor stretched.
 
     Args:
         images: (B, C, H, W).
         amount: (B,).
-        radius: of the first blur, as of `blur`.
-        again: of the second blur, as of `blur`.
+        radius: the radius of the first blur, as in `blur`.
+        again: the radius of the second blur, as in `blur`.
     """
 
     def sharpened(some: Tensor, chosen: Tensor) -> Tensor:
@@ -76,12 +76,12 @@ def sharpen(images: Tensor, amount: Tensor, radius: Tensor, again: Tensor) -> Te
 
 
 def noise(images: Tensor, deviation: Tensor, seed: int) -> Tensor:
-    """Images plus white noise, spread over [0, 1]; a deviation of 0 changes nothing.
+    """Images plus white noise, stretched to [0, 1]; a deviation of 0 changes nothing.
 
     Args:
         images: (B, C, H, W).
         deviation: standard deviation of the noise, (B,).
-        seed: what the noise follows from, on each kind of device another.
+        seed: the seed of the noise. A CPU and a GPU make different noise from one seed.
     """
 
     def noisy(some: Tensor, chosen: Tensor) -> Tensor:
@@ -93,14 +93,14 @@ def noise(images: Tensor, deviation: Tensor, seed: int) -> Tensor:
 
 
 def spread(images: Tensor) -> Tensor:
-    """Each channel of each image with its values spread over [0, 1]; one that is constant stays as it is."""
+    """Each channel of each image stretched to [0, 1]; a constant channel stays as it is."""
     low, high = images.amin(dim=(2, 3), keepdim=True), images.amax(dim=(2, 3), keepdim=True)
     width = high - low
     return torch.where(width > FLAT, (images - low) / width.clamp(min=FLAT), images)
 
 
 def _changed(images: Tensor, which: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The images, those that are to be (B,) changed: the change gets them and their places."""
+    """The images, with those that `which` (B,) selects changed; `change` takes these images and their places."""
     places = which.nonzero().squeeze(1)
     if len(places) == 0:
         return images

@@ -1,4 +1,4 @@
-"""Spread: by how much a network changes its mind where it sees the same image in slightly different views."""
+"""Spread: how much a network's answer changes between slightly different views of an image."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def spread_over_views(
 ) -> Tensor:
     """Standard deviation over views of the probability of the predicted class, (B, 1, H, W[, D]).
 
-    Each view is predicted and taken back to the image; a voxel that left the image in a view is measured in the
-    others, and has 0 where it is in no two. Known as test-time augmentation (Wang et al. 2019,
-    doi:10.1016/j.neucom.2019.01.103). The prediction itself stays the one without views.
+    This is test-time augmentation (Wang et al. 2019, doi:10.1016/j.neucom.2019.01.103). Each view is predicted, and the
+    prediction is taken back to the image. A voxel that lies outside a view is measured in the other views. If it is in
+    fewer than two views, its spread is 0. The prediction itself is made without views.
 
     Args:
         image: (B, Cin, H, W[, D]).
-        logits: what the network says of it, (B, C, H, W[, D]).
-        predict: gives what a function of slices (N, Cin, H, W) says of all of an image, as a MONAI inferer does.
-        network: that function, which gives logits (N, C, H, W).
+        logits: the network's logits of the image, (B, C, H, W[, D]).
+        predict: applies a function of slices (N, Cin, H, W) to the whole image, like a MONAI inferer.
+        network: the function of slices, which returns logits (N, C, H, W).
         random_views: draws the views, one for each slice.
-        num_views: how many, at least 2.
+        num_views: number of views, at least 2.
 
     Raises:
-        ValueError: fewer views, or images that `RandomViews` refuses.
+        ValueError: fewer than 2 views, or images that `RandomViews` refuses.
     """
     check_whole("num_views", num_views, least=2)  # one has no spread
 
     def seen(slices: Tensor) -> Tensor:
-        """Probabilities of a view, back on the slices, their squares, and where they are known; 0 elsewhere."""
+        """Probabilities of a view on the grid of the slices, their squares, and a mask of known pixels; 0 elsewhere."""
         view = random_views(slices)
         valid = view.valid()
         probs = view.back(network(view.image)).softmax(dim=1) * valid

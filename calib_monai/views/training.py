@@ -14,10 +14,10 @@ from calib_monai.views.augmentation import RandomViews
 
 
 class Views(NamedTuple):
-    """Logits of two views on the grid of the images, and what a loss needs beside them.
+    """Logits of two views on the grid of the images, with a mask and a weight for the loss.
 
-    `first` and `second` are (B, K, H, W); `valid` is (B, 2, H, W), bool, for each view where its logits came
-    wholly from inside; `weight` is (B, 1, H, W), as of `calib_monai.regions.boundary_weight`, or None.
+    `first` and `second` are (B, K, H, W). `valid` is (B, 2, H, W), bool: for each view, the pixels whose logits came
+    only from inside the image. `weight` is (B, 1, H, W), from `calib_monai.regions.boundary_weight`, or None.
     """
 
     first: Tensor
@@ -29,14 +29,15 @@ class Views(NamedTuple):
 class TwoViewInferer(Inferer):
     """The logits of two random views of each image, taken back to its grid, for `calib_monai.losses.BWCRLoss`.
 
-    The network makes a pass for each view, as the authors'; one of 2 B images takes a tenth longer on a CPU.
+    The network makes a pass for each view, as in the authors' code. A single pass with 2 B images takes a tenth longer
+    on a CPU.
 
     Args:
-        random_views: draws the views; with its defaults where None.
+        random_views: draws the views; None uses the defaults of `RandomViews`.
 
     Note:
-        The authors' code makes a pass for each view and a third, of which only batch normalization's running
-        statistics remain, for the images as they are.
+        The authors' code makes a third pass for the unchanged images. Only the running statistics of batch
+        normalization keep a trace of it.
     """
 
     def __init__(self, random_views: RandomViews | None = None) -> None:
@@ -51,7 +52,8 @@ class TwoViewInferer(Inferer):
             inputs: images, (B, C, H, W).
             network: called with the images of both views, (2 B, C, H, W); gives logits (2 B, K, H, W).
             args: further arguments of the network.
-            weight: is handed on; `PrepareBatchExtraInput(extra_keys={"weight": "weight"})` takes it from the batch.
+            weight: passed on to the loss; `PrepareBatchExtraInput(extra_keys={"weight": "weight"})` takes it from the
+                batch.
             kwargs: further arguments of the network.
 
         Raises:
@@ -67,11 +69,11 @@ class AugmentedBatch(PrepareBatch):
     """Image and label of a batch, seen in one random view: augmentation for any method.
 
     Args:
-        augment: whether; without, this is MONAI's `default_prepare_batch`.
-        random_views: draws the views; with its defaults where None.
+        augment: whether to augment; False leaves MONAI's `default_prepare_batch`.
+        random_views: draws the views; None uses the defaults of `RandomViews`.
 
     Note:
-        Outside of the image the label is background, and so the network learns.
+        Pixels outside the image have the label background, and the network learns them as background.
     """
 
     def __init__(self, augment: bool = True, random_views: RandomViews | None = None) -> None:  # noqa: FBT001, FBT002 - a key in JSON
@@ -89,7 +91,7 @@ class AugmentedBatch(PrepareBatch):
 
         Args:
             batchdata: what `default_prepare_batch` takes: `{"image": (B, C, H, W), "label": (B, 1, H, W)}`.
-            device: where they go.
+            device: the device to move them to.
             non_blocking: as in `Tensor.to`.
             kwargs: further arguments of `Tensor.to`.
 
