@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+from torch import Tensor
 
 MOST = 255  # the largest label
 
@@ -11,8 +13,7 @@ MOST = 255  # the largest label
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
     if not (isinstance(value, int | float) and math.isfinite(value) and least <= value <= most):
-        end = "" if most == math.inf else f" and at most {most}"
-        raise ValueError(f"{name} is {value!r}; it must be a finite number, at least {least}{end}")
+        raise ValueError(f"{name} is {value!r}; it must be a finite number, {_from(least, most)}")
 
 
 def check_above_zero(name: str, value: float) -> None:
@@ -21,10 +22,23 @@ def check_above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
 
 
-def check_whole(name: str, value: int, least: int) -> None:
-    """Raise ValueError if the value is not a whole number from `least` on."""
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, at least {least}")
+def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
+    """Raise ValueError if the value is not a whole number from `least` to `most`."""
+    if isinstance(value, bool) or not (isinstance(value, int) and least <= value <= most):
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}")
+
+
+def check_range(name: str, value: Sequence[float], least: float) -> None:
+    """Raise ValueError if the value is not two finite numbers from `least` on, the smaller first."""
+    ends = [end for end in value if isinstance(end, int | float)] if isinstance(value, Sequence) else []
+    if len(ends) != 2 or not least <= ends[0] <= ends[1] < math.inf:  # noqa: PLR2004 - low and high
+        raise ValueError(f"{name} is {value!r}; it must be two numbers from {least} on, the smaller first")
+
+
+def check_switch(name: str, value: bool) -> None:  # noqa: FBT001 - what is checked
+    """Raise ValueError if the value is neither True nor False."""
+    if value not in (True, False):
+        raise ValueError(f"{name} is {value!r}; it must be True or False")
 
 
 def check_spatial_dims(spatial_dims: int) -> None:
@@ -50,3 +64,14 @@ def check_ignore_index(ignore_index: int | None) -> None:
     """Raise ValueError if this is neither a whole number nor None."""
     if not (ignore_index is None or isinstance(ignore_index, int)):
         raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+
+
+def check_label_shape(target: Tensor) -> None:
+    """Raise ValueError if labels are not (B, 1, H, W[, D])."""
+    if target.ndim not in (4, 5) or target.shape[1] != 1:
+        raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
+
+
+def _from(least: float, most: float) -> str:
+    """The rule of two limits, of which the upper one may be none."""
+    return f"at least {least}" + ("" if most == math.inf else f" and at most {most}")

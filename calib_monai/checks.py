@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from calib_monai.arguments import check_choice, check_number, check_whole
 from calib_monai.made_for import read_model_json
 from calib_monai.path_options import check_path
 from calib_monai.processes import num_processes
@@ -40,8 +41,7 @@ def check_noise(noise_std: float) -> None:
     Raises:
         ValueError: with one line that names the value.
     """
-    if not isinstance(noise_std, int | float) or not 0 <= noise_std < float("inf"):
-        raise ValueError(f"noise_std is {noise_std}; it must be a number, 0 or more")
+    check_number("noise_std", noise_std)
     if noise_std and num_processes() > 1:
         raise ValueError(f"noise_std is {noise_std}; evaluate with noise in one process")
 
@@ -169,10 +169,8 @@ def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
     Raises:
         ValueError: with one line that names the output and the nearest one, the type, or the number of views.
     """
-    if not isinstance(num_views, int) or num_views < 2:  # noqa: PLR2004 - one has no spread
-        raise ValueError(f"num_views is {num_views}; it must be a whole number, at least 2")
-    if dtype not in DTYPES:
-        raise ValueError(f"probs_dtype is {dtype}; it must be one of {', '.join(DTYPES)}")
+    check_whole("num_views", num_views, 2)
+    check_choice("probs_dtype", dtype, DTYPES)
     if isinstance(outputs, str) or not outputs:
         raise ValueError(f"outputs are {outputs!r}; they must be a list of {', '.join(OUTPUTS)}")
     for output in outputs:

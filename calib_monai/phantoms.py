@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from calib_monai.arguments import check_whole
+
 SHAPE = (35, 50, 35)
 SHAPE_JITTER = 3
 TISSUE = (0.35, 0.75, 0.6, 0.85, 0.5, 0.7, 0.9, 0.55, 0.65)  # mean intensity of the background and of each class
@@ -42,10 +44,8 @@ def make_phantoms(num_cases: int, seed: int = 0, num_classes: int = 3) -> dict[s
     Raises:
         ValueError: `num_cases` below 1, or another `num_classes`.
     """
-    if num_cases < 1:
-        raise ValueError(f"num_cases is {num_cases}; it must be at least 1")
-    if not 2 <= num_classes <= len(TISSUE):  # noqa: PLR2004 - background and a structure
-        raise ValueError(f"num_classes is {num_classes}; it must be 2..{len(TISSUE)}")
+    check_whole("num_cases", num_cases, 1)
+    check_whole("num_classes", num_classes, 2, len(TISSUE))
     streams = np.random.SeedSequence(seed).spawn(num_cases)
     return {f"phantom_{i:03d}": make_phantom(np.random.default_rng(s), num_classes) for i, s in enumerate(streams)}
 

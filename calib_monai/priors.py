@@ -8,6 +8,8 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_choice, check_label_shape, check_number, check_whole
+
 PRIORS = ("mean", "gaussian", "max", "min", "median", "mode")
 BORDERS = ("replicate", "background")
 LEAST_SIGMA = 0.3  # in voxels; below it the nearest neighbor weighs so little that float32 loses it beside the center
@@ -57,10 +59,8 @@ def neighborhood_prior(
         tensor([0.6667, 0.3333])
     """
     check_prior(kind, kernel_size, sigma, border)
-    if target.ndim not in (4, 5) or target.shape[1] != 1:
-        raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
-    if num_classes < 1:
-        raise ValueError(f"num_classes is {num_classes}; it must be at least 1")
+    check_label_shape(target)
+    check_whole("num_classes", num_classes, 1)
     target = target.as_subclass(Tensor)
     target = target if target.is_floating_point() else target.long()
     labels = target.to(label_dtype(num_classes))
@@ -134,14 +134,11 @@ def window_prior(
 
 def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
     """Raise ValueError if `neighborhood_prior` could not use these arguments."""
-    if kind not in PRIORS:
-        raise ValueError(f"prior is {kind!r}; it must be one of {PRIORS}")
-    if border not in BORDERS:
-        raise ValueError(f"border is {border!r}; it must be one of {BORDERS}")
+    check_choice("prior", kind, PRIORS)
+    check_choice("border", border, BORDERS)
     if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size is {kernel_size!r}; it must be odd, whole and at least 1")
-    if not (isinstance(sigma, int | float) and LEAST_SIGMA <= sigma < math.inf):
-        raise ValueError(f"sigma is {sigma!r}; it must be finite and at least {LEAST_SIGMA}")
+    check_number("sigma", sigma, LEAST_SIGMA)
 
 
 def _voxels(padded: Tensor, kernel_size: int) -> int:

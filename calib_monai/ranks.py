@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from calib_monai.arguments import check_choice
+
 Floats = NDArray[np.float64]
 
 TIES = ("average", "min")
@@ -51,8 +53,7 @@ def method_ranks(values: ArrayLike, *, lower_is_better: bool, ties: str = "avera
     array = np.asarray(values, dtype=np.float64)
     if array.ndim < 1 or len(array) < METHODS_TO_RANK:
         raise ValueError(f"values are {array.shape}; they must be (methods, ...) of at least {METHODS_TO_RANK} methods")
-    if ties not in TIES:
-        raise ValueError(f"ties is {ties!r}; it must be one of {TIES}")
+    check_choice("ties", ties, TIES)
     costs = array if lower_is_better else -array
     ranks: Floats = stats.rankdata(np.where(np.isnan(costs), np.inf, costs), method=ties, axis=0)  # type: ignore[call-overload]
     return ranks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+
+from calib_monai.arguments import check_label_shape, check_number, check_whole
 
 PLAUSIBLE = 0.01  # the lowest probability that is taken for one; softmax gives every voxel some of each class
 LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
@@ -64,8 +65,7 @@ class Plausible(Region):
     proper = True
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
-        if isinstance(self.at_least, bool) or not (isinstance(self.at_least, int | float) and 0 <= self.at_least <= 1):
-            raise ValueError(f"at_least is {self.at_least!r}; it must be a probability, 0 to 1")
+        check_number("at_least", self.at_least, 0, 1)
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return ~(probs[:, :1] > 1 - self.at_least)  # NaN is inside: it is looked at, and so found
@@ -87,8 +87,7 @@ class Band(Region):
     proper = True
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
-        if isinstance(self.width, bool) or not (isinstance(self.width, int) and self.width >= 0):
-            raise ValueError(f"width is {self.width!r}; it must be a whole number of voxels, at least 0")
+        check_whole("width", self.width, 0)
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         near = predicted_foreground(probs)
@@ -243,8 +242,7 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
         tensor([[[[0.0100, 0.0100, 0.5100, 1.0100, 0.5100, 0.0100]]]])
     """
     check_boundary_weight(width, weight_max, weight_min)
-    if target.ndim not in (4, 5) or target.shape[1] != 1:
-        raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
+    check_label_shape(target)
     labels = target.as_subclass(Tensor)
     distance = _squared_distance_to_another_label(labels, width).float().sqrt_()
     steps = torch.where(labels == 0, distance.ceil(), distance.floor().sub_(1))
@@ -253,11 +251,9 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
 
 def check_boundary_weight(width: int, weight_max: float, weight_min: float) -> None:
     """Raise ValueError if `boundary_weight` could not use these arguments."""
-    if not (isinstance(width, int) and 1 <= width <= LARGEST_WIDTH):
-        raise ValueError(f"width is {width!r}; it must be a whole number from 1 to {LARGEST_WIDTH}")
-    for name, value in (("weight_max", weight_max), ("weight_min", weight_min)):
-        if not (isinstance(value, int | float) and 0 <= value < math.inf):
-            raise ValueError(f"{name} is {value!r}; it must be a finite number, not negative")
+    check_whole("width", width, 1, LARGEST_WIDTH)
+    check_number("weight_max", weight_max)
+    check_number("weight_min", weight_min)
 
 
 def _squared_distance_to_another_label(labels: Tensor, farthest: int) -> Tensor:

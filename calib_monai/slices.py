@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from calib_monai.arguments import check_whole
 from calib_monai.blocks import Blocks
 from calib_monai.processes import bar_is_hidden
 
@@ -63,8 +64,7 @@ class SliceLoader:
         num_processes: int = 1,
         device: torch.device | str = "cpu",
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        check_whole("batch_size", batch_size, 1)
         if len(volumes) == 0:
             raise ValueError("there is no volume to take slices from")
         self.batch_size = batch_size

@@ -147,7 +147,7 @@ def test_a_model_of_another_network_is_refused(content: object, said: str | None
         (["labels"], "float32", "did you mean label"),
         ("label", "float32", "must be a list"),
         ([], "float32", "must be a list"),
-        (["label"], "float16", "probs_dtype is float16"),
+        (["label"], "float16", "probs_dtype is 'float16'"),
     ],
 )
 def test_outputs_that_nobody_knows_are_refused(outputs: object, dtype: str, said: str | None) -> None:
@@ -160,7 +160,7 @@ def test_outputs_that_nobody_knows_are_refused(outputs: object, dtype: str, said
 
 @pytest.mark.parametrize("num_views", [1, 0, 8.0, "8"])
 def test_one_view_has_no_spread(num_views: object) -> None:
-    with pytest.raises(ValueError, match=f"num_views is {num_views}"):
+    with pytest.raises(ValueError, match=f"num_views is {num_views!r}; it must be a whole number, at least 2"):
         check_outputs(["spread"], "float32", num_views)  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from calib_monai.arguments import check_switch
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.folders import dataset_folder, held
 from calib_monai.datalists.splits import Case, Split, split_cases
@@ -42,8 +43,7 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split
         ValueError: as `read_acdc` and `split_cases`, an `official_split` that is neither True nor False, or one that
             lacks labeled patients in one of the folders.
     """
-    if official_split not in (True, False):
-        raise ValueError(f"official_split is {official_split!r}; it must be True or False")
+    check_switch("official_split", official_split)
     cases = read_acdc(dataset_dir)
     if not official_split:
         return split_cases(cases, PUBLISHED_COUNTS, seed, fold)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from calib_monai.arguments import check_switch
 from calib_monai.datalists.duplicates import with_groups
 from calib_monai.datalists.files import Volumes
 from calib_monai.datalists.folders import dataset_folder, held
@@ -36,8 +37,7 @@ def busi_split(
     Raises:
         ValueError: as `read_busi` and `split_cases`, or a `group_duplicates` that is neither True nor False.
     """
-    if group_duplicates not in (True, False):
-        raise ValueError(f"group_duplicates is {group_duplicates!r}; it must be True or False")
+    check_switch("group_duplicates", group_duplicates)
     cases = read_busi(dataset_dir, normal=normal)
     split = split_cases(with_groups(cases) if group_duplicates else cases, PUBLISHED_COUNTS, seed, fold)
     return PartialSplit(split, () if normal else map(str, (Path(dataset_dir) / NORMAL).glob("*.png")))
@@ -54,8 +54,7 @@ def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
         ValueError: a folder that is missing or empty, an image without its first mask or a mask without its image
             (named), or a `normal` that is neither True nor False.
     """
-    if normal not in (True, False):
-        raise ValueError(f"normal is {normal!r}; it must be True or False")
+    check_switch("normal", normal)
     root = dataset_folder(dataset_dir, "benign")
     cases: list[Case] = []
     for name in (*FOLDERS, NORMAL) if normal else FOLDERS:

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from calib_monai.arguments import check_whole
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
 from calib_monai.datalists.folders import dataset_folder, files_below, held
 from calib_monai.datalists.splits import SPLITS, Case, PartialSplit, Split, split_cases
@@ -36,8 +37,7 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
     Raises:
         ValueError: as `read_nci_isbi` and `split_cases`, or a `num_train` below 1.
     """
-    if num_train < 1:
-        raise ValueError(f"num_train is {num_train}; it must be at least 1")
+    check_whole("num_train", num_train, 1)
     cases = read_nci_isbi(dataset_dir)
     of_sites = {site: [case for case in cases if case["case"].startswith(site)] for site in SITES}
     splits = [

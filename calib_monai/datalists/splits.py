@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from calib_monai.arguments import check_whole
+
 Case = dict[str, Any]
 Split = dict[str, list[Case]]
 
@@ -48,8 +50,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         {'training': 4, 'validation': 1, 'test': 1}
     """
     for name, value in (("seed", seed), ("fold", fold)):
-        if not isinstance(value, int):
-            raise ValueError(f"{name} is {value!r}; it must be a whole number")  # noqa: TRY004 - a value of an option
+        check_whole(name, value, 0)
     patients = sorted({patient_of(case) for case in cases})
     if len(patients) < len(SPLITS):
         whose = f" of {len(patients)} patient(s), {', '.join(patients)}," if len(patients) < len(cases) else ""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_ignore_index
+from calib_monai.arguments import check_ignore_index, check_whole
 from calib_monai.bins import Bins
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import measured_voxels, probs_and_labels
@@ -119,8 +119,7 @@ class BinnedMetric(CalibrationMetric):
         if pooled and debiased:
             raise ValueError("pooled is True and debiased is True; debiased is pooled, too: set one of them")
         self.debiased = debiased
-        if not isinstance(num_bins, int) or num_bins < 1:
-            raise ValueError(f"num_bins is {num_bins!r}; it must be whole and at least 1")
+        check_whole("num_bins", num_bins, 1)
         self.num_bins = num_bins
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_number
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.masks import Mask, structure_pairs
 
@@ -27,8 +28,7 @@ class MissedStructuresMetric(ImagewiseMetric):
 
     def __init__(self, *, overlapping: bool = False, num_classes: int | None = None, dice_below: float = 0.1) -> None:
         super().__init__()
-        if not (isinstance(dice_below, int | float) and 0 <= dice_below <= 1):
-            raise ValueError(f"dice_below is {dice_below!r}; it must lie in 0..1")
+        check_number("dice_below", dice_below, 0, 1)
         self.overlapping = overlapping
         self.num_classes = num_classes
         self.dice_below = dice_below

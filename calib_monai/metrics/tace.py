@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from calib_monai.arguments import check_number
 from calib_monai.bins import class_bins, class_errors_of_equal_mass
 from calib_monai.metrics.calibration import BinnedMetric
 from calib_monai.regions import Region
@@ -47,8 +48,7 @@ class TACEMetric(BinnedMetric):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__(num_bins, region, pooled=pooled, ignore_index=ignore_index)
-        if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
-            raise ValueError(f"threshold is {threshold!r}; it must lie in 0..1")
+        check_number("threshold", threshold, 0, 1)
         if pooled and adaptive:
             raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")
         self.threshold = threshold

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_choice
 from calib_monai.posthoc.files import Calibrator
 
 OUTPUT_KINDS = ("probs", "logits")
@@ -40,8 +41,7 @@ class CalibratedNetwork(nn.Module):
             raise ValueError(  # noqa: TRY004 - as all refusals
                 f"calibrator is {kind}; it must be TemperatureScaling or LocalTemperatureScaling"
             )
-        if output not in OUTPUT_KINDS:
-            raise ValueError(f"output is {output!r}; it must be one of {OUTPUT_KINDS}")
+        check_choice("output", output, OUTPUT_KINDS)
         self.network = network
         self.calibrator = calibrator
         self.output = output

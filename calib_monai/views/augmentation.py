@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_number, check_range, check_whole
 from calib_monai.views import intensity
 from calib_monai.views.affine import affine_matrices, recovered, warp
 
@@ -95,17 +97,34 @@ class RandomViews:
         sharpen: Sequence[float] = (0.1, 0.3),
         noise: Sequence[float] = (0.01, 0.1),
     ) -> None:
-        self.probability = _checked("probability", probability, 0, 1)
-        self.rotation = _checked("rotation", rotation, 0, 180)
-        self.translation = _checked("translation", translation, 0)
-        self.scale = _checked_range("scale", scale, LEAST_FACTOR)
-        self.shear = _checked("shear", shear, 0, 45)
-        self.gamma = _checked_range("gamma", gamma, LEAST_FACTOR)
-        self.intensity_scale = _checked_range("intensity_scale", intensity_scale, 0)
-        self.intensity_shift = _checked("intensity_shift", intensity_shift, 0)
-        self.blur = _checked_whole("blur", blur)
-        self.sharpen = _checked_range("sharpen", sharpen, 0)
-        self.noise = _checked_range("noise", noise, 0)
+        for name, value, most in (
+            ("probability", probability, 1),
+            ("rotation", rotation, 180),
+            ("translation", translation, math.inf),
+            ("shear", shear, 45),
+            ("intensity_shift", intensity_shift, math.inf),
+        ):
+            check_number(name, value, 0, most)
+        for name, ends, least in (
+            ("scale", scale, LEAST_FACTOR),
+            ("gamma", gamma, LEAST_FACTOR),
+            ("intensity_scale", intensity_scale, 0),
+            ("sharpen", sharpen, 0),
+            ("noise", noise, 0),
+        ):
+            check_range(name, ends, least)
+        check_whole("blur", blur, 0)
+        self.probability = probability
+        self.rotation = rotation
+        self.translation = translation
+        self.scale = scale[0], scale[1]
+        self.shear = shear
+        self.gamma = gamma[0], gamma[1]
+        self.intensity_scale = intensity_scale[0], intensity_scale[1]
+        self.intensity_shift = intensity_shift
+        self.blur = blur
+        self.sharpen = sharpen[0], sharpen[1]
+        self.noise = noise[0], noise[1]
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> View:
@@ -171,25 +190,3 @@ class RandomViews:
 def _uniform(shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
     """Random numbers from low to high."""
     return low + (high - low) * torch.rand(shape)
-
-
-def _checked(name: str, value: float, low: float, high: float = float("inf")) -> float:
-    """The value; raises ValueError where it is no finite number from low to high."""
-    if not (isinstance(value, int | float) and low <= value <= high and value < float("inf")):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number from {low} to {high}")
-    return value
-
-
-def _checked_whole(name: str, value: int) -> int:
-    """The value; raises ValueError where it is no whole number from 0 on."""
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, not negative")
-    return value
-
-
-def _checked_range(name: str, value: Sequence[float], least: float) -> tuple[float, float]:
-    """The two ends of a range; raises ValueError where they are not, or one lies below `least`."""
-    ends = [end for end in value if isinstance(end, int | float)] if isinstance(value, Sequence) else []
-    if len(ends) != 2 or not least <= ends[0] <= ends[1] < float("inf"):  # noqa: PLR2004 - low and high
-        raise ValueError(f"{name} is {value!r}; it must be two numbers from {least} on, the smaller first")
-    return ends[0], ends[1]
