@@ -2,10 +2,12 @@
 
 Each label goes through all that an inference of its bundle does to images, is taken for a perfect prediction, and comes
 back to the grid of its file as predictions do. "dice" is that with the label itself; "cut off" the share of a label
-that no prediction can reach, and that the box of training leaves out. A line in the log follows each label. Where
-images are missing the label stands in for its image, where labels are missing a ball in the image or, in four data
-sets, the labels of another one (`STAND_INS`). DATA holds ACDC, Dataset_BUSI_with_GT, KiTS19_labels, NCI-ISBI2013,
-Task04_Hippocampus and Task05_Prostate_labels; what is not there is passed over.
+that no prediction can reach, and that the box of training leaves out. With `--exact` the prediction is not the label as
+preparation gives it, but the share of each voxel that a structure fills: the best that probabilities can say there.
+A line in the log follows each label. Where images are missing the label stands in for its image, where labels are
+missing a ball in the image or, in four data sets, the labels of another one (`STAND_INS`). DATA holds ACDC,
+Dataset_BUSI_with_GT, KiTS19_labels, NCI-ISBI2013, Task04_Hippocampus and Task05_Prostate_labels; what is not there is
+passed over.
 """
 
 from __future__ import annotations
@@ -27,9 +29,10 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "bundles"))
+sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
 
 from committed import config_of  # noqa: E402 - once the path is set
+from exact import exact_probabilities  # noqa: E402
 
 from calib_monai.inverses import InvertProbsd  # noqa: E402
 from calib_monai.loading import LoadCased  # noqa: E402
@@ -85,17 +88,17 @@ def config_parser(dataset: str) -> ConfigParser:
     return parser
 
 
-def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool) -> Trip:
+def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool, exact: bool) -> Trip:
     """What became of a case's label, or of all its structures as one."""
     loading, reorientation, preparation = (
         parser.get_parsed_content(name) for name in ("loading", "reorientation", "preparation")
     )
     box = parser.get_parsed_content("train#box")
     box.elsewhere = 0
-    truth = np.asarray(loading.transforms[0](dict(case))["label"])[0].astype(np.uint8)
-    loaded = loading(dict(case))
+    read, loaded = loading.transforms[0](dict(case))["label"], loading(dict(case))
     if merge:
-        truth, loaded["label"] = (truth > 0).astype(np.uint8), (loaded["label"] > 0).float()
+        read, loaded["label"] = (read > 0).float(), (loaded["label"] > 0).float()
+    truth = np.asarray(read)[0].astype(np.uint8)
     classes = [int(value) for value in np.unique(truth) if value > 0]
     prepared = preparation(reorientation(loaded))
     label = prepared["label"].as_tensor()[0]
@@ -103,6 +106,8 @@ def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool) -> Trip:
 
     # What no class reaches on the way back is called 0, what is predicted to be background 1, and so on.
     maps = torch.stack([torch.zeros(label.shape), *((label == value).float() for value in (0, *classes))])
+    if exact:
+        maps[1:] = exact_probabilities(read, prepared["label"], classes)
     back = MostProbabled("pred")(inverse({"image": prepared["image"], "pred": MetaTensor(maps)}))["pred"]
     predicted = np.asarray(back)[0]
     dice = {value: dice_of(predicted == index, truth == value) for index, value in enumerate(classes, start=2)}
@@ -118,14 +123,14 @@ def dice_of(one: np.ndarray, other: np.ndarray) -> float:
     return 2 * float((one & other).sum()) / float(one.sum() + other.sum())
 
 
-def row(dataset: str, data: Path, every: int) -> str:
+def row(dataset: str, data: Path, every: int, *, exact: bool) -> str:
     """The row of a data set in the table, empty where nothing of it is there; each label is told as it is done."""
     parser, trips = config_parser(dataset), []
     merge = dataset in STAND_INS
     with TemporaryDirectory() as folder:
         for case in list(cases_of(dataset, data, Path(folder)))[::every]:
             begun = time.monotonic()
-            trips.append(trip(case, parser, merge=merge))
+            trips.append(trip(case, parser, merge=merge, exact=exact))
             seconds = time.monotonic() - begun
             print(f"{dataset} {case['case']}: {trips[-1]}, {seconds:.0f} s", file=sys.stderr, flush=True)  # noqa: T201
     if not trips:
@@ -145,6 +150,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("datasets", nargs="*", metavar="SET", help=f"some of {', '.join(KNOWN)}; all without any")
     parser.add_argument("--every", type=int, default=1, help="of so many cases one")
+    parser.add_argument("--exact", action="store_true", help="take the share of each voxel for its probability")
     options = parser.parse_args()
     if unknown := set(options.datasets) - set(KNOWN):
         parser.error(f"there is no {min(unknown)}; there are {', '.join(KNOWN)}")
@@ -152,7 +158,7 @@ def main() -> None:
     head = ["data set", "labels", "Dice, mean (lowest)", *cut]
     print(f"| {' | '.join(head)} |\n|{' --- |' * len(head)}", flush=True)  # noqa: T201
     for dataset in options.datasets or KNOWN:
-        if line := row(dataset, options.data, options.every):
+        if line := row(dataset, options.data, options.every, exact=options.exact):
             print(line, flush=True)  # noqa: T201
 
 
