@@ -1,4 +1,4 @@
-"""Bins of confidence: sums that add up, from which every calibration number and diagram is made."""
+"""Bins of confidence: sums that can be added, and from which all calibration numbers and diagrams are computed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_IN_BYTES = 63  # bins whose numbers, those of wrong and of right voxels, fi
 class Bins:
     """Sums over the voxels whose confidence falls into each of `num_bins` equal bins (lo, hi], the first [0, hi].
 
-    Two of them add up to the bins of both sets of voxels. All are float64.
+    The bins of two sets of voxels can be added. All sums are float64.
 
     Attributes:
         count: number of voxels, (..., num_bins).
@@ -47,38 +47,38 @@ class Bins:
         return self.count.shape[-1]
 
     def mean_confidence(self) -> Tensor:
-        """Mean confidence of each bin, (..., num_bins); NaN where it is empty."""
+        """Mean confidence of each bin, (..., num_bins); NaN in an empty bin."""
         return self.confidence / self.count
 
     def accuracy(self) -> Tensor:
-        """Share of right voxels of each bin, (..., num_bins); NaN where it is empty."""
+        """Share of right voxels of each bin, (..., num_bins); NaN in an empty bin."""
         return self.correctness / self.count
 
     def expected_calibration_error(self) -> Tensor:
-        """Mean distance of confidence from accuracy, weighted by count, (...); NaN without voxels.
+        """Mean distance between confidence and accuracy, weighted by count, (...); NaN without voxels.
 
         ECE = sum over bins of count / total * |accuracy - mean confidence|; Naeini et al. 2015, Eq. 3.
         """
         return (self.confidence - self.correctness).abs().sum(dim=-1) / self.total
 
     def pooled_errors(self, *, debiased: bool = False) -> tuple[Tensor, Tensor]:
-        """What each image adds to the calibration error of all images as one, and its voxels, (images, ...) each.
+        """The parts of each image in the calibration error of all images together, and its voxels, (images, ...) each.
 
-        The sum of the first over that of the second is the error. In each bin an image has a sum of (confidence -
-        correctness). It counts as positive where it has the sign of the sum of all images.
+        The error is the sum of the parts divided by the sum of the voxels. In each bin an image has a sum of
+        (confidence - correctness). It counts as positive if it has the sign of the sum over all images.
 
-        That makes an error of chance alone: all images' sum is never exactly 0. `debiased` takes the sign from the
-        *other* images, which chance does not tie to this one. So an exact network has an error of 0 on average, which
-        may fall below 0, however few voxels there are. An error that clearly exceeds chance stays as it is, for the sum
-        of the others has its sign. One near chance is reported as itself times 2 P(that sign is right) - 1 on average:
-        read it as at least about this much, and do not compare a network near chance with one above it.
+        Chance alone then makes an error, because the sum over all images is never exactly 0. `debiased` takes the sign
+        from the *other* images, which are independent of this one. An exact network then has an error of 0 on average,
+        however few voxels there are; single values may fall below 0. An error that clearly exceeds chance stays as it
+        is, because the sum of the others has its sign. A small error is multiplied by 2 P(the sign is right) - 1 on
+        average. Read it as at least about this much, and do not compare a network near chance with a network above it.
 
-        Kumar et al. 2019 (arXiv:1909.10155), Section 5, subtract what chance adds from the square of the error and take
-        voxels as independent. Those of an image are not, as they err together; images are. A bin that one image alone
-        fills is left out, for nothing is known of its sign.
+        Kumar et al. 2019 (arXiv:1909.10155), Section 5, subtract from the squared error what chance adds, and assume
+        that voxels are independent. Voxels of an image err together; images are independent. A bin that only one image
+        fills is left out, because its sign is unknown.
 
         Args:
-            debiased: whether what chance adds is taken off.
+            debiased: whether to subtract what chance adds.
         """
         gaps, count = self.confidence - self.correctness, self.count
         direction = gaps.sum(dim=0).expand_as(gaps)
@@ -89,29 +89,29 @@ class Bins:
         return (gaps * direction.sign()).sum(dim=-1), count.sum(dim=-1)
 
     def average_calibration_error(self) -> Tensor:
-        """Mean distance of confidence from accuracy over the bins that are not empty, (...); NaN without any.
+        """Mean distance between confidence and accuracy over the bins that are not empty, (...); NaN without any.
 
-        ACE counts a bin of few voxels as much as one of many; Neumann et al. 2018, Eq. 3.
+        ACE gives all bins the same weight, whatever their number of voxels; Neumann et al. 2018, Eq. 3.
         """
         return (self.mean_confidence() - self.accuracy()).abs().nanmean(dim=-1)
 
     def cpu(self) -> Bins:
-        """The same on the CPU."""
+        """The bins on the CPU."""
         return _each(Tensor.cpu, self)
 
     def to_tensor(self) -> Tensor:
-        """All sums in one tensor that adds as they do, (..., 3 * num_bins + 1)."""
+        """All sums in one tensor, (..., 3 * num_bins + 1), which can be added, too."""
         return torch.cat([self.count, self.confidence, self.correctness, self.total.unsqueeze(-1)], dim=-1)
 
     @classmethod
     def from_tensor(cls, sums: Tensor) -> Bins:
-        """The bins that `to_tensor` put together."""
+        """The bins from a tensor of `to_tensor`."""
         count, confidence, correctness = sums[..., :-1].chunk(3, dim=-1)
         return cls(count, confidence, correctness, sums[..., -1])
 
     @classmethod
     def stack(cls, bins: Iterable[Bins]) -> Bins:
-        """The bins of several sets of voxels, one after the other along a new first axis."""
+        """The bins of several sets of voxels, stacked along a new first axis."""
         return _each(lambda *sums: torch.stack(sums), *bins)
 
     def to_dict(self) -> dict[str, list[float]]:
@@ -120,12 +120,12 @@ class Bins:
 
     @classmethod
     def from_dict(cls, values: dict[str, list[float]]) -> Bins:
-        """The bins that `to_dict` wrote."""
+        """The bins from a dictionary of `to_dict`."""
         return cls(**{name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()})
 
 
 def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
-    """Bins of the highest probability of each voxel; right is where its class is the label.
+    """Bins of the highest probability of each voxel; a voxel is right if this class is its label.
 
     Args:
         probs: probabilities of N voxels, (C, N).
@@ -140,7 +140,7 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
 
 
 def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = 0.0) -> Bins:
-    """Bins of the probability of each class; right is where the label is that class.
+    """Bins of the probability of each class; a voxel is right if its label is this class.
 
     Args:
         probs: probabilities of N voxels, (C, N).
@@ -155,15 +155,15 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
 
 
 def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: float = 0.0) -> Tensor:
-    """Calibration error of each class over bins that hold equally many voxels, (C,).
+    """Calibration error of each class over bins with equal numbers of voxels, (C,).
 
-    The probabilities of a class are sorted and cut into bins of n // num_bins voxels; the last bin takes
-    the rest. NaN where no probability is above the threshold.
+    The probabilities of a class are sorted and cut into bins of n // num_bins voxels; the last bin also takes the rest.
+    The error is NaN if no probability is above the threshold.
 
     Args:
         probs: probabilities of N voxels, (C, N).
         labels: their class indices, (N,).
-        num_bins: number of bins; where there are fewer voxels, one for each.
+        num_bins: number of bins; if there are fewer voxels, each voxel has a bin.
         threshold: probabilities that are not above it are left out before sorting; 0 leaves out none.
     """
     return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
@@ -175,7 +175,7 @@ def _each(function: Callable[..., Tensor], *bins: Bins) -> Bins:
 
 
 def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each class the confidences above a threshold and where they are right (1, else 0), (n,) and (n,)."""
+    """For each class the confidences above a threshold, and 1 if they are right, else 0, (n,) and (n,)."""
     for k, confidence in enumerate(probs):
         right = labels.clone().eq_(k)  # `labels == k` takes ten times as long
         if threshold <= 0:

@@ -1,4 +1,4 @@
-"""Blocks: slices of one size in memory, each held once, in as few bytes as they are exact enough in."""
+"""Blocks: slices of one size in memory, each held once, in the smallest type that is exact enough."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_ROUNDED = 1 / 2000  # of the range of a volume, by float16
 
 
 class Blocks:
-    """Slices of one size in blocks of memory. No slice is ever held twice, as it would be by joining tensors.
+    """Slices of one size in blocks of memory. No slice is held twice, as it would be if tensors were joined.
 
     Args:
         dtype: in which they are kept.

@@ -1,4 +1,4 @@
-"""Budgets: an amount that threads share, so that together they never hold more of it."""
+"""Budgets: a limit on what several threads hold together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from threading import Condition, Lock
 
 
 class Budget:
-    """An amount of which each thread takes a share while it works; whoever comes first is served first.
+    """An amount from which each thread takes a share while it works; threads are served in order.
 
     Args:
-        whole: the amount. Who needs more than that works alone.
+        whole: the amount. A thread that needs more works alone.
     """
 
     def __init__(self, whole: int) -> None:
@@ -22,7 +22,7 @@ class Budget:
 
     @contextmanager
     def share(self, amount: int) -> Iterator[None]:
-        """Wait until there is so much, or all of it, and hold it inside."""
+        """Wait until the share is free (at most the whole amount), and hold it in the `with` block."""
         held = min(amount, self.whole)
         with self._first, self._changed:
             self._changed.wait_for(lambda: self.taken + held <= self.whole)

@@ -1,4 +1,4 @@
-"""Checks of many cases: by several threads, of so many voxels at a time, and one line tells what is wrong."""
+"""Checks of many cases: in several threads, with a limit on voxels in memory, and with one line as the result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_all(cases: list[Case], check: Callable[[Case], T]) -> list[T]:
-    """What `check` says of each case; ValueError with the first of those that it raises."""
+    """The result of `check` for each case; raise the first ValueError of `check`."""
     found = [told for of_process in gathered(checked_all(own_part(cases), check)) for told in of_process]
     problems = [line for line in found if isinstance(line, str)]
     if problems:
@@ -35,7 +35,7 @@ def check_all(cases: list[Case], check: Callable[[Case], T]) -> list[T]:
 
 
 def checked_all(cases: list[Case], check: Callable[[Case], T]) -> list[T | str]:
-    """What `check` says of each case, or of the ValueError that it raises."""
+    """The result of `check` for each case, or the text of its ValueError."""
     budget = Budget(MOST_VOXELS)
 
     def checked(case: Case) -> T | str:
@@ -53,7 +53,7 @@ def checked_all(cases: list[Case], check: Callable[[Case], T]) -> list[T | str]:
 
 
 def told_of(problems: list[str], num_cases: int) -> str:
-    """The first of these lines with the number of cases that have others; of those a few are logged."""
+    """The first of these lines, with the number of further bad cases; a few of these are logged."""
     logged = problems[1:MOST_TOLD]
     for line in logged if is_first_process() else ():
         logger.warning(line)

@@ -1,4 +1,4 @@
-"""Case names: what a case may be called, for its name is that of the folder and the files that are written of it."""
+"""Case names: rules for the name of a case, which is also the name of its folder and its files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NAMELESS = "case"  # of an image that came from no file
 
 
 def check_case_name(name: object, where: str = "") -> None:
-    """Raise ValueError if a case cannot be called so: its results would lie outside of its own folder, or nowhere.
+    """Raise ValueError if a name cannot be the name of a folder inside the results.
 
     Args:
-        name: of the case.
-        where: it was found, such as a file; the message begins with it.
+        name: the name of the case.
+        where: the place where it was found, such as a file; the message begins with it.
     """
     if not isinstance(name, str) or name != as_case_name(name):
         whole = repr(name)
@@ -32,9 +32,9 @@ def check_case_name(name: object, where: str = "") -> None:
 
 
 def as_case_name(text: str) -> str:
-    """A text as a name that a case can have: the text itself wherever it is one.
+    """A name that a case can have, made from a text; a text that is such a name stays as it is.
 
-    What a name may not hold becomes "_"; of a long one the beginning is kept, and a digest tells it from others.
+    Forbidden characters become "_". A long text is cut, and a digest keeps it different from others.
     """
     name = NOT_IN_A_NAME.sub("_", text).strip()
     name = re.sub(r"^(\.|$)", "_", name)
@@ -45,7 +45,7 @@ def as_case_name(text: str) -> str:
 
 
 def name_by_file(file: str | Path) -> str:
-    """What a case is called by its image: the name of the file without its suffix, or of the folder of a series."""
+    """The name of a case from its image: the name of the file without suffix, or of the folder of a series."""
     path = Path(file)
     if path.is_dir():
         return as_case_name(path.resolve().name)
@@ -54,11 +54,11 @@ def name_by_file(file: str | Path) -> str:
 
 
 def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) -> str:
-    """The name of a case that was loaded: its "case", or where it has none, as by MONAI's own programs, by its file.
+    """The name of a loaded case: its "case", or the name of its file if it has none, as in MONAI's own programs.
 
     Args:
-        item: its name under "case", or under one of the keys an image with the metadata that MONAI's readers give.
-        keys: of the images that are asked, in order.
+        item: the case, with its name under "case", or with an image that has the metadata of MONAI's readers.
+        keys: the keys of images, in the order in which they are tried.
 
     Raises:
         ValueError: as `check_case_name`.
@@ -71,5 +71,5 @@ def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) ->
 
 
 def _bytes(text: str) -> bytes:
-    """A text as the bytes that a disk keeps."""
+    """A text as the bytes of a file name."""
     return text.encode("utf-8", "surrogateescape")

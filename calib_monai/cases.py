@@ -1,4 +1,4 @@
-"""Cases of a run: found, every file read once and found good, and the split kept."""
+"""Cases of a run: finds them, reads and checks every file once, and writes their split."""
 
 from __future__ import annotations
 
@@ -114,12 +114,12 @@ def checked_split(
         overwrite: whether this may be beside a model that was trained with another split. That keeps its own until the
             training sets both aside (`calib_monai.handlers.go_on`).
         train_fraction: share of the training patients that are trained on.
-        split_file: that gives the split, as of `given_split`; "" takes that of `datalist`.
-        axcodes: that slices are taken in, as of `calib_monai.orientation.training_axcodes`.
+        split_file: that gives the split, as in `given_split`; "" takes that of `datalist`.
+        axcodes: that slices are taken in, as in `calib_monai.orientation.training_axcodes`.
         ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
 
     Raises:
-        ValueError: with one line that names the file, the value and the rule.
+        ValueError: input is wrong; the message is one line with the file, the value and the rule.
     """
     check_axcodes(axcodes)
     split, options = datalist(), options_of(datalist)
@@ -213,10 +213,10 @@ def checked_inputs(
             the folder of a case, or holds those.
         preparation: the transforms that follow; None where they take so long that they are not tried before.
         spatial_dims: axes of an image, 2 or 3.
-        is_label: of the data set's labels, as of `images_in`.
+        is_label: of the data set's labels, as in `images_in`.
 
     Raises:
-        ValueError: with one line that names the file, the value and the rule.
+        ValueError: input is wrong; the message is one line with the file, the value and the rule.
     """
     check_path("input", path)
     if path.lower().endswith(".json"):
@@ -256,7 +256,7 @@ def end_of_inputs(cases: Inputs, what: str) -> None:
         what: was written, and where.
 
     Raises:
-        ValueError: cases were passed over; it gives their number, after a line on stderr for each.
+        ValueError: cases were passed over; the message has their number. A line on stderr names each.
     """
     sys.stdout.write(f"{len(cases)} case(s): {what}\n")
     if cases.failed:

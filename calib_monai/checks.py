@@ -1,4 +1,4 @@
-"""Checks before a run starts: what cannot work is refused in one clear line."""
+"""Checks before a run starts: a run that cannot work is refused in one clear line."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ from calib_monai.processes import num_processes
 from calib_monai.slices import SliceLoader
 from calib_monai.spelling import did_you_mean
 
-OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # of an inference
-DTYPES = ("float32", "uint16", "uint8")  # of its probabilities; integers are scaled
+OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # the maps that an inference can write
+DTYPES = ("float32", "uint16", "uint8")  # the types of its probabilities; integers are scaled
 SPLIT_FILE = "split.json"  # beside a model, the cases of each set
 REPLACED = "replaced"  # folder beside a model, of the files of an earlier training
 SLICE_MULTIPLE = 16  # a network halves a slice four times
 
 
 def check_schedule(epochs: int, val_interval: int) -> None:
-    """Refuse a training that would never validate: the best model is found, and saved, in validation.
-
-    Raises:
-        ValueError: with one line that names the numbers.
-    """
+    """Raise ValueError if a training would never validate; only a validation finds and saves the best model."""
     if not isinstance(epochs, int) or not isinstance(val_interval, int) or not 1 <= val_interval <= epochs:
         raise ValueError(
             f"epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, 1 <= val_interval <= epochs"
@@ -36,10 +32,9 @@ def check_schedule(epochs: int, val_interval: int) -> None:
 
 
 def check_noise(noise_std: float) -> None:
-    """Refuse noise that is none, and any in several processes: drawn case by case, it would depend on their number.
+    """Raise ValueError if `noise_std` is not a number, 0 or more, or if several processes would draw noise.
 
-    Raises:
-        ValueError: with one line that names the value.
+    Noise is drawn case by case, and would depend on the number of processes.
     """
     check_number("noise_std", noise_std)
     if noise_std and num_processes() > 1:
@@ -47,22 +42,14 @@ def check_noise(noise_std: float) -> None:
 
 
 def check_slice_size(slice_size: Sequence[int]) -> None:
-    """Refuse slices that no network here can halve.
-
-    Raises:
-        ValueError: with one line that names the sizes.
-    """
+    """Raise ValueError if a network here cannot halve slices of this size."""
     sizes = list(slice_size) if isinstance(slice_size, Sequence) else [slice_size]
     if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
         raise ValueError(f"slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}")
 
 
 def check_bundle_root(bundle_root: str) -> None:
-    """Refuse a `bundle_root` that is no bundle: what the run writes would land somewhere else.
-
-    Raises:
-        ValueError: with one line that names the folder.
-    """
+    """Raise ValueError if `bundle_root` is not a bundle: the run would write its files somewhere else."""
     check_path("bundle_root", bundle_root)
     if not (Path(bundle_root) / "configs" / "metadata.json").is_file():
         raise ValueError(
@@ -72,11 +59,7 @@ def check_bundle_root(bundle_root: str) -> None:
 
 
 def check_writable(folders: Sequence[str]) -> None:
-    """Refuse folders that nothing may be written to, or that cannot be made.
-
-    Raises:
-        ValueError: with one line that names the folder.
-    """
+    """Raise ValueError if a folder cannot be made or written to."""
     for folder in map(Path, folders):
         check_path("nothing can be written to", str(folder))
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
@@ -94,18 +77,15 @@ def check_network(
     device: torch.device,
     batch_size: int | None = None,
 ) -> None:
-    """Refuse a network that cannot take the slices, or gives other than logits of each class for each of their voxels.
+    """Raise ValueError if a network cannot take the slices, or does not give a logit of each class for each voxel.
 
     Args:
-        network: is called without gradients; it stays as it is.
+        network: the network, which is called without gradients and stays as it is.
         in_channels: channels of an image.
         num_classes: channels that the network must give.
         slice_size: H and W.
-        device: of the network.
-        batch_size: of a training, None where there is none.
-
-    Raises:
-        ValueError: with one line that names the shapes.
+        device: the device of the network.
+        batch_size: the batch size of a training, or None.
     """
     shape = (1, in_channels, *slice_size)
     name = type(network).__name__
@@ -130,14 +110,11 @@ def check_network(
 
 
 def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
-    """Refuse to train on a last batch of one slice, where the network normalizes over batches and one is too few.
+    """Raise ValueError if the last batch has one slice and the network normalizes over batches, which needs more.
 
     Args:
-        network: that will be trained; it stays as it is.
-        loader: of its batches.
-
-    Raises:
-        ValueError: with one line that names the numbers of slices and a `batch_size` that leaves more.
+        network: the network to train; it stays as it is.
+        loader: the loader of its batches.
     """
     network = getattr(network, "module", network)  # of several processes
     device = next(network.parameters(), torch.empty(0)).device
@@ -154,7 +131,7 @@ def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
 
 
 def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torch.device) -> str:
-    """What a network says in training that cannot take images of this shape, empty where it can."""
+    """The error of a network in training mode on images of this shape, or an empty text."""
     with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             deepcopy(network).train()(torch.rand(shape, device=device))
@@ -164,11 +141,7 @@ def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torc
 
 
 def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
-    """Refuse an inference that would write what is not known, or nothing, or in a type that is none of these.
-
-    Raises:
-        ValueError: with one line that names the output and the nearest one, the type, or the number of views.
-    """
+    """Raise ValueError if an inference would write an unknown output, no output, or an unknown type."""
     check_whole("num_views", num_views, 2)
     check_choice("probs_dtype", dtype, DTYPES)
     if isinstance(outputs, str) or not outputs:
@@ -180,11 +153,7 @@ def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
 
 
 def check_split(ckpt_dir: str) -> None:
-    """Refuse to fit anything to cases of which nothing says whether the model is tested on them.
-
-    Raises:
-        ValueError: with one line that names the file.
-    """
+    """Raise ValueError if no split lies beside the model: a calibrator might be fitted to test cases."""
     if not (Path(ckpt_dir) / SPLIT_FILE).is_file():
         raise ValueError(
             f"there is no {SPLIT_FILE} in {ckpt_dir}, which training writes beside its model: nothing says "
@@ -193,11 +162,7 @@ def check_split(ckpt_dir: str) -> None:
 
 
 def check_model(path: str, network: torch.nn.Module) -> None:
-    """Refuse a model that is not there, cannot be read, or is of another network.
-
-    Raises:
-        ValueError: with one line that names the file and what does not fit.
-    """
+    """Raise ValueError if a model is missing, cannot be read, or belongs to another network."""
     if not Path(path).is_file():
         raise ValueError(f"there is no model at {path}: train first, or set --ckpt_dir to where it is")
     try:
@@ -217,7 +182,7 @@ def check_model(path: str, network: torch.nn.Module) -> None:
 
 
 def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:
-    """In what weights differ from a network's own in names and sizes, empty where in nothing."""
+    """The differences of weights from a network's own in names and sizes, or an empty text."""
     differing = {
         f"of {len(own)} are missing": [name for name in own if name not in weights],
         "are not of the network": [name for name in weights if name not in own],
@@ -227,5 +192,5 @@ def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, tor
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, its name where it says nothing."""
+    """The first line of an error, or its name if it has no text."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

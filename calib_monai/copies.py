@@ -1,4 +1,4 @@
-"""Copies of transforms: each thread works with its own, and a worker process is sent one."""
+"""Copies of transforms: a copy for each thread and each worker process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def _by_name(kind: Any) -> tuple[Callable[[str], Any], tuple[str]]:
-    """How a type of ITK's is copied: ITK knows each by its identity, and forgets it when a copy is deleted."""
+    """Copy a type of ITK by its name: ITK knows each type by its identity, and forgets it when a copy is deleted."""
     return itk.ctype, (kind.name,)
 
 
@@ -27,7 +27,7 @@ def copied(transform: T) -> T:
 
 
 def why_not_sent(transform: Any) -> str:
-    """Why transforms cannot be sent to another process, empty where they can."""
+    """The reason why transforms cannot be sent to another process, or an empty text."""
     try:
         pickle.dumps(transform)
     except Exception as error:  # noqa: BLE001 - every object has errors of its own

@@ -1,4 +1,4 @@
-"""Crops: what of a scan a network is trained on."""
+"""Crops: the box of a scan on which a network is trained."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ logger = logging.getLogger(__name__)
 
 
 class TrainingBoxd(MapTransform):
-    """Pads and crops scans to the box that is trained on: at their center, or moved from there to hold the label.
+    """Pads and crops scans to the box of training, which moves from the center to hold the label.
 
-    Along each axis the box lies where it holds most of the label's foreground, and of such places at the one nearest to
-    the center. A warning says how much of a structure it cuts off, from 1 %.
+    Along each axis the box lies where it holds most of the label's foreground. If several places hold as much, the one
+    nearest to the center is taken. If the box cuts off 1 % of a structure or more, a warning says how much.
 
-    Where a scan is larger than the box, slices from random places all over it are added: the network will be asked
-    about those places too, and without them it found structures there. (Short trainings on ACDC, with slices that hold
-    less than half of the image, had a Dice of .67 at the center alone and .44 in whole scans without these slices, .59
-    and .49 with them. The second training had fewer patients.)
+    If a scan is larger than the box, slices from random places of the scan are added, because the network will also
+    predict there; without them it found false structures. (Short trainings on ACDC, with slices that hold less than
+    half of the image, had a Dice of .67 at the center alone and .44 in whole scans without these slices, .59 and .49
+    with them. The second training had fewer patients.)
 
     Args:
-        keys: images and labels, (C, H, W[, D]), of one grid.
-        slice_size: H and W of the box, voxels.
+        keys: images and labels, (C, H, W[, D]), on one grid.
+        slice_size: H and W of the box, in voxels.
         num_slices: D of the box; -1 keeps all slices.
-        elsewhere: number of the slices from random places, as a share of those of the box.
-        label_key: the label, (1, H, W[, D]).
-        ignore_index: label of voxels that are no structure.
+        elsewhere: number of slices from random places, as a share of the slices of the box.
+        label_key: the key of the label, (1, H, W[, D]).
+        ignore_index: the label of ignored voxels, which are not structures.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class TrainingBoxd(MapTransform):
         return label > 0 if self.ignore_index is None else (label > 0) & (label != self.ignore_index)
 
     def _tell_lost(self, label: Tensor, kept: Tensor, case: str) -> None:
-        """Warn of each structure of which much is cut off."""
+        """Warn of each structure that loses much."""
         for structure in torch.unique(label[self._shown(label)]).tolist():
             lost = 1 - int((kept == structure).sum()) / int((label == structure).sum())
             if lost >= LEAST_TOLD:
@@ -96,7 +96,7 @@ class TrainingBoxd(MapTransform):
 
 
 def best_start(counts: Tensor, size: int) -> int:
-    """Where a window of `size` begins that holds the most of these counts (N,), as near to the center as can be."""
+    """The begin of the window of `size` with the highest sum of counts (N,), as near to the center as possible."""
     held = counts.unfold(0, size, 1).sum(dim=1)
     best = (held == held.max()).nonzero().flatten()
     center = len(counts) // 2 - size // 2
@@ -109,10 +109,10 @@ def _sums(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
 
 
 def _drawn(number: int, generator: torch.Generator) -> int:
-    """A number from 0, below this one."""
+    """A random whole number from 0 to below this number."""
     return int(torch.randint(number, (), generator=generator))
 
 
 def _counts(mask: Tensor) -> list[Tensor]:
-    """How many voxels of a mask are in each layer, along each of its axes."""
+    """The number of voxels of a mask in each layer along each axis."""
     return [mask.movedim(axis, 0).flatten(1).sum(dim=1) for axis in range(mask.ndim)]

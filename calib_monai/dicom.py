@@ -1,4 +1,4 @@
-"""DICOM: files are known by their content and sorted into series; what is no volume is told apart."""
+"""DICOM: recognizes files by their content, sorts them into series, and finds files that are not volumes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ALONG = 0.9  # cosine of the angle between slices from which they are of one sta
 
 @dataclass(frozen=True)
 class Header:
-    """What one file says of its image.
+    """The header of one file.
 
     Attributes:
         file: its path.
@@ -83,7 +83,7 @@ class Header:
 
 @dataclass
 class Found:
-    """What DICOM files are: the series that are volumes, what is none and why, and files that cannot be read."""
+    """DICOM files by kind: series of volumes, other files with the reason, and files that cannot be read."""
 
     series: list[list[Header]] = field(default_factory=list)
     passed_over: dict[str, str] = field(default_factory=dict)
@@ -108,9 +108,10 @@ def is_dicom(path: str | Path) -> bool:
 
 
 def sorted_into_series(files: Iterable[str | Path]) -> Found:
-    """DICOM files by series, in the order of the files; localizers, reports and the like are passed over.
+    """DICOM files by series, in the order of the files; localizers, reports and similar files are skipped.
 
-    So are slices across most others of their series, and all of them where no direction has most.
+    Slices that lie across most others of their series are skipped, too. If no direction has a majority, all are
+    skipped.
     """
     found, groups = Found(), dict[str, list[Header]]()
     for file in map(str, files):
@@ -142,9 +143,9 @@ def sorted_into_series(files: Iterable[str | Path]) -> Found:
 
 
 def _stack(headers: list[Header]) -> list[Header]:
-    """Those of some slices that lie along most of them; none where no direction has most.
+    """The slices with the direction of the majority; none if no direction has a majority.
 
-    A slice that does not say how it lies may be one of them.
+    A slice without a direction counts as parallel.
     """
     for one in headers:
         along = [header for header in headers if not header.normal.any() or abs(header.normal @ one.normal) > ALONG]
@@ -154,7 +155,7 @@ def _stack(headers: list[Header]) -> list[Header]:
 
 
 def header_of(file: str) -> Header | None:
-    """What a file says of its image, None where ITK finds no image in it."""
+    """The header of a file, None if ITK finds no image in it."""
     status = Path(file).stat()
     return _header(file, status.st_mtime_ns, status.st_size)
 

@@ -1,4 +1,4 @@
-"""Fills: voxels whose label is ignored get the nearest label that is not."""
+"""Fills: ignored voxels get the nearest label that is not ignored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 def filled(labels: Tensor, ignored: Tensor) -> Tensor:
     """Labels in which each ignored voxel has the nearest label of its image that is not ignored.
 
-    The edge of what is ignored is then no boundary. An image in which all voxels are ignored stays as it is.
+    So the edge of ignored voxels is not a boundary. An image in which all voxels are ignored stays as it is.
 
     Args:
         labels: class indices, (B, 1, H, W[, D]).

@@ -1,4 +1,4 @@
-"""Found cases: each has a name of its own, and paths that stay true whatever changes the working directory."""
+"""Found cases: gives each case a name of its own and absolute paths."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 def settle(cases: Iterable[Case]) -> None:
-    """Make the paths of cases absolute, and call a case by its file where it has no name.
+    """Make the paths of cases absolute, and name a case after its file if it has no name.
 
-    ITK changes the working directory while it loads its parts, which it does when it first reads a file: so they are
-    loaded here, before several threads read.
+    ITK changes the working directory while it loads its parts, at the first read of a file. So they are loaded here,
+    before several threads read.
 
     Raises:
-        ValueError: a name that no case can have, or that two have; with the file.
+        ValueError: a name that a case cannot have, or that two cases have; the message names the file.
     """
     files: dict[str, str] = {}
     for case in cases:
@@ -49,7 +49,7 @@ def settle(cases: Iterable[Case]) -> None:
 
 
 def tell_doubts(cases: Iterable[Case]) -> None:
-    """Warn of NIfTI whose headers leave in doubt where they lie: a line for each doubt, with the number of files."""
+    """Warn of NIfTI files whose headers leave their place in doubt: a line for each doubt, with the number of files."""
     if not is_first_process():
         return
     doubts: dict[str, list[str]] = {}

@@ -14,10 +14,10 @@ SQUARE = 1e-3  # cosine of the angle between two axes, up to which they are at r
 
 
 def check_affine(name: str, affine: Tensor | NDArray[np.float64]) -> None:
-    """Raise ValueError if an affine places no voxel, or all of them in a plane.
+    """Raise ValueError if an affine is not finite, has a voxel size of 0, or has all axes in one plane.
 
     Args:
-        name: of the file.
+        name: name of the file.
         affine: (N + 1, N + 1), in mm.
     """
     matrix = np.asarray(affine, dtype=np.float64)
@@ -39,11 +39,11 @@ def is_sheared(affine: Tensor | NDArray[np.float64]) -> bool:
 
 
 def distance_of_grids(one: Tensor, other: Tensor) -> float:
-    """How far the same corner of two volumes of one shape lies apart at most, in mm; 0 where one has no affine.
+    """The largest distance between equal corners of two volumes of the same shape, in mm; 0 if one has no affine.
 
     Args:
         one: (C, H, W[, D]).
-        other: of that shape.
+        other: (C, H, W[, D]).
     """
     if not isinstance(one, MetaTensor) or not isinstance(other, MetaTensor):
         return 0.0

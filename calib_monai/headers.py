@@ -1,4 +1,4 @@
-"""Headers: what a file promises to hold is looked at before its voxels are given memory."""
+"""Headers: checks the header of a file before memory is used for its voxels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_APART = 0.5  # of a voxel, between the places that qform and sform give the
 
 
 def is_nifti(file: str) -> bool:
-    """Whether a file is called as a NIfTI."""
+    """Whether a file has the name of a NIfTI."""
     return file.lower().endswith(NIFTI)
 
 
@@ -62,7 +62,7 @@ def check_header(file: str) -> None:
 
 
 def doubt_of_place(file: str) -> str:
-    """What is in doubt of the place that the header of a NIfTI gives its voxels, empty where nothing is."""
+    """A doubt about the place that the header of a NIfTI gives its voxels, or an empty text."""
     try:
         header: Any = _image(file).header
         codes = int(header["sform_code"]), int(header["qform_code"])
@@ -81,9 +81,9 @@ def doubt_of_place(file: str) -> str:
 
 
 def stored_affine(file: str) -> NDArray[np.float64] | None:
-    """The affine of a NIfTI as its header has it, (4, 4); None where this is no NIfTI or has too few axes.
+    """The affine in the header of a NIfTI, (4, 4); None if the file is not a NIfTI or has too few axes.
 
-    nibabel takes 1 for a size of 0.
+    nibabel replaces a size of 0 by 1.
     """
     try:
         kind: Any = type(_image(file).header)
@@ -95,7 +95,7 @@ def stored_affine(file: str) -> NDArray[np.float64] | None:
 
 
 def voxels_in(file: str) -> int:
-    """How many voxels a file or folder holds: a NIfTI as its header says, others about as many as bytes."""
+    """The number of voxels in a file or folder: from the header of a NIfTI, else about the number of bytes."""
     path = Path(file)
     try:
         if is_nifti(file):

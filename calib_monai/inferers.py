@@ -1,4 +1,4 @@
-"""Inferers: all of a scan is predicted, also what lies outside of the slices that a network takes."""
+"""Inferers: predict a whole scan, also outside the slice size of the network."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 class WholeSliceInferer(SliceInferer):
     """MONAI's SliceInferer, for networks that were trained on the center of larger slices.
 
-    The center of a slice is predicted at once, as in training. What lies around it is predicted in windows that
-    overlap, with MONAI's Gaussian weights. (Windows everywhere would show a network its structures where it never saw
-    them: after a short training on ACDC, in slices that hold less than half the image, Dice was .17 and not .67.)
+    The center of a slice is predicted at once, as in training. The rest is predicted in overlapping windows, with
+    MONAI's Gaussian weights. (Windows everywhere would show the network its structures at unusual places: after a short
+    training on ACDC, in slices that hold less than half the image, Dice was .17 instead of .67.)
 
     Args:
-        roi_size: H and W of what the network takes, voxels.
-        sw_batch_size: windows of a batch.
-        spatial_dim: axis along which slices lie, of H, W, D.
+        roi_size: H and W of the network's input, in voxels.
+        sw_batch_size: number of windows in a batch.
+        spatial_dim: the axis along which slices lie, among H, W, D.
     """
 
     def __init__(self, roi_size: Sequence[int], sw_batch_size: int, spatial_dim: int = 2) -> None:
@@ -27,7 +27,7 @@ class WholeSliceInferer(SliceInferer):
         self.around = SliceInferer(spatial_dim, roi_size=roi_size, sw_batch_size=sw_batch_size, mode="gaussian")
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What the network says of the whole of the images, (B, C, H, W, D).
+        """The network's output for the whole images, (B, C, H, W, D).
 
         Args:
             inputs: (B, Cin, H, W, D).

@@ -1,4 +1,4 @@
-"""Intervals: where the mean over all cases of a kind may lie, by the cases that were measured."""
+"""Intervals for the mean over all cases of a kind, from the measured cases."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FEW = 10  # cases, below which an interval is rough
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The interval of a mean over cases by Student's t, (NaN, NaN) of fewer than two.
+    """The interval of a mean over cases by Student's t; (NaN, NaN) for fewer than two cases.
 
-    Cases count as drawn at random and independent; voxels do not, for those of a case err together.
+    Cases count as random and independent; voxels do not, because voxels of a case err together.
 
     Args:
-        values: of each case; those that are NaN are left out.
-        level: how often such an interval holds the mean over all cases of this kind.
+        values: the value of each case; NaN is left out.
+        level: the share of such intervals that hold the mean over all cases of this kind.
 
     Example:
         >>> [round(end, 3) for end in mean_interval([0.7, 0.8, 0.9])]

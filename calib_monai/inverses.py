@@ -69,8 +69,8 @@ class SlabSpacingd(Spacingd):
     eight neighbors of each voxel. Here one axis is resampled after the other, unless the affine shears them.
 
     Args:
-        args: as of MONAI's.
-        kwargs: as of MONAI's.
+        args: as in MONAI's.
+        kwargs: as in MONAI's.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,7 +100,7 @@ class SlabResample(SpatialResample):
             img: (C, H, W[, D]).
             dst_affine: of the other grid.
             spatial_size: of the other grid.
-            options: as of MONAI's.
+            options: as in MONAI's.
         """
         whole = cast(Resample, partial(super().__call__, **options))
         sizes = () if spatial_size is None else tuple(int(size) for size in spatial_size)

@@ -35,7 +35,7 @@ class MadeFor:
 
     Args:
         dataset: its name.
-        class_names: one a class, the background first.
+        class_names: the names of the classes, the background first.
         channels: names of the image's channels.
         slice_size: H and W of the slices that the network sees.
         axcodes: that images are reoriented to, "stored" for pictures, see `calib_monai.orientation.Reorientd`.

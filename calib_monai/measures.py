@@ -86,7 +86,7 @@ def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better
     Args:
         title: of the metric.
         words: the region's name, and what else tells it from others: "pooled", "0.01".
-        more_is_better: as of `Measure`.
+        more_is_better: as in `Measure`.
     """
     [region] = [REGIONS[word] for word in words if word in REGIONS]
     small = title in (KINDS["nll"], KINDS["brier"]) and region is Everywhere

@@ -155,9 +155,9 @@ class BoundaryWeightd(MapTransform):
     Args:
         keys: labels, (1, H, W[, D]), class indices.
         names: keys of the weights, one for each of `keys`; they get (1, H, W[, D]), float32.
-        width: as of `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
-        weight_max: as of `boundary_weight`.
-        weight_min: as of `boundary_weight`.
+        width: as in `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
+        weight_max: as in `boundary_weight`.
+        weight_min: as in `boundary_weight`.
         ignore_index: label of voxels that are no structure: each counts as the nearest label in its slice that is one,
             so that the edge of what is ignored is no boundary.
 

@@ -43,7 +43,7 @@ class WholeNIfTIWriter(NibabelWriter):
             data_array: (C, H, W[, D]).
             channel_dim: place of the channels.
             squeeze_end_dims: whether a single channel is no axis of the file.
-            kwargs: as of MONAI's.
+            kwargs: as in MONAI's.
         """
         super().set_data_array(data_array, channel_dim, squeeze_end_dims=False, **kwargs)
         if squeeze_end_dims and self.data_obj.shape[-1] == 1:
@@ -58,8 +58,8 @@ class WholeNIfTIWriter(NibabelWriter):
 
         Args:
             meta_dict: of the image.
-            resample: as of MONAI's.
-            options: as of MONAI's.
+            resample: as in MONAI's.
+            options: as in MONAI's.
         """
         if resample:
             super().set_metadata(meta_dict, resample=resample, **options)
@@ -81,7 +81,7 @@ class WholeNIfTIWriter(NibabelWriter):
         Args:
             filename: of the file.
             verbose: whether the log says so.
-            obj_kwargs: as of MONAI's.
+            obj_kwargs: as in MONAI's.
         """
         if _long_axes(self.file_shape) == _long_axes(self.data_obj.shape):
             self.data_obj = self.data_obj.reshape(self.file_shape)

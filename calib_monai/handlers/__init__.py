@@ -1,4 +1,4 @@
-"""Ignite handlers: guards of a run, what it shows and learns, and what an evaluation leaves for the report."""
+"""Ignite handlers: guards, checkpoints, multipliers, TensorBoard, and the files that a report reads."""
 
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
 from calib_monai.handlers.checkpoints import (

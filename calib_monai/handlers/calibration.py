@@ -1,4 +1,4 @@
-"""Post-hoc calibration of a run: what an evaluator predicts is what a calibrator is fitted to."""
+"""Post-hoc calibration: fits a calibrator to the predictions of an evaluator."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ logger = logging.getLogger(__name__)
 class CalibratorFit:
     """Fits a calibrator to the logits of a run of an evaluator, and writes it beside the model.
 
-    The logits are those on the network's own grid. They lie in `output_dir` until the end of the run, for fitting goes
-    through them several times, one volume at a time. What fitting did is logged, and written to `output_dir` as
-    `calibration_ts.json` or `calibration_lts.json`. The likelihood of the voxels fitted to is of the network's grid,
-    and all other errors are of the grid on which an evaluation measures.
+    The logits are on the network's own grid. They are stored in `output_dir` until the end of the run, because a fit
+    passes through them several times, one volume at a time. The result of the fit is logged, and written to
+    `output_dir` as `calibration_ts.json` or `calibration_lts.json`. The likelihood of the fitted voxels is measured on
+    the network's grid, all other errors on the grid of an evaluation.
 
     Args:
         kind: "ts" or "lts".
-        num_classes: of the network.
-        in_channels: of the image.
+        num_classes: number of classes of the network.
+        in_channels: number of channels of the image.
         ckpt_dir: folder of the model, where the calibrator is written.
         output_dir: folder of the report.
-        options: by kind, the arguments of the calibrator's `fit`.
-        postprocessing: makes "prob" and "label" of a case with "pred", which are logits here, as an evaluation does
-            before it measures. Without it the errors are those of the network's grid. The cases are those of the
+        options: for each kind, the arguments of the calibrator's `fit`.
+        postprocessing: makes "prob" and "label" from a case with "pred", which holds logits here, as an evaluation does
+            before it measures. Without it, errors are measured on the network's grid. The cases are those of the
             evaluator's data set, in order.
-        class_names: of all classes, background first, as the report calls structures; by default their numbers.
+        class_names: the names of all classes, background first, for the report; by default their numbers.
 
     Raises:
         ValueError: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -90,13 +90,13 @@ class CalibratorFit:
         self.items: _StoredItems | None = None
 
     def attach(self, engine: Engine) -> None:
-        """Keep what each iteration predicts, fit at the end of the run."""
+        """Keep the predictions of each iteration, and fit at the end of the run."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.fit)
 
     def start(self, _engine: Engine) -> None:
-        """Make room for what is predicted."""
+        """Prepare a folder for the predictions."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = _StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
 
@@ -108,10 +108,10 @@ class CalibratorFit:
             self.items.add(logits, target, *images)
 
     def fit(self, engine: Engine) -> None:
-        """Fit, write, and say what was found.
+        """Fit the calibrator, write it, and log the result.
 
         Raises:
-            ValueError: nothing can be fitted to what was predicted.
+            ValueError: the predictions do not allow a fit.
         """
         device: torch.device = engine.state.device  # type: ignore[attr-defined]
         items, self.items = self.items, None
@@ -170,18 +170,18 @@ class CalibratedLogits:
         self.calibrator = calibrator
 
     def attach(self, engine: Engine) -> None:
-        """Add them after every forward pass."""
+        """Add the probabilities after every forward pass."""
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
 
     @torch.no_grad()
     def __call__(self, engine: Engine) -> None:
-        """Add them to this iteration's output."""
+        """Add the probabilities to this iteration's output."""
         output = output_of(engine)
         output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
 
 
 class _StoredItems:
-    """Items on disk, given one at a time, as often as they are gone through."""
+    """Items on disk, which can be iterated any number of times, one at a time in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -208,7 +208,7 @@ class _StoredItems:
 
 
 def _warning_of_worse(kind: str, region: str) -> str:
-    """What to say where the likelihood of the voxels fitted to became better, and the ECE of plausible ones worse."""
+    """The warning if the likelihood of the fitted voxels improved and the ECE of plausible voxels became worse."""
     if region == "plausible":
         return (
             "the labels of plausible voxels became more likely, and yet their calibration error rose: evaluate with "
@@ -220,7 +220,7 @@ def _warning_of_worse(kind: str, region: str) -> str:
 
 
 def _warning_of_cost(kind: str, report: FitReport) -> str:
-    """What a fit to voxels that the label chose did to all others."""
+    """The warning that a fit to voxels chosen by the label has a cost for all others."""
     return (
         f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: "
         f"{_changes(report.before, report.after)}; --fitting#{kind}#region all or plausible fits to others"
@@ -238,7 +238,7 @@ def _changes(before: Errors, after: Errors) -> str:
 
 
 def _report_lines(report: FitReport, structures: Sequence[str]) -> list[str]:
-    """What fitting did, in words."""
+    """The result of a fit in words."""
     of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:

@@ -1,4 +1,4 @@
-"""Checkpoints: whole whenever a run is killed, and with all that a training needs to go on as if it had not been."""
+"""Checkpoints: complete even if a run is killed, with the whole state that a training needs to continue."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
 
 class DurableFiles(BaseSaveHandler):
-    """Where Ignite's `Checkpoint` saves: a file takes the place of the one before only when it is on the disk.
+    """The save handler of Ignite's `Checkpoint`: a file replaces the earlier one only after it is complete on disk.
 
     Args:
-        folder: of the files; it is made.
-        filename: the one name of all of them, if they have one.
-        outdated: names of files of an earlier training that the first one replaces.
+        folder: folder of the files; it is made if needed.
+        filename: the name of all files, if they share one.
+        outdated: names of files of an earlier training, which the first file replaces.
         made_for: content of the `model.json` that is written with each file, if any.
     """
 
@@ -44,7 +44,7 @@ class DurableFiles(BaseSaveHandler):
         self.made_for = made_for
 
     def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Save, then remove what is outdated."""
+        """Save, then remove outdated files."""
         if not is_first_process():
             return
         name = self.filename or filename
@@ -64,15 +64,15 @@ class DurableFiles(BaseSaveHandler):
 
 
 class DurableCheckpointSaver(CheckpointSaver):
-    """MONAI's `CheckpointSaver`, whose files are whole at any moment and which can go on.
+    """MONAI's `CheckpointSaver` with files that are complete at any moment, and with a state that can be resumed.
 
-    MONAI's writes in place and removes the old file first: a run that is killed then has none.
+    MONAI's saver removes the old file first and writes in place. A run that is killed then has no checkpoint.
 
     Args:
         save_dir: folder of the files.
-        save_dict: what is saved, by name.
-        made_for: of the model with the best metric, the content of the `model.json` beside it.
-        kwargs: as of MONAI's.
+        save_dict: the saved objects by name.
+        made_for: the content of `model.json`, which is written beside the model with the best metric.
+        kwargs: as in MONAI's.
     """
 
     def __init__(
@@ -89,24 +89,24 @@ class DurableCheckpointSaver(CheckpointSaver):
                 checkpoint.save_handler = files  # type: ignore[assignment]
 
     def remove_outdated(self) -> None:
-        """Remove all checkpoints but the last: a run that was killed while it wrote that one left another."""
+        """Remove all checkpoints but the last; a run that was killed while it saved may leave two."""
         if self._interval_checkpoint is not None and self._interval_checkpoint.n_saved == 1:
             found = checkpoints_in(Path(self.save_dir))
             for epoch in sorted(found)[:-1]:
                 found[epoch].unlink()
 
     def state_dict(self) -> dict[str, Any]:
-        """The best metric so far and the file that has it, for MONAI's `load_state_dict`."""
+        """The best metric so far and its file, for MONAI's `load_state_dict`."""
         best = self._key_metric_checkpoint
         return {} if best is None else dict(best.state_dict())
 
 
 class ValidationState:
-    """What a validation remembers from epoch to epoch: the best metric, and what its handlers do.
+    """The state of a validation from epoch to epoch: the best metric, and the state of its handlers.
 
     Args:
-        evaluator: MONAI's.
-        handlers: its handlers; those that have a `state_dict` are kept, one of each class.
+        evaluator: MONAI's evaluator.
+        handlers: its handlers; handlers with a `state_dict` are kept, one of each class.
     """
 
     def __init__(self, evaluator: Engine, handlers: Sequence[Any]) -> None:
@@ -120,7 +120,7 @@ class ValidationState:
         return best | {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from a result of `state_dict`."""
         for name in ("best_metric", "best_metric_epoch"):
             setattr(self.evaluator.state, name, state[name])
         for name, part in self.parts.items():
@@ -128,10 +128,10 @@ class ValidationState:
 
 
 class GradientScale:
-    """The scale of gradients of a training with `amp`, which MONAI's trainer makes anew when it starts.
+    """The gradient scale of a training with `amp`, which MONAI's trainer makes anew when it starts.
 
     Args:
-        trainer: MONAI's.
+        trainer: MONAI's trainer.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -153,11 +153,11 @@ class GradientScale:
 
 
 class Settings:
-    """What a training was asked for: one that goes on must be asked for the same, or would be half of each.
+    """The settings of a training; a resumed training must have the same.
 
     Args:
-        settings: by name, plain values or dictionaries of them; of a module, as a loss, its class and its plain
-            attributes count.
+        settings: plain values or dictionaries of them, by name. A module, such as a loss, counts by its class and its
+            plain attributes.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -166,11 +166,11 @@ class Settings:
             self.settings |= _values_of(name, value)
 
     def state_dict(self) -> dict[str, Any]:
-        """All of them, those of a module as `name#attribute`."""
+        """All settings; attributes of a module are called `name#attribute`."""
         return self.settings
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raise ValueError if a setting was another, or if the checkpoint does not know one."""
+        """Raise ValueError if a setting differs, or if the checkpoint lacks one."""
         for name, there in state.items():
             for what, mine, other in differences(name, self.settings.get(name), there):
                 check_same(what, other, mine)
@@ -180,7 +180,7 @@ class Settings:
 
 
 def _values_of(name: str, value: Any) -> dict[str, Any]:
-    """A setting in values that a checkpoint can hold."""
+    """A setting as plain values, which a checkpoint can hold."""
     if isinstance(value, Mapping):
         return {f"{name}#{key}": part for key, part in value.items()}
     if not isinstance(value, torch.nn.Module):

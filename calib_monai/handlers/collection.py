@@ -1,4 +1,4 @@
-"""Several measures of probabilities in a run of an evaluator."""
+"""Handler that measures several metrics of probabilities in a run of an evaluator."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ TOGETHER = ("pooled", "debiased")  # words in the name of a metric of all images
 class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
-    It is for `additional_metrics`: MONAI's key metric is a single one. What a metric was made with is noted in
-    `engine.state.metric_settings`, and how it is read in `engine.state.measures`. One of all images together has no
-    value of a case, and is not in `metric_details`.
+    It belongs into `additional_metrics`, because MONAI's key metric is a single metric. `engine.state.metric_settings`
+    holds the settings of each metric, `engine.state.measures` its title and direction. A metric of all images together
+    has no value of a case, and is not in `metric_details`.
 
     Args:
-        metrics: by name, as in `engine.state.metrics` and `engine.state.metric_details`, metrics such as `ECEMetric`.
-            Results are read by their names, so these hold metric and region, and "pooled" or "debiased" where it is:
-            `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
+        metrics: metrics such as `ECEMetric` by name, the name in `engine.state.metrics` and
+            `engine.state.metric_details`. A name must hold metric and region, and "pooled" or "debiased" if the metric
+            is: `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
         output_transform: takes probabilities and labels from the engine's output.
-        ignore_index: as of `MetricCollection`.
+        ignore_index: as in `MetricCollection`.
 
     Raises:
-        ValueError: no metric, one that is no measure of probabilities, or a name that says something else.
+        ValueError: no metric, a metric that does not measure probabilities, or a name that does not fit its metric.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
         super().__init__(metric_fn=self.collection, output_transform=output_transform)  # type: ignore[arg-type]
 
     def attach(self, engine: Engine, name: str) -> None:  # type: ignore[override]
-        """Measure what an evaluator puts out.
+        """Measure the output of an evaluator.
 
         Raises:
             ValueError: the collection is to be the key metric.
@@ -57,7 +57,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
         super().attach(engine, name)
 
     def compute(self) -> dict[str, float]:
-        """By name what each metric aggregates; the values of each image go to `engine.state.metric_details`.
+        """The aggregate of each metric by name; the values of each image go to `engine.state.metric_details`.
 
         Raises:
             ValueError: nothing was measured yet.
@@ -73,7 +73,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
         return {name: value.item() for name, value in self.collection.aggregate().items()}
 
     def completed(self, engine: Engine, _name: str) -> None:
-        """Put each metric into `engine.state.metrics`; Ignite would put them there together too, as a dictionary."""
+        """Put each metric into `engine.state.metrics`; Ignite would also put them there together, as a dictionary."""
         engine.state.metrics.update(self.compute())
 
 

@@ -1,4 +1,4 @@
-"""Guards: a run that has gone wrong is stopped and says so."""
+"""Guards: stop a run that has gone wrong, with a message."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ logger = logging.getLogger(__name__)
 class NonFiniteLossGuard:
     """Stops a trainer at the first loss that is NaN or infinite.
 
-    The checkpoints of the epochs before stay as they are. On a GPU the losses are looked at when the epoch ends, for
-    each look would make the program wait for the GPU.
+    The checkpoints of earlier epochs stay as they are. On a GPU losses are checked at the end of the epoch, because
+    each check makes the program wait for the GPU.
 
     Args:
-        ckpt_dir: where they are, for the message.
+        ckpt_dir: folder of the checkpoints, for the message.
     """
 
     def __init__(self, ckpt_dir: str) -> None:
@@ -40,17 +40,17 @@ class NonFiniteLossGuard:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
 
     def check_weights(self, engine: Engine) -> None:
-        """Check the weights that the last step of an epoch left, for no loss has seen them yet.
+        """Check the weights after the last step of an epoch, because no loss has used them yet.
 
         Raises:
-            ValueError: one is NaN or infinite; with the iteration and the epoch.
+            ValueError: a weight is NaN or infinite; the message has the iteration and the epoch.
         """
         finite = [torch.isfinite(weights).all() for weights in engine.network.parameters()]  # type: ignore[attr-defined]
         if not torch.stack(finite).all():
             self._stop(engine, "a weight of the network is NaN or infinite", engine.state.iteration)
 
     def __call__(self, engine: Engine) -> None:
-        """Note the loss of this iteration, and check it at once where it is on the CPU.
+        """Note the loss of this iteration, and check it at once if it is on the CPU.
 
         Raises:
             ValueError: as `check_losses`.
@@ -61,10 +61,10 @@ class NonFiniteLossGuard:
             self.check_losses(engine)
 
     def check_losses(self, engine: Engine) -> None:
-        """Check the losses that were not looked at yet.
+        """Check the losses that were not checked yet.
 
         Raises:
-            ValueError: one is NaN or infinite; with the first of them, its iteration and the epoch.
+            ValueError: a loss is NaN or infinite; the message has the first such loss, its iteration and the epoch.
         """
         losses = torch.stack(self.losses).tolist() if self.losses else []
         self.losses = []
@@ -84,12 +84,11 @@ class NonFiniteLossGuard:
 class CollapseGuard:
     """Stops an engine whose network predicts nothing but background, run after run.
 
-    Cross-entropy with a high learning rate or an unlucky seed can end there, and a table that
-    shows such a network as the result of a method is wrong. A class that is never predicted though
-    the labels hold it is warned of.
+    Cross-entropy with a high learning rate or an unlucky seed can collapse in this way. Such a network must not stand
+    in a table as the result of a method. A warning names each class that is in the labels and is never predicted.
 
     Args:
-        patience: runs of this evaluator in a row that predict only background before it stops.
+        patience: number of runs in a row with only background before the evaluator stops.
         output_transform: the engine's output -> lists of predictions and labels, (1, H, W[, D]), class indices, 0 the
             background.
     """
@@ -119,7 +118,7 @@ class CollapseGuard:
             self.labeled |= _classes_in(label)
 
     def judge(self, _engine: Engine) -> None:
-        """Warn of what was never predicted; stop where that is everything.
+        """Warn of classes that were never predicted; stop if only background was predicted too often.
 
         Raises:
             ValueError: only background was predicted in `patience` runs in a row.
@@ -145,7 +144,7 @@ class CollapseGuard:
         return {"collapsed_runs": self.collapsed_runs}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from a result of `state_dict`."""
         self.collapsed_runs = state["collapsed_runs"]
 
 

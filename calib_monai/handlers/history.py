@@ -1,4 +1,4 @@
-"""History: what each epoch of a training measured, as a table on disk."""
+"""History: a table on disk with the measurements of each epoch of a training."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FILE = "history.csv"
 
 
 class History:
-    """Writes `history.csv`, a row an epoch: learning rate, the trainer's metrics, and the evaluator's of a validation.
+    """Writes `history.csv`, with a row for each epoch: learning rate, metrics of the trainer and of the validation.
 
-    A training that goes on from a checkpoint goes on with its rows.
+    A resumed training continues with the rows of its checkpoint.
 
     Args:
-        output_dir: folder that it is written to.
-        evaluator: the validation's.
+        output_dir: folder of the file.
+        evaluator: the evaluator of the validation.
     """
 
     def __init__(self, output_dir: str, evaluator: Engine) -> None:
@@ -32,12 +32,12 @@ class History:
         self.rate: dict[str, float] = {}
 
     def attach(self, engine: Engine) -> None:
-        """Write after each epoch of a trainer. Attach it after what validates."""
+        """Write after each epoch of a trainer. Attach it after the validation."""
         engine.add_event_handler(Events.EPOCH_STARTED, self.note_rate)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def note_rate(self, engine: Engine) -> None:
-        """Note the learning rate of this epoch, before a scheduler moves it on."""
+        """Note the learning rate of this epoch, before a scheduler changes it."""
         optimizer = getattr(engine, "optimizer", None)
         self.rate = {} if optimizer is None else {"learning_rate": float(optimizer.param_groups[0]["lr"])}
 
@@ -56,7 +56,7 @@ class History:
         return {"rows": self.rows}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after these rows; raise ValueError if the file that would be replaced has others."""
+        """Continue after these rows; raise ValueError if the present file has other rows."""
         self.rows = [dict(row) for row in state["rows"]]
         if self.path.is_file():
             with self.path.open(encoding="utf-8", newline="") as file:

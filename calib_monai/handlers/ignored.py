@@ -1,4 +1,4 @@
-"""The label that is no class: one handler knows it, the others ask for it, and segmentations are given it."""
+"""The ignored label: one handler sets it, other handlers read it, and segmentations are marked with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calib_monai.metrics.inputs import class_map, labels_and_ignored, plain
 
 
 class IgnoredLabel:
-    """Tells the other handlers of an evaluator which label is no class; they leave out its voxels.
+    """Tells the other handlers of an evaluator which label is ignored; they leave out its voxels.
 
     Args:
         ignore_index: the label, or None.
@@ -29,12 +29,12 @@ class IgnoredLabel:
 
 
 def segmentations_from_engine(ignore_index: int | None = None) -> Callable[[Any], Any]:
-    """As MONAI's `from_engine(["prob", "pred"])`, but the segmentation is `ignore_index` where the label is.
+    """MONAI's `from_engine(["prob", "pred"])`, with `ignore_index` in ignored voxels of the segmentation.
 
-    `LeaveOutd` has made these voxels background in "pred", which a measure of probabilities would count.
+    `LeaveOutd` has set these voxels to background in "pred"; a measure of probabilities would count them.
 
     Args:
-        ignore_index: a label in "target", (1, H, W[, D]), that is no class; or None.
+        ignore_index: the ignored label in "target", (1, H, W[, D]), or None.
     """
     if ignore_index is None:
         return from_engine(["prob", "pred"])

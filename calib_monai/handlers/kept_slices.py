@@ -1,4 +1,4 @@
-"""Slices: of each case that is evaluated the one that a report shows."""
+"""Slices: keeps one slice of each evaluated case for the report."""
 
 from __future__ import annotations
 
@@ -24,11 +24,15 @@ from calib_monai.whole_files import UNFINISHED
 class SliceSaver:
     """Writes `slices/CASE.npz`: image, label and probabilities of the slice with most foreground.
 
-    The slice follows from the label alone, so that the figures of several methods show the same one.
-    Arrays: image (H, W), label (H, W), 255 where it is ignored, probs (C, H, W), the slice's index, which a picture has
-    not, and whether its second axis runs from below, as it does where that leads to the front or to the head of a
-    patient, and not in a picture. `voxel_aspect` is the length of a voxel along the second axis over that along the
-    first.
+    The label alone determines the slice, so that figures of several methods show the same one. The file holds these
+    arrays:
+
+    * `image` (H, W), `label` (H, W) with 255 in ignored voxels, `probs` (C, H, W);
+    * `index`, the number of the slice; a picture has none;
+    * `from_below`, whether the second axis runs upwards. It does if it leads to the front or to the head of a patient;
+    it
+      does not in a picture;
+    * `voxel_aspect`, the length of a voxel along the second axis divided by its length along the first.
 
     Args:
         output_dir: folder in which `slices` is made.
@@ -39,7 +43,7 @@ class SliceSaver:
         self.unfinished = self.folder.with_name(f"{UNFINISHED}slices")
 
     def attach(self, engine: Engine) -> None:
-        """Write after every iteration of an evaluator; what the run before left is replaced at the end."""
+        """Write after every iteration of an evaluator; the slices of the earlier run are replaced at the end."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.finish)
@@ -52,7 +56,7 @@ class SliceSaver:
         gathered(None)  # no process writes before that
 
     def finish(self, _engine: Engine) -> None:
-        """Put the slices of this run where those of the run before are."""
+        """Replace the slices of the earlier run by those of this run."""
         gathered(None)  # no process writes after that
         if is_first_process():
             rmtree(self.folder, ignore_errors=True)
@@ -82,7 +86,7 @@ class SliceSaver:
 
 
 def _voxel_aspect(image: Tensor) -> float:
-    """The length of a voxel along the second axis of an image (C, H, W[, D]) over that along its first."""
+    """The length of a voxel along the second axis of an image (C, H, W[, D]) divided by its length along the first."""
     if not isinstance(image, MetaTensor):
         return 1.0
     along_first, along_second = image.pixdim[:2].tolist()

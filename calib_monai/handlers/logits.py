@@ -1,4 +1,4 @@
-"""Histograms of logits, which show how far a network goes to be certain."""
+"""Histograms of logits, which show how certain a network is."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EDGES = torch.linspace(-LARGEST, LARGEST, NUM_BINS + 1)  # what lies beyond coun
 
 
 class LogitsSaver:
-    """Writes `logits.json`: for the voxels of each true class a histogram of each class's logit.
+    """Writes `logits.json`: for the voxels of each true class, a histogram of each class's logit.
 
-    It reads the network's own grid, before what MONAI calls postprocessing.
+    The logits are on the network's own grid, before MONAI's postprocessing.
 
     Args:
         output_dir: folder of the file.
@@ -33,13 +33,13 @@ class LogitsSaver:
         self.count: Tensor | None = None
 
     def attach(self, engine: Engine) -> None:
-        """Collect through a run of an evaluator, write at its end."""
+        """Collect during a run of an evaluator, and write at its end."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before."""
+        """Forget the earlier run."""
         self.count = None
 
     def update(self, engine: Engine) -> None:

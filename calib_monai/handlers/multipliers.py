@@ -1,4 +1,4 @@
-"""The outer loop of an augmented Lagrangian: a validation moves the multipliers of the loss."""
+"""The outer loop of an augmented Lagrangian: each validation updates the multipliers of the loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ConstrainedLoss(Protocol):
     multipliers: Multipliers
 
     def violation_sums(self, logits: Tensor, target: Tensor) -> ViolationSums:
-        """What `multipliers.update` needs of logits (B, C, ...) and class indices (B, 1, ...)."""
+        """The sums that `multipliers.update` needs, from logits (B, C, ...) and class indices (B, 1, ...)."""
         ...
 
     def register_forward_hook(self, hook: Callable[..., None]) -> object:
@@ -34,21 +34,21 @@ class ConstrainedLoss(Protocol):
 class MultiplierUpdate:
     """Updates the multipliers of a loss after each validation, from the logits of all its voxels.
 
-    If nothing was trained since the last update, as before the first epoch or in an evaluation, a validation
-    changes nothing. The state after it is among the validation's metrics, by region and class: the multiplier,
-    the penalty's coefficient and the mean violation, as "crac/multiplier/inner/background" for a name "crac".
+    A validation changes nothing if no step was trained since the last update, for example before the first epoch or in
+    an evaluation. After an update the state is among the validation's metrics, for each region and class: the
+    multiplier, the penalty's coefficient and the mean violation, called for example "crac/multiplier/inner/background".
     So it is in the log, in TensorBoard and in `history.csv`.
 
     Args:
-        loss: the one that is trained with.
-        spatial_dims: 2 where the network was trained on slices: neighborhoods in a volume are then those
-            in its slices, along the last axis. 3 where they reach across slices.
-        average: "all" or "region", as `Multipliers.update`.
-        class_names: one a class, the background first; numbers without.
+        loss: the loss of the training.
+        spatial_dims: 2 if the network was trained on slices: neighborhoods in a volume then lie in its slices along the
+            last axis. 3 if neighborhoods reach across slices.
+        average: "all" or "region", as in `Multipliers.update`.
+        class_names: the names of the classes, the background first; by default their numbers.
 
     Raises:
-        ValueError: a loss without multipliers, an argument outside what is listed here, or a number of
-            names that is not that of the classes.
+        ValueError: a loss without multipliers, an argument that is not listed here, or another number of names than of
+            classes.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class MultiplierUpdate:
         loss.register_forward_hook(self.note)
 
     def attach(self, engine: Engine, name: str) -> None:
-        """Collect through every epoch of an evaluator, update at its end. Attach it before what shows metrics."""
+        """Collect in every run of an evaluator, update at its end. Attach it before handlers that show metrics."""
         engine.add_event_handler(Events.EPOCH_STARTED, self.start)
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.update, name)
@@ -86,7 +86,7 @@ class MultiplierUpdate:
         self.trained |= value.requires_grad
 
     def start(self, _engine: Engine) -> None:
-        """Forget the epoch before."""
+        """Forget the earlier epoch."""
         self.sums = None
 
     def collect(self, engine: Engine) -> None:
@@ -100,7 +100,7 @@ class MultiplierUpdate:
         self.sums = sums if self.sums is None else self.sums + sums
 
     def update(self, engine: Engine, name: str) -> None:
-        """Update from the violations of all processes, in each of them alike.
+        """Update from the violations of all processes; each process makes the same update.
 
         Raises:
             ValueError: a violation that is NaN or infinite.

@@ -1,4 +1,4 @@
-"""What an inference says of its cases beside the label map: spread over views, and the structures in numbers."""
+"""Outputs of an inference beside the label map: spread over views, and numbers for each structure."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ DECIMALS = 4
 
 
 class ViewSpread:
-    """Adds "spread" to what an evaluator puts out: `calib_monai.views.spread_over_views` of each voxel.
+    """Adds "spread" to the output of an evaluator: `calib_monai.views.spread_over_views` of each voxel.
 
-    The same image has the same spread, whatever was predicted before it.
+    An image always has the same spread, independent of earlier images.
 
     Args:
         random_views: draws the views.
-        calibrator: fitted to the logits of the evaluator's network.
-        num_views: how many; each takes as long as the prediction.
-        seed: of the views.
+        calibrator: a calibrator that was fitted to the logits of the evaluator's network.
+        num_views: number of views; each takes as long as the prediction.
+        seed: seed of the views.
     """
 
     def __init__(self, random_views: RandomViews, calibrator: Calibrator, num_views: int = 8, seed: int = 0) -> None:
@@ -73,14 +73,14 @@ class ViewSpread:
 class StructuresSaver:
     """Writes for each case `predictions/CASE/CASE_structures.json`: each structure's volume and how sure it is.
 
-    What an earlier inference wrote of a case is removed first, and nothing else in the case's folder: it may be of
-    another network, or other outputs.
+    The files of an earlier inference are removed first, because they may come from another network or hold other
+    outputs. Other files in the case's folder stay.
 
     Args:
         output_dir: folder in which `predictions` is made.
-        class_names: one a class, the background first.
-        calibrator: what the logits were divided by: "none", "ts" or "lts".
-        uncertain_below: a surface voxel is uncertain where its class has a lower probability.
+        class_names: the names of the classes, the background first.
+        calibrator: the calibrator of the logits: "none", "ts" or "lts".
+        uncertain_below: a surface voxel is uncertain if its class has a lower probability.
         overwrite: whether predictions with another calibrator may be replaced.
     """
 
@@ -110,7 +110,7 @@ class StructuresSaver:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
 
     def clear(self, engine: Engine) -> None:
-        """Remove what was written of this iteration's cases.
+        """Remove earlier files of this iteration's cases.
 
         Raises:
             ValueError: a case whose name would lead out of the folder.
@@ -145,23 +145,23 @@ class StructuresSaver:
 def structure(
     probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float
 ) -> dict[str, float | str | None]:
-    """The numbers of one structure; those that it has only where it is there are None where it is not.
+    """The numbers of one structure; numbers that need a predicted structure are None if there is none.
 
-    Low and high are the 5 % and 95 % quantile of its volume if all voxels err together: with u drawn once from 0..1, a
-    voxel is of the structure where its probability is above u. Neighbors do so in part, and others hardly: the true
-    volume lies between them far more often than in nine of ten cases.
+    Low and high would be the 5 % and 95 % quantiles of its volume if all voxels erred together, that is, if one draw u
+    from 0..1 decided all voxels: a voxel belongs to the structure if its probability is above u. Real voxels err
+    together only in part. The true volume therefore lies between low and high far more often than in nine of ten cases.
 
-    Expected is the volume of `calib_monai.metrics.expected_voxels`. It may exceed high, where many voxels lie between
-    0.01 and 0.05; then a "note" says so.
+    Expected is the volume of `calib_monai.metrics.expected_voxels`. It may exceed high if many voxels lie between 0.01
+    and 0.05; then a "note" says so.
 
     Args:
         probs: probability of the structure, (H, W[, D]).
-        inside: the voxels that are predicted to be of it, (H, W[, D]), bool.
-        unit: what volumes are told in, as "volume_ml".
-        size: of a voxel in that unit.
-        uncertain_below: a surface voxel is uncertain where its probability is lower.
+        inside: the voxels that are predicted as the structure, (H, W[, D]), bool.
+        unit: the unit of volumes, such as "volume_ml".
+        size: size of a voxel in this unit.
+        uncertain_below: a surface voxel is uncertain if its probability is lower.
     """
-    values, mask = probs.numpy(), inside.numpy()  # whose selections take less memory than PyTorch's
+    values, mask = probs.numpy(), inside.numpy()  # NumPy's selections need less memory than PyTorch's
     there = bool(mask.any())
     edge = surface(mask) if there else mask
     high = size * int((values > POSSIBLE).sum())
@@ -184,7 +184,7 @@ def structure(
 
 
 def _unit(image: Tensor) -> tuple[str, float]:
-    """What the volume of an image (1, H, W[, D]) is told in, and how much of it a voxel has."""
+    """The unit of volumes of an image (1, H, W[, D]), and the volume of a voxel in this unit."""
     if image.ndim == 3 or not isinstance(image, MetaTensor):  # noqa: PLR2004 - a picture, whose scale nobody knows
         return ("area_pixels" if image.ndim == 3 else "volume_voxels"), 1.0  # noqa: PLR2004
     return "volume_ml", float(abs(np.linalg.det(image.affine.cpu().numpy()[:3, :3]))) / MM3_PER_ML

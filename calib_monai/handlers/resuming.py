@@ -1,4 +1,4 @@
-"""Resuming: a training goes on from its last checkpoint, or replaces the one that was there before."""
+"""Resuming: a training continues from its last checkpoint, or replaces an earlier training."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ class ReplacesSplit(Protocol):
 def last_checkpoint(
     ckpt_dir: str, *, resume: bool, overwrite: bool = False, output_dir: str | None = None
 ) -> dict[str, Any] | None:
-    """What the last checkpoint of a training holds; None where there is none, or nothing is to be resumed.
+    """The content of the last checkpoint of a training; None if there is none, or if nothing is resumed.
 
-    Its tensors are on the CPU. What loads them moves them where they belong; an optimizer that counts its steps on the
-    CPU would wait for a GPU at every step if they came from there.
+    Its tensors are on the CPU; `load_state_dict` moves them to their device. An optimizer that counts its steps on the
+    CPU would wait for a GPU at every step if the counts were on the GPU.
 
     Args:
         ckpt_dir: folder of the checkpoints.
-        resume: whether the training there is to go on.
-        overwrite: whether one that is not resumed may be replaced.
-        output_dir: folder of the `history.csv` of a training, which is not replaced either.
+        resume: whether to continue the training there.
+        overwrite: whether a training that is not resumed may be replaced.
+        output_dir: folder of the `history.csv` of a training, which is protected, too.
 
     Raises:
-        ValueError: with one line that names a file that is damaged, or that would be replaced.
+        ValueError: a file is damaged, or would be replaced; the message names it.
     """
     if resume and overwrite:
         raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
@@ -100,17 +100,17 @@ def go_on(
     checkpoint: Mapping[str, Any] | None,
     cases: ReplacesSplit | None = None,
 ) -> None:
-    """Put a training where a checkpoint left it. Where it has had all its epochs, its `run` then returns at once.
+    """Restore a training from a checkpoint. If it has finished all its epochs, its `run` then returns at once.
 
     Args:
-        trainer: that will run to its own number of epochs.
-        saver: of the checkpoints.
-        checkpoint: of `last_checkpoint`; without one, what an earlier training left is replaced once this one has had
-            its first epoch.
-        cases: those of the training, which know whether the model that is replaced has another split beside it.
+        trainer: the trainer, with the planned number of epochs.
+        saver: the saver of the checkpoints.
+        checkpoint: from `last_checkpoint`. Without a checkpoint, the files of an earlier training are replaced after
+            the first epoch.
+        cases: the cases of the training, which know whether the replaced model has another split.
 
     Raises:
-        ValueError: the checkpoint does not fit; it says what does not.
+        ValueError: the checkpoint does not fit; the message says why.
     """
     if checkpoint is None:
         _replace_later(trainer, Path(saver.save_dir), cases)
@@ -168,9 +168,9 @@ def _rates_of(checkpoint: Mapping[str, Any], epochs: int | None) -> list[float]:
 
 
 def _replace_later(trainer: Engine, folder: Path, cases: ReplacesSplit | None) -> None:
-    """Once a training works, move what an earlier one left out of its way; remove that when it has had an epoch.
+    """Set the files of an earlier training aside when a training starts to work, and remove them after its first epoch.
 
-    In its place it would be taken for this training's, if that is killed in its first epoch.
+    If they stayed in place and the new training were killed in its first epoch, they would be taken for its files.
     """
     if is_first_process():
         aside = folder / REPLACED
@@ -200,7 +200,7 @@ def _set_aside(folder: Path, aside: Path, cases: ReplacesSplit | None) -> None:
 
 
 def _left_in(folder: Path) -> list[Path]:
-    """What a training has left in a folder: its checkpoints, its model, and what that was made for."""
+    """The files of a training in a folder: its checkpoints, its model and its `model.json`."""
     return [*checkpoints_in(folder).values(), *folder.glob(MODEL), *folder.glob(MADE_FOR)]
 
 

@@ -1,4 +1,4 @@
-"""Savers: what an evaluation leaves on disk for the report."""
+"""Savers: write the results of an evaluation to disk for the report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ResultsSaver:
 
     Args:
         output_dir: folder of the files.
-        class_names: one a class, the background first.
+        class_names: the names of the classes, the background first.
         dataset: name of what is evaluated on.
         method: name of how the network was trained.
         model: file of the weights, with the calibrator beside it; their times are noted, so that a report can tell when
@@ -186,7 +186,7 @@ class BinsSaver:
         self.cases: dict[str, dict[str, Any]] = {}
 
     def attach(self, engine: Engine) -> None:
-        """Collect through a run of an evaluator, write at its end."""
+        """Collect during a run of an evaluator, and write at its end."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.write)

@@ -9,13 +9,13 @@ from monai.handlers import StatsHandler
 
 
 class EpochStats(StatsHandler):
-    """MONAI's StatsHandler for epochs alone, which does not log errors.
+    """MONAI's StatsHandler for epochs only, without a log of errors.
 
-    MONAI's logs the traceback of each, also of Ctrl-C and of a run that was stopped in one line. The program tells an
-    error when it ends.
+    MONAI's handler logs a traceback of each error, also of Ctrl-C and of a refusal in one line. The program itself
+    shows an error when it ends.
 
     Args:
-        name: of the logger.
+        name: name of the logger.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a training shows in TensorBoard besides its curves, and the mean loss of an epoch."""
+"""TensorBoard: reliability diagrams and histograms of a training, and the mean loss of an epoch."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class EpochMean:
         self.output_transform = output_transform or loss_of
 
     def attach(self, engine: Engine) -> None:
-        """Average through every epoch. Attach it before what shows the metric.
+        """Average over every epoch. Attach it before handlers that show the metric.
 
-        The sum is kept on the engine's device: to fetch each number would make the program wait for a GPU.
+        The sum stays on the engine's device, because fetching each number makes the program wait for a GPU.
         """
         device = getattr(engine.state, "device", None) or torch.device("cpu")
         Average(self.output_transform, device=device).attach(engine, self.name)
@@ -69,7 +69,7 @@ class ReliabilityImage:
         engine.add_event_handler(Events.COMPLETED, self.show)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before."""
+        """Forget the earlier run."""
         self.bins = []
         self.validations += 1
 
@@ -84,7 +84,7 @@ class ReliabilityImage:
         return {"validations": self.validations}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from a result of `state_dict`."""
         self.validations = state["validations"]
 
     def show(self, engine: Engine) -> None:
@@ -115,7 +115,7 @@ class MaxLogitHistogram:
         engine.add_event_handler(Events.COMPLETED, self.show)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before."""
+        """Forget the earlier run."""
         self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
 
     def update(self, engine: Engine) -> None:

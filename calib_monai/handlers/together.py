@@ -1,4 +1,4 @@
-"""What a trainer needs where several processes share its batches."""
+"""Handlers for a trainer whose batches are shared by several processes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from calib_monai.processes import is_first_process
 
 
 class ShareOfLoss:
-    """Weighs the loss of each process by its share of the batch, so that a step is that of the whole batch.
+    """Weighs the loss of each process by its share of the batch, so that a step equals a step on the whole batch.
 
-    The gradients of all processes are averaged as if each had as many slices; the last batch of an epoch may not
-    divide. The engine's batch must hold "share", as `SliceLoader` puts it there for several processes.
+    The gradients of all processes are averaged with equal weights, but the last batch of an epoch may not divide
+    evenly. The engine's batch must hold "share", which `SliceLoader` adds for several processes.
     """
 
     def attach(self, engine: Engine) -> None:
