@@ -31,7 +31,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         kind, _, key = str(error.args[0]).partition("_")
         name = {"dataset": dataset, "method": method}[kind]
         path = PARTS / f"{kind}s" / f"{name}.json"
-        raise SystemExit(f"error: {shown(path)} must set docs#{key}") from None
+        raise ValueError(f"{shown(path)} must set docs#{key}") from None
 
 
 def _settings(loss: Part) -> str:
@@ -80,7 +80,7 @@ def _measured(dataset: str) -> Part:
     path = RESULTS / dataset / "main" / "results.json"
     found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if others := found.get("rows", {}).keys() - set(names("methods")):
-        raise SystemExit(f"error: {shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
+        raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
     return found
 
 

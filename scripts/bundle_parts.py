@@ -38,8 +38,8 @@ def dataset_part(dataset: str) -> tuple[str, Part]:
     name = Path(dataset).stem
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in names("datasets"):
         near = f"my_{re.sub('[^a-z0-9]+', '_', name.lower()).strip('_')}.json"
-        raise SystemExit(
-            f"error: {dataset} must be called by lower-case words that are no data set here, as {near}: rename it"
+        raise ValueError(
+            f"{dataset} must be called by lower-case words that are no data set here, as {near}: rename it"
         )
     return name, _own_part(dataset)
 
@@ -56,11 +56,11 @@ def file_of(dataset: str) -> str:
 
 
 def _named_part(folder: str, kind: str, name: str) -> Part:
-    """The part of this name in a folder of parts; SystemExit where there is none."""
+    """The part of this name in a folder of parts; ValueError where there is none."""
     known = names(folder)
     if name not in known:
         near = did_you_mean(name, known)
-        raise SystemExit(f"error: {shown(PARTS / folder)} has no {kind} {name}; it has {', '.join(known)}{near}")
+        raise ValueError(f"{shown(PARTS / folder)} has no {kind} {name}; it has {', '.join(known)}{near}")
     return load(f"{folder}/{name}.json")
 
 
@@ -68,14 +68,12 @@ def _shared_part(path: str, part: Part) -> Part:
     """The part that a data set's is laid over by its "like", which is taken out of it; empty without one."""
     like = part.pop("like", None)
     if like not in (None, *KINDS):
-        raise SystemExit(
-            f'error: {path} is like {like!r}; a data set can be like {", ".join(KINDS)}, or have no "like"'
-        )
+        raise ValueError(f'{path} is like {like!r}; a data set can be like {", ".join(KINDS)}, or have no "like"')
     return load(f"{like}.json") if like else {}
 
 
 def _own_part(path: str) -> Part:
-    """The part at a path, laid over `own.json`; SystemExit where it lacks what no default can say."""
+    """The part at a path, laid over `own.json`; ValueError where it lacks what no default can say."""
     own, given = load("own.json"), load(Path(path).resolve())
     shared = _shared_part(path, given)
     if shared:
@@ -85,8 +83,8 @@ def _own_part(path: str) -> Part:
         section for section, keys in given.items() if section not in sections or not isinstance(keys, dict)
     )
     if unknown:
-        raise SystemExit(
-            f"error: {path}: {unknown[0]} must be one of the sections {', '.join(sections)}, with its keys"
+        raise ValueError(
+            f"{path}: {unknown[0]} must be one of the sections {', '.join(sections)}, with its keys"
             f"{did_you_mean(unknown[0], set(sections) - {unknown[0]})}"
         )
     part = merge(own, given)
@@ -98,36 +96,32 @@ def _own_part(path: str) -> Part:
     ]
     if unused:
         near = did_you_mean(unused[0], own["numbers"])
-        raise SystemExit(f"error: {path} sets numbers#{unused[0]}, which nothing in it takes{near}")
+        raise ValueError(f"{path} sets numbers#{unused[0]}, which nothing in it takes{near}")
     sized = isinstance(pixdim, list) and len(pixdim) == 3 and all(map(_is_size, pixdim))  # noqa: PLR2004 - axes
     if "pixdim" in own["numbers"] and not sized:
-        raise SystemExit(
-            f"error: {path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is"
-        )
+        raise ValueError(f"{path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is")
     images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
     colors = bool(shared) and len(images) == 1 and len(channels) == 3  # noqa: PLR2004 - red, green, blue
     if len(images) != len(channels) and not colors and "loading" not in given["both"]:
         besides = ", or the three of one picture" if shared else ""
-        raise SystemExit(
-            f"error: {path} has {len(images)} images and {len(channels)} channels; each channel is an image{besides}"
+        raise ValueError(
+            f"{path} has {len(images)} images and {len(channels)} channels; each channel is an image{besides}"
         )
     return part
 
 
 def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
-    """Raise SystemExit if a datalist of patterns has a key that nothing takes, or names no patient."""
+    """Raise ValueError if a datalist of patterns has a key that nothing takes, or names no patient."""
     if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
         return
     known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
     unknown = sorted(datalist.keys() - known)
     if unknown:
         near = did_you_mean(unknown[0], known)
-        raise SystemExit(f"error: {path} sets both#datalist#{unknown[0]}, which nothing takes{near}")
+        raise ValueError(f"{path} sets both#datalist#{unknown[0]}, which nothing takes{near}")
     patient = datalist.get("patient", "")
     if patient != "" and (not isinstance(patient, str) or "{patient}" not in patient):
-        raise SystemExit(
-            f"error: {path} sets both#datalist#patient to {patient!r}; it must be a pattern with {{patient}}"
-        )
+        raise ValueError(f"{path} sets both#datalist#patient to {patient!r}; it must be a pattern with {{patient}}")
 
 
 def _is_size(value: Any) -> bool:
@@ -136,7 +130,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _check_needed(path: str, part: Part) -> None:
-    """Raise SystemExit if the part at a path lacks what no default can say."""
+    """Raise ValueError if the part at a path lacks what no default can say."""
     for (section, *keys), kind in NEEDED_OF_OWN.items():
         value, instead = part[section], ""
         for key in keys:
@@ -146,7 +140,7 @@ def _check_needed(path: str, part: Part) -> None:
         if not value or not isinstance(value, kind) or not names_are_text:
             key = "#".join((section, *keys))
             said = f"; it sets {instead}" if instead else ""
-            raise SystemExit(f"error: {path} must set {key}, {'a list' if kind is list else 'a text'}{said}")
+            raise ValueError(f"{path} must set {key}, {'a list' if kind is list else 'a text'}{said}")
 
 
 def merge(*parts: Part) -> Part:
@@ -202,14 +196,14 @@ def load(name: str | Path) -> Part:
     try:
         part: Any = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        raise SystemExit(f"error: {shown(path)}, line {error.lineno}: {error.msg}") from None
+        raise ValueError(f"{shown(path)}, line {error.lineno}: {error.msg}") from None
     except ValueError as error:
-        raise SystemExit(f"error: {shown(path)}: {error}") from None
+        raise ValueError(f"{shown(path)}: {error}") from None
     except OSError as error:
         near = did_you_mean(path.name, (other.name for other in path.parent.glob("*.json")))
-        raise SystemExit(f"error: {shown(path)} cannot be read: {error.strerror}{near}") from None
+        raise ValueError(f"{shown(path)} cannot be read: {error.strerror}{near}") from None
     if not isinstance(part, dict):
-        raise SystemExit(f"error: {shown(path)} must hold an object, {{ ... }}")
+        raise ValueError(f"{shown(path)} must hold an object, {{ ... }}")  # noqa: TRY004 - as all refusals
     return part
 
 

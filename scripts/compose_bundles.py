@@ -41,12 +41,10 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "bundles", help="folder of the bundles")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     arguments = parser.parse_args(given)
-    files: dict[Path, str] = {}
-    for dataset in arguments.dataset or names("datasets"):
-        for method in arguments.method or names("methods"):
-            files |= {arguments.out / path: text for path, text in compose(dataset, method).items()}
-    if not arguments.dataset and not arguments.method:
-        files[arguments.out / "README.md"] = matrix()
+    try:
+        files = _composed(arguments)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from None
     if arguments.check:
         everything = not arguments.dataset and not arguments.method
         differences = _differences(files, arguments.out, everything=everything)
@@ -57,6 +55,17 @@ def main(given: Sequence[str] | None = None) -> int:
         path.write_text(text, encoding="utf-8")
     sys.stdout.writelines(f"{line}\n" for line in _written(files, arguments.out))
     return 0
+
+
+def _composed(arguments: argparse.Namespace) -> dict[Path, str]:
+    """The files of the bundles that were asked for, and the page of all of them where no part was chosen."""
+    files: dict[Path, str] = {}
+    for dataset in arguments.dataset or names("datasets"):
+        for method in arguments.method or names("methods"):
+            files |= {arguments.out / path: text for path, text in compose(dataset, method).items()}
+    if not arguments.dataset and not arguments.method:
+        files[arguments.out / "README.md"] = matrix()
+    return files
 
 
 def _written(files: dict[Path, str], out: Path) -> list[str]:
@@ -113,26 +122,26 @@ def compose(dataset: str, method: str) -> dict[str, str]:
 
 
 def _check_names(parts: Mapping[str, Part], skeletons: Mapping[str, Part]) -> None:
-    """Raise SystemExit if a part, told by its file, sets a key that the skeleton of its section does not name."""
+    """Raise ValueError if a part, told by its file, sets a key that the skeleton of its section does not name."""
     for file, part in parts.items():
         for section, keys in part.items():
             for name in ("train", "inference") if section == "both" else (section,):
                 skeleton = skeletons.get(name, keys)
                 unknown = next((key for key in keys if key not in skeleton), None)
                 if unknown:
-                    raise SystemExit(
-                        f"error: {file} sets {section}#{unknown}, which {shown(PARTS / name)}.json does not name"
+                    raise ValueError(
+                        f"{file} sets {section}#{unknown}, which {shown(PARTS / name)}.json does not name"
                         f"{did_you_mean(unknown, skeleton)}"
                     )
 
 
 def _fill(skeleton: Part, wanted: str, *parts: Part) -> Part:
-    """The skeleton with its nulls filled by the parts, in its own order of keys; SystemExit where one stays open."""
+    """The skeleton with its nulls filled by the parts, in its own order of keys; ValueError where one stays open."""
     filled = merge(skeleton, *parts)
     referred = re.findall(r"@(\w+)", json.dumps(filled))
     empty = [key for key in skeleton if filled.get(key) is None and (key in filled or key in referred)]
     if empty:
-        raise SystemExit(f"error: {wanted} {empty[0]}")
+        raise ValueError(f"{wanted} {empty[0]}")
     return filled
 
 

@@ -99,5 +99,5 @@ def test_rows_of_several_networks_are_refused(results: Any) -> None:
     def two_networks(content: Any) -> None:
         content["rows"] = {f"{name} unet": row for name, row in content["rows"].items()}
 
-    with pytest.raises(SystemExit, match=r"results.json has a row 'bwcr unet'; pages show methods, all with one "):
+    with pytest.raises(ValueError, match=r"results.json has a row 'bwcr unet'; pages show methods, all with one "):
         results(two_networks)
