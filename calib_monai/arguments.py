@@ -1,11 +1,15 @@
-"""Arguments: the checks that constructors share. Each message gives the name, the value and the rule."""
+"""Arguments: the checks that constructors share, and how a module shows its arguments.
+
+Each message gives the name, the value and the rule.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Collection, Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 MOST = 255  # the largest label
 
@@ -64,6 +68,12 @@ def check_ignore_index(ignore_index: int | None) -> None:
     """Raise ValueError if this is neither a whole number nor None."""
     if not (ignore_index is None or isinstance(ignore_index, int)):
         raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+
+
+def shown_arguments(module: nn.Module) -> str:
+    """The arguments of a module's constructor that are its attributes, as "name=value, ..."."""
+    names = inspect.signature(type(module)).parameters
+    return ", ".join(f"{name}={getattr(module, name)!r}" for name in names if hasattr(module, name))
 
 
 def check_label_shape(target: Tensor) -> None:

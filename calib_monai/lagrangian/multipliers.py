@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
-from calib_monai.arguments import check_choice, check_number, check_whole
+from calib_monai.arguments import check_choice, check_number, check_whole, shown_arguments
 
 AREAS = ("inner", "outer")
 AVERAGES = ("all", "region")
@@ -175,4 +174,4 @@ class Multipliers(nn.Module):
 
     def extra_repr(self) -> str:
         """The arguments it was made with."""
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in inspect.signature(type(self)).parameters)
+        return shown_arguments(self)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from calib_monai.arguments import check_ignore_index, check_number
+from calib_monai.arguments import check_ignore_index, check_number, shown_arguments
 from calib_monai.fills import filled
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.regions import boundary_weight, check_boundary_weight
@@ -82,6 +82,7 @@ class BWCRLoss(nn.Module):
         """
         first, second, valid, weight = _checked_views(views)
         labels, voxels = class_labels(first, target, self.ignore_index), target.numel()
+        first, second = (logits.to(torch.promote_types(logits.dtype, torch.float32)) for logits in (first, second))
         if self.ignore_index is not None:
             counted = ~ignored_voxels(labels)
             valid, voxels = valid & counted, max(int(counted.sum()), 1)
@@ -91,9 +92,8 @@ class BWCRLoss(nn.Module):
         if self.boundary_weighted:
             both = both * (self._weight(labels) if weight is None else weight).to(first.dtype)
         consistency = (both * (first - second).square().sum(dim=1, keepdim=True)).sum()
-        return (supervised + self.consistency_weight * consistency) / (
-            voxels * first.shape[1] * (1 + self.consistency_weight)
-        )
+        weighted = supervised + self.consistency_weight * consistency
+        return weighted / (voxels * first.shape[1] * (1 + self.consistency_weight))
 
     def _weight(self, labels: Tensor) -> Tensor:
         """w, (B, 1, H, W[, D])."""
@@ -103,34 +103,25 @@ class BWCRLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """The arguments it was made with."""
-        return (
-            f"weight_max={self.weight_max}, weight_min={self.weight_min}, width={self.width}, "
-            f"boundary_weighted={self.boundary_weighted}, consistency_weight={self.consistency_weight}, "
-            f"ignore_index={self.ignore_index}"
-        )
+        return shown_arguments(self)
 
 
 def _checked_views(
     views: tuple[Tensor, Tensor, Tensor, Tensor | None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """The views as plain tensors, logits at least float32; raises ValueError where they do not fit together."""
+    """The views as plain tensors; raises ValueError if they do not fit together."""
     kinds = (Tensor, Tensor, Tensor, Tensor | None)
-    four = isinstance(views, tuple | list) and len(views) == len(kinds)
-    if not (four and all(map(isinstance, views, kinds))):
+    if not (isinstance(views, tuple | list) and len(views) == len(kinds) and all(map(isinstance, views, kinds))):
         raise ValueError(
-            f"views are {type(views).__name__}; they must be the tensors (first, second, valid, weight), as of "
-            "calib_monai.views.TwoViewInferer"
+            f"views are {type(views).__name__}; they must be the tensors (first, second, valid, weight), as "
+            "calib_monai.views.TwoViewInferer gives them"
         )
     first, second, valid = (part.as_subclass(Tensor) for part in views[:3])
     weight = None if views[3] is None else views[3].as_subclass(Tensor)
-    if first.shape != second.shape:
-        raise ValueError(f"the views' logits are {tuple(first.shape)} and {tuple(second.shape)}; they must be equal")
-    for name, part, channels in (("valid", valid, 2), ("weight", weight, 1)):
+    for name, part, channels in (("second", second, first.shape[1]), ("valid", valid, 2), ("weight", weight, 1)):
         wanted = (len(first), channels, *first.shape[2:])
-        if part is not None and tuple(part.shape) != wanted:
-            raise ValueError(f"{name} is {tuple(part.shape)}; with these logits it must be {wanted}")
+        if part is not None and part.shape != wanted:
+            raise ValueError(f"{name} is {tuple(part.shape)}; with the first view's logits it must be {wanted}")
     if valid.dtype != torch.bool:
         raise ValueError(f"valid is {valid.dtype}; it must be bool")
-    if first.is_floating_point() and first.dtype not in (torch.float32, torch.float64):
-        first, second = first.float(), second.float()
     return first, second, valid, weight

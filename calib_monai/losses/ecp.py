@@ -36,7 +36,8 @@ class ECPLoss(VoxelwiseLoss):
         self.penalty_weight = penalty_weight
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """-log p_y + w mean_k p_k log p_k."""
+        """-log p_y + w / K sum_k p_k log p_k."""
         log_probs = logits.log_softmax(dim=1)
         negative_entropy = log_probs.exp() * log_probs
-        return negative_log_likelihood(log_probs, padded) + self.penalty_weight * negative_entropy.mean(dim=1)
+        share = self.penalty_weight / logits.shape[1]
+        return negative_log_likelihood(log_probs, padded) + share * negative_entropy.sum(dim=1)

@@ -65,9 +65,10 @@ class NACLLoss(VoxelwiseLoss):
         self.radius = kernel_size // 2
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """-log p_y + w mean_k |tau_k - l_k|."""
+        """-log p_y + w / K sum_k |l_k - tau_k|."""
         complete = self.ignore_index is None
         tau = window_prior(padded, logits.shape[1], self.prior, self.kernel_size, self.sigma, complete=complete)
-        distance = tau - (logits if self.on == "logits" else logits.softmax(dim=1))
+        distance = (logits if self.on == "logits" else logits.softmax(dim=1)) - tau
         penalty = distance.abs() if self.penalty == "linear" else distance.square()
-        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)
+        share = self.penalty_weight / logits.shape[1]
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + share * penalty.sum(dim=1)

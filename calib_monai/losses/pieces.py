@@ -43,8 +43,28 @@ def loss_of_sums(
         of_images: True if the losses of whole images add up, but not those of parts of an image. An image that is
             too large for a piece is then read twice, first for its sums and then for the gradient.
     """
-    value: Tensor = _InPieces.apply(logits, padded, radius, sums, loss, of_images, torch.is_grad_enabled())  # type: ignore[no-untyped-call]
-    return value
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    differentiable = logits.requires_grad and torch.is_grad_enabled()
+    gradient = torch.empty_like(logits, dtype=dtype) if differentiable else torch.empty(0)
+    values = []
+    with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(differentiable):
+        for places in _places(logits, of_images=of_images):
+            parts = [_piece(logits, padded, radius, place) for place in places]
+            for logits_of_part, _ in parts:
+                logits_of_part.requires_grad_(differentiable)
+            at_once = len(parts) == 1  # what autograd keeps of several pieces would be too much
+            with torch.set_grad_enabled(differentiable and at_once):
+                sums_of_parts = [sums(*part) for part in parts]
+            total = torch.stack(sums_of_parts).sum(dim=0).detach().requires_grad_(differentiable)
+            value = loss(total)
+            values.append(value.detach())
+            if differentiable:
+                (by_sums,) = torch.autograd.grad(value, total)
+                for place, part, sums_of_part in zip(places, parts, sums_of_parts, strict=True):
+                    differentiated = sums_of_part if at_once else sums(*part)
+                    (gradient[place],) = torch.autograd.grad(differentiated, part[0], by_sums)
+    value = torch.stack(values).double().sum().to(dtype)
+    return _WithGradient.apply(logits, value, gradient) if differentiable else value  # type: ignore[no-untyped-call]
 
 
 def pieces(logits: Tensor, padded: Tensor, radius: int) -> Iterator[Piece]:
@@ -53,39 +73,15 @@ def pieces(logits: Tensor, padded: Tensor, radius: int) -> Iterator[Piece]:
         yield _piece(logits, padded, radius, place)
 
 
-class _InPieces(torch.autograd.Function):
-    """The loss, and its gradient made in the forward pass."""
+class _WithGradient(torch.autograd.Function):
+    """A value whose gradient is known."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        logits: Tensor,
-        padded: Tensor,
-        radius: int,
-        sums: Sums,
-        loss: LossOfSums,
-        of_images: bool,  # noqa: FBT001
-        grad_enabled: bool,  # noqa: FBT001
-    ) -> Tensor:
-        """The loss, a scalar."""
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        gradient = torch.empty_like(logits, dtype=dtype) if logits.requires_grad and grad_enabled else None
-        values = []
-        with torch.autocast(logits.device.type, enabled=False):
-            for places in _places(logits, of_images=of_images):
-                parts = [_piece(logits, padded, radius, place) for place in places]
-                if gradient is None:
-                    values.append(loss(_total(sums, parts)))
-                    continue
-                with torch.enable_grad():
-                    value, slopes = _value_and_slopes(sums, loss, parts)
-                    values.append(value)
-                    for place, slope in zip(places, slopes, strict=True):
-                        gradient[place] = slope
-        if gradient is not None:
-            ctx.save_for_backward(gradient)
-            ctx.dtype = logits.dtype
-        return torch.stack(values).double().sum().to(dtype)
+    def forward(ctx: Any, logits: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        """The value, of these logits."""
+        ctx.save_for_backward(gradient)
+        ctx.dtype = logits.dtype
+        return value.clone()
 
     @staticmethod
     @once_differentiable
@@ -98,32 +94,11 @@ class _InPieces(torch.autograd.Function):
         # To look costs nothing on a CPU and saves a copy of the gradient; on a GPU it would wait for all before.
         if output.device.type != "cpu" or output.item() != 1:
             gradient = gradient * output
-        return gradient.to(ctx.dtype), None, None, None, None, None, None
-
-
-def _value_and_slopes(sums: Sums, loss: LossOfSums, parts: list[Piece]) -> tuple[Tensor, Iterator[Tensor]]:
-    """The loss of the sums over some pieces, and its derivative by the logits of each."""
-    if len(parts) == 1:
-        logits = parts[0][0].requires_grad_()
-        value = loss(sums(*parts[0]))
-        return value.detach(), iter(torch.autograd.grad(value, logits))
-    with torch.no_grad():
-        total = _total(sums, parts)
-    value = loss(total.requires_grad_())
-    (by_sums,) = torch.autograd.grad(value, total)
-    slopes = (
-        torch.autograd.grad(sums(logits.requires_grad_(), padded), logits, by_sums)[0] for logits, padded in parts
-    )
-    return value.detach(), slopes
-
-
-def _total(sums: Sums, parts: list[Piece]) -> Tensor:
-    """The sums over the voxels of some pieces, (B, T)."""
-    return torch.stack([sums(*part) for part in parts]).sum(dim=0)
+        return gradient.to(ctx.dtype), None, None
 
 
 def _piece(logits: Tensor, padded: Tensor, radius: int, place: Place) -> Piece:
-    """The logits of a piece, without their history and at least float32, and its labels with their margin."""
+    """The logits of a piece, at least float32 and without their history, and its labels with their margin."""
     images, classes, *sides = place
     around = (images, classes, *(slice(side.start, side.stop + 2 * radius) for side in sides))
     part = logits[place].detach()

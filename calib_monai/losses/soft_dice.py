@@ -36,13 +36,14 @@ class SoftDiceLoss(SVLSLoss):
     of_images = True
 
     def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
-        """-sum_k tau_k log p_k, |p_k - tau_k| and p_k + tau_k, (B, 1 or C, H, W[, D])."""
-        tau = self.soft_labels(padded, logits.shape[1])
+        """-sum_k tau_k log p_k, (B, 1, ...), then |p_k - tau_k|, p_k and tau_k, (B, C, ...) each."""
+        tau = self.soft_labels(padded, logits.shape[1]).to(logits)
         log_probs = logits.log_softmax(dim=1)
         probs = log_probs.exp()
-        return -(tau * log_probs).sum(dim=1, keepdim=True), (probs - tau).abs(), probs + tau
+        return -(tau * log_probs).sum(dim=1, keepdim=True), (probs - tau).abs(), probs, tau
 
     def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:
-        """The first sum's mean over voxels, plus the mean over images and classes of the second over the third."""
-        distance, total = sums[:, 1:].chunk(2, dim=1)
-        return sums[:, 0].sum() / voxels + (distance / (total + SMOOTH)).mean(dim=1).sum() / images
+        """The cross-entropy, a mean over voxels, plus Dice, a mean over images and classes."""
+        distance, of_probs, of_tau = sums[:, 1:].chunk(3, dim=1)
+        dice = distance / (of_probs + of_tau + SMOOTH)
+        return sums[:, 0].sum() / voxels + dice.mean(dim=1).sum() / images

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from calib_monai.arguments import check_ignore_index
+from calib_monai.arguments import check_ignore_index, shown_arguments
 from calib_monai.losses.pieces import loss_of_sums
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.uncompiled import uncompiled
@@ -104,8 +103,7 @@ class VoxelwiseLoss(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """The arguments it was made with."""
-        names = inspect.signature(type(self)).parameters
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
+        return shown_arguments(self)
 
 
 def negative_log_likelihood(log_probs: Tensor, padded: Tensor) -> Tensor:

@@ -175,7 +175,10 @@ def test_it_has_no_state_and_shows_its_settings() -> None:
         (lambda first, *_: first, "views are Tensor"),
         (lambda *four: four[:3], "views are tuple"),
         (lambda first, second, valid, _: (first, second, valid.tolist(), None), "views are tuple"),
-        (lambda first, second, *others: (first, second[:, :2], *others), r"\(2, 3, 8, 8\) and \(2, 2, 8, 8\)"),
+        (
+            lambda first, second, *others: (first, second[:, :2], *others),
+            r"second is \(2, 2, 8, 8\).*must be \(2, 3, 8, 8\)",
+        ),
         (lambda first, second, valid, _: (first, second, valid[:, :1], None), r"valid is \(2, 1, 8, 8\)"),
         (lambda first, second, valid, _: (first, second, valid.float(), None), "valid is torch.float32"),
         (lambda first, second, valid, weight: (first, second, valid, weight[0]), r"weight is \(1, 8, 8\)"),
