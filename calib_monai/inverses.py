@@ -1,4 +1,4 @@
-"""Resampling and inverses of transforms for whole scans, in as little memory as they can do with."""
+"""Resampling and inverses of transforms for whole scans, with little memory."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ class InvertProbsd(MapTransform):
 class SlabSpacingd(Spacingd):
     """MONAI's Spacingd, which resamples slab by slab along the last axis, there and back.
 
-    MONAI's holds a scan twice as float64 on the way there, 4.4 GB for a CT of 512 x 512 x 1059, and on the way back the
-    place of every voxel that it writes, three float64 for each. It also takes eight times as long, for it looks up
-    eight neighbors of each voxel. Here one axis is resampled after the other, unless the affine shears them.
+    MONAI's class holds a scan twice as float64, 4.4 GB for a CT of 512 x 512 x 1059. Its inverse holds the place of
+    every voxel, three float64 each. It also takes eight times as long, because it looks up eight neighbors of each
+    voxel. Here one axis is resampled after the other, unless the affine shears them.
 
     Args:
-        args: as in MONAI's.
-        kwargs: as in MONAI's.
+        args: arguments of MONAI's class.
+        kwargs: keyword arguments of MONAI's class.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +81,7 @@ class SlabSpacingd(Spacingd):
         )
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data on the grid from which they were resampled."""
+        """The data on their original grid."""
         inverted = dict(data)
         for key in self.key_iterator(inverted):
             inverted[key] = inverse_by_slabs(self.spacing_transform.sp_resample, inverted[key])
@@ -89,7 +89,7 @@ class SlabSpacingd(Spacingd):
 
 
 class SlabResample(SpatialResample):
-    """MONAI's SpatialResample, which takes an image of many voxels slab by slab: that differs by rounding alone."""
+    """MONAI's SpatialResample, which resamples a large image slab by slab; results differ only by rounding."""
 
     def __call__(  # type: ignore[override]  # MONAI's own differs from its base's in the same way
         self, img: Any, dst_affine: Any = None, spatial_size: Any = None, **options: Any

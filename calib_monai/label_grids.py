@@ -1,4 +1,4 @@
-"""Labels that lie on grids of their own are put on the grid of their image, or refused where much of them is lost."""
+"""Labels on grids of their own: resampled to the grid of their image, or refused if too much would be lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
 
 HALF = 0.5  # of a voxel, from its center to its edge
-MOST_LOST = 0.02  # of a label's voxels, that may lie outside of its image
+MOST_LOST = 0.02  # the share of a label's voxels that may lie outside its image
 
 
 class LabelToImaged(MapTransform):
@@ -20,12 +20,12 @@ class LabelToImaged(MapTransform):
 
     Args:
         keys: labels, (1, H, W, D), class indices.
-        image_key: of the image whose grid they get.
-        most_lost: share of a label's voxels that may lie outside of the image.
-        allow_missing_keys: whether keys that are not there are passed over.
+        image_key: the key of the image whose grid they get.
+        most_lost: the share of a label's voxels that may lie outside the image.
+        allow_missing_keys: whether missing keys are allowed.
 
     Raises:
-        ValueError: from a call with a label of which more lies outside; the message names it and the share.
+        ValueError: from a call, if more of a label lies outside; the message names the label and the share.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class LabelToImaged(MapTransform):
 
 
 def share_outside(label: MetaTensor, image: MetaTensor) -> float:
-    """The share of a label's foreground whose voxels have their centers outside of an image, 0 where there is none.
+    """The share of a label's foreground voxels whose centers lie outside an image; 0 without foreground.
 
     Args:
         label: (1, H, W, D), class indices.

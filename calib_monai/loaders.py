@@ -1,4 +1,4 @@
-"""Loaders: volumes are loaded by worker processes, whether these are forked, spawned or started by a server."""
+"""Loaders: load volumes in worker processes, which may be forked, spawned or started by a server."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 class VolumeLoader(DataLoader):
     """MONAI's `DataLoader`, whose workers may be started in any way.
 
-    Workers that are not forked get copies of the transforms. An inverse knows its transforms by their ids, so what the
-    copies did is noted under the ids of the originals. Transforms that cannot be copied, as with a `lambda` in JSON,
-    run in this process, and a warning says so.
+    Workers that are not forked get copies of the transforms. An inverse knows its transforms by their ids, so the
+    operations of the copies are noted under the ids of the originals. Transforms that cannot be copied, for example
+    with a `lambda` in JSON, run in this process, and a warning says so.
 
     Args:
-        dataset: with its transforms under `transform`.
-        num_workers: processes that load volumes; they stay for the next epoch. 0 loads in this one.
-        kwargs: further arguments of MONAI's.
+        dataset: the dataset, with its transforms under `transform`.
+        num_workers: number of processes that load volumes; they stay for the next epoch. 0 loads in this process.
+        kwargs: further arguments of MONAI's class.
     """
 
     def __init__(self, dataset: Dataset, num_workers: int = 0, **kwargs: Any) -> None:
@@ -51,10 +51,10 @@ class VolumeLoader(DataLoader):
 
 
 class UnderOriginalIds:
-    """MONAI's `list_data_collate` of what copies of transforms made, noted as if their originals had made it.
+    """MONAI's `list_data_collate`, which notes the operations of copied transforms under their originals.
 
     Args:
-        transform: the original; what is inside of it counts too.
+        transform: the original, with the transforms inside it.
     """
 
     def __init__(self, transform: Any) -> None:
@@ -72,7 +72,7 @@ class UnderOriginalIds:
 
 
 def _rename(applied: dict[str, Any], original: dict[int, int]) -> None:
-    """Give what a transform did, and the transforms inside of it, the ids of the originals."""
+    """Give the operations of a transform, and of the transforms inside it, the ids of the originals."""
     if TraceKeys.ID in applied:
         applied[TraceKeys.ID] = original.get(applied[TraceKeys.ID], applied[TraceKeys.ID])
     for inner in applied.values():
@@ -81,7 +81,7 @@ def _rename(applied: dict[str, Any], original: dict[int, int]) -> None:
 
 
 def _traceable(part: Any, seen: set[int]) -> Iterator[TraceableTransform]:
-    """The transforms inside of a transform, itself included, that note what they did; each once."""
+    """The transforms inside a transform, itself included, that note their operations; each once."""
     if id(part) in seen:
         return
     seen.add(id(part))

@@ -1,4 +1,4 @@
-"""Loading: the files of a case become tensors with their affine in mm, or are refused by name."""
+"""Loading: turns the files of a case into tensors with an affine in mm, or refuses them by name."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters
 
 
 class LoadCased(MapTransform):
-    """Loads the files of a case: MONAI's LoadImaged and EnsureChannelFirstd, and what these lack.
+    """Loads the files of a case with MONAI's LoadImaged and EnsureChannelFirstd, and with these additions.
 
-    DICOM is read by series, from a folder or a list of files, and a series with a gap or a doubled slice is refused
-    (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is no grid
-    is refused. Several files are channels; their headers may differ by up to half a voxel, and the first one's holds.
-    A volume of a single slice without its third axis gets it. Beside an image its meta data hold "file_shape", the
-    shape of the file.
+    DICOM is read by series, from a folder or a list of files. A series with a gap or a doubled slice is refused
+    (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is not a
+    grid is refused. Several files become channels; their headers may differ by up to half a voxel, and the first header
+    is used. A volume of a single slice gets its missing third axis. The meta data hold "file_shape", the shape of the
+    file.
 
     Args:
-        keys: of which each holds a path, or several.
-        reader: of MONAI's LoadImage, for what is no DICOM and no NIfTI.
+        keys: keys that hold a path or several paths.
+        reader: the reader of MONAI's LoadImage for files that are neither DICOM nor NIfTI.
         spatial_dims: axes of an image, 2 or 3.
-        allow_missing_keys: whether keys that are not there are passed over.
+        allow_missing_keys: whether missing keys are allowed.
 
     Raises:
-        ValueError: from a call with files that cannot be a case's image; the message names them.
+        ValueError: from a call, if files cannot be the image of a case; the message names them.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ def _are_one_series(files: Sequence[str]) -> bool:
 
 
 def _as_channels(files: Sequence[str], volumes: Sequence[MetaTensor]) -> MetaTensor:
-    """Volumes as channels on the grid of the first; ValueError where they lie elsewhere or differ in size."""
+    """Volumes as channels on the grid of the first; raise ValueError if they differ in place or size."""
     first = volumes[0]
     if len(volumes) == 1:
         return first

@@ -1,4 +1,4 @@
-"""A loss tried on one slice before the data are read: what cannot be trained with is refused in one clear line."""
+"""Checks of a loss: it is tried on one slice before the data are read, and refused if training would fail."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def check_loss(
     slice_size: tuple[int, int],
     device: torch.device,
 ) -> None:
-    """Raise ValueError if a loss cannot take what the network says of a slice, or is no single number.
+    """Raise ValueError if a loss cannot take the network's output for a slice, or does not return a single number.
 
-    A loss of MONAI or PyTorch that does not take the softmax of logits is refused too: everywhere else the
-    probabilities are the softmax. Random numbers are drawn as if this had not been.
+    A loss of MONAI or PyTorch without a softmax of the logits is refused, too, because everywhere else probabilities
+    are the softmax. The state of random generators is restored.
     """
     name = type(loss).__name__
     training = network.training
@@ -50,7 +50,7 @@ def check_loss(
 
 
 def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:
-    """The name of a loss of MONAI or PyTorch, this one or in it, that 1 more on all logits changes; else empty."""
+    """The name of the first loss of MONAI or PyTorch that changes if 1 is added to all logits, or an empty text."""
     logits = torch.randn_like(logits)  # those of a new network may be all alike
     first, second = (_outputs(loss, logits + more, target) for more in (0, 1))
     changed = (name for (name, before), (_, after) in zip(first, second, strict=True) if not _close(before, after))
@@ -58,7 +58,7 @@ def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.
 
 
 def _outputs(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> list[tuple[str, Any]]:
-    """What each loss of MONAI or PyTorch in a loss says, in the order of their calls, with the name of each."""
+    """The name and value of each loss of MONAI or PyTorch inside a loss, in the order of their calls."""
     said: list[tuple[str, Any]] = []
     hooks = [
         part.register_forward_hook(lambda part, _, output: said.append((type(part).__name__, output)))

@@ -1,4 +1,4 @@
-"""What a model was made for: `model.json`, written beside it by the training, and what later runs are held to."""
+"""What a model was made for: `model.json`, written by training beside the model and checked by later runs."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ logger = logging.getLogger(__name__)
 
 
 class MadeFor:
-    """What the configuration of a run makes of images, and what its network says of them.
+    """The preparation of images, the network and the classes of a run.
 
     Args:
-        dataset: its name.
+        dataset: the name of the data set.
         class_names: the names of the classes, the background first.
         channels: names of the image's channels.
         slice_size: H and W of the slices that the network sees.
-        axcodes: that images are reoriented to, "stored" for pictures, see `calib_monai.orientation.Reorientd`.
-        network: that is trained, of which the class, those of its arguments that it has kept, and its layers are told:
-            layers of other strides or activations may have weights of the same names and sizes.
-        transforms: what a case goes through on its way to the network.
+        axcodes: axis codes to which images are reoriented, "stored" for pictures, see
+            `calib_monai.orientation.Reorientd`.
+        network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
+            layers with other strides or activations may have weights of the same names and sizes.
+        transforms: the transforms of a case on its way to the network.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class MadeFor:
         )
 
     def written(self, geometries: Mapping[str, Geometry], drawn_with: Mapping[str, Any]) -> dict[str, Any]:
-        """What `model.json` holds of a training.
+        """The content of `model.json` for a training.
 
         Args:
-            geometries: of the training images, by case.
+            geometries: the geometries of the training images, by case.
             drawn_with: the options of the split.
         """
         along = [geometry.along(self.settings["axcodes"]) for geometry in geometries.values()]
@@ -100,7 +101,7 @@ def described(network: nn.Module) -> dict[str, Any]:
 
 
 def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
-    """What lies beside a model in `model.json`, None where there is none.
+    """The content of `model.json` beside a model, None if there is no such file.
 
     Raises:
         ValueError: a file that cannot be read or holds no object.
@@ -119,10 +120,10 @@ def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
 
 
 def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
-    """The axis codes that images are reoriented to for a model; a warning where it does not say so itself.
+    """The axis codes to which images are reoriented for a model; warn if the model does not name them.
 
     Args:
-        axcodes: of the configuration, where the model does not say; "auto" is then "stored".
+        axcodes: the codes of the configuration, for a model that names none; "auto" is then "stored".
         ckpt_dir: folder of the model.
     """
     known = read_model_json(ckpt_dir)
@@ -139,12 +140,12 @@ def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
 
 
 def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
-    """Raise ValueError if a run would use a model on images that are prepared otherwise than for its training.
+    """Raise ValueError if a run prepares images differently from the training of its model.
 
     Args:
-        made_for: what this run does.
-        ckpt_dir: folder of the model. Without its `model.json` the configuration's file says what it was made for,
-            but for `axcodes`, which an option may change then.
+        made_for: the preparation of this run.
+        ckpt_dir: folder of the model. Without `model.json` the file of the configuration says what the model was made
+            for; then only `axcodes` may be changed by an option.
         config: file of the configuration, without options.
     """
     there, said_by = read_model_json(ckpt_dir), f"{Path(ckpt_dir) / FILE} says that the model was trained with"
@@ -163,13 +164,13 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
 
 
 def far_from_training(geometry: Geometry, made_for: Mapping[str, Any] | None) -> str:
-    """In what an image lies far outside of what a model was trained on, empty where it does not, or nobody knows.
+    """How an image differs much from the training images, or an empty text if it does not, or if this is not known.
 
-    Far is a voxel more than 1.5 times as large or small along an axis as in any training image, or an image of more
-    than twice, or less than half, as many voxels.
+    An image differs much if a voxel is more than 1.5 times as large or small along an axis as in any training image, or
+    if the image has more than twice or less than half as many voxels.
 
     Args:
-        geometry: of the image.
+        geometry: geometry of the image.
         made_for: content of `model.json`.
     """
     images = (made_for or {}).get("training_images", {})
@@ -284,11 +285,11 @@ def _json_value(value: Any) -> Any:
 
 
 def _without_addresses(text: str) -> str:
-    """What Python prints of objects, without where they lie in memory."""
+    """Python's text of objects without their addresses in memory."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def _as_read(content: dict[str, Any]) -> dict[str, Any]:
-    """What comes back of content that is written as JSON."""
+    """Content as it comes back after it is written as JSON."""
     read: dict[str, Any] = json.loads(json.dumps(content))
     return read

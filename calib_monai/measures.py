@@ -1,4 +1,4 @@
-"""Measures: what the numbers of a metric are called and how they are read, for all that shows them."""
+"""Measures: title, unit and direction of the numbers of a metric, for reports and tables."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
 MOST_DECIMALS = 15
-PER_1000 = 1000.0  # NLL and Brier over all voxels, nearly all of which are certain, have their digits there
+PER_1000 = 1000.0  # NLL and Brier over all voxels are small, because nearly all voxels are certain
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How the numbers of a metric are read.
+    """Title, unit and direction of the numbers of a metric.
 
     Attributes:
-        title: what a table calls it.
-        decimals: as many are shown.
-        more_is_better: None where that is not known. Then none is marked as best, and none is ranked.
-        counts: whether it is counted over all cases; if not, cases are averaged.
-        proper: of a measure of probabilities, whether its region can be told without the label
-            (`calib_monai.regions.Region`); None of other measures.
-        factor: shown is the value times this.
+        title: title in a table.
+        decimals: number of decimals that are shown.
+        more_is_better: whether a higher value is better. If None, no value is marked as best, and none is ranked.
+        counts: whether the value is a count over all cases; otherwise it is an average over cases.
+        proper: for a measure of probabilities, whether its region is defined without the label
+            (`calib_monai.regions.Region`); None for other measures.
+        factor: the factor by which a shown value is multiplied.
     """
 
     title: str
@@ -36,11 +36,11 @@ class Measure:
     factor: float = 1.0
 
     def shown(self, value: float, sign: str = "") -> str:
-        """A value of it; a dash where it was not measured. "+" as `sign` is for differences: all have one."""
+        """A value as text, "-" if it was not measured. With `sign` "+" every value has a sign, for differences."""
         return NOT_MEASURED if isnan(value) else f"{value * self.factor:{sign}.{self.decimals}f}"
 
     def rounded(self, values: Sequence[float]) -> list[float]:
-        """Values as they are shown: those that look equal are equal."""
+        """Values rounded as they are shown, so that values that look equal are equal."""
         return [round(value * self.factor, self.decimals) for value in values]
 
 
@@ -68,9 +68,9 @@ MEASURES = {
 
 
 def measure_of(name: str) -> Measure:
-    """The measure of a metric's name, as "dice_foreground", "ece_plausible" or "tace_foreground_0.01".
+    """The measure of a metric by its name, such as "dice_foreground", "ece_plausible" or "tace_foreground_0.01".
 
-    A name that says nothing is its own title, and which way is better is not known.
+    An unknown name is its own title, and its direction is not known.
     """
     if name in MEASURES:
         return MEASURES[name]
@@ -84,8 +84,8 @@ def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better
     """The measure of a metric on a region.
 
     Args:
-        title: of the metric.
-        words: the region's name, and what else tells it from others: "pooled", "0.01".
+        title: the title of the metric.
+        words: the region's name and further words of the metric's name: "pooled", "0.01".
         more_is_better: as in `Measure`.
     """
     [region] = [REGIONS[word] for word in words if word in REGIONS]

@@ -1,4 +1,4 @@
-"""Methods: what a training is called whose loss is another than its bundle's."""
+"""Methods: the name of a training whose loss differs from its bundle's."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ MOST_CLASSES = 1000
 
 
 def with_method(content: Mapping[str, Any], method: str, loss: nn.Module, config: str) -> dict[str, Any]:
-    """The content of a `model.json`, with the method of the bundle, that of this training, and its loss.
+    """The content of a `model.json` with the method of the bundle, the method of this training, and its loss.
 
-    The training has the bundle's method where its loss is that of the file. Where only arguments differ they are named
-    too, as in "nacl, penalty_weight 0.5". Another loss is called by its class.
+    If the loss is that of the configuration's file, the method is the bundle's. If only arguments differ they are
+    added, as in "nacl, penalty_weight 0.5". Another loss gives its class as the name.
 
     Args:
-        content: what else `model.json` holds.
-        method: of the bundle.
-        loss: of the training.
+        content: the other content of `model.json`.
+        method: the method of the bundle.
+        loss: the loss of the training.
         config: file of the bundle's configuration, without options.
     """
     here, there = described(loss), described(_loss_of(config))
@@ -39,11 +39,13 @@ def with_method(content: Mapping[str, Any], method: str, loss: nn.Module, config
 
 
 def method_of_model(ckpt_dir: str, method: str) -> str:
-    """What the training of a model is called; as `method` says where that is not its bundle's, or nothing else says it.
+    """The name of the training of a model: from its `model.json`, else the method of this run.
+
+    An option may set another method than the bundle's; then the option is used.
 
     Args:
         ckpt_dir: folder of the model.
-        method: of the configuration of this run.
+        method: the method in the configuration of this run.
     """
     known = read_model_json(ckpt_dir) or {}
     return str(known[METHOD]) if METHOD in known and known.get(BUNDLE_METHOD) == method else method

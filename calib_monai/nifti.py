@@ -15,10 +15,10 @@ BYTES_AT_A_TIME = 2**20
 
 
 class WholeNiftiReader(NibabelReader):
-    """MONAI's reader of NIfTI, which refuses compressed voxels that are not as they were written.
+    """MONAI's reader of NIfTI, which also refuses a compressed file whose checksum does not hold.
 
-    nibabel stops after the last voxel, so that nothing compares the checksum. Here the rest is read too, which takes
-    no time: it is a few bytes, and the checksum is computed anyway.
+    nibabel stops after the last voxel, before the checksum is compared. This reader reads the last few bytes, too,
+    which takes no time.
     """
 
     def get_data(self, img: Any) -> tuple[Any, dict[str, Any]]:

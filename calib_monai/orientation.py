@@ -1,4 +1,4 @@
-"""Orientation: images of any storage order become slices of one orientation, and predictions return to their own."""
+"""Orientation: turns images of any storage order to one orientation, and predictions back to the storage order."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 
 class Geometry(NamedTuple):
-    """Voxels of an image along its axes as they are stored, and where these point.
+    """Number and size of voxels along the stored axes of an image, and the directions of the axes.
 
     Attributes:
         size: number of voxels along each axis.
         spacing: size of a voxel along each axis in mm.
-        codes: a letter an axis, R, A and S where its index grows to the right, the front and the top, L, P and I where
-            it grows the other way; empty for a picture, which has no anatomical axes.
+        codes: a letter for each axis: R, A or S if its index grows to the right, the front or the top, L, P or I if it
+            grows the other way. Empty for a picture, which has no anatomical axes.
     """
 
     size: tuple[int, ...]
@@ -42,11 +42,11 @@ class Geometry(NamedTuple):
 
     @property
     def thickest(self) -> int | None:
-        """The axis of the largest spacing, None where no axis is thicker than all others."""
+        """The axis with the largest spacing, None if no axis is thicker than all others."""
         return _thickest(self.spacing, THICKER) if self.codes else None
 
     def along(self, axcodes: str) -> Geometry:
-        """The geometry of the same image once it is reoriented, see `Reorientd`."""
+        """The geometry of the reoriented image, see `Reorientd`."""
         if not self.codes:
             return self
         codes = codes_for(self, axcodes)
@@ -55,15 +55,15 @@ class Geometry(NamedTuple):
 
 
 class Reorientd(MapTransform, InvertibleTransform):
-    """MONAI's Orientation, for an image and what lies on its grid: all are turned as the image's header says.
+    """MONAI's Orientation for an image and others on its grid: all are turned by the image's header.
 
-    Pictures stay as they are. The inverse gives each image its own storage order again.
+    Pictures stay as they are. The inverse restores the storage order of each image.
 
     Args:
-        keys: the image, (C, H, W[, D]), then what lies on its grid, such as the label. Where sizes are equal, these get
-            the affine of the image, from which theirs may differ by up to half a voxel.
+        keys: the image, (C, H, W[, D]), then others on its grid, such as the label. If sizes are equal, these get the
+            affine of the image; their own may differ by up to half a voxel.
         axcodes: three letters, such as "RAS"; or "stored": axes stay as they are, but the thickest comes last.
-        allow_missing_keys: whether keys that are not there are passed over.
+        allow_missing_keys: whether missing keys are allowed.
 
     Raises:
         ValueError: other codes.
@@ -80,7 +80,7 @@ class Reorientd(MapTransform, InvertibleTransform):
         self.axcodes = axcodes
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the image, and what lies on its grid, reoriented."""
+        """The data with the image and the others on its grid reoriented."""
         turned = dict(data)
         image = turned[self.keys[0]]
         geometry = geometry_of(image)
@@ -111,7 +111,7 @@ def geometry_of(image: Tensor, *, in_file: bool = True) -> Geometry:
 
     Args:
         image: (C, H, W[, D]).
-        in_file: whether it is told as the file has it, where loading has resampled the image.
+        in_file: whether to give the geometry of the file, if loading has resampled the image.
 
     Raises:
         ValueError: a volume whose affine does not span the space.
@@ -140,13 +140,13 @@ def codes_for(geometry: Geometry, axcodes: str) -> str:
 
 
 def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
-    """The axis codes that all images of a training are reoriented to.
+    """The axis codes to which all images of a training are reoriented.
 
     Args:
-        axcodes: the codes themselves, "stored", or "auto": the most frequent codes of the training images, the axis of
-            the largest spacing last, for slices lie along the last axis. Where this axis differs between images, as in
-            oblique stacks, "auto" becomes "stored".
-        geometries: of the training images, by case.
+        axcodes: the codes themselves, "stored", or "auto": the most frequent codes of the training images, with the
+            axis of the largest spacing last, because slices lie along the last axis. If this axis differs between
+            images, as in oblique stacks, "auto" becomes "stored".
+        geometries: the geometries of the training images, by case.
 
     Returns:
         Codes, or "stored", which `Reorientd` takes.
@@ -187,7 +187,7 @@ def check_axcodes(axcodes: str, *, auto: bool = True) -> None:
 
 
 def _most_frequent(volumes: list[Geometry]) -> str:
-    """What "auto" is for these volumes."""
+    """The meaning of "auto" for these volumes."""
     if not volumes:
         return STORED
     [(codes, _)] = Counter(volume.codes for volume in volumes).most_common(1)
@@ -201,7 +201,7 @@ def _most_frequent(volumes: list[Geometry]) -> str:
 
 
 def _thickest(spacing: tuple[float, ...], factor: float) -> int | None:
-    """The axis whose spacing is larger than all others by a factor, None where there is none."""
+    """The axis whose spacing exceeds all others by a factor, None if there is none."""
     *_, second, first = sorted(spacing)
     return spacing.index(first) if first > factor * second else None
 

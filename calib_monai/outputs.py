@@ -1,4 +1,4 @@
-"""Outputs: what an inference writes of a case, chosen by name."""
+"""Outputs: the maps that an inference writes for a case, chosen by name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MADE_BY = {"confidence": Confidenced, "entropy": Entropyd}  # of the probabiliti
 
 
 class SaveOutputsd(Transform):
-    """Writes the outputs of a case that are asked for, each as `CASE/CASE_OUTPUT.nii.gz`.
+    """Writes the chosen outputs of a case, each as `CASE/CASE_OUTPUT.nii.gz`.
 
     Args:
         output_dir: folder in which each case gets a folder.
         outputs: some of `calib_monai.checks.OUTPUTS`. A case must hold "pred", class indices (1, H, W[, D]), for
             "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" for itself. MONAI's
             meta data of each say what the case is called.
-        probs_dtype: of all but the label, which is uint8; integers are scaled.
+        probs_dtype: type of all outputs but the label, which is uint8; integers are scaled.
     """
 
     def __init__(self, output_dir: str, outputs: Sequence[str], probs_dtype: str = "float32") -> None:
@@ -42,7 +42,7 @@ class SaveOutputsd(Transform):
         self.made_by = {output: MADE_BY[output]() for output in self.savers if output in MADE_BY}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data as they are, once they are written."""
+        """The unchanged data, after they are written."""
         for output, save in self.savers.items():
             written = self.made_by[output](data) if output in self.made_by else data
             save(written[KEYS.get(output, output)])

@@ -1,6 +1,6 @@
-"""Overrides on the command line: a key that no configuration file has is refused, not ignored.
+"""Overrides on the command line: refuses a key that no configuration file has.
 
-`python -m monai.bundle run --epoch 1` sets a new key that nothing reads and trains for 100 epochs.
+Without this check, `python -m monai.bundle run --epoch 1` sets a new key that nothing reads, and trains for 100 epochs.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ logger = logging.getLogger(__name__)
 
 
 def check_overrides(argv: Sequence[str] | None = None) -> None:
-    """Refuse an override of a key that is not in the configuration files of this command line.
+    """Raise ValueError if an override has a key that is not in the configuration files of this command line.
 
-    A key that only `train.json` has is passed over with a warning in the other configurations, so
-    that one list of options serves all. `--help` lists the keys.
+    A key that only `train.json` has is ignored with a warning in the other configurations, so that one list of options
+    serves all. `--help` lists the keys.
 
     Args:
-        argv: the command line, `sys.argv` by default. Anything but `monai.bundle run` is left alone.
+        argv: the command line, `sys.argv` by default. Any other program than `monai.bundle run` is left alone.
 
     Raises:
-        ValueError: with one line that names the key and the nearest one that exists, or the file that
-            is missing where one that is laid over another stands alone.
+        ValueError: an unknown key (the message names the nearest known key), or a file that needs another file before
+            it.
 
     Note:
-        From here on an error that nobody caught ends as `calib_monai.refusals` says.
+        From here on, `calib_monai.refusals` prints errors that nobody caught.
     """
     program, *arguments = sys.argv if argv is None else argv
     if Path(program).parts[-3:] != PROGRAM_FILE or arguments[:1] != ["run"]:
@@ -103,7 +103,7 @@ def _texts(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _help(config: Mapping[str, Any]) -> str:
-    """The keys that stand for one value, with what each is, a line a key."""
+    """The keys with a single value, and these values, a line for each key."""
     plain = {key: value for key, value in config.items() if not isinstance(value, dict) and key not in PROGRAM}
     listed = "".join(f"  --{key} {json.dumps(value)}\n" for key, value in plain.items())
     return (
@@ -112,7 +112,7 @@ def _help(config: Mapping[str, Any]) -> str:
 
 
 def _check_overlays(files: list[str]) -> None:
-    """Raise ValueError if a file changes what no file before it has, or is for processes of another run."""
+    """Raise ValueError if a file changes a key that no file before it has, or is for processes of another run."""
     for place, file in enumerate(files):
         alone = Path(file).name.removeprefix(SHARED)
         if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
@@ -167,7 +167,7 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
 
 
 def _names_in(node: dict[str, Any]) -> set[str] | None:
-    """Keys that a dictionary may have: those it has and, of a component, its arguments; None where any may be."""
+    """The keys that a dictionary may have: its own, and the arguments of a component; None if any key is possible."""
     names = set(node)
     if "_target_" not in node:
         return names
@@ -181,7 +181,7 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
 
 
 def _inside(config: dict[str, Any]) -> dict[str, str]:
-    """The options that lie inside of the parts that people change most, by the last word of their names."""
+    """The options inside the parts that people change most, by the last word of their names."""
     options: dict[str, str] = {}
     network = referred(config.get("network_def")).replace("::", "#")
     for part in (*PARTS, network):
@@ -194,7 +194,7 @@ def _inside(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _hint(key: str, name: str, known: Iterable[str], inside: Mapping[str, str]) -> str:
-    """What may have been meant: a similar name, one inside of a part, or the dots that MONAI does not read."""
+    """A suggestion: a similar name, a name inside a part, or "#" for the dots that MONAI does not read."""
     if "." not in key and name in inside:
         return f"; did you mean --{key.replace(name, inside[name])}?"
     if "." in key and key.split(".", maxsplit=1)[0] in known:

@@ -1,4 +1,4 @@
-"""Path options: what MONAI, the command line or the shell would make another path of is refused."""
+"""Path options: refuses paths that MONAI, the command line or the shell would change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OF_MONAI = re.compile(r"#|::")
 
 
 def check_path(name: str, path: str) -> None:
-    """Raise ValueError if a path holds "#" or "::": in a configuration MONAI makes "::" of "#", for it is its own."""
+    """Raise ValueError if a path holds "#" or "::", which have a meaning of their own in MONAI's configurations."""
     found = OF_MONAI.search(path)
     if found:
         raise ValueError(

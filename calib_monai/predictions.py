@@ -13,15 +13,15 @@ from calib_monai.transforms import MostProbabled
 
 
 class ProbsAndLabeld(Transform):
-    """Makes "prob", probabilities, and "pred", the label, of a network's logits, and takes both back by an inverse.
+    """Makes "prob" (probabilities) and "pred" (the label) from logits, and takes both back to the grid of the image.
 
-    MONAI's engine calls the logits "pred". From here on that is the label alone. Where "calibrated_logits" are there
-    "prob" is made of these. The label is of the network's own logits all the same: where probabilities are resampled
-    even one temperature would change some.
+    MONAI's engine calls the logits "pred". From here on "pred" is the label. If there are "calibrated_logits", "prob"
+    comes from them. The label always comes from the network's own logits: calibrated probabilities that are resampled
+    could give other labels, even with a single temperature.
 
     Args:
-        transform: to invert; that which was applied to the image.
-        orig_keys: the image.
+        transform: the transform that was applied to the image, to invert.
+        orig_keys: the key of the image.
     """
 
     def __init__(self, transform: InvertibleTransform, orig_keys: str = "image") -> None:

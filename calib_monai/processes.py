@@ -1,4 +1,4 @@
-"""Processes that run together, started by torchrun: what each has, and which one speaks and writes."""
+"""Processes that torchrun starts together: their devices and values, and which of them logs and writes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,7 @@ LONGEST_WAIT = timedelta(hours=6)  # of the others while the first one draws; to
 
 
 def check_alone() -> None:
-    """Refuse to be one of several processes of which each would do all the work.
-
-    Raises:
-        ValueError: with one line that says what to do.
-    """
+    """Raise ValueError if several processes were started and each would do all the work."""
     count = os.environ.get("WORLD_SIZE", "1")
     if count != "1":
         raise ValueError(
@@ -35,9 +31,9 @@ def check_alone() -> None:
 
 
 def join() -> None:
-    """Join the processes that torchrun started, with NCCL where there are GPUs and Gloo where not.
+    """Join the processes that torchrun started, by NCCL if there are GPUs, else by Gloo.
 
-    All but the first are silent from here on, but for errors.
+    From here on, processes other than the first log only errors.
 
     Raises:
         ValueError: torchrun did not start this, or there are fewer GPUs than processes.
@@ -59,16 +55,16 @@ def join() -> None:
 
 
 def own_device() -> torch.device:
-    """The GPU of this process, or the CPU where there is none."""
+    """The GPU of this process, or the CPU if there is none."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def parallel(network: torch.nn.Module) -> DistributedDataParallel:
-    """The network as all processes train it together: each step takes the mean of their gradients.
+    """The network for training in all processes together: each step uses the mean of their gradients.
 
-    On GPUs a batch is normalized over the slices of all processes.
+    On GPUs, batch normalization uses the slices of all processes.
 
     Raises:
         ValueError: for a network that normalizes over batches, on the CPU, where torch cannot do that.
@@ -84,7 +80,7 @@ def parallel(network: torch.nn.Module) -> DistributedDataParallel:
 
 
 def own_part(values: Sequence[T]) -> list[T]:
-    """The values that this process works on: each is that of one process, and they come in their order.
+    """The values for this process, in order; each value belongs to one process.
 
     Raises:
         ValueError: there are too few.
@@ -96,7 +92,7 @@ def own_part(values: Sequence[T]) -> list[T]:
 
 
 def gathered(value: T) -> list[T]:
-    """The value of each process, the same list in all of them."""
+    """The values of all processes; each process gets the same list."""
     values: list[Any] = [value] * num_processes()
     if len(values) > 1:
         dist.all_gather_object(values, value)
@@ -104,7 +100,7 @@ def gathered(value: T) -> list[T]:
 
 
 def is_first_process() -> bool:
-    """Whether this is the process that writes, of several or alone."""
+    """Whether this is the process that writes files, of several or alone."""
     return own_rank() == 0
 
 

@@ -1,4 +1,4 @@
-"""Ranks and tests: which of several methods is better, over cases and measures, and how far that may be chance."""
+"""Ranks and tests: which of several methods is better over cases and measures, and whether this may be chance."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ METHODS_OF_FRIEDMAN = 3
 
 @dataclass(frozen=True)
 class Friedman:
-    """What Friedman's test says of several methods.
+    """The result of Friedman's test for several methods.
 
     Attributes:
         mean_ranks: mean rank of each method over the blocks, the best lowest, (M,).
         statistic: chi-squared with M - 1 degrees of freedom, corrected for ties.
-        p_value: of methods that do not differ.
+        p_value: p-value for the hypothesis that methods do not differ.
         posthoc: p-value of each pair by Nemenyi's test, (M, M), 1 on the diagonal.
     """
 
@@ -119,15 +119,15 @@ def friedman(values: ArrayLike, *, lower_is_better: bool) -> Friedman:
 
 
 def paired_permutation(first: ArrayLike, second: ArrayLike, *, num_resamples: int = 9999, seed: int = 0) -> float:
-    """p-value, two-sided, that the mean difference of paired values is chance: their signs are drawn anew.
+    """Two-sided p-value for the mean difference of paired values, by a permutation of the signs of differences.
 
-    All signs are gone through where there are no more of them than `num_resamples`.
+    All combinations of signs are used if there are no more than `num_resamples`; else they are drawn.
 
     Args:
-        first: of each case the value of one method, (n,).
-        second: of the same cases the other's. Cases in which one is missing (NaN) are left out.
-        num_resamples: how many are drawn.
-        seed: of the draws.
+        first: the value of one method in each case, (n,).
+        second: the value of the other method in the same cases. Cases with a missing value (NaN) are left out.
+        num_resamples: number of draws.
+        seed: seed of the draws.
 
     Raises:
         ValueError: shapes that differ, or no case that has both.
@@ -151,7 +151,7 @@ def paired_permutation(first: ArrayLike, second: ArrayLike, *, num_resamples: in
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """p-values corrected for their number (Holm 1979), of any shape; NaN stays and does not count."""
+    """p-values of any shape, corrected for their number (Holm 1979); NaN stays and does not count."""
     array = np.asarray(p_values, dtype=np.float64)
     known = ~np.isnan(array)
     order = np.argsort(array[known])
@@ -167,13 +167,13 @@ def holm(p_values: ArrayLike) -> Floats:
 def bootstrap_interval(
     values: ArrayLike, *, level: float = 0.95, num_resamples: int = 9999, seed: int = 0
 ) -> tuple[float, float]:
-    """Interval of the mean over cases, bias-corrected and accelerated (Efron 1987).
+    """Interval of the mean over cases by the bias-corrected and accelerated bootstrap (Efron 1987).
 
     Args:
-        values: of each case, (n,); those that are missing (NaN) are left out.
-        level: how often such an interval holds the mean.
-        num_resamples: how many are drawn.
-        seed: of the draws.
+        values: the value of each case, (n,); missing values (NaN) are left out.
+        level: the share of such intervals that hold the mean.
+        num_resamples: number of draws.
+        seed: seed of the draws.
 
     Raises:
         ValueError: fewer than two values.

@@ -1,4 +1,4 @@
-"""Regions: which voxels of an image a measure looks at, and how near each is to a boundary."""
+"""Regions: the voxels of an image that a measure uses, and the distance of voxels to a boundary."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ POOLS = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}  
 
 @dataclass(frozen=True)
 class Region(ABC):
-    """Which voxels of an image a measure looks at. Two regions with the same options are equal.
+    """The voxels of an image that a measure uses. Two regions with the same options are equal.
 
-    A region is *proper* where it can be told without the label. Only there does a network whose probabilities are
-    exactly right have no calibration error, but for sampling. A region that depends on the label chooses voxels by how
-    they turned out: there such a network is wrong on average, and one that over-segments may look better.
+    A region is *proper* if it is defined without the label. Only in a proper region does a network with exact
+    probabilities have no calibration error, up to sampling. A region that depends on the label selects voxels by their
+    outcome: there even exact probabilities are wrong on average, and a network that over-segments may look better.
 
     Attributes:
-        name: what `region_of` and the names of metrics call it.
-        proper: whether it can be told without the label.
+        name: the name in `region_of` and in the names of metrics.
+        proper: whether the region is defined without the label.
     """
 
     name: ClassVar[str]
@@ -39,19 +39,20 @@ class Region(ABC):
         Args:
             target: class indices, (B, 1, H, W[, D]).
             probs: probabilities, (B, C, H, W[, D]), of at least 2 classes.
-            ignored: voxels that are in no region and no neighborhood, (B, 1, H, W[, D]), bool, whatever their label.
+            ignored: voxels that are in no region and no neighborhood, (B, 1, H, W[, D]), bool, independent of their
+                label.
         """
         inside = self._inside(target, probs, ignored)
         return inside if ignored is None else inside & ~ignored
 
     @abstractmethod
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:
-        """The same; what is ignored may be in it."""
+        """The voxels of the region, which may hold ignored voxels."""
 
 
 @dataclass(frozen=True)
 class Plausible(Region):
-    """Where the network gives the foreground classes together a probability of at least `at_least`.
+    """Voxels in which the network gives all foreground classes together a probability of at least `at_least`.
 
     Args:
         at_least: from 0 to 1.
@@ -73,7 +74,7 @@ class Plausible(Region):
 
 @dataclass(frozen=True)
 class Band(Region):
-    """Within `width` voxels of the predicted foreground, along each axis and its diagonals.
+    """Voxels within `width` voxels of the predicted foreground, along each axis and its diagonals.
 
     Args:
         width: in voxels, a whole number of at least 0.
@@ -110,7 +111,7 @@ class Everywhere(Region):
 
 
 class Foreground(Region):
-    """Where the label is not background, as the papers measure."""
+    """Voxels whose label is not background, as in the papers."""
 
     name = "foreground"
     proper = False
@@ -120,7 +121,7 @@ class Foreground(Region):
 
 
 class Union(Region):
-    """Where the label or the most probable class is not background."""
+    """Voxels whose label or most probable class is not background."""
 
     name = "union"
     proper = False
@@ -130,7 +131,7 @@ class Union(Region):
 
 
 class Boundary(Region):
-    """Where the 3-voxel neighborhood of the label holds more than one class."""
+    """Voxels whose 3-voxel neighborhood holds labels of more than one class."""
 
     name = "boundary"
     proper = False
@@ -145,10 +146,10 @@ REGIONS: dict[str, type[Region]] = {
 
 
 def region_of(region: str | Region) -> Region:
-    """A region by its name, with its usual options, or the region that is given.
+    """The region of this name with default options, or the given region itself.
 
     Raises:
-        ValueError: a name that is none of `REGIONS`.
+        ValueError: a name that is not in `REGIONS`.
     """
     if isinstance(region, Region):
         return region
@@ -158,7 +159,7 @@ def region_of(region: str | Region) -> Region:
 
 
 def predicted_foreground(probs: Tensor) -> Tensor:
-    """Where the most probable class is not background, (B, 1, H, W[, D]), bool; NaN counts as foreground.
+    """Mask of voxels whose most probable class is not background, (B, 1, H, W[, D]), bool; NaN counts as foreground.
 
     Args:
         probs: probabilities or logits, (B, C, H, W[, D]), of at least 2 classes.
@@ -188,19 +189,19 @@ def region_voxels(
 
 
 def places(mask: Tensor) -> Tensor:
-    """Where a mask is true in its flat form, (N,); NumPy leaps over what is empty, and torch does not."""
+    """The flat places at which a mask is true, (N,); NumPy skips empty parts, and torch does not."""
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))
     return mask.flatten().nonzero().squeeze(1)
 
 
 def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | None = None) -> Tensor:
-    """Where the window around a voxel holds more than one class, (B, 1, H, W[, D]), bool.
+    """Mask of voxels whose window holds more than one class, (B, 1, H, W[, D]), bool.
 
     Args:
         target: class indices, (B, 1, H, W[, D]).
-        kernel_size: side of the window in voxels, odd; what lies beyond the edge does not count.
-        ignored: voxels that do not count either, (B, 1, H, W[, D]), bool.
+        kernel_size: side of the window in voxels, odd; voxels beyond the edge do not count.
+        ignored: voxels that do not count, either, (B, 1, H, W[, D]), bool.
     """
     pool = POOLS[target.ndim - 2]
     least = torch.finfo(torch.float32).min  # of a window without a voxel that counts, where highest is below lowest
@@ -218,10 +219,10 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
     .. math::
         w = w_{max} \max(0, R - |s|) / R + w_{min}
 
-    with R = `width` and s the signed distance from the nearest boundary in voxels: in a structure the
-    distance to the nearest voxel of another label, rounded down, less 1; in the background the distance
-    to the nearest foreground, rounded up. A structure's outermost voxels have s = 0, those beside it
-    -1. BWCR (Karani et al. 2023, arXiv:2307.08163).
+    R is `width`, and s is the signed distance from the nearest boundary in voxels. In a structure, |s| is the distance
+    to the nearest voxel of another label, rounded down, minus 1. In the background, |s| is the distance to the nearest
+    foreground, rounded up. The outermost voxels of a structure have s = 0, and the voxels beside them s = -1. This is
+    the weight of BWCR (Karani et al. 2023, arXiv:2307.08163).
 
     Args:
         target: class indices, (B, 1, H, W[, D]), integer or float dtype; on the CPU or a GPU, where it is computed.
@@ -230,12 +231,12 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
         weight_min: w_min, the weight far from all boundaries.
 
     Raises:
-        ValueError: a `target` of another shape, a `width` that is no whole number from 1 to 127, a weight that is
+        ValueError: a `target` of another shape, a `width` that is not a whole number from 1 to 127, a weight that is
             negative or not finite.
 
     Note:
-        The authors' code treats a structure that is nowhere more than 2 voxels thick as one without a
-        boundary. Here it has one.
+        In the authors' code a structure that is nowhere more than 2 voxels thick has no boundary. Here it has a
+        boundary.
 
     Example:
         >>> boundary_weight(torch.tensor([[[[0, 0, 0, 1, 1, 1]]]]), width=2)
@@ -259,8 +260,9 @@ def check_boundary_weight(width: int, weight_max: float, weight_min: float) -> N
 def _squared_distance_to_another_label(labels: Tensor, farthest: int) -> Tensor:
     """Squared distance to the nearest voxel of another label, at most (farthest + 1)^2, in the shape of the labels.
 
-    Axis by axis: a voxel at distance d along the axis is itself the one looked for where its label differs;
-    where it does not, the one nearest to it is that, d^2 farther away. No axis of classes is needed.
+    The search goes axis by axis. If a voxel at distance d along the axis has another label, it is a candidate itself.
+    If it has the same label, its own nearest other voxel is a candidate, d^2 farther away. No axis of classes is
+    needed.
     """
     limit = (farthest + 1) ** 2
     small = labels.dtype == torch.uint8 and limit + farthest**2 <= torch.iinfo(torch.uint8).max

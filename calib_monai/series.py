@@ -1,4 +1,4 @@
-"""Series: DICOM files become a volume with its affine, or are refused for what is missing, doubled or uneven."""
+"""Series: turns DICOM files into a volume with an affine, or refuses missing, doubled or unevenly spaced slices."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MANY_FRAMES = tuple(STORAGE + kind for kind in ("2.1", "2.2", "4.1", "4.3", "4.4
 def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
     """The volume of one series, (1, H, W, D), with its affine in mm.
 
-    H are the columns of the slices and W the rows, as MONAI's ITKReader has them. The affine follows from the places of
-    the first and the last slice, so that it holds a tilt too.
+    H are the columns of the slices and W the rows, as in MONAI's ITKReader. The affine is computed from the places of
+    the first and the last slice, so it also holds a tilt.
 
     Args:
-        name: of what is loaded, in messages.
-        files: of the series, in any order; what is no volume is passed over.
+        name: the name in messages.
+        files: the files of the series, in any order; files that are not volumes are skipped.
 
     Raises:
         ValueError: no series or several, a damaged file, slices that are missing, doubled, of several sizes or unevenly
@@ -102,7 +102,7 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
 
 
 def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:
-    """Slices by their places; ValueError where these are unknown, doubled, or not evenly spaced."""
+    """Slices sorted by their places; raise ValueError if these are unknown, doubled, or not evenly spaced."""
     unknown = next((header.file for header in headers if header.position is None or header.directions is None), None)
     if unknown:
         raise ValueError(f"{unknown} does not say where it lies (ImagePositionPatient, ImageOrientationPatient)")
@@ -139,7 +139,7 @@ def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:
 
 
 def _check_none_skipped(name: str, ordered: Sequence[Header], distance: float) -> None:
-    """Raise ValueError if only every second, or third, slice is there, as their numbers and distance tell."""
+    """Raise ValueError if numbers and distances show that only every second or third slice is there."""
     numbers = [header.index for header in ordered if header.index is not None]
     steps = np.abs(np.diff(numbers))
     if len(numbers) < len(ordered) or steps.min() < 2 or (steps != steps[0]).any():  # noqa: PLR2004 - one is left out
@@ -153,7 +153,7 @@ def _check_none_skipped(name: str, ordered: Sequence[Header], distance: float) -
 
 
 def far_apart(headers: Sequence[Header]) -> str:
-    """How far apart the slices of a series lie where that is much more than their headers say, else an empty text."""
+    """The distance of slices as text if it is much larger than their headers say, else an empty text."""
     first, last = (one(header.place @ headers[0].normal for header in headers) for one in (min, max))
     distance, told = (last - first) / max(len(headers) - 1, 1), max(headers[0].apart, headers[0].spacing[2])
     if not told or not distance > FAR * told:

@@ -1,4 +1,4 @@
-"""Slabs: an image is resampled to another grid a few layers at a time, in as little memory and time as it can be."""
+"""Slabs: resamples an image to another grid a few layers at a time, to save memory and time."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def by_slabs(
     sizes: tuple[int, ...],
     slab_voxels: int = SLAB_VOXELS,
 ) -> MetaTensor:
-    """A linear or nearest resampling, of each slab from those layers of the image that it lies in.
+    """A linear or nearest resampling, slab by slab; each slab uses only the layers of the image around it.
 
     Args:
-        resample: gives the whole of an image, or what it is given of one, on the grid of an affine and sizes.
+        resample: resamples an image, or a part of it, to the grid of an affine and sizes.
         image: (C, H, W[, D]).
-        affine: of the other grid.
-        sizes: of the other grid, (H, W[, D]).
-        slab_voxels: at most so many in a slab, here and there, or one layer of the other grid's last axis.
+        affine: affine of the other grid.
+        sizes: sizes of the other grid, (H, W[, D]).
+        slab_voxels: largest number of voxels in a slab, on both grids; a slab has at least one layer of the other grid.
     """
     *layer, depth = sizes
     dims, layers = len(sizes), image.shape[-1]
@@ -71,7 +71,7 @@ def _moved(dims: int, layers: int) -> Tensor:
 
 
 def inverse_by_slabs(resample: SpatialResample, image: MetaTensor, slab_voxels: int = SLAB_VOXELS) -> MetaTensor:
-    """The inverse of a resampling, which differs from its own `inverse` by rounding alone.
+    """The inverse of a resampling, which differs from MONAI's `inverse` only by rounding.
 
     Args:
         resample: the last transform that was applied to the image.

@@ -1,4 +1,4 @@
-"""Slices: volumes, prepared once, become shuffled batches of 2D slices as plain tensors."""
+"""Slices: turns volumes, prepared once, into shuffled batches of 2D slices as plain tensors."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ class SliceLoader:
     MONAI's transforms item by item, an epoch of 6600 slices from cached volumes costs 21 s; this costs 0.2 s.)
 
     Args:
-        volumes: a dataset of `{"image": (C, H, W[, D]), "label": (1, H, W[, D]), "case": name}`; all with
-            one H and W. A 2D image is its own slice.
-        batch_size: slices in a batch; the last batch holds what is left.
-        seed: the order of epoch n follows from `seed` and n alone.
+        volumes: a dataset of `{"image": (C, H, W[, D]), "label": (1, H, W[, D]), "case": name}`, all with the same H
+            and W. A 2D image is its own slice.
+        batch_size: slices in a batch; the last batch holds the rest.
+        seed: `seed` and n alone determine the order of epoch n.
         shuffle: whether the order changes from epoch to epoch.
-        empty_slices: whether slices are taken that show nothing but background.
-        ignore_index: label of voxels that are not trained on, or None. They show nothing, and a slice that holds
-            nothing else is never taken.
-        extra_keys: of what else is served, as "weight", (K, H, W[, D]) in each volume.
-        process: number of the process that this is, from 0.
+        empty_slices: whether slices with nothing but background are used.
+        ignore_index: label of voxels that are not trained on, or None. A slice that holds only this label is never
+            used.
+        extra_keys: keys of further maps, such as "weight", (K, H, W[, D]) in each volume.
+        process: number of this process, from 0.
         num_processes: number of processes that share each batch.
-        device: where the slices are kept and batches are made; the CPU where they take more than half of the free
-            memory of a GPU.
+        device: the device of slices and batches; the CPU if they need more than half of the free memory of a GPU.
 
     Raises:
         ValueError: no volume, no slice, a `batch_size` below 1, or volumes whose slices differ in size.
@@ -44,10 +43,10 @@ class SliceLoader:
     Note:
         A batch is `{"image": (B, C, H, W) float32, "label": (B, 1, H, W) uint8}`, and for each extra key (B, K, H, W)
         float32. Images and extra keys are kept as float16, which halves the memory and rounds an image of [0, 1] by at
-        most 0.00025; where it would round one by more than 1/2000 of its range, all are kept as float32. Where
-        processes share a batch, "share" says what the mean loss of this process's slices must be multiplied by, so
-        that the mean over processes is that of the whole batch; 0 where there is none for it, and it is served
-        another's.
+        most 0.00025. If float16 would round a value by more than 1/2000 of its range, all are kept as float32. If
+        processes share a batch, the mean loss of this process's slices must be multiplied by "share". The mean over
+        processes then equals the mean of the whole batch. A process without slices of its own has a share of 0, and
+        gets another's slice.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class SliceLoader:
         return {"epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on after the epoch that a checkpoint was written in."""
+        """Continue after the epoch of a checkpoint."""
         self.epoch = int(state["epoch"])
 
 
@@ -130,13 +129,13 @@ def _fill(
 
 
 def _taken(labels: Tensor, *, empty_slices: bool, ignore_index: int | None) -> Tensor:
-    """Which slices are taken, (D,), bool, of their labels, (D, voxels)."""
+    """Mask of the slices that are used, (D,), bool, from their labels, (D, voxels)."""
     counted = torch.ones_like(labels, dtype=torch.bool) if ignore_index is None else labels != ignore_index
     return (counted if empty_slices else counted & (labels != 0)).any(dim=1)
 
 
 def _device_with_room(kept: Iterable[Blocks], device: torch.device) -> torch.device:
-    """The device; the CPU where it is a GPU of whose free memory the slices take more than half."""
+    """The device; the CPU if the slices need more than half of the free memory of a GPU."""
     if device.type != "cuda":
         return torch.device("cpu")
     free, _ = torch.cuda.mem_get_info(device)
@@ -144,5 +143,5 @@ def _device_with_room(kept: Iterable[Blocks], device: torch.device) -> torch.dev
 
 
 def _sliced(volume: Tensor) -> Tensor:
-    """The slices (D, C, H, W) of a volume (C, H, W, D), or the one of an image (C, H, W)."""
+    """The slices (D, C, H, W) of a volume (C, H, W, D), or the single slice of an image (C, H, W)."""
     return volume.unsqueeze(0) if volume.ndim == IMAGE_DIMS else volume.movedim(-1, 0)

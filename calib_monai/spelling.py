@@ -1,4 +1,4 @@
-"""Spelling: the word that was probably meant, and the first of many words."""
+"""Spelling: suggests the word that was probably meant, and shortens long lists of words."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The end of a message that suggests the nearest of the words, empty where none is near."""
+    """The end of a message that suggests the nearest of the words, empty if none is near."""
     near = nearest(word, words)
     return f"; did you mean {near}?" if near else ""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of the words that is spelled most like a word, empty where none is."""
+    """The one of the words whose spelling is nearest to a word, empty if none is near."""
     return next(iter(difflib.get_close_matches(word, sorted(words), n=1)), "")
 
 
 def first_of(words: Sequence[str], most: int) -> str:
-    """The words with commas, of more than `most` the first and how many more there are.
+    """The words with commas; if there are more than `most`, the first ones and the number of the others.
 
     >>> first_of(["a", "b", "c"], 2)
     'a, b and 1 more'

@@ -1,4 +1,4 @@
-"""Targets of components: the class or function that each names is there, or the nearest one is told."""
+"""Targets of components: checks that each names an existing class or function, and suggests the nearest name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 
 def located(target: str) -> Callable[..., Any] | None:
-    """The class or function that a target names, None where there is none."""
+    """The class or function that a target names, None if there is none."""
     modules = LOCATOR.get_component_module_name(target)
     module = modules[0] if isinstance(modules, list) else modules  # MONAI takes the first of several
     try:

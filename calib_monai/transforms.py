@@ -52,7 +52,7 @@ class Confidenced(MapTransform):
 
 
 class Entropyd(MapTransform):
-    """Adds the entropy of probabilities as a share of the largest, log C: 0 where one class is certain, else to 1.
+    """Adds the entropy of probabilities divided by its largest value, log C: 0 if one class is certain, at most 1.
 
     Args:
         keys: probabilities, (C, H, W[, D]).
@@ -75,9 +75,9 @@ class Entropyd(MapTransform):
 
 
 class LeaveOutd(MapTransform):
-    """Makes voxels whose label is ignored background in prediction and label, so that no measure of shapes sees them.
+    """Sets voxels with an ignored label to background in prediction and label, so that measures of shapes ignore them.
 
-    The label as it was gets the name "target", by which measures of probabilities leave them out.
+    The original label is kept as "target", by which measures of probabilities leave the voxels out.
 
     Args:
         keys: predictions, (1, H, W[, D]), class indices.
@@ -93,7 +93,7 @@ class LeaveOutd(MapTransform):
         self.ignore_index = ignore_index
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data without these voxels; tensors that others may hold are not changed."""
+        """The data without these voxels; the given tensors are not changed."""
         left = dict(data) | {"target": data[self.label_key]}
         if self.ignore_index is None:
             return left
@@ -105,9 +105,9 @@ class LeaveOutd(MapTransform):
 
 
 class MostProbabled(MapTransform):
-    """Replaces probabilities by the class that is the most probable, the first of equals, class by class.
+    """Replaces probabilities by the most probable class, the first of equal ones, class by class.
 
-    MONAI's AsDiscreted says the same, takes seven times as long for a volume, and eight bytes a voxel.
+    MONAI's AsDiscreted gives the same, but takes seven times as long for a volume, and eight bytes a voxel.
 
     Args:
         keys: probabilities, (C, H, W[, D]); they become labels (1, H, W[, D]), uint8.
@@ -148,9 +148,9 @@ class UniteClassesd(MapTransform):
 
 
 class BoundaryWeightd(MapTransform):
-    """Adds how much the consistency of each voxel weighs in BWCR, more the nearer it is to a boundary of its slice.
+    """Adds the weight of each voxel's consistency in BWCR, which is higher near a boundary in its slice.
 
-    Slices lie along the last axis. Once computed, here, the weights are cached with their labels.
+    Slices lie along the last axis. The weights are computed here once, and cached with their labels.
 
     Args:
         keys: labels, (1, H, W[, D]), class indices.
@@ -158,8 +158,8 @@ class BoundaryWeightd(MapTransform):
         width: as in `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
         weight_max: as in `boundary_weight`.
         weight_min: as in `boundary_weight`.
-        ignore_index: label of voxels that are no structure: each counts as the nearest label in its slice that is one,
-            so that the edge of what is ignored is no boundary.
+        ignore_index: the label of ignored voxels. Each counts as the nearest other label in its slice, so that the edge
+            of ignored voxels is not a boundary.
 
     Raises:
         ValueError: an argument that `boundary_weight` refuses.
@@ -199,14 +199,15 @@ class BoundaryWeightd(MapTransform):
 class CorrectBiasd(MapTransform):
     """Divides an image by its bias field: N4 (Tustison et al. 2010, doi:10.1109/TMI.2010.2046908) by ITK.
 
-    The field is smooth: it is estimated where a shrunk image is above its mean, and resampled to the whole. On
-    320 x 320 x 20 voxels, shrunk by 8, that takes 7 s and leaves about as little of an artificial field as by 4, which
-    takes 23 s.
+    The field is smooth. It is estimated on a shrunk image, in voxels above the mean, and resampled to the whole image.
+    On 320 x 320 x 20 voxels, shrunk by 8, this takes 7 s. It removes an artificial field about as well as shrinking by
+    4, which takes 23 s.
 
     Args:
         keys: images, (1, H, W, D).
         shrink: factor along H and W.
-        iterations: at most so many on each level, each with twice the control points of the one before.
+        iterations: largest number of iterations on each level; each level has twice the control points of the level
+            before.
     """
 
     def __init__(self, keys: KeysCollection, shrink: int = 8, iterations: Sequence[int] = (50, 50, 50)) -> None:
@@ -248,21 +249,21 @@ def _n4() -> Any:
 
 
 class NameByCased(MapTransform):
-    """Calls an image by its case, which is what MONAI's SaveImaged then calls the file.
+    """Names an image after its case, so that MONAI's SaveImaged names the file after the case.
 
-    The files of many data sets have one name in all cases, as `imaging.nii.gz`. A case without a name, as other
-    programs give them, is called by its file.
+    In many data sets the files of all cases have the same name, such as `imaging.nii.gz`. A case without a name, for
+    example from another program, is named after its file.
 
     Args:
         keys: MONAI MetaTensors.
-        allow_missing_keys: whether keys that are not there are passed over.
+        allow_missing_keys: whether missing keys are allowed.
     """
 
     def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:  # noqa: FBT001, FBT002 - MONAI's
         super().__init__(keys, allow_missing_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the names; ValueError where one would lead out of the folder that is written to."""
+        """The data with the names; raise ValueError if a name would lead out of the output folder."""
         named: dict[Any, Any] = dict(data)
         for key in self.key_iterator(named):
             named[key].meta["filename_or_obj"] = f"{case_of(named, ('image', key))}.nii.gz"

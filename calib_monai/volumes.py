@@ -1,4 +1,4 @@
-"""Volumes: the files of a case are loaded and found good, or named with what is wrong in them."""
+"""Volumes: loads and checks the files of a case; a message names the file and its fault."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = 5  # of many values, in a message
 
 @dataclass(frozen=True)
 class Rules:
-    """What image and label must be.
+    """The rules for image and label.
 
     Args:
         num_classes: labels must be 0..num_classes - 1.

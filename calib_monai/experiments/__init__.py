@@ -1,1 +1,1 @@
-"""Experiments: many trainings of several methods, laid side by side."""
+"""Experiments: compares many trainings of several methods."""

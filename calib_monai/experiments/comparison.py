@@ -1,4 +1,4 @@
-"""Comparison: how sure the means of an experiment are, and which of its methods differ by more than chance."""
+"""Comparison: intervals for the means of an experiment, and tests of the differences between methods."""
 
 from __future__ import annotations
 
@@ -53,14 +53,13 @@ class Comparison:
 
 
 def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
-    """What the cases say of the rows, the first of which is the reference.
+    """Compare the rows over cases; the first row is the reference.
 
-    Each case counts once, with its mean over seeds: the tests are about cases that were not seen, of the
-    networks that were trained.
+    Each case counts once, with its mean over seeds. The tests therefore hold for other cases, but for these networks.
 
     Args:
-        rows: of the same cases.
-        measures: what is compared, with its direction.
+        rows: rows of the same cases.
+        measures: the measures to compare, with their directions.
     """
     values = {name: _values(rows, name) for name in measures if not measures[name].counts}
     names = [row.name for row in rows]

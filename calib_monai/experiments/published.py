@@ -1,4 +1,4 @@
-"""Published results, beside what an experiment measured."""
+"""Published results, compared with an experiment's results."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def read_published(path: Path) -> list[Published]:
 def published_table(
     published: Published, rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison
 ) -> Table | None:
-    """What both measured, and by how much ours is more; None where no row or no measure is in both.
+    """A table of the measures that both have, with the difference of ours; None if they share no row or no measure.
 
-    A difference is marked where what was printed lies outside of our 95 % interval.
+    A difference is marked if the published value lies outside our 95 % interval.
     """
     both = [row for row in rows if row.name_of_method in published.rows and row.trials[0].network == NETWORK]
     shared = [name for name in published.measures if name in measures]
@@ -75,7 +75,7 @@ def published_table(
         if len(both) >= TO_ORDER and not any(map(isnan, ours)):
             orders.append(f"{measure.title} {stats.spearmanr(ours, printed).statistic:.2f}")
     note = (
-        "Differences are marked where what was printed lies outside of our 95 % interval; splits were never published."
+        "A difference is marked if the published value lies outside our 95 % interval. Splits were never published."
         + (f" Agreement of the order of the rows (Spearman's rho, 1 the same): {', '.join(orders)}." if orders else "")
     )
     return Table(f"Beside {published.source}", header, transposed(columns), transposed(marks), note)

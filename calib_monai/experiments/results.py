@@ -1,4 +1,4 @@
-"""Results: everything that an experiment found, as one JSON file that its tables can be traced to."""
+"""Results: one JSON file with all numbers of an experiment's tables."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
         for row in rows
     }
     note = (
-        "By the bootstrap over cases, each with its mean over seeds. The mean over all cases of this kind lies in such "
-        "an interval 95 times in 100. A value that is not the mean over cases has none."
+        "Bootstrap over cases, each with its mean over seeds. The mean over all cases of this kind lies in such "
+        "an interval 95 times in 100. A value that is not the mean over cases has no interval."
     )
     return _table("95 % intervals of the means", shown, list(measures.values()), note=note)
 
@@ -98,7 +98,7 @@ def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table
     marks = [[NOTABLE if value < SIGNIFICANT else "" for value in line] for line in values.values()]
     note = (
         "Two-sided paired permutation tests over cases, each with its mean over seeds; in each column corrected for "
-        f"their number (Holm). Marked is what is below {SIGNIFICANT}. This is about other cases, not other trainings."
+        f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings."
     )
     shown = {name: list(map(_p_value, line)) for name, line in values.items()}
     return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)

@@ -1,4 +1,4 @@
-"""Trials: the trainings of an experiment with what was measured, over seeds and folds one row a method."""
+"""Trials: the trainings of an experiment and their results, with one row for each method over seeds and folds."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ def load_imagenet21k(path: str | Path, encoder: ResNetV2, transformer: VisionTra
 
     Args:
         path: an npz file with the names and shapes of `R50+ViT-B_16.npz`.
-        encoder: the ResNet. For an image of C channels, C other than 3, each channel takes the sum of
-            the file's three (standardized) kernels over C: one channel gives exactly what three
-            copies of it would give to the published kernels, and so do C copies of it.
-        transformer: the ViT; position embeddings are interpolated where its grid differs.
+        encoder: the ResNet. For C channels other than 3, the kernel of each channel is the sum of the file's three
+            (standardized) kernels divided by C. One channel then gives exactly the result of three copies of it with
+            the published kernels, and so do C copies.
+        transformer: the ViT; position embeddings are interpolated if its grid differs.
 
     Raises:
         ValueError: the file is missing or damaged, lacks an array or holds one of another shape.
@@ -90,8 +90,7 @@ def _fill_encoder(arrays: _Arrays, encoder: ResNetV2) -> None:
 def _fill_root(arrays: _Arrays, encoder: ResNetV2) -> None:
     """The first convolution, brought to its number of channels.
 
-    The sum of standardized kernels is standardized anew where the encoder computes; `root_gain`
-    takes that back.
+    The encoder standardizes the sum of standardized kernels anew; `root_gain` corrects this.
     """
     root = encoder.conv_root
     kernel = _read_kernel(arrays, "conv_root", root, RGB)

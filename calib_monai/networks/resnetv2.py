@@ -30,9 +30,9 @@ class StandardizedConv2d(nn.Conv2d):
         stride: 1 or 2; sides of the input must be its multiples.
 
     Note:
-        With stride 2 one row more is padded below than above, and on the right than on the left, as
-        where the published weights were trained: the kernel's center then agrees with what the
-        strided 1 x 1 projection beside it takes. TransUNet's authors pad all sides alike.
+        With stride 2 one more row is padded below than above, and one more column on the right than on the left. The
+        published weights were trained in this way: the kernel's center then agrees with the pixels of the strided 1 x 1
+        projection beside it. TransUNet's authors pad all sides equally.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
@@ -58,8 +58,8 @@ class ResidualUnit(nn.Module):
         stride: of the 3 x 3 convolution and of the shortcut.
 
     Note:
-        The shortcut too is normalized in 32 groups, as where the published weights were trained;
-        TransUNet's authors take a group for each channel.
+        The shortcut is also normalized in 32 groups, as in the training of the published weights. TransUNet's authors
+        use a group for each channel.
     """
 
     def __init__(self, in_channels: int, width: int, stride: int = 1) -> None:
@@ -94,9 +94,9 @@ class ResNetV2(nn.Module):
         in_channels: channels of the image.
 
     Attributes:
-        root_gain: (1, 64, 1, 1), what the output of the first convolution is multiplied with: ones,
-            unless ImageNet's weights for 3 channels were brought to another number of channels
-            (`calib_monai.networks.imagenet21k`). It is stored with the weights and not trained.
+        root_gain: (1, 64, 1, 1), a factor for the output of the first convolution. It is 1, unless ImageNet's weights
+            for 3 channels were adapted to another number of channels (`calib_monai.networks.imagenet21k`). It is stored
+            with the weights and not trained.
     """
 
     def __init__(self, in_channels: int) -> None:

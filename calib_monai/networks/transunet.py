@@ -28,8 +28,8 @@ class TransUNet(nn.Module):
     Args:
         in_channels: channels of the image.
         out_channels: number of classes.
-        img_size: H and W that the position embeddings are made for, multiples of 16. An image of
-            another size is taken too, the embeddings interpolated.
+        img_size: H and W for which the position embeddings are made, multiples of 16. For an image of another size the
+            embeddings are interpolated.
         hidden_size: channels of a token.
         mlp_dim: channels inside the transformer's perceptrons.
         num_layers: layers of the transformer.
@@ -42,9 +42,9 @@ class TransUNet(nn.Module):
         ValueError: an argument out of its range, or a file that does not fit.
 
     Note:
-        The first convolution takes the image's own channels; the authors repeat a single one three
-        times. With ImageNet's weights both give the same, see `load_imagenet21k`. Where padding and
-        groups differ from the authors' code is said in `calib_monai.networks.resnetv2`.
+        The first convolution takes the image's own channels; the authors repeat a single channel three times. With
+        ImageNet's weights both give the same, see `load_imagenet21k`. `calib_monai.networks.resnetv2` says where
+        padding and groups differ from the authors' code.
     """
 
     def __init__(
@@ -106,13 +106,13 @@ def _convolution(in_channels: int, out_channels: int) -> Convolution:
 
 
 def _check_sizes(**sizes: int) -> None:
-    """Refuse what is no whole number above 0."""
+    """Raise ValueError if a size is not a whole number above 0."""
     for name, size in sizes.items():
         check_whole(name, size, least=1)
 
 
 def _check_image_size(img_size: Sequence[int]) -> None:
-    """Refuse what is not two multiples of 16."""
+    """Raise ValueError if the size of an image is not two multiples of 16."""
     given = list(img_size) if isinstance(img_size, Sequence) else img_size
     rule = f"it must be height and width, multiples of {MULTIPLE}"
     if not isinstance(given, list) or len(given) != 2:  # noqa: PLR2004 - height and width

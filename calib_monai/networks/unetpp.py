@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class UNetPlusPlus(nn.Module):
-    """MONAI's BasicUNetPlusPlus, whose output is a list even where it holds one tensor.
+    """MONAI's BasicUNetPlusPlus with a tensor as its output, where MONAI's returns a list.
 
     Zhou et al. 2018 (arXiv:1807.10165), without deep supervision.
 

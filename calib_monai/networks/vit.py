@@ -22,8 +22,8 @@ def resized(position: Tensor, size: list[int]) -> Tensor:
 class TransformerLayer(nn.Module):
     """Attention and a perceptron, each after its normalization and beside a shortcut.
 
-    MONAI's TransformerBlock needs einops, drops attention weights at the one rate that it has, and
-    holds a third normalization that learns nothing.
+    MONAI's TransformerBlock is not used: it needs einops, applies its dropout rate to attention weights, too, and holds
+    a third normalization that learns nothing.
 
     Args:
         hidden_size: channels of a token.

@@ -1,4 +1,4 @@
-"""Pictures: photographs, ultrasound and masks, read by their values whatever their format and number of bits."""
+"""Pictures: reads the values of photographs, ultrasound and masks, in any format and number of bits."""
 
 from calib_monai.pictures.decoding import SUFFIXES, Picture, decoded, gray_values, picture_values
 from calib_monai.pictures.loading import LoadPicturesd

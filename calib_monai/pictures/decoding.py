@@ -1,4 +1,4 @@
-"""Decoding: a picture's file becomes the values of its pixels, in as many bits as it has."""
+"""Decoding: reads the pixel values of a picture with all their bits."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def decoded(file: str) -> Picture:
     """The picture in a file.
 
     Raises:
-        ValueError: with the file and the rule, where it is no picture, holds several, or has colors of another kind.
+        ValueError: the file is not a picture, holds several, or has an unsupported color model.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:

@@ -1,4 +1,4 @@
-"""Loading: the files of a case become its picture and its label."""
+"""Loading: turns the files of a case into its picture and its label."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class LoadPicturesd(MapTransform):
 
 
 def _check_turned(found: Mapping[Hashable, Mapping[str, Picture]], label_key: str) -> None:
-    """Raise ValueError if a picture was turned and nothing tells whether its mask is of the picture as it is stored."""
+    """Raise ValueError if a picture was turned, and it is not clear whether its mask was turned, too."""
     masks = found.get(label_key, {})
     pictures = {file: one for key, of_key in found.items() if key != label_key for file, one in of_key.items()}
     for (file, picture), (mask, other) in product(pictures.items(), masks.items()):

@@ -1,4 +1,4 @@
-"""Masks: which pixels of a picture are the structure, whatever two values say so."""
+"""Masks: finds the structure in a mask, whichever two values it holds."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
 
 
 def _pixels(picture: Picture) -> Values:
-    """What tells the pixels of a mask apart, (H, W, 1 to 4)."""
+    """The values that distinguish the pixels of a mask, (H, W, 1 to 4)."""
     gray = is_gray(picture.values)
     if picture.indices is not None and not (gray and (picture.values != picture.values[0, 0]).any()):
         return picture.indices[..., None]
@@ -93,7 +93,7 @@ def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
 
 
 def _too_many(file: str, pixels: Values) -> str:
-    """What is said of a mask of many values."""
+    """The message for a mask with too many values."""
     found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
     shown = ", ".join(map(_text_of, found[:SHOWN])) + (f" ... {_text_of(found[-1])}" if len(found) > SHOWN else "")
     return (
