@@ -68,7 +68,7 @@ class OneLine:
             made_by = component if "__init__" in _functions_here(refusal) else ""
             told = str(refusal)
         else:
-            made_by, told = component, _first_lines(causes[-1])
+            made_by, told = component, _first_lines(_telling(causes))
         line = f"error: {made_by}{' '.join(told.splitlines())}"
         sys.stderr.write(f"{line}\n")
         _note_for_torchrun(line)
@@ -130,6 +130,12 @@ def _component(causes: list[BaseException]) -> str:
     """The component of the configuration that failed, with a colon; empty where it was none."""
     named = [re.match(r"Failed to instantiate component '([^']+)'", str(cause)) for cause in causes]
     return next((f"{one[1]}: " for one in reversed(named) if one), "")
+
+
+def _telling(causes: list[BaseException]) -> BaseException:
+    """The first error of all, or an OSError that names a file: on a full disk, PyTorch may fail before that does."""
+    named = [one for one in causes if isinstance(one, OSError) and one.filename]
+    return named[-1] if named else causes[-1]
 
 
 def _first_lines(error: BaseException) -> str:

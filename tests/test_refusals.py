@@ -170,6 +170,12 @@ def test_the_last_line_gives_the_error_that_another_one_hides(capsys: pytest.Cap
     assert told(error, capsys).splitlines()[-1] == "error: OSError: [Errno 27] File too large: 'model.pt'"
 
 
+def test_a_file_that_could_not_be_written_is_named_whatever_failed_before(capsys: pytest.CaptureFixture[str]) -> None:
+    full = OSError(28, "No space left on device", "models/model.pt")
+    failed = raised(RuntimeError("unexpected pos 107520 vs 107412"), full, RuntimeError("a run that failed"))
+    assert told(failed, capsys).splitlines()[-1] == f"error: OSError: {full}"
+
+
 def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     interruption = KeyboardInterrupt()
     interruption.__context__ = StopIteration()
