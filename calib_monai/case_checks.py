@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
@@ -14,6 +14,7 @@ from calib_monai.budgets import Budget
 from calib_monai.datalists.splits import Case
 from calib_monai.headers import voxels_in
 from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
+from calib_monai.read_once import forget, keeping
 from calib_monai.volumes import files_of
 
 T = TypeVar("T")
@@ -25,22 +26,31 @@ MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a la
 logger = logging.getLogger(__name__)
 
 
-def check_all(cases: list[Case], check: Callable[[Case], T]) -> list[T]:
-    """The result of `check` for each case; raise the first ValueError of `check`."""
-    found = [told for of_process in gathered(checked_all(own_part(cases), check)) for told in of_process]
+def check_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T]:
+    """The result of `check` for each case; raise the first ValueError of `check`.
+
+    Args:
+        cases: to check.
+        check: reads a case.
+        again: the cases that the run will read, too: what was read of them is kept, as `read_once` says.
+    """
+    found = [told for of_process in gathered(checked_all(own_part(cases), check, again)) for told in of_process]
     problems = [line for line in found if isinstance(line, str)]
     if problems:
+        forget()
         raise ValueError(told_of(problems, len(cases)))
     return [value for value in found if not isinstance(value, str)]
 
 
-def checked_all(cases: list[Case], check: Callable[[Case], T]) -> list[T | str]:
-    """The result of `check` for each case, or the text of its ValueError."""
-    budget = Budget(MOST_VOXELS)
+def checked_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T | str]:
+    """The result of `check` for each case, or the text of its ValueError; the arguments are those of `check_all`."""
+    forget()  # what is left of the check before
+    budget, kept = Budget(MOST_VOXELS), {id(case) for case in again}
 
     def checked(case: Case) -> T | str:
         try:
-            with budget.share(sum(voxels_in(file) for file in files_of(case))):
+            voxels = sum(voxels_in(file) for file in files_of(case))
+            with budget.share(voxels), keeping(id(case) in kept):
                 return check(case)
         except ValueError as error:
             return str(error)

@@ -21,6 +21,7 @@ from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, hal
 from calib_monai.headers import is_nifti, stored_affine
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
+from calib_monai.read_once import read_once
 from calib_monai.series import load_series
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
@@ -54,20 +55,23 @@ class LoadCased(MapTransform):
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         super().__init__(keys, allow_missing_keys)
+        self.settings = type(self).__name__, str(reader), spatial_dims
         self.load, self.load_nifti = LoadImage(reader=reader), partial(LoadImage(), reader=WholeNiftiReader())
         self.channel_first = EnsureChannelFirst()
         self.spatial_dims = spatial_dims
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the images, each (C, H, W[, D])."""
-        loaded = dict(data)
-        for key in self.key_iterator(loaded):
-            files = [str(file) for file in ensure_tuple(loaded[key])]
-            if _are_one_series(files):
-                loaded[key] = load_series(f"{files[0]} (with {len(files) - 1} more)", files)
-            else:
-                loaded[key] = _as_channels(files, [self._volume(file) for file in files])
-        return loaded
+        keys = list(self.key_iterator(dict(data)))
+        files = {key: [str(file) for file in ensure_tuple(data[key])] for key in keys}
+        loaded = read_once(files, self.settings, lambda: {key: self._image(files[key]) for key in keys})
+        return {**data, **loaded}
+
+    def _image(self, files: list[str]) -> MetaTensor:
+        """The image of files, (C, H, W[, D]): the slices of a series, or its channels."""
+        if _are_one_series(files):
+            return load_series(f"{files[0]} (with {len(files) - 1} more)", files)
+        return _as_channels(files, [self._volume(file) for file in files])
 
     def _volume(self, file: str) -> MetaTensor:
         """The image of one file, or of a folder of DICOM, (C, H, W[, D])."""

@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
+from calib_monai.read_once import forget
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -76,6 +77,7 @@ def _as_it_was() -> Iterator[None]:
         if isinstance(each, logging.Logger) and all(each is not before[0] for before in kept):
             each.handlers.clear()
             _set_level(each, logging.NOTSET)
+    forget()
     os.chdir(folder)
     sys.excepthook = hook
     torch.set_num_threads(threads)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from calib_monai.pictures.decoding import Picture, decoded, gray_values, picture_values
 from calib_monai.pictures.masks import mask_values
+from calib_monai.read_once import read_once
 
 COLORS = 3
 
@@ -61,14 +62,19 @@ class LoadPicturesd(MapTransform):
         Raises:
             ValueError: with the file and the rule, where one is not such a picture or mask.
         """
-        loaded, found = dict(data), {}
-        for key in self.key_iterator(loaded):
-            files = [str(file) for file in ensure_tuple(loaded[key])]
-            pictures = found[key] = {file: decoded(file) for file in files}
+        files = {key: [str(file) for file in ensure_tuple(data[key])] for key in self.key_iterator(dict(data))}
+        settings = type(self).__name__, self.in_channels, self.num_classes, self.mask_threshold, self.label_key
+        return {**data, **read_once(files, settings, lambda: self._read(files))}
+
+    def _read(self, files: Mapping[Hashable, list[str]]) -> dict[Hashable, MetaTensor]:
+        """What files hold, by key."""
+        loaded, found = {}, {}
+        for key, of_key in files.items():
+            pictures = found[key] = {file: decoded(file) for file in of_key}
             load = self._label if key == self.label_key else self._image
             values = torch.as_tensor(np.ascontiguousarray(load(pictures).transpose(2, 1, 0)))
             # As MONAI's reader of pictures and EnsureChannelFirst say it; its writers need it for files of two axes.
-            told = {"filename_or_obj": files[0], "original_channel_dim": math.nan}
+            told = {"filename_or_obj": of_key[0], "original_channel_dim": math.nan}
             loaded[key] = MetaTensor(values, meta=told, spatial_ndim=2)
         _check_turned(found, self.label_key)
         return loaded

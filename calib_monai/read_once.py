@@ -1,0 +1,67 @@
+"""Files read once: what a check has read is kept, where memory allows, for the run that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from threading import Lock
+
+from monai.data import MetaTensor
+
+from calib_monai.memory import fits
+
+Loaded = dict[Hashable, MetaTensor]
+
+_is_check: ContextVar[bool] = ContextVar("_is_check", default=False)
+_kept: dict[Hashable, Loaded] = {}
+_lock = Lock()
+
+
+@contextmanager
+def keeping(wanted: bool) -> Iterator[None]:  # noqa: FBT001 - what it is called with says what it does
+    """Where it is wanted, keep what this thread reads inside."""
+    before = _is_check.set(wanted)
+    try:
+        yield
+    finally:
+        _is_check.reset(before)
+
+
+def forget() -> None:
+    """Keep nothing of what was read so far."""
+    with _lock:
+        _kept.clear()
+
+
+def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read: Callable[[], Loaded]) -> Loaded:
+    """What is read of files, or what was kept of them. That is handed over: the next time they are read again.
+
+    Args:
+        files: by key the files, or folders of files, that are read. A file that has changed is read again.
+        settings: of the reader.
+        read: reads them.
+    """
+    known_as = settings, tuple((key, tuple(map(_state, of_key))) for key, of_key in files.items())
+    if not _is_check.get():
+        with _lock:
+            kept = _kept.pop(known_as, None)
+        return read() if kept is None else kept
+    loaded = read()
+    size = sum(image.nbytes for image in loaded.values())
+    with _lock:
+        held = sum(image.nbytes for of_case in _kept.values() for image in of_case.values())
+        if fits(size, held):
+            _kept[known_as] = {key: image.clone() for key, image in loaded.items()}  # type: ignore[no-untyped-call]
+    return loaded
+
+
+def _state(file: str) -> Hashable:
+    """What of a file, or of the files of a folder, tells whether it is still the same."""
+    try:
+        path = Path(file)
+        found = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+        return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in found)
+    except OSError:  # the reader says what is wrong
+        return file

@@ -1,0 +1,119 @@
+"""Files are read once: for the check, and not for the run, unless they changed or memory does not allow it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from PIL import Image
+
+import calib_monai.memory
+from calib_monai.case_checks import check_all
+from calib_monai.copies import copied
+from calib_monai.loading import LoadCased
+from calib_monai.nifti import WholeNiftiReader
+from calib_monai.pictures import LoadPicturesd
+
+CASES = [{"image": f"{name}_image.nii.gz", "label": f"{name}_label.nii.gz", "case": name} for name in "abc"]
+LOAD = LoadCased(["image", "label"])
+
+
+@pytest.fixture
+def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the voxels of each file were read, by its name; the files are in the folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    for number, case in enumerate(CASES):
+        for key in ("image", "label"):
+            voxels = np.full((4, 5, 6), number, np.int16)
+            nibabel.save(nibabel.Nifti1Image(voxels, np.diag([1.0, 2, 3, 1])), case[key])
+    count: Counter[str] = Counter()
+    get_data = WholeNiftiReader.get_data
+
+    def counted(reader: WholeNiftiReader, image: Any) -> Any:
+        count.update(map(str, reader.filenames))
+        return get_data(reader, image)
+
+    monkeypatch.setattr(WholeNiftiReader, "get_data", counted)
+    return count
+
+
+def check(again: list[dict[str, str]]) -> None:
+    """Read all cases as a check does; the run is to read some of them again."""
+    check_all(CASES, read, again)
+
+
+def read(case: dict[str, Any]) -> dict[Any, Any]:
+    """What a case's files hold, read by a copy: MONAI's readers are not safe with threads."""
+    return copied(LOAD)(case)
+
+
+def test_what_a_check_has_read_is_handed_to_the_run_once(reads: Counter[str]) -> None:
+    check(CASES[:2])
+    loaded = [LOAD(case) for case in CASES]
+    assert set(reads.values()) == {1, 2}
+    assert [name for name, count in reads.items() if count == 2] == ["c_image.nii.gz", "c_label.nii.gz"]
+    for case, found in zip(CASES, loaded, strict=True):
+        fresh = LOAD(case)
+        for key in ("image", "label"):
+            assert isinstance(found[key], MetaTensor)
+            assert torch.equal(found[key].as_tensor(), fresh[key].as_tensor())
+            assert torch.equal(found[key].affine, fresh[key].affine)
+            assert found[key].meta.keys() == fresh[key].meta.keys()
+        assert found["case"] == case["case"]
+    assert set(reads.values()) == {2, 3}  # what was handed over is read again
+
+
+def test_a_file_that_changed_is_read_again(reads: Counter[str]) -> None:
+    check(CASES)
+    nibabel.save(nibabel.Nifti1Image(np.full((4, 5, 6), 77, np.int16), np.eye(4)), CASES[0]["image"])
+    assert (LOAD(CASES[0])["image"] == 77).all()
+    assert reads["a_image.nii.gz"] == 2
+
+
+@pytest.mark.parametrize("share", [0, 1e-12])
+def test_without_the_memory_all_is_read_again(
+    share: float, reads: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calib_monai.memory, "SHARE", share)
+    check(CASES)
+    for case in CASES:
+        LOAD(case)
+    assert set(reads.values()) == {2}
+
+
+def test_of_a_check_that_refuses_nothing_is_kept(reads: Counter[str]) -> None:
+    Path(CASES[2]["image"]).write_bytes(b"")
+
+    def refuse(case: dict[str, Any]) -> None:
+        try:
+            read(case)
+        except Exception:  # noqa: BLE001 - MONAI's
+            raise ValueError("it cannot be read") from None
+
+    with pytest.raises(ValueError, match="it cannot be read"):
+        check_all(CASES, refuse, CASES)
+    LOAD(CASES[0])
+    assert reads["a_image.nii.gz"] == 2
+
+
+def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(np.arange(30, dtype=np.uint8).reshape(5, 6)).save(tmp_path / "a.png")
+    Image.fromarray(np.eye(5, 6, dtype=np.uint8)).save(tmp_path / "a_mask.png")
+    case = {"image": str(tmp_path / "a.png"), "label": str(tmp_path / "a_mask.png"), "case": "a"}
+    load, decode, count = LoadPicturesd(["image", "label"]), calib_monai.pictures.loading.decoded, Counter[str]()
+
+    def counted(file: str) -> Any:
+        count.update([file])
+        return decode(file)
+
+    monkeypatch.setattr(calib_monai.pictures.loading, "decoded", counted)
+    first = check_all([case], load, [case])[0]
+    second = load(case)
+    assert set(count.values()) == {1}
+    assert all(torch.equal(first[key].as_tensor(), second[key].as_tensor()) for key in ("image", "label"))
