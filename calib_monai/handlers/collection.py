@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler
 
+from calib_monai.handlers.made_with import settings_of
 from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.calibration import CalibrationMetric
@@ -66,7 +66,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
         metrics = self.collection.metrics
         state.metric_details.update({name: one.values() for name, one in metrics.items() if not one.of_all_images})
         ignored = {} if self.collection.ignore_index is None else {"ignore_index": self.collection.ignore_index}
-        settings = {name: _settings(metric) | ignored for name, metric in metrics.items()}
+        settings = {name: settings_of(metric) | ignored for name, metric in metrics.items()}
         measures = {name: _measure(name, metric) for name, metric in metrics.items()}
         state.metric_settings = getattr(state, "metric_settings", {}) | settings
         state.measures = getattr(state, "measures", {}) | measures
@@ -75,14 +75,6 @@ class MetricCollectionHandler(IgniteMetricHandler):
     def completed(self, engine: Engine, _name: str) -> None:
         """Put each metric into `engine.state.metrics`; Ignite would also put them there together, as a dictionary."""
         engine.state.metrics.update(self.compute())
-
-
-def _settings(metric: CalibrationMetric) -> dict[str, Any]:
-    """What a metric was made with."""
-    region = {"region": metric.region.name, **asdict(metric.region)}
-    return {
-        name: value for name, value in vars(metric).items() if not name.startswith("_") and value is not None
-    } | region
 
 
 def _measure(name: str, metric: CalibrationMetric) -> Measure:

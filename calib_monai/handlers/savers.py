@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.case_names import case_of
+from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
@@ -45,6 +46,8 @@ class ResultsSaver:
         structures: for metrics whose columns are not the classes, the names of what they are.
         calibrator: what the logits were divided by: "none", "ts" or "lts".
         overwrite: whether an evaluation with another calibrator may be replaced.
+        metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
+        disturbance: the transform that makes the images worse; `summary.json` notes its steps.
     """
 
     def __init__(
@@ -58,7 +61,11 @@ class ResultsSaver:
         measures: Mapping[str, Mapping[str, Any]] | None = None,
         calibrator: str = "none",
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
+        metrics: Sequence[Mapping[str, Any] | None] = (),
+        disturbance: Any = None,
     ) -> None:
+        self.metrics = metrics
+        self.disturbance = disturbance
         self.overwrite = overwrite
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
@@ -139,8 +146,9 @@ class ResultsSaver:
             )
             for name, value in numbers.items()
         }
-        for name, settings in getattr(state, "metric_settings", {}).items():
-            summary[name]["settings"] = settings
+        settings = settings_of_metrics(self.metrics) | getattr(state, "metric_settings", {})
+        for name in summary.keys() & settings.keys():
+            summary[name]["settings"] = settings[name]
         for name, told in summary.items():
             told["measure"] = asdict(measures[name])
         content = {
@@ -148,6 +156,7 @@ class ResultsSaver:
             "dataset": self.dataset,
             "method": self.method,
             "calibrator": self.calibrator,
+            "disturbance": steps_of(self.disturbance),
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": summary,

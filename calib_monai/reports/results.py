@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import nan
 
 from calib_monai.measures import Measure, measure_of
+from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values, sure_marks
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, transposed
@@ -37,34 +38,23 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
 def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
     """A table with a row for each run, a column for each measure, and the number of cases.
 
-    No value is marked as best if runs measured with different settings, or if chance may explain the difference.
+    No value is marked as best if runs measured with different settings or on images that were disturbed differently, or
+    if chance may explain the difference.
     """
     columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
+    other_images = unlike_images(runs)
+    notes += (
+        [f"The images were disturbed differently, and nothing is compared: {other_images}."] if other_images else []
+    )
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
         unlike = unlike_settings(name, runs)
         columns.append([measure.shown(value) for value in values])
         of_cases = [averaged_values(run, name) for run in runs]
-        marks.append([""] * len(runs) if unlike else sure_marks(values, measure, of_cases))
+        marks.append([""] * len(runs) if unlike or other_images else sure_marks(values, measure, of_cases))
         notes += [f"{measure.title} has different settings and is not compared: {unlike}."] if unlike else []
     columns.append([str(len(run.cases)) for run in runs])
     marks.append([""] * len(runs))
     header = ["", *(measure.title for measure in measures.values()), "cases"]
     kinds = ["", *kinds_of(measures.values()), ""]
     return Table(title, header, transposed(columns), transposed(marks), " ".join(notes), kinds)
-
-
-def unlike_settings(name: str, runs: Sequence[Run]) -> str:
-    """The settings of a measure in which runs differ, as a text; "" if they do not differ or were not noted.
-
-    A setting that is off equals a setting that an earlier version did not have.
-    """
-    noted = [
-        (run.name, {key: value for key, value in run.settings[name].items() if value is not False})
-        for run in runs
-        if run.settings.get(name)
-    ]
-    keys = sorted({key for _, settings in noted for key in settings})
-    differing = [key for key in keys if len({repr(settings.get(key)) for _, settings in noted}) > 1]
-    told = [f"{run} with {', '.join(f'{key} {settings.get(key)}' for key in differing)}" for run, settings in noted]
-    return "; ".join(dict.fromkeys(told)) if differing else ""

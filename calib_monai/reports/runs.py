@@ -64,6 +64,7 @@ class Run:
         folder: the folder of the run.
         metrics: the value of each metric over all cases.
         settings: the settings of each metric, if they were noted.
+        disturbance: the steps of the transform that made the images worse; None if they were not noted.
         measures: title, unit and direction of each metric, if they were noted.
         cases: for each case its values, named by metric and class.
         region: the region whose voxels are in `bins`.
@@ -88,6 +89,7 @@ class Run:
     logits: LogitCounts | None
     num_voxels: float = math.nan
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    disturbance: Sequence[Mapping[str, Any]] | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
     suffix: str = ""
@@ -198,6 +200,7 @@ def _read(folder: Path) -> Run:
         class_bins=reduce(add, (Bins.from_dict(of_case["classes"]) for of_case in bins["cases"].values())),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
+        disturbance=summary.get("disturbance"),
         measures={
             name: measure_from(name, metric["measure"])
             for name, metric in summary["metrics"].items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
+from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import sure_marks
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
@@ -21,12 +22,13 @@ def structures_table(runs: Sequence[Run]) -> Table:
     The note names the structures that failed.
     """
     names = runs[0].class_names[1:]
+    alike = not (unlike_images(runs) or unlike_settings(OF_DICE, runs))
     columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
     for name in names:
         of_cases = [{case: _value(OF_DICE, name, names, row) for case, row in run.cases.items()} for run in runs]
         values = [mean_of_known(of_run.values()) for of_run in of_cases]
         columns.append([DICE.shown(value) for value in values])
-        marks.append(sure_marks(values, DICE, of_cases))
+        marks.append(sure_marks(values, DICE, of_cases) if alike else [""] * len(runs))
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
     return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
 

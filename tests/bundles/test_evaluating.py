@@ -14,6 +14,7 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.utils import set_determinism
 
+from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.measures import measure_of
 from calib_monai.regions import REGIONS
 
@@ -67,3 +68,20 @@ def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Pa
     assert metrics_of(config_of("hippocampus_nacl", "evaluate")["+validate"]) <= told
     compared = told - REGIONS.keys() - {"expected_dice"}  # more of which is not better: it should be the Dice
     assert all(measure_of(name).more_is_better is not None for name in compared)
+
+
+def test_results_note_the_settings_of_their_metrics_and_what_made_their_images_worse(tmp_path: Path) -> None:
+    laid_over = {
+        "noise_std": 0.05,
+        "+validate#key_metric#dice_foreground": {"include_background": True},
+        "+validate#additional_metrics#hd95_mm#metric_fn": {"spacing": [0.1, 0.1, 0.1]},
+    }
+    (tmp_path / "more.json").write_text(json.dumps(laid_over))
+    parser = evaluation(tmp_path / "more.json")
+    [saver] = [one for one in parser["validate#handlers"] if one["_target_"].endswith("ResultsSaver")]
+    made = settings_of_metrics(parser.get_parsed_content(key[1:]) for key in saver["metrics"])
+    assert made["dice_foreground"]["include_background"] is True
+    assert made["hd95_mm"]["spacing"] == [0.1, 0.1, 0.1]
+    assert made["missed_structures"]["dice_below"] == 0.1
+    [noise] = steps_of(parser.get_parsed_content(saver["disturbance"][1:]))
+    assert noise["std"] == 0.05

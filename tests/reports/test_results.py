@@ -12,6 +12,7 @@ from calib_monai.measures import Measure
 from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_PAPERS, AS_PAPERS, results_tables
 from calib_monai.reports.runs import read_run
+from calib_monai.reports.structures import structures_table
 
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
@@ -61,3 +62,34 @@ def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_
     assert "ECE, union, pooled |" in table
     assert re.search(r"\| true positives \| +Recall \|", table)
     assert re.search(r"\| second .* 0\.200 \| \*\*0\.20\*\* \|", table)
+
+
+def test_shapes_with_other_settings_are_not_compared_and_the_note_says_which(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    for run, dice in zip(runs, (0.9, 0.8), strict=True):
+        with_value(run, "dice_foreground", dice)
+    made: list[dict[str, object]] = [{"include_background": False}, {"include_background": True, "spacing": [0.1]}]
+    runs = [replace(run, settings={"dice_foreground": one}) for run, one in zip(runs, made, strict=True)]
+    for table in (results_tables(runs)[0], structures_table(runs)):
+        assert "**" not in table.markdown()
+    assert results_tables(runs)[0].note == (
+        "Dice has different settings and is not compared: first with include_background False, no spacing; second with "
+        "include_background True, spacing [0.1]."
+    )
+
+
+def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    for run, dice in zip(runs, (0.9, 0.8), strict=True):
+        with_value(run, "dice_foreground", dice)
+    runs = [replace(runs[0], disturbance=[]), runs[1]]
+    for table in (results_tables(runs)[0], structures_table(runs)):
+        assert "**0.900**" in table.markdown()  # the second is of an older version, which noted none
+    noise = {"transform": "RandGaussianNoised", "keys": ["image"], "std": 0.1, "mean": 0.0}
+    runs[1] = replace(runs[1], disturbance=[noise])
+    for table in (results_tables(runs)[0], structures_table(runs)):
+        assert "**" not in table.markdown()
+    assert results_tables(runs)[0].note == (
+        "The images were disturbed differently, and nothing is compared: first with no disturbance; second with "
+        "RandGaussianNoised (std 0.1)."
+    )

@@ -1,0 +1,38 @@
+"""Differences between runs that forbid a comparison: settings of measures, and what was done to the images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from calib_monai.reports.runs import Run
+
+
+def unlike_settings(name: str, runs: Sequence[Run]) -> str:
+    """The settings of a measure in which runs differ, as a text; "" if they do not differ or were not noted.
+
+    A setting that is off equals a setting that an earlier version did not have.
+    """
+    noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
+    keys = sorted({key for _, settings in noted for key in settings})
+    differing = [key for key in keys if len({repr(settings.get(key, False)) for _, settings in noted}) > 1]
+    told = [f"{run} with {', '.join(_told(key, settings) for key in differing)}" for run, settings in noted]
+    return "; ".join(dict.fromkeys(told)) if differing else ""
+
+
+def unlike_images(runs: Sequence[Run]) -> str:
+    """The disturbances of the images in which runs differ, as a text; "" if they do not differ or were not noted."""
+    noted = [(run.name, run.disturbance) for run in runs if run.disturbance is not None]
+    told = [f"{run} with {' and '.join(map(_step, steps)) or 'no disturbance'}" for run, steps in noted]
+    return "; ".join(dict.fromkeys(told)) if len({repr(steps) for _, steps in noted}) > 1 else ""
+
+
+def _told(key: str, settings: Mapping[str, Any]) -> str:
+    """A setting as a text."""
+    return f"{key} {settings[key]}" if key in settings else f"no {key}"
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """A step of a disturbance as a text: its class, and those of its settings that are numbers other than 0."""
+    numbers = [f"{key} {value}" for key, value in step.items() if isinstance(value, int | float) and value]
+    return f"{step['transform']} ({', '.join(numbers)})" if numbers else str(step["transform"])
