@@ -1,4 +1,4 @@
-"""Neighborhood priors: a label map becomes the share of each class around each voxel."""
+"""Neighborhood priors: the share of each class around each voxel of a label map."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def neighborhood_prior(
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels, odd.
         sigma: width of the "gaussian" weights in voxels, at least 0.3.
-        border: what lies beyond the edge: "replicate", the nearest voxel; "background", class 0.
+        border: label beyond the edge: "replicate", that of the nearest voxel; "background", class 0.
 
     Returns:
         The prior, (B, C, H, W[, D]), float32, non-negative, summing to one over C.
@@ -93,7 +93,7 @@ def pad_labels(target: Tensor, radius: int, border: str) -> Tensor:
 
 
 def inner(padded: Tensor, radius: int) -> Tensor:
-    """What `padded` holds without its margin of `radius` voxels."""
+    """`padded` without its margin of `radius` voxels."""
     for axis in range(2, padded.ndim):
         padded = padded.narrow(axis, radius, padded.shape[axis] - 2 * radius)
     return padded
@@ -111,7 +111,7 @@ def window_prior(
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels.
         sigma: width of the "gaussian" weights.
-        complete: whether it is known that each voxel belongs to a class, which saves some work.
+        complete: True saves work if each voxel is known to belong to a class.
 
     Returns:
         The prior, (B, C, H, W[, D]), float32.
@@ -193,13 +193,13 @@ def _shifted(flat: Tensor, stride: int, kernel_size: int) -> list[Tensor]:
 
 
 def _windows(sums: Tensor, padded: Tensor, kernel_size: int) -> Tensor:
-    """Flat sums over the windows that begin at each place, as a map of those that lie inside `padded`."""
+    """Flat sums over the windows that begin at each voxel, as a map of the windows inside `padded`."""
     inside = [size - kernel_size + 1 for size in padded.shape[2:]]
     return sums.as_strided([*padded.shape[:2], *inside], padded.stride())
 
 
 def _normalized(shares: Tensor) -> Tensor:
-    """Shares that sum to one over the classes, where there is any."""
+    """Shares divided by their sum over the classes, unless it is 0."""
     return shares / shares.sum(dim=1, keepdim=True).clamp_(min=torch.finfo(shares.dtype).tiny)
 
 

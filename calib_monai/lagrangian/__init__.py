@@ -1,4 +1,4 @@
-"""Augmented Lagrangian: penalties of constraints that are violated, and the multipliers that weigh them."""
+"""Augmented Lagrangian: penalties of violated constraints, and the multipliers that weigh them."""
 
 from calib_monai.lagrangian.multipliers import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.lagrangian.penalties import PENALTIES, Penalty, p2, p3, phr, slope

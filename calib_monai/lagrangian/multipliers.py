@@ -1,4 +1,4 @@
-"""Multipliers: one for each region and class, and how a validation set moves them."""
+"""Multipliers: one for each region and class, updated on a validation set."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ AVERAGES = ("all", "region")
 
 @dataclass(frozen=True)
 class ViolationSums:
-    """Sums over the voxels of each region: how many, by how much violated, how steeply penalized.
+    """Sums over the voxels of each region: their number, their violations, the slopes of their penalties.
 
-    Two of them add up to the sums of both sets of voxels. All are (R, C) for R regions and C classes, float64.
+    The sums of two sets of voxels add up to those of both. All are (R, C) for R regions and C classes, float64.
 
     Attributes:
         count: number of voxels of the region, the same for each class.
@@ -35,7 +35,7 @@ class ViolationSums:
         """The sums of some voxels.
 
         Args:
-            violation: by how much the constraint of each class is violated, (B, C, ...).
+            violation: of the constraint of each class, (B, C, ...).
             slope: of its penalty, (B, C, ...).
             regions: 1 where a voxel belongs to the region and 0 where not, each (B, 1, ...), float.
         """
@@ -65,23 +65,23 @@ class ViolationSums:
 
 
 class Multipliers(nn.Module):
-    """Multipliers and penalty coefficients of each region and class, and what their next update depends on.
+    """Multipliers and penalty coefficients of each region and class.
 
-    All of it is in buffers, so that a checkpoint continues where it was written.
+    They are buffers, and so is all that their next update depends on: a checkpoint continues where it was written.
 
     Args:
         num_classes: number of classes C, background included.
-        multiplier_init: each multiplier at first.
-        coefficient_init: each coefficient at first.
-        multiplier_min: no multiplier falls below it.
-        multiplier_max: nor rises above it.
-        growth: what a coefficient is multiplied by where violations stay, at least 1.
-        growth_interval: updates from one look at the coefficients to the next.
-        sufficient_decrease: violations stay where their mean is above this share of the mean before.
-        coefficient_max: no coefficient grows beyond it.
+        multiplier_init: initial value of each multiplier.
+        coefficient_init: initial value of each coefficient.
+        multiplier_min: lower limit of the multipliers.
+        multiplier_max: their upper limit.
+        growth: factor by which a coefficient grows where violations persist, at least 1.
+        growth_interval: coefficients may grow at each `growth_interval`-th update.
+        sufficient_decrease: violations persist if their mean exceeds this share of the previous mean.
+        coefficient_max: upper limit of the coefficients.
 
     Raises:
-        ValueError: an argument outside what is listed here, negative or not finite.
+        ValueError: an argument is not one of those listed here, negative or not finite.
 
     Attributes:
         multiplier: (2, C), by region (`AREAS`) and class.
@@ -134,25 +134,25 @@ class Multipliers(nn.Module):
 
     @torch.no_grad()
     def update(self, sums: ViolationSums, average: str = "all") -> None:
-        """Take the mean slopes of the penalties as multipliers; let coefficients grow where violations stay.
+        """Set the multipliers to the mean slopes of the penalties; let coefficients grow where violations persist.
 
         lambda = mean P'(h; lambda, rho), kept within its bounds. At every `growth_interval`-th update
         rho = min(growth rho, coefficient_max) where mean h > sufficient_decrease max(0, mean h before).
         CRaC (Murugesan et al. 2024, arXiv:2403.12364), Eq. 8 and 9.
 
         Args:
-            sums: of the whole validation set, made with the multipliers and coefficients of now.
+            sums: of the whole validation set, made with the current multipliers and coefficients.
             average: "all", means over all voxels: voxels outside the region count as zero violation, which pulls
                 toward the current multiplier. "region", means over the region's own voxels. A multiplier without
                 a voxel stays as it is.
 
         Raises:
-            ValueError: an unknown `average`, sums of another shape, or a sum that is not finite.
+            ValueError: `average` is unknown, the sums have another shape, or a sum is not finite.
 
         Note:
-            Eq. 8 reads as "region", the authors' code does "all": multipliers grow with the region's share of
-            the voxels. Eq. 9 has the same on both sides; this is what their code does, where the mean before
-            is that of the update before, not of the last look. They bound each slope, here the mean is.
+            Eq. 8 says "region". The authors' code does "all", so multipliers grow with the region's share of voxels.
+            Eq. 9 has the same mean on both sides. As in their code, the second is the mean at the previous update, not
+            at the previous growth. They bound each slope; here their mean is bounded.
         """
         check_choice("average", average, AVERAGES)
         if sums.slope.shape != self.multiplier.shape:

@@ -1,9 +1,8 @@
-"""Penalties of an augmented Lagrangian: what a violated constraint costs.
+"""Penalties of an augmented Lagrangian: the cost of a violated constraint.
 
 A constraint holds where its violation h is not positive. With multiplier lambda and coefficient rho, a
-penalty is a function P(h) with P(0) = 0 and P'(0) = lambda, so that the slope P', averaged over what
-the constraint is asked of, is the next multiplier; Birgin et al. 2005, and CRaC (Murugesan et al. 2024,
-arXiv:2403.12364), which uses PHR.
+penalty is a function P(h) with P(0) = 0 and P'(0) = lambda. The mean of its slope P' is the next multiplier;
+Birgin et al. 2005. CRaC (Murugesan et al. 2024, arXiv:2403.12364) uses PHR.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from torch import Tensor
 def phr(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bool = True) -> Tensor:
     """The penalty of Powell, Hestenes and Rockafellar: (max(0, lambda + rho h)^2 - lambda^2) / (2 rho).
 
-    It is computed as lambda g + rho g^2 / 2 with g = max(h, -lambda / rho), which is equal to it: the
-    difference of two squares loses digits.
+    It equals lambda g + rho g^2 / 2 with g = max(h, -lambda / rho), which is computed, as the difference of two squares
+    loses digits. If no h is negative, g is h, for lambda and rho are not negative.
 
     Args:
         violation: h, any shape.
-        multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, of a shape that broadcasts with it.
-        signed: False saves time if no violation is negative.
+        multiplier: lambda, at least 0, of a shape that broadcasts with h.
+        coefficient: rho, at least 0, of a shape that broadcasts with h.
+        signed: False, which saves time, if no violation is negative.
     """
     if signed:
         violation = violation.clamp(min=-multiplier / coefficient.clamp(min=torch.finfo(coefficient.dtype).tiny))
@@ -36,9 +35,9 @@ def p2(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bo
 
     Args:
         violation: h, any shape.
-        multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, of a shape that broadcasts with it.
-        signed: False saves time if no violation is negative.
+        multiplier: lambda, at least 0, of a shape that broadcasts with h.
+        coefficient: rho, at least 0, of a shape that broadcasts with h.
+        signed: False, which saves time, if no violation is negative.
     """
     scaled = coefficient * violation
     above = (multiplier + multiplier * scaled + scaled.square() / 6) * violation
@@ -50,9 +49,9 @@ def p3(violation: Tensor, multiplier: Tensor, coefficient: Tensor, *, signed: bo
 
     Args:
         violation: h, any shape.
-        multiplier: lambda, not negative, of a shape that broadcasts with it.
-        coefficient: rho, not negative, of a shape that broadcasts with it.
-        signed: False saves time if no violation is negative.
+        multiplier: lambda, at least 0, of a shape that broadcasts with h.
+        coefficient: rho, at least 0, of a shape that broadcasts with h.
+        signed: False, which saves time, if no violation is negative.
     """
     scaled = coefficient * violation
     above = (multiplier + multiplier * scaled) * violation

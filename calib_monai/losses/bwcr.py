@@ -23,24 +23,24 @@ class BWCRLoss(nn.Module):
 
     with the logits l of views 1 and 2 on the grid of the image, their softmax p, labels y, N voxels, K classes,
     v where a view is valid, w from `calib_monai.regions.boundary_weight` and lambda = `consistency_weight`;
-    BWCR (Karani et al. 2023, arXiv:2307.08163). Logits may differ where they lie far from a boundary, and
-    are drawn together at it, which holds them small where annotators disagree. Gradients go into both views.
+    BWCR (Karani et al. 2023, arXiv:2307.08163). Far from a boundary the logits of the two views may differ. Near a
+    boundary they are pulled together, which keeps them small where annotators disagree. Both views get a gradient.
 
     Args:
-        weight_max: by how much the weight falls from the boundary outwards; for a weight that is computed here.
-        weight_min: the weight far from all boundaries; likewise.
-        width: voxels from the boundary to where the weight is least; likewise.
-        boundary_weighted: whether there is a w; without it is 1 (plain consistency).
-        consistency_weight: lambda. The paper has 1 with a w, and tries 0.01, 0.1, 1 and 10 without.
-        ignore_index: label of voxels that are left out of both terms and of N. For w each counts as the nearest label
-            of its image, so that the edge of what is ignored is no boundary.
+        weight_max: how much larger w is at a boundary than far from it. Used if the views bring no w.
+        weight_min: w far from all boundaries. Used if the views bring no w.
+        width: distance from the boundary, in voxels, at which w reaches its minimum. Used if the views bring no w.
+        boundary_weighted: False sets w to 1, which is plain consistency.
+        consistency_weight: lambda. The paper uses 1 with w, and tries 0.01, 0.1, 1 and 10 without.
+        ignore_index: label of voxels that are left out of both terms and of N. To compute w, each of them takes the
+            nearest other label of its image, so the edge of an ignored area is no boundary.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
 
     Note:
-        Cross-entropy, too, is a mean over classes, and voxels that are not valid count in N, with nothing: that is the
-        authors' code, to which lambda = 1 belongs. With Adam only the ratio of the terms matters.
+        As in the authors' code, for which lambda = 1 was chosen, cross-entropy is divided by K too, and voxels that are
+        not valid count in N. With Adam only the ratio of the two terms matters.
 
     Example:
         >>> views = torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4, dtype=torch.bool), None
@@ -72,13 +72,13 @@ class BWCRLoss(nn.Module):
         """The loss, a scalar; 0 where every voxel is ignored.
 
         Args:
-            views: logits of the first and of the second view on the grid of the target, (B, C, H, W[, D]) each,
-                where they are valid, (B, 2, H, W[, D]), bool, and w, (B, 1, H, W[, D]), or None, which computes it
-                from the target; as `calib_monai.views.TwoViewInferer` gives them.
+            views: as `calib_monai.views.TwoViewInferer` gives them: the logits of both views on the grid of the target,
+                (B, C, H, W[, D]) each; where each view is valid, (B, 2, H, W[, D]), bool; and w, (B, 1, H, W[, D]), or
+                None, in which case w is computed from the target.
             target: class indices, (B, 1, H, W[, D]).
 
         Raises:
-            ValueError: what `class_labels` refuses, views that are not these four, or shapes that do not fit.
+            ValueError: `class_labels` refuses the target, the views are not these four, or shapes do not fit.
         """
         first, second, valid, weight = _checked_views(views)
         labels, voxels = class_labels(first, target, self.ignore_index), target.numel()
@@ -109,7 +109,7 @@ class BWCRLoss(nn.Module):
 def _checked_views(
     views: tuple[Tensor, Tensor, Tensor, Tensor | None],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """The views as plain tensors; raises ValueError if they do not fit together."""
+    """The views as plain tensors. Raise ValueError if they do not fit together."""
     kinds = (Tensor, Tensor, Tensor, Tensor | None)
     if not (isinstance(views, tuple | list) and len(views) == len(kinds) and all(map(isinstance, views, kinds))):
         raise ValueError(

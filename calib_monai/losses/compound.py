@@ -1,4 +1,4 @@
-"""Compound loss: a weighted sum of losses, as MbLS with Dice."""
+"""Compound loss: a weighted sum of losses, such as MbLS and Dice."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class CompoundLoss(nn.Module):
     """Sum of losses, each times its weight.
 
     Args:
-        losses: any losses of (logits, target), by name.
-        weights: a weight that is not negative for each name.
+        losses: each a function of (logits, target), by name.
+        weights: the weight of each loss, at least 0, by the same names.
 
     Raises:
-        ValueError: no loss, names that differ or are no words, a weight that is negative or not finite, or
-            losses that ignore different labels.
+        ValueError: there is no loss, names differ or are no words, a weight is negative or not finite, or the losses
+            ignore different labels.
 
     Example:
         >>> from monai.losses import DiceLoss
@@ -60,8 +60,8 @@ class CompoundLoss(nn.Module):
             target: class indices, (B, 1, H, W[, D]).
 
         Raises:
-            ValueError: what `class_labels` or one of the losses refuses.
+            ValueError: `class_labels` or one of the losses refuses the logits or the target.
         """
-        class_labels(logits, target, self.ignore_index)  # not every library says what is wrong
+        class_labels(logits, target, self.ignore_index)  # not every library's error names the wrong label
         terms = [self.weights[name] * loss(logits, target) for name, loss in self.losses.items()]
         return torch.stack(terms).sum()

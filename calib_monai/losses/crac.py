@@ -14,43 +14,43 @@ from calib_monai.priors import check_prior, inner, window_prior
 
 
 class CRaCLoss(VoxelwiseLoss):
-    r"""Cross-entropy plus a penalty of each logit's distance from its class's share in the neighborhood.
+    r"""Cross-entropy plus a penalty on the distance between each logit and its class's share of the neighborhood.
 
     .. math::
         L = -\frac{1}{N} \sum_i \log p_{i, y_i}
             + \frac{1}{2 N K} \sum_i \sum_k P(|s_i \tau_{ik} - l_{ik}|; \lambda_{r_i k}, \rho_{r_i k})
 
     with logits l, their softmax p, labels y, N voxels, K classes, tau the "mean" prior of
-    `neighborhood_prior`, r_i the region of voxel i, "outer" where its neighborhood holds more than one class
-    and "inner" where not, s_i = 1 in the outer and `target_scale` in the inner one, and P a penalty of
-    `calib_monai.lagrangian` with a multiplier lambda and a coefficient rho for each region and class; CRaC
-    (Murugesan et al. 2024, arXiv:2403.12364), whose constraint is Eq. 3.
+    `neighborhood_prior`, and r_i the region of voxel i: "outer" if its neighborhood holds more than one class, else
+    "inner". s_i is 1 in the outer region and `target_scale` in the inner one. P is a penalty of
+    `calib_monai.lagrangian` with a multiplier lambda and a coefficient rho for each region and class. CRaC
+    (Murugesan et al. 2024, arXiv:2403.12364); the constraint is Eq. 3.
 
-    `multipliers` holds lambda and rho. They stay as they are until its `update` is called with the
-    `violation_sums` of a validation set, once an epoch; `calib_monai.handlers.MultiplierUpdate` does so.
+    `multipliers` holds lambda and rho. Its `update` changes them, once an epoch, given the `violation_sums` of the
+    validation set; `calib_monai.handlers.MultiplierUpdate` calls it.
 
     Args:
         num_classes: number of classes K, background included.
         kernel_size: side of the neighborhood in voxels, odd.
-        border: what lies beyond the edge of the image: "replicate", the nearest voxel, or "background", class 0.
+        border: label beyond the edge of the image: "replicate", that of the nearest voxel, or "background", class 0.
         penalty: "phr", "p2" or "p3", as `calib_monai.lagrangian.penalties`.
-        target_scale: the logit that a class is drawn to where it is the only one around, not 0. The paper has
-            1; its experiments were run with 5.
-        multiplier_init: each lambda at first.
-        coefficient_init: each rho at first.
-        growth: what a rho is multiplied by where violations stay.
-        growth_interval: updates from one look at rho to the next.
-        sufficient_decrease: violations stay where their mean is above this share of the mean before.
-        coefficient_max: no rho grows beyond it.
+        target_scale: the logit that a class is pulled to where it is the only one around, above 0. The paper
+            prints 1; its experiments used 5.
+        multiplier_init: initial value of each lambda.
+        coefficient_init: initial value of each rho.
+        growth: factor by which rho grows where violations persist.
+        growth_interval: rho may grow at each `growth_interval`-th update.
+        sufficient_decrease: violations persist if their mean exceeds this share of the previous mean.
+        coefficient_max: upper limit of rho.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
 
     Note:
-        As in the authors' code the distance is absolute, and the mean is one over 2K channels, of which a
-        voxel's K in the other region are zero. Their test for the outer region is always zero but for
-        rounding, and finds 83 to 93 % of it; here it is what the paper says. Their border is "background".
+        As in the authors' code the distance is absolute, and the mean is over 2K channels, K of which are zero at
+        each voxel: those of the other region. The outer region is the paper's. The authors' test for it depends on
+        rounding errors and finds 83 to 93 % of it. Their border is "background".
 
     Example:
         >>> loss = CRaCLoss(num_classes=2)
@@ -99,7 +99,7 @@ class CRaCLoss(VoxelwiseLoss):
         """The labels as `per_voxel` takes them, (B, 1, ...).
 
         Raises:
-            ValueError: what `class_labels` refuses, or another number of classes than `num_classes`.
+            ValueError: `class_labels` refuses the target, or the logits do not have `num_classes` channels.
         """
         padded = super().padded_labels(logits, target)
         if logits.shape[1] != self.num_classes:
@@ -114,7 +114,7 @@ class CRaCLoss(VoxelwiseLoss):
 
     @torch.no_grad()
     def violation_sums(self, logits: Tensor, target: Tensor) -> ViolationSums:
-        """What `multipliers.update` needs of a part of the validation set, no gradient; parts add up.
+        """The sums that `multipliers.update` takes, of a part of the validation set and without gradient; parts add up.
 
         Args:
             logits: (B, C, H, W[, D]), any float dtype.
@@ -128,7 +128,7 @@ class CRaCLoss(VoxelwiseLoss):
         return sum(others, start=first)
 
     def _sums(self, logits: Tensor, padded: Tensor) -> ViolationSums:
-        """The sums of a piece, without what is ignored."""
+        """The sums over the voxels of a piece that are not ignored."""
         violation, uniform = self.constraint(logits, padded)
         ignored = ignored_voxels(inner(padded, self.radius))
         violation = violation.masked_fill(ignored, 0)

@@ -9,7 +9,7 @@ from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
 
 
 class ECPLoss(VoxelwiseLoss):
-    r"""Cross-entropy minus the entropy of the prediction: certainty costs.
+    r"""Cross-entropy minus the entropy of the prediction, so that certainty costs.
 
     .. math::
         L = -\frac{1}{N} \sum_i \log p_{i, y_i}
@@ -23,11 +23,11 @@ class ECPLoss(VoxelwiseLoss):
         ignore_index: label of voxels that are left out of every term.
 
     Raises:
-        ValueError: a negative weight.
+        ValueError: the weight is not a finite number, at least 0.
 
     Note:
-        As in the code of MbLS and NACL the entropy is averaged over the classes, not summed: the
-        published weight of 0.1 belongs to it. It can make the loss negative.
+        As in the code of MbLS and NACL the entropy is averaged over the classes, not summed. The published weight of
+        0.1 was chosen for the average. The loss can be negative.
     """
 
     def __init__(self, penalty_weight: float = 0.1, ignore_index: int | None = None) -> None:

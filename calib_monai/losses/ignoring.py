@@ -1,4 +1,4 @@
-"""Ignoring: any loss leaves out the voxels of one label."""
+"""Ignoring: make any loss leave out the voxels of one label."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from calib_monai.losses.voxelwise import VoxelwiseLoss
 
 
 class IgnoringLoss(nn.Module):
-    """A loss of the voxels of each image whose label is not ignored; 0 where there are none.
+    """A loss over the voxels whose label is not ignored; 0 if there are none.
 
-    L = sum over images of n / N times the loss of the image's n voxels, N being those of the batch. For a mean over
-    voxels, such as cross-entropy, that is the mean over the N voxels. Dice weighs an image by its voxels. Without an
-    ignored voxel it is the loss itself.
+    L = sum over images of n / N times the loss of the image's n counted voxels; N is their number in the batch. For a
+    mean over voxels, such as cross-entropy, L is the mean over the N voxels. Dice weighs each image by n. If no voxel
+    is ignored, L is the loss itself.
 
     Args:
-        loss: of (logits, target), such as MONAI's DiceCELoss, that does not ask where in the image a voxel lies.
+        loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
         ignore_index: label of the voxels that are left out.
     """
 
@@ -36,7 +36,7 @@ class IgnoringLoss(nn.Module):
             target: class indices, (B, 1, H, W[, D]).
 
         Raises:
-            ValueError: what `class_labels` or the loss refuses.
+            ValueError: `class_labels` or the loss refuses the logits or the target.
         """
         counted = ~ignored_voxels(class_labels(logits, target, self.ignore_index)).flatten(1)
         numbers = counted.sum(dim=1).tolist()
@@ -55,12 +55,12 @@ class IgnoringLoss(nn.Module):
 
 
 def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
-    """The loss, which leaves out the voxels of this label; where it is None, the loss as it is.
+    """The loss without the voxels of this label; if the label is None, the unchanged loss.
 
-    The losses of this package do so themselves: their `ignore_index` is set. Any other is wrapped in `IgnoringLoss`.
+    Losses of this package have an `ignore_index`, which is set. Any other loss is wrapped in `IgnoringLoss`.
 
     Args:
-        loss: of (logits, target).
+        loss: a function of (logits, target).
         ignore_index: a label that is no class.
     """
     if ignore_index is None:

@@ -9,7 +9,7 @@ from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, negative_
 
 
 class MbLSLoss(VoxelwiseLoss):
-    r"""Cross-entropy plus what the distance of a logit from the largest one exceeds a margin by.
+    r"""Cross-entropy plus the excess, over a margin, of each logit's distance from the largest logit.
 
     .. math::
         L = -\frac{1}{N} \sum_i \log p_{i, y_i}
@@ -19,18 +19,17 @@ class MbLSLoss(VoxelwiseLoss):
     w = `penalty_weight`; MbLS (Murugesan et al. 2023, Medical Image Analysis 87:102826), Eq. 7.
 
     Args:
-        margin: m, not negative. The papers use 3 to 12, and 5 most often.
-        penalty: "linear", or "quadratic", the square of what exceeds the margin.
+        margin: m, at least 0. The papers use 3 to 12, most often 5.
+        penalty: "linear", or "quadratic", which squares the excess.
         penalty_weight: w.
         ignore_index: label of voxels that are left out of every term.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
 
     Note:
-        As in NACL the mean over classes stands for the printed sum. The authors' quadratic penalty
-        squares first and takes the positive part after, which then does nothing: it punishes
-        distances below the margin too. Here only what exceeds the margin is squared.
+        As in NACL the mean over classes replaces the printed sum. The authors' quadratic penalty squares before taking
+        the positive part, so it punishes distances below the margin too. Here only the excess is squared.
     """
 
     def __init__(

@@ -24,18 +24,18 @@ class NACLLoss(VoxelwiseLoss):
         prior: "mean", "gaussian", "max", "min", "median" or "mode", as `calib_monai.priors.neighborhood_prior`.
         kernel_size: side of the neighborhood in voxels, odd.
         sigma: width of the "gaussian" prior in voxels, at least 0.3.
-        border: what lies beyond the edge of the image: "replicate", the nearest voxel, or "background", class 0.
+        border: label beyond the edge of the image: "replicate", that of the nearest voxel, or "background", class 0.
         penalty: "linear", the absolute difference, or "quadratic", its square.
-        on: what is drawn to the prior: "logits" or "probs" (their softmax).
+        on: "logits" or "probs" (their softmax) are pulled to the prior.
         penalty_weight: w.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
 
     Note:
-        The papers print a sum over classes. The authors' code takes the mean, and the published
-        weight of 0.1 belongs to it, so the mean is what stands here. Their border is "background".
+        The papers print a sum over classes. The authors' code takes the mean, for which the published weight of 0.1 was
+        chosen, and so does this class. Their border is "background".
     """
 
     def __init__(

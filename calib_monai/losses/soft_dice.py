@@ -12,7 +12,7 @@ SMOOTH = 1e-5  # MONAI's; the second term is 0 where a class has neither label n
 
 
 class SoftDiceLoss(SVLSLoss):
-    r"""SVLS plus Dice, both with labels that are smoothed where their neighborhood is mixed.
+    r"""SVLS plus Dice, both with labels that are smoothed where the neighborhood holds several classes.
 
     .. math::
         L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
@@ -22,7 +22,7 @@ class SoftDiceLoss(SVLSLoss):
 
     with probabilities p, N voxels in B images, K classes and tau the "gaussian" prior of `neighborhood_prior`, as in
     `SVLSLoss`. The second term is MONAI's `DiceLoss(soft_label=True)`, the semimetric loss of Wang et al. 2023
-    (arXiv:2303.16296): it is 0 where p equals a soft label, and so does not push probabilities to 0 and 1.
+    (arXiv:2303.16296). It is 0 where p equals tau, so it does not push probabilities to 0 and 1.
 
     Args:
         kernel_size: side of the neighborhood in voxels, odd.
@@ -30,7 +30,7 @@ class SoftDiceLoss(SVLSLoss):
         ignore_index: label of voxels that are left out of both terms and of every neighborhood.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
     """
 
     of_images = True

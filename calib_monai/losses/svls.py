@@ -9,7 +9,7 @@ from calib_monai.priors import check_prior, window_prior
 
 
 class SVLSLoss(VoxelwiseLoss):
-    r"""Cross-entropy with labels that are smoothed where their neighborhood is mixed.
+    r"""Cross-entropy with labels that are smoothed where the neighborhood holds several classes.
 
     .. math::
         L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
@@ -19,12 +19,12 @@ class SVLSLoss(VoxelwiseLoss):
 
     Args:
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the Gaussian in voxels, at least 0.3. It only divides the neighbors' half among
-            near and far ones.
+        sigma: width of the Gaussian in voxels, at least 0.3. It divides the neighbors' half between near and far
+            ones.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument outside what is listed here.
+        ValueError: an argument is not one of those listed here.
     """
 
     def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:

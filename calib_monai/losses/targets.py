@@ -1,4 +1,4 @@
-"""What logits and target must be before a loss may use them."""
+"""Targets: checked logits and class indices, as all losses use them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
         ignore_index: a label that is no class, whether it lies in 0..C-1 or not.
 
     Raises:
-        ValueError: what is no tensor of real numbers, shapes that do not fit, fewer than two classes, nothing
-            in the batch, logits that are integers, or a label outside 0..C-1.
+        ValueError: logits or target are no tensor of real numbers, shapes do not fit, there are fewer than two classes,
+            the batch is empty, logits are integers, or a label is outside 0..C-1.
     """
     for name, values in (("logits", logits), ("target", target)):
         if not isinstance(values, Tensor) or values.is_complex():
@@ -59,5 +59,5 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
 
 
 def ignored_voxels(labels: Tensor) -> Tensor:
-    """Where the target had the ignored label, (B, 1, H, W[, D]), bool, of what `class_labels` made of it."""
+    """Where labels from `class_labels` are ignored, (B, 1, H, W[, D]), bool."""
     return labels == no_class(labels.dtype)

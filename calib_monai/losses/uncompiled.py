@@ -1,4 +1,4 @@
-"""Uncompiled: a method that `torch.compile` leaves as it is, with its own gradient."""
+"""Uncompiled: a decorator of methods that `torch.compile` must not compile, for they make their own gradient."""
 
 # As torch.compiler.disable, which however imports the compiler, for more than a second, where a method is defined.
 from torch._compile import _disable_dynamo as uncompiled

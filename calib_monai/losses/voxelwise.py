@@ -1,4 +1,4 @@
-"""Losses of sums over voxels; most are a mean, and so the equation of one voxel."""
+"""Voxelwise losses: a mean over voxels is written as the equation of one voxel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class VoxelwiseLoss(nn.Module, ABC):
         ignore_index: label of voxels that are left out of the mean and of every neighborhood.
 
     Raises:
-        ValueError: an `ignore_index` that is not a whole number.
+        ValueError: `ignore_index` is not a whole number.
     """
 
     radius = 0  # voxels around a voxel whose labels its loss depends on
@@ -57,8 +57,8 @@ class VoxelwiseLoss(nn.Module, ABC):
             target: class indices, (B, 1, H, W[, D]), integer or float dtype.
 
         Raises:
-            ValueError: what `class_labels` refuses: shapes that do not fit, or a label outside 0..C-1. A loss with
-                parameters of its own: only the logits get a gradient.
+            ValueError: `class_labels` refuses the target, or the loss has trainable parameters, which would get
+                no gradient.
         """
         if any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
@@ -97,7 +97,7 @@ class VoxelwiseLoss(nn.Module, ABC):
         """The labels as `per_voxel` takes them, (B, 1, ...).
 
         Raises:
-            ValueError: what `class_labels` refuses.
+            ValueError: `class_labels` refuses the target.
         """
         return pad_labels(class_labels(logits, target, self.ignore_index), self.radius, self.border)
 

@@ -1,4 +1,4 @@
-"""Every loss of one view, in every form that differs: what is added to `LOSSES` is tested for all laws."""
+"""Every voxel-wise loss, in every form that differs. Each loss in `LOSSES` is tested for all laws."""
 
 from __future__ import annotations
 

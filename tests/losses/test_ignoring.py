@@ -1,4 +1,4 @@
-"""Ignoring: any loss leaves out the voxels of one label."""
+"""Ignoring: any loss can leave out the voxels of one label."""
 
 from __future__ import annotations
 

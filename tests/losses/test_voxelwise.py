@@ -1,4 +1,4 @@
-"""What every voxel-wise loss of ours must do, whatever its equation."""
+"""Laws of every voxel-wise loss, whatever its equation."""
 
 from __future__ import annotations
 

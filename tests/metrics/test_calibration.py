@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from monai.metrics import CalibrationErrorMetric
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from calib_monai.bins import top_label_bins
@@ -48,6 +49,15 @@ def test_other_libraries_agree_on_the_foreground(volume: str, golden_volume: Vol
     assert [value.item() for value in ours] == pytest.approx(NETCAL[volume], rel=1e-5)
     theirs = multiclass_calibration_error(probs[0][:, inside].T, target[0, 0][inside], num_classes=4, n_bins=15)
     assert ours[0].item() == pytest.approx(theirs.item(), abs=2e-5)
+
+
+def test_cece_over_all_voxels_is_monais_mean_over_classes_and_images(golden_volume: Volume) -> None:
+    ours, theirs = CECEMetric(region="all"), CalibrationErrorMetric(num_bins=15, metric_reduction="mean")
+    for name in ("V1", "V2"):
+        probs, target = golden_volume(name)
+        ours(y_pred=probs, y=target)
+        theirs(y_pred=probs, y=torch.nn.functional.one_hot(target[:, 0].long(), 4).movedim(-1, 1))
+    assert ours.aggregate().item() == pytest.approx(theirs.aggregate().item(), rel=1e-4)
 
 
 def test_the_mean_over_volumes_is_the_authors(golden: dict[str, dict[str, Any]], golden_volume: Volume) -> None:
