@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 PACKAGE = Path(__file__).parent
 TRACEBACK = "CALIB_MONAI_TRACEBACK"  # environment variable: 1 shows the traceback of a refusal too
+INTERRUPTED = 130  # exit code after Ctrl-C, as of a shell
 WAIT = 30  # seconds in which torchrun ends the other processes where the first one has ended, however slow it is
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], object]
@@ -38,7 +39,7 @@ class OneLine:
     """A `sys.excepthook` that tells in one line what was refused, below the progress bars; the exit code stays 1.
 
     All other errors are told as before, and below in one line: their cause is hidden in pages of MONAI's. Ctrl-C is one
-    line. Of several processes that refuse the same, the first one tells it.
+    line, with the exit code 130. Of several processes that refuse the same, the first one tells it.
 
     Args:
         former: the hook until now.
@@ -55,8 +56,9 @@ class OneLine:
         """Tell an error that nobody caught."""
         causes = list(_causes(error, contexts=True))
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
-            sys.stderr.write(f"error: interrupted{_saved_by(self.config)}\n")
-            return
+            if is_first():
+                sys.stderr.write(f"error: interrupted{_saved_by(self.config)}\n")
+            raise SystemExit(INTERRUPTED)
         if not is_first():
             time.sleep(WAIT)
         for bar in list(getattr(tqdm, "_instances", [])):

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from calib_monai.measures import Measure, measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetric, VolumeErrorMetric
+from calib_monai.refusals import tell_in_one_line
 
 CONSTANTS = [step / 4 for step in range(-4, 9)]
 SHOWN = (-1, 0, 1, 2)  # in the table
@@ -179,4 +180,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     main()

@@ -43,6 +43,12 @@ def tell(error: BaseException, config: ConfigParser | None = None) -> None:
     hook(type(error), error, error.__traceback__)
 
 
+def interrupt(error: BaseException, config: ConfigParser | None = None) -> None:
+    """Let the hook tell that a run was interrupted, which ends it."""
+    with pytest.raises(SystemExit, match=r"^130$"):
+        tell(error, config)
+
+
 def told(error: BaseException, capsys: pytest.CaptureFixture[str]) -> str:
     """What the hook writes of an error."""
     tell(error)
@@ -181,17 +187,25 @@ def test_an_interruption_is_told_in_one_line(capsys: pytest.CaptureFixture[str])
     interruption.__context__ = StopIteration()
     error = RuntimeError("Failed to evaluate")
     error.__cause__ = interruption
-    tell(error)
+    interrupt(error)
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_of_several_processes_that_are_interrupted_the_first_one_tells_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    interrupt(KeyboardInterrupt())
+    assert capsys.readouterr().err == ""
 
 
 def test_an_interrupted_training_says_what_it_has_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = ConfigParser({"root": str(tmp_path), "ckpt_dir": "$@root + '/models'", "run": ["$@train#trainer.run()"]})
-    tell(KeyboardInterrupt(), config)
+    interrupt(KeyboardInterrupt(), config)
     assert capsys.readouterr().err == "error: interrupted before an epoch was saved\n"
     (tmp_path / "models").mkdir()
     saved = tmp_path / "models" / "checkpoint_epoch=3.pt"
     saved.touch()
-    tell(KeyboardInterrupt(), config)
+    interrupt(KeyboardInterrupt(), config)
     told = "is saved: the same command with --resume True goes on after that epoch\n"
     assert capsys.readouterr().err == f"error: interrupted; {saved} {told}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import draw_shifted
 import pytest
 import torch
-from committed import COLLECTION, REPOSITORY, write_dataset
+from committed import COLLECTION, REPOSITORY, config_of, write_dataset
 
 from calib_monai.phantoms import make_phantoms
 
@@ -46,6 +48,21 @@ def test_the_script_measures_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "out" / "shifted.svg").stat().st_size > 10_000
     assert capsys.readouterr().out == draw_shifted.table(written["rows"])
     assert [row["constant"] for row in written["rows"]] == draw_shifted.CONSTANTS
+
+
+def test_the_script_tells_what_was_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = str(COLLECTION / "hippocampus_ce")
+    network = draw_shifted.ConfigParser(config_of(bundle, "train")).get_parsed_content("network")
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    program = str(REPOSITORY / "scripts" / "draw_shifted.py")
+    options = ["--dataset_dir", "/nowhere", "--ckpt_dir", str(tmp_path), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [program, bundle, *options])
+    with pytest.raises(RuntimeError) as error:
+        runpy.run_path(program, run_name="__main__")
+    sys.excepthook(error.type, error.value, error.tb)
+    assert capsys.readouterr().err.startswith("error: dataset_dir /nowhere is not a folder")
 
 
 def test_docs_have_the_table_and_the_figure_that_the_script_wrote() -> None:
