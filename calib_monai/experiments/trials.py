@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from calib_monai.reports.alike import unlike_settings
-from calib_monai.reports.case_values import averaged_values, columns_of
+from calib_monai.reports.case_values import averaged_values
+from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
 from math import fsum, isnan, nan
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from calib_monai.intervals import FEW, difference_is_sure, mean_interval
 from calib_monai.measures import Measure
+from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, best_marks, kinds_of, unmarked
 
@@ -28,21 +29,6 @@ ABOUT_NONE = (
     "signs in a pooled or debiased error, so the part of one case does not vary independently."
 )
 ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."
-
-
-def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) -> list[str]:
-    """The columns of `cases.csv` that belong to a measure.
-
-    Columns of a measure with a longer name are not among them: `hd95_mm_regions_et` does not belong to `hd95_mm`.
-
-    Args:
-        measure: the name of the measure.
-        measures: the names of all measures.
-        columns: the names of all columns.
-    """
-    longest = sorted(measures, key=len, reverse=True)
-    of = {name: next((one for one in longest if name == one or name.startswith(f"{one}_")), None) for name in columns}
-    return [name for name, one in of.items() if one == measure]
 
 
 def case_columns(run: Run, measure: str) -> dict[str, list[float]]:

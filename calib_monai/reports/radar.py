@@ -52,7 +52,7 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
 
 def _dice(run: Run) -> float:
     """Dice of a run."""
-    return run.metrics["dice_foreground"]
+    return run.metrics.get("dice_foreground", math.nan)
 
 
 def _one_minus_ece(run: Run) -> float:

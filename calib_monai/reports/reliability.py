@@ -47,7 +47,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         below.set_axis_on()
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
-        values = f"ECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics['dice_foreground'])}"
+        values = f"ECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics.get('dice_foreground', math.nan))}"
         share = "" if math.isnan(run.share_of_voxels) else f"\n{run.share_of_voxels:.0%} of all voxels are {run.region}"
         above.set_title(f"{wrapped(run.name, 32)}\n{values}{share}")
         if column == 0:

@@ -17,7 +17,7 @@ from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.results import results_tables, shown_measures
-from calib_monai.reports.runs import Run, worst_first
+from calib_monai.reports.runs import Run, shared_cases, worst_first
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import Table
 from calib_monai.whole_files import whole_file
@@ -36,8 +36,10 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
         cases: cases to draw; by default the worst and the middle one of each data set.
 
     Raises:
-        ValueError: runs of one data set that measured different cases, or that kept no slice of a case.
+        ValueError: runs of one data set that measured different cases or classes, or that kept no slice of a case.
     """
+    for group in by_dataset(runs):
+        shared_cases(group)
     unknown = sorted(set(cases or ()) - {case for run in runs for case in run.cases})
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no such case; there are {', '.join(list(runs[0].cases)[:5])} ...")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
@@ -19,10 +18,12 @@ from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
 from calib_monai.measures import Measure, measure_from, measure_of
+from calib_monai.reports.cases_file import columns_of, read_cases
 
 logger = logging.getLogger(__name__)
 
 OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
+DICE = "dice_foreground"
 IGNORED = 255  # in the label of a slice
 FILES = ("summary.json", "cases.csv", "bins.json")
 
@@ -119,7 +120,8 @@ class Run:
 
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
-        return mean_of_known(value for name, value in self.cases[case].items() if name.startswith("dice_foreground"))
+        row = self.cases[case]
+        return mean_of_known(row[name] for name in columns_of(DICE, self.metrics, row))
 
     def slice_of(self, case: str) -> Slice:
         """The slice that was kept of a case.
@@ -139,18 +141,35 @@ class Run:
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """The runs in these folders; runs with equal names get a longer part of their path as name.
+    """The runs in these folders; runs with equal names get the part of their path in which they differ as name.
 
     Raises:
-        ValueError: as `read_run`.
+        ValueError: as `read_run`, or a folder that is given twice.
     """
     runs = [read_run(folder) for folder in folders]
-    names = [run.name for run in runs]
-    for index, run in enumerate(runs):
-        if names.count(run.name) > 1:
-            parts = [part for part in run.folder.resolve().parts if part not in OF_BUNDLES]
-            runs[index] = replace(run, name="/".join(parts[-2:]) + run.suffix)
-    return runs
+    places = [run.folder.resolve() for run in runs]
+    for place in places:
+        if places.count(place) > 1:
+            raise ValueError(f"{place} is given twice; give each run once")
+    of_name: dict[str, list[Run]] = {}
+    for run in runs:
+        of_name.setdefault(run.name, []).append(run)
+    paths = {folder: path for group in of_name.values() for folder, path in _told_apart(group).items()}
+    return [replace(run, name=paths[run.folder] + run.suffix) if run.folder in paths else run for run in runs]
+
+
+def _told_apart(runs: Sequence[Run]) -> dict[Path, str]:
+    """For each folder the shortest end of its path that no other run has, at least two parts; empty for one run."""
+    if len(runs) == 1:
+        return {}
+    whole = [run.folder.resolve().parts for run in runs]
+    short = [tuple(part for part in parts if part not in OF_BUNDLES) for parts in whole]
+    paths = short if len(set(short)) == len(short) else whole
+    for length in range(2, max(map(len, paths)) + 1):
+        names = ["/".join(parts[-length:]) for parts in paths]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip((run.folder for run in runs), names, strict=True))
 
 
 def read_run(folder: Path) -> Run:
@@ -174,8 +193,7 @@ def _read(folder: Path) -> Run:
     """The run in a folder that has all its files."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
-    with (folder / "cases.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    cases = read_cases(folder, summary["num_cases"], bins["cases"])
     for name in ("model", *({"calibrator_file"} & summary.keys())):
         path = Path(summary[name]["path"])
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
@@ -193,7 +211,7 @@ def _read(folder: Path) -> Run:
             name: float("nan") if metric["value"] is None else float(metric["value"])
             for name, metric in summary["metrics"].items()
         },
-        cases={row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows},
+        cases=cases,
         region=bins["region"],
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
         bins=reduce(add, case_bins.values()),
@@ -230,10 +248,15 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
     """Names of the cases of these runs, in order.
 
     Raises:
-        ValueError: the runs have different cases, whose means cannot be compared.
+        ValueError: the runs have different classes or cases, whose means cannot be compared.
     """
     first = runs[0]
     for run in runs:
+        if run.class_names != first.class_names:
+            raise ValueError(
+                f"{first.folder} has the classes {', '.join(first.class_names)} and {run.folder} "
+                f"{', '.join(run.class_names)}; runs are compared where their classes are the same, in one order"
+            )
         both = run.cases.keys() & first.cases.keys()
         if len(both) < max(len(run.cases), len(first.cases)):
             raise ValueError(

@@ -45,7 +45,7 @@ class Table:
 
     def markdown(self, *, marked: bool = True) -> str:
         """The table in Markdown, with columns aligned. If `marked`, the best is bold and the second best italic."""
-        rows = [list(self.header), *self._styled(IN_MARKDOWN if marked else {}, str)]
+        rows = [[_markdown(cell) for cell in self.header], *self._styled(IN_MARKDOWN if marked else {}, _markdown)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         first, *others = [
             f"| {row[0]:<{widths[0]}} | "
@@ -105,6 +105,11 @@ def best_marks(values: Sequence[float], measure: Measure) -> list[str]:
 def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
     """Columns turned into rows."""
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _markdown(text: str) -> str:
+    """Text in which what Markdown would take for the end of a cell is escaped."""
+    return text.replace("|", r"\|")
 
 
 def _latex(text: str) -> str:

@@ -13,6 +13,7 @@ from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_PAPERS, AS_PAPERS, results_tables
 from calib_monai.reports.runs import read_run
 from calib_monai.reports.structures import structures_table
+from calib_monai.reports.table import BEST, Table
 
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
@@ -93,3 +94,12 @@ def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
         "The images were disturbed differently, and nothing is compared: first with no disturbance; second with "
         "RandGaussianNoised (std 0.1)."
     )
+
+
+def test_a_bar_in_a_name_ends_no_cell_of_a_markdown_table() -> None:
+    table = Table("", ["", "left|right"], [["a|b", "1"]], [["", BEST]])
+    assert table.markdown().splitlines() == [
+        r"|      | left\|right |",
+        "| ---- | ----------: |",
+        r"| a\|b |       **1** |",
+    ]

@@ -12,16 +12,16 @@ import torch
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.regions import Plausible
-from calib_monai.reports.case_values import columns_of
+from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import Run
 
 
-def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
-    """What an evaluation of three cases would have left."""
+def write_run(folder: Path, sharpness: float, dataset: str = "brains", cases: str = "abc") -> Path:
+    """What an evaluation of these cases would have left, each a letter."""
     generator = torch.Generator().manual_seed(0)
     rows, bins = [], {}
     (folder / "slices").mkdir(parents=True)
-    for name in ("a", "b", "c"):
+    for name in cases:
         probs = (sharpness * torch.randn(1, 3, 12, 10, generator=generator)).softmax(dim=1)
         label = torch.randint(3, (1, 1, 12, 10), generator=generator)
         inside = Plausible().mask(label, probs)[0, 0]
@@ -43,7 +43,7 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains") -> Path:
         writer.writerows(rows)
     metrics = {"dice_foreground": {"value": 0.8125}, "hd95_mm": {"value": 1.5}, "ece_plausible": {"value": 0.0444}}
     (folder / "model.pt").touch()
-    about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": 3}
+    about = {"model": {"path": str(folder / "model.pt"), "modified": time.time() + 1}, "num_cases": len(cases)}
     about |= {
         "class_names": ["background", "left", "right"],
         "dataset": dataset,
@@ -80,7 +80,7 @@ def write_trial(
 ) -> Path:
     """What the workflow would have left of a training `name` that reached this Dice in each of these cases."""
     folder = out / "unet" / name / f"seed{seed}_fold{fold}" / evaluation
-    write_run(folder, 1.0)
+    write_run(folder, 1.0, cases=cases[: len(dice)])
     of_case = dict(zip(cases, zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
     with (folder / "cases.csv").open("w", newline="") as file:
         writer = csv.writer(file)

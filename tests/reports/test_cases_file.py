@@ -1,0 +1,49 @@
+"""The file of cases: one that is not whole, or of another evaluation, is refused by its name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from written_runs import write_run
+
+from calib_monai.reports.cases_file import columns_of
+from calib_monai.reports.runs import read_run
+
+HEADER, A, B, C = "case,dice_foreground\n", "a,0.1\n", "b,0.2\n", "c,0.34\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (HEADER + A + B, r"cases.csv has 2 row\(s\) and summary.json says 3 case\(s\)"),
+        (HEADER + A + B + C[:-2], "cases.csv broke off in a line"),
+        (HEADER + A + B + "c", "cases.csv broke off in a line"),
+        (HEADER + A + A + B, "cases.csv has 2 rows of a"),
+        (HEADER + A + B + "d,0.3\n", "cases.csv and bins.json have other cases: only one of them has c"),
+        (HEADER, "cases.csv has no case"),
+        ("", "cases.csv has no case"),
+    ],
+)
+def test_cases_that_are_not_those_of_the_evaluation_are_refused(text: str, told: str, tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    (folder / "cases.csv").write_text(text)
+    with pytest.raises(ValueError, match=rf"the files in .*run are damaged \({told}\): evaluate again"):
+        read_run(folder)
+
+
+def test_bins_of_other_cases_are_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    content = json.loads((folder / "bins.json").read_text())
+    content["cases"]["z"] = content["cases"].pop("a")
+    (folder / "bins.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"cases.csv and bins.json have other cases: only one of them has a"):
+        read_run(folder)
+
+
+def test_a_column_belongs_to_the_measure_with_the_longest_name() -> None:
+    measures = ["dice", "dice_of_edge", "edge"]
+    columns = ["dice", "dice_left", "dice_of_edge", "dice_of_edge_left", "dicey", "edge_left"]
+    assert columns_of("dice", measures, columns) == ["dice", "dice_left"]
+    assert columns_of("dice_of_edge", measures, columns) == ["dice_of_edge", "dice_of_edge_left"]
