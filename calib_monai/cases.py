@@ -38,13 +38,12 @@ logger = logging.getLogger(__name__)
 
 
 class Cases(dict[str, list[Case]]):
-    """A split, with what its files and its options say of a model that is trained on it.
+    """A split with the geometries of its images and the options of its draw.
 
     Attributes:
-        geometries: of the training images, by case; empty where these were not read.
-        options: that the split was drawn with.
-        replaced: the file beside a model that holds another split, which `write_split` replaces; None where there is
-            none.
+        geometries: the geometries of the training images by case; empty if these were not read.
+        options: the options with which the split was drawn.
+        replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
     """
 
     def __init__(
@@ -56,12 +55,12 @@ class Cases(dict[str, list[Case]]):
         self.replaced = replaced
 
     def write_split(self, path: Path) -> None:
-        """Write the names of the cases, what they were drawn with, and their patients."""
+        """Write the names of the cases, the options of their draw, and their patients."""
         write_split(Drawn(names_of(self), self.options, patients_of(self)), path)
 
 
 class Inputs(list[Case]):
-    """The cases that can be predicted, and of each of the others the line that says why it cannot."""
+    """The cases that can be predicted, and for each of the others a line with the reason."""
 
     def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
         super().__init__(cases)
@@ -90,14 +89,14 @@ def checked_split(
     axcodes: str = STORED,
     ignore_index: int | None = None,
 ) -> Cases:
-    """The cases of a run, every file of them read once and found good; the split is written down.
+    """The cases of a run; every file is read and checked once, and the split is written.
 
-    It is written as `split.json` to the output folder, and beside the model, for a model must be
-    tested on cases that it was not trained on; with it the seed, the fold and what else it was drawn with.
+    The split is written as `split.json` to the output folder and beside the model, because a model must be tested on
+    cases that it was not trained on. The file also holds the seed, the fold and the other options of the draw.
 
     Args:
-        datalist: what gives the split.
-        loading: the transforms that make of a case's files its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
+        datalist: gives the split.
+        loading: the transforms from a case's files to its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
         num_classes: number of classes; labels must be 0..num_classes - 1.
         in_channels: channels of an image.
         slice_size: H and W of the slices that the network sees.
@@ -199,10 +198,10 @@ def checked_inputs(
     spatial_dims: int = 3,
     is_label: Callable[[Path], bool] | None = None,
 ) -> Inputs:
-    """The cases to predict, `{"image": path or paths, "case": name}`, every file read once.
+    """The cases to predict, `{"image": path or paths, "case": name}`; every file is read once.
 
-    A case whose files cannot be predicted is passed over with a warning, unless there is no other. A warning names an
-    image that lies far outside of what the model was trained on.
+    A case that cannot be predicted is skipped with a warning, unless it is the only case. A warning names an image that
+    differs much from the training images.
 
     Args:
         path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.

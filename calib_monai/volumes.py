@@ -63,13 +63,13 @@ class Seen(NamedTuple):
 def check_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
 ) -> Seen:
-    """The geometry of the image of a case, and whether its label shows a structure.
+    """Check a case for training; return the geometry of its image, and whether its label shows a structure.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
-        loading: the transforms that make of them an image (C, H, W[, D]) and a label (1, H, W[, D]).
-        rules: what these must be.
-        look: called with the file and the label, (1, H, W[, D]), its thickest axis last, where these are good.
+        loading: the transforms from the files to an image (C, H, W[, D]) and a label (1, H, W[, D]).
+        rules: the rules for image and label.
+        look: called with the file and the label, (1, H, W[, D]), its thickest axis last, if these are good.
 
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
@@ -123,17 +123,17 @@ def check_image(
     spatial_dims: int,
     preparation: Loading | None = None,
 ) -> Geometry:
-    """The geometry of the image of a case, which can be predicted.
+    """Check a case for prediction; return the geometry of its image.
 
     Args:
         case: the files of its "image", a path or several.
-        loading: the transforms that make of them an image (C, H, W[, D]).
+        loading: the transforms from the files to an image (C, H, W[, D]).
         in_channels: channels that it must have.
         spatial_dims: axes that it must have, 2 or 3.
-        preparation: transforms that must be able to take it, or None.
+        preparation: transforms that must accept the image, or None.
 
     Raises:
-        ValueError: it cannot; the message names the file, the value and the rule.
+        ValueError: it cannot be predicted; the message names the file, the value and the rule.
     """
     name = named(case["image"])
     _check_kind(case, spatial_dims)
@@ -153,20 +153,20 @@ def files_of(case: Mapping[str, Any]) -> list[str]:
 
 
 def named(of_key: str | list[str]) -> str:
-    """The files of an image or a label as they are told: the first, and that there are more."""
+    """The files of an image or a label in words: the first, and the number of others."""
     first, *more = _files(of_key)
     return first + (f" (with {len(more)} more)" if more else "")
 
 
 def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
-    """Raise ValueError if a file of a volume is a picture, of one page or many: it says nothing of millimeters."""
+    """Raise ValueError if a file of a volume is a picture, of one page or many: pictures have no millimeters."""
     for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
         if spatial_dims > 2 and file.lower().endswith(SUFFIXES):  # noqa: PLR2004 - height and width
             raise ValueError(f"{file} is a picture; needed is a volume, as NIfTI, NRRD, MetaImage or DICOM")
 
 
 def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
-    """A loaded image; ValueError where it has other channels or axes, holds NaN or infinity, or one value only."""
+    """A loaded image; raise ValueError for other channels or axes, NaN or infinity, or a single value."""
     image = _without_meta(loaded)
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
@@ -188,7 +188,7 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
 
 
 def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:
-    """The geometry of an image; ValueError with its file where it has none."""
+    """The geometry of an image; raise ValueError with its file if it has none."""
     try:
         return geometry_of(image, in_file=in_file)
     except ValueError as error:
@@ -196,7 +196,7 @@ def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:
 
 
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
-    """A case with its files loaded; ValueError where they cannot be, naming the first that cannot be read alone."""
+    """A case with its files loaded; raise ValueError with the first file that cannot be read alone."""
     for file in files_of(case):
         check_header(file)
     try:
@@ -221,7 +221,7 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:
-    """Raise ValueError if two files of one key can be loaded, each alone, and are not of one size."""
+    """Raise ValueError if two files of one key can each be loaded, but differ in size."""
     first: tuple[str, tuple[int, ...]] | None = None
     for file in _files(case[key]):
         try:

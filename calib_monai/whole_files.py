@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whenever the run is killed: written beside their place, synced, renamed."""
+"""Complete files: each is written beside its place, synced and renamed, so that a killed run leaves no partial file."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ UNFINISHED = ".unfinished_"  # the beginning of the name of what is being writte
 
 @contextmanager
 def whole_path(path: Path) -> Iterator[Path]:
-    """Where to write a file, which takes the place of `path` once everything is on the disk.
+    """The place to write a file, which replaces `path` after all of it is on disk.
 
-    Folders are made. Where writing fails, what was at `path` stays, and an OSError names it.
+    Folders are made. If writing fails, the earlier file at `path` stays, and an OSError names it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}_{path.name}")  # others may be at it too
@@ -40,7 +40,7 @@ def whole_path(path: Path) -> Iterator[Path]:
 
 
 def _add_filename(error: BaseException | None, path: Path) -> None:
-    """Have each OSError of a chain name the file, if it names none: of a full disk Python says no more than that."""
+    """Add the file to each OSError of a chain that names none; for a full disk Python names no file."""
     while error is not None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)
@@ -49,24 +49,24 @@ def _add_filename(error: BaseException | None, path: Path) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """The same as a file that is open for bytes."""
+    """A file open for bytes, which replaces `path` after all of it is on disk."""
     with whole_path(path) as unfinished, unfinished.open("wb") as file:
         yield file
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write text, in UTF-8, whole or not at all."""
+    """Write text in UTF-8, completely or not at all."""
     with whole_file(path) as file:
         file.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
-    """Write JSON, whole or not at all."""
+    """Write JSON, completely or not at all."""
     write_whole(path, json.dumps(content, indent=indent) + "\n")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV, whole or not at all."""
+    """Write rows as CSV, completely or not at all."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     write_whole(path, text.getvalue())

@@ -21,11 +21,11 @@ VOLUME = 3  # axes
 
 
 class WholeNIfTIWriter(NibabelWriter):
-    """MONAI's NIfTI writer, whose file is whole or not there, whenever the run is killed.
+    """MONAI's NIfTI writer, which leaves no partial file if the run is killed.
 
-    The header says that it measures in mm. All axes of an image are kept; MONAI's writer drops the last ones where they
-    have a length of 1. A map of one channel has the axes of the file that the image came from: "file_shape" in the meta
-    data says which (`calib_monai.loading.LoadCased`).
+    The header names mm as its unit. All axes of an image are kept; MONAI's writer drops last axes of length 1. A map of
+    one channel has the axes of the image's file, which "file_shape" in the meta data gives
+    (`calib_monai.loading.LoadCased`).
     """
 
     file_shape: tuple[int, ...] = ()
@@ -53,11 +53,11 @@ class WholeNIfTIWriter(NibabelWriter):
     def set_metadata(self, meta_dict: Mapping[str, Any] | None = None, resample: bool = True, **options: Any) -> None:  # noqa: FBT001, FBT002
         """Take the affine, and the shape of the file.
 
-        MONAI resamples in two dimensions even where it is not asked to, and fails where the first two axes do not span
-        right and front, as in PIR.
+        MONAI resamples in two dimensions even if `resample` is False, and fails if the first two axes do not span right
+        and front, as in PIR.
 
         Args:
-            meta_dict: of the image.
+            meta_dict: meta data of the image.
             resample: as in MONAI's.
             options: as in MONAI's.
         """
@@ -96,11 +96,10 @@ def _long_axes(shape: Sequence[int]) -> list[int]:
 
 
 class ScaledNIfTIWriter(WholeNIfTIWriter):
-    """`WholeNIfTIWriter`, which scales values into integers where it is given an integer type.
+    """`WholeNIfTIWriter`, which scales values to integers for an integer type.
 
-    The header holds the scale, so that every reader gives back the values, to half a step: with "uint8" the
-    range of a file has 255 steps, with "uint16" 65535. (NIfTI has no half precision.) MONAI's own would cut
-    probabilities to 0.
+    The header holds the scale, so that every reader returns the values to half a step. With "uint8" the range of a file
+    has 255 steps, with "uint16" 65535. (NIfTI has no half precision.) MONAI's writer would cut probabilities to 0.
     """
 
     @classmethod

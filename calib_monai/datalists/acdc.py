@@ -28,16 +28,16 @@ SPACING = (1.5, 1.5, 10.0)  # mm, of phantoms
 
 
 def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split: bool = False) -> Split:
-    """Training, validation and test cases: those of 70, 10 and 20 patients as in NACL, or the same proportions.
+    """Training, validation and test cases: 70, 10 and 20 patients as in NACL, or the same proportions.
 
-    The official split tests on the patients in `testing`, 50 in the release, and validates on a tenth of the 100 in
-    `training`, another tenth in each fold.
+    The official split tests on the 50 patients in `testing`. It validates on a tenth of the 100 patients in `training`,
+    with another tenth in each fold.
 
     Args:
         dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
-        seed: of the draw.
-        fold: of a cross-validation.
-        official_split: whether the release's own test patients are tested on.
+        seed: seed of the draw.
+        fold: fold of a cross-validation.
+        official_split: whether to test on the release's own test patients.
 
     Raises:
         ValueError: as `read_acdc` and `split_cases`, an `official_split` that is neither True nor False, or one that
@@ -61,9 +61,9 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split
 def read_acdc(dataset_dir: str) -> list[Case]:
     """Cases `{"image": path, "label": path, "case": name, "patient": name}`, sorted by folder and frame.
 
-    Each patient has two, at the end of diastole and of systole: the frames that `Info.cfg` calls ED and ES, or, where
-    there is no such file, all frames that have a label, `patientNNN_frameMM_gt.nii.gz`. Where no patient in `testing`
-    has a label, as the challenge had it, these are passed over with a warning.
+    Each patient has two cases, at the end of diastole and of systole: the frames ED and ES of `Info.cfg`. Without this
+    file, all frames with a label `patientNNN_frameMM_gt.nii.gz` are cases. If no patient in `testing` has a label, as
+    in the challenge, these patients are skipped with a warning.
 
     Raises:
         ValueError: a folder that is missing or holds no patient, or a frame without its image or its label (named).
@@ -82,7 +82,7 @@ def read_acdc(dataset_dir: str) -> list[Case]:
 
 
 def _folder_of(case: Case) -> str:
-    """The folder that the patient of a case lies in."""
+    """The folder of the patient of a case."""
     return Path(case["label"]).parents[1].name
 
 

@@ -25,13 +25,13 @@ def busi_split(
 ) -> Split:
     """Training, validation and test images: 445, 65 and 137 as in MbLS, or the same proportions.
 
-    Near-duplicates count as one image and stay together, as cases of one patient do.
+    Near-duplicates count as one image and stay together, like cases of one patient.
 
     Args:
         dataset_dir: the folder that holds `benign` and `malignant`.
-        seed: of the draw.
-        fold: of a cross-validation.
-        normal: whether images without a lesion are taken too.
+        seed: seed of the draw.
+        fold: fold of a cross-validation.
+        normal: whether to include images without a lesion.
         group_duplicates: whether near-duplicates stay together; if not, images are drawn one by one, as in the papers.
 
     Raises:
@@ -48,7 +48,7 @@ def read_busi(dataset_dir: str, *, normal: bool = False) -> list[Case]:
 
     Args:
         dataset_dir: the folder that holds `benign` and `malignant`.
-        normal: whether those of `normal` are taken too.
+        normal: whether to include images of `normal`.
 
     Raises:
         ValueError: a folder that is missing or empty, an image without its first mask or a mask without its image

@@ -19,8 +19,7 @@ LABEL = "labelsTr/{case}.nii.gz"
 def decathlon_layout(counts: tuple[int, int, int]) -> Layout:
     """The layout of a task's folder, with the sizes of its split.
 
-    Image and label belong together by their file name; `dataset.json` is not asked, for copies list files that they
-    lack.
+    Image and label have the same file name. `dataset.json` is not used, because copies of it list missing files.
     """
     return Layout((IMAGE,), LABEL, counts)
 

@@ -22,17 +22,17 @@ logger = logging.getLogger(__name__)
 def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = ()) -> list[Case]:
     """A case `{"image": folder or files, "case": name}` for each DICOM series at a path, in the order of their folders.
 
-    Files are known by their content, whatever they are called, at any depth. Reports, localizers and the like are
-    passed over with a warning. The image is the folder where this holds one series, else the files of the series. A
-    series whose slices lie in several folders is one case. A single file stands for its series.
+    Files are recognized by their content, at any depth. Reports, localizers and similar files are skipped with a
+    warning. The image is the folder if it holds one series, else the files of the series. A series in several folders
+    is one case. A single file stands for its series.
 
-    The case is called PATIENT_NUMBER, or by its folder where the file names no patient. A number is added where two
-    would have one name.
+    The case is called PATIENT_NUMBER, or named after its folder if the file names no patient. If two names are equal, a
+    number is added.
 
     Args:
         path: a file or a folder.
         others: suffixes of other formats, whose files are not opened.
-        taken: names that other cases have.
+        taken: names of other cases.
     """
     series: list[tuple[Path, list[Header], list[str], bool]] = []
     for folder, files in _by_folder(path, others):
@@ -59,14 +59,14 @@ def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = (
 
 
 def case_name(header: Header, folder: Path) -> str:
-    """PATIENT_NUMBER of a series in characters that a file's name may have, FOLDER_NUMBER where there is no patient."""
+    """PATIENT_NUMBER of a series, or FOLDER_NUMBER without a patient, in characters that a file's name may have."""
     told = (header.patient or folder.resolve().name, header.number)
     parts = (re.sub(r"[^\w.-]+", "_", part).strip("._-") for part in told)
     return "_".join(part for part in parts if part)[:LONGEST_NAME] or "series"
 
 
 def _distinct(name: str, names: set[str]) -> str:
-    """The name, with a number where it is among these, whatever its capitals."""
+    """The name, with a number if it is already taken (capitals do not matter)."""
     number, told = 1, name
     while told.casefold() in names:
         number += 1
@@ -75,9 +75,9 @@ def _distinct(name: str, names: set[str]) -> str:
 
 
 def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[Path]]]:
-    """The DICOM files of each folder below a root, links followed once, without hidden ones.
+    """The DICOM files of each folder below a root, without hidden files; each link is followed once.
 
-    Where the root is a DICOM file, those of its folder.
+    If the root is a DICOM file, these are the files of its folder.
     """
     if root.is_file():
         if not root.name.lower().endswith(tuple(others)) and is_dicom(root):
@@ -102,7 +102,7 @@ def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[P
 def _joined(
     series: Iterable[tuple[Path, list[Header], list[str], bool]],
 ) -> list[tuple[Path, list[Header], list[str], bool]]:
-    """The same with the parts of one series in several folders as one: of one patient, on one grid, at other places."""
+    """The series, with parts of one series in several folders joined if patient and grid agree and places differ."""
     joined: list[tuple[Path, list[Header], list[str], bool]] = []
     for part in series:
         folder, headers, damaged, _ = part
@@ -117,7 +117,7 @@ def _joined(
 
 
 def _continues(one: list[Header], other: list[Header]) -> bool:
-    """Whether two lists of slices are of one series and show no place twice."""
+    """Whether two lists of slices belong to one series and have no place twice."""
     first, second = one[0], other[0]
     if (first.series, first.patient, first.size) != (second.series, second.patient, second.size) or not first.series:
         return False

@@ -1,4 +1,4 @@
-"""Duplicates: pictures that are nearly the same are found by content, so that a split can keep them on one side."""
+"""Duplicates: finds pictures that are nearly the same, so that a split can keep them together."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 def with_groups(cases: Sequence[Case], least: float = LEAST) -> list[Case]:
-    """The cases, near-duplicates with one "patient": the name of the first of them. The log tells the groups.
+    """The cases; near-duplicates get a common "patient", the name of the first of them. The log names the groups.
 
-    Two pictures are near-duplicates where their gray thumbnails of 32 x 32 pixels correlate by more than `least`. In
-    121 images of BUSI 7 pairs correlate by .972 or more, and no other by more than .902.
+    Two pictures are near-duplicates if their gray thumbnails of 32 x 32 pixels correlate by more than `least`. In 121
+    images of BUSI 7 pairs correlate by .972 or more, and no other pair by more than .902.
 
     Args:
-        cases: each with the path of its picture under "image" and its name under "case". One that cannot be read is
-            no duplicate of any.
-        least: correlation.
+        cases: cases with the path of a picture under "image" and a name under "case". A picture that cannot be read is
+            not a duplicate.
+        least: the smallest correlation of near-duplicates.
     """
     with ThreadPoolExecutor(MAX_THREADS) as pool:
         thumbnails = np.stack(list(pool.map(_thumbnail, (str(case["image"]) for case in cases))))
@@ -47,7 +47,7 @@ def with_groups(cases: Sequence[Case], least: float = LEAST) -> list[Case]:
 
 
 def _thumbnail(file: str) -> NDArray[np.float32]:
-    """The pixels of a picture's thumbnail, (1024,), of mean 0 and norm 1; all 0 where it cannot be read or is flat."""
+    """The pixels of a picture's thumbnail, (1024,), of mean 0 and norm 1; all 0 if it cannot be read or is flat."""
     try:
         gray = gray_values(picture_values(file, decoded(file)))[..., 0]
     except ValueError:  # the check of all files says why

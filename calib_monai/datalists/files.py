@@ -1,4 +1,4 @@
-"""Files: phantoms are written in the formats in which the data sets come."""
+"""Files: writes phantoms in the file formats of the data sets."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Volumes = Mapping[str, tuple[NDArray[np.float32], NDArray[np.uint8]]]  # by case
 
 
 def save_nifti(path: Path, voxels: NDArray[np.generic], affine: NDArray[np.float64]) -> None:
-    """Write voxels (H, W, D[, C]) as NIfTI, the folder too where there is none."""
+    """Write voxels (H, W, D[, C]) as NIfTI; make the folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nibabel.save(nibabel.Nifti1Image(voxels, affine), path)  # type: ignore[no-untyped-call]
 
 
 def save_nrrd(path: Path, voxels: NDArray[np.generic], spacing: Sequence[float]) -> None:
-    """Write voxels (H, W, D) as NRRD, the folder too where there is none; `spacing` is in mm."""
+    """Write voxels (H, W, D) as NRRD; make the folder if needed; `spacing` is in mm."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = itk.image_from_array(np.ascontiguousarray(voxels.T))
     image.SetSpacing([float(size) for size in spacing])
@@ -30,7 +30,7 @@ def save_nrrd(path: Path, voxels: NDArray[np.generic], spacing: Sequence[float])
 def save_metaimage(path: Path, voxels: NDArray[np.int8] | NDArray[np.int16], spacing: Sequence[float]) -> None:
     """Write voxels (H, W, D) as MetaImage, the header at `path` and the `.raw` beside it; `spacing` is in mm.
 
-    (ITK's Python cannot hold voxels of signed bytes, which are what the labels of PROMISE12 are.)
+    (ITK's Python cannot hold voxels of signed bytes, the type of PROMISE12's labels.)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     header = {
@@ -54,15 +54,15 @@ def save_dicom(
     tags_of: Mapping[str, str] | None = None,
     name: str = "{:03d}.dcm",
 ) -> None:
-    """Write voxels (H, W, D) as one DICOM series, a file a slice.
+    """Write voxels (H, W, D) as one DICOM series, with a file for each slice.
 
     Args:
-        folder: of the files, made where there is none.
+        folder: folder of the files; it is made if needed.
         voxels: (H, W, D).
         spacing: size of a voxel along each axis in mm.
         series: unique identifier of the series.
-        tags_of: others of all files, by "GROUP|ELEMENT".
-        name: of the files, with a place for the number of the slice.
+        tags_of: further tags of all files, by "GROUP|ELEMENT".
+        name: name of the files, with a place for the number of the slice.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(voxels.shape[-1]):

@@ -1,4 +1,4 @@
-"""Folders: what a data set's folder is refused for, what it holds, and what of it is passed over, in words."""
+"""Folders: checks the folder of a data set, lists its files, and logs the files that are skipped."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
 
     Args:
         dataset_dir: its path.
-        holds: what the right folder holds, for the message.
+        holds: the expected content of the folder, for the message.
 
     Raises:
-        ValueError: a path that is no folder, or as `check_path`.
+        ValueError: a path that is not a folder, or as `check_path`.
     """
     check_path("dataset_dir", dataset_dir)
     root = Path(dataset_dir)
@@ -33,16 +33,16 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
 
 
 def held(root: Path) -> str:
-    """What a folder holds, in words: the first few names."""
+    """The content of a folder in words: the first few names."""
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
     return f"it holds {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}" if names else "it is empty"
 
 
 def files_below(root: Path) -> tuple[list[Path], list[Path]]:
-    """The files of a folder and of all folders in it, and apart from them those that are hidden, sorted.
+    """The files of a folder and of all folders in it, and separately the hidden files, sorted.
 
-    Links are followed, into each folder once, however many lead there. What begins with a dot is hidden, as the `._`
-    files of macOS are, and so is all that a hidden folder holds.
+    Links are followed, into each folder once. A name that begins with a dot is hidden, such as the `._` files of macOS,
+    and so is all content of a hidden folder.
     """
     files: list[Path] = []
     hidden: list[Path] = []
@@ -62,11 +62,11 @@ def files_below(root: Path) -> tuple[list[Path], list[Path]]:
 
 
 def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
-    """Log one line with the files of a folder that are passed over: how many for each reason, and some of their names.
+    """Log one line with the skipped files of a folder: their number for each reason, and some of their names.
 
     Args:
         root: the folder.
-        reasons: the files, by why they are passed over.
+        reasons: the files by the reason why they are skipped.
     """
     count = sum(map(len, reasons.values()))
     left, parts = MOST_NAMED, []

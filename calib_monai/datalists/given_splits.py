@@ -1,4 +1,4 @@
-"""Given splits: a file says which cases are for training, validation and test, and is checked against the data."""
+"""Given splits: reads lists of training, validation and test cases from a file, and checks them against the data."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 def given_split(path: Path, drawn: Split) -> Split:
-    """The cases of a data set in the sets that a file gives, sorted by name. Cases in no list are told and left out.
+    """The cases of a data set in the sets of a file, sorted by name. Cases in no list are logged and left out.
 
     Args:
-        path: a JSON file, `{"training": [NAME, ...], "validation": [NAME, ...], "test": [NAME, ...]}`, as the
-            `split.json` of a training. A name is that of a case, or of a patient for all of their cases.
-        drawn: all cases of the data set, in whatever sets.
+        path: a JSON file, `{"training": [NAME, ...], "validation": [NAME, ...], "test": [NAME, ...]}`, like the
+            `split.json` of a training. A name belongs to a case, or to a patient and stands for all of their cases.
+        drawn: all cases of the data set, in any sets.
 
     Raises:
-        ValueError: a file that cannot be read or holds something else, an empty list, a name that is none of the data,
-            a case that is listed twice, or a patient in two lists.
+        ValueError: a file that cannot be read or holds something else, an empty list, a name that is not in the data, a
+            case that is listed twice, or a patient in two lists.
     """
     cases = {str(case["case"]): case for of_set in drawn.values() for case in of_set}
     of_patients: dict[str, list[str]] = {}

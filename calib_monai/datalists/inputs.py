@@ -1,4 +1,4 @@
-"""Inputs: images of any folder, without labels, become cases to predict."""
+"""Inputs: finds images without labels in any folder, as cases to predict."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of
 
 
 def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> list[Case]:
-    """The image at a path, or all of a folder's and of the folders in it, `{"image": path, "case": name}`.
+    """The image at a path, or all images in a folder and its folders, `{"image": path, "case": name}`.
 
-    They are sorted by path. A case is called by its file, or, where folders have files of one name, by both. Capitals
-    in a suffix are read too. Each DICOM series at any depth is an image, as `dicom_cases` finds them. What is passed
-    over is logged: labels, that is `NAME_gt.nii.gz` beside an image or `NAME.nii.gz` in a folder of labels, what an
-    inference wrote, hidden files, and other formats.
+    They are sorted by path. A case is named after its file; if files in different folders have the same name, the
+    folder is added. Suffixes may have capitals. Each DICOM series at any depth is an image, see `dicom_cases`. The log
+    names the skipped files: labels (`NAME_gt.nii.gz` beside an image, or `NAME.nii.gz` in a folder of labels), results
+    of an inference, hidden files, and other formats.
 
     Args:
         path: the image or the folder.
-        is_label: of a data set whose labels are not told by such names: whether a path below the folder is one.
+        is_label: for a data set whose labels have other names: whether a path below the folder is a label.
 
     Raises:
-        ValueError: a path that is not there or holds no image, or two images of one name.
+        ValueError: a path that does not exist or holds no image, or two images of one name.
     """
     if not path.exists():
         raise ValueError(f"input {path} does not exist")
@@ -64,7 +64,7 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> lis
 
 
 def _names(root: Path, images: Sequence[Path]) -> list[str]:
-    """What each image is called: by its file, or, where several are called so, by its folders too."""
+    """The name of each image: from its file, and also from its folders if several files have the same name."""
     names = [name_by_file(file.name) for file in images]
     count = Counter(names)
     told = [
@@ -78,7 +78,7 @@ def _names(root: Path, images: Sequence[Path]) -> list[str]:
 
 
 def _labels(root: Path, images: Sequence[Path]) -> set[Path]:
-    """Those of the images that are labels of others by their names, or by the name of a folder."""
+    """The images that are labels of others, by their own names or by the name of a folder."""
     stems = {(file.parent, _name_and_suffix(file.name)[0]) for file in images}
     in_folders = {file for file in images if any(map(LABEL_FOLDER.fullmatch, file.relative_to(root).parts[:-1]))}
     others = [_name_and_suffix(file.name)[0] for file in images if file not in in_folders]
@@ -93,7 +93,7 @@ def _labels(root: Path, images: Sequence[Path]) -> set[Path]:
 
 
 def _written(files: Sequence[Path]) -> set[Path]:
-    """Those of the files that lie in the folder of a case that an inference wrote."""
+    """The files in folders that an inference wrote for a case."""
     folders = {file.parent for file in files if file.name == f"{file.parent.name}_structures.json"}
     return {file for file in files if file.parent in folders}
 
@@ -101,11 +101,11 @@ def _written(files: Sequence[Path]) -> set[Path]:
 def listed_in(path: Path) -> list[Case]:
     """The cases that a JSON file lists, `{"image": path or paths, "case": name}`, in its order.
 
-    It holds a list of paths, or of `{"image": PATH or [PATHS]}` with "case" where it is not to be called by its
-    file; or such a list under "test" or "testing", as MONAI's and the Decathlon's. Paths start at its folder.
+    The file holds a list of paths, or of `{"image": PATH or [PATHS]}` with an optional "case" as the name. The list may
+    also stand under "test" or "testing", as in the files of MONAI and the Decathlon. Paths start at the file's folder.
 
     Raises:
-        ValueError: a file that is not there, is no JSON or lists something else, or two cases of one name.
+        ValueError: a file that does not exist, is not JSON or lists something else, or two cases of one name.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -146,15 +146,15 @@ def _name_and_suffix(file: str) -> tuple[str, str]:
 def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
     """The cases in a folder or in its folders, `{"image": path or paths, "case": name}`, sorted by name.
 
-    A case that lacks one of its files is a case too, which cannot be read.
+    A case that lacks one of its files is listed, too; reading it fails later.
 
     Args:
         path: the folder.
-        endings: how the names of a case's files end, in the order of the channels. Where nothing stands before them the
-            case is called by the folder that tells it from the others.
+        endings: the ends of the names of a case's files, in the order of the channels. If a name has nothing before its
+            end, the case is named after the folder in which it differs from others.
 
     Raises:
-        ValueError: a path that is no folder or holds no case, or two cases of one name.
+        ValueError: a path that is not a folder or holds no case, or two cases of one name.
     """
     if not path.is_dir():
         raise ValueError(f"input {path} is not a folder; it must hold files that end in {', '.join(endings)}")
@@ -180,9 +180,9 @@ def channels_in(path: Path, endings: Sequence[str]) -> list[Case]:
 
 
 def _telling_folders(root: Path, files: Sequence[Path]) -> list[str]:
-    """Of each file in a folder the first part of its path in which the files differ.
+    """For each file in a folder, the first part of its path in which the files differ.
 
-    Of a single one the innermost folder that is none of `INSIDE_A_CASE`, wherever the given folder starts.
+    For a single file, this is its innermost folder that is not in `INSIDE_A_CASE`.
     """
     folders = [(root.resolve() / file.relative_to(root)).parent.parts for file in files]
     if len(folders) == 1:

@@ -43,9 +43,9 @@ def write_msd_prostate(dataset_dir: str, cases: Volumes) -> None:
 
 
 class WholeGlandd(MapTransform):
-    """Makes the label 1 of two released cases 2: it is the central gland there, and no peripheral zone is drawn.
+    """Changes the label 1 of two released cases to 2: it is the central gland there, without a peripheral zone.
 
-    A case is known by its name and by the number of its voxels, so that a corrected release stays as it is.
+    A case is recognized by its name and by the number of its voxels, so that a corrected release stays as it is.
 
     Args:
         keys: labels, (1, H, W, D).

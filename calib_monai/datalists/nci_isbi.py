@@ -26,13 +26,13 @@ SPACING = (0.625, 0.625, 3.6)  # mm, of phantoms
 def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: int = 36) -> Split:
     """Training, validation and test cases: 36, 4 and 30 as in BWCR, drawn at each site.
 
-    Of each site 2 are validated and 15 tested on, or the same proportions of fewer than BWCR had.
+    Each site has 2 validation cases and 15 test cases. With fewer cases than BWCR had, the proportions are the same.
 
     Args:
         dataset_dir: the folder that holds images and labels.
-        seed: of the draw.
-        fold: of a cross-validation.
-        num_train: how many of the training cases are taken, from both sites in turn: 6, 12 and 36 are the paper's.
+        seed: seed of the draw.
+        fold: fold of a cross-validation.
+        num_train: number of training cases, from both sites in turn; the paper uses 6, 12 and 36.
 
     Raises:
         ValueError: as `read_nci_isbi` and `split_cases`, or a `num_train` below 1.
@@ -58,9 +58,9 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
 def read_nci_isbi(dataset_dir: str) -> list[Case]:
     """Cases `{"image": path, "label": path, "case": patient}`, sorted by name.
 
-    A label is `PATIENT*.nrrd`, at any depth, the patient called as `Prostate3T-01-0001` or `ProstateDx-01-0001`. Its
-    image is a DICOM series below a folder of the patient's name, or a file that begins with that name: NIfTI or
-    MetaImage, or NRRD in a folder whose name begins with "image". DICOM is known by its content.
+    A label is `PATIENT*.nrrd`, at any depth, with patients such as `Prostate3T-01-0001` or `ProstateDx-01-0001`. Its
+    image is a DICOM series below a folder with the patient's name, or a file that begins with this name: NIfTI or
+    MetaImage, or NRRD in a folder whose name begins with "image". DICOM is recognized by its content.
 
     Raises:
         ValueError: a folder that is missing or holds no label, a label without its image, or several of one patient
@@ -86,7 +86,7 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
 
 
 def is_label(path: Path) -> bool:
-    """Whether a file is called as a label of this data set, by its path inside the folder."""
+    """Whether a file has the name of a label of this data set, by its path inside the folder."""
     return path.suffix == LABEL_SUFFIX and PATIENT.match(path.name) is not None and not _is_image(path)
 
 
@@ -97,7 +97,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _by_patient(root: Path, paths: Iterable[Path], patients: Container[str] | None = None) -> dict[str, Path]:
-    """Files or folders inside `root` by the patient whom their path names last, of all patients or of these."""
+    """Files or folders inside `root` by the last patient in their path, for all patients or for these."""
     found: dict[str, Path] = {}
     for path in paths:
         matches = [PATIENT.match(part) for part in path.parts]

@@ -1,4 +1,4 @@
-"""Patients: whose cases these are, so that no patient is both trained and tested on."""
+"""Patients: finds the patient of each case, so that no patient is in both training and test."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def with_patients(cases: Sequence[Case], dataset_dir: str, pattern: str) -> list
     Args:
         cases: each with its name under "case" and the path of its "label".
         dataset_dir: the folder that they lie in.
-        pattern: of the case's name, or, with a "/" in it, of the path of its label inside the folder. `{patient}`
-            stands for the patient, as short as it can be, and `*` for anything.
+        pattern: a pattern for the case's name or, if it holds a "/", for the path of its label inside the folder.
+            `{patient}` matches the shortest possible text, `*` any text.
 
     Raises:
         ValueError: a pattern without `{patient}`, or a case that it does not fit.
@@ -70,9 +70,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def warn_of_one_patient(split: Split) -> None:
-    """Warn where two cases in different sets have names that differ in a phase or a date alone.
+    """Warn if two cases in different sets have names that differ only in a phase or a date.
 
-    Cases that say whose they are, are not looked at.
+    Cases with a known patient are not checked.
     """
     alike: dict[str, list[tuple[str, str]]] = {}  # by the rest of the name, the cases with their sets
     for name, cases in split.items():

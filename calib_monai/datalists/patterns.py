@@ -1,4 +1,4 @@
-"""Patterns: the files of a folder become cases by their names."""
+"""Patterns: finds the cases of a folder by the names of their files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the files of a data set lie in its folder, and the sizes of its published split.
+    """The places of the files of a data set in its folder, and the sizes of its published split.
 
     Args:
         images: as in `find_cases`.
@@ -85,16 +85,16 @@ def find_cases(
 ) -> list[Case]:
     """Cases `{"image": path or paths, "label": path, "case": name}` of a folder, sorted by name.
 
-    A pattern is a path inside the folder, `{case}` standing for the name of the case, as often as it occurs, and `*`
-    for anything. Hidden files (`._NAME`, as some archives hold) are passed over, and so, with a warning, is a folder
-    called as a test set is, such as `imagesTs` or `testing`, in which no image has a label.
+    A pattern is a path inside the folder. `{case}` stands for the name of the case, wherever it occurs, and `*` for any
+    text. Hidden files (such as `._NAME` in some archives) are skipped. A folder with the name of a test set, such as
+    `imagesTs` or `testing`, in which no image has a label, is skipped with a warning.
 
     Args:
         dataset_dir: the folder.
         images: a pattern for each channel of the image.
         label: the pattern of the labels.
         places: folders inside the folder in which the release may lie, as patterns.
-        unlabeled: whether images without a label are passed over.
+        unlabeled: whether images without a label are skipped.
 
     Raises:
         ValueError: no pattern of an image, one without `{case}`, a folder that is missing or holds no label, a label
@@ -130,7 +130,7 @@ def find_cases(
 
 
 def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:
-    """The files that a pattern fits, by case, in all places, but for those in `besides`."""
+    """The files that match a pattern, by case, in all places, without those in `besides`."""
     found: dict[str, list[Path]] = {}
     for place in places:
         whole = f"{place}/{pattern}" if place else pattern
@@ -145,7 +145,7 @@ def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()
 def _without_test_sets(
     root: Path, pattern: str, found: dict[str, list[Path]], labels: Container[str]
 ) -> dict[str, list[Path]]:
-    """The files of `found` but for those of folders that are called as test sets and show no case with a label."""
+    """The files of `found`, without folders that have the name of a test set and hold no case with a label."""
     above = len(pattern[pattern.index("{case}") :].split("/")) - 1  # folders between a file and that of all cases
     folders: dict[Path, list[str]] = {}
     for case, paths in found.items():
@@ -162,7 +162,7 @@ def _without_test_sets(
 
 
 def _one_each(found: dict[str, list[Path]]) -> dict[str, Path]:
-    """The one file of each case; ValueError where there are two."""
+    """The single file of each case; raise ValueError if there are two."""
     for case, paths in found.items():
         if len(paths) > 1:
             raise ValueError(f"{paths[0]} and {paths[1]} are of one case, {case}; there must be one of them")
@@ -177,7 +177,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _refuse_unpaired(kind: str, files: dict[str, Path], pattern: str, partners: dict[str, Path]) -> None:
-    """ValueError where a file has no partner, naming the first ones and what was looked for."""
+    """Raise ValueError if a file has no partner; the message names the first files and the missing pattern."""
     alone = [path for case, path in sorted(files.items()) if case not in partners]
     if alone:
         shown = ", ".join(map(str, alone[:SHOWN])) + (" ..." if len(alone) > SHOWN else "")

@@ -1,4 +1,4 @@
-"""Splits on disk: which cases a model was trained, validated and tested on, and what they were drawn with."""
+"""Splits on disk: the training, validation and test cases of a model, and the options of the draw."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ class Drawn(NamedTuple):
 
 
 def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
-    """The split that lies beside a model, of the sets in `use` the cases, and what it was drawn with.
+    """The split beside a model, with the cases of the sets in `use`, and the options of its draw.
 
-    Without one these are `split` and `options`. A warning is given then, and where other options are kept.
+    Without such a split, `split` and `options` are returned with a warning. A warning also names options of this run
+    that differ from the draw.
     """
     kept = read_split(path)
     if kept is None:
@@ -62,7 +63,7 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
 
 
 def _warn_of_crossing(split: Split, path: Path) -> None:
-    """Warn where the test cases of a split are of patients, or near-duplicates, that were trained on."""
+    """Warn if test cases of a split belong to patients, or are near-duplicates, of training cases."""
     trained = {case["patient"]: case["case"] for case in split["training"] if "patient" in case}
     crossing = [case for case in split["test"] if case.get("patient") in trained]
     if crossing:
@@ -79,14 +80,14 @@ def _warn_of_crossing(split: Split, path: Path) -> None:
 
 
 def check_same_split(split: Split, path: Path, given: str) -> None:
-    """Raise ValueError if the split that lies beside a model is not the one that a file gives."""
+    """Raise ValueError if the split beside a model differs from the split of a file."""
     kept = read_split(path)
     if kept is None or any(not set(kept.names[name]) <= set(names) for name, names in names_of(split).items()):
         raise ValueError(f"--split {given} is not the split that the model was trained with, {path}: leave it out")
 
 
 def read_split(path: Path) -> Drawn | None:
-    """What is in the file that training wrote; without it None, and a warning."""
+    """The content of the file that training wrote; None and a warning if there is no file."""
     if not path.is_file():
         logger.warning("%s is not there: nothing says which cases the model was trained on", path)
         return None
@@ -108,7 +109,7 @@ def read_split(path: Path) -> Drawn | None:
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:
-    """The numbers and switches that a split is drawn with, by the names of their options."""
+    """The numbers and switches of the draw of a split, by the names of their options."""
     given: dict[str, object] = getattr(datalist, "keywords", {})
     return {OPTIONS.get(name, name): value for name, value in given.items() if isinstance(value, int)}
 
@@ -124,7 +125,7 @@ def patients_of(split: Split) -> dict[str, str]:
 
 
 def write_split(drawn: Drawn, path: Path) -> None:
-    """Write a split, what it was drawn with, and the patients where cases have them, whole or not at all."""
+    """Write a split, the options of its draw, and the patients of cases; the file is complete or not written."""
     patients = {PATIENTS: dict(drawn.patients)} if drawn.patients else {}
     write_json(path, {**drawn.names, DRAWN_WITH: drawn.options, **patients})
 

@@ -1,4 +1,4 @@
-"""Splits: cases become training, validation and test sets, the same ones for the same seed."""
+"""Splits: divides cases into training, validation and test sets, reproducibly by a seed."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class PartialSplit(Split):
 def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0, fold: int = 0) -> Split:
     """Cases of "training", "validation" and "test", drawn at random from the patients sorted by name.
 
-    With as many patients as `counts` says, the sets have these sizes; with any other number they have
-    these proportions, rounded to whole patients, at least one each. All cases of a patient are in one set.
+    If the number of patients is the sum of `counts`, the sets have these sizes. Otherwise they have the same
+    proportions, rounded to whole patients, with at least one patient each. All cases of a patient are in one set.
 
     Args:
-        cases: each with its name under "case", and its patient's under "patient" where a patient has several.
+        cases: cases with a name under "case", and with the patient under "patient" if patients have several cases.
         counts: published numbers of training, validation and test patients.
         seed: another seed gives another split.
         fold: of a cross-validation with this seed; no patient is tested in two folds.
@@ -73,12 +73,12 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
 
 
 def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[Case]:
-    """The cases of a share of the patients, rounded to whole ones, at least one; a larger share holds the smaller.
+    """The cases of a share of the patients, rounded, at least one patient; a larger share holds all smaller ones.
 
     Args:
         cases: as in `split_cases`.
-        fraction: of the patients, above 0 and at most 1.
-        seed: another seed takes others.
+        fraction: share of the patients, above 0 and at most 1.
+        seed: another seed takes other patients.
 
     Raises:
         ValueError: another `fraction`.
@@ -92,11 +92,11 @@ def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[C
 
 
 def patient_of(case: Case) -> str:
-    """The patient whom a case is of."""
+    """The patient of a case."""
     return str(case.get("patient", case["case"]))
 
 
 def _sizes(num_patients: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:
-    """`counts` scaled to `num_patients`; training takes what rounding leaves."""
+    """`counts` scaled to `num_patients`; training takes the rest after rounding."""
     validation, test = (max(1, round(num_patients * count / sum(counts))) for count in counts[1:])
     return num_patients - validation - test, validation, test
