@@ -1,4 +1,4 @@
-"""Pages of bundles: the README of each, and the matrix of all with what was measured."""
+"""Pages of bundles: the README of each bundle, and the matrix of all bundles with measured results."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _settings(loss: Part) -> str:
 
 
 def matrix() -> str:
-    """bundles/README.md: methods down, data sets across, with what was measured."""
+    """bundles/README.md: a row for each method, a column for each data set, with measured results."""
     datasets = names("datasets")
     lines = ["| | " + " | ".join(datasets) + " |", "| --- " * (len(datasets) + 1) + "|"]
     for method in names("methods"):
@@ -62,7 +62,7 @@ def _matrix_cell(dataset: str, method: str) -> str:
 
 
 def _results(dataset: str, method: str) -> str:
-    """What a page says of the measured results: a table, this method's row in bold, and how they came about."""
+    """The results on a page: a table with this method's row in bold, and the conditions."""
     measured = _measured(dataset)
     if not measured:
         return "Not measured yet."
@@ -76,7 +76,7 @@ def _results(dataset: str, method: str) -> str:
 
 
 def _measured(dataset: str) -> Part:
-    """What the workflow measured of all methods on a data set, empty where it did not."""
+    """The results of all methods on a data set from the workflow, empty if there are none."""
     path = RESULTS / dataset / "main" / "results.json"
     found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if others := found.get("rows", {}).keys() - set(names("methods")):
@@ -85,19 +85,19 @@ def _measured(dataset: str) -> Part:
 
 
 def _cell(found: Part, measure: Part) -> str:
-    """A mean and its deviation between seeds, where it has any, as reports show them."""
+    """A mean and its deviation between seeds, if it has one, as in reports."""
     decimals = measure["decimals"] or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
     factor, deviation = measure.get("factor", 1), found["seed_deviation"]
     return _number(found["mean"], decimals, factor) + (f" ± {deviation * factor:.{decimals}f}" if deviation else "")
 
 
 def _number(value: float | None, decimals: int, factor: float = 1) -> str:
-    """A value times a factor, with so many decimals."""
+    """A value times a factor, with this number of decimals."""
     return "none" if value is None else f"{value * factor:.{decimals}f}"
 
 
 def _conditions(measured: Part) -> str:
-    """How many cases and seeds, and the options of the trainings."""
+    """The numbers of cases and seeds, and the options of the trainings."""
     rows, ran_with = measured["rows"], measured["conditions"]
     given = {
         name: {f"`{key} {value}`" for key, value in row["options"].items() if key != "--figures"}

@@ -1,4 +1,4 @@
-"""Parts of bundles: read, laid over each other, written as JSON that can be read."""
+"""Parts of bundles: reads them, merges them, and writes readable JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Part = dict[str, Any]
 
 
 def dataset_part(dataset: str) -> tuple[str, Part]:
-    """Name and part of a data set, by its name or by the path of one's own part."""
+    """Name and part of a data set, by its name or by the path of the user's own part."""
     if not dataset.endswith(".json"):
         part = _named_part("datasets", "data set", dataset)
         return dataset, merge(_shared_part(file_of(dataset), part), part)
@@ -45,7 +45,7 @@ def dataset_part(dataset: str) -> tuple[str, Part]:
 
 
 def method_part(method: str) -> Part:
-    """Part of a method, by its name, laid over that of the one that it is `like`."""
+    """Part of a method, by its name, merged over the method that it is `like`."""
     part = _named_part("methods", "method", method)
     return merge(method_part(part.pop("like")), part) if "like" in part else part
 
@@ -65,7 +65,7 @@ def _named_part(folder: str, kind: str, name: str) -> Part:
 
 
 def _shared_part(path: str, part: Part) -> Part:
-    """The part that a data set's is laid over by its "like", which is taken out of it; empty without one."""
+    """The part under a data set's "like", which is removed from the data set; empty without "like"."""
     like = part.pop("like", None)
     if like not in (None, *KINDS):
         raise ValueError(f'{path} is like {like!r}; a data set can be like {", ".join(KINDS)}, or have no "like"')
@@ -144,7 +144,7 @@ def _check_needed(path: str, part: Part) -> None:
 
 
 def merge(*parts: Part) -> Part:
-    """The parts laid over each other: later wins, dictionaries merge by key, lists are replaced, null removes.
+    """The merged parts: later wins, dictionaries merge by key, lists are replaced, null removes.
 
     A list under `+KEY` is added to the list under KEY, as in MONAI's configurations.
     """
@@ -162,7 +162,7 @@ def merge(*parts: Part) -> Part:
 
 
 def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
-    """JSON in which what fits in 100 columns and holds no nested dictionary stays on one line.
+    """JSON in which a value stays on one line if it fits in 100 columns and holds no nested dictionary.
 
     Args:
         value: what to write.
@@ -208,7 +208,7 @@ def load(name: str | Path) -> Part:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Part:
-    """An object of JSON, of which a refusal can name any key in its one line."""
+    """A JSON object whose keys can be printed in a message of one line."""
     for key, _ in pairs:
         if not key.isprintable():
             raise ValueError(f"the key {key!r} has characters that cannot be printed")

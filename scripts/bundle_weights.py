@@ -1,4 +1,4 @@
-"""Weights of a bundle: whether they are those of its network, and else of which."""
+"""Weights of a bundle: checks that they fit its network, and finds the network that they fit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Weights = dict[str, torch.Tensor]
 
 
 def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]) -> tuple[str, str] | None:
-    """What is wrong with a file of weights and what must be, None where they are those of the bundle's network.
+    """The fault of a file of weights and the rule, None if the weights fit the bundle's network.
 
     Args:
         content: of the file.
@@ -61,7 +61,7 @@ def _network(inference: dict[str, Any], key: str) -> torch.nn.Module:
 
 
 def _fitting(weights: Weights, inference: dict[str, Any]) -> str:
-    """The network of the bundle's catalogue that has weights of these names and sizes, empty where none has."""
+    """The network of the bundle's catalogue with weights of these names and sizes, empty if there is none."""
     for name in inference.get("networks", {}):
         with torch.device("meta"):  # where weights take neither time nor memory
             network = _network(inference, f"networks::{name}")

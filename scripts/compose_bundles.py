@@ -1,7 +1,7 @@
 """Compose bundles from parts: every setting is written once, in scripts/parts, and merged here.
 
-Without options all bundles are written to `bundles`. What is written is told, a line a bundle. `--check` writes
-nothing, names every file that differs and ends with exit code 1 if there is one.
+Without options all bundles are written to `bundles`, and a line is printed for each. `--check` writes nothing, names
+every file that differs, and ends with exit code 1 if there is one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """The exit code: 0, or 1 where --check finds a difference; `given` is the command line."""
+    """The exit code: 0, or 1 if --check finds a difference; `given` is the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", action="append", help="only this data set, or the JSON file of one's own")
     parser.add_argument("--method", action="append", help=f"only this method: {', '.join(names('methods'))}")
@@ -69,7 +69,7 @@ def _composed(arguments: argparse.Namespace) -> dict[Path, str]:
 
 
 def _written(files: dict[Path, str], out: Path) -> list[str]:
-    """A line for each bundle that was written, one for all where they are the whole collection."""
+    """A line for each written bundle, or a single line for the whole collection."""
     bundles = sorted(_bundles(files, out))
     if out / "README.md" in files:
         return [f"{len(bundles)} bundles and their README.md in {shown(out)}"]
@@ -77,7 +77,7 @@ def _written(files: dict[Path, str], out: Path) -> list[str]:
 
 
 def _bundles(files: Iterable[Path], out: Path) -> set[str]:
-    """Names of the bundles that these files are of."""
+    """Names of the bundles to which these files belong."""
     return {path.relative_to(out).parts[0] for path in files if path.parent != out}
 
 
@@ -146,7 +146,7 @@ def _fill(skeleton: Part, wanted: str, *parts: Part) -> Part:
 
 
 def _with_numbers(skeleton: Part, numbers: Part) -> Part:
-    """The skeleton with the numbers that this data set alone has, where a person looks for them."""
+    """The skeleton with the numbers of this data set among the settings at its top."""
     place = list(skeleton).index("slice_size") + 1
     items = list(skeleton.items())
     return dict([*items[:place], *numbers.items(), *items[place:]])
@@ -173,7 +173,7 @@ def _metadata(bundle: str, parts: dict[str, Part], train: Part, wanted: str) -> 
 
 
 def _network_data_format(image: Part, train: Part) -> Part:
-    """What goes into the network and what comes out of it, in MONAI's words."""
+    """Input and output of the network, in MONAI's words."""
     shared = {"spatial_shape": train["slice_size"], "dtype": "float32"}
     whole = {"value_range": [0, 1], "is_patch_data": False}
     given = {
@@ -206,7 +206,7 @@ def _pinned_versions() -> dict[str, str]:
 
 
 def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list[str]:
-    """A line for each file that is not as composed or that no part makes, in these bundles or in the whole folder."""
+    """A line for each file that differs from its composed text or that no part makes, in these or in all bundles."""
     folders = [out] if everything else [out / bundle for bundle in _bundles(files, out)]
     kept = {path for folder in folders for path in folder.rglob("*") if not WRITTEN_BY_RUNS & set(path.parts)}
     wrong = [p for p, text in files.items() if not p.is_file() or p.read_text(encoding="utf-8") != text]

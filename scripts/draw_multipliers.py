@@ -1,4 +1,4 @@
-"""Draw how CRaC's multipliers moved: `python scripts/draw_multipliers.py OUTPUT_DIR [--out multipliers.png]`.
+"""Draw CRaC's multipliers over epochs: `python scripts/draw_multipliers.py OUTPUT_DIR [--out multipliers.png]`.
 
 It reads `history.csv`, which a training with CRaC wrote to its output folder.
 """

@@ -1,4 +1,4 @@
-"""Draw what measures say of a network whose foreground logits are shifted by a constant.
+"""Draw the measures of a network whose foreground logits are shifted by a constant.
 
     python scripts/draw_shifted.py BUNDLE --dataset_dir DATA --ckpt_dir MODELS --out FOLDER
 
@@ -75,7 +75,7 @@ def predictions(
 
 
 def shifted(cases: Sequence[Prediction], constants: Sequence[float], postprocessing: Callable[..., Any]) -> list[Row]:
-    """Of each constant what is measured of these cases after it was added to the logits of the foreground.
+    """For each constant, the measures of these cases after it was added to the logits of the foreground.
 
     The volume error of a structure is |sum of its probabilities - true volume| / true volume; its mean is taken over
     the structures that the label has, and over cases.
@@ -108,7 +108,7 @@ def shifted(cases: Sequence[Prediction], constants: Sequence[float], postprocess
 
 
 def _metrics() -> MetricCollection:
-    """What is measured of probabilities."""
+    """The measures of probabilities."""
     kinds = {"ece": ECEMetric, "cece": CECEMetric}
     on_regions = {
         f"{kind}_{region}": made(region=region)
@@ -131,7 +131,7 @@ def table(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 def figure_of(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """A panel a measure, with the constant across; a dot is where the measure is at its best."""
+    """A panel for each measure over the constant; a dot marks the best value."""
     figure = Figure(figsize=(9.6, 5.8), layout="constrained")
     *panels, key = figure.subplots(2, 3).flat
     for axes, (title, names) in zip(panels, PANELS.items(), strict=True):
@@ -149,7 +149,7 @@ def figure_of(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def _curve(axes: Axes, rows: Sequence[Mapping[str, float]], name: str, style: Mapping[str, Any]) -> None:
-    """A measure over the constants, its best one marked."""
+    """Draw a measure over the constants, with its best constant marked."""
     measure = MEASURES[name]
     at, values = [row["constant"] for row in rows], [row[name] * measure.factor for row in rows]
     best = (max if measure.more_is_better else min)(range(len(rows)), key=values.__getitem__)

@@ -1,10 +1,10 @@
-"""Export a bundle: the zip that the MONAI model zoo takes, written once the zoo's rules hold.
+"""Export a bundle: write the zip of the MONAI model zoo, if the zoo's rules hold.
 
-NAME_vVERSION.zip unzips to a folder NAME with LICENSE, configs, docs and, where there are any, large_files.yml,
-models/model.pt and the model.json beside those weights. Nothing else of the bundle is in it, as what runs wrote. The
-same files give the same bytes. The network is the one that network_def in configs/inference.json names: for weights
-trained with another, write that name there and in configs/train.json, in a copy of the bundle. Results in
-docs/README.md are those of other weights and left out where weights are put in.
+NAME_vVERSION.zip unzips to a folder NAME with LICENSE, configs, docs and, if they exist, large_files.yml,
+models/model.pt and models/model.json. It holds nothing else of the bundle, and no output of runs. The same files give
+the same bytes. The network is `network_def` in configs/inference.json. For weights of another network, write its name
+there and in configs/train.json, in a copy of the bundle. If weights are put in, the results in docs/README.md are left
+out, because they belong to other weights.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ TENSOR_KEYS: dict[str, type] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, for what is refused ends the program with one line and exit code 1."""
+    """The exit code 0; a refusal ends the program with one line and exit code 1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE_DIR", help="folder of the bundle")
     parser.add_argument(
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def bundle_files(bundle: Path, model: Path | None = None) -> Files:
-    """What the zoo takes of a bundle, in its format: path inside the bundle -> content.
+    """The files of a bundle for the zoo, in its format: path inside the bundle -> content.
 
     Args:
         bundle: its folder.
@@ -102,7 +102,7 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
 
 
 def check(name: str, files: Files) -> str:
-    """The version of a bundle that the zoo's tests would pass, as far as they can be run without it.
+    """The version of a bundle, after checks of the zoo's rules that need no network.
 
     Args:
         name: of its folder.
@@ -127,7 +127,7 @@ def check(name: str, files: Files) -> str:
 
 
 def remarks(files: Files) -> list[str]:
-    """What the zoo wants beside the zip, a line each."""
+    """Further wishes of the zoo, a line each."""
     if any(name in files for name in LINKS):
         return []
     if MODEL not in files:
@@ -155,7 +155,7 @@ def zipped(name: str, files: Files) -> bytes:
 
 
 def _without_results(page: bytes) -> bytes:
-    """A page without the results that it shows, which are those of other weights."""
+    """A page without its results, which belong to other weights."""
     return re.sub(RESULTS, f"## Results\n\n{NO_RESULTS}\n\n", page.decode()).rstrip("\n").encode() + b"\n"
 
 
@@ -209,7 +209,7 @@ def _check_metadata(name: str, metadata: Any) -> None:
 
 
 def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
-    """Raise SystemExit if what metadata.json says of a tensor does not do."""
+    """Raise SystemExit if the description of a tensor in metadata.json breaks a rule."""
     _check_keys(place, tensor, TENSOR_KEYS)
     if not all(isinstance(size, int) for size in tensor["spatial_shape"]):
         shape = json.dumps(tensor["spatial_shape"])
@@ -217,7 +217,7 @@ def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
 
 
 def _check_keys(place: str, given: Any, keys: dict[str, type]) -> None:
-    """Raise SystemExit if metadata.json lacks, at a place, a key or gives it a value of another kind."""
+    """Raise SystemExit if a part of metadata.json lacks a key, or has a value of another kind."""
     for key, kind in keys.items():
         if not isinstance(given, dict) or key not in given:
             _refuse(METADATA, f"{place}{key} is not there", "all that its schema requires, changelog and name")
@@ -255,7 +255,7 @@ def _refuse(file: str, found: str, wanted: str) -> NoReturn:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file completely or not at all."""
     unfinished = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

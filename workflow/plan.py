@@ -1,4 +1,4 @@
-"""What a benchmark consists of: its configuration and the experiments become trainings and evaluations."""
+"""The plan of a benchmark: the trainings and evaluations of its configuration and experiments."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Training:
 
     @property
     def folder(self) -> str:
-        """Where it lies in the folder of its data set."""
+        """The place of the training in the folder of its data set."""
         name = f"{self.method}-{self.variant}" if self.variant else self.method
         return f"{self.network}/{name}/seed{self.seed}_fold{self.fold}"
 
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def on_phantoms(self) -> bool:
-        """Whether there are no data, so that some are made."""
+        """Whether there are no data, so that phantoms are made."""
         return bool(self.config["dataset_dir"] == PHANTOMS)
 
     @property
@@ -130,7 +130,7 @@ class Plan:
         ]
 
     def table_options(self, experiment: str) -> list[str]:
-        """How `python -m calib_monai.experiments` is to show an experiment."""
+        """The options of `python -m calib_monai.experiments` for an experiment."""
         asked = self.experiments[experiment]
         axis = asked.get("axis", {})
         source = f" ({asked['source']})" if "source" in asked else ""
@@ -144,12 +144,12 @@ class Plan:
         return _on_command_line({"epochs": self.config["epochs"], "seed": training.seed, **self._of_data(folder)})
 
     def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
-        """The same of an evaluation of it, in the folder of this name."""
+        """The options of an evaluation of this training, in the folder of this name."""
         own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._all_evaluations[evaluation]}
         return _on_command_line({**self._of_data(folder), **own})
 
     def calibration_options(self, folder: str, calibrator: str) -> list[str]:
-        """The same of a calibration of it."""
+        """The options of a calibration of this training."""
         return _on_command_line({**self._of_data(folder), "calibrator": calibrator})
 
     def bundle(self, folder: str) -> str:
@@ -162,7 +162,7 @@ class Plan:
         return found
 
     def _of_data(self, folder: str) -> Options:
-        """The options of a training that say what it is trained on and what network it is: those of every step."""
+        """The options of a training that name data and network; every step needs them."""
         training = self._all_trainings[folder]
         return {
             "dataset_dir": self.dataset_dir,
@@ -194,7 +194,7 @@ class Plan:
 
 
 def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
-    """ValueError where an experiment has an unknown key, lacks its title, or names what is not there."""
+    """Raise ValueError if an experiment has an unknown key, lacks its title, or names an unknown thing."""
     _among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
     if not isinstance(experiment.get("title"), str):
         raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
@@ -208,7 +208,7 @@ def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
 
 
 def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
-    """ValueError where two experiments call different things by one name: they would be in one folder."""
+    """Raise ValueError if two experiments use one name for different things: they would share a folder."""
     seen: dict[tuple[str, str], tuple[str, Options]] = {}
     for experiment, asked in experiments.items():
         told = [("evaluation", name, options) for name, options in asked.get("evaluations", {}).items()]
@@ -224,7 +224,7 @@ def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _among(name: str, values: object, known: Sequence[str]) -> None:
-    """ValueError where these are no list of some of the known ones."""
+    """Raise ValueError if values are not a list of known names."""
     if not isinstance(values, list) or not values:
         raise ValueError(f"{name} is {values!r}; it must be a list, such as '{name}=[{known[0]}]'")
     unknown = [value for value in values if value not in known]
@@ -234,7 +234,7 @@ def _among(name: str, values: object, known: Sequence[str]) -> None:
 
 
 def _whole_numbers(name: str, values: object, least: int = 0) -> list[int]:
-    """These numbers, which Snakemake's command line gives as text; ValueError where they are others."""
+    """Whole numbers, which Snakemake's command line gives as text; raise ValueError for other values."""
     if not isinstance(values, list) or not values:
         raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers, such as '{name}=[0]'")
     for value in values:

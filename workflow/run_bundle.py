@@ -1,4 +1,4 @@
-"""One run of a bundle, and beside its results what it was run with: `python workflow/run_bundle.py --help`."""
+"""One run of a bundle, with a record of its options beside its results: `python workflow/run_bundle.py --help`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("--bundle", required=True, help="its name, such as hippocampus_nacl")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
-    parser.add_argument("--models", type=Path, help="folder of a training: one with the same options goes on there")
+    parser.add_argument("--models", type=Path, help="folder of a training; one with the same options is continued")
     given, options = parser.parse_known_args()
     if given.models and (record := _taken_back(given.models, options)):
         write_json(given.record, record)
@@ -67,7 +67,7 @@ def main() -> int:
 def _goes_on(models: Path, options: list[str]) -> bool:
     """Whether a training with these options was begun in a folder.
 
-    One with others is removed, but one that has ended is kept beside until this one has ended too.
+    An unfinished training with other options is removed. A finished one is kept beside until this training has ended.
     """
     begun, before = models / BEGUN_WITH, models.with_name(BEFORE)
     if _read(begun) == options:
@@ -81,9 +81,9 @@ def _goes_on(models: Path, options: list[str]) -> bool:
 
 
 def _taken_back(models: Path, options: list[str]) -> dict[str, object] | None:
-    """The record of a training with these options that another one was to replace, and that is now there again.
+    """Restore a finished training with these options that another training was to replace; return its record.
 
-    So a mistake costs no training: the one before is asked for with its own options, while the other has not ended.
+    So a mistake costs no training: give the earlier options again before the other training has ended.
     """
     before = models.with_name(BEFORE)
     record: dict[str, object] | None = _read(before / ENDED_WITH)
