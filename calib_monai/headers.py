@@ -26,12 +26,10 @@ def is_nifti(file: str) -> bool:
 
 
 def check_header(file: str) -> None:
-    """Refuse a file that cannot be opened, and a NIfTI with an untrue header, too many voxels or no real numbers.
+    """Raise ValueError if a file cannot be opened, or is a NIfTI with a wrong header or voxels that cannot be loaded.
 
-    Other formats, and what is no NIfTI inside, are left to their readers.
-
-    Raises:
-        ValueError: with the file, what it promises and the rule.
+    The header is wrong if it promises more voxels than the file can hold. Voxels must be real numbers and fit into
+    memory. Other formats, and files that only have the name of a NIfTI, are left to their readers.
     """
     try:
         if not Path(file).is_dir():  # a DICOM series is one
@@ -118,5 +116,5 @@ def _read(file: str, _changed: int, _size: int) -> Any:
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:
-    """What values of a type are called that are no real numbers."""
+    """The name for values of a type that are not real numbers."""
     return "complex numbers" if dtype.kind == "c" else "colors"

@@ -1,4 +1,4 @@
-"""Values of options: what is of another kind than it must be is refused, before anything is made of it."""
+"""Values of options: refuses values of a wrong kind before they are used."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def referred(value: Any) -> str:
 
 
 def _rule(value: Any, now: Any, config: ConfigParser) -> str:
-    """What must be in place of a value, empty where it may be."""
+    """The rule that a value breaks, or an empty text."""
     named = referred(value)
     # JSON's words for truth values, which Fire reads as texts.
     place, word = next(((name, part) for name, part in nodes(value) if _is_json_word(part)), ("", ""))
@@ -125,7 +125,7 @@ def _rule(value: Any, now: Any, config: ConfigParser) -> str:
 
 
 def _rule_of_kind(value: Any, now: Any) -> str:
-    """What must be in place of a number, a truth value or a list, empty where it is."""
+    """The rule that a value breaks in place of a number, a truth value or a list, or an empty text."""
     if isinstance(now, bool):
         return "" if isinstance(value, bool | int) and value in (0, 1) else "it must be True or False"
     if isinstance(now, int | float):
@@ -137,7 +137,7 @@ def _rule_of_kind(value: Any, now: Any) -> str:
 
 
 def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
-    """What must be in place of a component or of a reference to what is not there; empty where the value may be."""
+    """The rule that a value breaks in place of a component, or of a reference to a missing key; or an empty text."""
     named, before = referred(value), referred(now)
     catalogue = before.rpartition("::")[0]
     others = config.get(catalogue) if catalogue else None
@@ -158,7 +158,7 @@ def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
 
 
 def _rule_of_setting(name: str, value: Any) -> str:
-    """What a value at the top of a configuration must be, empty where it is, or where that is not known here."""
+    """The rule that a value at the top of a configuration breaks; empty if it breaks none, or if no rule is known."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if name in WHOLE:
         least, most = WHOLE[name]

@@ -141,7 +141,7 @@ def _telling(causes: list[BaseException]) -> BaseException:
 
 
 def _first_lines(error: BaseException) -> str:
-    """What an error says, two lines at most, and its name unless it says of itself what value is wrong."""
+    """The first two lines of an error; the name of the error comes first, unless it is a ValueError."""
     told = " ".join([line.strip() for line in str(error).splitlines() if line.strip()][:2])
     if told and isinstance(error, ValueError):
         return told
@@ -149,7 +149,7 @@ def _first_lines(error: BaseException) -> str:
 
 
 def _saved_by(config: ConfigParser | None) -> str:
-    """What a training that was interrupted has saved, and how it goes on; empty for what is no training."""
+    """The last checkpoint of an interrupted training and how to continue it; empty if the run is not a training."""
     if config is None or "trainer.run()" not in str(config.get("run")):
         return ""
     saved = list(Path(str(config.get_parsed_content("ckpt_dir"))).glob("checkpoint_epoch=*.pt"))

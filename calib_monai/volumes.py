@@ -54,7 +54,7 @@ class Rules:
 
 
 class Seen(NamedTuple):
-    """What is known of a case once its files were read: the geometry of its image, whether its label shows anything."""
+    """The result of reading a case: the geometry of its image, and whether its label shows a structure."""
 
     geometry: Geometry
     shows: bool

@@ -51,12 +51,12 @@ def method_part(method: str) -> Part:
 
 
 def file_of(dataset: str) -> str:
-    """The file of a data set's part, as it is told."""
+    """The file of a data set's part, as shown in messages."""
     return dataset if dataset.endswith(".json") else shown(PARTS / "datasets" / f"{dataset}.json")
 
 
 def _named_part(folder: str, kind: str, name: str) -> Part:
-    """The part of this name in a folder of parts; ValueError where there is none."""
+    """The part of this name in a folder of parts; raise ValueError if there is none."""
     known = names(folder)
     if name not in known:
         near = did_you_mean(name, known)
@@ -73,7 +73,7 @@ def _shared_part(path: str, part: Part) -> Part:
 
 
 def _own_part(path: str) -> Part:
-    """The part at a path, laid over `own.json`; ValueError where it lacks what no default can say."""
+    """The part at a path, merged over `own.json`; raise ValueError if it lacks a value without a default."""
     own, given = load("own.json"), load(Path(path).resolve())
     shared = _shared_part(path, given)
     if shared:
@@ -111,7 +111,7 @@ def _own_part(path: str) -> Part:
 
 
 def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
-    """Raise ValueError if a datalist of patterns has a key that nothing takes, or names no patient."""
+    """Raise ValueError if a datalist of patterns has an unknown key, or a `patient` without {patient}."""
     if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
         return
     known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
@@ -130,7 +130,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _check_needed(path: str, part: Part) -> None:
-    """Raise ValueError if the part at a path lacks what no default can say."""
+    """Raise ValueError if the part at a path lacks a value without a default."""
     for (section, *keys), kind in NEEDED_OF_OWN.items():
         value, instead = part[section], ""
         for key in keys:
@@ -216,5 +216,5 @@ def _object(pairs: list[tuple[str, Any]]) -> Part:
 
 
 def shown(path: Path) -> str:
-    """A path as it is told, inside the repository from there."""
+    """A path as shown in messages, relative to the repository if it is inside."""
     return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)

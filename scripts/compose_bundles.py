@@ -136,7 +136,7 @@ def _check_names(parts: Mapping[str, Part], skeletons: Mapping[str, Part]) -> No
 
 
 def _fill(skeleton: Part, wanted: str, *parts: Part) -> Part:
-    """The skeleton with its nulls filled by the parts, in its own order of keys; ValueError where one stays open."""
+    """The skeleton with its nulls filled by the parts, in its own order of keys; raise ValueError if a null stays."""
     filled = merge(skeleton, *parts)
     referred = re.findall(r"@(\w+)", json.dumps(filled))
     empty = [key for key in skeleton if filled.get(key) is None and (key in filled or key in referred)]

@@ -18,7 +18,7 @@ DIGITS = 6
 
 
 def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
-    """What was run, with what, and what came out, without NaN: `None` is what was not measured."""
+    """The settings, versions and results of an experiment; a missing value is `None`, because JSON has no NaN."""
     trials = [trial for row in rows for trial in row.trials]
     found = {
         "dataset": trials[0].run.dataset,
@@ -45,7 +45,7 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
 
 
 def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
-    """What came out of a row."""
+    """The results of a row."""
     p_values, corrected = compared.p_values.get(row.name, {}), compared.corrected.get(row.name, {})
     return {
         "options": {name: value for name, value in _options(row.trials[0]).items() if name not in OF_TRIALS},
@@ -74,7 +74,7 @@ def _options(trial: Trial) -> dict[str, Any]:
 
 
 def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
-    """What the trainings ran with; of what differed between them, all values."""
+    """Versions and hardware of the trainings, with all values that occurred."""
     trainings = {(trial.method, trial.network, trial.seed, trial.fold): trial.records["train"] for trial in trials}
     records = list(trainings.values())
     hardware, seconds = [record["hardware"] for record in records], [_seconds(record) for record in records]

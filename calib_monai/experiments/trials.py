@@ -220,7 +220,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
 
 
 def _name(trial: Trial, *, several: bool) -> str:
-    """What a trial's row is called; `several` networks are named."""
+    """The name of a trial's row; if there are `several` networks, it names the network."""
     method, _, variant = trial.method.partition("-")
     parts = [method, variant.replace("_", " ")] if variant else [method]
     if several:

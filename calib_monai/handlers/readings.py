@@ -1,4 +1,4 @@
-"""Readings: what the handlers take from an engine, whose state and output Ignite leaves without types."""
+"""Readings: typed access to an engine's state and output, which Ignite leaves without types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def output_of(engine: Engine) -> dict[str, Any]:
 
 
 def ignored_label(engine: Engine) -> int | None:
-    """The label that is no class in a run of this engine, None without `IgnoredLabel`."""
+    """The ignored label in a run of this engine, None without `IgnoredLabel`."""
     return getattr(engine.state, "ignore_index", None)
 
 
@@ -51,7 +51,7 @@ def voxels_of(item: dict[str, Any], region: Region, ignore_index: int | None) ->
     """Probabilities (C, N) and labels (N,) of the N voxels of a case's region.
 
     Args:
-        item: its "prob" and its "label"; where a label is ignored its "target", class indices, in place of "label".
+        item: a case with "prob" and "label"; if a label is ignored, with "target" (class indices) instead of "label".
         region: the voxels looked at.
         ignore_index: label of voxels that are in no region.
 
@@ -63,6 +63,6 @@ def voxels_of(item: dict[str, Any], region: Region, ignore_index: int | None) ->
 
 
 def given_of(item: dict[str, Any], ignore_index: int | None) -> Given:
-    """What the metrics are given of a case, as `probs_and_labels`, its batch of one; as `voxels_of`."""
+    """The input of the metrics for a case, as a batch of one from `probs_and_labels`; arguments as in `voxels_of`."""
     label = item["label" if ignore_index is None else "target"]
     return probs_and_labels(item["prob"][None], label[None], ignore_index)

@@ -89,7 +89,7 @@ def last_checkpoint(
 
 
 def _is_of_a_training(content: Any) -> bool:
-    """Whether what a file holds says how many iterations a training has had."""
+    """Whether the content of a file has the number of iterations of a training."""
     trainer = content.get("trainer") if isinstance(content, Mapping) else None
     return isinstance(trainer, Mapping) and isinstance(trainer.get("iteration"), int)
 
@@ -144,20 +144,20 @@ def go_on(
 
 
 def _epochs_of(checkpoint: Mapping[str, Any]) -> tuple[int, int | None]:
-    """How many epochs a training has had, and was to have."""
+    """The number of finished and of planned epochs of a training."""
     state = checkpoint.get("trainer", {})
     return state.get("iteration", 0) // (state.get("epoch_length") or 1), state.get("max_epochs")
 
 
 def _steps_of(checkpoint: Mapping[str, Any]) -> int:
-    """How many steps the scheduler of a training has made."""
+    """The number of steps of a training's scheduler."""
     return int(checkpoint.get("lr_scheduler", {}).get("last_epoch", _epochs_of(checkpoint)[0]))
 
 
 def _rates_of(checkpoint: Mapping[str, Any], epochs: int | None) -> list[float]:
-    """The learning rate of each epoch that a training has had; empty where its scheduler goes on as it was saved.
+    """The learning rate of each finished epoch; empty if the scheduler continues as it was saved.
 
-    Where the rates were not noted, as by an earlier version, that of now counts for all of them.
+    An earlier version did not note the rates; then the present rate counts for all epochs.
     """
     had, planned = _epochs_of(checkpoint)
     groups = checkpoint.get("optimizer", {}).get("param_groups")
@@ -179,11 +179,11 @@ def _replace_later(trainer: Engine, folder: Path, cases: ReplacesSplit | None) -
 
 
 def _set_aside(folder: Path, aside: Path, cases: ReplacesSplit | None) -> None:
-    """Move what an earlier training left to a folder; what one left that failed in its first epoch goes.
+    """Move the files of an earlier training to a folder; remove those of a training that failed in its first epoch.
 
-    A model, what it was made for and its split stay together: where one of them is there, none of another training
-    joins it. A split beside this folder is that of the model in it, until another one is there. Where this training has
-    another, its file is written once the old one is gone.
+    A model, its `model.json` and its split stay together, and never mix with those of another training. A split beside
+    this folder belongs to the model inside until another split is there. If this training has another split, its file
+    is written after the old one is gone.
     """
     split = cases.replaced if cases else None
     pair = (MODEL, MADE_FOR)
@@ -205,7 +205,7 @@ def _left_in(folder: Path) -> list[Path]:
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
-    """Load what a checkpoint holds; raise ValueError if it is of a training that was asked for something else."""
+    """Load a checkpoint; raise ValueError if its training had other settings."""
     batches = trainer.state.epoch_length
     _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
     Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))

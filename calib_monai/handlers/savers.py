@@ -29,22 +29,22 @@ logger = logging.getLogger(__name__)
 
 
 class ResultsSaver:
-    """Writes `cases.csv`, a row a case, and `summary.json` and `summary.csv`, what the metrics say of all cases.
+    """Writes `cases.csv`, with a row for each case, and `summary.json` and `summary.csv`, with values over all cases.
 
-    Columns are named by metric and class, as `dice_foreground_anterior`. (MONAI's MetricsSaver calls
-    the first foreground class "class0" where the background is left out.)
+    Columns are named by metric and class, such as `dice_foreground_anterior`. (MONAI's MetricsSaver calls the first
+    foreground class "class0" if the background is left out.)
 
     Args:
         output_dir: folder of the files.
         class_names: the names of the classes, the background first.
-        dataset: name of what is evaluated on.
-        method: name of how the network was trained.
-        model: file of the weights, with the calibrator beside it; their times are noted, so that a report can tell when
-            they have changed since.
-        measures: of metrics that a user has added, how they are read: by name the attributes of
-            `calib_monai.measures.Measure`, such as {"title": "Sensitivity", "more_is_better": true}.
-        structures: for metrics whose columns are not the classes, the names of what they are.
-        calibrator: what the logits were divided by: "none", "ts" or "lts".
+        dataset: name of the data set.
+        method: name of the training method.
+        model: file of the weights, with the calibrator beside it. Their times are noted, so that a report can see
+            whether they have changed.
+        measures: for metrics that a user has added, the attributes of `calib_monai.measures.Measure` by name, such as
+            {"title": "Sensitivity", "more_is_better": true}.
+        structures: for metrics whose columns are not the classes, the names of the columns.
+        calibrator: the calibrator of the logits: "none", "ts" or "lts".
         overwrite: whether an evaluation with another calibrator may be replaced.
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
         disturbance: the transform that makes the images worse; `summary.json` notes its steps.
@@ -78,10 +78,10 @@ class ResultsSaver:
         self.cases: list[str] = []
 
     def attach(self, engine: Engine) -> None:
-        """Note the cases through a run of an evaluator, write at its end. Attach it after the other savers.
+        """Note the cases during a run of an evaluator, and write at its end. Attach it after the other savers.
 
-        The summary of the run before goes before any of them writes, and the new one comes last: what reads a run
-        looks for it, and never finds files of two.
+        The summary of the earlier run is removed before any saver writes, and the new summary is written last. Readers
+        look for the summary first, so they never find files of two runs.
         """
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
@@ -89,17 +89,17 @@ class ResultsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def begin_to_write(self, _engine: Engine) -> None:
-        """Remove the summary of the run before."""
+        """Remove the summary of the earlier run."""
         if is_first_process():
             (self.folder / "summary.json").unlink(missing_ok=True)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the run before; its files stay until this one has its own.
+        """Forget the earlier run; its files stay until this run writes its own.
 
         Raises:
-            ValueError: it was with another calibrator, and is what this one is to be compared with.
+            ValueError: the earlier run had another calibrator; it must stay for comparison.
         """
-        if not self.overwrite:  # in each process, for none must wait for the one that is stopped
+        if not self.overwrite:  # in each process, so that none waits for a process that has stopped
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
         self.cases = []
         files = {"model": self.model}
@@ -119,7 +119,7 @@ class ResultsSaver:
             self.cases.append(case_of(item))
 
     def write(self, engine: Engine) -> None:
-        """Write the files, those of all processes together, and log which structures failed."""
+        """Write the files for the cases of all processes, and log the structures that failed."""
         cases = [case for of_process in gathered(self.cases) for case in of_process]
         if not is_first_process():
             return
@@ -170,7 +170,7 @@ class ResultsSaver:
         write_json(self.folder / "summary.json", content)
 
     def _check_measured(self, metrics: Mapping[str, Any]) -> None:
-        """Log a warning where a measure is described that was not measured."""
+        """Warn of a measure that is described but was not measured."""
         for name in self.own_measures.keys() - metrics.keys():
             near = did_you_mean(name, list(metrics))
             logger.warning("measures describes %s, which is not measured%s", name, near)
@@ -201,7 +201,7 @@ class BinsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def start(self, _engine: Engine) -> None:
-        """Forget the cases of the run before."""
+        """Forget the cases of the earlier run."""
         self.cases = {}
 
     def update(self, engine: Engine) -> None:
@@ -219,7 +219,7 @@ class BinsSaver:
             }
 
     def write(self, _engine: Engine) -> None:
-        """Write the file, the cases of all processes together."""
+        """Write the file for the cases of all processes."""
         cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
         if is_first_process():
             content = {"region": self.region.name, "num_bins": self.num_bins, "cases": cases}

@@ -1,4 +1,4 @@
-"""Schedules: the learning rates so far are those that the training would have had, or it is refused."""
+"""Schedules: refuses a resumed training whose learning rates so far differ from those of a training from the start."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 
 class Plan(NamedTuple):
-    """Where a scheduler stands after some epochs.
+    """The state of a scheduler after some epochs.
 
     Attributes:
         rates: learning rate of the first group of weights in each of these epochs.
-        state: of the scheduler.
-        groups: what the scheduler has set in each group of weights for the epoch that follows.
+        state: state of the scheduler.
+        groups: the values that the scheduler has set in each group of weights for the next epoch.
     """
 
     rates: list[float]
@@ -25,19 +25,19 @@ class Plan(NamedTuple):
     groups: list[dict[str, Any]]
 
     def put(self, scheduler: LRScheduler) -> None:
-        """Put a scheduler, and its optimizer, there."""
+        """Restore this state in a scheduler and its optimizer."""
         scheduler.load_state_dict(self.state)
         for group, values in zip(scheduler.optimizer.param_groups, self.groups, strict=True):
             group.update(values)
 
 
 def plan_after(scheduler: Any, epochs: int, steps: int) -> Plan | None:
-    """Where a new scheduler stands after some epochs; None where it follows what is measured, or is not PyTorch's.
+    """The state of a new scheduler after some epochs; None if it follows a measurement, or is not PyTorch's.
 
     Args:
-        scheduler: that has made no step. It makes them here.
-        epochs: that the training has had.
-        steps: that the scheduler makes in them.
+        scheduler: a scheduler without steps, which makes its steps here.
+        epochs: number of finished epochs.
+        steps: number of steps of the scheduler in these epochs.
     """
     if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
         return None
@@ -60,10 +60,10 @@ def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs:
     """Raise ValueError if a training has had other learning rates than it would have had from the start.
 
     Args:
-        plan: of the scheduler as it is asked for now.
+        plan: the plan of the present scheduler.
         rates: learning rate of each epoch so far.
-        planned: epochs that the training was to have.
-        epochs: that it is to have now.
+        planned: number of epochs that was planned before.
+        epochs: number of epochs that is planned now.
     """
     for epoch, (had, wanted) in enumerate(zip(rates, plan.rates, strict=False), 1):
         if not math.isclose(had, wanted, rel_tol=1e-9):
@@ -74,5 +74,5 @@ def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs:
 
 
 def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """What is set in each group of weights."""
+    """The values that the scheduler has set in each group of weights."""
     return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]

@@ -1,4 +1,4 @@
-"""What the metrics of an evaluation say: a row a case, and a number for all of them."""
+"""Summaries: the values of an evaluation's metrics for each case, and over all cases."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TABLE = 2  # axes
 
 
 def values_of_cases(details: Mapping[str, Any], num_cases: int) -> dict[str, Tensor]:
-    """What metrics kept of each case, by name (cases, columns), float64, on the CPU.
+    """The values of metrics for each case, by name, (cases, columns), float64, on the CPU.
 
-    A metric that a user adds may keep something else, as MONAI's confusion matrix does. It has no value of a case.
+    A metric that a user adds may keep something else, such as MONAI's confusion matrix. It has no values of cases.
 
     Args:
-        details: by name what a metric kept: here (cases,) or (cases, columns).
+        details: the values that each metric kept, by name: (cases,) or (cases, columns) if they are values of cases.
         num_cases: number of cases.
     """
     kept = {}
@@ -33,11 +33,11 @@ def values_of_cases(details: Mapping[str, Any], num_cases: int) -> dict[str, Ten
 
 
 def numbers_of_all(metrics: Mapping[str, Any], of_cases: Mapping[str, Tensor]) -> dict[str, float]:
-    """The value of each metric over all cases; the mean over cases of one that gives no number.
+    """The value of each metric over all cases; for a metric that gives no number, the mean over cases.
 
     Args:
-        metrics: by name what a metric said.
-        of_cases: as `values_of_cases` gives it.
+        metrics: the results of the metrics by name.
+        of_cases: the result of `values_of_cases`.
     """
     numbers = {}
     for name, value in metrics.items():

@@ -21,9 +21,10 @@ class Errors:
     Attributes:
         nll_all: mean negative log-likelihood of the labels of all voxels, in nats, as `NLLMetric()`.
         ece_all: calibration error of all voxels, as `ECEMetric(region="all")`.
-        ece_plausible: that of plausible voxels, as `ECEMetric()`. It is told by the probabilities that are measured.
-        ece_foreground: that of voxels whose label is not background, as the papers measure it.
-        volume_errors: of each structure, class 1 first, the relative error of its expected volume, as
+        ece_plausible: calibration error of plausible voxels, as `ECEMetric()`; the measured probabilities decide which
+            voxels are plausible.
+        ece_foreground: calibration error of voxels whose label is not background, as in the papers.
+        volume_errors: for each structure, class 1 first, the relative error of its expected volume, as
             `VolumeErrorMetric()`.
     """
 

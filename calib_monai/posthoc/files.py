@@ -21,14 +21,11 @@ MODEL = "model.pt"
 
 
 def check_kind(kind: str, *, or_none: bool = False) -> None:
-    """Refuse a calibrator that is not known.
+    """Raise ValueError if a calibrator is not known; the message suggests the nearest.
 
     Args:
         kind: "ts" or "lts".
         or_none: whether "none" is allowed, too.
-
-    Raises:
-        ValueError: with one line that names it and the nearest one.
     """
     known = [*[NONE] * or_none, *KINDS]
     if kind not in known:

@@ -54,7 +54,7 @@ class LogitCounts:
 
 @dataclass(frozen=True)
 class Run:
-    """What one evaluation measured.
+    """The results of one evaluation.
 
     Attributes:
         name: the name of the bundle's folder or of the run's own folder. A calibrator is added, and the method if the
