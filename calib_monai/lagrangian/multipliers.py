@@ -81,7 +81,7 @@ class Multipliers(nn.Module):
         coefficient_max: upper limit of the coefficients.
 
     Raises:
-        ValueError: an argument is not one of those listed here, negative or not finite.
+        ValueError: an argument is negative or not finite, or limits do not fit together.
 
     Attributes:
         multiplier: (2, C), by region (`AREAS`) and class.

@@ -36,7 +36,7 @@ class BWCRLoss(nn.Module):
             nearest other label of its image, so the edge of an ignored area is no boundary.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
 
     Note:
         As in the authors' code, for which lambda = 1 was chosen, cross-entropy is divided by K too, and voxels that are

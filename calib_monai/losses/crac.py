@@ -45,7 +45,7 @@ class CRaCLoss(VoxelwiseLoss):
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
 
     Note:
         As in the authors' code the distance is absolute, and the mean is over 2K channels, K of which are zero at

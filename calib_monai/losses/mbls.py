@@ -25,7 +25,7 @@ class MbLSLoss(VoxelwiseLoss):
         ignore_index: label of voxels that are left out of every term.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
 
     Note:
         As in NACL the mean over classes replaces the printed sum. The authors' quadratic penalty squares before taking

@@ -31,7 +31,7 @@ class NACLLoss(VoxelwiseLoss):
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
 
     Note:
         The papers print a sum over classes. The authors' code takes the mean, for which the published weight of 0.1 was

@@ -30,7 +30,7 @@ class SoftDiceLoss(SVLSLoss):
         ignore_index: label of voxels that are left out of both terms and of every neighborhood.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
     """
 
     of_images = True

@@ -24,7 +24,7 @@ class SVLSLoss(VoxelwiseLoss):
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:
-        ValueError: an argument is not one of those listed here.
+        ValueError: an argument has a value that is not allowed here.
     """
 
     def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:
