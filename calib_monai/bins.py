@@ -12,6 +12,7 @@ from torch import Tensor
 from calib_monai.labels import most_probable
 from calib_monai.regions import places
 
+ROUNDING = torch.finfo(torch.float32).eps
 MOST_IN_BYTES = 63  # bins whose numbers, those of wrong and of right voxels, fit into an int8
 
 
@@ -85,6 +86,8 @@ class Bins:
         if debiased:
             alone = count.sum(dim=0) == count
             direction = direction - gaps
+            # Probabilities are known to the digits of float32; a mean gap below them is 0 and has no sign.
+            direction = direction.masked_fill(direction.abs() <= count.sum(dim=0) * ROUNDING, 0)
             gaps, count = gaps.masked_fill(alone, 0), count.masked_fill(alone, 0)
         return (gaps * direction.sign()).sum(dim=-1), count.sum(dim=-1)
 

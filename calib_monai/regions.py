@@ -13,6 +13,7 @@ from torch import Tensor
 from calib_monai.arguments import check_label_shape, check_number, check_whole
 
 PLAUSIBLE = 0.01  # the lowest probability that is taken for one; softmax gives every voxel some of each class
+SMALL = 1e-3  # a smaller probability of the foreground is not 1 minus that of the background, which is rounded
 LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
 POOLS = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}  # by the number of axes in space
 
@@ -69,7 +70,10 @@ class Plausible(Region):
         check_number("at_least", self.at_least, 0, 1)
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
-        return ~(probs[:, :1] > 1 - self.at_least)  # NaN is inside: it is looked at, and so found
+        # NaN is inside: it is looked at, and so found.
+        if self.at_least < SMALL:
+            return ~(probs[:, 1:].sum(dim=1, keepdim=True, dtype=torch.float32) < self.at_least)
+        return ~(probs[:, :1] > 1 - self.at_least)
 
 
 @dataclass(frozen=True)

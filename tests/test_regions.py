@@ -221,3 +221,17 @@ def test_a_weight_that_means_nothing_is_refused(arguments: dict[str, float], sai
 def test_a_target_of_another_shape_has_no_weight() -> None:
     with pytest.raises(ValueError, match=r"target is \(1, 3, 4\)"):
         boundary_weight(TARGET[0])
+
+
+@pytest.mark.parametrize("at_least", [1e-9, 1e-7, 1e-5, 0.9e-3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_small_probability_of_the_foreground_is_not_lost_beside_that_of_the_background(
+    at_least: float, dtype: torch.dtype
+) -> None:
+    of_foreground = torch.tensor([0.0, 0.4, 0.6, 1.1]) * at_least
+    if dtype == torch.float16:
+        at_least = max(at_least, 1e-5)  # lower ones are hardly told apart
+        of_foreground = torch.tensor([0.0, 0.4, 0.6, 1.1]) * at_least
+    probs = torch.stack([1 - 2 * of_foreground, of_foreground, of_foreground]).view(1, 3, 4, 1).to(dtype)
+    inside = Plausible(at_least).mask(torch.zeros(1, 1, 4, 1), probs).flatten().tolist()
+    assert inside == [False, False, True, True]

@@ -10,6 +10,7 @@ from monai.handlers import from_engine
 from monai.transforms import AsDiscrete
 from torch import Tensor
 
+from calib_monai.arguments import check_ignored_label
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.imagewise import ImagewiseMetric
 
@@ -32,7 +33,8 @@ def one_hot_from_engine(num_classes: int, keys: Sequence[str] = ("pred", "label"
 def check_metrics(metrics: Iterable[Mapping[str, Any] | None], num_classes: int) -> None:
     """Raise ValueError if a metric that may need one-hot is given class indices, which most would read as one class.
 
-    A metric that takes class indices has `num_classes`, as MONAI's `DiceMetric`, or is one of ours.
+    A metric that takes class indices has `num_classes`, as MONAI's `DiceMetric`, or is one of ours. None of ours may
+    ignore a class, because its name would not say so.
 
     Args:
         metrics: MONAI's handlers of metrics by name; others are passed over, as are those that read what only a run
@@ -44,12 +46,22 @@ def check_metrics(metrics: Iterable[Mapping[str, Any] | None], num_classes: int)
     for of_run in metrics:
         for name, handler in (of_run or {}).items():
             metric = getattr(handler, "metric_fn", None)
+            if isinstance(metric, ImagewiseMetric | MetricCollection):
+                _check_ignores_no_class(name, metric, num_classes)
             if metric is not None and not _takes_class_maps(metric) and _is_given_class_maps(handler, case):
                 raise ValueError(
                     f"{name} gives class indices, (1, H, W[, D]), to {type(metric).__name__}, which has no "
                     "num_classes: set its num_classes if it takes class indices, else its output_transform to "
                     '{"_target_": "calib_monai.handlers.one_hot_from_engine", "num_classes": "@num_classes"}'
                 )
+
+
+def _check_ignores_no_class(name: str, metric: Any, num_classes: int) -> None:
+    """Raise ValueError if the label that a metric ignores is a class."""
+    try:
+        check_ignored_label(getattr(metric, "ignore_index", None), num_classes)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _takes_class_maps(metric: Any) -> bool:

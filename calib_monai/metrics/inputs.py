@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib_monai.metrics.masks import checked_indices, class_of_one
+from calib_monai.metrics.masks import check_not_empty, checked_indices, class_of_one, indices_of_usual_type
 from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3
+HALF_BYTES = 2  # of half precision
 
 
 def check_lists(y_pred: Any, y: Any) -> None:
@@ -41,8 +42,9 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None 
         raise ValueError(f"y_pred is {tuple(y_pred.shape)} and y is {given}; only their channels (axis 1) may differ")
     if y_pred.shape[1] == 1:
         raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
-    if not y_pred.is_floating_point():
-        raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type")
+    if not y_pred.is_floating_point() or y_pred.element_size() < HALF_BYTES:
+        raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type of at least 16 bits")
+    check_not_empty("y_pred", y_pred)
     return plain(y_pred), *labels_and_ignored(plain(y), y_pred.shape[1], ignore_index)
 
 
@@ -74,6 +76,7 @@ def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) ->
     """
     if ignore_index is None or y.shape[1] != 1:
         return class_map(y, num_classes), None
+    y = indices_of_usual_type("y", y)
     # A byte that is compared with a number it cannot hold may equal it.
     ignored = (y if y.is_floating_point() else y.long()) == ignore_index
     if not ignored.any():

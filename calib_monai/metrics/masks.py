@@ -13,6 +13,7 @@ Mask = NDArray[np.bool_]
 
 PIECE = 2**16  # voxels that are compared at a time; they stay in the processor's cache
 FLOAT32_BITS = 32
+UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # PyTorch has few operations for them
 
 
 def structure_pairs(
@@ -53,12 +54,19 @@ def structure_pairs(
     return [[_cropped(*pair) for pair in zip(*image, strict=True)] for image in zip(predicted, labeled, strict=True)]
 
 
+def check_not_empty(name: str, given: Tensor) -> None:
+    """Raise ValueError if the tensor has no image, no channel or no voxel."""
+    if not given.numel():
+        raise ValueError(f"{name} is {tuple(given.shape)}; it must hold at least one voxel")
+
+
 def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
     """The label of a prediction.
 
     Raises:
         ValueError: there is no label, or its shape differs.
     """
+    check_not_empty("y_pred", y_pred)
     if y is None or y.shape != y_pred.shape:
         given = None if y is None else tuple(y.shape)
         raise ValueError(
@@ -78,6 +86,7 @@ def checked_indices(name: str, given: Tensor, num_classes: int) -> Tensor:
     Raises:
         ValueError: others.
     """
+    given = indices_of_usual_type(name, given)
     labels = given.to(smallest_type(num_classes))
     whole = not given.is_floating_point() or labels.to(given.dtype).equal(given)
     low, high = (extreme.item() for extreme in given.aminmax())
@@ -85,6 +94,13 @@ def checked_indices(name: str, given: Tensor, num_classes: int) -> Tensor:
         rule = f"whole numbers 0..{num_classes - 1}"
         raise ValueError(f"{name} holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
     return labels
+
+
+def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
+    """Class indices in a type for which PyTorch has all operations; raises ValueError for complex numbers."""
+    if given.is_complex():
+        raise ValueError(f"{name} is {given.dtype}; it must hold whole numbers")
+    return given.long() if given.dtype in UNSIGNED else given
 
 
 def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:

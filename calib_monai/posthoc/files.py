@@ -9,6 +9,7 @@ import safetensors.torch
 from safetensors import safe_open
 
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
+from calib_monai.posthoc.scaling import HIGHEST, LOWEST
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import whole_file
@@ -18,6 +19,7 @@ Calibrator = TemperatureScaling | LocalTemperatureScaling
 KINDS = ("ts", "lts")
 NONE = "none"  # the temperature 1
 MODEL = "model.pt"
+ROUNDING = 1e-4  # of a temperature from its logarithm, relative, with room
 
 
 def check_kind(kind: str, *, or_none: bool = False) -> None:
@@ -76,7 +78,7 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
 
     Raises:
         ValueError: with one line that names the file where it is missing, damaged, fitted to another model, or for
-            another number of classes or channels.
+            another number of classes or channels, or holds a temperature that no fit gives.
     """
     check_kind(kind, or_none=True)
     if kind == NONE:
@@ -98,12 +100,25 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
         raise ValueError(
             f"{path} was not fitted for {num_classes} classes and {in_channels} channel(s): {_fit(kind)}"
         ) from None
+    _check_temperatures(path, kind, calibrator)
     return calibrator.eval()
 
 
 def calibrator_path(kind: str, ckpt_dir: str) -> Path:
     """The path of a calibrator."""
     return Path(ckpt_dir) / f"calibrator_{kind}.safetensors"
+
+
+def _check_temperatures(path: Path, kind: str, calibrator: Calibrator) -> None:
+    """Raise ValueError if the weights of a calibrator are not finite, or its temperature is none that fitting gives."""
+    if not all(weights.isfinite().all() for weights in calibrator.state_dict().values()):
+        raise ValueError(f"{path} holds weights that are not finite: {_fit(kind)}")
+    if isinstance(calibrator, TemperatureScaling):
+        temperature = calibrator.temperature.item()
+        if not LOWEST * (1 - ROUNDING) <= temperature <= HIGHEST * (1 + ROUNDING):
+            raise ValueError(
+                f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: {_fit(kind)}"
+            )
 
 
 def _fit(kind: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import torch
@@ -13,7 +14,10 @@ from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
 from calib_monai.regions import Region
 
 TOLERANCE = 1e-5  # relative, of the inverse temperature
+AT_END = 1.001  # a temperature within this factor of an end of its range is that end
 MOST_PASSES = 60  # halving the logarithm of the range 30 times is more exact than the tolerance
+
+logger = logging.getLogger(__name__)
 
 
 class TemperatureScaling(nn.Module):
@@ -88,6 +92,14 @@ class TemperatureScaling(nn.Module):
         if not found.after < found.before:
             self.log_temperature.zero_()
             found = likelihood(self, items)
+        elif not LOWEST * AT_END < self.temperature.item() < HIGHEST / AT_END:
+            logger.warning(
+                "the temperature is %.4g, an end of its range (%g to %g), as the validation labels do not determine "
+                "it: check that they hold every structure, and that the logits are of usual size",
+                self.temperature.item(),
+                LOWEST,
+                HIGHEST,
+            )
         return reported(self, items, found)
 
 

@@ -68,3 +68,13 @@ def test_class_indices_become_one_hot_and_probabilities_stay() -> None:
     assert torch.equal(found[0].argmax(dim=0), label[0].long())
     assert found[0].shape == (3, 2, 2)
     assert same[0] is probs
+
+
+def test_a_metric_does_not_ignore_a_class() -> None:
+    probs = from_engine(["prob", "target"])
+    together = {"calibration": MetricCollectionHandler({"ece_plausible": ECEMetric()}, probs, ignore_index=1)}
+    for given in (together, handler(ExpectedDiceMetric(ignore_index=2), probs)):
+        [name] = given
+        with pytest.raises(ValueError, match=rf"{name}: ignore_index is [12]; with 3 classes it must be"):
+            check_metrics([given], 3)
+    check_metrics([handler(ExpectedDiceMetric(ignore_index=255), probs)], 3)

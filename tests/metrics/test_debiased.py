@@ -100,3 +100,13 @@ def test_an_error_near_chance_is_reported_too_small() -> None:
     confidence = 0.5 + torch.rand(IMAGES, VOXELS, generator=torch.Generator().manual_seed(0)).double() / 2
     found = of_all_images(drawn(confidence, confidence - 0.02, together=False), debiased=True).mean()
     assert found == pytest.approx(0.009, abs=0.002)  # of 0.02: the others' sign is often wrong
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("confidence", "right"), [(0.9, (5, 9)), (0.8, (4, 8)), (0.7, (3, 7)), (0.6, (2, 6))])
+def test_a_gap_of_rounding_alone_has_no_sign(confidence: float, right: tuple[int, int], dtype: torch.dtype) -> None:
+    metric = ECEMetric(region="all", debiased=True)
+    for count in right:
+        probs = torch.tensor([1 - confidence, confidence], dtype=dtype).view(1, 2, 1, 1).expand(1, 2, 10, 1)
+        metric(y_pred=probs, y=(torch.arange(10) < count).long().view(1, 1, 10, 1))
+    assert metric.aggregate().item() == pytest.approx(0, abs=1e-6)

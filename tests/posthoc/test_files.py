@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,37 @@ def test_a_calibrator_for_another_network_is_refused(models: Path, num_classes: 
 def test_a_missing_calibrator_is_refused_with_the_command_that_fits_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"calibrate.json'\]\" --calibrator lts"):
         load_calibrator("lts", str(tmp_path), 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("log_temperature", "told"),
+    [
+        (math.inf, "holds weights that are not finite"),
+        (-math.inf, "holds weights that are not finite"),
+        (math.nan, "holds weights that are not finite"),
+        (10.0, r"holds the temperature 22026\.5; it must be 0\.01 to 100"),
+        (-5.0, r"holds the temperature 0\.0067\d*; it must be 0\.01 to 100"),
+    ],
+)
+def test_a_temperature_that_no_fit_gives_is_refused(log_temperature: float, told: str, models: Path) -> None:
+    calibrator = new_calibrator("ts", 3, 2)
+    nn.init.constant_(calibrator.log_temperature, log_temperature)  # type: ignore[arg-type] # it is a parameter
+    save_calibrator(calibrator, "ts", str(models))
+    with pytest.raises(ValueError, match=rf"calibrator_ts\.safetensors {told}: fit it with"):
+        load_calibrator("ts", str(models), 3, 2)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 100.0])
+def test_the_ends_of_the_range_are_temperatures(temperature: float, models: Path) -> None:
+    calibrator = new_calibrator("ts", 3, 2)
+    nn.init.constant_(calibrator.log_temperature, math.log(temperature))  # type: ignore[arg-type] # it is a parameter
+    save_calibrator(calibrator, "ts", str(models))
+    load_calibrator("ts", str(models), 3, 2)
+
+
+def test_local_temperatures_of_weights_that_are_not_finite_are_refused(models: Path) -> None:
+    calibrator = new_calibrator("lts", 3, 2)
+    nn.init.constant_(next(calibrator.parameters()), math.nan)
+    save_calibrator(calibrator, "lts", str(models))
+    with pytest.raises(ValueError, match=r"calibrator_lts\.safetensors holds weights that are not finite"):
+        load_calibrator("lts", str(models), 3, 2)

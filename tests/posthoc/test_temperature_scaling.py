@@ -225,3 +225,16 @@ def test_a_saved_calibrator_has_its_temperature(predictions: Predictions) -> Non
 def test_it_scripts_to_torchscript(shape: tuple[int, ...]) -> None:
     calibrator, logits = scaler(1.7), torch.randn(shape)
     assert torch.equal(torch.jit.script(calibrator)(logits), calibrator(logits))
+
+
+@pytest.mark.parametrize(("scale", "warned"), [(1.0, False), (1e4, True), (1e-4, True)])
+def test_a_temperature_at_an_end_of_its_range_is_warned_of(
+    scale: float,
+    warned: bool,  # noqa: FBT001
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, 3, 12, 10, generator=generator)
+    target = (2 * logits + torch.randn(1, 3, 12, 10, generator=generator)).argmax(dim=1, keepdim=True)
+    TemperatureScaling().fit([(scale * logits, target)])
+    assert ("an end of its range (0.01 to 100)" in caplog.text) == warned
