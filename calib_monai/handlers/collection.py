@@ -11,7 +11,7 @@ from monai.handlers import IgniteMetricHandler
 from calib_monai.handlers.made_with import settings_of
 from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
-from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
 from calib_monai.regions import REGIONS
 
 TOGETHER = ("pooled", "debiased")  # words in the name of a metric of all images together
@@ -55,6 +55,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
         if getattr(engine.state, "key_metric_name", None) == name:
             raise ValueError(f"{name} is a collection and the key metric; that must be a single metric")
         super().attach(engine, name)
+        state: Any = engine.state
+        state.collections = [*getattr(state, "collections", []), self.collection]
 
     def compute(self) -> dict[str, float]:
         """The aggregate of each metric by name; the values of each image go to `engine.state.metric_details`.
@@ -75,6 +77,13 @@ class MetricCollectionHandler(IgniteMetricHandler):
     def completed(self, engine: Engine, _name: str) -> None:
         """Put each metric into `engine.state.metrics`; Ignite would also put them there together, as a dictionary."""
         engine.state.metrics.update(self.compute())
+
+
+def binned_metrics(engine: Engine) -> list[BinnedMetric]:
+    """The calibration errors of all collections that an engine measures."""
+    collections: list[MetricCollection] = getattr(engine.state, "collections", [])
+    metrics = [metric for collection in collections for metric in collection.metrics.values()]
+    return [metric for metric in metrics if isinstance(metric, BinnedMetric)]
 
 
 def _measure(name: str, metric: CalibrationMetric) -> Measure:

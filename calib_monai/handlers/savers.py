@@ -11,13 +11,17 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
+from torch import Tensor
 
-from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
+from calib_monai.handlers.collection import binned_metrics
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
+from calib_monai.metrics import CECEMetric, ECEMetric
+from calib_monai.metrics.calibration import BinnedMetric
 from calib_monai.posthoc.files import NONE, calibrator_path
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
@@ -179,6 +183,8 @@ class ResultsSaver:
 class BinsSaver:
     """Writes `bins.json`: for every case the bins of the top label and of each class, and its number of voxels.
 
+    Those that a `MetricCollectionHandler` measures, as ECE and CECE of this region, are not computed again.
+
     An item of the engine's output must hold "prob" (C, H, W[, D]), "label" (one-hot (C, ...) or class
     indices (1, ...)) and "case", a name.
 
@@ -192,7 +198,10 @@ class BinsSaver:
         self.path = Path(output_dir) / "bins.json"
         self.region = region_of(region)
         self.num_bins = num_bins
-        self.cases: dict[str, dict[str, Any]] = {}
+        self.own = {"top_label": ECEMetric(num_bins, region), "classes": CECEMetric(num_bins, region)}
+        self.measured: dict[str, BinnedMetric] = {}
+        self.cases: list[tuple[str, int]] = []  # name and number of voxels
+        self.rows: dict[str, list[Tensor]] = {}
 
     def attach(self, engine: Engine) -> None:
         """Collect during a run of an evaluator, and write at its end."""
@@ -200,30 +209,49 @@ class BinsSaver:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.write)
 
-    def start(self, _engine: Engine) -> None:
-        """Forget the cases of the earlier run."""
-        self.cases = {}
+    def start(self, engine: Engine) -> None:
+        """Forget the cases of the earlier run, and find the metrics of this run that have the same bins."""
+        self.cases, self.rows = [], {name: [] for name in self.own}
+        measured = [metric for metric in binned_metrics(engine) if metric.region == self.region]
+        self.measured = {}
+        for name, own in self.own.items():
+            for metric in measured:
+                if type(metric) is type(own) and metric.num_bins == self.num_bins:
+                    self.measured[name] = metric
 
     def update(self, engine: Engine) -> None:
-        """Bin the cases of this iteration.
+        """Note the cases of this iteration, and bin them where the run does not.
 
         Raises:
             ValueError: "prob" or "label" that are none, as the metrics refuse them.
         """
         for item in items(engine):
-            voxels = voxels_of(item, self.region, ignored_label(engine))
-            self.cases[case_of(item)] = {
-                "top_label": top_label_bins(*voxels, self.num_bins).to_dict(),
-                "classes": class_bins(*voxels, self.num_bins).to_dict(),
-                "num_voxels": item["prob"][0].numel(),
-            }
+            self.cases.append((case_of(item), item["prob"][0].numel()))
+            missing = self.own.keys() - self.measured.keys()
+            if missing:
+                voxels = voxels_of(item, self.region, ignored_label(engine))
+                for name in missing:
+                    self.rows[name].append(self.own[name].sums(*voxels).cpu())
 
     def write(self, _engine: Engine) -> None:
         """Write the file for the cases of all processes."""
-        cases = {name: bins for of_process in gathered(self.cases) for name, bins in of_process.items()}
-        if is_first_process():
-            content = {"region": self.region.name, "num_bins": self.num_bins, "cases": cases}
-            write_json(self.path, content, indent=None)
+        cases = [case for of_process in gathered(self.cases) for case in of_process]
+        rows = {name: metric.rows() for name, metric in self.measured.items()}
+        for name in self.own:  # in one order in all processes
+            if name not in rows:
+                rows[name] = torch.stack([row for of_process in gathered(self.rows[name]) for row in of_process])
+        if not is_first_process():
+            return
+        top_label, classes = (Bins.from_tensor(rows[name]) for name in self.own)
+        content = {
+            name: {
+                "top_label": top_label[place][0].to_dict(),
+                "classes": classes[place].to_dict(),
+                "num_voxels": voxels,
+            }
+            for place, (name, voxels) in enumerate(cases)
+        }
+        write_json(self.path, {"region": self.region.name, "num_bins": self.num_bins, "cases": content}, indent=None)
 
 
 def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:

@@ -45,15 +45,20 @@ def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
 NAMES = ["background", "anterior", "posterior"]
 
 
-def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
-    """The folder, after an evaluation of these cases was written to it."""
+def engine_of_cases() -> Engine:
+    """An engine of the cases of these seeds."""
 
     def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
         batch, output = item(seed)
         engine.state.batch = [batch]
         return [output]
 
-    engine = Engine(step)
+    return Engine(step)
+
+
+def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
+    """The folder, after an evaluation of these cases was written to it."""
+    engine = engine_of_cases()
     for name, metric in (
         ("hd95_mm", HD95Metric(num_classes=3)),
         ("missed_structures", MissedStructuresMetric(num_classes=3)),
@@ -238,3 +243,27 @@ def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
     engine.state.metric_details = {"ece_foreground": torch.tensor([[0.1]])}
     saver.write(engine)
     assert list(json.loads((tmp_path / "summary.json").read_text())["metrics"]) == ["ece_foreground"]
+
+
+@pytest.mark.parametrize("region", ["plausible", "all"])
+def test_bins_that_the_run_measures_are_those_that_a_saver_alone_would_compute(region: str, tmp_path: Path) -> None:
+    written = []
+    for shared in (False, True):
+        engine, folder = engine_of_cases(), tmp_path / str(shared)
+        folder.mkdir()
+        if shared:
+            metrics = {f"{kind.__name__[:-6].lower()}_plausible": kind() for kind in (ECEMetric, CECEMetric)}
+            MetricCollectionHandler(metrics, from_engine(["prob", "label"])).attach(engine, "calibration")
+        saver = BinsSaver(str(folder), region)
+        saver.attach(engine)
+        engine.run([1, EMPTY, MISSED])
+        assert bool(saver.measured) is (shared and region == "plausible")
+        written.append(json.loads((folder / "bins.json").read_text()))
+    first, second = (content.pop("cases") for content in written)
+    assert written[0] == written[1]
+    assert list(first) == list(second) == ["case_1", "case_100", "case_101"]
+    for name, bins in first.items():
+        assert bins["num_voxels"] == second[name]["num_voxels"] == 120
+        for kind in ("top_label", "classes"):
+            for sums in ("count", "confidence", "correctness", "total"):
+                np.testing.assert_allclose(bins[kind][sums], second[name][kind][sums], rtol=1e-9, atol=1e-12)
