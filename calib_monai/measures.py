@@ -12,6 +12,7 @@ from calib_monai.regions import REGIONS, Everywhere, Foreground
 NOT_MEASURED = "-"
 MOST_DECIMALS = 15
 PER_1000 = 1000.0  # NLL and Brier over all voxels are small, because nearly all voxels are certain
+ALWAYS, ALIKE, NEVER = "always", "alike", "never"  # of `Measure.compared`
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Measure:
         proper: for a measure of probabilities, whether its region is defined without the label
             (`calib_monai.regions.Region`); None for other measures.
         factor: the factor by which a shown value is multiplied.
+        compared: whether it says which of two networks is better. "always" if both are measured on the same voxels. If
+            each network chooses its voxels, "alike" (only if these are about equally many) or "never".
     """
 
     title: str
@@ -34,6 +37,7 @@ class Measure:
     counts: bool = False
     proper: bool | None = None
     factor: float = 1.0
+    compared: str = ALWAYS
 
     def shown(self, value: float, sign: str = "") -> str:
         """A value as text, "-" if it was not measured. With `sign` "+" every value has a sign, for differences."""
@@ -51,9 +55,11 @@ TYPES: dict[str, tuple[type, ...]] = {
     "counts": (bool,),
     "proper": (bool, type(None)),
     "factor": (float, int),
+    "compared": (str,),
 }  # of the attributes of a measure
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
+SCORES, ERRORS = (KINDS["nll"], KINDS["brier"]), (KINDS["ece"], KINDS["cece"], KINDS["tace"])
 MEASURES = {
     "dice_foreground": Measure("Dice", more_is_better=True),
     "expected_dice": Measure("Dice, expected", more_is_better=None),
@@ -89,14 +95,15 @@ def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better
         more_is_better: as in `Measure`.
     """
     [region] = [REGIONS[word] for word in words if word in REGIONS]
-    small = title in (KINDS["nll"], KINDS["brier"]) and region is Everywhere
-    told = [REGION_TITLES.get(word, word) for word in words if not (small and word == region.name)]
+    score, of_network = title in SCORES, region.of_network
+    told = [REGION_TITLES.get(word, word) for word in words if not (score and word == Everywhere.name)]
     return Measure(
-        ", ".join([f"{title} (per 1000 voxels)" if small else title, *told]),
-        1 if small else 3,
+        ", ".join([f"{title} (per 1000 voxels)" if score else title, *told]),
+        1 if score else 3,
         more_is_better=more_is_better,
         proper=region.proper,
-        factor=PER_1000 if small else 1.0,
+        factor=PER_1000 if score else 1.0,
+        compared=(ALIKE if title in ERRORS else NEVER) if of_network else ALWAYS,
     )
 
 
@@ -118,6 +125,7 @@ def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
         ("title", bool(measure.title.strip()), "a word"),
         ("decimals", 0 <= measure.decimals <= MOST_DECIMALS, f"0 to {MOST_DECIMALS}"),
         ("factor", 0 < measure.factor < inf, "finite and above 0"),
+        ("compared", measure.compared in (ALWAYS, ALIKE, NEVER), f"{ALWAYS}, {ALIKE} or {NEVER}"),
     ):
         if not holds:
             raise ValueError(f"measure {name} has {attribute} {attributes[attribute]!r}; it must be {rule}")

@@ -29,10 +29,12 @@ class Region(ABC):
     Attributes:
         name: the name in `region_of` and in the names of metrics.
         proper: whether the region is defined without the label.
+        of_network: whether it depends on the probabilities, so that two networks are measured on different voxels.
     """
 
     name: ClassVar[str]
     proper: ClassVar[bool]
+    of_network: ClassVar[bool]
 
     def mask(self, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
         """The voxels of the region, (B, 1, H, W[, D]), bool.
@@ -65,6 +67,7 @@ class Plausible(Region):
     at_least: float = PLAUSIBLE
     name = "plausible"
     proper = True
+    of_network = True
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
         check_number("at_least", self.at_least, 0, 1)
@@ -90,6 +93,7 @@ class Band(Region):
     width: int = 3
     name = "band"
     proper = True
+    of_network = True
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
         check_whole("width", self.width, 0)
@@ -109,6 +113,7 @@ class Everywhere(Region):
 
     name = "all"
     proper = True
+    of_network = False
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return torch.ones_like(target, dtype=torch.bool)
@@ -119,6 +124,7 @@ class Foreground(Region):
 
     name = "foreground"
     proper = False
+    of_network = False
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool()
@@ -129,6 +135,7 @@ class Union(Region):
 
     name = "union"
     proper = False
+    of_network = True
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool() | predicted_foreground(probs)
@@ -139,6 +146,7 @@ class Boundary(Region):
 
     name = "boundary"
     proper = False
+    of_network = False
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return mixed_neighborhood(target, ignored=ignored)

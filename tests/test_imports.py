@@ -15,7 +15,7 @@ ALLOWED = {
         *("processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"measures", "ranks", "reports", "whole_files"},
-    "reports": {"bins", "intervals", "measures", "spelling", "whole_files"},
+    "reports": {"bins", "intervals", "measures", "regions", "spelling", "whole_files"},
     "measures": {"regions"},
     "priors": {"arguments"},
     "ranks": {"arguments"},

@@ -22,9 +22,10 @@ from calib_monai.ranks import (
     paired_permutation,
     sum_rank,
 )
+from calib_monai.reports.comparable import not_compared
 
-# As MbLS and NACL rank, with the errors of a proper region.
-RANKED = ("dice_foreground", "hd95_mm", "hd95_pixels", "ece_plausible", "cece_plausible")
+# As MbLS and NACL rank, with NLL, and with the errors of a proper region where networks have about equally much of it.
+RANKED = ("dice_foreground", "hd95_mm", "hd95_pixels", "nll_all", "ece_plausible", "cece_plausible")
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
 
     Args:
         rows: rows of the same cases.
-        measures: the measures to compare, with their directions.
+        measures: the measures to compare, with their directions; those that `not_compared` names have intervals only.
     """
+    unlike = not_compared(measures, [row.run for row in rows])
     values = {name: _values(rows, name) for name in measures if not measures[name].counts}
     names = [row.name for row in rows]
-    tested = {name: [_p_value(array[0], other) for other in array[1:]] for name, array in values.items()}
+    tested = {
+        name: [nan if name in unlike else _p_value(array[0], other) for other in array[1:]]
+        for name, array in values.items()
+    }
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}
-    ranked = [name for name in RANKED if name in measures] if len(rows) >= METHODS_TO_RANK else []
+    ranked = [name for name in RANKED if name in measures.keys() - unlike] if len(rows) >= METHODS_TO_RANK else []
     stacked = np.stack([values[name] for name in ranked], axis=-1) if ranked else np.empty((len(rows), 0, 0))
     directions = [not measures[name].more_is_better for name in ranked]
     return Comparison(
@@ -79,6 +84,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
             name: friedman(array, lower_is_better=not measures[name].more_is_better)
             for name, array in values.items()
             if measures[name].more_is_better is not None
+            and name not in unlike
             and len(rows) >= METHODS_OF_FRIEDMAN
             and (~np.isnan(array).any(axis=0)).sum() > 1
         },

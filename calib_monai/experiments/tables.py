@@ -9,7 +9,8 @@ from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.case_values import sure_marks
-from calib_monai.reports.results import ABOUT_PAPERS
+from calib_monai.reports.comparable import not_compared
+from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, kinds_of, transposed, unmarked
 
 SIGNIFICANT = 0.05
@@ -29,17 +30,21 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
 
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
+    unlike = not_compared(measures, [row.run for row in rows])
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = [
-        sure_marks([row.value(name) for row in rows], measure, [row.by_case(name) for row in rows])
+        [""] * len(rows)
+        if name in unlike
+        else sure_marks([row.value(name) for row in rows], measure, [row.by_case(name) for row in rows])
         for name, measure in measures.items()
     ]
+    about = [ABOUT_CHOICE] * (SCORE in measures) + [ABOUT_PAPERS] * (PAPERS in kinds_of(measures.values()))
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        f"{_origin(rows)} {ABOUT_PAPERS}" if PAPERS in kinds_of(measures.values()) else _origin(rows),
+        " ".join(dict.fromkeys([_origin(rows), *about, *unlike.values()])),
     )
 
 
@@ -57,7 +62,7 @@ def _origin(rows: Sequence[Row]) -> str:
 
 def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Table]:
     """Means of each structure, a table for each measure that tells them apart."""
-    tables = []
+    tables, unlike = [], not_compared(measures, [row.run for row in rows])
     for name in OF_STRUCTURES:
         if name not in measures or not rows[0].columns(name):
             continue
@@ -67,7 +72,8 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
         for structure in structures:
             column = f"{name}_{structure}"
             of_cases = [{case: values[column] for case, values in row.cases.items()} for row in rows]
-            marks.append(sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases))
+            sure = sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases)
+            marks.append([""] * len(rows) if name in unlike else sure)
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
@@ -98,7 +104,8 @@ def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table
     marks = [[NOTABLE if value < SIGNIFICANT else "" for value in line] for line in values.values()]
     note = (
         "Two-sided paired permutation tests over cases, each with its mean over seeds; in each column corrected for "
-        f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings."
+        f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings. "
+        f"A {NOT_MEASURED} stands where rows are not compared."
     )
     shown = {name: list(map(_p_value, line)) for name, line in values.items()}
     return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)

@@ -18,7 +18,7 @@ import numpy as np
 from calib_monai.reports.alike import unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.cases_file import columns_of
-from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, read_run
+from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known, read_run
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
@@ -138,6 +138,8 @@ class Row:
             bins=reduce(add, (run.bins for run in runs)),
             class_bins=reduce(add, (run.class_bins for run in runs)),
             num_voxels=sum(run.num_voxels for run in runs),
+            voxels={name: sum(run.voxels.get(name, nan) for run in runs) for name in first.voxels},
+            case_bins=case_bins_of(runs),
             logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
             settings=first.settings,
             measures=first.measures,

@@ -21,8 +21,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
 
     It belongs into `additional_metrics`, because MONAI's key metric is a single metric. `engine.state.metric_settings`
-    holds the settings of each metric, `engine.state.measures` its title and direction. A metric of all images together
-    has no value of a case, and is not in `metric_details`.
+    holds the settings of each metric, `engine.state.measures` its title and direction, `engine.state.voxels` the number
+    of voxels of its region. A metric of all images together has no value of a case, and is not in `metric_details`.
 
     Args:
         metrics: metrics such as `ECEMetric` by name, the name in `engine.state.metrics` and
@@ -72,7 +72,14 @@ class MetricCollectionHandler(IgniteMetricHandler):
         measures = {name: _measure(name, metric) for name, metric in metrics.items()}
         state.metric_settings = getattr(state, "metric_settings", {}) | settings
         state.measures = getattr(state, "measures", {}) | measures
+        state.voxels = getattr(state, "voxels", {}) | self._voxels()
         return {name: value.item() for name, value in self.collection.aggregate().items()}
+
+    def _voxels(self) -> dict[str, float]:
+        """By name the number of voxels of a metric's region, where one of the metrics counts them."""
+        metrics = self.collection.metrics
+        counts = {metric.region: count for metric in metrics.values() if (count := metric.voxels()) is not None}
+        return {name: counts[metric.region] for name, metric in metrics.items() if metric.region in counts}
 
     def completed(self, engine: Engine, _name: str) -> None:
         """Put each metric into `engine.state.metrics`; Ignite would also put them there together, as a dictionary."""

@@ -153,6 +153,8 @@ class ResultsSaver:
         settings = settings_of_metrics(self.metrics) | getattr(state, "metric_settings", {})
         for name in summary.keys() & settings.keys():
             summary[name]["settings"] = settings[name]
+        for name, voxels in getattr(state, "voxels", {}).items():
+            summary[name]["voxels"] = voxels
         for name, told in summary.items():
             told["measure"] = asdict(measures[name])
         content = {

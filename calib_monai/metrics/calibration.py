@@ -68,6 +68,14 @@ class CalibrationMetric(ImagewiseMetric):
     def measured(self, rows: Tensor) -> Tensor:
         """Values (..., K) computed from sums (..., K, S); NaN if there was no voxel."""
 
+    def voxels(self) -> float | None:
+        """Number of voxels of the region in all images; None where that is not kept.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
+        return None
+
     def aggregate(self) -> Tensor:
         """The mean over images of each image's mean, or the mean of the pooled values, a scalar.
 
@@ -142,6 +150,10 @@ class BinnedMetric(CalibrationMetric):
         """Calibration error (..., K) of bins (..., K, 3 * num_bins + 1)."""
         return Bins.from_tensor(rows).expected_calibration_error()
 
+    def voxels(self) -> float | None:
+        """As of `CalibrationMetric`."""
+        return Bins.from_tensor(self.rows()).total[..., 0].sum().item()
+
 
 class ScoreMetric(CalibrationMetric):
     """A mean over voxels of a score of each voxel's probabilities.
@@ -177,3 +189,7 @@ class ScoreMetric(CalibrationMetric):
     def measured(self, rows: Tensor) -> Tensor:
         """Mean over voxels, (..., 1)."""
         return rows[..., 0] / rows[..., 1]
+
+    def voxels(self) -> float | None:
+        """As of `CalibrationMetric`."""
+        return self.rows()[..., 0, 1].sum().item()

@@ -65,6 +65,9 @@ class TACEMetric(BinnedMetric):
             return class_errors_of_equal_mass(probs, labels, self.num_bins, self.threshold).unsqueeze(-1)
         return class_bins(probs, labels, self.num_bins, self.threshold).to_tensor()
 
+    def voxels(self) -> None:
+        """None: the voxels below the threshold are in no bin."""
+
     def measured(self, rows: Tensor) -> Tensor:
         """Error of each class, (..., C)."""
         return rows.squeeze(-1) if self.adaptive else super().measured(rows)

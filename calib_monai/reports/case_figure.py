@@ -34,7 +34,8 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     """
     slices = [run.slice_of(case) for run in runs]
     names = [
-        f"{wrapped(run.name, NAME)}\nDice {DICE.shown(run.dice(case))}\nECE {ERROR.shown(run.ece_of(case))}"
+        f"{wrapped(run.name, NAME)}\nDice {DICE.shown(run.dice(case))}\n"
+        f"ECE, {run.region} {ERROR.shown(run.ece_of(case))}"
         for run in runs
     ]
     width, height = slices[0].label.shape

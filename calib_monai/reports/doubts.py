@@ -76,9 +76,9 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
         return None
     header = ["", "by expected Dice", "by mean confidence", "best order", "by chance"]
     cells = [[run.name, *map(RISK.shown, _areas(run))] for run in shown]
-    told = [f"{run.name}: {', '.join(_named(run))}." for run in shown]
-    note = f"{ABOUT}Look first at these cases with the lowest expected Dice: {' '.join(told)}"
-    return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note)
+    told = [f"{run.name}: {', '.join(_named(run))}" for run in shown]
+    note = f"{ABOUT}Look first at these cases with the lowest expected Dice:"
+    return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note, listed=told)
 
 
 def doubts_figure(runs: Sequence[Run]) -> Figure | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from calib_monai.reports.results import DICE, ERROR
+from calib_monai.reports.answers import CAUTION, answers_of
+from calib_monai.reports.doubts import expected_dice
+from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, worst_first
-from calib_monai.reports.table import Table, unmarked
+from calib_monai.reports.table import Table, transposed, unmarked
 
 LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below LEAST letters are too small, so the figure scrolls
 
@@ -41,12 +43,15 @@ class Section:
 
     @property
     def every_case(self) -> Table:
-        """A row for each case, in the order of `case_names`, with Dice and ECE of each run."""
-        header = ["case", *(f"{what}, {run.name}" for run in self.runs for what in ("Dice", "ECE"))]
-        rows = [
-            [case, *(cell for run in self.runs for cell in (DICE.shown(run.dice(case)), ERROR.shown(run.ece_of(case))))]
-            for case in self.case_names
-        ]
+        """A row for each case, in the order of `case_names`, with Dice, ECE and expected Dice of each run."""
+        header, columns = ["case"], [self.case_names]
+        for run in self.runs:
+            shown: dict[str, Callable[[str], float]] = {"Dice": run.dice, f"ECE, {run.region}": run.ece_of}
+            if expected := expected_dice(run):
+                shown["expected Dice"] = expected.__getitem__
+            header += [f"{what}, {run.name}" for what in shown]
+            columns += [[DICE.shown(of(case)) for case in self.case_names] for of in shown.values()]
+        rows = transposed(columns)
         return Table("", header, rows, unmarked(rows))
 
 
@@ -67,7 +72,8 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
     )
     environment.globals |= {"source": _source, "width": _width, "LEAST": LEAST, "MOST": MOST}
     page = environment.get_template("page.html")
-    return page.render(sections=sections, title=title, radar=radar)
+    answers = answers_of([(part.name, part.runs) for part in sections])
+    return page.render(sections=sections, answers=answers, caution=CAUTION, title=title, radar=radar)
 
 
 def _source(png: bytes) -> str:

@@ -47,7 +47,8 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         below.set_axis_on()
         _draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
-        values = f"ECE {ERROR.shown(run.ece)}, Dice {DICE.shown(run.metrics.get('dice_foreground', math.nan))}"
+        dice = DICE.shown(run.metrics.get("dice_foreground", math.nan))
+        values = f"ECE, {run.region} {ERROR.shown(run.ece)}, Dice {dice}"
         share = "" if math.isnan(run.share_of_voxels) else f"\n{run.share_of_voxels:.0%} of all voxels are {run.region}"
         above.set_title(f"{wrapped(run.name, 32)}\n{values}{share}")
         if column == 0:
@@ -86,19 +87,22 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
             _draw_diagram(above[column], bins)
             _draw_histogram(below[column], bins)
             below[column].set_xlabel("probability of the class")
-            above[column].set_title(f"{name}, error {bins.expected_calibration_error().item():.3f}", fontsize="medium")
-        above[0].set_ylabel(f"{wrapped(run.name, 30)}\naccuracy")
+            error = ERROR.shown(bins.expected_calibration_error().item())
+            above[column].set_title(f"{name}, pooled error {error}", fontsize="medium")
+        above[0].set_ylabel(f"{wrapped(run.name, 30)}\nshare that is of the class")
         below[0].set_ylabel("share of voxels")
-    figure.suptitle(f"Each class against the rest, {runs[0].region} voxels of all cases together", fontsize="small")
-    _add_legend(figure)
+    figure.suptitle(
+        f"Each class against the rest, {runs[0].region} voxels of all cases together (pooled)", fontsize="small"
+    )
+    _add_legend(figure, "share that is of the class")
     return figure
 
 
-def _add_legend(figure: Figure) -> None:
+def _add_legend(figure: Figure, bar: str = "accuracy: share that is right") -> None:
     """Explain the bars and the line below the diagrams."""
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),
-        Patch(color=ACCURACY, label="accuracy: share that is right"),
+        Patch(color=ACCURACY, label=bar),
         Patch(facecolor="none", edgecolor=OVER, hatch="////", label="overconfident by"),
         Patch(facecolor=ACCURACY, edgecolor=UNDER, hatch="////", label="underconfident by"),
         Patch(color=ACCURACY, alpha=PALE, label=f"pale: of less than {FEW:.1%} of the voxels"),

@@ -116,6 +116,8 @@ def in_markdown(tables: Sequence[Table], *, marked: bool = True) -> str:
         (f"### {table.title}\n\n" if table.title else "")
         + table.markdown(marked=marked)
         + (f"\n{table.note}\n" if table.note else "")
+        + "".join(f"\n* {line}" for line in table.listed)
+        + ("\n" if table.listed else "")
         for table in tables
     )
 

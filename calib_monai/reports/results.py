@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.alike import unlike_images, unlike_settings
+from calib_monai.reports.alike import unlike_images
 from calib_monai.reports.case_values import averaged_values, sure_marks
+from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, transposed
 
 DICE = measure_of("dice_foreground")
 ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
+SHARE = Measure("share", 1, more_is_better=None, factor=100.0)
 AS_PAPERS = "As the papers measure"
 ABOUT_PAPERS = (
-    "The papers measure calibration where the label is foreground. There even exact probabilities have an error, and a "
-    "network that segments too much can have a smaller one. Compare with papers here; choose by the other columns."
+    "Here the label chooses the voxels: most papers take label foreground, some its union with the prediction. Even "
+    "exact probabilities have an error there, and a network that draws too much can have a smaller one. Compare with "
+    "papers by these measures, and choose by NLL over all voxels."
 )
+ABOUT_CHOICE = "Choose between networks by NLL over all voxels."
+SCORE = "nll_all"
 
 
 def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
@@ -31,30 +36,40 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
     measures = shown_measures(runs)
     proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
     papers = {name: measure for name, measure in measures.items() if measure.proper is False}
-    tables = [_table("", proper, runs)]
+    tables = [_table("", proper, runs, ABOUT_CHOICE if SCORE in proper else "", with_share=True)]
     return [*tables, _table(AS_PAPERS, papers, runs, ABOUT_PAPERS)] if papers else tables
 
 
-def _table(title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "") -> Table:
-    """A table with a row for each run, a column for each measure, and the number of cases.
+def _table(
+    title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "", *, with_share: bool = False
+) -> Table:
+    """A table with a row for each run and a column for each measure.
 
-    No value is marked as best if runs measured with different settings or on images that were disturbed differently, or
-    if chance may explain the difference.
+    Two more columns are the number of cases and, `with_share`, the share of voxels in the region of the diagrams. No
+    value is marked as best if `not_compared` names the measure, if images were disturbed differently, or if chance may
+    explain the difference.
     """
-    columns, marks, notes = [[run.name for run in runs]], [[""] * len(runs)], [note] if note else []
+    columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
+    header, kinds, why_not = [""], [""], not_compared(measures, runs)
     other_images = unlike_images(runs)
-    notes += (
-        [f"The images were disturbed differently, and nothing is compared: {other_images}."] if other_images else []
-    )
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
-        unlike = unlike_settings(name, runs)
         columns.append([measure.shown(value) for value in values])
         of_cases = [averaged_values(run, name) for run in runs]
-        marks.append([""] * len(runs) if unlike or other_images else sure_marks(values, measure, of_cases))
-        notes += [f"{measure.title} has different settings and is not compared: {unlike}."] if unlike else []
+        marks.append([""] * len(runs) if name in why_not or other_images else sure_marks(values, measure, of_cases))
+        header.append(measure.title)
+        kinds += kinds_of([measure])
+    shares = [run.share_of_voxels for run in runs]
+    if with_share and not all(map(isnan, shares)):
+        header.append(f"{runs[0].region} voxels (%)")
+        columns.append([SHARE.shown(share) for share in shares])
+    header.append("cases")
     columns.append([str(len(run.cases)) for run in runs])
-    marks.append([""] * len(runs))
-    header = ["", *(measure.title for measure in measures.values()), "cases"]
-    kinds = ["", *kinds_of(measures.values()), ""]
-    return Table(title, header, transposed(columns), transposed(marks), " ".join(notes), kinds)
+    others = len(header) - len(kinds)
+    marks += [[""] * len(runs)] * others
+    kinds += [""] * others
+    disturbed = (
+        f"The images were disturbed differently, and nothing is compared: {other_images}." if other_images else ""
+    )
+    notes = dict.fromkeys([note, disturbed, *why_not.values()])
+    return Table(title, header, transposed(columns), transposed(marks), " ".join(filter(None, notes)), kinds)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
 from calib_monai.measures import Measure, measure_from, measure_of
+from calib_monai.regions import PLAUSIBLE
 from calib_monai.reports.cases_file import columns_of, read_cases
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Run:
         case_bins: the top-label bins of each case; `bins` is their sum.
         logits: histograms of the logits of all cases together, None if none were kept.
         suffix: the part of `name` after the folder.
+        voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Run:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
     suffix: str = ""
+    voxels: Mapping[str, float] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""
@@ -103,6 +106,13 @@ class Run:
     def share_of_voxels(self) -> float:
         """The share of all voxels that lies in the region of `bins`; NaN if it is not known."""
         return self.bins.total.item() / self.num_voxels if self.num_voxels else math.nan
+
+    def share_of(self, name: str) -> float:
+        """The share of all voxels on which a metric was measured; NaN where it is not known."""
+        if name in self.voxels:
+            return self.voxels[name] / self.num_voxels if self.num_voxels else math.nan
+        usual = self.region in name.split("_") and self.settings.get(name, {}).get("at_least", PLAUSIBLE) == PLAUSIBLE
+        return self.share_of_voxels if usual else math.nan
 
     @property
     def on_label_foreground(self) -> bool:
@@ -220,11 +230,12 @@ def _read(folder: Path) -> Run:
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
         disturbance=summary.get("disturbance"),
         measures={
-            name: measure_from(name, metric["measure"])
+            name: measure_from(name, {"compared": measure_of(name).compared} | metric["measure"])
             for name, metric in summary["metrics"].items()
             if "measure" in metric
         },
         case_bins=case_bins,
+        voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
     )
 
 
@@ -270,6 +281,14 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
 def worst_first(runs: Sequence[Run]) -> list[str]:
     """The cases of these runs by Dice in the first run, the lowest first; cases without a Dice come last."""
     return sorted(shared_cases(runs), key=lambda case: (math.isnan(runs[0].dice(case)), runs[0].dice(case)))
+
+
+def case_bins_of(runs: Sequence[Run]) -> dict[str, Bins]:
+    """By case the bins of all runs that measured it."""
+    found: dict[str, Bins] = {}
+    for run in runs:
+        found |= {case: found[case] + bins if case in found else bins for case, bins in run.case_bins.items()}
+    return found
 
 
 def mean_of_known(values: Iterable[float]) -> float:

@@ -28,6 +28,7 @@ class Table:
         note: an explanation below the table.
         kinds: for each column `PAPERS` or ""; the page shows `PAPERS` in gray. Empty if all are "".
         row_kinds: the same for each row.
+        listed: lines of a list below the note.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Table:
     note: str = ""
     kinds: Sequence[str] = ()
     row_kinds: Sequence[str] = ()
+    listed: Sequence[str] = ()
 
     @property
     def looks(self) -> set[str]:

@@ -118,6 +118,7 @@ def test_what_is_pooled_has_no_cases_and_no_deviation(evaluated: Path) -> None:
         "columns": {},
         "settings": {"num_bins": 15, "region": "foreground", "pooled": True, "debiased": False},
         "measure": asdict(measure_of("cece_foreground_pooled")),
+        "voxels": sum(case["classes"]["total"][0] for case in bins),
     }
     assert "pooled" not in (evaluated / "cases.csv").read_text()
     with (evaluated / "summary.csv").open() as file:

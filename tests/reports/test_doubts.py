@@ -42,7 +42,7 @@ def test_the_table_has_both_orders_and_names_the_cases_to_look_at(tmp_path: Path
     assert table is not None
     assert table.cells[0][:2] == ["run", "0.300"]  # 0.2, 0.3, 0.4: the best order
     assert table.cells[0][3:] == ["0.300", "0.400"]
-    assert table.note.endswith("run: b (0.600), c (0.700), a (0.900).")
+    assert table.listed == ["run: b (0.600), c (0.700), a (0.900)"]
     assert doubtful_first(doubted(tmp_path / "nan", (0.9, 0.6, nan))) == ["c", "b", "a"]
 
 
@@ -56,7 +56,7 @@ def test_a_case_with_a_structure_that_is_not_found_comes_first_and_is_the_least_
     table = doubts_table([run])
     assert table is not None
     assert table.cells[0][1] == table.cells[0][3] == "0.172"  # 0.1, 0.15, 0.267: the best order
-    assert table.note.endswith("run: b (-), c (0.800), a (0.910).")
+    assert table.listed == ["run: b (-), c (0.800), a (0.910)"]
 
 
 def test_the_figure_names_cases_and_is_on_the_page(tmp_path: Path) -> None:

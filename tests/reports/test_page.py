@@ -90,4 +90,4 @@ def test_a_background_that_is_never_right_has_no_diagram(tmp_path: Path) -> None
     shown = {title.split(",")[0]: title for axes in figure.axes if (title := axes.get_title())}
     assert list(shown) == ["left", "right"]
     error = run.class_bins[1].expected_calibration_error().item()
-    assert shown["left"] == f"left, error {error:.3f}"
+    assert shown["left"] == f"left, pooled error {error:.3f}"

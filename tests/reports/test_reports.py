@@ -301,3 +301,13 @@ def test_runs_of_one_name_have_as_much_of_their_path_as_tells_them_apart(tmp_pat
     assert told == ["o1/models/B", "o2/models/B", f"{tmp_path.name}/o3/B"]
     with pytest.raises(ValueError, match="o3/B is given twice"):
         read_runs([folders[2], folders[0], folders[2]])
+
+
+def test_the_table_of_cases_names_the_voxels_and_has_the_expected_dice(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics["expected_dice"] = 0.5
+    for values in run.cases.values():
+        values["expected_dice"] = 0.5
+    table = Section("brains", [run], results_tables([run]), FIGURES, {}).every_case
+    assert table.header == ["case", "Dice, run", "ECE, plausible, run", "expected Dice, run"]
+    assert table.cells[0] == ["a", "0.485", "0.100", "0.500"]

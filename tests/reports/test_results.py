@@ -10,7 +10,7 @@ from written_runs import with_value, write_run
 
 from calib_monai.measures import Measure
 from calib_monai.reports.report import write_report
-from calib_monai.reports.results import ABOUT_PAPERS, AS_PAPERS, results_tables
+from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, AS_PAPERS, results_tables
 from calib_monai.reports.runs import read_run
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import BEST, Table
@@ -19,16 +19,23 @@ from calib_monai.reports.table import BEST, Table
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
     [table] = results_tables([read_run(write_run(tmp_path / "run", 1.0))])
     header, _, row = table.markdown().splitlines()
-    assert [cell.strip() for cell in header.split("|")[2:-1]] == ["Dice", "HD95 (mm)", "ECE, plausible", "cases"]
-    assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "3"]
+    assert [cell.strip() for cell in header.split("|")[2:-1]] == [
+        "Dice",
+        "HD95 (mm)",
+        "ECE, plausible",
+        "plausible voxels (%)",
+        "cases",
+    ]
+    assert [cell.strip() for cell in row.split("|")[1:-1]] == ["run", "0.812", "1.50", "0.044", "25.0", "3"]
 
 
 def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
     run.metrics.update(ece_foreground=0.1, nll_all=0.0123, cece_union=0.2)
     proper, papers = results_tables([run])
-    assert proper.header == ["", "Dice", "HD95 (mm)", "ECE, plausible", "NLL (per 1000 voxels)", "cases"]
-    assert proper.cells == [["run", "0.812", "1.50", "0.044", "12.3", "3"]]
+    assert proper.header[1:5] == ["Dice", "HD95 (mm)", "ECE, plausible", "NLL (per 1000 voxels)"]
+    assert proper.cells[0][:5] == ["run", "0.812", "1.50", "0.044", "12.3"]
+    assert proper.note == ABOUT_CHOICE
     assert (papers.title, papers.note) == (AS_PAPERS, ABOUT_PAPERS)
     assert papers.header == ["", "ECE, label foreground", "CECE, union", "cases"]
 

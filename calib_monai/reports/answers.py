@@ -1,0 +1,50 @@
+"""Answers: whether the probabilities of a run can be believed, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from statistics import fmean
+
+from calib_monai.intervals import mean_interval
+from calib_monai.reports.runs import Run
+
+CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
+ABOUT = "By how much the mean confidence differs from the share that is right, on {region} voxels, mean over cases:"
+CAUTION = (
+    "This is known of cases like these, and of their mean (in brackets its 95 % interval). Other scanners or patients "
+    "may differ. A single case or structure may be off by more, and errors that cancel are not seen here: look at ECE "
+    "and the diagrams. docs/measures.md of the collection says what each number means."
+)
+
+
+def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str, list[str]]]:
+    """For each data set what its list is of, and a line a run.
+
+    Args:
+        sections: names of data sets with their runs.
+    """
+    several = len(sections) > 1
+    return [
+        (f"{name}: " * several + ABOUT.format(region=runs[0].region), [f"{run.name}: {answer(run)}" for run in runs])
+        for name, runs in sections
+    ]
+
+
+def answer(run: Run) -> str:
+    """Whether a run is too sure or not sure enough, by how much, and whether its cases show that."""
+    if run.on_label_foreground:
+        return "not known, for the label chose the voxels."
+    gaps = [((bins.confidence - bins.correctness).sum() / bins.total).item() for bins in run.case_bins.values()]
+    known = [gap for gap in gaps if not isnan(gap)]
+    if not known:
+        return "not known, for no case has such voxels."
+    mean, (low, high) = fmean(known), mean_interval(known)
+    interval = "" if isnan(low) else f" ({low:+.1%} to {high:+.1%})"
+    how = "too sure" if mean > 0 else "not sure enough"
+    if isnan(low):
+        return f"{how} by {abs(mean):.1%} in the only case."
+    if low <= 0 <= high:
+        return f"no difference that {len(known)} case(s) could show: {mean:+.1%}{interval}."
+    little = ", which is little" if abs(mean) < CLOSE else ""
+    return f"{how} by {abs(mean):.1%}{interval}{little}."
