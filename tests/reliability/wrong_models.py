@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from wrong_inputs import Wrong
+
+from calib_monai.posthoc import TemperatureScaling, save_calibrator
 
 OTHER_SIZE = {"slice_size": [64, 64]}
 
@@ -18,6 +21,13 @@ def without(folder: Path) -> None:
 def damaged(folder: Path) -> None:
     """Cut that short."""
     (folder / "models" / "model.json").write_text('{"axcodes": "R')
+
+
+def too_hot(folder: Path) -> None:
+    """Put a calibrator of a temperature beside the model that is far above all that are fitted."""
+    calibrator = TemperatureScaling()
+    torch.nn.init.constant_(calibrator.log_temperature, 10.0)
+    save_calibrator(calibrator, "ts", str(folder / "models"))
 
 
 def used(name: str, said: str, options: dict[str, Any], config: str = "evaluate", **given: Any) -> Wrong:
@@ -64,6 +74,17 @@ WRONG_MODELS = [
             (0, "evaluate"),
             (2, "calibrate"),
         )
+    ),
+    used(
+        "a class that the measures of probabilities alone ignore",
+        "calibration: ignore_index is 1; with 3 classes it must be a whole number from 3 to 255, or None",
+        {"validate#additional_metrics#calibration#ignore_index": 1},
+    ),
+    used(
+        "a calibrator of a temperature that no fit gives",
+        r"calibrator_ts.safetensors holds the temperature 22026.5; it must be 0.01 to 100",
+        {"calibrator": "ts"},
+        change=too_hot,
     ),
     Wrong("a label to ignore that is in no file", None, options={"ignore_index": 3}),
     Wrong(
