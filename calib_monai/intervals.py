@@ -13,7 +13,7 @@ FEW = 10  # cases, below which an interval is rough
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
-    """The interval of a mean over cases by Student's t; (NaN, NaN) for fewer than two cases.
+    """The interval of a mean over cases by Student's t; (NaN, NaN) for fewer than two cases or infinite values.
 
     Cases count as random and independent; voxels do not, because voxels of a case err together.
 
@@ -26,18 +26,18 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
         [0.552, 1.048]
     """
     known = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
-    if len(known) < 2:  # noqa: PLR2004 - one has no deviation
+    if len(known) < 2 or not np.isfinite(known).all():  # noqa: PLR2004 - one has no deviation
         return nan, nan
     half = float(stats.t.ppf((1 + level) / 2, len(known) - 1)) * known.std(ddof=1) / sqrt(len(known))
     return float(known.mean() - half), float(known.mean() + half)
 
 
-def difference_is_sure(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
-    """Whether the interval of the mean difference over the cases of both excludes 0.
+def surely_more(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
+    """Whether the whole interval of first - second, over the cases that have both, lies above 0.
 
     Args:
         first: values by case.
         second: other values by case.
     """
-    low, high = mean_interval([value - second[case] for case, value in first.items() if case in second])
-    return low > 0 or high < 0
+    low, _ = mean_interval([value - second[case] for case, value in first.items() if case in second])
+    return low > 0

@@ -58,6 +58,12 @@ TYPES: dict[str, tuple[type, ...]] = {
     "compared": (str,),
 }  # of the attributes of a measure
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
+DISTANCES = ("hd95", "asd")  # first words of their names
+LIMITS = {
+    **dict.fromkeys((*DISTANCES, "nll"), (0.0, inf)),
+    **dict.fromkeys(("dice", "ece", "cece", "tace"), (0.0, 1.0)),
+    "brier": (0.0, 2.0),
+}  # of the values of a case, by the first word of a name
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 SCORES, ERRORS = (KINDS["nll"], KINDS["brier"]), (KINDS["ece"], KINDS["cece"], KINDS["tace"])
 MEASURES = {
@@ -84,6 +90,16 @@ def measure_of(name: str) -> Measure:
     if kind in KINDS and any(word in REGIONS for word in words):
         return measure_of_probabilities(KINDS[kind], words)
     return Measure(name.replace("_", " "), more_is_better=None)
+
+
+def is_distance(name: str) -> bool:
+    """Whether a metric of this name is a distance, which has no value where prediction and label are both empty."""
+    return name.split("_", maxsplit=1)[0] in DISTANCES
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """Between what the values of a metric of this name must lie; infinite where that is not known."""
+    return LIMITS.get(name.removeprefix("expected_").split("_")[0], (-inf, inf))
 
 
 def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better: bool | None = False) -> Measure:

@@ -1,14 +1,14 @@
-"""Intervals: those of SciPy, and differences case by case."""
+"""Intervals: those of SciPy, and differences case by case with their direction."""
 
 from __future__ import annotations
 
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from calib_monai.intervals import difference_is_sure, mean_interval
+from calib_monai.intervals import mean_interval, surely_more
 
 
 def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
@@ -17,11 +17,15 @@ def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
     assert mean_interval([*values, nan], 0.9) == pytest.approx((found.low, found.high))
     assert mean_interval([0.5, 0.5]) == (0.5, 0.5)
     assert all(map(isnan, mean_interval([0.5, nan])))
+    assert all(map(isnan, mean_interval([0.5, inf, 0.7])))
 
 
-def test_a_difference_is_that_of_the_same_cases() -> None:
+def test_a_difference_is_that_of_the_same_cases_and_has_a_direction() -> None:
     of_cases = {"a": 0.1, "b": 0.5, "c": 0.9}
-    assert difference_is_sure(of_cases, {case: value + 0.01 + value / 1000 for case, value in of_cases.items()})
-    assert not difference_is_sure(of_cases, {"a": 0.2, "b": 0.4, "c": 1.0})
-    assert not difference_is_sure(of_cases, {})
-    assert not difference_is_sure(of_cases, {"a": 0.7, "d": 0.0})
+    more = {case: value + 0.01 + value / 1000 for case, value in of_cases.items()}
+    assert surely_more(more, of_cases)
+    assert not surely_more(of_cases, more)
+    assert surely_more({**more, "d": -9.0, "e": nan}, {**of_cases, "e": 9.0})
+    assert not surely_more(of_cases, {"a": 0.2, "b": 0.4, "c": 1.0})
+    assert not surely_more(of_cases, {})
+    assert not surely_more(of_cases, {"a": -0.7, "d": 0.0})

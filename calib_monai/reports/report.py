@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.case_values import intervals_table
+from calib_monai.reports.case_intervals import intervals_table
 from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.page import Section, html_page

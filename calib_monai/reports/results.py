@@ -7,7 +7,7 @@ from math import isnan, nan
 
 from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.alike import unlike_images
-from calib_monai.reports.case_values import averaged_values, sure_marks
+from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, transposed
@@ -55,7 +55,7 @@ def _table(
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
         columns.append([measure.shown(value) for value in values])
-        of_cases = [averaged_values(run, name) for run in runs]
+        of_cases = [compared_values(name, averaged_values(run, name)) for run in runs]
         marks.append([""] * len(runs) if name in why_not or other_images else sure_marks(values, measure, of_cases))
         header.append(measure.title)
         kinds += kinds_of([measure])

@@ -1,10 +1,10 @@
-"""Case values: means over cases have intervals, and what is marked as best differs by more than these."""
+"""Case values: what is marked as best is surely better than every other, in the direction of the means."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 
 import pytest
@@ -12,20 +12,13 @@ from written_runs import with_value, write_run
 
 from calib_monai.bins import Bins
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.case_values import (
-    ABOUT_CHANCE,
-    ABOUT_FEW,
-    ABOUT_INTERVALS,
-    ABOUT_NONE,
-    averaged_values,
-    intervals_table,
-    sure_marks,
-)
+from calib_monai.reports.case_intervals import ABOUT_NONE, intervals_table
+from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
 from calib_monai.reports.results import results_tables, shown_measures
 from calib_monai.reports.runs import Run, read_run
 from calib_monai.reports.table import BEST, SECOND
 
-DICE = measure_of("dice_foreground")
+DICE, HD95 = measure_of("dice_foreground"), measure_of("hd95_mm")
 
 
 @pytest.mark.parametrize("name", ["ece_plausible_pooled", "ece_plausible_debiased", "cece_plausible_debiased"])
@@ -74,20 +67,6 @@ def best_of(runs: list[Run], title: str) -> list[str]:
     return [row[table.header.index(title)] for row in table.marks]
 
 
-def test_the_report_says_an_interval_of_each_measure(tmp_path: Path) -> None:
-    run = read_run(write_run(tmp_path / "run", 1.0))
-    with_value(run, "hd95_mm", 1.5)
-    run.metrics.update(missed_structures=2, ece_plausible_debiased=0.01)
-    table = intervals_table([run], shown_measures([run]))
-    assert table.header == ["", "run"]
-    assert dict(table.cells)["HD95 (mm)"] == "1.50 (1.48 to 1.52)"
-    assert dict(table.cells)["ECE, plausible, debiased"] == "0.010"
-    assert "missed structures" not in dict(table.cells)
-    assert ABOUT_FEW in table.note
-    assert ABOUT_CHANCE in table.note
-    assert "The mean over all cases of this kind lies in such an interval 95 times in 100" in ABOUT_INTERVALS
-
-
 def test_a_mark_needs_a_difference_that_other_cases_would_keep() -> None:
     first = {case: 0.9 + k / 100 for k, case in enumerate("abcdef")}
     like_it = {case: value - 0.1 - k % 2 / 100 for k, (case, value) in enumerate(first.items())}
@@ -99,3 +78,31 @@ def test_a_mark_needs_a_difference_that_other_cases_would_keep() -> None:
     assert sure_marks([0.5, 0.925, 0.82], DICE, [lowest, first, like_it]) == ["", BEST, SECOND]
     assert sure_marks([0.9, 0.925, 0.82], DICE, [unsure, first, like_it]) == ["", "", ""]
     assert sure_marks([0.6, 0.925, 0.7], DICE, [unsure, {**dict.fromkeys(first, 2.0)}, like_it]) == ["", BEST, ""]
+
+
+def test_a_run_that_is_worse_in_the_cases_of_both_is_never_best() -> None:
+    names = [f"c{k}" for k in range(20)]
+    right = {name: 5 + 0.1 * (k % 3) for k, name in enumerate(names[:18])} | dict.fromkeys(names[18:], nan)
+    invents = {name: 4 + 0.1 * (k % 2) for k, name in enumerate(names[:18])} | dict.fromkeys(names[18:], 100.0)
+    shown = [5.1, (18 * 4.05 + 200) / 20]
+    assert sure_marks(shown, HD95, [right, invents]) == ["", ""]
+    of_cases = [compared_values("hd95_mm", values) for values in (right, invents)]
+    assert sure_marks(shown, HD95, of_cases) == ["", ""]
+    assert sure_marks([0.9, 0.8], DICE, [{"a": 0.5, "b": 0.51}, {"a": 0.7, "b": 0.711}]) == ["", ""]
+
+
+def test_a_distance_that_is_rightly_empty_is_as_good_as_can_be() -> None:
+    assert compared_values("hd95_mm", {"a": nan, "b": 3.0}) == {"a": 0.0, "b": 3.0}
+    assert isnan(compared_values("ece_plausible", {"a": nan, "b": 3.0})["a"])
+    assert isnan(compared_values("asd_mm", {"a": nan})["a"])  # was not measured
+    empty, invents = (dict.fromkeys("abc", value) | {"d": 5.0} for value in (nan, 90.0))
+    of_cases = [compared_values("hd95_mm", values) for values in (empty, {**invents, "d": 95.0})]
+    assert sure_marks([5.0, 91.25], HD95, of_cases) == [BEST, ""]
+
+
+def test_the_best_is_surely_better_than_every_other_not_than_the_next_alone() -> None:
+    best = {case: 0.80 + k / 100 for k, case in enumerate("abcdef")}
+    next_best = {case: value - 0.01 - k / 10000 for k, (case, value) in enumerate(best.items())}
+    wide = {case: value - 0.02 + 0.2 * (-1) ** k for k, (case, value) in enumerate(best.items())}
+    assert sure_marks([0.825, 0.814, 0.805], DICE, [best, next_best, wide]) == ["", "", ""]
+    assert sure_marks([0.825, 0.814, nan], DICE, [best, next_best, {}]) == [BEST, "", ""]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from written_runs import write_run
 
-from calib_monai.reports.case_values import intervals_table
+from calib_monai.reports.case_intervals import intervals_table
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import class_reliability_figure
 from calib_monai.reports.report import write_report

@@ -1,0 +1,116 @@
+"""Case intervals: the interval of a mean over cases, and what a reader must know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+
+import numpy as np
+
+from calib_monai.intervals import FEW, mean_interval
+from calib_monai.measures import Measure, is_distance, limits_of
+from calib_monai.reports.case_values import averaged_values
+from calib_monai.reports.runs import Run
+from calib_monai.reports.table import Table, kinds_of, unmarked
+
+ABOUT_INTERVALS = (
+    "The intervals are Student's t over cases. Cases count as independent; voxels do not, because voxels of a case err "
+    "together. The mean over all cases of this kind lies in such an interval 95 times in 100. Another training has "
+    "other intervals. No interval goes beyond the values that its measure can have."
+)
+ABOUT_CHANCE = (
+    "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
+    "error. A pooled error measures all cases together, and chance adds less. A debiased error subtracts what chance "
+    "adds, but a small error is then reported too small: read it as at least about this much."
+)
+ABOUT_NONE = (
+    "A value that is not the mean over cases has no interval and is not marked as best. All cases together decide the "
+    "signs in a pooled or debiased error, so the part of one case does not vary independently."
+)
+ABOUT_DISTANCES = (
+    "A structure that is missed or invented counts as the diagonal of the volume, and a few of them rule the mean "
+    "distance. If a structure was missed, distances have no interval. If none was, their intervals are about cases in "
+    "which none is missed. Look at the missed structures, too."
+)
+ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."
+
+
+def any_missed(cases: Mapping[str, Mapping[str, float]]) -> bool:
+    """Whether a structure was missed or invented in any case, by `missed_structures` or by a Dice of 0.
+
+    Args:
+        cases: by name the values of each case, as in `Run.cases`.
+    """
+    return any(
+        (name.startswith("missed_structures") and value > 0) or (name.startswith("dice_") and value == 0)
+        for row in cases.values()
+        for name, value in row.items()
+    )
+
+
+def interval_of(measure: str, values: Sequence[float], *, missed: bool) -> tuple[float, float]:
+    """The interval of a mean over cases, (NaN, NaN) where there is none.
+
+    Args:
+        measure: its name, which says how far values can go.
+        values: of each case.
+        missed: whether a structure was missed in any of them: then a distance has no interval.
+    """
+    low, high = mean_interval(values)
+    if isnan(low) or (missed and is_distance(measure)):
+        return nan, nan
+    least, most = limits_of(measure)
+    within = least <= np.nanmin(values) and np.nanmax(values) <= most  # a metric of one's own may be called so
+    return (max(low, least), min(high, most)) if within else (low, high)
+
+
+def about_intervals(measures: Mapping[str, Measure], known: Mapping[str, int]) -> str:
+    """What a reader of intervals must know.
+
+    Args:
+        measures: those that are shown, by name.
+        known: of each the number of cases with a value, in the row that has the fewest; 0 or 1 have no interval.
+    """
+    note = [ABOUT_INTERVALS]
+    shown = [name for name in measures if known[name] > 1]
+    few = [measures[name].title for name in shown if known[name] < FEW]
+    if few:
+        some = f"Those of {', '.join(few)} are rough, because fewer than {FEW} cases have a value."
+        note.append(ABOUT_FEW if len(few) == len(shown) else some)
+    if any(map(is_distance, shown)):
+        note.append(ABOUT_DISTANCES)
+    return " ".join(note)
+
+
+def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Table:
+    """A table with a row for each measure and a column for each run: the value over all cases and its interval.
+
+    Args:
+        runs: runs of the same cases.
+        measures: the measures by name; counts are left out.
+    """
+    averaged = {name: measure for name, measure in measures.items() if not measure.counts}
+    cells = [
+        [measure.title, *(_with_interval(run, name, measure) for run in runs)] for name, measure in averaged.items()
+    ]
+    rows = kinds_of(averaged.values())
+    known = {
+        name: min(sum(not isnan(value) for value in averaged_values(run, name).values()) for run in runs)
+        for name in averaged
+    }
+    note = about_intervals(averaged, known)
+    if any(name.endswith("_debiased") for name in averaged):
+        note = f"{note} {ABOUT_CHANCE}"
+    if not all(averaged_values(run, name) for run in runs for name in averaged if name in run.metrics):
+        note = f"{note} {ABOUT_NONE}"
+    return Table(
+        "95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note, row_kinds=rows
+    )
+
+
+def _with_interval(run: Run, name: str, measure: Measure) -> str:
+    """A value and its interval, as "0.812 (0.790 to 0.834)"; no interval if the value is not the mean over cases."""
+    value = run.metrics.get(name, nan)
+    low, high = interval_of(name, list(averaged_values(run, name).values()), missed=any_missed(run.cases))
+    interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
+    return f"{measure.shown(value)}{interval}"
