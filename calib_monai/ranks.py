@@ -78,7 +78,9 @@ def sum_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
 
 
 def mean_case_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
-    """Mean over cases and measures of the methods' ranks in each, (M,), as MbLS and NACL rank.
+    """Mean over measures of the methods' mean ranks over cases, (M,), as MbLS and NACL rank.
+
+    A case in which a method has no value (NaN) is left out of that measure, and a measure without cases altogether.
 
     Args:
         values: (M, cases, measures).
@@ -87,8 +89,14 @@ def mean_case_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats
     Raises:
         ValueError: values of another shape, or of another number of measures.
     """
-    ranks: Floats = _over_measures(_of_measures(values, lower_is_better), lower_is_better).mean(axis=(1, 2))
-    return ranks
+    array = _of_measures(values, lower_is_better)
+    known = ~np.any(np.isnan(array), axis=0, keepdims=True)
+    ranks = _over_measures(array, lower_is_better).sum(axis=1, where=known) / known.sum(axis=1).clip(1)
+    measured = np.any(known, axis=1)
+    if not np.any(measured):
+        return np.full(len(array), np.nan)
+    mean: Floats = ranks.sum(axis=-1, where=measured) / np.sum(measured)
+    return mean
 
 
 def friedman(values: ArrayLike, *, lower_is_better: bool) -> Friedman:
@@ -162,32 +170,6 @@ def holm(p_values: ArrayLike) -> Floats:
     sorted_back[order] = stepped
     corrected[known] = sorted_back
     return corrected
-
-
-def bootstrap_interval(
-    values: ArrayLike, *, level: float = 0.95, num_resamples: int = 9999, seed: int = 0
-) -> tuple[float, float]:
-    """Interval of the mean over cases by the bias-corrected and accelerated bootstrap (Efron 1987).
-
-    Args:
-        values: the value of each case, (n,); missing values (NaN) are left out.
-        level: the share of such intervals that hold the mean.
-        num_resamples: number of draws.
-        seed: seed of the draws.
-
-    Raises:
-        ValueError: fewer than two values.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    array = array[~np.isnan(array)]
-    if len(array) < 2:  # noqa: PLR2004 - one has no deviation
-        raise ValueError(f"{len(array)} case(s) have a value; an interval needs at least 2")
-    if np.ptp(array) == 0:
-        return float(array[0]), float(array[0])
-    found = stats.bootstrap(
-        (array,), np.mean, confidence_level=level, n_resamples=num_resamples, rng=np.random.default_rng(seed)
-    )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
 
 
 def _of_measures(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:

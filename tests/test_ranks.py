@@ -12,7 +12,6 @@ import pytest
 from scipy import stats
 
 from calib_monai.ranks import (
-    bootstrap_interval,
     friedman,
     holm,
     mean_case_rank,
@@ -96,15 +95,6 @@ def test_holms_correction_is_stepwise() -> None:
     assert np.isnan(with_missing[1])
 
 
-def test_an_interval_of_a_normal_sample_is_near_its_formula() -> None:
-    values = np.random.default_rng(0).normal(size=400)
-    low, high = bootstrap_interval(values)
-    half = 1.96 * values.std(ddof=1) / 20
-    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.01)
-    assert bootstrap_interval([*values, np.nan]) == (low, high)
-    assert bootstrap_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
-
-
 def test_sum_rank_ranks_means_and_mean_case_rank_ranks_cases() -> None:
     # In measure 0 (more is better) the first method wins two cases of three and loses the mean.
     dice = [[0.9, 0.9, 0.1], [0.8, 0.8, 0.8]]
@@ -114,9 +104,12 @@ def test_sum_rank_ranks_means_and_mean_case_rank_ranks_cases() -> None:
     assert mean_case_rank(values, [False, True]) == pytest.approx([(4 / 3 + 1) / 2, (5 / 3 + 2) / 2])
 
 
-def test_what_is_missing_ranks_last_and_does_not_count_in_means() -> None:
+def test_what_is_missing_does_not_count_in_means_and_its_case_not_in_ranks() -> None:
     values = np.array([[[1.0], [np.nan]], [[2.0], [0.0]], [[3.0], [9.0]]])
-    assert mean_case_rank(values, [True]) == pytest.approx([2.0, 1.5, 2.5])
+    assert mean_case_rank(values, [True]) == pytest.approx([1.0, 2.0, 3.0])
+    never = np.full((3, 2, 1), np.nan)
+    assert mean_case_rank(np.concatenate([values, never], axis=-1), [True, True]) == pytest.approx([1.0, 2.0, 3.0])
+    assert np.isnan(mean_case_rank(never, [True])).all()
     assert sum_rank(values, [True])[0] == 1.5  # 1.0 as the second one's mean
     blocks = np.array([[1.0, 2, np.nan], [2.0, 3, 1], [3.0, 4, 2]])
     assert friedman(blocks, lower_is_better=True).mean_ranks == pytest.approx([1, 2, 3])
@@ -138,7 +131,6 @@ def test_turning_the_direction_turns_the_ranks() -> None:
         (lambda: friedman(np.full((3, 9), np.nan), lower_is_better=True), "2 blocks"),
         (lambda: paired_permutation([1.0], [1.0, 2.0]), "the same ones"),
         (lambda: paired_permutation([np.nan], [1.0]), "no case"),
-        (lambda: bootstrap_interval([1.0, np.nan]), r"1 case\(s\)"),
     ],
 )
 def test_what_cannot_be_ranked_is_refused(call: object, said: str) -> None:

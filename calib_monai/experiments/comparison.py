@@ -15,13 +15,14 @@ from calib_monai.ranks import (
     METHODS_TO_RANK,
     Floats,
     Friedman,
-    bootstrap_interval,
     friedman,
     holm,
     mean_case_rank,
     paired_permutation,
     sum_rank,
 )
+from calib_monai.reports.case_intervals import any_missed, interval_of
+from calib_monai.reports.case_values import compared_values
 from calib_monai.reports.comparable import not_compared
 
 # As MbLS and NACL rank, with NLL, and with the errors of a proper region where networks have about equally much of it.
@@ -34,6 +35,7 @@ class Comparison:
 
     Attributes:
         intervals: of each row by name: 95 % interval over cases of its mean, by measure.
+        known: by measure, the number of cases with a value in the row that has the fewest.
         reference: the row that the others are tested against.
         p_values: of each other row: that it differs from the reference, paired over cases, by measure.
         corrected: the same corrected for the number of rows tested, Holm's way.
@@ -44,6 +46,7 @@ class Comparison:
     """
 
     intervals: dict[str, dict[str, tuple[float, float]]]
+    known: dict[str, int]
     reference: str
     p_values: dict[str, dict[str, float]]
     corrected: dict[str, dict[str, float]]
@@ -56,57 +59,78 @@ class Comparison:
 def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
     """Compare the rows over cases; the first row is the reference.
 
-    Each case counts once, with its mean over seeds. The tests therefore hold for other cases, but for these networks.
+    Each case counts once, with its mean over trials. The tests therefore hold for other cases, but for these networks.
 
     Args:
         rows: rows of the same cases.
         measures: the measures to compare, with their directions; those that `not_compared` names have intervals only.
     """
     unlike = not_compared(measures, [row.run for row in rows])
-    values = {name: _values(rows, name) for name in measures if not measures[name].counts}
+    shown = {name: [row.by_case(name) for row in rows] for name in measures if not measures[name].counts}
+    values = {name: _array(of_rows) for name, of_rows in shown.items()}
+    paired = {name: _array([compared_values(name, row) for row in of_rows]) for name, of_rows in shown.items()}
     names = [row.name for row in rows]
+    missed = [any(any_missed(trial.run.cases) for trial in row.trials) for row in rows]
     tested = {
-        name: [nan if name in unlike else _p_value(array[0], other) for other in array[1:]]
-        for name, array in values.items()
+        name: [
+            nan if name in unlike else _p_value(array[[0, row]], values[name][[0, row]]) for row in range(1, len(rows))
+        ]
+        for name, array in paired.items()
     }
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}
-    ranked = [name for name in RANKED if name in measures.keys() - unlike] if len(rows) >= METHODS_TO_RANK else []
-    stacked = np.stack([values[name] for name in ranked], axis=-1) if ranked else np.empty((len(rows), 0, 0))
+    known = {name: int((~np.isnan(array)).sum(axis=1).min()) for name, array in values.items()}
+    ranked = [name for name in RANKED if known.get(name) and name not in unlike] if len(rows) >= METHODS_TO_RANK else []
+    of_means, of_cases = (
+        np.stack([arrays[name] for name in ranked], axis=-1) if ranked else np.empty((len(rows), 0, 0))
+        for arrays in (values, paired)
+    )
     directions = [not measures[name].more_is_better for name in ranked]
     return Comparison(
         intervals={
-            row: {name: _interval(array[index]) for name, array in values.items()} for index, row in enumerate(names)
+            row: {name: interval_of(name, array[index], missed=missed[index]) for name, array in values.items()}
+            for index, row in enumerate(names)
         },
+        known=known,
         reference=names[0],
         p_values=_by_row(names[1:], tested),
         corrected=_by_row(names[1:], stepped),
         friedman={
             name: friedman(array, lower_is_better=not measures[name].more_is_better)
-            for name, array in values.items()
+            for name, array in paired.items()
             if measures[name].more_is_better is not None
             and name not in unlike
             and len(rows) >= METHODS_OF_FRIEDMAN
             and (~np.isnan(array).any(axis=0)).sum() > 1
         },
         ranked=ranked,
-        sum_ranks=dict(zip(names, sum_rank(stacked, directions).tolist(), strict=True)) if ranked else {},
-        case_ranks=dict(zip(names, mean_case_rank(stacked, directions).tolist(), strict=True)) if ranked else {},
+        sum_ranks=dict(zip(names, sum_rank(of_means, directions).tolist(), strict=True)) if ranked else {},
+        case_ranks=dict(zip(names, mean_case_rank(of_cases, directions).tolist(), strict=True)) if ranked else {},
     )
 
 
-def _values(rows: Sequence[Row], measure: str) -> Floats:
+def _array(of_rows: Sequence[Mapping[str, float]]) -> Floats:
     """The values of each case, (rows, cases)."""
-    return np.array([list(row.by_case(measure).values()) for row in rows])
+    return np.array([list(of_cases.values()) for of_cases in of_rows])
 
 
-def _interval(values: Floats) -> tuple[float, float]:
-    """The interval of a mean, NaN where fewer than two cases have a value."""
-    return bootstrap_interval(values) if (~np.isnan(values)).sum() > 1 else (nan, nan)
+def _p_value(paired: Floats, shown: Floats) -> float:
+    """The p-value of a difference, NaN if it has none.
 
+    It has none if fewer than two cases have both values, or if the difference in these cases contradicts the means that
+    are shown, because one method has no value in the others.
 
-def _p_value(first: Floats, other: Floats) -> float:
-    """The p-value of a difference, NaN where fewer than two cases have both."""
-    return paired_permutation(first, other) if (~np.isnan(first - other)).sum() > 1 else nan
+    Args:
+        paired: the values that are compared, (2, cases).
+        shown: the values that the means are made of, (2, cases).
+    """
+    first, other = paired
+    difference = (first - other)[~np.isnan(first - other)]
+    if len(difference) < 2:  # noqa: PLR2004 - one has no deviation
+        return nan
+    means = [values[~np.isnan(values)].mean() for values in shown]
+    if np.isnan(shown).any() and difference.mean() * (means[0] - means[1]) < 0:
+        return nan
+    return paired_permutation(first, other)
 
 
 def _by_row(names: Sequence[str], by_measure: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:

@@ -8,12 +8,17 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
-from calib_monai.reports.case_values import sure_marks
+from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
+from calib_monai.reports.case_values import compared_values, sure_marks
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE
-from calib_monai.reports.table import NOTABLE, PAPERS, Table, best_marks, kinds_of, transposed, unmarked
+from calib_monai.reports.table import NOTABLE, PAPERS, Table, kinds_of, transposed, unmarked
 
 SIGNIFICANT = 0.05
+ABOUT_MEANS = (
+    "A value is the mean over cases of each case's mean over trials. Deviations, intervals, structures and tests are "
+    "about the same mean. A value that is not made of cases is the mean over trials."
+)
 OF_STRUCTURES = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels"),
     *("cece_plausible", "cece_foreground"),
@@ -35,7 +40,9 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     marks = [
         [""] * len(rows)
         if name in unlike
-        else sure_marks([row.value(name) for row in rows], measure, [row.by_case(name) for row in rows])
+        else sure_marks(
+            [row.value(name) for row in rows], measure, [compared_values(name, row.by_case(name)) for row in rows]
+        )
         for name, measure in measures.items()
     ]
     about = [ABOUT_CHOICE] * (SCORE in measures) + [ABOUT_PAPERS] * (PAPERS in kinds_of(measures.values()))
@@ -54,9 +61,11 @@ def _origin(rows: Sequence[Row]) -> str:
     seeds, folds = (sorted({getattr(trial, name) for trial in trials}) for name in ("seed", "fold"))
     epochs = dict.fromkeys(str(trial.records["train"]["options"].get("--epochs", "?")) for trial in trials)
     deviation = ", ± the standard deviation between seeds" if len(seeds) > 1 else ""
+    others = any(seed.cases.keys() != row.cases.keys() for row in rows for seed in row.of_seeds)
+    different = " Seeds tested different cases: it is between cases, too." if deviation and others else ""
     return (
         f"{len(rows[0].cases)} case(s); seed(s) {', '.join(map(str, seeds))}; fold(s) {', '.join(map(str, folds))}; "
-        f"{' and '.join(epochs)} epoch(s){deviation}."
+        f"{' and '.join(epochs)} epoch(s){deviation}.{different} {ABOUT_MEANS}"
     )
 
 
@@ -71,7 +80,10 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
         marks = []
         for structure in structures:
             column = f"{name}_{structure}"
-            of_cases = [{case: values[column] for case, values in row.cases.items()} for row in rows]
+            of_cases = [
+                compared_values(name, {case: values.get(column, nan) for case, values in row.cases.items()})
+                for row in rows
+            ]
             sure = sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases)
             marks.append([""] * len(rows) if name in unlike else sure)
         shown = {
@@ -91,10 +103,9 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
         ]
         for row in rows
     }
-    note = (
-        "Bootstrap over cases, each with its mean over seeds. The mean over all cases of this kind lies in such "
-        "an interval 95 times in 100. A value that is not the mean over cases has no interval."
-    )
+    note = f"Each case counts once, with its mean over trials. {about_intervals(measures, compared.known)}"
+    if not all(compared.known[name] for name in measures):
+        note = f"{note} {ABOUT_NONE}"
     return _table("95 % intervals of the means", shown, list(measures.values()), note=note)
 
 
@@ -103,9 +114,10 @@ def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table
     values = {name: [of_row[measure] for measure in measures] for name, of_row in compared.corrected.items()}
     marks = [[NOTABLE if value < SIGNIFICANT else "" for value in line] for line in values.values()]
     note = (
-        "Two-sided paired permutation tests over cases, each with its mean over seeds; in each column corrected for "
+        "Two-sided paired permutation tests over cases, each with its mean over trials; in each column corrected for "
         f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings. "
-        f"A {NOT_MEASURED} stands where rows are not compared."
+        f"A {NOT_MEASURED} stands where rows are not compared, or where the cases that both have contradict the "
+        "means."
     )
     shown = {name: list(map(_p_value, line)) for name, line in values.items()}
     return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)
@@ -123,9 +135,9 @@ def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
         "Ranks",
         dict(zip(compared.sum_ranks, lines, strict=True)),
         ["sum-rank", "mean-case-rank", *(f"by case, {measures[name].title}" for name in tested)],
-        transposed([best_marks(column, RANK) for column in columns]),
-        f"1 is the best. Sum-rank: of the means, averaged over {over}. Mean-case-rank: in each case, averaged over "
-        "cases and over these." + (f" Friedman's test, p: {found}." if tested else ""),
+        note=f"1 is the best. Sum-rank: of the means, averaged over {over}. Mean-case-rank: in each case, averaged "
+        "over cases and over these. A case without a value is left out; a distance that is rightly empty ranks as 0."
+        + (f" Friedman's test, p: {found}." if tested else ""),
     )
 
 

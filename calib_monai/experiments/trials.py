@@ -8,7 +8,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from math import isnan, nan
+from itertools import chain
+from math import fsum, isnan, nan
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -83,29 +84,39 @@ class Row:
         return sorted({trial.seed for trial in self.trials})
 
     def value(self, measure: str) -> float:
-        """The mean over cases, then over trials; NaN where it was not measured."""
-        return mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials)
+        """The mean over cases of each case's mean over trials; the sum over cases of what is counted.
+
+        If the value of a trial is not made of its cases, it is the mean over trials. NaN if it was not measured.
+        """
+        if not self._is_of_cases(measure):
+            return mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials)
+        if self.trials[0].run.measure(measure).counts:
+            counts = [row.get(name, nan) for row in self.cases.values() for name in self._columns(measure)]
+            return fsum(count for count in counts if not isnan(count))
+        return mean_of_known(self.by_case(measure).values())
 
     def deviation(self, measure: str) -> float:
-        """Standard deviation between seeds of the mean over folds; NaN of one seed."""
-        values = [
-            mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials if trial.seed == seed)
-            for seed in self.seeds
-        ]
+        """Standard deviation between the values of the seeds; NaN of one seed."""
+        values = [row.value(measure) for row in self.of_seeds]
         return statistics.stdev(values) if len(values) > 1 and not any(map(isnan, values)) else nan
+
+    @cached_property
+    def of_seeds(self) -> list[Row]:
+        """The trials of each seed, as a row of their own."""
+        return [Row(self.name, [trial for trial in self.trials if trial.seed == seed]) for seed in self.seeds]
 
     def columns(self, measure: str) -> dict[str, float]:
         """The mean of each structure that the measure tells apart, by the structure's name."""
         return {
-            name.removeprefix(f"{measure}_"): mean_of_known(case[name] for case in self.cases.values())
+            name.removeprefix(f"{measure}_"): mean_of_known(case.get(name, nan) for case in self.cases.values())
             for name in self._columns(measure)
             if name != measure
         }
 
     def by_case(self, measure: str) -> dict[str, float]:
         """Of each case the mean over structures and trials; NaN where the value over all cases is not their mean."""
-        names = self._columns(measure) if all(averaged_values(trial.run, measure) for trial in self.trials) else []
-        return {case: mean_of_known(row[name] for name in names) for case, row in self.cases.items()}
+        names = self._columns(measure) if self._is_of_cases(measure) else []
+        return {case: mean_of_known(row.get(name, nan) for name in names) for case, row in self.cases.items()}
 
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:
@@ -115,7 +126,7 @@ class Row:
             for case, row in trial.run.cases.items():
                 tested.setdefault(case, []).append(row)
         return {
-            case: {name: mean_of_known(row[name] for row in rows) for name in rows[0]}
+            case: {name: mean_of_known(row.get(name, nan) for row in rows) for name in dict.fromkeys(chain(*rows))}
             for case, rows in sorted(tested.items())
         }
 
@@ -144,6 +155,10 @@ class Row:
             settings=first.settings,
             measures=first.measures,
         )
+
+    def _is_of_cases(self, measure: str) -> bool:
+        """Whether the value of every trial is made of the values of its cases."""
+        return all(averaged_values(trial.run, measure) for trial in self.trials)
 
     def _columns(self, measure: str) -> list[str]:
         """The names in `cases` of this measure."""
@@ -196,8 +211,8 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
 
     Raises:
-        ValueError: trials of several data sets, that were measured with other settings, or rows of other seeds, folds
-            or cases than the first: their means cannot be compared.
+        ValueError: trials of several data sets, that were measured with other settings, two trials of one training, or
+            rows of other seeds, folds or cases than the first: their means cannot be compared.
     """
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
@@ -213,12 +228,28 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
         grouped.setdefault(_name(trial, several=several), []).append(trial)
     rows = [Row(name, group) for name, group in grouped.items()]
     for row in rows:
-        here, first = ({(trial.seed, trial.fold) for trial in one.trials} for one in (row, rows[0]))
-        if here != first or row.cases.keys() != rows[0].cases.keys():
+        check_no_trial_twice(row)
+        here, first = (
+            {(trial.seed, trial.fold): trial.run.cases.keys() for trial in one.trials} for one in (row, rows[0])
+        )
+        if here != first:
             raise ValueError(
                 f"{row.name} has other seeds, folds or cases than {rows[0].name}; rows are compared on the same ones"
             )
     return rows
+
+
+def check_no_trial_twice(row: Row) -> None:
+    """Raise ValueError if two trials of a row have the same seed and fold: it would count one training twice."""
+    seen: dict[tuple[int, int], Path] = {}
+    for trial in row.trials:
+        before = seen.get((trial.seed, trial.fold))
+        if before is not None:
+            raise ValueError(
+                f"{before} and {trial.run.folder} are both {row.name} with seed {trial.seed} and fold {trial.fold}; "
+                "a training counts once, so give one folder"
+            )
+        seen[trial.seed, trial.fold] = trial.run.folder
 
 
 def _name(trial: Trial, *, several: bool) -> str:

@@ -74,18 +74,20 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
     contents = {"report.html": html_page(sections, title, radar).encode(), "results.md": "\n".join(tables).encode()}
     for part in sections:
         prefix = f"{part.name}_" if len(sections) > 1 else ""
-        contents |= {_in_folder(f"{prefix}{name}.png"): png for name, png in {**part.figures, **part.cases}.items()}
+        for name, png in (*part.figures.items(), *part.cases.items()):
+            contents[_in_folder(f"{prefix}{name}", contents)] = png
     if radar:
-        contents["radar.png"] = radar
+        contents[_in_folder("radar", contents)] = radar
     for name, content in contents.items():
         with whole_file(out / name) as file:
             file.write(content)
     return [out / name for name in contents]
 
 
-def _in_folder(name: str) -> str:
-    """The name of a file without what would make it the path of another folder."""
-    return name.replace("/", "_").replace("\\", "_")
+def _in_folder(name: str, taken: Container[str]) -> str:
+    """The name of a picture's file, without what would make it the path of another folder; none that is taken."""
+    file = name.replace("/", "_").replace("\\", "_") + ".png"
+    return _in_folder(f"{name}_", taken) if file in taken else file
 
 
 def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str] | None = None) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -13,7 +14,18 @@ BEST, SECOND, NOTABLE = "best", "second", "notable"
 PAPERS = "papers"  # kind of the columns whose region depends on the label
 IN_MARKDOWN = {BEST: "**{}**", SECOND: "*{}*", NOTABLE: "**{}**"}
 IN_LATEX = {BEST: r"\textbf{{{}}}", SECOND: r"\underline{{{}}}", NOTABLE: r"\textbf{{{}}}"}
-OF_LATEX = {"_": r"\_", "%": r"\%", "&": r"\&", "±": r"$\pm$", "<": "$<$", "#": r"\#"}
+OF_LATEX = {
+    **{letter: rf"\{letter}" for letter in "_%&#${}"},
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "±": r"$\pm$",
+    "<": "$<$",
+    ">": "$>$",
+    "|": "$|$",
+    "[": "{[}",  # the end of the line above would take it, and a star, for its own
+    "*": "{*}",
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class Table:
         ]
         begin = rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}"
         lines = [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
-        return "\n".join(([f"% {self.title}"] if self.title else []) + lines) + "\n"
+        return "\n".join(([f"% {' '.join(self.title.split())}"] if self.title else []) + lines) + "\n"
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
         """The cells; a cell with a mark has the style of its mark."""
@@ -110,10 +122,10 @@ def transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _markdown(text: str) -> str:
-    """Text in which what Markdown would take for the end of a cell is escaped."""
-    return text.replace("|", r"\|")
+    """Text with the characters escaped that would end a cell or style it, in one line."""
+    return re.sub(r"([\\|*`])|<(?=[^\s])", lambda found: f"\\{found[0]}", " ".join(text.split()))
 
 
 def _latex(text: str) -> str:
     """Text with the special characters of LaTeX escaped."""
-    return "".join(OF_LATEX.get(letter, letter) for letter in text)
+    return "".join(OF_LATEX.get(letter, letter) for letter in " ".join(text.split()))

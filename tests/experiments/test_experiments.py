@@ -206,7 +206,7 @@ def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> Non
     assert "(Spearman's rho, 1 the same): Dice -0.50." in beside
     assert "TACE" not in beside  # was not measured
     assert "absent" not in beside
-    assert "Another" not in markdown
+    assert "Beside Another" not in markdown
 
 
 def test_what_was_varied_is_drawn(tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""What an experiment estimates: one mean over cases, of trials that each count once."""
+
+from __future__ import annotations
+
+import csv
+import json
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from written_runs import write_trial
+
+from calib_monai.experiments.comparison import Comparison, compare
+from calib_monai.experiments.tables import experiment_tables
+from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.intervals import mean_interval
+from calib_monai.measures import Measure
+from calib_monai.reports.case_intervals import ABOUT_DISTANCES, ABOUT_FEW
+from calib_monai.reports.results import shown_measures
+from calib_monai.reports.table import Table
+
+
+def with_distances(folder: Path, distances: list[float], name: str = "hd95_mm") -> Path:
+    """The trial in this folder, with a distance in each case."""
+    with (folder / "cases.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    lines = [[*header, name], *([*row, value] for row, value in zip(rows, distances, strict=True))]
+    with (folder / "cases.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["metrics"][name] = {"value": float(np.nanmean(distances))}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
+def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Comparison, dict[str, Table]]:
+    """The rows of trials, their measures, their comparison, and their tables by title."""
+    rows = rows_of([read_trial(folder) for folder in folders])
+    measures = shown_measures([row.run for row in rows])
+    found = compare(rows, measures)
+    return rows, measures, found, {table.title: table for table in experiment_tables(rows, measures, found)}
+
+
+def test_folds_of_unequal_size_count_each_case_once(tmp_path: Path) -> None:
+    many = [0.9 + k / 1000 for k in range(20)]
+    folders = [
+        write_trial(tmp_path, "ce", [0.5, 0.52], fold=0, cases="xy"),
+        write_trial(tmp_path, "ce", many, fold=1, cases="abcdefghijklmnopqrst"),
+    ]
+    [row], _, found, tables = compared(folders)
+    mean = np.mean([0.5, 0.52, *many])
+    assert row.value("dice_foreground") == pytest.approx(mean)
+    assert row.run.metrics["dice_foreground"] == pytest.approx(mean)
+    assert row.columns("dice_foreground")["left"] == pytest.approx(mean)
+    low, high = found.intervals["ce"]["dice_foreground"]
+    assert (low, high) == pytest.approx(mean_interval([0.5, 0.52, *many]))
+    assert low + high == pytest.approx(2 * mean)
+    assert "mean over cases of each case's mean over trials" in tables["Means"].note
+
+
+def test_the_deviation_between_seeds_is_of_the_mean_over_the_cases_of_all_folds(tmp_path: Path) -> None:
+    folders = [
+        write_trial(tmp_path, "ce", [level + seed / 10 for level in of_fold], seed=seed, fold=fold, cases=cases)
+        for seed in (0, 1)
+        for fold, (cases, of_fold) in enumerate([("a", [0.1]), ("bcd", [0.5, 0.6, 0.7])])
+    ]
+    [row], _, _, tables = compared(folders)
+    assert row.deviation("dice_foreground") == pytest.approx(np.std([0.475, 0.575], ddof=1))
+    assert "tested different cases" not in tables["Means"].note
+
+
+def test_a_structure_that_is_empty_in_one_seed_has_one_mean_everywhere(tmp_path: Path) -> None:
+    folders = []
+    for seed, distances in enumerate([[nan, 5.0, 6.0], [90.0, 5.0, 6.0]]):
+        folder = write_trial(tmp_path, "ce", [0.8, 0.8, 0.8], seed=seed)
+        folders.append(with_distances(folder, distances, "hd95_mm"))
+    [row], _, found, _ = compared(folders)
+    assert row.value("hd95_mm") == pytest.approx(101 / 3)
+    low, high = found.intervals["ce"]["hd95_mm"]
+    assert low == 0
+    assert high == pytest.approx(mean_interval([90.0, 5.0, 6.0])[1])
+
+
+def test_what_is_counted_is_the_sum_over_the_cases_of_all_folds(tmp_path: Path) -> None:
+    folders = [
+        with_distances(write_trial(tmp_path, "ce", [0.8] * 3, fold=fold, cases=cases), missed, "missed_structures")
+        for fold, (cases, missed) in enumerate([("abc", [1.0, 0.0, 0.0]), ("def", [1.0, 1.0, 0.0])])
+    ]
+    for folder, total in zip(folders, (1, 2), strict=True):
+        summary = json.loads((folder / "summary.json").read_text())
+        summary["metrics"]["missed_structures"]["value"] = total
+        (folder / "summary.json").write_text(json.dumps(summary))
+    [row], _, _, _ = compared(folders)
+    assert row.value("missed_structures") == 3
+
+
+def test_intervals_are_those_of_reports_and_say_where_they_are_rough(tmp_path: Path) -> None:
+    missed = with_distances(write_trial(tmp_path, "nacl", [0.8, 0.0, 0.81]), [3.0, 90.0, 4.0])
+    folders = [with_distances(write_trial(tmp_path, "ce", [0.8, 0.82, 0.81]), [3.0, 3.5, 4.0]), missed]
+    _, _, found, tables = compared(folders)
+    note = tables["95 % intervals of the means"].note
+    assert "Student's t" in note
+    assert ABOUT_FEW in note
+    assert ABOUT_DISTANCES in note
+    low, high = mean_interval([0.8, 0.82, 0.81])
+    assert found.intervals["ce"]["dice_foreground"] == pytest.approx((low, high))
+    assert not np.isnan(found.intervals["ce"]["hd95_mm"]).any()
+    assert np.isnan(found.intervals["nacl"]["hd95_mm"]).all()
+
+
+def test_a_row_that_rightly_draws_nothing_is_not_worse_for_it(tmp_path: Path) -> None:
+    names, empty, invents = "abcdefghijkl", [nan] * 6, [90.0] * 6
+    folders = [
+        with_distances(write_trial(tmp_path, name, [0.8] * 12, cases=names), [*first, *[value] * 6])
+        for name, first, value in (("ce", empty, 5.0), ("nacl", invents, 5.5))
+    ]
+    _, _, found, tables = compared(folders)
+    assert found.case_ranks == pytest.approx({"ce": 4 / 3, "nacl": 5 / 3})
+    assert {mark for row in tables["Ranks"].marks for mark in row} == {""}
+
+
+def test_no_mark_and_no_test_contradicts_the_cases_of_both(tmp_path: Path) -> None:
+    names = "abcdefghijklmnopqrst"
+    worse = [5 + 0.1 * (k % 3) for k in range(18)]
+    better = [4 + 0.1 * (k % 2) for k in range(18)]
+    for measure in ("hd95_mm", "nll_all"):
+        folders = [
+            with_distances(write_trial(tmp_path / measure, name, [0.8] * 20, cases=names), distances, measure)
+            for name, distances in (("ce", [*worse, nan, nan]), ("nacl", [*better, 100.0, 100.0]))
+        ]
+        _, measures, found, tables = compared(folders)
+        means = tables["Means"]
+        column = means.header.index(measures[measure].title)
+        assert [row[column] for row in means.marks] == ["", ""]
+        assert not found.p_values["nacl"][measure] < 0.05
+
+
+def test_a_trial_that_is_given_twice_is_refused_with_both_folders(tmp_path: Path) -> None:
+    one, other = (write_trial(tmp_path / where, "ce", [0.8, 0.82, 0.81]) for where in ("first", "second"))
+    for again in (one, other):
+        with pytest.raises(ValueError, match="are both ce with seed 0 and fold 0") as raised:
+            rows_of([read_trial(one), read_trial(again)])
+        assert f"{one} and {again} are" in str(raised.value)
+
+
+def test_seeds_that_tested_different_cases_are_told_and_rows_must_agree_in_each(tmp_path: Path) -> None:
+    def trials(name: str, *cases: str) -> list[Path]:
+        values = [0.8, 0.6]
+        return [
+            write_trial(tmp_path / "".join(cases), name, [values[seed]] * 3, seed=seed, cases=of_seed)
+            for seed, of_seed in enumerate(cases)
+        ]
+
+    first = trials("ce", "pqr", "rst")
+    _, _, _, tables = compared(first)
+    assert "Seeds tested different cases: it is between cases, too." in tables["Means"].note
+    with pytest.raises(ValueError, match="nacl has other seeds, folds or cases than ce"):
+        compared([*first, *trials("nacl", "rst", "pqr")])

@@ -1,0 +1,48 @@
+"""Tables: whatever a name holds, a cell stays a cell, and a picture stays in the folder of the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from written_runs import write_run
+
+from calib_monai.reports.report import write_report
+from calib_monai.reports.runs import read_run
+from calib_monai.reports.table import Table
+
+CELLS = Table(
+    "two\nlines", ["", "h|h"], [["a|b *c* <d> \\", "1 < 2"], ["[x]", "line\nbreak"]], [["", ""], ["", "best"]]
+)
+
+
+def test_markdown_keeps_a_name_in_its_cell() -> None:
+    header, _, first, second = CELLS.markdown().splitlines()
+    assert [cell.strip() for cell in header[1:-1].replace("\\|", "@").split("|")] == ["", "h@h"]
+    assert "| a\\|b \\*c\\* \\<d> \\\\ |" in first
+    assert "1 < 2 |" in first
+    assert "**line break** |" in second
+
+
+def test_latex_takes_no_letter_of_a_name_for_a_command() -> None:
+    table = Table("", ["", "R^2 {x} $y$ ~ \\z"], [["*a", "50 %"]], [["", ""]])
+    latex = table.latex()
+    assert r"R\textasciicircum{}2 \{x\} \$y\$ \textasciitilde{} \textbackslash{}z" in latex
+    assert r"{*}a & 50 \%" in latex
+    assert r"{[}x] & \textbf{line break}" in CELLS.latex()
+    assert CELLS.latex().startswith("% two lines\n")
+
+
+def test_the_name_of_a_data_set_leads_no_picture_out_of_the_report(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / name, 1.0) for name in ("one", "two", "three")]
+    for folder, dataset in zip(folders, ("../../evil/x", "a/b", "a_b"), strict=True):
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps({**summary, "dataset": dataset}))
+    before = set(tmp_path.rglob("*"))
+    out = tmp_path / "deep" / "report"
+    runs = [read_run(folder) for folder in folders]
+    written = write_report([*runs[:2], replace(runs[2])], out)
+    assert {path.parent for path in written} == {out}
+    assert all(path.parent == out for path in set(tmp_path.rglob("*")) - before if path.is_file())
+    assert len(set(written)) == len(written) == 2 + 3 * 5 + 1  # three sections of five pictures, page, table, radar
