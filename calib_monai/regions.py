@@ -181,23 +181,28 @@ def predicted_foreground(probs: Tensor) -> Tensor:
 
 
 def region_voxels(
-    region: Region, target: Tensor, probs: Tensor, ignored: Tensor | None = None
+    region: str | Region, target: Tensor, probs: Tensor, ignored: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
     Args:
-        region: the voxels looked at.
+        region: one of `calib_monai.regions`, or its name.
         target: class indices, (B, 1, H, W[, D]).
         probs: probabilities, (B, C, H, W[, D]).
         ignored: as in `Region.mask`.
+
+    Raises:
+        ValueError: an unknown region, something else than tensors, or shapes that do not fit.
     """
+    region = region_of(region)
+    if not (isinstance(target, Tensor) and isinstance(probs, Tensor)) or target.shape != probs[:, :1].shape:
+        given = " and ".join(f"{type(one).__name__} {tuple(one.shape)}" for one in (target, probs))
+        raise ValueError(f"target and probs are {given}; they must be tensors (B, 1, H, W[, D]) and (B, C, H, W[, D])")
     if isinstance(region, Everywhere) and ignored is None:
         return list(zip(probs.flatten(2), target.flatten(1), strict=True))
-    found = [places(image) for image in region.mask(target, probs, ignored)]
-    return [
-        (image.flatten(1).index_select(1, place), labels.flatten().index_select(0, place))
-        for image, labels, place in zip(probs, target, found, strict=True)
-    ]
+    found = map(places, region.mask(target, probs, ignored))
+    images = zip(probs.flatten(2), target.flatten(1), found, strict=True)
+    return [(image.index_select(1, place), labels.index_select(0, place)) for image, labels, place in images]
 
 
 def places(mask: Tensor) -> Tensor:

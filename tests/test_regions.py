@@ -235,3 +235,17 @@ def test_a_small_probability_of_the_foreground_is_not_lost_beside_that_of_the_ba
     probs = torch.stack([1 - 2 * of_foreground, of_foreground, of_foreground]).view(1, 3, 4, 1).to(dtype)
     inside = Plausible(at_least).mask(torch.zeros(1, 1, 4, 1), probs).flatten().tolist()
     assert inside == [False, False, True, True]
+
+
+def test_the_voxels_of_a_region_are_selected_by_its_name_and_what_does_not_fit_is_told() -> None:
+    probs, target = torch.full((1, 2, 4, 4), 0.5), torch.zeros(1, 1, 4, 4, dtype=torch.long)
+    [(selected, labels)] = region_voxels("plausible", target, probs)
+    assert (selected.shape, labels.shape) == ((2, 16), (16,))
+    for given, told in (
+        ((probs, target, "plausible"), "region is tensor"),
+        (("nearby", target, probs), "region is 'nearby'; it must be one of plausible"),
+        (("all", probs, target), "are Tensor .1, 2, 4, 4. and Tensor .1, 1, 4, 4.; they must be"),
+        (("all", target.numpy(), probs), "target and probs are ndarray .1, 1, 4, 4. and Tensor"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            region_voxels(*given)  # type: ignore[arg-type]

@@ -22,14 +22,21 @@ from calib_monai.posthoc import (
     Errors,
     FitReport,
     LocalTemperatureScaling,
+    calibrator_path,
     errors_of,
+    fitted_region,
     mean_errors,
     new_calibrator,
     save_calibrator,
 )
-from calib_monai.regions import REGIONS, region_of
+from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
+
+ABOUT = (
+    "All errors are of the validation cases fitted to. nll_before and nll_after are of the voxels of the region, on "
+    "the grid of the network; the others are means over cases, on the grid of an evaluation. NLL is in nats a voxel."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -122,15 +129,17 @@ class CalibratorFit:
             report = self._on_measured_grid(report, items, engine)
         finally:
             items.remove()
-        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir)
+        before = calibrator_path(self.kind, self.ckpt_dir)
+        replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
+        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir, _described(self.region))
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
-        for line in _report_lines(report, self.structures):
+        for line in _report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)
-        if not self.region.proper:
-            logger.warning(_warning_of_cost(self.kind, report))
-        elif report.after.ece_plausible > report.before.ece_plausible:
-            logger.warning(_warning_of_worse(self.kind, report.region))
-        logger.info("%s is written", path)
+        if not self.region.proper and (costs := _changes(report.before, report.after, worse=True)):
+            logger.warning(_warning_of_cost(self.kind, report, costs))
+        elif self.region.proper and report.after.ece_plausible > report.before.ece_plausible:
+            logger.warning(_warning_of_worse(self.kind, report))
+        logger.info("%s is written%s", path, replaced)
 
     @torch.no_grad()
     def _on_measured_grid(self, report: FitReport, items: _StoredItems, engine: Any) -> FitReport:
@@ -156,7 +165,7 @@ class CalibratorFit:
             volumes = dict(zip(self.structures, map(or_null, errors.pop("volume_errors")), strict=True))
             told |= {f"{name}_{when}": or_null(value) for name, value in errors.items()}
             told[f"volume_errors_{when}"] = volumes
-        return {"calibrator": self.kind, **told}
+        return {"calibrator": self.kind, **told, "region": _described(self.region), "about": ABOUT}
 
 
 class CalibratedLogits:
@@ -207,39 +216,54 @@ class _StoredItems:
         return self.folder / f"{index}.pt"
 
 
-def _warning_of_worse(kind: str, region: str) -> str:
+def _described(region: Region) -> str:
+    """A region in a word, with its options if they are not the usual ones."""
+    unusual = asdict(region) if region != region_of(region.name) else {}
+    return ", ".join([region.name, *(f"{name} {value}" for name, value in unusual.items())])
+
+
+def _warning_of_worse(kind: str, report: FitReport) -> str:
     """The warning if the likelihood of the fitted voxels improved and the ECE of plausible voxels became worse."""
-    if region == "plausible":
-        return (
-            "the labels of plausible voxels became more likely, and yet their calibration error rose: evaluate with "
-            "--calibrator none too, and keep what is better"
-        )
-    fitted = "all voxels together" if region == "all" else f"the voxels fitted to ({region})"
-    lts = ", and the calibrator lts may suit both" if kind == "ts" else ""
-    return f"{fitted} became better, the plausible ones worse: --fitting#{kind}#region plausible fits to these{lts}"
+    before, after = report.before, report.after
+    better = f"the calibrator {kind}" if after.nll_all < before.nll_all else "--calibrator none"
+    hint = ""
+    if report.region == "all":
+        lts = ", and the calibrator lts may suit both" if kind == "ts" else ""
+        hint = f"; --fitting#{kind}#region plausible fits to these{lts}"
+    return (
+        f"the labels of the voxels fitted to ({report.region}) became more likely, and yet ECE of plausible voxels "
+        f"rose from {before.ece_plausible:.3f} to {after.ece_plausible:.3f}; by NLL of all voxels of these validation "
+        f"cases ({1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000) keep {better}{hint}"
+    )
 
 
-def _warning_of_cost(kind: str, report: FitReport) -> str:
+def _warning_of_cost(kind: str, report: FitReport, costs: str) -> str:
     """The warning that a fit to voxels chosen by the label has a cost for all others."""
     return (
-        f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: "
-        f"{_changes(report.before, report.after)}; --fitting#{kind}#region all or plausible fits to others"
+        f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: {costs}; "
+        f"--fitting#{kind}#region all fits to all voxels"
     )
 
 
-def _changes(before: Errors, after: Errors) -> str:
-    """Errors before and after, in words."""
-    return (
-        f"NLL of all voxels {1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000, ECE of all voxels "
-        f"{before.ece_all:.4f} -> {after.ece_all:.4f} and of plausible ones {before.ece_plausible:.3f} -> "
-        f"{after.ece_plausible:.3f}, error of the expected volume {before.volume_error():.1%} -> "
-        f"{after.volume_error():.1%}"
+def _changes(before: Errors, after: Errors, *, worse: bool = False) -> str:
+    """Errors before and after, in words; only those that became `worse`, "" if none did."""
+    changes = [
+        ("NLL of all voxels", 1000 * before.nll_all, 1000 * after.nll_all, ".3g", " per 1000"),
+        ("ECE of all voxels", before.ece_all, after.ece_all, ".4f", ""),
+        ("ECE of plausible voxels", before.ece_plausible, after.ece_plausible, ".3f", ""),
+        ("error of the expected volume", before.volume_error(), after.volume_error(), ".1%", ""),
+    ]
+    return ", ".join(
+        f"{what} {first:{form}} -> {last:{form}}{unit}"
+        for what, first, last, form, unit in changes
+        if not worse or float(f"{last:{form}}".strip("%")) > float(f"{first:{form}}".strip("%"))
     )
 
 
-def _report_lines(report: FitReport, structures: Sequence[str]) -> list[str]:
-    """The result of a fit in words."""
-    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s)"
+def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid: bool) -> list[str]:
+    """The result of a fit in words; `measured_grid`, its errors are of the grid on which an evaluation measures."""
+    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s), on the network's grid"
+    grid = "the grid of an evaluation" if measured_grid else "the network's grid"
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:
         return [f"no temperature improves the likelihood of {of}; T stays 1"]
@@ -255,8 +279,8 @@ def _report_lines(report: FitReport, structures: Sequence[str]) -> list[str]:
     )
     return [
         f"{temperatures}, fitted to {of}",
-        f"their negative log-likelihood {report.nll_before:.4f} -> {report.nll_after:.4f}",
-        _changes(before, after),
+        f"NLL of these voxels {1000 * report.nll_before:.3g} -> {1000 * report.nll_after:.3g} per 1000",
+        f"of the same cases on {grid}: {_changes(before, after)}",
         f"error of the expected volume: {volumes}",
         f"as the papers measure: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}",
     ]

@@ -109,7 +109,11 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
     said = first, [word for word in words if word in REGIONS], [word for word in TOGETHER if word in words]
     if said != (measure, [metric.region.name], together):
         images = "all images together" if together else "image by image"
+        target = f"{type(metric).__module__}.{kind}"
         right = "_".join([measure, metric.region.name, *together])
         raise ValueError(
-            f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}"
+            f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}. Options "
+            "change a metric that is there; add one by a JSON file, the last in --config_file: "
+            f'{{"+validate#additional_metrics#calibration#metrics": {{"{right}": {{"_target_": '
+            f'"{target}", "region": "{metric.region.name}"}}}}}}'
         )

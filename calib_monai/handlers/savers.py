@@ -22,7 +22,7 @@ from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_o
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
-from calib_monai.posthoc.files import NONE, calibrator_path
+from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.structures import failures
@@ -106,9 +106,10 @@ class ResultsSaver:
         if not self.overwrite:  # in each process, so that none waits for a process that has stopped
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
         self.cases = []
-        files = {"model": self.model}
+        files, self.fitted = {"model": self.model}, ""
         if self.calibrator != NONE:
             files["calibrator_file"] = calibrator_path(self.calibrator, str(self.model.parent))
+            self.fitted = fitted_region(files["calibrator_file"])
         self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
 
     def update(self, engine: Engine) -> None:
@@ -163,6 +164,7 @@ class ResultsSaver:
             "method": self.method,
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
+            "calibrator_region": self.fitted,
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": summary,

@@ -2,7 +2,15 @@
 
 from calib_monai.posthoc.calibrated_network import CalibratedNetwork
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
-from calib_monai.posthoc.files import Calibrator, check_kind, load_calibrator, new_calibrator, save_calibrator
+from calib_monai.posthoc.files import (
+    Calibrator,
+    calibrator_path,
+    check_kind,
+    fitted_region,
+    load_calibrator,
+    new_calibrator,
+    save_calibrator,
+)
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.report import FitReport
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
@@ -14,8 +22,10 @@ __all__ = [
     "FitReport",
     "LocalTemperatureScaling",
     "TemperatureScaling",
+    "calibrator_path",
     "check_kind",
     "errors_of",
+    "fitted_region",
     "load_calibrator",
     "mean_errors",
     "new_calibrator",

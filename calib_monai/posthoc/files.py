@@ -50,20 +50,22 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:
     return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels)
 
 
-def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str) -> Path:
+def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: str = "all") -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
     Args:
         calibrator: of this kind.
         kind: "ts" or "lts".
         ckpt_dir: folder of the model.
+        region: the voxels that it was fitted to, as results name it.
 
     Returns:
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
+    about = {"model": _digest(Path(ckpt_dir) / MODEL), "region": region}
     with whole_file(path) as file:
-        file.write(safetensors.torch.save(calibrator.state_dict(), {"model": _digest(Path(ckpt_dir) / MODEL)}))
+        file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
 
 
@@ -119,6 +121,15 @@ def _check_temperatures(path: Path, kind: str, calibrator: Calibrator) -> None:
             raise ValueError(
                 f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: {_fit(kind)}"
             )
+
+
+def fitted_region(path: Path) -> str:
+    """The voxels that a calibrator was fitted to; "" if its file does not say it, or cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(file.metadata().get("region", ""))
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own
+        return ""
 
 
 def _fit(kind: str) -> str:

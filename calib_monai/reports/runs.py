@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
 DICE = "dice_foreground"
+USUAL = "all"  # voxels that a calibrator is fitted to
 IGNORED = 255  # in the label of a slice
 FILES = ("summary.json", "cases.csv", "bins.json")
 
@@ -209,7 +210,7 @@ def _read(folder: Path) -> Run:
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
     case_bins = {case: Bins.from_dict(of_case["top_label"]) for case, of_case in bins["cases"].items()}
-    name, suffix = _name(folder.resolve(), summary.get("calibrator", "none"), summary["method"])
+    name, suffix = _name(folder.resolve(), summary)
     return Run(
         name=name + suffix,
         suffix=suffix,
@@ -239,11 +240,13 @@ def _read(folder: Path) -> Run:
     )
 
 
-def _name(folder: Path, calibrator: str, method: str) -> tuple[str, str]:
-    """The name of a run (of its bundle or its own folder), and a suffix with calibrator and method if needed."""
+def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of a run by its bundle or its own folder, and a suffix: its calibrator and its method if not in it."""
     name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
+    calibrator, region, method = summary.get("calibrator", "none"), summary.get("calibrator_region"), summary["method"]
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
+        suffix += f" ({region})" if region and region != USUAL else ""
     return name, suffix if f"_{method}_" in f"_{name}_" else f"{suffix} ({method})"
 
 

@@ -48,7 +48,9 @@ def test_pixels_are_a_column_where_there_are_no_millimeters(results: Any) -> Non
         nacl(content)["hd95_pixels"] |= {"mean": 12.34, "seed_deviation": 0.21}
 
     page = results(in_pixels)
-    assert "| method | Dice | HD95 (pixels) | missed structures | ECE | CECE |" in page
+    assert (
+        "| method | Dice | HD95 (pixels) | missed structures | ECE, label foreground | CECE, label foreground |" in page
+    )
     assert "**12.3 ± 0.2**" in page
 
 
@@ -67,7 +69,7 @@ def test_likelihood_is_a_column_where_it_was_measured(results: Any) -> None:
             row["measures"]["nll_all"] = {"mean": 0.02341, "seed_deviation": 0.0012}
 
     page = results(with_likelihood)
-    assert "| missed structures | NLL (per 1000 voxels) | ECE | CECE |" in page
+    assert "| missed structures | NLL (per 1000 voxels) | ECE, label foreground | CECE, label foreground |" in page
     assert "**23.4 ± 1.2**" in page
 
 

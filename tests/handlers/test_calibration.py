@@ -13,7 +13,8 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
-from calib_monai.posthoc import Errors, FitReport, load_calibrator, new_calibrator
+from calib_monai.posthoc import Errors, FitReport, fitted_region, load_calibrator, new_calibrator
+from calib_monai.regions import Plausible
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
 SEEDS = [0, 1]
@@ -60,14 +61,14 @@ def test_it_is_the_fit_to_all_that_was_predicted(
     ("region", "after", "told"),
     [
         ("all", 0.2, ""),
-        ("all", 0.4, "all voxels together became better, the plausible ones worse: --fitting#ts#region plausible"),
-        ("band", 0.4, "the voxels fitted to (band) became better"),
-        ("plausible", 0.4, "their calibration error rose: evaluate with --calibrator none too"),
+        ("all", 0.4, "keep --calibrator none; --fitting#ts#region plausible fits to these, and the calibrator lts may"),
+        ("band", 0.4, "the voxels fitted to (band) became more likely, and yet ECE of plausible voxels rose"),
+        ("plausible", 0.4, "validation cases (50 -> 70 per 1000) keep --calibrator none"),
         ("foreground", 0.2, "the label chose (foreground), which costs elsewhere: NLL of all voxels 50 -> 70 per 1000"),
         (
             "union",
             0.4,
-            "ECE of all voxels 0.0020 -> 0.0030 and of plausible ones 0.300 -> 0.400, error of the expected",
+            "ECE of all voxels 0.0020 -> 0.0030, ECE of plausible voxels 0.300 -> 0.400, error of the expected",
         ),
     ],
 )
@@ -109,3 +110,48 @@ def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(
         handler.fit(engine)
     assert not list((tmp_path / "eval").iterdir())
     assert not list(tmp_path.glob("*.pt"))
+
+
+def fitted_by(handler: CalibratorFit, monkeypatch: pytest.MonkeyPatch, before: Errors, after: Errors) -> None:
+    """Let a handler write a fit with these errors before and after."""
+    report = FitReport(handler.region.name, 20, 9, 0.5, 0.4, before, after, 0.7, 0.7, kept=True)
+    monkeypatch.setattr(handler.calibrator, "fit", lambda *_, **__: report)
+    engine = engine_on_cpu()
+    handler.start(engine)
+    handler.fit(engine)
+
+
+def test_the_cost_of_a_fit_is_only_what_became_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), {"ts": {"region": "foreground"}})
+    before = Errors(0.05, 0.002, 0.3, 0.1, (0.1, 0.2))
+    fitted_by(handler, monkeypatch, before, Errors(0.07, 0.00201, 0.2, 0.05, (0.1, 0.2)))
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "costs elsewhere: NLL of all voxels 50 -> 70 per 1000; --fitting#ts#region all" in warning
+    caplog.clear()
+    fitted_by(handler, monkeypatch, before, before)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_calibrator_says_what_it_was_fitted_to_and_what_it_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    errors = Errors(0.05, 0.002, 0.3, 0.1, (0.1, 0.2))
+    regions = ({"region": "foreground"}, {"region": Plausible(at_least=0.05)}, {})
+    for options, told, replaced in zip(
+        regions,
+        ("foreground", "plausible, at_least 0.05", "all"),
+        ("", "foreground", "plausible, at_least 0.05"),
+        strict=True,
+    ):
+        caplog.clear()
+        handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), {"ts": options})
+        fitted_by(handler, monkeypatch, errors, errors)
+        assert fitted_region(tmp_path / "calibrator_ts.safetensors") == told
+        assert json.loads((tmp_path / "eval" / "calibration_ts.json").read_text())["region"] == told
+        assert (f"replaced is one fitted to {replaced} voxels" in caplog.text) is bool(replaced)
+    assert "on the network's grid" in caplog.text
