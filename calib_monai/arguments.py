@@ -34,8 +34,8 @@ def check_whole(name: str, value: int, least: int, most: float = math.inf) -> No
 
 def check_range(name: str, value: Sequence[float], least: float) -> None:
     """Raise ValueError if the value is not two finite numbers from `least` on, the smaller first."""
-    ends = [end for end in value if isinstance(end, int | float)] if isinstance(value, Sequence) else []
-    if len(ends) != 2 or not least <= ends[0] <= ends[1] < math.inf:  # noqa: PLR2004 - low and high
+    two = isinstance(value, Sequence) and len(value) == 2 and all(isinstance(end, int | float) for end in value)  # noqa: PLR2004 - low and high
+    if not (two and least <= value[0] <= value[1] < math.inf):
         raise ValueError(f"{name} is {value!r}; it must be two numbers from {least} on, the smaller first")
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 # Logits in a piece on a CPU, for each thread: a 16th of the batch, which bounds what autograd keeps beside the
 # gradient, but never more than 2 MiB in float32 nor less than a quarter of that.
@@ -84,12 +83,13 @@ class _WithGradient(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient that was kept, times what comes from above.
 
         Where that is 1, it is the kept tensor itself: to change it in place forbids a second backward pass.
         """
+        if torch.is_grad_enabled():  # autograd was asked for a graph of the gradient
+            raise RuntimeError("this loss has no second derivative: leave create_graph out")
         (output,), (gradient,) = outputs, ctx.saved_tensors
         # To look costs nothing on a CPU and saves a copy of the gradient; on a GPU it would wait for all before.
         if output.device.type != "cpu" or output.item() != 1:

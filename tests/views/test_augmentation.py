@@ -172,6 +172,7 @@ def test_labels_move_with_their_image() -> None:
         ({"rotation": -1}, "rotation is -1"),
         ({"shear": 60}, "shear is 60"),
         ({"scale": (0, 1)}, r"scale is \(0, 1\)"),
+        ({"scale": [0.9, "a", 1.1]}, r"scale is \[0.9, 'a', 1.1\]"),
         ({"gamma": (2, 0.5)}, r"gamma is \(2, 0\.5\)"),
         ({"noise": 0.1}, r"noise is 0\.1"),
         ({"sharpen": [0.1, 0.2, 0.3]}, r"sharpen is \[0\.1, 0\.2, 0\.3\]"),
