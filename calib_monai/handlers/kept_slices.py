@@ -29,9 +29,8 @@ class SliceSaver:
 
     * `image` (H, W), `label` (H, W) with 255 in ignored voxels, `probs` (C, H, W);
     * `index`, the number of the slice; a picture has none;
-    * `from_below`, whether the second axis runs upwards. It does if it leads to the front or to the head of a patient;
-    it
-      does not in a picture;
+    * `from_below`, whether the second axis runs upwards. It does if it leads to the front or to the head of a
+      patient. In a picture it does not;
     * `voxel_aspect`, the length of a voxel along the second axis divided by its length along the first.
 
     Args:

@@ -63,10 +63,11 @@ class VoxelwiseLoss(nn.Module, ABC):
         if any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
         padded = self.padded_labels(logits, target)
-        voxels = target.numel()
+        images, voxels = len(target), target.numel()
         if self.ignore_index is not None:
-            voxels = max(1, voxels - int(ignored_voxels(inner(padded, self.radius)).sum()))
-        loss = partial(self.of_sums, images=len(target), voxels=voxels)
+            counted = (~ignored_voxels(inner(padded, self.radius))).flatten(1).sum(dim=1)
+            images, voxels = max(1, int(counted.count_nonzero())), max(1, int(counted.sum()))
+        loss = partial(self.of_sums, images=images, voxels=voxels)
         logits = logits.as_subclass(Tensor)
         return loss_of_sums(self.sums, loss, logits, padded, self.radius, of_images=self.of_images)
 
@@ -88,8 +89,8 @@ class VoxelwiseLoss(nn.Module, ABC):
 
         Args:
             sums: (B, T), of some images or, unless `of_images`, of parts of them.
-            images: number of images in the whole batch.
-            voxels: number of voxels in the whole batch that are not ignored, at least 1.
+            images: number of images in the whole batch with a voxel that is not ignored, at least 1.
+            voxels: number of such voxels in the whole batch, at least 1.
         """
         return sums.sum() / voxels
 

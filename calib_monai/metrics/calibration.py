@@ -151,7 +151,11 @@ class BinnedMetric(CalibrationMetric):
         return Bins.from_tensor(rows).expected_calibration_error()
 
     def voxels(self) -> float | None:
-        """As of `CalibrationMetric`."""
+        """The number of voxels in the bins of all images.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
         return Bins.from_tensor(self.rows()).total[..., 0].sum().item()
 
 
@@ -191,5 +195,9 @@ class ScoreMetric(CalibrationMetric):
         return rows[..., 0] / rows[..., 1]
 
     def voxels(self) -> float | None:
-        """As of `CalibrationMetric`."""
+        """The number of voxels that were scored in all images.
+
+        Raises:
+            ValueError: nothing was measured yet.
+        """
         return self.rows()[..., 0, 1].sum().item()

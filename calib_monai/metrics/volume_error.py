@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_number
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.regions import PLAUSIBLE
 
@@ -16,14 +17,18 @@ class VolumeErrorMetric(CalibrationMetric):
     |expected - true| / true, both in voxels; see `expected_voxels`. NaN where the label does not have the class.
 
     Args:
-        at_least: lower probabilities do not count.
+        at_least: probabilities below this are not added up, from 0 to 1; 0 adds up all.
         ignore_index: label of voxels that do not count, where labels are class indices.
+
+    Raises:
+        ValueError: another `at_least`.
     """
 
     sums_add_up = True
 
     def __init__(self, at_least: float = PLAUSIBLE, *, ignore_index: int | None = None) -> None:
         super().__init__("all", ignore_index=ignore_index)
+        check_number("at_least", at_least, 0, 1)
         self.at_least = at_least
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
@@ -46,7 +51,12 @@ def expected_voxels(probs: Tensor, at_least: float = PLAUSIBLE) -> float:
 
     Args:
         probs: probabilities of the class, of any shape.
-        at_least: lower ones do not count; 0 counts all.
+        at_least: probabilities below this are not added up, from 0 to 1; 0 adds up all.
+
+    Raises:
+        ValueError: another `at_least`.
     """
-    values = probs.numpy(force=True)  # NumPy selects while it sums; PyTorch would need a copy
+    check_number("at_least", at_least, 0, 1)
+    wide = probs.to(torch.promote_types(probs.dtype, torch.float32))  # NumPy has no bfloat16
+    values = wide.numpy(force=True)  # NumPy selects while it sums; PyTorch would need a copy
     return float(values.sum(dtype=np.float64, where=values >= at_least))

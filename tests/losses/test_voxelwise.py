@@ -137,6 +137,16 @@ def test_an_ignored_part_is_as_if_it_were_not_there(
     assert torch.equal(gradient[..., 8:], torch.zeros_like(gradient[..., 8:]))
 
 
+def test_an_image_that_is_ignored_is_as_if_it_were_not_there(ignoring: VoxelwiseLoss) -> None:
+    logits, target = batch(8, 6)
+    target[1] = ignoring.ignore_index
+    value, gradient = value_and_gradient(ignoring, logits, target)
+    alone, gradient_alone = value_and_gradient(ignoring, logits[[0, 2]], target[[0, 2]])
+    torch.testing.assert_close(value, alone)
+    torch.testing.assert_close(gradient[[0, 2]], gradient_alone)
+    assert not gradient[1].any()
+
+
 def test_a_class_can_be_ignored_as_any_other_label_can(losses: dict[str, VoxelwiseLoss]) -> None:
     logits, target = batch(6, 8)
     beside = torch.where(target == 0, 255, target)

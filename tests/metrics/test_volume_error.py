@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import nan, sqrt
 
 import pytest
 import torch
@@ -39,6 +39,22 @@ def test_what_is_ignored_is_as_if_it_were_cut_off_alone_and_in_a_collection() ->
     label[..., 6:] = 255
     assert torch.equal(VolumeErrorMetric(ignore_index=255)(y_pred=probs, y=label), cut)
     assert torch.equal(MetricCollection({"of_volumes": VolumeErrorMetric()}, 255)(probs, label)["of_volumes"], cut)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_probabilities_may_have_any_float_type(dtype: torch.dtype) -> None:
+    probs = torch.tensor([0.5, 0.375, 0.125], dtype=dtype).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    label = torch.tensor([1, 1, 1, 2]).view(1, 1, 1, 4).expand(1, 1, 4, 4)
+    assert VolumeErrorMetric()(y_pred=probs, y=label)[0].tolist() == [0.5, 0.5]
+    assert expected_voxels(probs[0, 1]) == 6
+
+
+@pytest.mark.parametrize("at_least", [-1, 1.5, nan, "x", None])
+def test_a_threshold_that_is_no_probability_is_refused(at_least: float) -> None:
+    told = f"at_least is {at_least!r}; it must be a finite number, at least 0 and at most 1"
+    for refusing in (VolumeErrorMetric, lambda wrong: expected_voxels(torch.ones(3), wrong)):
+        with pytest.raises(ValueError, match=told):
+            refusing(at_least)
 
 
 def test_many_tiny_probabilities_are_summed_without_loss() -> None:
