@@ -76,7 +76,7 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     for key in given - of_train:
         if key in PATHS:
             check_path_option(key, options[key], config.get(), texts.get(key))
-        _check_key(key, config.get())
+        _check_key(key, options[key], config.get())
         check_option(key, options[key], config)
     asked = ConfigParser(deepcopy(config.get()))
     asked.update({key: options[key] for key in given - of_train})
@@ -146,15 +146,18 @@ def _check_names(file: Path, options: Mapping[str, Any], config: ConfigParser) -
         raise ValueError(f"{given} would only name the results of {bundle.name}: run {other.name}")
 
 
-def _check_key(key: str, config: dict[str, Any]) -> None:
-    """Raise ValueError if `key` leads nowhere in `config`."""
+def _check_key(key: str, value: Any, config: dict[str, Any]) -> None:
+    """Raise ValueError if `key` leads nowhere in `config`. A component may be added to others by a new name."""
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
         return
     node: Any = config
-    for name in key.replace("#", "::").split("::"):
+    *_, last = names = key.replace("#", "::").split("::")
+    for name in names:
         if isinstance(node, dict):
             known = _names_in(node)
             if known is not None and name not in known:
+                if name is last and _is_component(value) and all(map(_is_component, node.values())):
+                    return
                 hint = _hint(key, name, known, _inside(config) if node is config else {})
                 raise ValueError(f"unknown option --{key}: there is no '{name}'{hint}")
             node = node.get(name)
@@ -164,6 +167,11 @@ def _check_key(key: str, config: dict[str, Any]) -> None:
             node = node[int(name)]
         elif isinstance(node, str):
             raise ValueError(f"unknown option --{key}: what '{name}' should change is '{node}': change it there")  # noqa: TRY004
+
+
+def _is_component(value: Any) -> bool:
+    """Whether a value of a configuration says which class to build, or which function to call."""
+    return isinstance(value, dict) and "_target_" in value
 
 
 def _names_in(node: dict[str, Any]) -> set[str] | None:

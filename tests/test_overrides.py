@@ -39,6 +39,19 @@ def test_options_that_the_configuration_has_pass(arguments: tuple[str, ...]) -> 
     check(*arguments)
 
 
+def test_a_metric_is_added_by_an_option_of_a_new_name() -> None:
+    metrics = "--validate#additional_metrics#calibration#metrics"
+    band = "{'_target_': 'calib_monai.metrics.ECEMetric', 'region': 'band'}"
+    files = f"['{TRAIN}','{EVALUATE}']"
+    check(f"{metrics}#ece_band", band, config_file=files)
+    with pytest.raises(ValueError, match="there is no 'ece_band'"):
+        check(f"{metrics}#ece_band", "3", config_file=files)
+    with pytest.raises(ValueError, match="did you mean --loss"):
+        check("--los", band)
+    with pytest.raises(ValueError, match="ECEMetrics"):
+        check(f"{metrics}#ece_band", band.replace("Metric", "Metrics"), config_file=files)
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [

@@ -112,8 +112,7 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
         target = f"{type(metric).__module__}.{kind}"
         right = "_".join([measure, metric.region.name, *together])
         raise ValueError(
-            f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}. Options "
-            "change a metric that is there; add one by a JSON file, the last in --config_file: "
-            f'{{"+validate#additional_metrics#calibration#metrics": {{"{right}": {{"_target_": '
-            f'"{target}", "region": "{metric.region.name}"}}}}}}'
+            f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}. To add "
+            f"it: --validate#additional_metrics#calibration#metrics#{right} \"{{'_target_': '{target}', "
+            f"'region': '{metric.region.name}'}}\""
         )

@@ -92,5 +92,5 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
     ],
 )
 def test_a_name_that_says_something_else_is_refused(name: str, metric: CalibrationMetric, right: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name} is .* its name must say so, as {right}[.] Options change"):
+    with pytest.raises(ValueError, match=f"^{name} is .* its name must say so, as {right}[.] To add it: "):
         MetricCollectionHandler({name: metric}, OF_PROBS)
