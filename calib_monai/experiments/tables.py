@@ -45,13 +45,17 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
         )
         for name, measure in measures.items()
     ]
-    about = [ABOUT_CHOICE] * (SCORE in measures) + [ABOUT_PAPERS] * (PAPERS in kinds_of(measures.values()))
+    about = [_origin(rows)]
+    if SCORE in measures:
+        about.append(ABOUT_CHOICE)
+    if PAPERS in kinds_of(measures.values()):
+        about.append(ABOUT_PAPERS)
     return _table(
         "Means",
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        " ".join(dict.fromkeys([_origin(rows), *about, *unlike.values()])),
+        " ".join(dict.fromkeys([*about, *unlike.values()])),
     )
 
 

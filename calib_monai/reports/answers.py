@@ -19,16 +19,16 @@ CAUTION = (
 
 
 def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str, list[str]]]:
-    """For each data set what its list is of, and a line a run.
+    """For each data set a heading, and an answer for each of its runs.
 
     Args:
         sections: names of data sets with their runs.
     """
-    several = len(sections) > 1
-    return [
-        (f"{name}: " * several + ABOUT.format(region=runs[0].region), [f"{run.name}: {answer(run)}" for run in runs])
-        for name, runs in sections
-    ]
+    headings = [ABOUT.format(region=runs[0].region) for _, runs in sections]
+    if len(sections) > 1:
+        headings = [f"{name}: {heading}" for (name, _), heading in zip(sections, headings, strict=True)]
+    answers = [[f"{run.name}: {answer(run)}" for run in runs] for _, runs in sections]
+    return list(zip(headings, answers, strict=True))
 
 
 def answer(run: Run) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan
 
-from calib_monai.measures import ALIKE, ALWAYS, NEVER, REGION_TITLES, Measure
+from calib_monai.measures import ALWAYS, NEVER, REGION_TITLES, Measure
 from calib_monai.regions import REGIONS
 from calib_monai.reports.alike import unlike_settings
 from calib_monai.reports.runs import Run
@@ -40,12 +40,12 @@ def _reason(name: str, measure: Measure, runs: Sequence[Run]) -> str:
     if measure.compared == NEVER:
         return f"NLL and Brier of {region} voxels are not compared: each network chooses its own voxels."
     shares = {run.name: run.share_of(name) for run in measured}
-    if measure.compared == ALIKE and max(shares.values()) <= MOST_UNLIKE * min(shares.values()):
-        return ""
     if any(map(isnan, shares.values())):
         return f"Errors on {region} voxels are not compared: how many these are was not noted."
+    if max(shares.values()) <= MOST_UNLIKE * min(shares.values()):
+        return ""
     told = ", ".join(f"{share:.1%} of all voxels ({run})" for run, share in shares.items())
     return (
-        f"Errors on {region} voxels are not compared, for some networks have more than {MOST_UNLIKE} times as many "
-        f"as others: {told}. The more voxels are easily right, the smaller is the error."
+        f"Errors on {region} voxels are not compared, because some networks have more than {MOST_UNLIKE} times as many "
+        f"such voxels as others: {told}. The more voxels are easily right, the smaller is the error."
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,13 @@ def test_the_note_says_what_share_each_network_chose(tmp_path: Path) -> None:
         "10.0% of all voxels (run0), 100.0% of all voxels (run1)"
         in not_compared({name: measure_of(name)}, runs_with(tmp_path, name, (0.1, 1.0)))[name]
     )
+
+
+@pytest.mark.parametrize("shares", [*permutations((0.08, nan)), *permutations((0.08, 0.09, nan)), (nan, nan)])
+def test_runs_are_not_compared_if_the_share_of_any_is_not_known(tmp_path: Path, shares: tuple[float, ...]) -> None:
+    name = "ece_plausible"
+    told = not_compared({name: measure_of(name)}, runs_with(tmp_path, name, shares))
+    assert "how many these are was not noted" in told[name]
 
 
 def test_voxels_that_were_not_noted_are_those_of_the_diagrams_or_not_known(tmp_path: Path) -> None:
