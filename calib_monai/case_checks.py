@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, islice
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from calib_monai.budgets import Budget
 from calib_monai.datalists.splits import Case
 from calib_monai.headers import voxels_in
-from calib_monai.processes import bar_is_hidden, gathered, is_first_process, own_part
+from calib_monai.processes import bar_is_hidden, check_enough, gathered, is_first_process, share
 from calib_monai.read_once import forget, keeping
 from calib_monai.volumes import files_of
 
@@ -26,19 +26,26 @@ MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a la
 logger = logging.getLogger(__name__)
 
 
-def check_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T]:
-    """The result of `check` for each case; raise the first ValueError of `check`.
+def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T]:
+    """The result of `check` for each case of the sets, in order; raise the first ValueError of `check`.
+
+    Processes share each set as `own_part` does, so that the one that checks a case is the one that runs it.
 
     Args:
-        cases: to check.
+        sets: the cases to check.
         check: reads a case.
-        again: the cases that the run will read, too: what was read of them is kept, as `read_once` says.
+        again: the cases that the run will read in this process, too: what was read of them is kept (`read_once`).
     """
-    found = [told for of_process in gathered(checked_all(own_part(cases), check, again)) for told in of_process]
+    num_cases = sum(map(len, sets))
+    check_enough(num_cases)
+    parts = [share(cases) for cases in sets]
+    told = iter(checked_all([*chain(*parts)], check, again))
+    by_process = gathered([list(islice(told, len(part))) for part in parts])
+    found = [one for of_set in zip(*by_process, strict=True) for of_process in of_set for one in of_process]
     problems = [line for line in found if isinstance(line, str)]
     if problems:
         forget()
-        raise ValueError(told_of(problems, len(cases)))
+        raise ValueError(told_of(problems, num_cases))
     return [value for value in found if not isinstance(value, str)]
 
 

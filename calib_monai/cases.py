@@ -88,11 +88,13 @@ def checked_split(
     split_file: str = "",
     axcodes: str = STORED,
     ignore_index: int | None = None,
+    num_workers: int = 0,
 ) -> Cases:
     """The cases of a run; every file is read and checked once, and the split is written.
 
     The split is written as `split.json` to the output folder and beside the model, because a model must be tested on
-    cases that it was not trained on. The file also holds the seed, the fold and the other options of the draw.
+    cases that it was not trained on. The file also holds the seed, the fold and the other options of the draw. Where
+    memory allows, what was read is kept for the run: `calib_monai.read_once.forget` frees it if none follows.
 
     Args:
         datalist: gives the split.
@@ -116,6 +118,7 @@ def checked_split(
         split_file: that gives the split, as in `given_split`; "" takes that of `datalist`.
         axcodes: that slices are taken in, as in `calib_monai.orientation.training_axcodes`.
         ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
+        num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
@@ -166,8 +169,9 @@ def checked_split(
         ),
     )
     cases = [case for name in use for case in split[name]]
-    again = [case for name in use for case in split[name] if keep or name != "test"]  # a training tests nothing
-    seen = check_all(cases, check, again)
+    by_loader = ["validation", "test"] if keep else ["validation"]  # a training tests nothing
+    again = [case for name in ["training", *([] if num_workers else by_loader)] for case in split[name]]
+    seen = check_all([split[name] for name in use], check, again)
     if not any(one.shows for one in seen):
         raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
     tell_empty([str(case["case"]) for case, one in zip(cases, seen, strict=True) if not one.shows], len(cases))
@@ -197,6 +201,7 @@ def checked_inputs(
     preparation: Loading | None = None,
     spatial_dims: int = 3,
     is_label: Callable[[Path], bool] | None = None,
+    num_workers: int = 0,
 ) -> Inputs:
     """The cases to predict, `{"image": path or paths, "case": name}`; every file is read once.
 
@@ -214,6 +219,7 @@ def checked_inputs(
         preparation: the transforms that follow; None where they take so long that they are not tried before.
         spatial_dims: axes of an image, 2 or 3.
         is_label: of the data set's labels, as in `images_in`.
+        num_workers: of the loader, as in `checked_split`.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
@@ -234,7 +240,7 @@ def checked_inputs(
         spatial_dims=spatial_dims,
         preparation=preparation,
     )
-    found = checked_all(cases, check, again=cases)
+    found = checked_all(cases, check, again=[] if num_workers else cases)
     failed = [line for line in found if isinstance(line, str)]
     if len(failed) == len(cases):
         raise ValueError(told_of(failed, len(cases)))

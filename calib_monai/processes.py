@@ -85,10 +85,20 @@ def own_part(values: Sequence[T]) -> list[T]:
     Raises:
         ValueError: there are too few.
     """
+    check_enough(len(values))
+    return share(values)
+
+
+def share(values: Sequence[T]) -> list[T]:
+    """The same as `own_part`, and nothing for some processes where there are too few values."""
     count, rank = num_processes(), own_rank()
-    if len(values) < count:
-        raise ValueError(f"{count} processes were started for {len(values)} case(s): start at most as many")
     return list(values[len(values) * rank // count : len(values) * (rank + 1) // count])
+
+
+def check_enough(num_cases: int) -> None:
+    """Raise ValueError if there are more processes than cases."""
+    if num_cases < num_processes():
+        raise ValueError(f"{num_processes()} processes were started for {num_cases} case(s): start at most as many")
 
 
 def gathered(value: T) -> list[T]:

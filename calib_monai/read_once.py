@@ -1,4 +1,7 @@
-"""Files read once: what a check has read is kept, where memory allows, for the run that follows it."""
+"""Files read once: what a check has read is kept, where memory allows, for the run that follows it.
+
+It is kept until the run reads it, or until the next check. Whoever checks and does not run calls `forget`.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,25 @@ from calib_monai.memory import fits
 
 Loaded = dict[Hashable, MetaTensor]
 
-_is_check: ContextVar[bool] = ContextVar("_is_check", default=False)
+_noted: ContextVar[list[Hashable] | None] = ContextVar("_noted", default=None)  # what a check of a case has kept
 _kept: dict[Hashable, Loaded] = {}
 _lock = Lock()
 
 
 @contextmanager
 def keeping(wanted: bool) -> Iterator[None]:  # noqa: FBT001 - what it is called with says what it does
-    """Where it is wanted, keep what this thread reads inside."""
-    before = _is_check.set(wanted)
+    """Where it is wanted, keep what this thread reads inside, unless an error ends it: such a case is not run."""
+    noted: list[Hashable] = []
+    before = _noted.set(noted if wanted else None)
     try:
         yield
+    except Exception:
+        with _lock:
+            for known_as in noted:
+                _kept.pop(known_as, None)
+        raise
     finally:
-        _is_check.reset(before)
+        _noted.reset(before)
 
 
 def forget() -> None:
@@ -44,7 +53,8 @@ def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read:
         read: reads them.
     """
     known_as = settings, tuple((key, tuple(map(_state, of_key))) for key, of_key in files.items())
-    if not _is_check.get():
+    noted = _noted.get()
+    if noted is None:
         with _lock:
             kept = _kept.pop(known_as, None)
         return read() if kept is None else kept
@@ -54,6 +64,7 @@ def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read:
         held = sum(image.nbytes for of_case in _kept.values() for image in of_case.values())
         if fits(size, held):
             _kept[known_as] = {key: image.clone() for key, image in loaded.items()}  # type: ignore[no-untyped-call]
+            noted.append(known_as)
     return loaded
 
 

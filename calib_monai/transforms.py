@@ -142,7 +142,8 @@ class UniteClassesd(MapTransform):
         """The data with the masks of the structures."""
         united = dict(data)
         for key, name in self.key_iterator(united, self.names):
-            masks = [torch.isin(united[key], torch.tensor(classes)) for classes in self.structures]
+            label = united[key]
+            masks = [torch.isin(label, torch.tensor(classes, device=label.device)) for classes in self.structures]
             united[name] = torch.cat(masks).to(torch.uint8)
         return united
 

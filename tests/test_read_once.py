@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ from monai.data import MetaTensor
 from PIL import Image
 
 import calib_monai.memory
-from calib_monai.case_checks import check_all
+from calib_monai import case_checks, processes, read_once
+from calib_monai.case_checks import check_all, checked_all
+from calib_monai.cases import checked_split
 from calib_monai.copies import copied
+from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.datalists.splits import Case
 from calib_monai.loading import LoadCased
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import LoadPicturesd
+from calib_monai.processes import own_part
 
 CASES = [{"image": f"{name}_image.nii.gz", "label": f"{name}_label.nii.gz", "case": name} for name in "abc"]
 LOAD = LoadCased(["image", "label"])
@@ -45,7 +51,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def check(again: list[dict[str, str]]) -> None:
     """Read all cases as a check does; the run is to read some of them again."""
-    check_all(CASES, read, again)
+    check_all([CASES], read, again)
 
 
 def read(case: dict[str, Any]) -> dict[Any, Any]:
@@ -97,9 +103,46 @@ def test_of_a_check_that_refuses_nothing_is_kept(reads: Counter[str]) -> None:
             raise ValueError("it cannot be read") from None
 
     with pytest.raises(ValueError, match="it cannot be read"):
-        check_all(CASES, refuse, CASES)
+        check_all([CASES], refuse, CASES)
     LOAD(CASES[0])
     assert reads["a_image.nii.gz"] == 2
+
+
+def test_of_a_case_that_is_passed_over_nothing_is_kept(reads: Counter[str]) -> None:
+    def refuse(case: dict[str, Any]) -> None:
+        read(case)
+        if case["case"] == "b":
+            raise ValueError("it shows nothing")
+
+    assert checked_all(CASES, refuse, CASES) == [None, "it shows nothing", None]
+    for case in CASES:
+        LOAD(case)
+    assert {name[0]: count for name, count in reads.items()} == {"a": 1, "b": 2, "c": 1}
+
+
+def test_the_process_that_checks_a_case_is_the_one_that_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets: list[list[Case]] = [
+        [{"case": f"{name}{number}"} for number in range(7)] for name in ("training", "validation")
+    ]
+    parts = []
+    monkeypatch.setattr(processes, "num_processes", lambda: 2)
+    for rank in range(2):
+        monkeypatch.setattr(processes, "own_rank", lambda rank=rank: rank)
+        monkeypatch.setattr(case_checks, "gathered", lambda part: [parts.append(part), part][1:])
+        check_all(sets, lambda case: [case["case"]])
+        assert parts[rank] == [[[case["case"]] for case in own_part(cases)] for cases in sets]
+    monkeypatch.setattr(case_checks, "gathered", lambda _: parts)
+    assert check_all(sets, lambda case: [case["case"]]) == [[case["case"]] for cases in sets for case in cases]
+
+
+@pytest.mark.parametrize(("keep", "num_workers", "sets"), [(False, 0, 2), (False, 2, 1), (True, 0, 3), (True, 2, 1)])
+def test_what_this_process_will_read_again_is_kept(keep: bool, num_workers: int, sets: int, phantom_dir: Path) -> None:  # noqa: FBT001
+    out = str(phantom_dir.parent)
+    datalist = partial(hippocampus_split, dataset_dir=str(phantom_dir))
+    cases = checked_split(datalist, LOAD, 3, 1, (48, 64), out, out, keep=keep, num_workers=num_workers)
+    kept = {Path(files["image"][0][0][0]) for files in (dict(of_case) for _, of_case in read_once._kept)}
+    run = [case for name in ("training", "validation", "test")[:sets] for case in cases[name]]
+    assert kept == {Path(case["image"]) for case in run}
 
 
 def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +156,7 @@ def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return decode(file)
 
     monkeypatch.setattr(calib_monai.pictures.loading, "decoded", counted)
-    first = check_all([case], load, [case])[0]
+    first = check_all([[case]], load, [case])[0]
     second = load(case)
     assert set(count.values()) == {1}
     assert all(torch.equal(first[key].as_tensor(), second[key].as_tensor()) for key in ("image", "label"))

@@ -11,6 +11,7 @@ import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
+from calib_monai.arguments import check_whole
 from calib_monai.grids import is_sheared
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.masks import Mask, label_of, structure_pairs
@@ -33,6 +34,9 @@ class SurfaceMetric(ImagewiseMetric):
         overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT and
             ET, which MONAI's ConvertToMultiChannelBasedOnBratsClassesd makes.
         num_classes: C, which class indices need; one-hot and masks do not.
+
+    Raises:
+        ValueError: a `num_classes` below 2.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class SurfaceMetric(ImagewiseMetric):
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
+        if num_classes is not None:
+            check_whole("num_classes", num_classes, 2)
         self.include_background = include_background
         self.spacing = spacing
         self.overlapping = overlapping

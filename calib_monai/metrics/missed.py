@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_number
+from calib_monai.arguments import check_number, check_whole
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.masks import Mask, structure_pairs
 
@@ -23,12 +23,14 @@ class MissedStructuresMetric(ImagewiseMetric):
         dice_below: a structure that both have is missed where its Dice is lower; 0 counts none of these.
 
     Raises:
-        ValueError: a `dice_below` outside 0..1.
+        ValueError: a `dice_below` outside 0..1, or a `num_classes` below 2.
     """
 
     def __init__(self, *, overlapping: bool = False, num_classes: int | None = None, dice_below: float = 0.1) -> None:
         super().__init__()
         check_number("dice_below", dice_below, 0, 1)
+        if num_classes is not None:
+            check_whole("num_classes", num_classes, 2)
         self.overlapping = overlapping
         self.num_classes = num_classes
         self.dice_below = dice_below

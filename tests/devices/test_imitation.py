@@ -11,6 +11,7 @@ from committed import config_of, start, trimmed, write_dataset
 from imitation import CARD, imitated_gpu
 
 from calib_monai.phantoms import make_phantoms
+from calib_monai.transforms import UniteClassesd
 
 DEVICE = "$torch.device('cuda:0')"
 # A loss with multipliers and the fitted network of LTS; views, four channels and resampling; pictures without a depth.
@@ -44,6 +45,13 @@ def test_a_training_goes_on_on_a_gpu(tmp_path: Path) -> None:
         options = {"resume": True, "lr_scheduler#milestones": [1]}
         start("hippocampus_crac", "train", tmp_path / "data", tmp_path, epochs=2, device=DEVICE, **options)
     assert (tmp_path / "models" / "checkpoint_epoch=2.pt").is_file()
+
+
+def test_classes_unite_on_a_gpu() -> None:
+    with imitated_gpu():
+        united = UniteClassesd(["a"], ["b"], [[1, 2]])({"a": torch.tensor([[0, 1, 2, 3]]).to(CARD)})["b"]
+        assert united.device == CARD
+        assert united.cpu().tolist() == [[0, 1, 1, 0]]
 
 
 def test_the_imitation_refuses_two_devices() -> None:

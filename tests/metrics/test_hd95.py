@@ -87,6 +87,13 @@ def test_a_few_voxels_in_the_wrong_place_do_not_hide_a_missed_structure() -> Non
             MissedStructuresMetric(dice_below=limit)
 
 
+@pytest.mark.parametrize("kind", [HD95Metric, ASDMetric, MissedStructuresMetric])
+@pytest.mark.parametrize("wrong", [0, 1, -1, 2.0, "3", True])
+def test_a_number_of_classes_that_cannot_be_is_refused(kind: Any, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"num_classes is .*; it must be a whole number, at least 2"):
+        kind(num_classes=wrong)
+
+
 def test_the_regions_of_brats_overlap() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.nn.functional.interpolate(torch.rand(2, 4, 4, 4, 4, generator=generator), scale_factor=3).argmax(1)
