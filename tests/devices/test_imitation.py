@@ -67,5 +67,6 @@ def test_the_imitation_refuses_two_devices() -> None:
             here[there > 0]
         with pytest.raises(TypeError, match="numpy"):
             there.numpy()
+        assert there.numpy(force=True).tolist() == [1, 1, 1]
         here[:] = there  # a copy from one to the other
         assert here.device.type == "cpu"
