@@ -105,7 +105,7 @@ def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
 
 def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:
     """Where each class is, (B, C, H, W[, D]), of class indices (B, 1, H, W[, D])."""
-    values = labels.numpy(force=True)
+    values = labels.detach().cpu().numpy()
     masks = np.empty((len(values), len(classes), *values.shape[2:]), dtype=np.bool_)
     for channel, index in enumerate(classes):
         np.equal(values[:, 0], index, out=masks[:, channel])
@@ -130,7 +130,7 @@ def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
         raise ValueError(f"{name} is not one-hot: it has 1 channel and must have one for each class, at least 2")
     if given.is_floating_point() and torch.finfo(given.dtype).bits < FLOAT32_BITS:
         given = given.float()  # NumPy has no bfloat16 and compares float16 slowly
-    values = given.numpy(force=True)
+    values = given.detach().cpu().numpy()
     masks = np.empty(values.shape, dtype=np.bool_)
     for image, found in zip(values, masks, strict=True):
         channels, hits = image.reshape(len(image), -1), found.reshape(len(found), -1)

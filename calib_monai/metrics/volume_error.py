@@ -58,5 +58,5 @@ def expected_voxels(probs: Tensor, at_least: float = PLAUSIBLE) -> float:
     """
     check_number("at_least", at_least, 0, 1)
     wide = probs.to(torch.promote_types(probs.dtype, torch.float32))  # NumPy has no bfloat16
-    values = wide.numpy(force=True)  # NumPy selects while it sums; PyTorch would need a copy
+    values = wide.detach().cpu().numpy()  # NumPy selects while it sums; PyTorch would need a copy
     return float(values.sum(dtype=np.float64, where=values >= at_least))
