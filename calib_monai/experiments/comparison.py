@@ -21,6 +21,7 @@ from calib_monai.ranks import (
     paired_permutation,
     sum_rank,
 )
+from calib_monai.reports.alike import unlike_images
 from calib_monai.reports.case_intervals import any_missed, interval_of
 from calib_monai.reports.case_values import compared_values
 from calib_monai.reports.comparable import not_compared
@@ -60,26 +61,32 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
     """Compare the rows over cases; the first row is the reference.
 
     Each case counts once, with its mean over trials. The tests therefore hold for other cases, but for these networks.
+    If images were disturbed differently, there are no ranks, and the reference is tested only against rows of the same
+    images or of its own networks: a difference must have one cause.
 
     Args:
         rows: rows of the same cases.
         measures: the measures to compare, with their directions; those that `not_compared` names have intervals only.
     """
-    unlike = not_compared(measures, [row.run for row in rows])
+    runs = [row.run for row in rows]
+    unlike, other_images = not_compared(measures, runs), bool(unlike_images(runs))
     shown = {name: [row.by_case(name) for row in rows] for name in measures if not measures[name].counts}
     values = {name: _array(of_rows) for name, of_rows in shown.items()}
     paired = {name: _array([compared_values(name, row) for row in of_rows]) for name, of_rows in shown.items()}
     names = [row.name for row in rows]
     missed = [any(any_missed(trial.run.cases) for trial in row.trials) for row in rows]
+    twice = [_differ_twice(rows[0], row) for row in rows[1:]]
     tested = {
         name: [
-            nan if name in unlike else _p_value(array[[0, row]], values[name][[0, row]]) for row in range(1, len(rows))
+            nan if name in unlike or differ else _p_value(array[[0, row]], values[name][[0, row]])
+            for row, differ in enumerate(twice, 1)
         ]
         for name, array in paired.items()
     }
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}
     known = {name: int((~np.isnan(array)).sum(axis=1).min()) for name, array in values.items()}
-    ranked = [name for name in RANKED if known.get(name) and name not in unlike] if len(rows) >= METHODS_TO_RANK else []
+    may_rank = len(rows) >= METHODS_TO_RANK and not other_images
+    ranked = [name for name in RANKED if may_rank and known.get(name) and name not in unlike]
     of_means, of_cases = (
         np.stack([arrays[name] for name in ranked], axis=-1) if ranked else np.empty((len(rows), 0, 0))
         for arrays in (values, paired)
@@ -99,6 +106,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
             for name, array in paired.items()
             if measures[name].more_is_better is not None
             and name not in unlike
+            and not other_images
             and len(rows) >= METHODS_OF_FRIEDMAN
             and (~np.isnan(array).any(axis=0)).sum() > 1
         },
@@ -111,6 +119,12 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
 def _array(of_rows: Sequence[Mapping[str, float]]) -> Floats:
     """The values of each case, (rows, cases)."""
     return np.array([list(of_cases.values()) for of_cases in of_rows])
+
+
+def _differ_twice(first: Row, other: Row) -> bool:
+    """Whether two rows differ in their networks, and their images were disturbed differently, too."""
+    networks = {(row.trials[0].method, row.trials[0].network) for row in (first, other)}
+    return len(networks) > 1 and bool(unlike_images([first.run, other.run]))
 
 
 def _p_value(paired: Floats, shown: Floats) -> float:

@@ -8,6 +8,7 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
+from calib_monai.reports.alike import unlike_images
 from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
 from calib_monai.reports.case_values import compared_values, sure_marks
 from calib_monai.reports.comparable import not_compared
@@ -18,6 +19,10 @@ SIGNIFICANT = 0.05
 ABOUT_MEANS = (
     "A value is the mean over cases of each case's mean over trials. Deviations, intervals, structures and tests are "
     "about the same mean. A value that is not made of cases is the mean over trials."
+)
+ABOUT_IMAGES = (
+    "The images of some rows were disturbed differently, so no value is marked as best and nothing is ranked. A test "
+    "compares such rows only if they are of the same networks."
 )
 OF_STRUCTURES = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels"),
@@ -30,22 +35,27 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
     """All that can be made of these rows, of one or of several."""
     of_cases = {name: measure for name, measure in measures.items() if name in compared.intervals[rows[0].name]}
     tables = [_means(rows, measures), *_structures(rows, measures), _intervals(rows, of_cases, compared)]
-    return [*tables, _differences(of_cases, compared), _ranks(measures, compared)] if len(rows) > 1 else tables
+    if len(rows) > 1:
+        tables.append(_differences(of_cases, compared))
+    return [*tables, _ranks(measures, compared)] if compared.ranked else tables
 
 
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
-    unlike = not_compared(measures, [row.run for row in rows])
+    runs = [row.run for row in rows]
+    unlike, other_images = not_compared(measures, runs), unlike_images(runs)
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = [
         [""] * len(rows)
-        if name in unlike
+        if name in unlike or other_images
         else sure_marks(
             [row.value(name) for row in rows], measure, [compared_values(name, row.by_case(name)) for row in rows]
         )
         for name, measure in measures.items()
     ]
     about = [_origin(rows)]
+    if other_images:
+        about.append(ABOUT_IMAGES)
     if SCORE in measures:
         about.append(ABOUT_CHOICE)
     if PAPERS in kinds_of(measures.values()):
@@ -75,7 +85,8 @@ def _origin(rows: Sequence[Row]) -> str:
 
 def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Table]:
     """Means of each structure, a table for each measure that tells them apart."""
-    tables, unlike = [], not_compared(measures, [row.run for row in rows])
+    runs = [row.run for row in rows]
+    tables, unlike, other_images = [], not_compared(measures, runs), unlike_images(runs)
     for name in OF_STRUCTURES:
         if name not in measures or not rows[0].columns(name):
             continue
@@ -89,7 +100,7 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
                 for row in rows
             ]
             sure = sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases)
-            marks.append([""] * len(rows) if name in unlike else sure)
+            marks.append([""] * len(rows) if name in unlike or other_images else sure)
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)

@@ -6,7 +6,7 @@ import json
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import chain
 from math import fsum, isnan, nan
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from calib_monai.reports.alike import unlike_settings
+from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known, read_run
@@ -153,6 +153,7 @@ class Row:
             case_bins=case_bins_of(runs),
             logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
             settings=first.settings,
+            disturbance=next((run.disturbance for run in runs if run.disturbance is not None), None),
             measures=first.measures,
         )
 
@@ -211,8 +212,9 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
 
     Raises:
-        ValueError: trials of several data sets, that were measured with other settings, two trials of one training, or
-            rows of other seeds, folds or cases than the first: their means cannot be compared.
+        ValueError: trials of several data sets, that were measured with other settings, two trials of one training,
+            rows of other seeds, folds or cases than the first, or trials of one setting whose images were disturbed
+            differently: their means cannot be compared.
     """
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
@@ -236,7 +238,17 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
             raise ValueError(
                 f"{row.name} has other seeds, folds or cases than {rows[0].name}; rows are compared on the same ones"
             )
+    check_images_alike(rows)
     return rows
+
+
+def check_images_alike(rows: Sequence[Row]) -> None:
+    """Raise ValueError if trials of one setting had images that were disturbed differently: no name would tell it."""
+    for setting in dict.fromkeys(row.setting for row in rows):
+        trials = [trial for row in rows if row.setting == setting for trial in row.trials]
+        unlike = unlike_images([replace(trial.run, name=str(trial.run.folder)) for trial in trials])
+        if unlike:
+            raise ValueError(f"images were disturbed differently, and cannot be compared: {unlike}; evaluate again")
 
 
 def check_no_trial_twice(row: Row) -> None:
