@@ -8,15 +8,20 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dis import opname
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from monai.bundle import ConfigParser
 from tqdm import tqdm
 
+if TYPE_CHECKING:  # scripts need not wait for it
+    from monai.bundle import ConfigParser
+
 PACKAGE = Path(__file__).parent
+SCRIPTS = PACKAGE.parent / "scripts"  # of a clone
 TRACEBACK = "CALIB_MONAI_TRACEBACK"  # environment variable: 1 shows the traceback of a refusal too
 INTERRUPTED = 130  # exit code after Ctrl-C, as of a shell
 WAIT = 30  # seconds in which torchrun ends the other processes where the first one has ended, however slow it is
@@ -25,7 +30,7 @@ ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None]
 
 
 def refusal_of(error: BaseException) -> ValueError | None:
-    """The refusal that an error was raised from: a ValueError that a `raise` of this package raised.
+    """The refusal that an error was raised from: a ValueError that a `raise` of this package or its scripts raised.
 
     MONAI raises an error of its own from one of a component. A ValueError of a library, or of a bug, is no refusal.
 
@@ -102,7 +107,8 @@ def _note_for_torchrun(line: str) -> None:
     """Let the summary that torchrun prints, where it started this, give a line as the cause."""
     if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
         cause = {"message": line, "extraInfo": {"py_callstack": line, "timestamp": str(int(time.time()))}}
-        Path(file).write_text(json.dumps({"message": cause}), encoding="utf-8")
+        with suppress(OSError):  # of a full disk: the line itself is told
+            Path(file).write_text(json.dumps({"message": cause}), encoding="utf-8")
 
 
 def _causes(error: BaseException | None, *, contexts: bool = False) -> Iterator[BaseException]:
@@ -118,9 +124,18 @@ def _functions_here(error: BaseException) -> set[str]:
 
 
 def _is_raised_here(error: BaseException) -> bool:
-    """Whether a `raise` in this package raised an error."""
-    last = extract_tb(error.__traceback__)[-1:]
-    return any(Path(at.filename).is_relative_to(PACKAGE) and str(at.line).startswith("raise ") for at in last)
+    """Whether a `raise` in this package or its scripts raised an error, by the last instruction that was run.
+
+    The text of the source may be another by now, or not be there.
+    """
+    at = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    if at is None:
+        return False
+    code = at.tb_frame.f_code
+    here = any(Path(code.co_filename).is_relative_to(folder) for folder in (PACKAGE, SCRIPTS))
+    return here and opname[code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
 
 
 def _is_of_arguments(error: BaseException) -> bool:

@@ -28,6 +28,7 @@ from bundle_parts import (
     to_json,
 )
 
+from calib_monai.refusals import tell_in_one_line
 from calib_monai.spelling import did_you_mean
 
 WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
@@ -41,10 +42,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=REPOSITORY / "bundles", help="folder of the bundles")
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     arguments = parser.parse_args(given)
-    try:
-        files = _composed(arguments)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
+    files = _composed(arguments)
     if arguments.check:
         everything = not arguments.dataset and not arguments.method
         differences = _differences(files, arguments.out, everything=everything)
@@ -223,4 +221,5 @@ def _sections(parts: dict[str, Part], *names: str) -> list[Part]:
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     raise SystemExit(main())

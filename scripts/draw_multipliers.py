@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.handlers.history import FILE
 from calib_monai.lagrangian import AREAS
+from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.colors import class_color
 
 TITLES = {"multiplier": "multiplier", "violation": "mean violation (logits)"}
@@ -27,13 +28,13 @@ def main() -> None:
     arguments = parser.parse_args()
     history = arguments.output_dir / FILE
     if not history.is_file():
-        raise SystemExit(f"error: {history} is not there; needed is the output_dir of a training")
+        raise ValueError(f"{history} is not there; needed is the output_dir of a training")
     with history.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     first = f"crac/multiplier/{AREAS[0]}/"
     names = [column.removeprefix(first) for column in rows[0] if column.startswith(first)]
     if not names:
-        raise SystemExit(f"error: {history} has no multipliers: was CRaC trained there?")
+        raise ValueError(f"{history} has no multipliers: was CRaC trained there?")
     figure = Figure(figsize=(9, 6), layout="constrained")
     for row, (quantity, title) in zip(figure.subplots(2, 2, sharex=True), TITLES.items(), strict=True):
         for axes, region in zip(row, AREAS, strict=True):
@@ -51,4 +52,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     main()

@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.bundle, given.dataset_dir, given.ckpt_dir or given.bundle / "models"
     )
     if config.get_parsed_content("ignore_index") is not None:
-        raise SystemExit(f"error: {given.bundle} ignores a label; the volume of what is ignored is not known")
+        raise ValueError(f"{given.bundle} ignores a label; the volume of what is ignored is not known")
     rows = shifted(cases, CONSTANTS, postprocessing)
     content = {"dataset": config["dataset"], "method": config["method"], "num_cases": len(cases), "rows": rows}
     given.out.mkdir(parents=True, exist_ok=True)

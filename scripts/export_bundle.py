@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from calib_monai.refusals import tell_in_one_line
+
 Files = dict[str, bytes]
 
 FOLDERS = ("configs", "docs")
@@ -50,7 +52,7 @@ TENSOR_KEYS: dict[str, type] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code 0; a refusal ends the program with one line and exit code 1."""
+    """The exit code 0, after the zip is written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE_DIR", help="folder of the bundle")
     parser.add_argument(
@@ -77,12 +79,12 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
         model: file of the weights, the bundle's own by default.
 
     Raises:
-        SystemExit: there is no such bundle or model, or a file is no JSON.
+        ValueError: there is no such bundle or model, or a file is no JSON.
     """
     if not bundle.is_dir():
-        raise SystemExit(f"error: {bundle} is not a folder")
+        raise ValueError(f"{bundle} is not a folder")
     if model is not None and not model.is_file():
-        raise SystemExit(f"error: {model} is not a file")
+        raise ValueError(f"{model} is not a file")
     taken = [bundle / name for name in ("LICENSE", *LINKS)]
     taken += [path for folder in FOLDERS for path in (bundle / folder).rglob("*")]
     paths = {path.relative_to(bundle).as_posix(): path for path in taken if path.is_file()}
@@ -109,7 +111,7 @@ def check(name: str, files: Files) -> str:
         files: path inside the bundle -> content.
 
     Raises:
-        SystemExit: with one line that names the file, the value and the rule.
+        ValueError: with one line that names the file, the value and the rule.
     """
     for file in NECESSARY:
         if file not in files:
@@ -170,7 +172,7 @@ def _in_format(name: str, content: bytes) -> bytes:
 
 
 def _check_file(name: str, content: bytes) -> None:
-    """Raise SystemExit if a file is too large, or a text has loose ends."""
+    """Raise ValueError if a file is too large, or a text has loose ends."""
     if len(content) > LARGEST_FILE:
         _refuse(name, f"it has {_megabytes(len(content))} MB", "at most 25 MB of a file, and larger ones by URL")
     if not content or b"\0" in content:
@@ -183,7 +185,7 @@ def _check_file(name: str, content: bytes) -> None:
 
 
 def _check_metadata(name: str, metadata: Any) -> None:
-    """Raise SystemExit if metadata.json breaks a rule."""
+    """Raise ValueError if metadata.json breaks a rule."""
     _check_keys("", metadata, METADATA_KEYS | {"name": str})
     if metadata["name"] != name:
         _refuse(METADATA, f"name is {metadata['name']!r} and the folder {name!r}", "one name for both")
@@ -209,7 +211,7 @@ def _check_metadata(name: str, metadata: Any) -> None:
 
 
 def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
-    """Raise SystemExit if the description of a tensor in metadata.json breaks a rule."""
+    """Raise ValueError if the description of a tensor in metadata.json breaks a rule."""
     _check_keys(place, tensor, TENSOR_KEYS)
     if not all(isinstance(size, int) for size in tensor["spatial_shape"]):
         shape = json.dumps(tensor["spatial_shape"])
@@ -217,7 +219,7 @@ def _check_tensor(place: str, tensor: dict[str, Any]) -> None:
 
 
 def _check_keys(place: str, given: Any, keys: dict[str, type]) -> None:
-    """Raise SystemExit if a part of metadata.json lacks a key, or has a value of another kind."""
+    """Raise ValueError if a part of metadata.json lacks a key, or has a value of another kind."""
     for key, kind in keys.items():
         if not isinstance(given, dict) or key not in given:
             _refuse(METADATA, f"{place}{key} is not there", "all that its schema requires, changelog and name")
@@ -226,20 +228,16 @@ def _check_keys(place: str, given: Any, keys: dict[str, type]) -> None:
 
 
 def _check_model(content: bytes, inference: dict[str, Any], formats: dict[str, Any]) -> None:
-    """Raise SystemExit if the weights are not those of the bundle's network, or the network is not as told."""
+    """Raise ValueError if the weights are not those of the bundle's network, or the network is not as told."""
     # Imported here, for it takes seconds that a bundle without weights need not wait.
     from bundle_weights import objection  # noqa: PLC0415
 
-    try:
-        found_and_wanted = objection(content, inference, formats)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
-    if found_and_wanted:
+    if found_and_wanted := objection(content, inference, formats):
         _refuse(MODEL, *found_and_wanted)
 
 
 def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
-    """Raise SystemExit if the weights were made for something else than the bundle trains."""
+    """Raise ValueError if the weights were made for something else than the bundle trains."""
     if not isinstance(made_for, dict):
         _refuse(MADE_FOR, f"it holds {json.dumps(made_for)[:80]}", "what training wrote beside the weights")
     said = {**train, "channels": (train.get("made_for") or {}).get("channels")}
@@ -250,8 +248,8 @@ def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
 
 
 def _refuse(file: str, found: str, wanted: str) -> NoReturn:
-    """Raise SystemExit with one line."""
-    raise SystemExit(f"error: {file}: {found}; the zoo wants {wanted}")
+    """Raise ValueError with one line."""
+    raise ValueError(f"{file}: {found}; the zoo wants {wanted}")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -263,7 +261,7 @@ def _write(path: Path, content: bytes) -> None:
         unfinished.replace(path)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise SystemExit(f"error: {path} cannot be written: {error.strerror}") from None
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _megabytes(size: int) -> str:
@@ -272,4 +270,5 @@ def _megabytes(size: int) -> str:
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     raise SystemExit(main())

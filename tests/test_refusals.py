@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from monai.bundle import ConfigParser
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from tqdm import tqdm
 
+import calib_monai.refusals
 from calib_monai.arguments import check_whole
 from calib_monai.handlers.readings import items
 from calib_monai.refusals import TRACEBACK, OneLine, refusal_of, tell_in_one_line
@@ -90,6 +93,52 @@ def test_a_bug_and_an_error_of_a_library_keep_their_traceback(
         wrong()
     assert refusal_of(error.value) is None
     assert told(error.value, capsys).startswith("Traceback")
+
+
+@pytest.mark.parametrize("source", ["", "import os\n" * 99])
+def test_a_refusal_is_told_from_what_ran_and_not_from_the_source_of_now(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(calib_monai.refusals, "SCRIPTS", tmp_path)
+    file, there = tmp_path / "own.py", {}
+    file.write_text("def refuse():\n    raise ValueError('x is 1')\n\n\ndef fail():\n    int('one')\n")
+    exec(compile(file.read_text(), file, "exec"), there)  # noqa: S102 - as an import would
+    file.write_text(source)
+    linecache.clearcache()
+    with pytest.raises(ValueError, match="x is 1") as error:
+        there["refuse"]()
+    assert told(error.value, capsys) == "error: x is 1\n"
+    with pytest.raises(ValueError, match="invalid literal") as error:
+        there["fail"]()
+    assert told(error.value, capsys).startswith("Traceback")
+
+
+@pytest.mark.parametrize("program", ["reports", "experiments"])
+def test_a_program_tells_a_refusal_in_one_line_and_of_a_bug_all(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(calib_monai.refusals.PACKAGE / program / "__main__.py")
+    monkeypatch.setattr(sys, "argv", [file, str(tmp_path / "none"), "--out", str(tmp_path / "out")])
+    with pytest.raises(ValueError, match="none") as refused:
+        runpy.run_path(file, run_name="__main__")
+    sys.excepthook(refused.type, refused.value, refused.tb)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line == f"error: {refused.value}"
+    reads = (
+        "calib_monai.reports.runs.read_runs" if program == "reports" else "calib_monai.experiments.trials.read_trial"
+    )
+    monkeypatch.setattr(reads, lambda _: int("one"))
+    with pytest.raises(ValueError, match="invalid literal") as failed:
+        runpy.run_path(file, run_name="__main__")
+    sys.excepthook(failed.type, failed.value, failed.tb)
+    assert capsys.readouterr().err.startswith("Traceback")
+
+
+def test_a_full_disk_takes_the_note_for_torchrun_and_not_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path))  # a folder, which no text can be written to
+    assert told(caught(MARGIN), capsys).startswith("error: calib_monai.losses.MbLSLoss: margin is -1.0")
 
 
 def test_the_traceback_of_a_refusal_can_be_asked_for(

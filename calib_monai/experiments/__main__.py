@@ -15,6 +15,7 @@ from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.report import section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
 from calib_monai.whole_files import write_json, write_whole
@@ -34,21 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", type=float, help="that number of the trials without one")
     parser.add_argument("--published", type=Path, help="JSON file of published tables")
     given = parser.parse_args(arguments)
-    try:
-        published = read_published(given.published) if given.published else []
-        rows = rows_of([read_trial(folder) for folder in given.trials])
-        measures = shown_measures([row.run for row in rows])
-        compared = compare(rows, measures)
-        tables = experiment_tables(rows, measures, compared)
-        beside = [published_table(one, rows, measures, compared) for one in published]
-        tables += [table for table in beside if table]
-        curves = {"curves": curves_of(rows, measures, given.axis, given.plain)} if given.axis else {}
-        drawn = [row.run for row in drawn_rows(rows)]
-        with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
-        section = section_of(drawn, tables, worst_and_middle(drawn, with_slices))
-        write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
+    published = read_published(given.published) if given.published else []
+    rows = rows_of([read_trial(folder) for folder in given.trials])
+    measures = shown_measures([row.run for row in rows])
+    compared = compare(rows, measures)
+    tables = experiment_tables(rows, measures, compared)
+    beside = [published_table(one, rows, measures, compared) for one in published]
+    tables += [table for table in beside if table]
+    curves = {"curves": curves_of(rows, measures, given.axis, given.plain)} if given.axis else {}
+    drawn = [row.run for row in drawn_rows(rows)]
+    with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
+    section = section_of(drawn, tables, worst_and_middle(drawn, with_slices))
+    write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
     write_whole(given.out / "results.tex", "\n".join(table.latex() for table in tables))
     write_json(given.out / "results.json", found)
@@ -65,4 +63,5 @@ def drawn_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     raise SystemExit(main())

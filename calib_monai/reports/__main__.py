@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.runs import read_runs
@@ -19,15 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
-    try:
-        runs = read_runs(options.runs)
-        written = write_report(runs, options.out, options.case)
-    except ValueError as error:
-        raise SystemExit(f"error: {error}") from None
+    runs = read_runs(options.runs)
+    written = write_report(runs, options.out, options.case)
     tables = in_markdown([table for group in by_dataset(runs) for table in results_tables(group)], marked=False)
     sys.stdout.write(f"\n{tables}\n" + "".join(f"{path}\n" for path in written))
     return 0
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     raise SystemExit(main())

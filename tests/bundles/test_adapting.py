@@ -74,7 +74,7 @@ def test_the_curves_of_the_multipliers_are_drawn(data: Path, tmp_path: Path, mon
     picture, program = tmp_path / "curves.png", str(REPOSITORY / "scripts" / "draw_multipliers.py")
     monkeypatch.setattr(sys, "argv", [program, str(tmp_path), "--out", str(picture)])
     (tmp_path / "history.csv").write_text("epoch,learning_rate\n1,0.001\n")
-    with pytest.raises(SystemExit, match="has no multipliers"):
+    with pytest.raises(ValueError, match="has no multipliers"):
         runpy.run_path(program, run_name="__main__")
     (tmp_path / "history.csv").unlink()
     trained("crac", data, tmp_path, 2)

@@ -21,6 +21,7 @@ from monai.bundle import ConfigParser, ConfigWorkflow, run
 from calib_monai.datalists.files import save_nifti
 from calib_monai.option_values import check_all_used, check_settings
 from calib_monai.phantoms import make_phantoms
+from calib_monai.refusals import OneLine
 
 SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
 
@@ -39,8 +40,8 @@ def compose(*arguments: str) -> Done:
     with redirect_stdout(said), redirect_stderr(wrong):
         try:
             code = main(arguments)
-        except SystemExit as stop:  # which Python prints, and ends with 1
-            wrong.write(f"{stop}\n")
+        except ValueError as error:  # which Python gives to the hook, and ends with 1
+            OneLine(sys.__excepthook__)(ValueError, error, error.__traceback__)
             code = 1
     return Done(code, said.getvalue(), wrong.getvalue())
 

@@ -20,7 +20,7 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 def test_runs_on_different_cases_are_not_compared(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, 1.0, cases=cases) for name, cases in (("all", "abc"), ("few", "ab"))]
-    with pytest.raises(SystemExit, match=r"all measured 3 case\(s\) and .*few 2, 2 of them the same") as stop:
+    with pytest.raises(ValueError, match=r"all measured 3 case\(s\) and .*few 2, 2 of them the same") as stop:
         main([*map(str, runs), "--out", str(tmp_path / "report")])
     assert "the same --split_seed, --fold and other options" in str(stop.value)
     assert not (tmp_path / "report").exists()
@@ -63,7 +63,7 @@ def test_runs_of_other_classes_are_not_compared(names: list[str], tmp_path: Path
     (runs[1] / "summary.json").write_text(json.dumps(summary))
     told = re.escape(f"has the classes {', '.join(names)} and {runs[0]} background, left, right; runs are compared")
     for chosen in ([], ["--case", "a"]):
-        with pytest.raises(SystemExit, match=told):
+        with pytest.raises(ValueError, match=told):
             main([*map(str, reversed(runs)), "--out", str(tmp_path / "report"), *chosen])
 
 

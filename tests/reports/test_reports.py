@@ -217,15 +217,15 @@ def test_what_an_older_version_wrote_is_refused(tmp_path: Path) -> None:
     summary = json.loads((run / "summary.json").read_text())
     del summary["method"]
     (run / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(SystemExit, match=r"no 'method' in its files: an older version wrote them"):
+    with pytest.raises(ValueError, match=r"no 'method' in its files: an older version wrote them"):
         main([str(run), "--out", str(tmp_path / "report")])
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"has no summary\.json"):
+    with pytest.raises(ValueError, match=r"has no summary\.json"):
         main([str(tmp_path), "--out", str(tmp_path / "report")])
     run = write_run(tmp_path / "run", 1.0)
-    with pytest.raises(SystemExit, match="z: no such case; there are a, b, c"):
+    with pytest.raises(ValueError, match="z: no such case; there are a, b, c"):
         main([str(run), "--out", str(tmp_path / "report"), "--case", "z"])
     assert not (tmp_path / "report").exists()
 
