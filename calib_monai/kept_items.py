@@ -1,4 +1,4 @@
-"""Kept items: volumes that are prepared once, and kept where memory allows."""
+"""Kept items: volumes that are prepared once, and kept up to a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calib_monai.memory import fits
 
 
 class KeptDataset(Dataset):
-    """MONAI's Dataset, which keeps its items after the first time, where memory allows and no transform is random.
+    """MONAI's Dataset, which keeps its items after the first time, up to a limit, if no transform is random.
 
     MONAI's CacheDataset takes every `Compose` inside of another for random, and then keeps only paths.
 

@@ -1,4 +1,4 @@
-"""Files read once: what a check has read is kept, where memory allows, for the run that follows it.
+"""Files read once: what a check has read is kept, up to a limit, for the run that follows it.
 
 It is kept until the run reads it, or until the next check. Whoever checks and does not run calls `forget`.
 """

@@ -82,11 +82,8 @@ def test_a_file_that_changed_is_read_again(reads: Counter[str]) -> None:
     assert reads["a_image.nii.gz"] == 2
 
 
-@pytest.mark.parametrize("share", [0, 1e-12])
-def test_without_the_memory_all_is_read_again(
-    share: float, reads: Counter[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calib_monai.memory, "SHARE", share)
+def test_what_does_not_fit_is_read_again(reads: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calib_monai.memory, "MOST", 1)
     check(CASES)
     for case in CASES:
         LOAD(case)
