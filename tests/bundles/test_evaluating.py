@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from committed import COLLECTION, FILES, REPOSITORY, config_of, metrics_of
+from ignite.engine import Engine
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.utils import set_determinism
@@ -58,7 +59,7 @@ def test_what_is_shown_and_measured_has_no_noise() -> None:
 
 def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Path) -> None:
     page = (REPOSITORY / "docs" / "measures.md").read_text(encoding="utf-8")
-    [added] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    added, _ = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     (tmp_path / "more.json").write_text(added)
     parser = evaluation(tmp_path / "more.json")
     metrics = parser.get_parsed_content("validate#additional_metrics#calibration").collection.metrics
@@ -68,6 +69,20 @@ def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Pa
     assert metrics_of(config_of("hippocampus_nacl", "evaluate")["+validate"]) <= told
     compared = told - REGIONS.keys() - {"expected_dice"}  # more of which is not better: it should be the Dice
     assert all(measure_of(name).more_is_better is not None for name in compared)
+
+
+def test_the_sensitivity_that_the_docs_add_is_that_of_class_indices(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "measures.md").read_text(encoding="utf-8")
+    _, added = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "more.json").write_text(added)
+    engine = Engine(lambda _engine, item: [item])
+    evaluation(tmp_path / "more.json").get_parsed_content("validate#additional_metrics#sensitivity").attach(
+        engine, "it"
+    )
+    label = torch.tensor([0, 1, 1, 2]).view(1, 2, 2)
+    pred = torch.tensor([0, 1, 0, 2]).view(1, 2, 2)
+    engine.run([{"pred": pred, "label": label}])
+    assert engine.state.metrics["it"] == pytest.approx(2 / 3)  # MONAI takes the voxels of all structures together
 
 
 def test_results_note_the_settings_of_their_metrics_and_what_made_their_images_worse(tmp_path: Path) -> None:
