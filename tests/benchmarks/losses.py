@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--only", nargs="*", default=list(LOSSES))
+    parser.add_argument("--only", nargs="*", default=list(LOSSES), choices=list(LOSSES))
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     parser.add_argument("--shape", type=int, nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
