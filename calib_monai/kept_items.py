@@ -27,7 +27,7 @@ class KeptDataset(Dataset):
         super().__init__(data, transform)
         self.kept: dict[int, dict[Any, Any]] = {}
         self.size = 0
-        transforms = transform.flatten().transforms if isinstance(transform, Compose) else [transform]  # type: ignore[no-untyped-call]
+        transforms = Compose(transform).flatten().transforms  # type: ignore[no-untyped-call]
         self.is_random = any(isinstance(one, RandomizableTrait) for one in transforms)
 
     def _transform(self, index: int) -> Any:

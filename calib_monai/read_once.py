@@ -52,8 +52,10 @@ def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read:
         settings: of the reader.
         read: reads them.
     """
-    known_as = settings, tuple((key, tuple(map(_state, of_key))) for key, of_key in files.items())
     noted = _noted.get()
+    if noted is None and not _kept:
+        return read()
+    known_as = settings, tuple((key, tuple(map(_state, of_key))) for key, of_key in files.items())
     if noted is None:
         with _lock:
             kept = _kept.pop(known_as, None)
@@ -73,6 +75,7 @@ def _state(file: str) -> Hashable:
     try:
         path = Path(file)
         found = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
-        return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in found)
+        states = [(str(one), one.stat()) for one in found]
+        return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
     except OSError:  # the reader says what is wrong
         return file

@@ -179,12 +179,12 @@ class CalibratedLogits:
         self.calibrator = calibrator
 
     def attach(self, engine: Engine) -> None:
-        """Add the probabilities after every forward pass."""
+        """Add them after every forward pass."""
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
 
     @torch.no_grad()
     def __call__(self, engine: Engine) -> None:
-        """Add the probabilities to this iteration's output."""
+        """Add them to this iteration's output."""
         output = output_of(engine)
         output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
 

@@ -28,7 +28,7 @@ def settings_of(made: Any) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, value in kept.items():
         if name in names:
-            settings |= {name: value.name, **asdict(value)} if isinstance(value, Region) else {name: _plain(value)}
+            settings |= {name: value.name, **asdict(value)} if isinstance(value, Region) else {name: _json_value(value)}
     return {name: value for name, value in settings.items() if value is not None}
 
 
@@ -43,9 +43,8 @@ def settings_of_metrics(metrics: Iterable[Mapping[str, Any] | None]) -> dict[str
 
 def steps_of(transform: Any) -> list[dict[str, Any]]:
     """The steps of a transform. Each has the name of its class, as "transform", and its settings."""
-    if isinstance(transform, Compose):
-        return [step for part in transform.transforms for step in steps_of(part)]
-    return [] if transform is None else [{"transform": type(transform).__name__, **settings_of(transform)}]
+    steps = Compose(transform).flatten().transforms  # type: ignore[no-untyped-call]
+    return [{"transform": type(step).__name__, **settings_of(step)} for step in steps]
 
 
 def _parameters(kind: type) -> Iterable[str]:
@@ -53,12 +52,12 @@ def _parameters(kind: type) -> Iterable[str]:
     return inspect.signature(kind.__init__).parameters if "__init__" in vars(kind) else ()  # type: ignore[misc] # of itself
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """The value as JSON knows it, None where it does not."""
     if isinstance(value, Enum):
-        return _plain(value.value)
+        return _json_value(value.value)
     if isinstance(value, Tensor | np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_json_value(part) for part in value]
     return value if isinstance(value, bool | int | float | str) else None

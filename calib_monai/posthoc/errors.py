@@ -47,11 +47,10 @@ def errors_of(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> T
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that do not count, (B, 1, H, W[, D]), bool.
     """
-    rows = []
-    for metric in METRICS:
-        voxels = region_voxels(metric.region, labels, probs, ignored)
-        rows.append(torch.stack([metric.measured(metric.sums(*image)) for image in voxels]).cpu())
-    return torch.cat(rows, dim=1)
+    regions = dict.fromkeys(metric.region for metric in METRICS)
+    voxels = {region: region_voxels(region, labels, probs, ignored) for region in regions}
+    rows = [[metric.measured(metric.sums(*image)) for image in voxels[metric.region]] for metric in METRICS]
+    return torch.cat([torch.stack(of_metric).cpu() for of_metric in rows], dim=1)
 
 
 def mean_errors(rows: Iterable[Tensor]) -> Errors:

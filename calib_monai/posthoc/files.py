@@ -29,7 +29,7 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
         kind: "ts" or "lts".
         or_none: whether "none" is allowed, too.
     """
-    known = [*[NONE] * or_none, *KINDS]
+    known = [NONE, *KINDS] if or_none else KINDS
     if kind not in known:
         near = did_you_mean(str(kind).lower(), known)
         raise ValueError(f"calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")

@@ -16,7 +16,7 @@ def unlike_settings(name: str, runs: Sequence[Run]) -> str:
     noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
     keys = sorted({key for _, settings in noted for key in settings})
     differing = [key for key in keys if len({repr(settings.get(key, False)) for _, settings in noted}) > 1]
-    told = [f"{run} with {', '.join(_told(key, settings) for key in differing)}" for run, settings in noted]
+    told = [f"{run} with {', '.join(_setting(key, settings) for key in differing)}" for run, settings in noted]
     return "; ".join(dict.fromkeys(told)) if differing else ""
 
 
@@ -27,7 +27,7 @@ def unlike_images(runs: Sequence[Run]) -> str:
     return "; ".join(dict.fromkeys(told)) if len({repr(steps) for _, steps in noted}) > 1 else ""
 
 
-def _told(key: str, settings: Mapping[str, Any]) -> str:
+def _setting(key: str, settings: Mapping[str, Any]) -> str:
     """A setting as a text."""
     return f"{key} {settings[key]}" if key in settings else f"no {key}"
 

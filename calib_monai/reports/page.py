@@ -44,13 +44,14 @@ class Section:
     @property
     def every_case(self) -> Table:
         """A row for each case, in the order of `case_names`, with Dice, ECE and expected Dice of each run."""
-        header, columns = ["case"], [self.case_names]
+        names = self.case_names
+        header, columns = ["case"], [names]
         for run in self.runs:
             shown: dict[str, Callable[[str], float]] = {"Dice": run.dice, f"ECE, {run.region}": run.ece_of}
             if expected := expected_dice(run):
                 shown["expected Dice"] = expected.__getitem__
             header += [f"{what}, {run.name}" for what in shown]
-            columns += [[DICE.shown(of(case)) for case in self.case_names] for of in shown.values()]
+            columns += [[DICE.shown(of(case)) for case in names] for of in shown.values()]
         rows = transposed(columns)
         return Table("", header, rows, unmarked(rows))
 
