@@ -11,12 +11,12 @@ from calib_monai.budgets import Budget
 
 
 def test_together_threads_hold_no_more_than_there_is() -> None:
-    budget, held, most = Budget(10), [], []
+    budget, held, most = Budget(10), list[int](), list[int]()
 
     def work(amount: int) -> int:
         with budget.share(amount):
             held.append(amount)
-            most.append(sum(held))
+            most.append(sum(min(each, 10) for each in held))
             time.sleep(0.002)
             held.remove(amount)
         return amount
@@ -24,8 +24,7 @@ def test_together_threads_hold_no_more_than_there_is() -> None:
     amounts = [3, 4, 9, 1, 1, 25, 2, 0, 6, 10, 1, 4]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, amounts)) == amounts
-    assert max(total for total in most if total < 25) <= 10
-    assert most.count(25) == 1
+    assert max(most) <= 10
     assert budget.taken == 0
 
 
