@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
+from calib_monai.worker_errors import worker_errors
+
 if TYPE_CHECKING:  # scripts need not wait for it
     from monai.bundle import ConfigParser
 
@@ -33,11 +35,18 @@ def refusal_of(error: BaseException) -> ValueError | None:
     """The refusal that an error was raised from: a ValueError that a `raise` of this package or its scripts raised.
 
     MONAI raises an error of its own from one of a component. A ValueError of a library, or of a bug, is no refusal.
+    PyTorch passes on an error of a worker process as text; a refusal there is found in it.
 
     Args:
         error: as it was caught.
     """
-    return next((one for one in _causes(error) if isinstance(one, ValueError) and _is_raised_here(one)), None)
+    for one in _causes(error):
+        if isinstance(one, ValueError) and _is_raised_here(one):
+            return one
+        for there in worker_errors(one):
+            if there.kind == "ValueError" and _is_here(there.file) and there.source.startswith("raise "):
+                return ValueError(there.message)
+    return None
 
 
 class OneLine:
@@ -134,8 +143,12 @@ def _is_raised_here(error: BaseException) -> bool:
     if at is None:
         return False
     code = at.tb_frame.f_code
-    here = any(Path(code.co_filename).is_relative_to(folder) for folder in (PACKAGE, SCRIPTS))
-    return here and opname[code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
+    return _is_here(Path(code.co_filename)) and opname[code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
+
+
+def _is_here(file: Path) -> bool:
+    """Whether a file is one of this package or its scripts."""
+    return any(file.is_relative_to(folder) for folder in (PACKAGE, SCRIPTS))
 
 
 def _is_of_arguments(error: BaseException) -> bool:
@@ -156,11 +169,16 @@ def _telling(causes: list[BaseException]) -> BaseException:
 
 
 def _first_lines(error: BaseException) -> str:
-    """The first two lines of an error; the name of the error comes first, unless it is a ValueError."""
-    told = " ".join([line.strip() for line in str(error).splitlines() if line.strip()][:2])
-    if told and isinstance(error, ValueError):
+    """The first two lines of an error; the name of the error comes first, unless it is a ValueError.
+
+    Of an error of a worker process it is the one that all others were raised from.
+    """
+    there = worker_errors(error)
+    kind, text = (there[-1].kind, there[-1].message) if there else (type(error).__name__, str(error))
+    told = " ".join([line.strip() for line in text.splitlines() if line.strip()][:2])
+    if told and (kind == "ValueError" if there else isinstance(error, ValueError)):
         return told
-    return f"{type(error).__name__}: {told}".removesuffix(": ")
+    return f"{kind}: {told}".removesuffix(": ")
 
 
 def _saved_by(config: ConfigParser | None) -> str:

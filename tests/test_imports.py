@@ -19,6 +19,7 @@ ALLOWED = {
     "measures": {"regions"},
     "priors": {"arguments"},
     "ranks": {"arguments"},
+    "refusals": {"worker_errors"},
     "regions": {"arguments"},
     "phantoms": {"arguments"},
     "metrics": {"arguments", "bins", "grids", "regions"},
