@@ -24,4 +24,5 @@ def _filled(label: Tensor, ignored: Tensor) -> Tensor:
     if not ignored.any() or ignored.all():
         return label
     nearest = distance_transform_edt(ignored[0].cpu().numpy(), return_distances=False, return_indices=True)
-    return label[:, *torch.from_numpy(nearest).long().to(label.device)]
+    places = torch.from_numpy(nearest).long().to(label.device)
+    return label[0][tuple(places)][None]

@@ -165,7 +165,7 @@ def holm(p_values: ArrayLike) -> Floats:
     order = np.argsort(array[known])
     factors = np.arange(len(order), 0, -1)
     stepped = np.maximum.accumulate(np.clip(array[known][order] * factors, 0, 1))
-    corrected = array.copy()
+    corrected: Floats = array.copy()
     sorted_back = np.empty_like(stepped)
     sorted_back[order] = stepped
     corrected[known] = sorted_back

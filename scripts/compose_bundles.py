@@ -28,6 +28,7 @@ from bundle_parts import (
     to_json,
 )
 
+from calib_monai import __version__
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.spelling import did_you_mean
 
@@ -151,7 +152,7 @@ def _with_numbers(skeleton: Part, numbers: Part) -> Part:
 
 
 def _metadata(bundle: str, parts: dict[str, Part], train: Part, wanted: str) -> Part:
-    """metadata.json: versions come from constraints.txt, shapes and classes from the training, references of both."""
+    """metadata.json: versions come from the constraints, shapes and classes from the training, references of both."""
     sections = _sections(parts, "metadata")
     references = [reference for section in sections for reference in section.get("references", [])]
     versions = _pinned_versions()
@@ -159,6 +160,7 @@ def _metadata(bundle: str, parts: dict[str, Part], train: Part, wanted: str) -> 
     packages = {name: versions[name] for name in template["required_packages_version"]}
     given = {
         "name": bundle,
+        "calib_monai_version": __version__,
         "monai_version": versions["monai"],
         "pytorch_version": versions["torch"],
         "numpy_version": versions["numpy"],
@@ -195,12 +197,10 @@ def _network_data_format(image: Part, train: Part) -> Part:
 
 
 def _pinned_versions() -> dict[str, str]:
-    """Version of each package in constraints.txt, and of this one."""
-    constraints = (REPOSITORY / "scripts" / "constraints.txt").read_text(encoding="utf-8")
-    versions = dict(re.findall(r"^([\w-]+)==([\w.]+)", constraints, flags=re.MULTILINE))
-    source = (REPOSITORY / "calib_monai" / "__init__.py").read_text(encoding="utf-8")
-    found = re.search(r'__version__ = "(.+)"', source)
-    return versions | {"calib_monai": found[1] if found else ""}
+    """Version of each package for the oldest Python: constraints.txt, and over it constraints-3.10.txt."""
+    files = [REPOSITORY / "scripts" / f"constraints{python}.txt" for python in ("", "-3.10")]
+    constraints = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", constraints, flags=re.MULTILINE))
 
 
 def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list[str]:

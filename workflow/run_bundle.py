@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def main() -> int:
         write_json(given.record, record)
         return 0
     resumed = given.models is not None and _goes_on(given.models, options)
-    started, clock = datetime.now(UTC), time.monotonic()
+    started, clock = datetime.now(timezone.utc), time.monotonic()
     command = _command(given.step, given.bundle, [*options, *["--resume", "True"] * resumed])
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own

@@ -142,5 +142,4 @@ def _fit(kind: str) -> str:
 
 def _digest(path: Path) -> str:
     """A checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

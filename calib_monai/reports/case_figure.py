@@ -84,4 +84,5 @@ def _outside(part: Slice) -> NDArray[np.bool_]:
 
 def _upright(array: NDArray[np.generic], part: Slice) -> NDArray[np.generic]:
     """An (x, y) array of a slice as rows from the top."""
-    return array.T[::-1] if part.from_below else array.T
+    upright: NDArray[np.generic] = array.T[::-1] if part.from_below else array.T
+    return upright

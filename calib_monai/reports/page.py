@@ -84,4 +84,4 @@ def _source(png: bytes) -> str:
 
 def _width(png: bytes) -> int:
     """The width of a figure in pixels, which a PNG file holds in its bytes 16 to 19."""
-    return int.from_bytes(png[16:20])
+    return int.from_bytes(png[16:20], "big")
