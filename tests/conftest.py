@@ -1,28 +1,14 @@
-"""What all tests share: none depends on another; the authors' numbers; a small data set in the Decathlon's layout."""
+"""How tests are given to processes. What they share is in `shared/fixtures.py`."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from torch import nn
+from _pytest.doctest import DoctestModule
 from xdist.scheduler import LoadScopeScheduling
-
-from calib_monai.datalists.hippocampus import write_hippocampus
-from calib_monai.phantoms import make_phantoms
-from calib_monai.read_once import forget
-
-REFERENCE = Path(__file__).parent / "reference"
-
 
 FORKED = {
     *("test_command_line", "test_killed", "test_loaders", "test_many_processes", "test_processes", "test_savers"),
@@ -61,85 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     items.sort(key=lambda item: (item.path.stem not in FORKED | {"test_workflow"}, first[group_of(item.nodeid)]))
 
 
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """Loggers, the folder, the hook and torch's settings as they were: a bundle changes them for the whole process."""
-    torch.manual_seed(0)
-    hook = sys.excepthook
-    folder, threads = Path.cwd(), torch.get_num_threads()
-    named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    kept = [(each, list(each.handlers), each.level, each.propagate, each.disabled) for each in (logging.root, *named)]
-    yield
-    for each, handlers, level, propagate, disabled in kept:
-        each.handlers[:], each.propagate, each.disabled = handlers, propagate, disabled
-        _set_level(each, level)
-    for each in logging.root.manager.loggerDict.values():
-        if isinstance(each, logging.Logger) and all(each is not before[0] for before in kept):
-            each.handlers.clear()
-            _set_level(each, logging.NOTSET)
-    forget()
-    os.chdir(folder)
-    sys.excepthook = hook
-    torch.set_num_threads(threads)
+def pytest_configure(config: pytest.Config) -> None:
+    """Import what the tests share, but where none runs: MONAI takes seconds, during which no process is started."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        config.pluginmanager.import_plugin("fixtures")
 
 
-def _set_level(logger: logging.Logger, level: int) -> None:
-    """Set a level that is another: each time that one is set, Python empties the caches of all loggers."""
-    if logger.level != level:
-        logger.setLevel(level)
-
-
-@pytest.fixture(scope="session")
-def arrays() -> dict[str, np.ndarray]:
-    """Inputs and outputs of the authors' code; tests/reference/golden.json says whose."""
-    with np.load(REFERENCE / "golden.npz", allow_pickle=False) as file:
-        return dict(file)
-
-
-@pytest.fixture(scope="session")
-def golden() -> dict[str, dict[str, Any]]:
-    """What the authors' code was called with, and what it gave, by id."""
-    entries = json.loads((REFERENCE / "golden.json").read_text(encoding="utf-8"))["entries"]
-    return {entry["id"]: entry for entry in entries}
-
-
-@pytest.fixture(scope="session")
-def golden_volume(arrays: dict[str, np.ndarray]) -> Callable[[str], tuple[torch.Tensor, torch.Tensor]]:
-    """Probabilities (1, C, H, W, D) and class indices (1, 1, H, W, D) of a golden volume, "V1" to "V3"."""
-
-    def volume(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = torch.tensor(arrays[f"vol_logits_{name}"]).permute(1, 2, 3, 0)
-        labels = torch.tensor(arrays[f"vol_labels_{name}"]).permute(1, 2, 0)
-        return logits.softmax(dim=0).unsqueeze(0), labels[None, None]
-
-    return volume
-
-
-@pytest.fixture(scope="session")
-def assert_golden(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarray]) -> Callable[[str, nn.Module], None]:
-    """A check that a loss has the value and the gradient that the authors' code gives."""
-
-    def check(name: str, loss: nn.Module) -> None:
-        entry = golden[name]
-        logits = torch.tensor(arrays[entry["inputs"]["logits"]], requires_grad=True)
-        value = loss(logits, torch.tensor(arrays[entry["inputs"]["labels"]]).unsqueeze(1))
-        value.backward()
-        assert value.item() == pytest.approx(entry["expected"]["loss"], rel=entry["rtol"], abs=entry["atol"])
-        expected = torch.tensor(arrays[entry["expected"]["grad_npz_key"]])
-        torch.testing.assert_close(logits.grad, expected, rtol=1e-5, atol=1e-8)
-
-    return check
-
-
-@pytest.fixture(scope="session")
-def written_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight phantoms as a Decathlon folder, to be copied."""
-    folder = tmp_path_factory.mktemp("phantoms")
-    write_hippocampus(str(folder), make_phantoms(8, seed=3))
-    return folder
-
-
-@pytest.fixture
-def phantom_dir(written_phantoms: Path, tmp_path: Path) -> Path:
-    """Eight phantoms as a Decathlon folder, free to be broken."""
-    return shutil.copytree(written_phantoms, tmp_path / "Task04_Hippocampus")
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[None]:
+    """Look for no examples in the docstrings of tests: there are none, and files without tests would be imported."""
+    found = yield
+    return [each for each in found if not isinstance(each, DoctestModule)]

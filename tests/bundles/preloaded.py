@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import fire  # noqa: F401
 import itk
 import torch._dynamo  # noqa: F401
@@ -11,3 +13,5 @@ from calib_monai.found_cases import ITK_PARTS
 
 for part in ITK_PARTS:
     getattr(itk, part)
+
+os.fsync = lambda _: None  # as in the tests' own process
