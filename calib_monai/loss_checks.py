@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ def check_loss(
     inferer: Callable[[torch.Tensor, torch.nn.Module], Any],
     in_channels: int,
     num_classes: int,
-    slice_size: tuple[int, int],
+    slice_size: Sequence[int],
     device: torch.device,
 ) -> None:
     """Raise ValueError if a loss cannot take the network's output for a slice, or does not return a single number.

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
-from inspect import signature
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from monai.bundle import ConfigParser
-from monai.transforms import Compose, Spacingd, Transform
-from torch import Tensor, nn
+from monai.transforms import Compose
+from torch import nn
 
 from calib_monai import __version__
-from calib_monai.orientation import AUTO, STORED, Geometry, check_axcodes
+from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
+from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_of, check_axcodes
 
 FILE = "model.json"
 HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
-GEOMETRY = ("monai.transforms.spatial.dictionary",)  # modules of what moves an image's voxels
-INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # and of what changes their values
-LAYERS, TORCH = "layers", "torch"  # of a network: what tells its layers from others, as that version prints them
 FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has
 
 logger = logging.getLogger(__name__)
@@ -39,7 +32,7 @@ class MadeFor:
         channels: names of the image's channels.
         slice_size: H and W of the slices that the network sees.
         axcodes: axis codes to which images are reoriented, "stored" for pictures, see
-            `calib_monai.orientation.Reorientd`.
+            `calib_monai.orientation.Reorientd`. Of a training also "auto", which its images decide.
         network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
             layers with other strides or activations may have weights of the same names and sizes.
         transforms: the transforms of a case on its way to the network.
@@ -56,19 +49,27 @@ class MadeFor:
         transforms: Compose,
     ) -> None:
         self.network = network
+        self.num_classes, self.in_channels = len(class_names), len(channels)
+        self.slice_size = slice_size
         self.settings: dict[str, Any] = _as_read(
             {
                 "dataset": dataset,
                 "class_names": class_names,
                 "channels": channels,
                 "slice_size": slice_size,
-                "spacing": _spacing(transforms),
-                "geometry": list(_arguments(one for one in _flat(transforms) if _is_of(one, GEOMETRY))),
-                "intensity": list(_arguments(one for one in _flat(transforms) if _is_of(one, INTENSITY))),
+                **described_transforms(transforms),
                 "axcodes": axcodes,
                 "network": described(network),
             }
         )
+
+    def of_training(self, geometries: Mapping[str, Geometry]) -> dict[str, Any]:
+        """The settings, with the axis codes that images of these geometries have in a training.
+
+        Args:
+            geometries: the geometries of the training images, by case.
+        """
+        return {**self.settings, "axcodes": axcodes_of(self.settings["axcodes"], geometries.values())}
 
     def written(self, geometries: Mapping[str, Geometry], drawn_with: Mapping[str, Any]) -> dict[str, Any]:
         """The content of `model.json` for a training.
@@ -77,27 +78,15 @@ class MadeFor:
             geometries: the geometries of the training images, by case.
             drawn_with: the options of the split.
         """
-        along = [geometry.along(self.settings["axcodes"]) for geometry in geometries.values()]
+        settings = self.of_training(geometries)
+        along = [geometry.along(settings["axcodes"]) for geometry in geometries.values()]
         images: dict[str, Any] = {"count": len(along)}
         if along:
             for name in ("size", "spacing"):
                 by_axis = zip(*[getattr(one, name) for one in along], strict=True)
                 images[name] = [[min(values), max(values)] for values in by_axis]
         made_by = {"calib_monai": __version__, "split": dict(drawn_with)}
-        return {**self.settings, **made_by, "training_images": images}
-
-
-def described(network: nn.Module) -> dict[str, Any]:
-    """The class of a network, those of its arguments that it has kept under their names, and what tells its layers."""
-    kind = type(network)
-    arguments = {name: getattr(network, name, None) for name in signature(kind.__init__).parameters}
-    layers = sha256(_without_addresses(str(network)).encode()).hexdigest()[:16]
-    return {
-        "_target_": f"{kind.__module__}.{kind.__qualname__}",
-        **{k: v for k, v in arguments.items() if _is_plain(v)},
-        LAYERS: layers,
-        TORCH: torch.__version__,
-    }
+        return {**settings, **made_by, "training_images": images}
 
 
 def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
@@ -194,7 +183,7 @@ def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
     parser = ConfigParser(ConfigParser.load_config_file(config))
     if "made_for" not in parser:
         return {}
-    parser["network"], parser["orientation"] = made_for.network, made_for.settings["axcodes"]
+    parser["network"], parser["made_for::axcodes"] = made_for.network, made_for.settings["axcodes"]
     there: MadeFor = parser.get_parsed_content("made_for")
     return there.settings
 
@@ -236,57 +225,9 @@ def _transforms_in(setting: Any) -> list[str] | None:
     return [name for name, _ in named] if named and len(named) == len(pairs) else None
 
 
-def _spacing(transforms: Compose) -> list[float] | None:
-    """The spacing in mm that images are resampled to, -1 for one that is kept; None where all are."""
-    resampling = [one for one in _flat(transforms) if isinstance(one, Spacingd) and "image" in one.keys]
-    return [float(size) for size in resampling[-1].spacing_transform.pixdim] if resampling else None
-
-
 def _is_network(setting: Any) -> bool:
     """Whether a setting is what `described` gives."""
     return isinstance(setting, Mapping) and "_target_" in setting
-
-
-def _is_of(transform: Any, modules: Sequence[str]) -> bool:
-    """Whether a transform is of one of these modules, changes the image, and resamples to no spacing."""
-    return type(transform).__module__ in modules and "image" in transform.keys and not isinstance(transform, Spacingd)
-
-
-def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The names of transforms, with the arguments that they have kept."""
-    for one in transforms:
-        parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
-        kept = {name: value for part in parts for name, value in vars(part).items()}
-        asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
-        yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
-
-
-def _flat(transforms: Compose) -> list[Any]:
-    """The transforms one by one."""
-    return list(transforms.flatten().transforms)  # type: ignore[no-untyped-call]
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value can be told in JSON and says something."""
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return isinstance(value, bool | int | float | str)
-
-
-def _json_value(value: Any) -> Any:
-    """A value as JSON has it: an array as a list, and what JSON does not know by its text, without its address."""
-    if isinstance(value, Tensor | np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [_json_value(one) for one in value]
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return _without_addresses(repr(value))
-
-
-def _without_addresses(text: str) -> str:
-    """Python's text of objects without their addresses in memory."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
 def _as_read(content: dict[str, Any]) -> dict[str, Any]:

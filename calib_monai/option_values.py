@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
+from calib_monai.checks import check_outputs, check_schedule, check_slice_size
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.measures import check_measures
 from calib_monai.orientation import check_axcodes
@@ -32,6 +33,13 @@ ABOVE_ZERO = ("learning_rate",)
 SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
 ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
 ENTRIES |= {"calibrated_network"}  # keys that no other one of a bundle need refer to
+CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
+    (check_axcodes, ("axcodes",)),
+    (check_measures, ("measures",)),
+    (check_slice_size, ("slice_size",)),
+    (check_schedule, ("epochs", "val_interval")),
+    (check_outputs, ("outputs", "probs_dtype", "num_views")),
+)  # of settings at the top of a configuration
 NO_VALUE = (None, "$None")
 
 
@@ -53,29 +61,30 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
     What is given by an expression or a reference is not known yet, and passes.
     """
-    for name, value in config.items():
-        rule = "" if _is_made_later(value) else _rule_of_setting(name, value)
-        if rule:
+    known = {name: value for name, value in config.items() if not _is_made_later(value)}
+    for name, value in known.items():
+        if rule := _rule_of_setting(name, value):
             raise ValueError(f"{name} is {value!r}; {rule}")
-        if name == "axcodes" and not _is_made_later(value):
-            check_axcodes(value)
-        if name == "measures" and not _is_made_later(value):
-            check_measures(value)
-        if name == "split" and value and not _is_made_later(value):
-            read_lists(Path(str(value)))
-    names, count = config.get("class_names"), config.get("num_classes")
-    ignored = config.get("ignore_index")
-    if isinstance(count, int) and ignored is not None and not _is_made_later(ignored):
-        check_ignored_label(ignored, count)
-    if names is not None and not _is_made_later(names):
-        listed = list(names) if isinstance(names, list | tuple) else []
-        fine = listed and all(isinstance(one, str) and one.strip() and not _is_made_later(one) for one in listed)
-        if not fine or len({one.strip() for one in listed}) < len(listed):
-            raise ValueError(f"class_names is {names!r}; it must be a list of names that differ, the background first")
-        if isinstance(count, int) and count != len(listed):
-            raise ValueError(
-                f"class_names is {names!r} and num_classes is {count}; there must be a name for each class"
-            )
+    for check, names in CHECKS:
+        if known.keys() >= set(names):
+            check(*(known[name] for name in names))
+    if known.get("split"):
+        read_lists(Path(str(known["split"])))
+    class_names, count = known.get("class_names"), known.get("num_classes")
+    if isinstance(count, int) and known.get("ignore_index") is not None:
+        check_ignored_label(known["ignore_index"], count)
+    if class_names is not None:
+        _check_class_names(class_names, count)
+
+
+def _check_class_names(names: Any, count: Any) -> None:
+    """Raise ValueError if the names of the classes are no list of names that differ, or not as many as the classes."""
+    listed = list(names) if isinstance(names, list | tuple) else []
+    fine = listed and all(isinstance(one, str) and one.strip() and not _is_made_later(one) for one in listed)
+    if not fine or len({one.strip() for one in listed}) < len(listed):
+        raise ValueError(f"class_names is {names!r}; it must be a list of names that differ, the background first")
+    if isinstance(count, int) and count != len(listed):
+        raise ValueError(f"class_names is {names!r} and num_classes is {count}; there must be a name for each class")
 
 
 def check_device(config: ConfigParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import nibabel
@@ -153,7 +153,7 @@ def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
     """
     volumes = {case: geometry for case, geometry in geometries.items() if geometry.codes}
     if axcodes == AUTO:
-        axcodes = _most_frequent(list(volumes.values()))
+        axcodes = axcodes_of(axcodes, volumes.values())
         stored = Counter(geometry.codes for geometry in volumes.values()).most_common()
         told = ", ".join(f"{count} {codes}" for codes, count in stored)
         if volumes and (axcodes == STORED or stored[0][0] != axcodes or len(stored) > 1):
@@ -173,6 +173,11 @@ def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
             axcodes,
         )
     return axcodes
+
+
+def axcodes_of(axcodes: str, geometries: Iterable[Geometry]) -> str:
+    """As `training_axcodes`, without its warnings."""
+    return _most_frequent([geometry for geometry in geometries if geometry.codes]) if axcodes == AUTO else axcodes
 
 
 def check_axcodes(axcodes: str, *, auto: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Overrides on the command line: refuses a key that no configuration file has.
+"""Overrides on the command line or from Python: refuses a key that no configuration file has.
 
 Without this check, `python -m monai.bundle run --epoch 1` sets a new key that nothing reads, and trains for 100 epochs.
 """
@@ -16,45 +16,53 @@ from pathlib import Path
 from typing import Any
 
 from fire.parser import DefaultParseValue
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle import run as bundle_run
 
 from calib_monai.option_values import check_all_used, check_device, check_option, check_settings, referred
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
+from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
 from calib_monai.targets import check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
+OF_WORKFLOW = {name for made in (bundle_run, ConfigWorkflow) for name in inspect.signature(made).parameters}
 PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
 logger = logging.getLogger(__name__)
 
 
 def check_overrides(argv: Sequence[str] | None = None) -> None:
-    """Raise ValueError if an override has a key that is not in the configuration files of this command line.
+    """Raise ValueError if an option has a key that is not in the configuration files of this run.
 
-    A key that only `train.json` has is ignored with a warning in the other configurations, so that one list of options
-    serves all. `--help` lists the keys.
+    The options are those of the command line, or the arguments that Python gives to a workflow. A key that only
+    `train.json` has is ignored with a warning in the other configurations, so that one list of options serves all.
+    `--help` lists the keys.
 
     Args:
-        argv: the command line, `sys.argv` by default. Any other program than `monai.bundle run` is left alone.
+        argv: the command line, `sys.argv` by default.
 
     Raises:
-        ValueError: an unknown key (the message names the nearest known key), or a file that needs another file before
-            it.
+        ValueError: an unknown key (the message names the nearest known key), a value that its key cannot have, or a
+            file that needs another file before it.
 
     Note:
-        From here on, `calib_monai.refusals` prints errors that nobody caught.
+        On the command line, `calib_monai.refusals` prints errors that nobody caught from here on.
     """
     program, *arguments = sys.argv if argv is None else argv
-    if Path(program).parts[-3:] != PROGRAM_FILE or arguments[:1] != ["run"]:
-        return
+    if Path(program).parts[-3:] == PROGRAM_FILE and arguments[:1] == ["run"]:
+        _check_command_line(arguments[1:])
+    elif argv is None and (given := given_in_python()):
+        _check_python(given)
+
+
+def _check_command_line(arguments: Sequence[str]) -> None:
+    """Raise ValueError if `python -m monai.bundle run` has a wrong option."""
     tell_in_one_line()
-    level = logging.WARNING if is_first() else logging.DEBUG
-    texts = _texts(arguments[1:])
+    texts = _texts(arguments)
     options: dict[str, Any] = {name: DefaultParseValue(text) for name, text in texts.items()}
     if "args_file" in options:
         options = ConfigParser.load_config_file(options["args_file"]) | options
@@ -63,13 +71,39 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
     if "help" in options:
         end_with(_help(ConfigParser.load_config_files(files)))
+    asked = _check_options(files, options, texts)
+    check_device(asked)
+    tell_in_one_line(asked)
+
+
+def _check_python(given: Given) -> None:
+    """Raise ValueError if Python gave a workflow a wrong option."""
+    if given.files:
+        _check_options(given.files, given.options, {})
+        return
+    config = given.config.get()
+    for key in config.keys() - (given.known or config.keys()):
+        _check_key(key, config[key], dict.fromkeys(given.known or (), ""))
+    check_settings(config)
+
+
+def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[str, str]) -> ConfigParser:
+    """The configuration with its options; raise ValueError if one is wrong.
+
+    Args:
+        files: the configuration files.
+        options: the options by name, and among them the arguments of MONAI's workflow.
+        texts: the options as they were written on the command line.
+    """
+    level = logging.WARNING if is_first() else logging.DEBUG
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
     _check_names(Path(files[0]), options, config)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
-    given = options.keys() - set(inspect.signature(bundle_run).parameters) | ({"bundle_root"} & options.keys())
+    given = options.keys() - OF_WORKFLOW | ({"bundle_root"} & options.keys())
+    given -= OF_TRACKING - config.get().keys() if "tracking" in options else set()
     of_train = {key for key in given if key not in config and key in known_to_train}
     for key in of_train:
         logger.log(level, "--%s is an option of train.json and changes nothing here", key)
@@ -80,12 +114,11 @@ def check_overrides(argv: Sequence[str] | None = None) -> None:
         check_option(key, options[key], config)
     asked = ConfigParser(deepcopy(config.get()))
     asked.update({key: options[key] for key in given - of_train})
-    tell_in_one_line(asked)
     check_settings(asked.get())
     check_targets(asked.get())
-    check_device(asked)
     for key in check_all_used(config.get()):
         logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
+    return asked
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ LONGEST_WAIT = timedelta(hours=6)  # of the others while the first one draws; to
 def check_alone() -> None:
     """Raise ValueError if several processes were started and each would do all the work."""
     count = os.environ.get("WORLD_SIZE", "1")
-    if count != "1":
+    if count != "1" and not _are_joined():
         raise ValueError(
             f"{count} processes were started, and each would do all of this: start one process; a training or "
             "an evaluation is shared with configs/multi_gpu_train.json or multi_gpu_evaluate.json: see docs/README.md"

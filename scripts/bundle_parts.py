@@ -146,7 +146,7 @@ def _check_needed(path: str, part: Part) -> None:
 def merge(*parts: Part) -> Part:
     """The merged parts: later wins, dictionaries merge by key, lists are replaced, null removes.
 
-    A list under `+KEY` is added to the list under KEY, as in MONAI's configurations.
+    As in MONAI's configurations, a list under `+KEY` is added to the list under KEY, and a dictionary merged into it.
     """
     merged: Part = {}
     for part in parts:
@@ -156,6 +156,8 @@ def merge(*parts: Part) -> Part:
                 del merged[key]
             elif key.startswith("+") and isinstance(value, list) and isinstance(added_to, list):
                 merged[key[1:]] = added_to + value
+            elif key.startswith("+") and isinstance(value, dict) and isinstance(added_to, dict):
+                merged[key[1:]] = merge(added_to, value)
             else:
                 merged[key] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
     return merged

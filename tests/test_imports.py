@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("arguments", "bins", "case_names", "checks", "made_for", "measures"),
+        *("arguments", "bins", "case_names", "checks", "loss_checks", "made_for", "measures"),
         *("processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
@@ -42,7 +42,7 @@ ALLOWED = {
     "checks": {"arguments", "made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks"},
     "inverses": {"slabs"},
-    "made_for": {"__version__", "orientation"},
+    "made_for": {"__version__", "descriptions", "orientation"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
     "slices": {"arguments", "blocks", "processes"},
@@ -50,8 +50,8 @@ ALLOWED = {
     "writers": {"whole_files"},
     "predictions": {"inverses", "transforms"},
     "outputs": {"checks", "transforms", "writers"},
-    "option_values": {"arguments", "datalists", "measures", "orientation", "spelling", "targets"},
-    "overrides": {"option_values", "path_options", "refusals", "spelling", "targets"},
+    "option_values": {"arguments", "checks", "datalists", "measures", "orientation", "spelling", "targets"},
+    "overrides": {"option_values", "path_options", "refusals", "running", "spelling", "targets"},
     "targets": {"spelling"},
     "transforms": {"case_names", "fills", "grids", "labels", "regions"},
     "crops": {"grids"},

@@ -20,6 +20,7 @@ from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
+from calib_monai.handlers.starting import check_run
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
@@ -51,6 +52,7 @@ __all__ = [
     "ValidationState",
     "ViewSpread",
     "check_metrics",
+    "check_run",
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",

@@ -87,6 +87,8 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
         return TemperatureScaling()
     path = calibrator_path(kind, ckpt_dir)
     if not path.is_file():
+        if not (own := Path(ckpt_dir) / MODEL).is_file():
+            raise ValueError(f"there is no model at {own}: train first, or set --ckpt_dir to where it is")
         raise ValueError(f"there is no calibrator at {path}: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:

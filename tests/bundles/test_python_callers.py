@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import COLLECTION, config_of, refused, start, trimmed, write_dataset
-from monai.bundle import ConfigParser, create_workflow
+import torch
+from committed import COLLECTION, FILES, config_of, refused, start, trimmed, write_dataset
+from monai.bundle import ConfigParser, ConfigWorkflow, create_workflow
 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.posthoc import load_calibrator
@@ -28,13 +29,14 @@ def by_run(folder: Path, options: dict[str, Any]) -> None:
 
 def by_workflow(folder: Path, options: dict[str, Any]) -> None:
     config = str(BUNDLE / "configs" / "train.json")
-    create_workflow(config_file=config, workflow_type="train", **places(folder), **options)
+    create_workflow(config_file=config, workflow_type="train", **places(folder), **options).run()
 
 
 def by_parser(folder: Path, options: dict[str, Any]) -> None:
     parser = ConfigParser(config_of(BUNDLE, "train") | places(folder))
     parser.update(options)
-    parser.get_parsed_content("initialize")
+    for name in ("initialize", "run"):
+        parser.get_parsed_content(name)
 
 
 @pytest.mark.parametrize("call", [by_run, by_workflow, by_parser])
@@ -55,8 +57,35 @@ def test_python_gets_an_exception_with_the_line_and_keeps_its_hook(
     assert sys.excepthook is hook
 
 
+def by_hand(folder: Path, options: dict[str, Any]) -> None:
+    config = str(BUNDLE / "configs" / "train.json")
+    ConfigWorkflow(config_file=config, **places(folder), **options).initialize()
+
+
+@pytest.mark.parametrize("call", [by_run, by_workflow, by_hand])
+def test_python_is_asked_whether_it_meant_a_key_that_there_is(call: Any, tmp_path: Path) -> None:
+    with refused("^unknown option --num_wokers: there is no 'num_wokers'; did you mean --num_workers\\?$"):
+        call(tmp_path, {"num_wokers": 1})
+
+
+@pytest.mark.parametrize("call", [by_run, by_workflow])
+def test_python_is_asked_so_about_keys_inside_of_others(call: Any, tmp_path: Path) -> None:
+    with refused("^unknown option --train#trainer#max_epoch: .*did you mean --train#trainer#max_epochs"):
+        call(tmp_path, {"train#trainer#max_epoch": 1})
+    with refused("^--epochs three: it must be a number"):
+        call(tmp_path, {"epochs": "three"})
+
+
+@pytest.mark.parametrize("config", ["train", "evaluate", "calibrate", "inference"])
+def test_a_workflow_is_built_where_there_are_no_data_and_no_model(config: str, tmp_path: Path) -> None:
+    files = [str(BUNDLE / "configs" / f"{name}.json") for name in FILES[config]]
+    workflow = create_workflow(config_file=files, workflow_type="train", **places(tmp_path))
+    assert isinstance(workflow.network_def, torch.nn.Module)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_calibrator_that_is_not_there_is_an_exception(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^there is no calibrator at"):
+    with pytest.raises(ValueError, match=r"^there is no model at"):
         load_calibrator("ts", str(tmp_path), 3, 1)
 
 

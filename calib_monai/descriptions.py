@@ -1,0 +1,88 @@
+"""Descriptions: networks and transforms as plain values, which JSON can hold and two runs can compare."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import Compose, Spacingd, Transform
+from torch import Tensor, nn
+
+GEOMETRY = ("monai.transforms.spatial.dictionary",)  # modules of what moves an image's voxels
+INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # and of what changes their values
+LAYERS, TORCH = "layers", "torch"  # of a network: what tells its layers from others, as that version prints them
+
+
+def described_transforms(transforms: Compose) -> dict[str, Any]:
+    """What the transforms of an image do to its spacing, its geometry and its intensities."""
+    return {
+        "spacing": _spacing(transforms),
+        "geometry": list(_arguments(one for one in _flat(transforms) if _is_of(one, GEOMETRY))),
+        "intensity": list(_arguments(one for one in _flat(transforms) if _is_of(one, INTENSITY))),
+    }
+
+
+def described(network: nn.Module) -> dict[str, Any]:
+    """The class of a network, those of its arguments that it has kept under their names, and what tells its layers."""
+    kind = type(network)
+    arguments = {name: getattr(network, name, None) for name in signature(kind.__init__).parameters}
+    layers = sha256(_without_addresses(str(network)).encode()).hexdigest()[:16]
+    return {
+        "_target_": f"{kind.__module__}.{kind.__qualname__}",
+        **{k: v for k, v in arguments.items() if _is_plain(v)},
+        LAYERS: layers,
+        TORCH: torch.__version__,
+    }
+
+
+def _spacing(transforms: Compose) -> list[float] | None:
+    """The spacing in mm that images are resampled to, -1 for one that is kept; None where all are."""
+    resampling = [one for one in _flat(transforms) if isinstance(one, Spacingd) and "image" in one.keys]
+    return [float(size) for size in resampling[-1].spacing_transform.pixdim] if resampling else None
+
+
+def _is_of(transform: Any, modules: Sequence[str]) -> bool:
+    """Whether a transform is of one of these modules, changes the image, and resamples to no spacing."""
+    return type(transform).__module__ in modules and "image" in transform.keys and not isinstance(transform, Spacingd)
+
+
+def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The names of transforms, with the arguments that they have kept."""
+    for one in transforms:
+        parts = [one, *(part for part in vars(one).values() if isinstance(part, Transform))]
+        kept = {name: value for part in parts for name, value in vars(part).items()}
+        asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
+        yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
+
+
+def _flat(transforms: Compose) -> list[Any]:
+    """The transforms one by one."""
+    return list(transforms.flatten().transforms)  # type: ignore[no-untyped-call]
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be told in JSON and says something."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, bool | int | float | str)
+
+
+def _json_value(value: Any) -> Any:
+    """A value as JSON has it: an array as a list, and what JSON does not know by its text, without its address."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_json_value(one) for one in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return _without_addresses(repr(value))
+
+
+def _without_addresses(text: str) -> str:
+    """Python's text of objects without their addresses in memory."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)

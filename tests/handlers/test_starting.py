@@ -1,0 +1,77 @@
+"""The start of a run: the cheap checks come first, and a check runs only with what it checks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.handlers import CheckpointLoader
+from monai.inferers import SimpleInferer
+from monai.transforms import Compose
+
+from calib_monai.handlers import CalibratorFit, check_run
+from calib_monai.losses import NACLLoss
+from calib_monai.made_for import MadeFor
+
+
+def made_for(*, classes: int = 2, slice_size: tuple[int, int] = (16, 16)) -> MadeFor:
+    network, names = torch.nn.Conv2d(1, 2, 1), [str(number) for number in range(classes)]
+    return MadeFor("phantoms", names, ["T1"], slice_size, "RAS", network, Compose([]))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "configs").mkdir()
+    for name in ("metadata", "train"):
+        (tmp_path / "configs" / f"{name}.json").write_text("{}")
+    return tmp_path
+
+
+def loader_of(path: Path, network: torch.nn.Module) -> CheckpointLoader:
+    return CheckpointLoader(load_path=str(path), load_dict={"network": network})
+
+
+@pytest.mark.parametrize("wrong", range(6))
+def test_of_many_faults_the_cheapest_is_told_first(root: Path, wrong: int) -> None:
+    (root / "file").touch()
+    faults: list[tuple[str, Any, Any, str]] = [
+        ("bundle_root", str(root / "nowhere"), str(root), "holds no configs/metadata.json"),
+        ("folders", [str(root / "file" / "models")], [str(root)], "^nothing can be written to"),
+        ("made_for", made_for(classes=3, slice_size=(16, 17)), made_for(classes=3), "^slice_size is"),
+        ("epochs", 0, 2, "^epochs is 0 and val_interval 1"),
+        ("handlers", [loader_of(root / "model.pt", torch.nn.Conv2d(1, 2, 1))], [], "^there is no model at"),
+        ("made_for", made_for(classes=3), made_for(), r"^Conv2d gives \(1, 2, 16, 16\)"),
+    ]
+    arguments = {name: good for name, _, good, _ in faults} | {"loss": torch.nn.MSELoss(), "inferer": SimpleInferer()}
+    arguments |= {name: bad for name, bad, _, _ in reversed(faults[wrong:])}
+    with pytest.raises(ValueError, match=faults[wrong][3]):
+        check_run(**arguments)
+
+
+def test_a_training_is_checked_with_its_loss(root: Path) -> None:
+    given: dict[str, Any] = {"bundle_root": str(root), "folders": [str(root)], "made_for": made_for()}
+    check_run(**given, loss=NACLLoss(), inferer=SimpleInferer(), batch_size=1)
+    with pytest.raises(ValueError, match=r"^CrossEntropyLoss cannot take logits"):
+        check_run(**given, loss=torch.nn.CrossEntropyLoss(), inferer=SimpleInferer())
+
+
+def test_a_model_is_checked_where_it_is_loaded_alone(root: Path) -> None:
+    """A program that brings weights of its own disables the loader of the file."""
+    made = made_for()
+    given: dict[str, Any] = {"bundle_root": str(root), "folders": [], "made_for": made}
+    check_run(**given)
+    torch.save(made.network.state_dict(), root / "model.pt")
+    loader = loader_of(root / "model.pt", made.network)
+    check_run(**given, handlers=[loader])
+    (root / "model.json").write_text(json.dumps({"class_names": ["background", "tumor"]}))
+    with pytest.raises(ValueError, match=r"^class_names is"):
+        check_run(**given, handlers=[loader])
+
+
+def test_a_calibrator_is_fitted_where_the_split_of_the_model_is(root: Path) -> None:
+    fit = CalibratorFit("ts", 2, 1, str(root), str(root))
+    with pytest.raises(ValueError, match=r"^there is no split\.json in"):
+        check_run(str(root), [], made_for(), handlers=[fit])
