@@ -1,6 +1,8 @@
-"""Labels: the most probable class of each voxel."""
+"""Labels: the most probable class of each voxel, and unions of classes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -21,3 +23,14 @@ def most_probable(probs: Tensor, dtype: torch.dtype = torch.uint8) -> tuple[Tens
         label.addcmul_(higher, k - label)
         highest = torch.maximum(highest, probs[k])
     return label, highest
+
+
+def united(label: Tensor, unions: Iterable[Sequence[int]]) -> Tensor:
+    """Masks of structures that are unions of classes and may overlap, as BraTS scores them: (S, H, W[, D]), uint8.
+
+    Args:
+        label: class indices, (1, H, W[, D]).
+        unions: the indices of the classes of each structure.
+    """
+    masks = [torch.isin(label, torch.tensor(list(classes), device=label.device)) for classes in unions]
+    return torch.cat(masks).to(torch.uint8)

@@ -30,6 +30,7 @@ SHARED = "multi_gpu_"  # what lets processes share the run of a file is called b
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
 OF_WORKFLOW = {name for made in (bundle_run, ConfigWorkflow) for name in inspect.signature(made).parameters}
+COLLECTION = "calib_monai.handlers.MetricCollectionHandler"  # whose metrics have options by their names
 PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
 logger = logging.getLogger(__name__)
@@ -184,10 +185,14 @@ def _check_key(key: str, value: Any, config: dict[str, Any]) -> None:
     if key in config or (key.startswith("no") and key[2:] in config):  # Fire reads --noamp as amp=False
         return
     node: Any = config
+    by_name = False  # whether the names in a dictionary are free, and its owner checks them
     *_, last = names = key.replace("#", "::").split("::")
     for name in names:
+        if by_name and (name is not last or name in node or isinstance(value, dict)):
+            return
         if isinstance(node, dict):
             known = _names_in(node)
+            by_name = str(node.get("_target_", "")) == COLLECTION and name == "metrics"
             if known is not None and name not in known:
                 if name is last and _is_component(value) and all(map(_is_component, node.values())):
                     return

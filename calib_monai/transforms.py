@@ -11,7 +11,7 @@ import itk
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform
+from monai.transforms import Compose, MapTransform, RandGaussianNoised
 from monai.utils import ensure_tuple
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -74,6 +74,15 @@ class Entropyd(MapTransform):
         return told
 
 
+def added_noise(std: float) -> Compose:
+    """Adds Gaussian noise to "image", to make it worse than the images of the training; nothing if `std` is 0.
+
+    Args:
+        std: standard deviation of the noise, where images are scaled to [0, 1].
+    """
+    return Compose([RandGaussianNoised("image", prob=1.0, std=std, sample_std=False)] if std else [])
+
+
 class LeaveOutd(MapTransform):
     """Sets voxels with an ignored label to background in prediction and label, so that measures of shapes ignore them.
 
@@ -122,30 +131,6 @@ class MostProbabled(MapTransform):
             label[0] = most_probable(probs.as_subclass(Tensor))[0]
             labeled[key] = label
         return labeled
-
-
-class UniteClassesd(MapTransform):
-    """Unites classes into structures that may overlap, as BraTS scores them.
-
-    Args:
-        keys: class indices, (1, H, W[, D]).
-        names: keys of the structures, one for each of `keys`; they get masks (S, H, W[, D]), uint8.
-        structures: for each structure the indices of its classes.
-    """
-
-    def __init__(self, keys: KeysCollection, names: Sequence[str], structures: Sequence[Sequence[int]]) -> None:
-        super().__init__(keys)
-        self.names = list(names)
-        self.structures = [list(classes) for classes in structures]
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the masks of the structures."""
-        united = dict(data)
-        for key, name in self.key_iterator(united, self.names):
-            label = united[key]
-            masks = [torch.isin(label, torch.tensor(classes, device=label.device)) for classes in self.structures]
-            united[name] = torch.cat(masks).to(torch.uint8)
-        return united
 
 
 class BoundaryWeightd(MapTransform):

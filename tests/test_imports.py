@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("arguments", "bins", "case_names", "checks", "loss_checks", "made_for", "measures"),
+        *("arguments", "bins", "case_names", "checks", "labels", "loss_checks", "made_for", "measures", "methods"),
         *("processes", "regions", "spelling", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
@@ -22,7 +22,7 @@ ALLOWED = {
     "refusals": {"worker_errors"},
     "regions": {"arguments"},
     "phantoms": {"arguments"},
-    "metrics": {"arguments", "bins", "grids", "regions"},
+    "metrics": {"arguments", "bins", "grids", "regions", "spelling"},
     "lagrangian": {"arguments"},
     "losses": {"arguments", "fills", "lagrangian", "priors", "regions"},
     "posthoc": {"arguments", "losses", "metrics", "regions", "spelling", "whole_files"},

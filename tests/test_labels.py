@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
 
-from calib_monai.labels import most_probable
+from calib_monai.labels import most_probable, united
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
@@ -20,3 +21,11 @@ def test_the_most_probable_class_is_that_of_argmax(shape: tuple[int, ...], dtype
 
 def test_of_equals_it_is_the_first() -> None:
     assert most_probable(torch.tensor([[0.2, 0.4], [0.4, 0.2], [0.4, 0.4]]))[0].tolist() == [1, 0]
+
+
+def test_classes_unite_to_structures_that_overlap() -> None:
+    for dtype in (torch.uint8, torch.float32):
+        labels = MetaTensor(torch.tensor([[[0, 1, 2, 3]]], dtype=dtype), affine=2 * torch.eye(4))
+        masks = united(labels, [[3], [1, 3], [1, 2, 3]])
+        assert masks.tolist() == [[[0, 0, 0, 1]], [[0, 1, 0, 1]], [[0, 1, 1, 1]]]
+        assert torch.equal(masks.affine, labels.affine)  # by which distances are in mm

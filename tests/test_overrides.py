@@ -44,6 +44,9 @@ def test_a_metric_is_added_by_an_option_of_a_new_name() -> None:
     band = "{'_target_': 'calib_monai.metrics.ECEMetric', 'region': 'band'}"
     files = f"['{TRAIN}','{EVALUATE}']"
     check(f"{metrics}#ece_band", band, config_file=files)
+    check(f"{metrics}#ece_band", "{}", config_file=files)
+    check(f"{metrics}#ece_foreground#num_bins", "10", config_file=files)
+    check(f"{metrics}#nll_all#_disabled_", "True", config_file=files)
     with pytest.raises(ValueError, match="there is no 'ece_band'"):
         check(f"{metrics}#ece_band", "3", config_file=files)
     with pytest.raises(ValueError, match="did you mean --loss"):

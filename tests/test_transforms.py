@@ -15,16 +15,7 @@ from calib_monai.transforms import (
     LeaveOutd,
     MostProbabled,
     NameByCased,
-    UniteClassesd,
 )
-
-
-def test_classes_unite_to_structures_that_overlap() -> None:
-    for dtype in (torch.uint8, torch.float32):
-        labels = MetaTensor(torch.tensor([[[0, 1, 2, 3]]], dtype=dtype), affine=2 * torch.eye(4))
-        united = UniteClassesd(["a"], ["b"], [[3], [1, 3], [1, 2, 3]])({"a": labels})["b"]
-        assert united.tolist() == [[[0, 0, 0, 1]], [[0, 1, 0, 1]], [[0, 1, 1, 1]]]
-        assert torch.equal(united.affine, labels.affine)  # by which distances are in mm
 
 
 def test_each_slice_of_a_volume_has_the_weight_of_its_own_boundaries() -> None:

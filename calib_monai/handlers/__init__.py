@@ -12,7 +12,7 @@ from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
-from calib_monai.handlers.ignored import IgnoredLabel, segmentations_from_engine
+from calib_monai.handlers.ignored import IgnoredLabel
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
@@ -20,20 +20,25 @@ from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
+from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures
 from calib_monai.handlers.starting import check_run
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
 
 __all__ = [
+    "ASD",
+    "HD95",
     "BinsSaver",
     "CalibratedLogits",
     "CalibratorFit",
     "CollapseGuard",
+    "Dice",
     "DurableCheckpointSaver",
     "EpochMean",
     "EpochSeed",
     "EpochStats",
+    "ExpectedDice",
     "FiguresSaver",
     "GradientScale",
     "History",
@@ -41,6 +46,7 @@ __all__ = [
     "LogitsSaver",
     "MaxLogitHistogram",
     "MetricCollectionHandler",
+    "MissedStructures",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
     "ReliabilityImage",
@@ -56,6 +62,5 @@ __all__ = [
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",
-    "segmentations_from_engine",
     "writer_of_first_process",
 ]

@@ -11,6 +11,7 @@ from monai.transforms import AsDiscrete
 from torch import Tensor
 
 from calib_monai.arguments import check_ignored_label
+from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.imagewise import ImagewiseMetric
 
@@ -48,7 +49,10 @@ def check_metrics(metrics: Iterable[Mapping[str, Any] | None], num_classes: int)
             metric = getattr(handler, "metric_fn", None)
             if isinstance(metric, ImagewiseMetric | MetricCollection):
                 _check_ignores_no_class(name, metric, num_classes)
-            if metric is not None and not _takes_class_maps(metric) and _is_given_class_maps(handler, case):
+            given_class_maps = metric is not None and _is_given_class_maps(handler, case)
+            if isinstance(handler, SegmentationHandler):
+                _check_unions(name, handler.unions, num_classes)
+            elif given_class_maps and not _takes_class_maps(metric):
                 raise ValueError(
                     f"{name} gives class indices, (1, H, W[, D]), to {type(metric).__name__}, which has no "
                     "num_classes: set its num_classes if it takes class indices, else its output_transform to "
@@ -62,6 +66,17 @@ def _check_ignores_no_class(name: str, metric: Any, num_classes: int) -> None:
         check_ignored_label(getattr(metric, "ignore_index", None), num_classes)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _check_unions(name: str, unions: Mapping[str, Sequence[Any]], num_classes: int) -> None:
+    """Raise ValueError if a structure unites what is no class of the foreground."""
+    for structure, classes in unions.items():
+        known = [one for one in classes if type(one) is int and 0 < one < num_classes]
+        if not classes or len(known) < len(classes):
+            raise ValueError(
+                f"{name} unites {classes} to {structure}; with {num_classes} classes these must be whole numbers from "
+                f"1 to {num_classes - 1}"
+            )
 
 
 def _takes_class_maps(metric: Any) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ignite.engine import Engine
-from monai.handlers import IgniteMetricHandler
+from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.handlers.made_with import settings_of
+from calib_monai.handlers.readings import ignored_label
 from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
+from calib_monai.metrics.by_name import TOGETHER, VALIDATION, metrics_by_name
 from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
 from calib_monai.regions import REGIONS
-
-TOGETHER = ("pooled", "debiased")  # words in the name of a metric of all images together
 
 
 class MetricCollectionHandler(IgniteMetricHandler):
@@ -25,26 +25,35 @@ class MetricCollectionHandler(IgniteMetricHandler):
     of voxels of its region. A metric of all images together has no value of a case, and is not in `metric_details`.
 
     Args:
-        metrics: metrics such as `ECEMetric` by name, the name in `engine.state.metrics` and
-            `engine.state.metric_details`. A name must hold metric and region, and "pooled" or "debiased" if the metric
-            is: `ece_foreground`, `ece_union_pooled`, `tace_foreground_0.01`.
-        output_transform: takes probabilities and labels from the engine's output.
-        ignore_index: as in `MetricCollection`.
+        metrics: the names of metrics in `engine.state.metrics` and `engine.state.metric_details`. A name holds metric
+            and region, and "pooled" or "debiased" if the metric is: `ece_foreground`, `ece_union_pooled`. In a
+            dictionary each name has the options of its metric, often {}, or a metric such as a user's own.
+        output_transform: takes probabilities and labels from the engine's output; by default "prob" and "target".
+        ignore_index: as in `MetricCollection`; by default the label that `IgnoredLabel` sets.
 
     Raises:
-        ValueError: no metric, a metric that does not measure probabilities, or a name that does not fit its metric.
+        ValueError: no metric, an unknown name or option, a metric that does not measure probabilities, or a name that
+            does not fit its metric.
     """
 
     def __init__(
         self,
-        metrics: Mapping[str, CalibrationMetric],
-        output_transform: Callable[[Any], Any],
+        metrics: Iterable[str] | Mapping[str, CalibrationMetric | Mapping[str, Any]],
+        output_transform: Callable[[Any], Any] | None = None,
         ignore_index: int | None = None,
     ) -> None:
-        self.collection = MetricCollection(metrics, ignore_index)
+        self.collection = MetricCollection(metrics_by_name(metrics), ignore_index)
+        self.own_ignore_index = ignore_index
         for name, metric in self.collection.metrics.items():
             _check_name(name, metric)
-        super().__init__(metric_fn=self.collection, output_transform=output_transform)  # type: ignore[arg-type]
+        taking = output_transform or from_engine(["prob", "target"])
+        super().__init__(metric_fn=self.collection, output_transform=taking)  # type: ignore[arg-type]
+
+    def started(self, engine: Engine) -> None:
+        """Forget the images of an earlier run, and ask which label is ignored."""
+        ignored = ignored_label(engine) if self.own_ignore_index is None else self.own_ignore_index
+        self.collection.ignore_index = ignored
+        super().started(engine)
 
     def attach(self, engine: Engine, name: str) -> None:  # type: ignore[override]
         """Measure the output of an evaluator.
@@ -95,7 +104,7 @@ def binned_metrics(engine: Engine) -> list[BinnedMetric]:
 
 def _measure(name: str, metric: CalibrationMetric) -> Measure:
     """How a metric is read: its title is that of its kind, or of its class where a user has written it."""
-    kind, *words = name.split("_")
+    kind, *words = name.removeprefix(VALIDATION).split("_")
     title = KINDS.get(kind, type(metric).__name__.removesuffix("Metric"))
     return measure_of_probabilities(title, words, more_is_better=metric.more_is_better)
 
@@ -104,15 +113,13 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
     """Raise ValueError for a name that does not say what a metric measures, and on which voxels."""
     kind = type(metric).__name__
     measure = kind.removesuffix("Metric").lower()
-    first, *words = name.split("_")
+    first, *words = name.removeprefix(VALIDATION).split("_")
     together = [word for word in TOGETHER if getattr(metric, word, False)]
     said = first, [word for word in words if word in REGIONS], [word for word in TOGETHER if word in words]
     if said != (measure, [metric.region.name], together):
         images = "all images together" if together else "image by image"
-        target = f"{type(metric).__module__}.{kind}"
         right = "_".join([measure, metric.region.name, *together])
         raise ValueError(
             f"{name} is {kind} of the region {metric.region.name}, {images}: its name must say so, as {right}. To add "
-            f"it: --validate#additional_metrics#calibration#metrics#{right} \"{{'_target_': '{target}', "
-            f"'region': '{metric.region.name}'}}\""
+            f'it: --validate#additional_metrics#calibration#metrics#{right} "{{}}"'
         )

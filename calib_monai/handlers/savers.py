@@ -18,8 +18,10 @@ from calib_monai.case_names import case_of
 from calib_monai.handlers.collection import binned_metrics
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
+from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
+from calib_monai.methods import method_of_model
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
 from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
@@ -42,12 +44,13 @@ class ResultsSaver:
         output_dir: folder of the files.
         class_names: the names of the classes, the background first.
         dataset: name of the data set.
-        method: name of the training method.
+        method: name of the training method; that in the model's own `model.json` wins.
         model: file of the weights, with the calibrator beside it. Their times are noted, so that a report can see
             whether they have changed.
         measures: for metrics that a user has added, the attributes of `calib_monai.measures.Measure` by name, such as
             {"title": "Sensitivity", "more_is_better": true}.
-        structures: for metrics whose columns are not the classes, the names of the columns.
+        structures: for metrics whose columns are not the classes, the names of the columns; those of a metric of
+            unions are known.
         calibrator: the calibrator of the logits: "none", "ts" or "lts".
         overwrite: whether an evaluation with another calibrator may be replaced.
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
@@ -74,10 +77,11 @@ class ResultsSaver:
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
         self.dataset = dataset
-        self.method = method
         self.model = Path(model).resolve()
+        self.method = method_of_model(str(self.model.parent), method)
         self.own_measures = {name: measure_from(name, given) for name, given in (measures or {}).items()}
-        self.structures = dict(structures or {})
+        unions = {name: list(of) for given in metrics for name, one in (given or {}).items() if (of := _unions(one))}
+        self.structures = unions | dict(structures or {})
         self.calibrator = calibrator
         self.cases: list[str] = []
 
@@ -182,6 +186,11 @@ class ResultsSaver:
         for name in self.own_measures.keys() - metrics.keys():
             near = did_you_mean(name, list(metrics))
             logger.warning("measures describes %s, which is not measured%s", name, near)
+
+
+def _unions(handler: Any) -> Mapping[str, Sequence[int]]:
+    """The unions of classes that the handler of a metric measures, by name; none if it measures the classes."""
+    return handler.unions if isinstance(handler, SegmentationHandler) else {}
 
 
 class BinsSaver:

@@ -2,6 +2,7 @@
 
 from calib_monai.metrics.asd import ASDMetric
 from calib_monai.metrics.brier import BrierMetric
+from calib_monai.metrics.by_name import metric_by_name
 from calib_monai.metrics.cece import CECEMetric
 from calib_monai.metrics.collection import MetricCollection
 from calib_monai.metrics.ece import ECEMetric
@@ -24,4 +25,5 @@ __all__ = [
     "NLLMetric",
     "TACEMetric",
     "VolumeErrorMetric",
+    "metric_by_name",
 ]

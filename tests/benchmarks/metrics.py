@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from memory import peak_growth, printed_by
-from monai.bundle import ConfigParser
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 from scipy.ndimage import gaussian_filter
 
@@ -33,6 +32,7 @@ from calib_monai.metrics import (
     NLLMetric,
     TACEMetric,
 )
+from calib_monai.metrics.by_name import metrics_by_name
 
 EVALUATE = Path(__file__).parents[2] / "scripts" / "parts" / "evaluate.json"
 SHARES = (0.026, 0.03)  # of the voxels, those of the foreground and the plausible ones
@@ -115,7 +115,7 @@ def works(shape: tuple[int, ...]) -> dict[str, tuple[Work, Work]]:
         return lambda: [metric(region="foreground")(**soft) for metric in metrics]
 
     handlers = json.loads(EVALUATE.read_text(encoding="utf-8"))["+validate"]["additional_metrics"]
-    of_an_evaluation = ConfigParser(handlers["calibration"]["metrics"]).get_parsed_content()
+    of_an_evaluation = metrics_by_name(handlers["calibration"]["metrics"])
 
     return {
         "ece + cece, together / torchmetrics ece": (

@@ -89,7 +89,7 @@ def test_results_note_the_settings_of_their_metrics_and_what_made_their_images_w
     laid_over = {
         "noise_std": 0.05,
         "+validate#key_metric#dice_foreground": {"include_background": True},
-        "+validate#additional_metrics#hd95_mm#metric_fn": {"spacing": [0.1, 0.1, 0.1]},
+        "+validate#additional_metrics#hd95_mm": {"spacing": [0.1, 0.1, 0.1]},
     }
     (tmp_path / "more.json").write_text(json.dumps(laid_over))
     parser = evaluation(tmp_path / "more.json")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from committed import COLLECTION, FILES, start, trimmed, write_dataset
+from ignite.engine import Engine
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
@@ -78,7 +79,10 @@ def test_ignored_voxels_count_nowhere_in_the_expected_dice_of_an_evaluation(igno
     image = MetaTensor(torch.rand(1, 20, 20, 2))
     case = parser.get_parsed_content("preparation")({"image": image, "scan": image, "truth": MetaTensor(label)})
     measured = parser.get_parsed_content("validate#postprocessing")({**case, "pred": probs.log(), "label": label})
+    engine = Engine(lambda _engine, item: [item])
     handler = parser.get_parsed_content("validate#additional_metrics#expected_dice")
-    handler.update(handler._output_transform([measured]))
+    handler.attach(engine, "expected_dice")
+    parser.get_parsed_content("validate#handlers#0").attach(engine)
+    engine.run([measured])
     value = handler.metric_fn.values()[0, 0].item()
     assert value == pytest.approx(0.995, abs=0.001)

@@ -139,8 +139,8 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
         validate = merged_config(bundle, name)["validate"]
         for saver in components_in(validate["handlers"]):
             if component(saver["_target_"]) is ResultsSaver:
-                assert (saver["structures"], saver["measures"]) == ("@structures", "@measures")
-                assert merged_config(bundle, name)["structures"].keys() <= metrics_of(validate)
+                assert saver["measures"] == "@measures"
+                assert saver["metrics"] == ["@validate#key_metric", "@validate#additional_metrics"]
         made: set[str] = set()
         for transform in validate["postprocessing"]["transforms"]:
             made |= MADE_BY.get(component(transform["_target_"]), set())

@@ -10,8 +10,8 @@ import torch
 from committed import config_of, start, trimmed, write_dataset
 from imitation import CARD, imitated_gpu
 
+from calib_monai.labels import united
 from calib_monai.phantoms import make_phantoms
-from calib_monai.transforms import UniteClassesd
 
 DEVICE = "$torch.device('cuda:0')"
 # A loss with multipliers and the fitted network of LTS; views, four channels and resampling; pictures without a depth.
@@ -49,9 +49,9 @@ def test_a_training_goes_on_on_a_gpu(tmp_path: Path) -> None:
 
 def test_classes_unite_on_a_gpu() -> None:
     with imitated_gpu():
-        united = UniteClassesd(["a"], ["b"], [[1, 2]])({"a": torch.tensor([[0, 1, 2, 3]]).to(CARD)})["b"]
-        assert united.device == CARD
-        assert united.cpu().tolist() == [[0, 1, 1, 0]]
+        masks = united(torch.tensor([[0, 1, 2, 3]]).to(CARD), [[1, 2]])
+        assert masks.device == CARD
+        assert masks.cpu().tolist() == [[0, 1, 1, 0]]
 
 
 def test_the_imitation_refuses_two_devices() -> None:

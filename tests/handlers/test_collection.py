@@ -11,7 +11,7 @@ import torch
 from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler, StatsHandler, from_engine
 
-from calib_monai.handlers import MetricCollectionHandler
+from calib_monai.handlers import IgnoredLabel, MetricCollectionHandler
 from calib_monai.metrics import CECEMetric, ECEMetric, NLLMetric
 from calib_monai.metrics.calibration import CalibrationMetric
 
@@ -94,3 +94,15 @@ def test_what_is_pooled_has_no_value_of_a_case_and_all_say_how_they_were_made(en
 def test_a_name_that_says_something_else_is_refused(name: str, metric: CalibrationMetric, right: str) -> None:
     with pytest.raises(ValueError, match=f"^{name} is .* its name must say so, as {right}[.] To add it: "):
         MetricCollectionHandler({name: metric}, OF_PROBS)
+
+
+def test_metrics_come_by_their_names_and_leave_out_the_label_that_the_evaluator_ignores(engine: Engine) -> None:
+    named = MetricCollectionHandler(["ece_foreground", "cece_union", "nll_all"], OF_PROBS)
+    apart = copy.deepcopy(engine)
+    named.attach(engine, "calibration")
+    MetricCollectionHandler(metrics(), OF_PROBS).attach(apart, "calibration")
+    assert dict(engine.run([1, 2]).metrics) == dict(apart.run([1, 2]).metrics)
+    IgnoredLabel(2).attach(engine)
+    found: Any = engine.run([1, 2])
+    assert found.metrics != apart.state.metrics
+    assert found.metric_settings["nll_all"]["ignore_index"] == 2

@@ -1,0 +1,151 @@
+"""Handlers of metrics of segmentations, as MONAI's `MeanDice` is one of its Dice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from monai.handlers import IgniteMetricHandler
+from monai.metrics import CumulativeIterationMetric, DiceMetric
+from torch import Tensor
+
+from calib_monai.handlers.ignored import segmentations_from_engine
+from calib_monai.handlers.readings import ignored_label
+from calib_monai.labels import united
+from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
+
+Taking = Callable[[Any], Any]  # what a metric is given, from the output of an engine
+
+
+class SegmentationHandler(IgniteMetricHandler):
+    """MONAI's handler of a metric that compares "pred" and "label", both class indices (1, H, W[, D]).
+
+    Args:
+        metric_fn: the metric. If its `num_classes` is None it becomes the number of channels of "prob".
+        unions: structures that are unions of classes and may overlap, by name, as {"wt": [1, 2, 3]}. The metric is then
+            given their masks, (S, H, W[, D]), and results name its columns after them.
+        output_transform: takes prediction and label from the engine's output in another way.
+    """
+
+    def __init__(
+        self,
+        metric_fn: CumulativeIterationMetric,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        output_transform: Taking | None = None,
+    ) -> None:
+        given = (unions or {}).items()
+        self.unions = {name: list(classes) if isinstance(classes, Sequence) else [classes] for name, classes in given}
+        super().__init__(metric_fn, output_transform=output_transform or self._taken)
+
+    def _taken(self, output: Sequence[Mapping[str, Any]]) -> tuple[list[Tensor], list[Tensor]]:
+        """Predictions and labels of the cases of an iteration."""
+        predictions, labels = ([item[key] for item in output] for key in ("pred", "label"))
+        if self.unions:
+            predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
+        elif getattr(self.metric_fn, "num_classes", 0) is None and output and "prob" in output[0]:
+            self.metric_fn.num_classes = len(output[0]["prob"])  # type: ignore[attr-defined] # as it has
+        return predictions, labels
+
+
+class Dice(SegmentationHandler):
+    """Handler of MONAI's `DiceMetric` for unions of classes; `MeanDice` is that for the classes.
+
+    Args:
+        unions: as in `SegmentationHandler`.
+    """
+
+    def __init__(self, unions: Mapping[str, Sequence[int]]) -> None:
+        super().__init__(DiceMetric(include_background=True), unions)
+
+
+class HD95(SegmentationHandler):
+    """Handler of `HD95Metric`.
+
+    Args:
+        unions: as in `SegmentationHandler`.
+        include_background: whether class 0 is measured.
+        spacing: as in `HD95Metric`.
+        num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
+    """
+
+    def __init__(
+        self,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        *,
+        include_background: bool = False,
+        spacing: Sequence[float] | None = None,
+        num_classes: int | None = None,
+        output_transform: Taking | None = None,
+    ) -> None:
+        metric = HD95Metric(
+            include_background=include_background, spacing=spacing, overlapping=bool(unions), num_classes=num_classes
+        )
+        super().__init__(metric, unions, output_transform)
+
+
+class ASD(SegmentationHandler):
+    """Handler of `ASDMetric`.
+
+    Args:
+        unions: as in `SegmentationHandler`.
+        symmetric: as in `ASDMetric`.
+        include_background: whether class 0 is measured.
+        spacing: as in `ASDMetric`.
+        num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
+    """
+
+    def __init__(
+        self,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        *,
+        symmetric: bool = False,
+        include_background: bool = False,
+        spacing: Sequence[float] | None = None,
+        num_classes: int | None = None,
+        output_transform: Taking | None = None,
+    ) -> None:
+        metric = ASDMetric(
+            symmetric=symmetric,
+            include_background=include_background,
+            spacing=spacing,
+            overlapping=bool(unions),
+            num_classes=num_classes,
+        )
+        super().__init__(metric, unions, output_transform)
+
+
+class MissedStructures(SegmentationHandler):
+    """Handler of `MissedStructuresMetric`.
+
+    Args:
+        unions: as in `SegmentationHandler`.
+        dice_below: as in `MissedStructuresMetric`.
+        num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
+    """
+
+    def __init__(
+        self,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        *,
+        dice_below: float = 0.1,
+        num_classes: int | None = None,
+        output_transform: Taking | None = None,
+    ) -> None:
+        metric = MissedStructuresMetric(overlapping=bool(unions), num_classes=num_classes, dice_below=dice_below)
+        super().__init__(metric, unions, output_transform)
+
+
+class ExpectedDice(IgniteMetricHandler):
+    """Handler of `ExpectedDiceMetric`, of "prob" and "pred". It leaves out the label that `IgnoredLabel` sets."""
+
+    def __init__(self) -> None:
+        super().__init__(ExpectedDiceMetric(), output_transform=self._taken)
+
+    def _taken(self, output: Any) -> Any:
+        """Probabilities and segmentations of the cases of an iteration."""
+        if self._engine is not None:
+            self.metric_fn.ignore_index = ignored_label(self._engine)  # type: ignore[attr-defined]
+        return segmentations_from_engine(self.metric_fn.ignore_index)(output)  # type: ignore[attr-defined]

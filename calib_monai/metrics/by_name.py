@@ -1,0 +1,91 @@
+"""Metrics by name: "ece_plausible_pooled" is the ECE on the region "plausible", of all images together."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from calib_monai.metrics.brier import BrierMetric
+from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.metrics.cece import CECEMetric
+from calib_monai.metrics.ece import ECEMetric
+from calib_monai.metrics.nll import NLLMetric
+from calib_monai.metrics.tace import TACEMetric
+from calib_monai.regions import REGIONS
+from calib_monai.spelling import did_you_mean
+
+METRICS: dict[str, type[CalibrationMetric]] = {
+    "nll": NLLMetric,
+    "brier": BrierMetric,
+    "ece": ECEMetric,
+    "cece": CECEMetric,
+    "tace": TACEMetric,
+}
+TOGETHER = ("pooled", "debiased")  # words in the name of a metric of all images together
+VALIDATION = "val_"  # the beginning of the names of a validation's metrics
+DISABLED = "_disabled_"  # MONAI's word for a part that is left out
+
+
+def metrics_by_name(metrics: Iterable[str] | Mapping[str, Any]) -> dict[str, CalibrationMetric]:
+    """Metrics by their names.
+
+    Args:
+        metrics: names, or a dictionary in which a name has either a metric or the options of the metric that it says,
+            such as {"tace_foreground_0.01": {"threshold": 0.01}}. The option `_disabled_` leaves a metric out.
+
+    Raises:
+        ValueError: as `metric_by_name`, or a value that is neither a metric nor options.
+    """
+    if isinstance(metrics, str):
+        raise ValueError(f"metrics is {metrics!r}; it must be a list of names, such as ['ece_plausible', 'nll_all']")  # noqa: TRY004 - of a setting
+    named = metrics if isinstance(metrics, Mapping) else {name: {} for name in metrics}
+    made = {}
+    for name, given in named.items():
+        if isinstance(given, Mapping):
+            options = dict(given)
+            if not options.pop(DISABLED, False):
+                made[name] = metric_by_name(name, options)
+        elif given is not None:  # what MONAI makes of a disabled component
+            made[name] = given
+    return made
+
+
+def metric_by_name(name: str, options: Mapping[str, Any] | None = None) -> CalibrationMetric:
+    """The metric that a name says.
+
+    Args:
+        name: measure and region, then "pooled" or "debiased" where it is, such as "ece_plausible_pooled". Any other
+            words must tell what the options change. The name may begin with "val_".
+        options: further arguments of the metric.
+
+    Raises:
+        ValueError: an unknown name, with the nearest one, or an option that the metric does not take.
+    """
+    measure, *words = str(name).removeprefix(VALIDATION).split("_")
+    kind, regions = METRICS.get(measure), [word for word in words if word in REGIONS]
+    together = [word for word in words if word in TOGETHER]
+    others = [word for word in words if word not in (*REGIONS, *TOGETHER)]
+    if kind is None or len(regions) != 1 or len(together) > 1 or (others and not options):
+        raise ValueError(
+            f"there is no metric {name}: a name is one of {', '.join(METRICS)}, then one of {', '.join(REGIONS)}, as "
+            f"ece_plausible, and may end with {' or '.join(TOGETHER)}; other words need options that they tell"
+            f"{did_you_mean(str(name), _names())}"
+        )
+    arguments = {"region": regions[0], **dict.fromkeys(together, True), **(options or {})}
+    known = inspect.signature(kind).parameters
+    for option in arguments:
+        if option not in known:
+            near = did_you_mean(option, known)
+            raise ValueError(f"{name} is {kind.__name__}, which takes {', '.join(known)}, and no {option}{near}")
+    try:
+        return kind(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _names() -> list[str]:
+    """The names that need no option."""
+    endings = ["", *(f"_{word}" for word in TOGETHER)]
+    plain = [f"{measure}_{region}{ending}" for measure in METRICS for region in REGIONS for ending in endings]
+    return [*plain, *(VALIDATION + name for name in plain)]
