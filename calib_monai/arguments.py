@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn  # which programs that only plan or compose need not wait for
 
 MOST = 255  # the largest label
 

@@ -1,4 +1,4 @@
-"""How tests are given to processes. What they share is in `shared/fixtures.py`."""
+"""How tests are given to processes. What they share is in `shared/shared.py`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     """Import what the tests share, but where none runs: MONAI takes seconds, during which no process is started."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
-        config.pluginmanager.import_plugin("fixtures")
+        config.pluginmanager.import_plugin("shared")
 
 
 @pytest.hookimpl(wrapper=True)

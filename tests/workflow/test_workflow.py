@@ -56,13 +56,6 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     assert "Nothing to be done" in said(tmp_path, "-n")
     assert re.search(r"^train +1$", said(tmp_path, "-n", epochs=2), re.MULTILINE)
 
-    said(tmp_path, epochs=2, options="{learning_rat: 0.1}", code=1)
-    assert not (run / "train.json").exists()  # Snakemake removes what it makes anew
-    said(tmp_path, "--until", "train")
-    assert json.loads((run / "train.json").read_text()) == record  # a mistake costs no training
-    assert (run / "models" / "model.pt").is_file()
-    assert not (run / "models_before").exists()
-
 
 def test_a_configuration_that_cannot_be_ends_in_one_line(tmp_path: Path) -> None:
     assert "methods has 'nalc'; it must be a list of bwcr, ce, " in said(tmp_path, "-n", methods="[nalc]", code=1)
