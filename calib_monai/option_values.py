@@ -148,15 +148,11 @@ def _rule_of_kind(value: Any, now: Any) -> str:
 def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
     """The rule that a value breaks in place of a component, or of a reference to a missing key; or an empty text."""
     named, before = referred(value), referred(now)
-    catalogue = before.rpartition("::")[0]
-    others = config.get(catalogue) if catalogue else None
     is_component = ConfigComponent.is_instantiable(config.get(before) if before else now)
     rule = ""
     if isinstance(value, dict):
         if is_component and "_target_" not in value:
             rule = "it has no '_target_'; one argument alone is changed as --NAME#ARGUMENT VALUE"
-    elif isinstance(others, dict) and all(ConfigComponent.is_instantiable(other) for other in others.values()):
-        rule = "it must be one of " + ", ".join(f"@{catalogue}::{name}" for name in others)
     elif named:
         rule = f"there is no '{named}' in the configuration"
     elif is_component:

@@ -19,19 +19,20 @@ from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle import run as bundle_run
 
-from calib_monai.option_values import check_all_used, check_device, check_option, check_settings, referred
+from calib_monai.former_options import CHOICE, check_former
+from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
-from calib_monai.targets import check_targets, located
+from calib_monai.targets import TARGET, check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
 OF_WORKFLOW = {name for made in (bundle_run, ConfigWorkflow) for name in inspect.signature(made).parameters}
 COLLECTION = "calib_monai.handlers.MetricCollectionHandler"  # whose metrics have options by their names
-PARTS = ("loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
+PARTS = ("network_def", "loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def _check_python(given: Given) -> None:
         _check_options(given.files, given.options, {})
         return
     config = given.config.get()
+    check_former(CHOICE, config.get(CHOICE), config, f"{CHOICE} {config.get(CHOICE)}")
     for key in config.keys() - (given.known or config.keys()):
         _check_key(key, config[key], dict.fromkeys(given.known or (), ""))
     check_settings(config)
@@ -108,13 +110,14 @@ def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[
     of_train = {key for key in given if key not in config and key in known_to_train}
     for key in of_train:
         logger.log(level, "--%s is an option of train.json and changes nothing here", key)
-    for key in given - of_train:
+    asked = ConfigParser(deepcopy(config.get()))
+    for key in _in_order([key for key in options if key in given - of_train]):
+        check_former(key, options[key], config.get(), f"--{key} {options[key]}")
         if key in PATHS:
             check_path_option(key, options[key], config.get(), texts.get(key))
-        _check_key(key, options[key], config.get())
+        _check_key(key, options[key], asked.get())
         check_option(key, options[key], config)
-    asked = ConfigParser(deepcopy(config.get()))
-    asked.update({key: options[key] for key in given - of_train})
+        asked[key] = options[key]
     check_settings(asked.get())
     check_targets(asked.get())
     for key in check_all_used(config.get()):
@@ -136,6 +139,19 @@ def _texts(arguments: Sequence[str]) -> dict[str, str]:
     return options
 
 
+def _in_order(keys: Sequence[str]) -> list[str]:
+    """The options as they build on one another: what is outside comes before what is inside, and a target first.
+
+    Raises:
+        ValueError: MONAI would replace a part after an option inside of it, which would be lost.
+    """
+    names = [key.replace("::", "#") for key in keys]
+    for place, name in enumerate(names):
+        if lost := next((one for one in names[:place] if one.startswith(f"{name}#")), ""):
+            raise ValueError(f"--{name} replaces what --{lost} changes: give --{name} first")
+    return sorted(keys, key=lambda key: (key.replace("::", "#").count("#"), not key.endswith(TARGET)))
+
+
 def _help(config: Mapping[str, Any]) -> str:
     """The keys with a single value, and these values, a line for each key."""
     plain = {key: value for key, value in config.items() if not isinstance(value, dict) and key not in PROGRAM}
@@ -146,13 +162,17 @@ def _help(config: Mapping[str, Any]) -> str:
 
 
 def _check_overlays(files: list[str]) -> None:
-    """Raise ValueError if a file changes a key that no file before it has, or is for processes of another run."""
+    """Raise ValueError if a file changes a key that no file before it has, or is for another run or version."""
+    contents = [ConfigParser.load_config_file(file) for file in files]
+    for file, content in zip(files, contents, strict=True):
+        for key, value in content.items():
+            check_former(key, value, {name: None for one in contents for name in one}, f"{file} sets {key}")
     for place, file in enumerate(files):
         alone = Path(file).name.removeprefix(SHARED)
         if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
             raise ValueError(f"{file} is for {alone}: give it right after that, as docs/README.md shows")
         before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
-        for key in ConfigParser.load_config_file(file):
+        for key in contents[place]:
             changed = key[1:] if key.startswith("+") else key.rpartition("#")[0]
             if changed and changed not in before:
                 train = Path(file).parent / "train.json"
@@ -229,8 +249,7 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
 def _inside(config: dict[str, Any]) -> dict[str, str]:
     """The options inside the parts that people change most, by the last word of their names."""
     options: dict[str, str] = {}
-    network = referred(config.get("network_def")).replace("::", "#")
-    for part in (*PARTS, network):
+    for part in PARTS:
         node: Any = config
         for name in part.split("#"):
             node = node.get(name, {}) if isinstance(node, dict) else {}

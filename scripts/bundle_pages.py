@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from string import Template
 
 from bundle_parts import PARTS, REPOSITORY, Part, names, shown
@@ -96,11 +97,17 @@ def _number(value: float | None, decimals: int, factor: float = 1) -> str:
     return "none" if value is None else f"{value * factor:.{decimals}f}"
 
 
+def _option(key: str, value: str) -> str:
+    """A recorded option as it is written now: a network was once chosen by a reference."""
+    network = re.fullmatch(r"[@%]networks::(\w+)", value) if key == "--network_def" else None
+    return f"`--network_def#_target_ calib_monai.networks.{network[1]}`" if network else f"`{key} {value}`"
+
+
 def _conditions(measured: Part) -> str:
     """The numbers of cases and seeds, and the options of the trainings."""
     rows, ran_with = measured["rows"], measured["conditions"]
     given = {
-        name: {f"`{key} {value}`" for key, value in row["options"].items() if key != "--figures"}
+        name: {_option(key, value) for key, value in row["options"].items() if key != "--figures"}
         for name, row in rows.items()
     }
     common = set.intersection(*given.values())

@@ -11,6 +11,8 @@ import torch
 from monai.bundle import ConfigParser
 
 from calib_monai.checks import check_network, differing_weights
+from calib_monai.networks import FACTORIES
+from calib_monai.targets import TARGET
 
 Weights = dict[str, torch.Tensor]
 
@@ -33,14 +35,15 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         held = ", ".join(map(str, weights)) if isinstance(weights, dict) else type(weights).__name__
         return f"it holds {held}", "a state dict of weights and nothing else"
-    named = inference["network_def"]
-    wanted = f"the weights of network_def in configs/inference.json, {named if isinstance(named, str) else 'set there'}"
+    defined = inference["network_def"]
+    named = defined.get(TARGET) if isinstance(defined, dict) else defined
+    wanted = f"the weights of network_def in configs/inference.json, {named}"
     try:
-        network = _network(inference, "network_def")
+        network = _network(inference)
         differing = differing_weights(weights, network.state_dict())
         if differing:
             fitting = _fitting(weights, inference)
-            hint = f"; these fit @networks::{fitting}: write that there and in configs/train.json" if fitting else ""
+            hint = f"; these fit {fitting}: write that there and in configs/train.json" if fitting else ""
             return f"of its weights {differing}", wanted + hint
         network.load_state_dict(weights)
         with warnings.catch_warnings():
@@ -54,19 +57,26 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     return None
 
 
-def _network(inference: dict[str, Any], key: str) -> torch.nn.Module:
-    """The network at a key of inference.json, which the parser would change."""
-    network: torch.nn.Module = ConfigParser(deepcopy(inference)).get_parsed_content(key)
+def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:
+    """The network of inference.json, which the parser would change, or the one that another factory makes there."""
+    parser = ConfigParser(deepcopy(inference))
+    if factory:
+        parser[f"network_def#{TARGET}"] = factory
+    network: torch.nn.Module = parser.get_parsed_content("network_def")
     return network
 
 
 def _fitting(weights: Weights, inference: dict[str, Any]) -> str:
-    """The network of the bundle's catalogue with weights of these names and sizes, empty if there is none."""
-    for name in inference.get("networks", {}):
-        with torch.device("meta"):  # where weights take neither time nor memory
-            network = _network(inference, f"networks::{name}")
+    """The factory of a network with weights of these names and sizes, empty if there is none."""
+    for name in FACTORIES if isinstance(inference["network_def"], dict) else ():
+        factory = f"calib_monai.networks.{name}"
+        try:
+            with torch.device("meta"):  # where weights take neither time nor memory
+                network = _network(inference, factory)
+        except RuntimeError:  # a network does not have the options of another
+            continue
         if not differing_weights(weights, network.state_dict()):
-            return str(name)
+            return factory
     return ""
 
 

@@ -94,7 +94,6 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     class_names, channels = parts["dataset"]["train"]["class_names"], parts["dataset"]["image"]["channels"]
     both = merge(
         load("both.json"),
-        {"networks": {name: load(f"networks/{name}.json") for name in names("networks")}},
         {"num_classes": len(class_names), "in_channels": len(channels)},
         {"made_for": {"dataset": dataset, "channels": channels}},
     )

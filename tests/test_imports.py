@@ -51,14 +51,15 @@ ALLOWED = {
     "predictions": {"inverses", "transforms"},
     "outputs": {"checks", "transforms", "writers"},
     "option_values": {"arguments", "checks", "datalists", "measures", "orientation", "spelling", "targets"},
-    "overrides": {"option_values", "path_options", "refusals", "running", "spelling", "targets"},
+    "overrides": {"former_options", "option_values", "path_options", "refusals", "running", "spelling", "targets"},
+    "former_options": {"networks", "spelling", "targets"},
     "targets": {"spelling"},
     "transforms": {"case_names", "fills", "grids", "labels", "regions"},
     "crops": {"grids"},
     "orientation": {"grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
-    "networks": {"arguments"},
+    "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

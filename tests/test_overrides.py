@@ -28,7 +28,10 @@ def check(*arguments: str, config_file: str = TRAIN) -> None:
         ("--train::trainer::max_epochs", "1"),
         ("--loss#penalty_weight", "0.2"),
         ("--loss#sigma", "1.0"),
-        ("--network_def", "@networks::unet"),
+        ("--network_def#_target_", "calib_monai.networks.dynunet"),
+        ("--network_def#dropout", "0.1"),
+        ("--network_def#filters", "[8, 16, 32]", "--network_def#_target_", "calib_monai.networks.dynunet"),
+        ("--network_def", "{'_target_': 'BasicUNet'}", "--network_def#features", "[8, 8, 8, 8, 8, 8]"),
         ("--train#handlers#3#print_lr", "True"),
         ("--noamp",),
         ("--run_id", "run", "--bundle_root", "."),
@@ -65,13 +68,15 @@ def test_a_metric_is_added_by_an_option_of_a_new_name() -> None:
         ("-epoch", "--epochs?"),
         ("--train#trainer#max_epoch", "--train#trainer#max_epochs?"),
         ("--loss#penalty_wieght", "--loss#penalty_weight?"),
-        ("--network_def#channels", "'@networks::unet': change it there"),
+        ("--network_def#channel", "did you mean --network_def#channels?"),
+        ("--network_def#drop", "did you mean --network_def#dropout?"),
+        ("--network_def#filters", "there is no 'filters'"),
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
         ("--train#handlers#9", "not one of 9 items"),
         ("--zzz", "there is no 'zzz'"),
         ("--penalty_weight", "did you mean --loss#penalty_weight?"),
         ("--penalty_wieght", "did you mean --loss#penalty_weight?"),
-        ("--channels", "did you mean --networks#unet#channels?"),
+        ("--channels", "did you mean --network_def#channels?"),
         ("--gamma", "did you mean --lr_scheduler#gamma?"),
     ],
 )
@@ -81,11 +86,15 @@ def test_an_option_that_it_has_not_is_refused_with_the_nearest(option: str, said
         check(option, "1")
 
 
-@pytest.mark.parametrize("value", ["@networks::transunt", "@unetpp", "networks::unetpp", "unetpp", "@networks::unet++"])
-def test_a_network_that_there_is_not_is_refused(value: str) -> None:
-    rule = "it must be one of @networks::attention_unet, .*, @networks::unetpp$"
-    with pytest.raises(ValueError, match=f"^--network_def {re.escape(value)}: {rule}"):
-        check("--network_def", value)
+def test_what_a_whole_component_would_replace_is_refused_before_it() -> None:
+    network = "{'_target_': 'BasicUNet'}"
+    with pytest.raises(ValueError, match=r"^--network_def replaces what --network_def#dropout changes: give .* first$"):
+        check("--network_def#dropout", "0.1", "--network_def", network)
+
+
+def test_options_belong_to_the_network_that_is_chosen() -> None:
+    with pytest.raises(ValueError, match="unknown option --network_def#channels: there is no 'channels'"):
+        check("--network_def#channels", "[8, 16]", "--network_def#_target_", "calib_monai.networks.dynunet")
 
 
 def test_text_in_place_of_a_component_is_refused() -> None:
@@ -147,8 +156,6 @@ def test_a_word_of_json_is_refused_in_place_of_a_number() -> None:
         ("loss", "$torch.nn.CrossEntropyLoss()"),
         ("loss", "{_target_: FocalLoss, use_softmax: True}"),  # which Fire reads, and Python does not
         ("network_def", "{'_target_': 'BasicUNet'}"),
-        ("network_def", "%networks::unetpp"),
-        ("network_def", "@networks#unetpp"),
         ("output_dir", "@runs/a"),
         ("seed", "@split_seed"),
         ("augment", "True"),

@@ -17,6 +17,8 @@ from calib_monai.spelling import did_you_mean
 Options = dict[str, Any]
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
+NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unetpp"]  # of calib_monai.networks
+NAMES = {"methods": names("methods"), "networks": NETWORKS}
 PLAIN = "eval"  # the folder of an evaluation without further options
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
 AXIS = ("title", "plain")
@@ -30,7 +32,7 @@ class Training:
 
     Attributes:
         method: of the bundle.
-        network: of the bundle's catalogue.
+        network: name of its factory in `calib_monai.networks`.
         variant: what is other than in the bundle, "" for nothing.
         seed: of weights, order and augmentation.
         fold: of the split.
@@ -68,8 +70,8 @@ class Plan:
             raise ValueError(f"config.yaml has no {name}{did_you_mean(name, KNOWN)}")
         self.dataset: str = config["dataset"]
         _among("dataset", [self.dataset], names("datasets"))
-        _among("methods", config["methods"], names("methods"))
-        _among("networks", config["networks"], names("networks"))
+        _among("methods", config["methods"], NAMES["methods"])
+        _among("networks", config["networks"], NAMES["networks"])
         for name in ("options", "method_options"):
             if not isinstance(config[name], dict):
                 raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={EXAMPLES[name]}'")  # noqa: TRY004 - as all refusals
@@ -168,7 +170,7 @@ class Plan:
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
             "output_dir": f"{self.out}/{folder}",
-            "network_def": f"@networks::{training.network}",
+            "network_def#_target_": f"calib_monai.networks.{training.network}",
             "fold": training.fold,
             "split_seed": self.config["split_seed"],
             **self.config["options"],
@@ -200,7 +202,7 @@ def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
     for kind in ("methods", "networks"):
         if kind in experiment:
-            _among(f"experiments.yaml: {name}#{kind}", experiment[kind], names(kind))
+            _among(f"experiments.yaml: {name}#{kind}", experiment[kind], NAMES[kind])
     if experiment.get("variants"):
         _among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
     if set(experiment.get("axis", AXIS)) != set(AXIS):

@@ -19,15 +19,16 @@ METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
 
 
 def weights_of(bundle: Path, network: str = "unet") -> dict[str, torch.Tensor]:
-    """The weights of a network of a bundle's catalogue as it starts."""
-    config = json.loads((bundle / INFERENCE).read_text())
-    return ConfigParser(config).get_parsed_content(f"networks::{network}").state_dict()
+    """The weights of a network as it starts, for the channels and classes of a bundle."""
+    parser = ConfigParser(json.loads((bundle / INFERENCE).read_text()))
+    parser["network_def#_target_"] = f"calib_monai.networks.{network}"
+    return parser.get_parsed_content("network_def").state_dict()
 
 
 def test_weights_of_another_network_are_refused(bundle: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     weights = weights_of(bundle)
     first, *_, last = weights
-    wanted = "the zoo wants the weights of network_def in configs/inference.json, @networks::unet"
+    wanted = "the zoo wants the weights of network_def in configs/inference.json, calib_monai.networks.unet"
     for model, said in (
         ({"network": weights, "optimizer": {}}, "it holds network, optimizer; the zoo wants a state dict of weights"),
         (weights | {last: torch.zeros(9)}, rf"of its weights 1 are of another size \(first {last}\); {wanted}$"),
@@ -52,11 +53,13 @@ def test_weights_of_another_network_of_the_bundle_are_told_by_its_name(
 ) -> None:
     torch.save(weights_of(bundle, "unetpp"), tmp_path / "best.pt")
     said = refused(bundle, "--model", tmp_path / "best.pt")
-    assert said.endswith("@networks::unet; these fit @networks::unetpp: write that there and in configs/train.json")
+    assert said.endswith(
+        "networks.unet; these fit calib_monai.networks.unetpp: write that there and in configs/train.json"
+    )
     assert len(said) < 400
     for file in ("configs/train.json", INFERENCE):
         path = bundle / file
-        path.write_text(path.read_text().replace('"@networks::unet"', '"@networks::unetpp"'))
+        path.write_text(path.read_text().replace('"calib_monai.networks.unet"', '"calib_monai.networks.unetpp"'))
     assert EXPORT["main"]([str(bundle), "--model", str(tmp_path / "best.pt"), "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "hippocampus_nacl_v0.1.0.zip")
 

@@ -244,7 +244,7 @@ def test_monai_verifies_the_network(bundles: list[Path]) -> None:
     files = str(first / METADATA), str(first / INFERENCE)
     verify_net_in_out("network_def", *files, device="cpu", p=1, n=1, any=1)
     for other in others:
-        for key in ("networks", "network_def", "in_channels", "num_classes"):
+        for key in ("network_def", "in_channels", "num_classes"):
             assert config_of(other, "inference")[key] == config_of(first, "inference")[key]
         assert (
             config_of(other, "metadata")["network_data_format"] == config_of(first, "metadata")["network_data_format"]

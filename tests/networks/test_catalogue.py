@@ -1,8 +1,7 @@
-"""The catalogue of networks: logits of every class for every voxel, gradients, TorchScript."""
+"""All networks: logits of every class for every voxel, gradients, TorchScript."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,10 @@ from committed import config_of
 from monai.bundle import ConfigParser
 from torch import nn
 
-PARTS = Path(__file__).parents[2] / "scripts" / "parts" / "networks"
-NETWORKS = sorted(path.stem for path in PARTS.glob("*.json"))
+from calib_monai.networks import FACTORIES
+
+PARTS = Path(__file__).parents[2] / "scripts" / "parts"
+NETWORKS = sorted(FACTORIES)
 # of one channel, four classes and slices of 224 x 224; dynunet's is the number of the authors' own
 PARAMETERS = {
     "attention_unet": 31_739_380,
@@ -21,14 +22,12 @@ PARAMETERS = {
     "unet": 663_686,
     "unetpp": 2_410_180,
 }
-METHODS = sorted(path.stem for path in (PARTS.parent / "methods").glob("*.json"))
+METHODS = sorted(path.stem for path in (PARTS / "methods").glob("*.json"))
 QUICKER = {"transunet": {"num_layers": 1}}  # of twelve alike
 
 
 def built(name: str, slice_size: list[int], **changes: int) -> nn.Module:
-    definition = json.loads((PARTS / f"{name}.json").read_text()) | changes
-    parser = ConfigParser({"network": definition, "in_channels": 1, "num_classes": 4, "slice_size": slice_size})
-    return parser.get_parsed_content("network")
+    return FACTORIES[name](1, 4, slice_size, **changes)
 
 
 @pytest.fixture(params=NETWORKS)
@@ -65,4 +64,4 @@ def test_it_has_the_number_of_weights_that_the_docs_say(name: str) -> None:
     with torch.device("meta"):
         count = sum(weights.numel() for weights in built(name, [224, 224]).parameters())
     assert count == PARAMETERS[name]
-    assert f"| `{name}` | {count:,} |" in (PARTS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| `{name}` | {count:,} |" in (PARTS / "README.md").read_text(encoding="utf-8")

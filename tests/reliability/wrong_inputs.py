@@ -66,7 +66,7 @@ class Wrong:
 
 
 ONE_VALUE = {
-    "network_def": "@networks::attention_unet",
+    "network_def#_target_": "calib_monai.networks.attention_unet",
     "slice_size": [16, 16],
     "batch_size": 1,
     "cases#cropped": True,
@@ -191,7 +191,7 @@ WRONG = [
         "model of another network",
         "model.pt",
         config="evaluate",
-        options={"network_def": "@networks::attention_unet"},
+        options={"network_def#_target_": "calib_monai.networks.attention_unet"},
         after_training=True,
     ),
     Wrong("model of other classes", "model.pt", config="inference", options=TWO_CLASSES, after_training=True),
@@ -280,7 +280,7 @@ WRONG = [
         },
     ),
     Wrong("JSON without a comma", r"train.json.*line \d+", bad_json),
-    Wrong("unknown network", "transunt.*transunet", options={"network_def": "@networks::transunt"}),
+    Wrong("unknown network", "transunt.*transunet", options={"network_def#_target_": "calib_monai.networks.transunt"}),
     Wrong("a word in place of a truth value", "--augment false.*True or False", options={"augment": "false"}),
     Wrong("a word in place of a component", "--loss focal", options={"loss": "focal"}),
     Wrong("spaces and letters in the path", None, elsewhere, options={"dataset_dir": "{}/Aufnahmen é 1"}),

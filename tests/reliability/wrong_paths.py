@@ -29,7 +29,11 @@ WRONG_PATHS = [
             ("loss#prior", "cubic", "train", "prior is 'cubic'"),
             ("loss", "{'_target_': 'DiceFocalLoss', 'softmax': True}", "train", "DiceFocalLoss cannot take"),
             ("loss", "{'_target_': 'FocalLoss', 'reduction': 'none'}", "train", "FocalLoss "),
-            ("networks#unet#channels", [16], "train", "channels"),
+            ("network_def#channels", [16], "train", "unet: strides are .*; with 1 channels there must be 0"),
+            ("network_def#channel", [16, 32], "train", "did you mean --network_def#channels"),
+            ("network_def#dropout", 1.5, "train", "unet: dropout is 1.5"),
+            ("network_def", "@networks::dynunet", "train", "--network_def#_target_ calib_monai.networks.dynunet"),
+            ("networks#unet#channels", [16, 32], "train", "write --network_def#channels VALUE"),
             ("fitting#ts#region", "cubic", "calibrate", "fitting#ts#region is 'cubic'"),
         )
     ),

@@ -11,7 +11,7 @@ import torch
 from spoiled import Change
 from wrong_inputs import Wrong
 
-STRIDES = "networks#unet#strides"
+STRIDES = "network_def#strides"
 FLIP = {"_target_": "Flipd", "keys": ["image", "label"], "spatial_axis": 0}
 
 

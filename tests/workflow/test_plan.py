@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from committed import COLLECTION, REPOSITORY, config_of
-from plan import Plan
+from plan import NETWORKS, Plan
+
+from calib_monai.networks import FACTORIES
 
 WORKFLOW = REPOSITORY / "workflow"
 CONFIG = yaml.safe_load((WORKFLOW / "config.yaml").read_text(encoding="utf-8"))
@@ -48,8 +50,12 @@ def test_options_of_a_method_win_over_those_of_all_and_those_of_a_variant_over_b
     options = options_of(plan.training_options("unet/bwcr-train_0.25/seed1_fold0"))
     wanted = {"--batch_size": "8", "--learning_rate": "0.001", "--train_fraction": "0.25", "--seed": "1"}
     assert wanted.items() <= options.items()
-    assert options["--network_def"] == "@networks::unet"
+    assert options["--network_def#_target_"] == "calib_monai.networks.unet"
     assert plan.bundle("unet/bwcr-train_0.25/seed1_fold0") == "hippocampus_bwcr"
+
+
+def test_the_networks_of_a_plan_are_those_of_the_package() -> None:
+    assert sorted(FACTORIES) == NETWORKS
 
 
 def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
@@ -88,7 +94,7 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
             for key in name.split("#"):
                 assert key in part, f"{training.method} has no {name}"
                 part = part[key]
-        assert training.network in config["networks"]
+        assert training.network in FACTORIES
     evaluate = config_of(COLLECTION / "hippocampus_ce", "evaluate")
     for options in plan.evaluations(experiment).values():
         assert options.keys() <= evaluate.keys()

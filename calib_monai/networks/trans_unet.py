@@ -34,7 +34,7 @@ class TransUNet(nn.Module):
         mlp_dim: channels inside the transformer's perceptrons.
         num_layers: layers of the transformer.
         num_heads: heads of each attention.
-        dropout_rate: share of what the transformer drops; its attention drops nothing.
+        dropout: share of what the transformer drops; its attention drops nothing.
         pretrained: path of `R50+ViT-B_16.npz`, the weights of ImageNet-21k that Google publishes
             (storage.googleapis.com/vit_models/imagenet21k). Without it all weights start at random.
 
@@ -56,7 +56,7 @@ class TransUNet(nn.Module):
         mlp_dim: int = 3072,
         num_layers: int = 12,
         num_heads: int = 12,
-        dropout_rate: float = 0.1,
+        dropout: float = 0.1,
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class TransUNet(nn.Module):
         _check_image_size(img_size)
         if hidden_size % num_heads:
             raise ValueError(f"hidden_size is {hidden_size}; it must be a multiple of num_heads, {num_heads}")
-        if not 0 <= dropout_rate < 1:
-            raise ValueError(f"dropout_rate is {dropout_rate}; it must lie in 0..1, 1 excluded")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}; it must lie in 0..1, 1 excluded")
         grid = [size // MULTIPLE for size in img_size]
         self.multiple = MULTIPLE
         self.encoder = ResNetV2(in_channels)
-        self.transformer = VisionTransformer(FEATURES, grid, hidden_size, mlp_dim, num_layers, num_heads, dropout_rate)
+        self.transformer = VisionTransformer(FEATURES, grid, hidden_size, mlp_dim, num_layers, num_heads, dropout)
         self.bridge = _convolution(hidden_size, BRIDGE)
         self.decoder = nn.ModuleList()
         channels = BRIDGE

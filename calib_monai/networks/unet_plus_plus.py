@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from monai.networks.nets import BasicUNetPlusPlus
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ class UNetPlusPlus(nn.Module):
         in_channels: channels of the image.
         out_channels: number of classes.
         features: channels of the five levels, and of the last layers.
+        options: `act`, `norm`, `bias`, `dropout` and `upsample` of MONAI's class.
     """
 
     def __init__(
@@ -26,9 +28,10 @@ class UNetPlusPlus(nn.Module):
         in_channels: int,
         out_channels: int,
         features: Sequence[int] = (32, 32, 64, 128, 256, 32),
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.network = BasicUNetPlusPlus(spatial_dims, in_channels, out_channels, features)
+        self.network = BasicUNetPlusPlus(spatial_dims, in_channels, out_channels, features, **options)
         for level in (1, 2, 3):  # what these heads give is used in deep supervision alone
             setattr(self.network, f"final_conv_0_{level}", nn.Identity())
 
