@@ -29,16 +29,12 @@ def _as_it_was() -> Iterator[None]:
     torch.manual_seed(0)
     hook = sys.excepthook
     folder, threads = Path.cwd(), torch.get_num_threads()
-    named = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    kept = [(each, list(each.handlers), each.level, each.propagate, each.disabled) for each in (logging.root, *named)]
+    kept = {each: (list(each.handlers), each.level, each.propagate, each.disabled) for each in _loggers()}
     yield
-    for each, handlers, level, propagate, disabled in kept:
-        each.handlers[:], each.propagate, each.disabled = handlers, propagate, disabled
+    for each in _loggers():
+        handlers, level, each.propagate, each.disabled = kept.get(each, ([], logging.NOTSET, True, False))
+        each.handlers[:] = handlers
         _set_level(each, level)
-    for each in logging.root.manager.loggerDict.values():
-        if isinstance(each, logging.Logger) and all(each is not before[0] for before in kept):
-            each.handlers.clear()
-            _set_level(each, logging.NOTSET)
     forget()
     os.chdir(folder)
     sys.excepthook = hook
@@ -51,6 +47,12 @@ def _unsynced() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
         yield
+
+
+def _loggers() -> list[logging.Logger]:
+    """All loggers that there are."""
+    named = logging.root.manager.loggerDict.values()
+    return [logging.root, *(logger for logger in named if isinstance(logger, logging.Logger))]
 
 
 def _set_level(logger: logging.Logger, level: int) -> None:
