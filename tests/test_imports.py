@@ -43,6 +43,7 @@ ALLOWED = {
     "loss_checks": {"checks"},
     "inverses": {"slabs"},
     "made_for": {"__version__", "descriptions", "orientation"},
+    "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
     "slices": {"arguments", "blocks", "processes"},

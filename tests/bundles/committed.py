@@ -26,6 +26,7 @@ from calib_monai.phantoms import Phantom
 from calib_monai.refusals import refusal_of
 
 REPOSITORY = Path(__file__).parents[2]
+SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"  # of the zoo
 COLLECTION = REPOSITORY / "bundles"
 BUNDLES = sorted(COLLECTION.glob("*/"))
 FILES = {

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jsonschema
 import numpy as np
 import pytest
-from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, config_of
+from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, SCHEMA, config_of
 from compose_bundles import main
 from monai.bundle import ConfigParser, ConfigWorkflow, run
 
@@ -22,8 +22,6 @@ from calib_monai.datalists.files import save_nifti
 from calib_monai.option_values import check_all_used, check_settings
 from calib_monai.phantoms import make_phantoms
 from calib_monai.refusals import OneLine
-
-SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
 
 
 class Done(NamedTuple):

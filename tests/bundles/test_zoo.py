@@ -10,18 +10,24 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from committed import BUNDLES, REPOSITORY, config_of
+from committed import BUNDLES, REPOSITORY, SCHEMA, config_of
 from monai.apps.utils import extractall
 from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_in_out
 
-SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"
 EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
 EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("calibrate", "evaluate", "inference"))]
 EXPORTED += ["configs/logging.conf", *(f"configs/{name}.json" for name in ("metadata", "multi_gpu_evaluate"))]
 EXPORTED += ["configs/multi_gpu_train.json", "configs/train.json", "docs/README.md"]
+PACKAGE = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "calib_monai").rglob("*.*")}
+PACKAGE = {name for name in PACKAGE if not name.endswith(".pyc")} | {"calib_monai/LICENSE"}
+FINDS_CODE = [
+    "$sys.path.insert(0, @bundle_root)",
+    {"_target_": "calib_monai.carried.tell_other_version", "bundle_root": "@bundle_root"},
+]
 METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
 WITHOUT_WEIGHTS = "the zoo takes a bundle without weights only if it is excluded from the preferred files"
 
@@ -59,13 +65,23 @@ def test_the_zip_of_a_bundle_is_the_bundle_in_the_format_of_the_zoo(
     assert capsys.readouterr().out.splitlines() == [remark, str(one), remark, str(two)]
     assert one.read_bytes() == two.read_bytes()
     with zipfile.ZipFile(one) as archive:
-        assert archive.namelist() == [f"{bundle.name}/{name}" for name in EXPORTED]
+        assert archive.namelist() == sorted(f"{bundle.name}/{name}" for name in {*EXPORTED, *PACKAGE})
         for name in EXPORTED:
             exported, committed = archive.read(f"{bundle.name}/{name}").decode(), (bundle / name).read_text("utf-8")
             if name.endswith(".json"):
-                assert exported == json.dumps(json.loads(committed), indent=4) + "\n"
+                assert exported == json.dumps(json.loads(exported), indent=4) + "\n"
+                assert without_what_finds_code(json.loads(exported)) == json.loads(committed)
             else:
                 assert exported == committed
+
+
+def without_what_finds_code(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as it was before the export made it find the code inside the bundle."""
+    if not isinstance(config.get("initialize"), list):
+        return config
+    assert config["initialize"][:2] == FINDS_CODE
+    assert config.pop("imports", []) == (["$import sys"] if "bundle_root" in config else [])
+    return {**config, "initialize": config["initialize"][2:]}
 
 
 def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
@@ -84,7 +100,8 @@ def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
     assert capsys.readouterr().out.splitlines() == [str(own), str(given)]
     assert own.read_bytes() == given.read_bytes()
     with zipfile.ZipFile(own) as archive:
-        assert archive.namelist() == [f"{bundle.name}/{name}" for name in [*EXPORTED, "models/model.pt"]]
+        held = {*EXPORTED, *PACKAGE, "models/model.pt"}
+        assert archive.namelist() == sorted(f"{bundle.name}/{name}" for name in held)
         assert archive.read(f"{bundle.name}/models/model.pt") == model.read_bytes()
 
 
@@ -92,9 +109,8 @@ def test_a_zip_is_imported_as_it_was_exported_and_never_outside_of_its_folder(bu
     assert EXPORT["main"]([str(bundle), "--out", str(tmp_path)]) == 0
     [path] = tmp_path.glob("*.zip")
     extractall(path, tmp_path / "zoo")
-    assert {file.relative_to(tmp_path / "zoo" / bundle.name).as_posix() for file in files_in(tmp_path / "zoo")} == {
-        *EXPORTED
-    }
+    found = {file.relative_to(tmp_path / "zoo" / bundle.name).as_posix() for file in files_in(tmp_path / "zoo")}
+    assert found == {*EXPORTED, *PACKAGE}
     for name in ("../outside.json", str(tmp_path / "outside.json"), f"{bundle.name}/../../outside.json"):
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr(name, "{}")

@@ -1,0 +1,122 @@
+"""An exported bundle runs where calib_monai is not installed, and passes the steps of the zoo's verification there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import runpy
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from textwrap import dedent
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from committed import REPOSITORY, SCHEMA
+from monai.bundle import ConfigParser
+
+from calib_monai.carried import tell_other_version
+
+EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
+CLEAN = Path(__file__).with_name("clean_python.py")
+INFERENCE = "import runpy, sys\nsys.argv += {options}\nrunpy.run_module('monai.bundle', None, '__main__', True)\n"
+VERIFIED = """
+    import sys
+    from monai.bundle import ckpt_export, create_workflow, verify_metadata, verify_net_in_out
+
+    root, schema, digest = {root!r}, {schema!r}, {digest!r}
+    files = {{"meta_file": root + "/configs/metadata.json", "config_file": root + "/configs/inference.json"}}
+    if schema:
+        verify_metadata(files["meta_file"], schema, hash_val=digest, hash_type="sha256")
+    verify_net_in_out("network_def", device="cpu", p=1, n=1, any=1, bundle_root=root, **files)
+    weights = root + "/models/model.pt"
+    ckpt_export("network_def", root + "/models/verify_model.ts", weights, bundle_root=root, **files)
+"""
+
+
+def unpacked(bundle: Path, folder: Path) -> Path:
+    """The folder of a bundle that was exported with weights, and unzipped."""
+    config = ConfigParser(json.loads((bundle / "configs" / "inference.json").read_text()))
+    torch.save(config.get_parsed_content("network_def").state_dict(), folder / "best.pt")
+    assert EXPORT["main"]([str(bundle), "--model", str(folder / "best.pt"), "--out", str(folder)]) == 0
+    [path] = folder.glob("*.zip")
+    with zipfile.ZipFile(path) as packed:
+        packed.extractall(folder / "zoo")
+    return folder / "zoo" / bundle.name
+
+
+def ran(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Code in a Python without calib_monai, in a working directory that holds nothing of ours."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-I", "-W", "ignore", str(CLEAN), dedent(code)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
+
+
+def test_an_exported_bundle_infers_and_is_verified_without_the_package(bundle: Path, tmp_path: Path) -> None:
+    root = unpacked(bundle, tmp_path)
+    image = np.random.default_rng(0).normal(size=(40, 50, 3)).astype(np.float32)
+    nib.save(nib.Nifti1Image(image, np.eye(4)), tmp_path / "scan.nii.gz")
+    options = ["run", "--config_file", str(root / "configs" / "inference.json"), "--bundle_root", str(root)]
+    options += ["--input", str(tmp_path / "scan.nii.gz")]
+    digest = hashlib.sha256(SCHEMA.read_bytes()).hexdigest() if SCHEMA.is_file() else ""
+    known = {"root": str(root), "schema": str(SCHEMA) if digest else "", "digest": digest}
+    found = ran(INFERENCE.format(options=options) + dedent(VERIFIED).format(**known), tmp_path / "elsewhere")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert found.stdout.splitlines()[-1] == f"calib_monai of {root / 'calib_monai'}"
+    written = [nib.load(path) for path in (root / "eval" / "predictions").rglob("*.nii.gz")]
+    assert {one.shape for one in written} == {image.shape, (*image.shape, 3)}
+    assert (root / "models" / "verify_model.ts").is_file()
+
+
+def test_without_the_package_inside_there_is_none(tmp_path: Path) -> None:
+    found = ran("import calib_monai", tmp_path)
+    assert "No module named 'calib_monai'" in found.stderr
+
+
+def test_the_whole_package_travels_with_its_license(bundle: Path) -> None:
+    sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "calib_monai").rglob("*.py")}
+    wanted = sources | {f"calib_monai/{name}" for name in ("LICENSE", "py.typed", "reports/page.html")}
+    assert {name for name in EXPORT["bundle_files"](bundle) if name.startswith("calib_monai/")} == wanted
+
+
+def test_own_code_travels_where_a_configuration_names_it_and_nothing_else_does(bundle: Path) -> None:
+    for name in ("scripts/prepare.py", "mine/__init__.py", "mine/loss.py", "other/a.py", "mine/__pycache__/a.pyc"):
+        (bundle / name).parent.mkdir(exist_ok=True, parents=True)
+        (bundle / name).write_text("a = 1\n")
+    train = bundle / "configs" / "train.json"
+    train.write_text(json.dumps(json.loads(train.read_text()) | {"loss": {"_target_": "mine.loss.Loss"}}))
+    files = EXPORT["bundle_files"](bundle)
+    assert {name for name in files if name.endswith(".py") and not name.startswith("calib_monai/")} == {
+        *("scripts/prepare.py", "mine/__init__.py", "mine/loss.py")
+    }
+    assert not [name for name in files if name.endswith(".pyc")]
+
+
+def test_a_bundle_that_carries_the_package_is_exported_with_its_own_copy(bundle: Path) -> None:
+    (bundle / "calib_monai").mkdir()
+    (bundle / "calib_monai" / "__init__.py").write_text('__version__ = "0.0.9"\n')
+    files = EXPORT["bundle_files"](bundle)
+    assert [name for name in files if name.startswith("calib_monai/")] == ["calib_monai/__init__.py"]
+
+
+def test_an_exported_bundle_is_exported_again_as_it_is(bundle: Path, tmp_path: Path) -> None:
+    root = unpacked(bundle, tmp_path)
+    files = EXPORT["bundle_files"](bundle, tmp_path / "best.pt")
+    assert EXPORT["bundle_files"](root) == files
+
+
+def test_another_version_than_the_one_inside_is_told(bundle: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        tell_other_version(str(bundle))
+        assert not caplog.messages
+        metadata = bundle / "configs" / "metadata.json"
+        metadata.write_text(
+            metadata.read_text().replace('"calib_monai_version": "0.1.0"', '"calib_monai_version": "9"')
+        )
+        tell_other_version(str(bundle))
+    [said] = caplog.messages
+    assert said.startswith(f"{bundle} carries calib_monai 9, but 0.1.0 in {REPOSITORY / 'calib_monai'} was imported")
