@@ -9,6 +9,7 @@ from calib_monai.handlers.checkpoints import (
 )
 from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
+from calib_monai.handlers.evaluating import ModelCheckpointLoader, ProgressBar
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
@@ -47,8 +48,10 @@ __all__ = [
     "MaxLogitHistogram",
     "MetricCollectionHandler",
     "MissedStructures",
+    "ModelCheckpointLoader",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
+    "ProgressBar",
     "ReliabilityImage",
     "ResultsSaver",
     "Settings",

@@ -22,6 +22,7 @@ from calib_monai.posthoc import (
     Errors,
     FitReport,
     LocalTemperatureScaling,
+    TemperatureScaling,
     calibrator_path,
     errors_of,
     fitted_region,
@@ -172,14 +173,17 @@ class CalibratedLogits:
     """Adds "calibrated_logits" to what an evaluator puts out, of which `ProbsAndLabeld` makes the probabilities.
 
     Args:
-        calibrator: fitted to the logits of the evaluator's network.
+        calibrator: fitted to the logits of the evaluator's network. A single temperature of 1 adds nothing.
     """
 
     def __init__(self, calibrator: nn.Module) -> None:
         self.calibrator = calibrator
 
     def attach(self, engine: Engine) -> None:
-        """Add them after every forward pass."""
+        """Add them after every forward pass, on the device of the evaluator."""
+        if isinstance(self.calibrator, TemperatureScaling) and self.calibrator.log_temperature == 0:
+            return
+        self.calibrator.to(getattr(engine.state, "device", None))
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
 
     @torch.no_grad()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
 from safetensors import safe_open
+from torch import Tensor
 
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.scaling import HIGHEST, LOWEST
@@ -69,14 +71,16 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: st
     return path
 
 
-def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int) -> Calibrator:
+def load_calibrator(
+    kind: str, ckpt_dir: str, num_classes: int | None = None, in_channels: int | None = None
+) -> Calibrator:
     """The calibrator that `save_calibrator` wrote, on the CPU; of "none" one whose temperature is 1.
 
     Args:
         kind: "none", "ts" or "lts".
         ckpt_dir: folder of the model.
-        num_classes: of the network.
-        in_channels: of the image.
+        num_classes: of the network; by default as the file says.
+        in_channels: of the image; by default as the file says.
 
     Raises:
         ValueError: with one line that names the file where it is missing, damaged, fitted to another model, or for
@@ -97,15 +101,22 @@ def load_calibrator(kind: str, ckpt_dir: str, num_classes: int, in_channels: int
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
     if model != _digest(Path(ckpt_dir) / MODEL):
         raise ValueError(f"{path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
-    calibrator = new_calibrator(kind, num_classes, in_channels)
+    in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
+    classes, channels = num_classes or in_file[0], in_channels or in_file[1]
     try:
+        calibrator = new_calibrator(kind, classes, channels)
         calibrator.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError):
-        raise ValueError(
-            f"{path} was not fitted for {num_classes} classes and {in_channels} channel(s): {_fit(kind)}"
-        ) from None
+    except (RuntimeError, TypeError, AttributeError, ValueError):
+        given = f"{classes} classes and {channels} channel(s)"
+        raise ValueError(f"{path} was not fitted for {given}: {_fit(kind)}") from None
     _check_temperatures(path, kind, calibrator)
     return calibrator.eval()
+
+
+def _inputs_of(weights: Mapping[str, Tensor], part: str) -> int:
+    """The number of input channels of a convolution, 0 if there is none of this name."""
+    shape = weights[f"{part}.weight"].shape if f"{part}.weight" in weights else ()
+    return int(shape[1]) if len(shape) > 1 else 0
 
 
 def calibrator_path(kind: str, ckpt_dir: str) -> Path:

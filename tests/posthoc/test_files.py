@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from calib_monai.posthoc import load_calibrator, new_calibrator, save_calibrator
+from calib_monai.posthoc import LocalTemperatureScaling, load_calibrator, new_calibrator, save_calibrator
 from calib_monai.whole_files import UNFINISHED
 
 
@@ -61,9 +61,16 @@ def test_a_calibrator_for_another_network_is_refused(models: Path, num_classes: 
         load_calibrator("lts", str(models), num_classes, in_channels)
 
 
-def test_a_missing_calibrator_is_refused_with_the_command_that_fits_it(tmp_path: Path) -> None:
+def test_a_calibrator_knows_its_classes_and_channels(models: Path) -> None:
+    found = load_calibrator("lts", str(models))
+    assert isinstance(found, LocalTemperatureScaling)
+    assert (found.num_classes, found.in_channels) == (3, 2)
+
+
+def test_a_missing_calibrator_is_refused_with_the_command_that_fits_it(models: Path) -> None:
+    (models / "calibrator_lts.safetensors").unlink()
     with pytest.raises(ValueError, match=r"calibrate.json'\]\" --calibrator lts"):
-        load_calibrator("lts", str(tmp_path), 3, 1)
+        load_calibrator("lts", str(models), 3, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,34 @@
+"""What every run of an evaluator begins with: the weights of its model, and a bar that shows its progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ignite.handlers
+import monai.handlers
+
+from calib_monai.processes import bar_is_hidden
+
+
+class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
+    """MONAI's `CheckpointLoader` for `model.pt`, which loads the weights to the device of the evaluator's network.
+
+    Args:
+        ckpt_dir: folder of the model.
+    """
+
+    def __init__(self, ckpt_dir: str) -> None:
+        super().__init__(load_path=f"{ckpt_dir}/model.pt", load_dict={"network": None})
+
+    def __call__(self, engine: Any) -> None:
+        """Load the weights at the start of an evaluator, which has its network by then."""
+        self.load_dict = {"network": engine.network}
+        self.map_location = engine.state.device
+        super().__call__(engine)
+
+
+class ProgressBar(ignite.handlers.ProgressBar):
+    """Ignite's `ProgressBar`, which only the first process shows, and only on a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=bar_is_hidden())
