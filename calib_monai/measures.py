@@ -29,6 +29,8 @@ class Measure:
         factor: the factor by which a shown value is multiplied.
         compared: whether it says which of two networks is better. "always" if both are measured on the same voxels. If
             each network chooses its voxels, "alike" (only if these are about equally many) or "never".
+        tells_missed: whether its value of a case tells that a structure was missed or invented: a count above 0, or an
+            average of 0.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Measure:
     proper: bool | None = None
     factor: float = 1.0
     compared: str = ALWAYS
+    tells_missed: bool = False
 
     def shown(self, value: float, sign: str = "") -> str:
         """A value as text, "-" if it was not measured. With `sign` "+" every value has a sign, for differences."""
@@ -56,6 +59,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "proper": (bool, type(None)),
     "factor": (float, int),
     "compared": (str,),
+    "tells_missed": (bool,),
 }  # of the attributes of a measure
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 DISTANCES = ("hd95", "asd")  # first words of their names
@@ -67,15 +71,15 @@ LIMITS = {
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
 SCORES, ERRORS = (KINDS["nll"], KINDS["brier"]), (KINDS["ece"], KINDS["cece"], KINDS["tace"])
 MEASURES = {
-    "dice_foreground": Measure("Dice", more_is_better=True),
+    "dice_foreground": Measure("Dice", more_is_better=True, tells_missed=True),
     "expected_dice": Measure("Dice, expected", more_is_better=None),
     "hd95_mm": Measure("HD95 (mm)", 2),
     "asd_mm": Measure("ASD (mm)", 2),
     "hd95_pixels": Measure("HD95 (pixels)", 1),
     "asd_pixels": Measure("ASD (pixels)", 1),
-    "dice_regions": Measure("Dice, regions", more_is_better=True),
+    "dice_regions": Measure("Dice, regions", more_is_better=True, tells_missed=True),
     "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
-    "missed_structures": Measure("missed structures", 0, counts=True),
+    "missed_structures": Measure("missed structures", 0, counts=True, tells_missed=True),
 }  # of shapes; those of probabilities are named by kind and region
 
 
@@ -126,6 +130,8 @@ def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better
 def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
     """A measure of its attributes, as `dataclasses.asdict` gives them.
 
+    If `compared` or `tells_missed` is not among them, it is that of a known metric of this name.
+
     Raises:
         ValueError: attributes that a measure has not, of another type, or no title.
     """
@@ -136,7 +142,8 @@ def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
         if type(value) not in TYPES[attribute]:
             types = " or ".join("None" if one is type(None) else one.__name__ for one in TYPES[attribute])
             raise ValueError(f"measure {name} has {attribute} {value!r}; it must be {types}")
-    measure = Measure(**attributes)
+    by_name = {key: getattr(measure_of(name), key) for key in ("compared", "tells_missed")}
+    measure = Measure(**{**by_name, **attributes})
     for attribute, holds, rule in (
         ("title", bool(measure.title.strip()), "a word"),
         ("decimals", 0 <= measure.decimals <= MOST_DECIMALS, f"0 to {MOST_DECIMALS}"),
@@ -144,7 +151,7 @@ def measure_from(name: str, attributes: Mapping[str, Any]) -> Measure:
         ("compared", measure.compared in (ALWAYS, ALIKE, NEVER), f"{ALWAYS}, {ALIKE} or {NEVER}"),
     ):
         if not holds:
-            raise ValueError(f"measure {name} has {attribute} {attributes[attribute]!r}; it must be {rule}")
+            raise ValueError(f"measure {name} has {attribute} {getattr(measure, attribute)!r}; it must be {rule}")
     return measure
 
 

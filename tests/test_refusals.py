@@ -125,7 +125,9 @@ def test_a_program_tells_a_refusal_in_one_line_and_of_a_bug_all(
     [line] = capsys.readouterr().err.splitlines()
     assert line == f"error: {refused.value}"
     reads = (
-        "calib_monai.reports.runs.read_runs" if program == "reports" else "calib_monai.experiments.trials.read_trial"
+        "calib_monai.reports.run_files.read_runs"
+        if program == "reports"
+        else "calib_monai.experiments.trials.read_trial"
     )
     monkeypatch.setattr(reads, lambda _: int("one"))
     with pytest.raises(ValueError, match="invalid literal") as failed:

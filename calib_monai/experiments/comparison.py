@@ -36,6 +36,7 @@ class Comparison:
 
     Attributes:
         intervals: of each row by name: 95 % interval over cases of its mean, by measure.
+        not_compared: the measures by which no row is better than another, and why.
         known: by measure, the number of cases with a value in the row that has the fewest.
         reference: the row that the others are tested against.
         p_values: of each other row: that it differs from the reference, paired over cases, by measure.
@@ -47,6 +48,7 @@ class Comparison:
     """
 
     intervals: dict[str, dict[str, tuple[float, float]]]
+    not_compared: dict[str, str]
     known: dict[str, int]
     reference: str
     p_values: dict[str, dict[str, float]]
@@ -69,23 +71,23 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         measures: the measures to compare, with their directions; those that `not_compared` names have intervals only.
     """
     runs = [row.run for row in rows]
-    unlike, other_images = not_compared(measures, runs), bool(unlike_images(runs))
+    unlike, untested = not_compared(measures, runs), not_compared(measures, runs, despite_images=True)
     shown = {name: [row.by_case(name) for row in rows] for name in measures if not measures[name].counts}
     values = {name: _array(of_rows) for name, of_rows in shown.items()}
     paired = {name: _array([compared_values(name, row) for row in of_rows]) for name, of_rows in shown.items()}
     names = [row.name for row in rows]
-    missed = [any(any_missed(trial.run.cases) for trial in row.trials) for row in rows]
+    missed = [any(any_missed(trial.run) for trial in row.trials) for row in rows]
     twice = [_differ_twice(rows[0], row) for row in rows[1:]]
     tested = {
         name: [
-            nan if name in unlike or differ else _p_value(array[[0, row]], values[name][[0, row]])
+            nan if name in untested or differ else _p_value(array[[0, row]], values[name][[0, row]])
             for row, differ in enumerate(twice, 1)
         ]
         for name, array in paired.items()
     }
     stepped = {name: holm(p_values).tolist() for name, p_values in tested.items()}
     known = {name: int((~np.isnan(array)).sum(axis=1).min()) for name, array in values.items()}
-    may_rank = len(rows) >= METHODS_TO_RANK and not other_images
+    may_rank = len(rows) >= METHODS_TO_RANK
     ranked = [name for name in RANKED if may_rank and known.get(name) and name not in unlike]
     of_means, of_cases = (
         np.stack([arrays[name] for name in ranked], axis=-1) if ranked else np.empty((len(rows), 0, 0))
@@ -97,6 +99,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
             row: {name: interval_of(name, array[index], missed=missed[index]) for name, array in values.items()}
             for index, row in enumerate(names)
         },
+        not_compared=unlike,
         known=known,
         reference=names[0],
         p_values=_by_row(names[1:], tested),
@@ -106,7 +109,6 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
             for name, array in paired.items()
             if measures[name].more_is_better is not None
             and name not in unlike
-            and not other_images
             and len(rows) >= METHODS_OF_FRIEDMAN
             and (~np.isnan(array).any(axis=0)).sum() > 1
         },

@@ -53,9 +53,14 @@ def published_table(
 ) -> Table | None:
     """A table of the measures that both have, with the difference of ours; None if they share no row or no measure.
 
-    A difference is marked if the published value lies outside our 95 % interval.
+    A difference is marked if the published value lies outside our 95 % interval. Rows whose images were disturbed are
+    left out: papers printed values of undisturbed images.
     """
-    both = [row for row in rows if row.name_of_method in published.rows and row.trials[0].network == NETWORK]
+    both = [
+        row
+        for row in rows
+        if row.name_of_method in published.rows and row.trials[0].network == NETWORK and not row.run.disturbance
+    ]
     shared = [name for name in published.measures if name in measures]
     if not both or not shared or published.dataset != rows[0].trials[0].run.dataset:
         return None

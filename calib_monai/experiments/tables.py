@@ -8,10 +8,8 @@ from math import isnan, nan
 from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
-from calib_monai.reports.alike import unlike_images
 from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
 from calib_monai.reports.case_values import compared_values, sure_marks
-from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, kinds_of, transposed, unmarked
 
@@ -19,10 +17,6 @@ SIGNIFICANT = 0.05
 ABOUT_MEANS = (
     "A value is the mean over cases of each case's mean over trials. Deviations, intervals, structures and tests are "
     "about the same mean. A value that is not made of cases is the mean over trials."
-)
-ABOUT_IMAGES = (
-    "The images of some rows were disturbed differently, so no value is marked as best and nothing is ranked. A test "
-    "compares such rows only if they are of the same networks."
 )
 OF_STRUCTURES = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels"),
@@ -34,28 +28,28 @@ RANK = Measure("rank", 2)
 def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> list[Table]:
     """All that can be made of these rows, of one or of several."""
     of_cases = {name: measure for name, measure in measures.items() if name in compared.intervals[rows[0].name]}
-    tables = [_means(rows, measures), *_structures(rows, measures), _intervals(rows, of_cases, compared)]
+    tables = [
+        _means(rows, measures, compared),
+        *_structures(rows, measures, compared),
+        _intervals(rows, of_cases, compared),
+    ]
     if len(rows) > 1:
         tables.append(_differences(of_cases, compared))
     return [*tables, _ranks(measures, compared)] if compared.ranked else tables
 
 
-def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
+def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
-    runs = [row.run for row in rows]
-    unlike, other_images = not_compared(measures, runs), unlike_images(runs)
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = [
         [""] * len(rows)
-        if name in unlike or other_images
+        if name in compared.not_compared
         else sure_marks(
             [row.value(name) for row in rows], measure, [compared_values(name, row.by_case(name)) for row in rows]
         )
         for name, measure in measures.items()
     ]
     about = [_origin(rows)]
-    if other_images:
-        about.append(ABOUT_IMAGES)
     if SCORE in measures:
         about.append(ABOUT_CHOICE)
     if PAPERS in kinds_of(measures.values()):
@@ -65,7 +59,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table:
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        " ".join(dict.fromkeys([*about, *unlike.values()])),
+        " ".join(dict.fromkeys([*about, *compared.not_compared.values()])),
     )
 
 
@@ -83,10 +77,9 @@ def _origin(rows: Sequence[Row]) -> str:
     )
 
 
-def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Table]:
+def _structures(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> list[Table]:
     """Means of each structure, a table for each measure that tells them apart."""
-    runs = [row.run for row in rows]
-    tables, unlike, other_images = [], not_compared(measures, runs), unlike_images(runs)
+    tables = []
     for name in OF_STRUCTURES:
         if name not in measures or not rows[0].columns(name):
             continue
@@ -100,7 +93,7 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure]) -> list[Ta
                 for row in rows
             ]
             sure = sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases)
-            marks.append([""] * len(rows) if name in unlike or other_images else sure)
+            marks.append([""] * len(rows) if name in compared.not_compared else sure)
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
@@ -131,8 +124,8 @@ def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table
     note = (
         "Two-sided paired permutation tests over cases, each with its mean over trials; in each column corrected for "
         f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings. "
-        f"A {NOT_MEASURED} stands where rows are not compared, or where the cases that both have contradict the "
-        "means."
+        f"A {NOT_MEASURED} stands where rows are not compared, as where both network and disturbance of the images "
+        "differ, or where the cases that both have contradict the means."
     )
     shown = {name: list(map(_p_value, line)) for name, line in values.items()}
     return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)

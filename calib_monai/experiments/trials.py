@@ -19,7 +19,8 @@ import numpy as np
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.cases_file import columns_of
-from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, check_same_classes, mean_of_known
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
@@ -212,14 +213,15 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
 
     Raises:
-        ValueError: trials of several data sets, that were measured with other settings, two trials of one training,
-            rows of other seeds, folds or cases than the first, or trials of one setting whose images were disturbed
-            differently: their means cannot be compared.
+        ValueError: trials of several data sets, of other classes, or that were measured with other settings, two trials
+            of one training, rows of other seeds, folds or cases than the first, or trials of one setting whose images
+            were disturbed differently: their means cannot be compared.
     """
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
         raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
     runs = [trial.run for trial in trials]
+    check_same_classes(runs)
     for name in runs[0].metrics:
         unlike = unlike_settings(name, runs)
         if unlike:

@@ -8,7 +8,7 @@ from ignite.engine import Engine, Events
 
 from calib_monai.processes import is_first_process
 from calib_monai.reports.report import write_report
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 
 class FiguresSaver:

@@ -10,7 +10,7 @@ from pathlib import Path
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
-from calib_monai.reports.runs import read_runs
+from calib_monai.reports.run_files import read_runs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -23,8 +23,12 @@ def unlike_settings(name: str, runs: Sequence[Run]) -> str:
 def unlike_images(runs: Sequence[Run]) -> str:
     """The disturbances of the images in which runs differ, as a text; "" if they do not differ or were not noted."""
     noted = [(run.name, run.disturbance) for run in runs if run.disturbance is not None]
-    told = [f"{run} with {' and '.join(map(_step, steps)) or 'no disturbance'}" for run, steps in noted]
-    return "; ".join(dict.fromkeys(told)) if len({repr(steps) for _, steps in noted}) > 1 else ""
+    if len({repr(steps) for _, steps in noted}) < 2:  # noqa: PLR2004 - one does not differ
+        return ""
+    names: dict[str, list[str]] = {}
+    for run, steps in noted:
+        names.setdefault(" and ".join(map(_step, steps)) or "no disturbance", []).append(run)
+    return "; ".join(f"{', '.join(dict.fromkeys(of_runs))} with {steps}" for steps, of_runs in names.items())
 
 
 def _setting(key: str, settings: Mapping[str, Any]) -> str:

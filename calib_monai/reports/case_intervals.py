@@ -9,7 +9,7 @@ import numpy as np
 
 from calib_monai.intervals import FEW, mean_interval
 from calib_monai.measures import Measure, is_distance, limits_of
-from calib_monai.reports.case_values import averaged_values
+from calib_monai.reports.case_values import averaged_values, case_columns
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, unmarked
 
@@ -35,16 +35,14 @@ ABOUT_DISTANCES = (
 ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."
 
 
-def any_missed(cases: Mapping[str, Mapping[str, float]]) -> bool:
-    """Whether a structure was missed or invented in any case, by `missed_structures` or by a Dice of 0.
-
-    Args:
-        cases: by name the values of each case, as in `Run.cases`.
-    """
+def any_missed(run: Run) -> bool:
+    """Whether a structure was missed or invented in any case, by the measures that tell it."""
+    telling = {name: run.measure(name) for name in run.metrics if run.measure(name).tells_missed}
     return any(
-        (name.startswith("missed_structures") and value > 0) or (name.startswith("dice_") and value == 0)
-        for row in cases.values()
-        for name, value in row.items()
+        value > 0 if measure.counts else value == 0
+        for name, measure in telling.items()
+        for values in case_columns(run, name).values()
+        for value in values
     )
 
 
@@ -111,6 +109,6 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
 def _with_interval(run: Run, name: str, measure: Measure) -> str:
     """A value and its interval, as "0.812 (0.790 to 0.834)"; no interval if the value is not the mean over cases."""
     value = run.metrics.get(name, nan)
-    low, high = interval_of(name, list(averaged_values(run, name).values()), missed=any_missed(run.cases))
+    low, high = interval_of(name, list(averaged_values(run, name).values()), missed=any_missed(run))
     interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
     return f"{measure.shown(value)}{interval}"

@@ -7,24 +7,29 @@ from math import isnan
 
 from calib_monai.measures import ALWAYS, NEVER, REGION_TITLES, Measure
 from calib_monai.regions import REGIONS
-from calib_monai.reports.alike import unlike_settings
+from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.runs import Run
 
 MOST_UNLIKE = 1.5  # times as many voxels as another run, up to which errors on them are compared
 
 
-def not_compared(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, str]:
-    """By name the measures that do not say which run is better, and why.
+def not_compared(
+    measures: Mapping[str, Measure], runs: Sequence[Run], *, despite_images: bool = False
+) -> dict[str, str]:
+    """By name the measures that do not say which run is better, and why: no run may be marked or ranked by them.
 
-    Runs cannot be compared where they measured with other settings. Nor can they where each network chooses the voxels:
-    never by NLL and Brier score, which depend on how hard the voxels are, and by calibration errors only if no
-    run has more than `MOST_UNLIKE` times as many voxels as another.
+    Runs cannot be compared if their images were disturbed differently or they measured with other settings. If each
+    network chooses the voxels, they are never compared by NLL and Brier score, which depend on how hard the voxels are,
+    and by calibration errors only if no run has more than `MOST_UNLIKE` times as many voxels as another.
 
     Args:
         measures: by name.
         runs: of the same cases.
+        despite_images: whether runs are compared although their images were disturbed differently.
     """
-    reasons = {name: _reason(name, measure, runs) for name, measure in measures.items()}
+    images = "" if despite_images else unlike_images(runs)
+    disturbed = f"The images were disturbed differently, so runs are neither marked nor ranked: {images}."
+    reasons = {name: disturbed if images else _reason(name, measure, runs) for name, measure in measures.items()}
     return {name: reason for name, reason in reasons.items() if reason}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.alike import unlike_images
 from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
@@ -46,17 +45,15 @@ def _table(
     """A table with a row for each run and a column for each measure.
 
     Two more columns are the number of cases and, `with_share`, the share of voxels in the region of the diagrams. No
-    value is marked as best if `not_compared` names the measure, if images were disturbed differently, or if chance may
-    explain the difference.
+    value is marked as best if `not_compared` names the measure, or if chance may explain the difference.
     """
     columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
     header, kinds, why_not = [""], [""], not_compared(measures, runs)
-    other_images = unlike_images(runs)
     for name, measure in measures.items():
         values = [run.metrics.get(name, nan) for run in runs]
         columns.append([measure.shown(value) for value in values])
         of_cases = [compared_values(name, averaged_values(run, name)) for run in runs]
-        marks.append([""] * len(runs) if name in why_not or other_images else sure_marks(values, measure, of_cases))
+        marks.append([""] * len(runs) if name in why_not else sure_marks(values, measure, of_cases))
         header.append(measure.title)
         kinds += kinds_of([measure])
     shares = [run.share_of_voxels for run in runs]
@@ -68,8 +65,5 @@ def _table(
     others = len(header) - len(kinds)
     marks += [[""] * len(runs)] * others
     kinds += [""] * others
-    disturbed = (
-        f"The images were disturbed differently, and nothing is compared: {other_images}." if other_images else ""
-    )
-    notes = dict.fromkeys([note, disturbed, *why_not.values()])
+    notes = dict.fromkeys([note, *why_not.values()])
     return Table(title, header, transposed(columns), transposed(marks), " ".join(filter(None, notes)), kinds)

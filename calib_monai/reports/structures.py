@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
-from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import sure_marks
+from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, transposed
@@ -22,7 +22,7 @@ def structures_table(runs: Sequence[Run]) -> Table:
     The note names the structures that failed.
     """
     names = runs[0].class_names[1:]
-    alike = not (unlike_images(runs) or unlike_settings(OF_DICE, runs))
+    alike = not not_compared({OF_DICE: DICE}, runs)
     columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
     for name in names:
         of_cases = [{case: _value(OF_DICE, name, names, row) for case, row in run.cases.items()} for run in runs]

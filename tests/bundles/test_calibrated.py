@@ -18,7 +18,7 @@ from monai.bundle.scripts import ckpt_export
 
 from calib_monai.checks import OUTPUTS
 from calib_monai.phantoms import make_phantoms
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 
 def start(bundle: str, config: str, folder: Path, **options: Any) -> None:

@@ -16,7 +16,8 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
 from calib_monai.phantoms import make_phantoms
-from calib_monai.reports.runs import IGNORED, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import IGNORED
 
 SETTINGS = {"slice_size": [48, 64]}
 

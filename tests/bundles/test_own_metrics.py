@@ -17,7 +17,7 @@ from calib_monai.experiments.__main__ import main
 from calib_monai.metrics import ECEMetric
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.report import write_report
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 ONE_HOT = {"_target_": "calib_monai.handlers.one_hot_from_engine", "num_classes": "@num_classes"}
 

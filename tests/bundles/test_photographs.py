@@ -15,7 +15,7 @@ import torch
 from committed import REPOSITORY, start
 from PIL import Image
 
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 PART = """{
     "like": "pictures",

@@ -37,7 +37,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, Orientationd
 
 from calib_monai.phantoms import make_phantoms
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 SLICE_SIZE = [48, 64]
 INFERRING = [f"{name}_nacl" for name in DATASETS]

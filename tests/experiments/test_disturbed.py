@@ -10,7 +10,8 @@ import pytest
 from written_runs import write_trial
 
 from calib_monai.experiments.comparison import compare
-from calib_monai.experiments.tables import ABOUT_IMAGES, experiment_tables
+from calib_monai.experiments.published import Published, published_table
+from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import read_trial, rows_of
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import BEST
@@ -44,9 +45,19 @@ def test_rows_with_and_without_noise_are_neither_marked_nor_ranked(tmp_path: Pat
         tables = experiment_tables(rows, measures, compared)
         assert any(BEST in line for table in tables[:2] for line in table.marks) == compares
         assert bool(compared.ranked) == bool(compared.friedman) == (tables[-1].title == "Ranks") == compares
-        assert (ABOUT_IMAGES in tables[0].note) is not compares
+        told = "disturbed differently, so runs are neither marked nor ranked: ce, nacl with no disturbance"
+        assert (told in tables[0].note) is not compares
     known = {row: not isnan(of_row["dice_foreground"]) for row, of_row in compared.p_values.items()}
     assert known == {"ce noise 0.01": True, "nacl": True, "nacl noise 0.01": False}
+
+
+def test_values_of_disturbed_images_do_not_stand_beside_printed_ones(tmp_path: Path) -> None:
+    for std, beside in (((), True), ((0.1,), False)):
+        folder = disturbed(write_trial(tmp_path / str(beside), "ce", DICE["ce"]), *std)
+        rows = rows_of([read_trial(folder)])
+        measures = shown_measures([row.run for row in rows])
+        published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
+        assert (published_table(published, rows, measures, compare(rows, measures)) is not None) is beside
 
 
 def test_noise_that_no_name_tells_is_refused(tmp_path: Path) -> None:

@@ -93,6 +93,19 @@ def test_rows_of_other_seeds_or_cases_are_not_compared(tmp_path: Path) -> None:
         rows_of([first, read_trial(write_trial(tmp_path, "mbls", CASES["ce"][:2]))])
 
 
+@pytest.mark.parametrize("names", [["background", "right", "left"], ["background", "left", "right", "body"]])
+def test_trials_of_other_classes_are_not_compared(names: list[str], tmp_path: Path) -> None:
+    first, other = (read_trial(write_trial(tmp_path, name, CASES["ce"])) for name in ("ce", "nacl"))
+    other = replace(other, run=replace(other.run, class_names=names))
+    with pytest.raises(
+        ValueError, match=rf"ce/.* has the classes .*left, right and .*nacl/.* {', '.join(names)}; runs"
+    ):
+        rows_of([first, other])
+    again = replace(other, method="ce", seed=1)
+    with pytest.raises(ValueError, match="has the classes"):
+        rows_of([first, again])
+
+
 def test_trials_that_were_measured_with_other_settings_are_not_compared(tmp_path: Path) -> None:
     trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"], seed=seed)) for seed in (0, 1, 2)]
     unlike = [

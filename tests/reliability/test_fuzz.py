@@ -24,7 +24,7 @@ from calib_monai.datalists.split_files import read_split
 from calib_monai.experiments.published import read_published
 from calib_monai.experiments.trials import read_trial
 from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, NLLMetric, TACEMetric
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 settings.register_profile(
     "fuzz",

@@ -13,7 +13,8 @@ from written_runs import write_run
 from calib_monai.bins import Bins
 from calib_monai.reports.answers import answer
 from calib_monai.reports.report import write_report
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 
 
 def with_gaps(run: Run, *gaps: float) -> Run:

@@ -15,7 +15,8 @@ from written_runs import write_run
 
 from calib_monai.handlers.kept_slices import _voxel_aspect
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 
 
 def wide_runs(folder: Path, aspect: float) -> list[Run]:
@@ -53,6 +54,27 @@ def test_voxels_have_their_shape(tmp_path: Path, aspect: float) -> None:
 def test_a_slice_of_an_older_evaluation_has_square_voxels(tmp_path: Path) -> None:
     assert read_run(write_run(tmp_path / "run", 1.0)).slice_of("a").voxel_aspect == 1
     assert replace(read_run(tmp_path / "run")).slice_of("a").index == 3
+
+
+@pytest.mark.parametrize("damage", ["cut off", "empty", "text", "pickled", "changed", "other shapes", "no probs"])
+def test_a_damaged_slice_is_refused_in_one_line_that_names_its_file(damage: str, tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    path = tmp_path / "run" / "slices" / "a.npz"
+    whole = path.read_bytes()
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    if damage == "pickled":
+        np.savez(path, **arrays | {"label": np.array([{}], dtype=object)})
+    elif damage == "other shapes":
+        np.savez(path, **arrays | {"label": arrays["label"][:, :-1]})
+    elif damage == "no probs":
+        np.savez(path, **{name: array for name, array in arrays.items() if name != "probs"})
+    else:
+        changed = whole[:300] + bytes(64) + whole[364:]
+        path.write_bytes({"cut off": whole[:-9], "empty": b"", "text": b"image", "changed": changed}[damage])
+    with pytest.raises(ValueError, match=r"^.*slices.a\.npz is damaged \(.+\): evaluate again$") as refused:
+        case_figure([run], "a")
+    assert "\n" not in str(refused.value)
 
 
 def test_the_shape_of_a_voxel_is_that_of_its_grid() -> None:

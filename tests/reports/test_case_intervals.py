@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from calib_monai.reports.case_intervals import (
     intervals_table,
 )
 from calib_monai.reports.results import shown_measures
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 
 
 def test_the_report_says_an_interval_of_each_measure(tmp_path: Path) -> None:
@@ -59,10 +61,16 @@ def test_an_interval_of_few_known_values_is_rough_and_has_no_distance_below_0(tm
 def test_a_distance_has_no_interval_where_a_structure_was_missed(tmp_path: Path) -> None:
     run = of_twenty(tmp_path, [2.0 + k / 10 for k in range(19)] + [100.0])
     assert "(" in dict(intervals_table([run], shown_measures([run])).cells)["HD95 (mm)"]
+    run.metrics["missed_structures"] = 0.0
+    for row in run.cases.values():
+        row["missed_structures_left"] = 0.0
     for column, value in (("missed_structures_left", 1.0), ("dice_foreground_left", 0.0)):
-        cases = {**run.cases, "c19": {**run.cases["c19"], column: value}}
-        assert any_missed(cases)
-    assert not any_missed(run.cases)
+        assert any_missed(replace(run, cases={**run.cases, "c19": {**run.cases["c19"], column: value}}))
+    assert not any_missed(run)
+    for own in ("dice_of_my_own", "missed_structures_of_my_own"):  # that says nothing of structures by its name
+        row = {own: 0.0 if own.startswith("dice") else 1.0}
+        others = {case: {**values, **row} for case, values in run.cases.items()}
+        assert not any_missed(replace(run, metrics={**run.metrics, own: 1.0}, cases=others))
     run.cases["c19"]["missed_structures_left"] = 1.0
     shown = dict(intervals_table([run], shown_measures([run])).cells)
     assert "(" not in shown["HD95 (mm)"]

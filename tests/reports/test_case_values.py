@@ -15,7 +15,8 @@ from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.case_intervals import ABOUT_NONE, intervals_table
 from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
 from calib_monai.reports.results import results_tables, shown_measures
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 from calib_monai.reports.table import BEST, SECOND
 
 DICE, HD95 = measure_of("dice_foreground"), measure_of("hd95_mm")

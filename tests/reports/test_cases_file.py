@@ -9,7 +9,7 @@ import pytest
 from written_runs import write_run
 
 from calib_monai.reports.cases_file import columns_of
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 HEADER, A, B, C = "case,dice_foreground\n", "a,0.1\n", "b,0.2\n", "c,0.34\n"
 

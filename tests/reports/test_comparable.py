@@ -15,7 +15,8 @@ from calib_monai.measures import ALIKE, ALWAYS, NEVER, measure_of
 from calib_monai.regions import REGIONS
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import results_tables
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 
 
 def runs_with(folder: Path, name: str, shares: tuple[float, ...]) -> list[Run]:

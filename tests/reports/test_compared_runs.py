@@ -10,7 +10,7 @@ import pytest
 from written_runs import write_run
 
 from calib_monai.reports.__main__ import main
-from calib_monai.reports.runs import read_run, read_runs
+from calib_monai.reports.run_files import read_run, read_runs
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from written_runs import with_value, write_run
 
 from calib_monai.reports.doubts import area_under_risk_coverage, doubtful_first, doubts_figure, doubts_table
 from calib_monai.reports.report import write_report
-from calib_monai.reports.runs import Run, read_run
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import Run
 
 
 def doubted(folder: Path, expected: tuple[float, ...] = (0.9, 0.6, 0.7)) -> Run:

@@ -15,7 +15,7 @@ from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import class_reliability_figure
 from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_PAPERS, results_tables, shown_measures
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 
 MEASURES = {
     **dict.fromkeys(("asd_mm", "nll_all", "brier_all", "cece_plausible", "ece_foreground", "cece_foreground"), 0.04321),

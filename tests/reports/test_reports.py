@@ -21,7 +21,8 @@ from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.results import results_tables
-from calib_monai.reports.runs import read_run, worst_first
+from calib_monai.reports.run_files import read_run
+from calib_monai.reports.runs import worst_first
 from calib_monai.reports.structures import failures, structures_table
 
 FIGURES = {"reliability": b"png", "classes": b"png"}

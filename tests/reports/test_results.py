@@ -11,7 +11,7 @@ from written_runs import with_value, write_run
 from calib_monai.measures import Measure
 from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, AS_PAPERS, results_tables
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import BEST, Table
 
@@ -98,8 +98,8 @@ def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
     for table in (results_tables(runs)[0], structures_table(runs)):
         assert "**" not in table.markdown()
     assert results_tables(runs)[0].note == (
-        "The images were disturbed differently, and nothing is compared: first with no disturbance; second with "
-        "RandGaussianNoised (std 0.1)."
+        "The images were disturbed differently, so runs are neither marked nor ranked: first with no disturbance; "
+        "second with RandGaussianNoised (std 0.1)."
     )
 
 

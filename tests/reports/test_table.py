@@ -9,7 +9,7 @@ from pathlib import Path
 from written_runs import write_run
 
 from calib_monai.reports.report import write_report
-from calib_monai.reports.runs import read_run
+from calib_monai.reports.run_files import read_run
 from calib_monai.reports.table import Table
 
 CELLS = Table(

@@ -1,0 +1,133 @@
+"""Run files: reads runs from the folders that evaluations wrote."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calib_monai.bins import Bins
+from calib_monai.measures import measure_from
+from calib_monai.reports.cases_file import read_cases
+from calib_monai.reports.runs import LogitCounts, Run
+
+logger = logging.getLogger(__name__)
+
+OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
+USUAL = "all"  # voxels that a calibrator is fitted to
+FILES = ("summary.json", "cases.csv", "bins.json")
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """The runs in these folders; runs with equal names get the part of their path in which they differ as name.
+
+    Raises:
+        ValueError: as `read_run`, or a folder that is given twice.
+    """
+    runs = [read_run(folder) for folder in folders]
+    places = [run.folder.resolve() for run in runs]
+    for place in places:
+        if places.count(place) > 1:
+            raise ValueError(f"{place} is given twice; give each run once")
+    of_name: dict[str, list[Run]] = {}
+    for run in runs:
+        of_name.setdefault(run.name, []).append(run)
+    paths = {folder: path for group in of_name.values() for folder, path in _told_apart(group).items()}
+    return [replace(run, name=paths[run.folder] + run.suffix) if run.folder in paths else run for run in runs]
+
+
+def _told_apart(runs: Sequence[Run]) -> dict[Path, str]:
+    """For each folder the shortest end of its path that no other run has, at least two parts; empty for one run."""
+    if len(runs) == 1:
+        return {}
+    whole = [run.folder.resolve().parts for run in runs]
+    short = [tuple(part for part in parts if part not in OF_BUNDLES) for parts in whole]
+    paths = short if len(set(short)) == len(short) else whole
+    for length in range(2, max(map(len, paths)) + 1):
+        names = ["/".join(parts[-length:]) for parts in paths]
+        if len(set(names)) == len(names):
+            break
+    return dict(zip((run.folder for run in runs), names, strict=True))
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder that `evaluate.json` wrote.
+
+    Raises:
+        ValueError: a folder that lacks one of its files, or a file that lacks what this version writes.
+    """
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} has no {name}; it must be the output_dir of an evaluation")
+    try:
+        return _read(folder)
+    except KeyError as error:
+        raise ValueError(f"{folder} has no {error} in its files: an older version wrote them; evaluate again") from None
+    except (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
+        raise ValueError(f"the files in {folder} are damaged ({error}): evaluate again") from None
+
+
+def _read(folder: Path) -> Run:
+    """The run in a folder that has all its files."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
+    cases = read_cases(folder, summary["num_cases"], bins["cases"])
+    for name in ("model", *({"calibrator_file"} & summary.keys())):
+        path = Path(summary[name]["path"])
+        if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
+            logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
+    case_bins = {case: Bins.from_dict(of_case["top_label"]) for case, of_case in bins["cases"].items()}
+    name, suffix = _name(folder.resolve(), summary)
+    return Run(
+        name=name + suffix,
+        suffix=suffix,
+        dataset=summary["dataset"],
+        method=summary["method"],
+        folder=folder,
+        class_names=summary["class_names"],
+        metrics={
+            name: float("nan") if metric["value"] is None else float(metric["value"])
+            for name, metric in summary["metrics"].items()
+        },
+        cases=cases,
+        region=bins["region"],
+        num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
+        bins=reduce(add, case_bins.values()),
+        class_bins=reduce(add, (Bins.from_dict(of_case["classes"]) for of_case in bins["cases"].values())),
+        logits=_logits(folder / "logits.json"),
+        settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
+        disturbance=summary.get("disturbance"),
+        measures={
+            name: measure_from(name, metric["measure"])
+            for name, metric in summary["metrics"].items()
+            if "measure" in metric
+        },
+        case_bins=case_bins,
+        voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
+    )
+
+
+def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of a run by its bundle or its own folder, and a suffix: its calibrator and its method if not in it."""
+    name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
+    calibrator, region, method = summary.get("calibrator", "none"), summary.get("calibrator_region"), summary["method"]
+    if calibrator != "none":
+        name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
+        suffix += f" ({region})" if region and region != USUAL else ""
+    return name, suffix if f"_{method}_" in f"_{name}_" else f"{suffix} ({method})"
+
+
+def _logits(path: Path) -> LogitCounts | None:
+    """The histograms of the logits, None where there is no such file."""
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return LogitCounts(np.asarray(content["edges"], dtype=np.float64), np.asarray(content["count"], dtype=np.int64))
