@@ -6,7 +6,7 @@ import json
 import re
 from string import Template
 
-from bundle_parts import PARTS, REPOSITORY, Part, names, shown
+from bundle_parts import PARTS, REPOSITORY, Part, load, names, pinned_versions, references_of, shown
 
 RESULTS = REPOSITORY / "results"
 COLUMNS = (
@@ -23,8 +23,10 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         "bundle": f"{dataset}_{method}",
         "method_training": parts["method"]["docs"].get("training", TRAINING),
         "method_settings": _settings(parts["method"].get("train", {}).get("loss", {})),
-        "method_reference": parts["method"]["metadata"]["references"][0],
+        "references": "\n".join(f"* {one}" for one in references_of(parts)),
         "results": _results(dataset, method),
+        "install": _install(),
+        **_network(parts["dataset"]),
     }
     try:
         return Template((PARTS / "README.md").read_text(encoding="utf-8")).substitute(words)
@@ -33,6 +35,38 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         name = {"dataset": dataset, "method": method}[kind]
         path = PARTS / f"{kind}s" / f"{name}.json"
         raise ValueError(f"{shown(path)} must set docs#{key}") from None
+
+
+def data_license(part: Part) -> str:
+    """docs/data_license.txt of a data set: its name, its source, its license and what to cite."""
+    docs, metadata = part["docs"], part["metadata"]
+    lines = ["License of the data", "-------------------", "", f"Data: {docs['title']}"]
+    lines += [f"Source: {metadata['data_source']}", f"License: {docs['license']}"]
+    return "\n".join([*lines, *(f"Reference: {one}" for one in metadata.get("references", []))]) + "\n"
+
+
+def display_name(parts: dict[str, Part]) -> str:
+    """The name of a bundle as people read it."""
+    task = parts["dataset"]["metadata"]["task"].removesuffix(" with calibrated probabilities")
+    return f"{task}, {parts['method']['docs']['title']}"
+
+
+def _network(part: Part) -> dict[str, str]:
+    """Input and output of a data set's networks in words."""
+    channels, classes = part["image"]["channels"], part["train"]["class_names"]
+    return {
+        "input_channels": f"{len(channels)} channel{'s' * (len(channels) > 1)} ({', '.join(channels)})",
+        "input_meaning": part["metadata"]["image_classes"],
+        "slice_size": " x ".join(map(str, part["both"]["slice_size"])),
+        "num_classes": str(len(classes)),
+        "class_names": ", ".join(classes),
+    }
+
+
+def _install() -> str:
+    """The command that installs what metadata.json names."""
+    needed = ["torch", "monai", "numpy", *load("metadata.json")["required_packages_version"]]
+    return " ".join(["pip install", *(f"{name}=={pinned_versions()[name]}" for name in needed)])
 
 
 def _settings(loss: Part) -> str:

@@ -55,6 +55,18 @@ def file_of(dataset: str) -> str:
     return dataset if dataset.endswith(".json") else shown(PARTS / "datasets" / f"{dataset}.json")
 
 
+def pinned_versions() -> dict[str, str]:
+    """Version of each package for the oldest Python: constraints.txt, and over it constraints-3.10.txt."""
+    files = [REPOSITORY / "scripts" / f"constraints{python}.txt" for python in ("", "-3.10")]
+    constraints = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", constraints, flags=re.MULTILINE))
+
+
+def references_of(parts: dict[str, Part]) -> list[str]:
+    """The references of a data set, then those of a method."""
+    return [one for part in parts.values() for one in part.get("metadata", {}).get("references", [])]
+
+
 def _named_part(folder: str, kind: str, name: str) -> Part:
     """The part of this name in a folder of parts; raise ValueError if there is none."""
     known = names(folder)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bundle_pages import matrix, readme
+from bundle_pages import data_license, display_name, matrix, readme
 from bundle_parts import (
     PARTS,
     REPOSITORY,
@@ -24,6 +24,8 @@ from bundle_parts import (
     merge,
     method_part,
     names,
+    pinned_versions,
+    references_of,
     shown,
     to_json,
 )
@@ -111,10 +113,11 @@ def compose(dataset: str, method: str) -> dict[str, str]:
         "inference": _fill(inference, wanted, both, *of_model, labeled, *_sections(parts, "both", "inference")),
     }
     configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}
-    configs["metadata"] = _metadata(f"{dataset}_{method}", parts, configs["train"], wanted)
+    configs["metadata"] = _metadata(parts, configs["train"], wanted)
     files = {f"configs/{name}.json": to_json(config) + "\n" for name, config in configs.items()}
     files["configs/logging.conf"] = (PARTS / "logging.conf").read_text(encoding="utf-8")
     files["docs/README.md"] = readme(dataset, method, parts)
+    files["docs/data_license.txt"] = data_license(part)
     files["LICENSE"] = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
     return {f"{dataset}_{method}/{name}": text for name, text in files.items()}
 
@@ -150,15 +153,13 @@ def _with_numbers(skeleton: Part, numbers: Part) -> Part:
     return dict([*items[:place], *numbers.items(), *items[place:]])
 
 
-def _metadata(bundle: str, parts: dict[str, Part], train: Part, wanted: str) -> Part:
+def _metadata(parts: dict[str, Part], train: Part, wanted: str) -> Part:
     """metadata.json: versions come from the constraints, shapes and classes from the training, references of both."""
-    sections = _sections(parts, "metadata")
-    references = [reference for section in sections for reference in section.get("references", [])]
-    versions = _pinned_versions()
+    versions = pinned_versions()
     template = load("metadata.json")
     packages = {name: versions[name] for name in template["required_packages_version"]}
     given = {
-        "name": bundle,
+        "name": display_name(parts),
         "calib_monai_version": __version__,
         "monai_version": versions["monai"],
         "pytorch_version": versions["torch"],
@@ -168,7 +169,7 @@ def _metadata(bundle: str, parts: dict[str, Part], train: Part, wanted: str) -> 
         "pred_classes": f"{train['num_classes']} channels: {', '.join(train['class_names'])}",
         "network_data_format": _network_data_format(parts["dataset"]["image"], train),
     }
-    return _fill(template, wanted, given, *sections, {"references": references})
+    return _fill(template, wanted, given, *_sections(parts, "metadata"), {"references": references_of(parts)})
 
 
 def _network_data_format(image: Part, train: Part) -> Part:
@@ -193,13 +194,6 @@ def _network_data_format(image: Part, train: Part) -> Part:
         "channel_def": {str(index): name for index, name in enumerate(train["class_names"])},
     }
     return {"inputs": {"image": given}, "outputs": {"pred": predicted}}
-
-
-def _pinned_versions() -> dict[str, str]:
-    """Version of each package for the oldest Python: constraints.txt, and over it constraints-3.10.txt."""
-    files = [REPOSITORY / "scripts" / f"constraints{python}.txt" for python in ("", "-3.10")]
-    constraints = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    return dict(re.findall(r"^([\w-]+)==([\w.]+)", constraints, flags=re.MULTILINE))
 
 
 def _differences(files: dict[Path, str], out: Path, *, everything: bool) -> list[str]:

@@ -4,13 +4,15 @@ NAME_vVERSION.zip unzips to a folder NAME, which runs where only MONAI and the p
 installed. It holds LICENSE, configs, docs, the package calib_monai, the bundle's own scripts and, if they exist,
 large_files.yml, models/model.pt and models/model.json. It holds nothing else of the bundle, and no output of runs. The
 same files give the same bytes. The network is `network_def` in configs/inference.json. For weights of another network,
-write its name there and in configs/train.json, in a copy of the bundle. If weights are put in, the results in
-docs/README.md are left out, because they belong to other weights.
+write its name there and in configs/train.json, in a copy of the bundle. `--results` is the folder of an evaluation of
+the weights: its values become `eval_metrics` in the metadata and the table in docs/README.md. Without it, a bundle with
+weights shows no results, because those in docs/README.md belong to other weights.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import re
@@ -20,7 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo_rules import LINKS, MADE_FOR, MODEL, Files, check, refuse, remarks
+from bundle_results import page_with, results_of
+from zoo_rules import LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
 
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.whole_files import whole_file
@@ -30,8 +33,7 @@ PACKAGE = "calib_monai"
 FOLDERS = ("configs", "docs", "scripts", PACKAGE)
 WRITTEN_BY_RUNS = ("models", "eval")
 PAGE = "docs/README.md"
-RESULTS = r"(?ms)^## Results$.*?(?=^## |\Z)"  # of the page, up to its next title
-NO_RESULTS = "Of these weights none are told here: evaluate them, and show what `eval/summary.csv` says."
+MEASURED = "eval_weights_sha256"  # in the metadata: the weights that `eval_metrics` belong to
 FIND_CODE = "$sys.path.insert(0, @bundle_root)"  # MONAI does it, too, but after `initialize`
 TELL_OTHER = {"_target_": f"{PACKAGE}.carried.tell_other_version", "bundle_root": "@bundle_root"}
 
@@ -45,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         help="weights to put in as models/model.pt, of the network in network_def; the bundle's own by default",
     )
+    parser.add_argument("--results", type=Path, help="folder of an evaluation of these weights, such as eval")
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the zip")
     options = parser.parse_args(arguments)
     name = options.bundle.resolve().name
-    files = bundle_files(options.bundle, options.model)
+    files = bundle_files(options.bundle, options.model, options.results)
     version = check(name, files)
     path = options.out / f"{name}_v{version}.zip"
     try:
@@ -60,15 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def bundle_files(bundle: Path, model: Path | None = None) -> Files:
+def bundle_files(bundle: Path, model: Path | None = None, results: Path | None = None) -> Files:
     """The files of a bundle for the zoo, in its format: path inside the bundle -> content.
 
     Args:
         bundle: its folder.
         model: file of the weights, the bundle's own by default.
+        results: folder of an evaluation of these weights.
 
     Raises:
-        ValueError: there is no such bundle or model, or a file is no JSON.
+        ValueError: there is no such bundle or model, a file is no JSON, or the results are of other weights.
     """
     if not bundle.is_dir():
         raise ValueError(f"{bundle} is not a folder")
@@ -87,8 +91,10 @@ def bundle_files(bundle: Path, model: Path | None = None) -> Files:
         files[MODEL] = model.read_bytes()
     elif MODEL not in files:
         files.pop(MADE_FOR, None)
-    if MODEL in files and PAGE in files:
-        files[PAGE] = _without_results(files[PAGE])
+    if MODEL in files:
+        return _with_results(files, bundle, model, results)
+    if results is not None:
+        raise ValueError(f"{results} is given, and no weights: results need weights")
     return files
 
 
@@ -152,9 +158,24 @@ def _with_code(config: dict[str, Any]) -> dict[str, Any]:
     return {**imports, **config, **imports, "initialize": [FIND_CODE, TELL_OTHER, *steps]}
 
 
-def _without_results(page: bytes) -> bytes:
-    """A page without its results, which belong to other weights."""
-    return re.sub(RESULTS, f"## Results\n\n{NO_RESULTS}\n\n", page.decode()).rstrip("\n").encode() + b"\n"
+def _with_results(files: Files, bundle: Path, model: Path | None, folder: Path | None) -> Files:
+    """The metadata and the page with the results of the weights, from the folder of their evaluation.
+
+    Without a folder, results in the metadata stay if they belong to these weights; else no results are shown.
+    """
+    metadata, train = (json.loads(files.get(name, b"{}")) for name in (METADATA, TRAIN))
+    if not isinstance(metadata, dict) or not isinstance(train, dict):
+        return files  # which will be refused
+    digest = hashlib.sha256(files[MODEL]).hexdigest()
+    if folder is None and model is None and "eval_metrics" in metadata and metadata.get(MEASURED, digest) == digest:
+        return files
+    metadata = {key: value for key, value in metadata.items() if key not in {"eval_metrics", MEASURED}}
+    found = results_of(folder, model or bundle / MODEL, train.get("class_names")) if folder else None
+    if found:
+        metadata |= {"eval_metrics": found.metrics, MEASURED: digest}
+    changed = {METADATA: f"{json.dumps(metadata, indent=4)}\n".encode()}
+    changed |= {PAGE: page_with(files[PAGE].decode(), found.table if found else None).encode()} if PAGE in files else {}
+    return files | {name: content for name, content in changed.items() if name in files}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ Files = dict[str, bytes]
 LINKS = ("large_files.yml", "large_files.yaml", "large_files.json")
 METADATA, INFERENCE, TRAIN = (f"configs/{name}.json" for name in ("metadata", "inference", "train"))
 MODEL, MADE_FOR = "models/model.pt", "models/model.json"  # the weights, and what they were made for
+DATA_LICENSE = "docs/data_license.txt"
 NECESSARY = ("LICENSE", METADATA, INFERENCE)
 LARGEST_FILE = 25 * 10**6  # bytes
 
@@ -59,14 +60,18 @@ def check(name: str, files: Files) -> str:
 
 def remarks(files: Files) -> list[str]:
     """Further wishes of the zoo, a line each."""
-    if any(name in files for name in LINKS):
-        return []
-    if MODEL not in files:
-        return [f"no {MODEL}: the zoo takes a bundle without weights only if it is excluded from the preferred files"]
-    size = len(files[MODEL])
-    if size <= LARGEST_FILE:
-        return []
-    return [f"{MODEL} has {_megabytes(size)} MB: above 25 MB the zoo wants it by URL, in large_files.yml"]
+    told = []
+    linked = any(name in files for name in LINKS)
+    size = len(files.get(MODEL, b""))
+    if MODEL not in files and not linked:
+        told += [f"no {MODEL}: the zoo takes a bundle without weights only if it is excluded from the preferred files"]
+    if size > LARGEST_FILE and not linked:
+        told += [f"{MODEL} has {_megabytes(size)} MB: above 25 MB the zoo wants it by URL, in large_files.yml"]
+    if MODEL in files and "eval_metrics" not in json.loads(files.get(METADATA, b"{}")):
+        told += [f"no eval_metrics in {METADATA}: evaluate these weights, and give the folder as --results"]
+    if DATA_LICENSE not in files:
+        told += [f"no {DATA_LICENSE}: the zoo wants it if the data have conditions"]
+    return told
 
 
 def _check_file(name: str, content: bytes) -> None:
@@ -85,10 +90,8 @@ def _check_file(name: str, content: bytes) -> None:
 def _check_metadata(name: str, metadata: Any) -> None:
     """Raise ValueError if metadata.json breaks a rule."""
     _check_keys("", metadata, METADATA_KEYS | {"name": str})
-    if metadata["name"] != name:
-        refuse(METADATA, f"name is {metadata['name']!r} and the folder {name!r}", "one name for both")
     if not re.fullmatch(WORDS, name):
-        refuse(METADATA, f"name is {name!r}", "lower-case words, with _ between them")
+        refuse(name, "its folder is called so", "lower-case words, with _ between them")
     version = metadata["version"]
     if not re.fullmatch(VERSION, version):
         refuse(METADATA, f"version is {version!r}", "three digits, as 0.1.0, for it sorts versions as texts")

@@ -70,10 +70,10 @@ def test_the_results_of_the_repository_are_not_shown_beside_other_weights(bundle
     assert EXPORT["bundle_files"](bundle)["docs/README.md"].decode() == shown
     torch.save(weights_of(bundle), tmp_path / "best.pt")
     page = EXPORT["bundle_files"](bundle, tmp_path / "best.pt")["docs/README.md"].decode()
-    before, results = shown.split("## Results\n")
-    _, after = results.split("## Limits\n")
+    before, results = shown.split("## Performance\n")
+    _, after = results.split("## MONAI Bundle Commands\n")
     said = "Of these weights none are told here: evaluate them, and show what `eval/summary.csv` says."
-    assert page == f"{before}## Results\n\n{said}\n\n## Limits\n{after}"
+    assert page == f"{before}## Performance\n\n{said}\n\n## MONAI Bundle Commands\n{after}"
 
 
 @pytest.mark.parametrize(

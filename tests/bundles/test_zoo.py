@@ -21,7 +21,7 @@ from monai.bundle import ConfigParser, ckpt_export, verify_metadata, verify_net_
 EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
 EXPORTED = ["LICENSE", *(f"configs/{name}.json" for name in ("calibrate", "evaluate", "inference"))]
 EXPORTED += ["configs/logging.conf", *(f"configs/{name}.json" for name in ("metadata", "multi_gpu_evaluate"))]
-EXPORTED += ["configs/multi_gpu_train.json", "configs/train.json", "docs/README.md"]
+EXPORTED += ["configs/multi_gpu_train.json", "configs/train.json", "docs/README.md", "docs/data_license.txt"]
 PACKAGE = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "calib_monai").rglob("*.*")}
 PACKAGE = {name for name in PACKAGE if not name.endswith(".pyc")} | {"calib_monai/LICENSE"}
 FINDS_CODE = [
@@ -97,7 +97,8 @@ def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
     (bundle / "models" / "model.pt").write_text("other weights")
     assert EXPORT["main"]([str(bundle), "--out", str(tmp_path / "given"), "--model", str(model)]) == 0
     own, given = (next((tmp_path / name).iterdir()) for name in ("own", "given"))
-    assert capsys.readouterr().out.splitlines() == [str(own), str(given)]
+    remark = f"no eval_metrics in {METADATA}: evaluate these weights, and give the folder as --results"
+    assert capsys.readouterr().out.splitlines() == [remark, str(own), remark, str(given)]
     assert own.read_bytes() == given.read_bytes()
     with zipfile.ZipFile(own) as archive:
         held = {*EXPORTED, *PACKAGE, "models/model.pt"}
@@ -151,7 +152,7 @@ GONE = object()
         ("changelog", GONE, "changelog is not there; the zoo wants all that its schema requires, changelog and name"),
         ("schema", GONE, "schema is not there; the zoo wants all that its schema requires"),
         ("authors", ["A", "B"], 'authors is ["A", "B"]; the zoo wants a text there'),
-        ("name", "mine", "name is 'mine' and the folder 'hippocampus_nacl'; the zoo wants one name for both"),
+        ("name", 5, "name is 5; the zoo wants a text there"),
         ("required_packages_version#itk", ">=5.4", "required_packages_version.itk is '>=5.4'; the zoo wants one versi"),
         ("required_packages_version#scipy", "", "required_packages_version.scipy is ''; the zoo wants one version, fo"),
         ("pytorch_version", "2.13.0+cpu", "pytorch_version is '2.13.0+cpu'; the zoo wants one version, for pip insta"),
@@ -210,9 +211,7 @@ def test_a_file_that_breaks_a_rule_is_refused(
 
 def test_a_name_of_other_than_lower_case_words_is_refused(bundle: Path, refused: Callable[..., str]) -> None:
     renamed = bundle.rename(bundle.with_name("Hippocampus-NACL"))
-    path = renamed / METADATA
-    path.write_text(path.read_text().replace(bundle.name, renamed.name))
-    said = f"error: {METADATA}: name is 'Hippocampus-NACL'; the zoo wants lower-case words, with _ between them"
+    said = "error: Hippocampus-NACL: its folder is called so; the zoo wants lower-case words, with _ between them"
     assert refused(renamed) == said
 
 
@@ -222,11 +221,14 @@ def test_a_bundle_or_a_model_that_is_not_there_is_refused(bundle: Path, refused:
 
 
 def test_large_weights_are_wanted_by_url() -> None:
-    large = {"models/model.pt": bytes(26 * 10**6)}
+    others = {METADATA: b'{"eval_metrics": {}}', "docs/data_license.txt": b""}
+    large = others | {"models/model.pt": bytes(26 * 10**6)}
     said = "models/model.pt has 26.0 MB: above 25 MB the zoo wants it by URL, in large_files.yml"
     assert EXPORT["remarks"](large) == [said]
     assert EXPORT["remarks"](large | {"large_files.yml": b""}) == []
-    assert EXPORT["remarks"]({"large_files.yml": b""}) == []
+    assert EXPORT["remarks"](others | {"large_files.yml": b""}) == []
+    said = "no docs/data_license.txt: the zoo wants it if the data have conditions"
+    assert EXPORT["remarks"]({"large_files.yml": b""}) == [said]
 
 
 def test_what_cannot_be_written_leaves_the_zip_that_was_there(
