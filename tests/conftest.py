@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Import what the tests share, but where none runs: MONAI takes seconds, during which no process is started."""
+    gc.disable()  # until all is imported, through which it would look again and again
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         config.pluginmanager.import_plugin("shared")
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, of what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -97,7 +97,7 @@ def trimmed(cases: Volumes, first: int, last: int) -> Volumes:
 def processes() -> ForkServerContext:
     """What starts processes that have everything imported already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["monai.bundle", "ignite.engine", "committed", "calib_monai.handlers", "preloaded"])
+    context.set_forkserver_preload(["uncollected", "preloaded"])
     with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # without which it finds no module of the tests
         forkserver.ensure_running()
     return context

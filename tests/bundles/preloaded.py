@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import gc
 
 import fire  # noqa: F401
 import itk
+import pytest
 import torch._dynamo  # noqa: F401
 import tried  # noqa: F401 - where most of them start
+from monai.bundle import ComponentLocator
+from spared import spare
 
 from calib_monai.found_cases import ITK_PARTS
 
 for part in ITK_PARTS:
     getattr(itk, part)
 
-os.fsync = lambda _: None  # as in the tests' own process
+spare(pytest.MonkeyPatch())  # as in the tests' own process
+ComponentLocator().get_component_module_name("")
+
+gc.freeze()  # a process that is forked looks through what it makes; it would copy what it looked through
+gc.enable()

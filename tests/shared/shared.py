@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from spared import spare
 from torch import nn
 
 from calib_monai.datalists.hippocampus import write_hippocampus
@@ -42,10 +43,10 @@ def _as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _unsynced() -> Iterator[None]:
-    """Wait for no disk: only a failure of power tells a file that is synced from one that is not."""
+def _spared() -> Iterator[None]:
+    """Without what takes time and is seen by no test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: None)
+        spare(patch)
         yield
 
 
