@@ -19,6 +19,7 @@ from torch import Tensor
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti, stored_affine
+from calib_monai.held_images import held_image, is_held
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
@@ -35,10 +36,10 @@ class LoadCased(MapTransform):
     (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is not a
     grid is refused. Several files become channels; their headers may differ by up to half a voxel, and the first header
     is used. A volume of a single slice gets its missing third axis. The meta data hold "file_shape", the shape of the
-    file.
+    file. An image that is in memory already is taken as it is, if it has an affine.
 
     Args:
-        keys: keys that hold a path or several paths.
+        keys: keys that hold a path, several paths, or a MONAI MetaTensor.
         reader: the reader of MONAI's LoadImage for files that are neither DICOM nor NIfTI.
         spatial_dims: axes of an image, 2 or 3.
         allow_missing_keys: whether missing keys are allowed.
@@ -63,9 +64,10 @@ class LoadCased(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the images, each (C, H, W[, D])."""
         keys = list(self.key_iterator(dict(data)))
-        files = {key: [str(file) for file in ensure_tuple(data[key])] for key in keys}
-        loaded = read_once(files, self.settings, lambda: {key: self._image(files[key]) for key in keys})
-        return {**data, **loaded}
+        held = {key: held_image(key, data[key], self.spatial_dims) for key in keys if is_held(data[key])}
+        files = {key: [str(file) for file in ensure_tuple(data[key])] for key in keys if key not in held}
+        loaded = read_once(files, self.settings, lambda: {key: self._image(of_key) for key, of_key in files.items()})
+        return {**data, **held, **loaded}
 
     def _image(self, files: list[str]) -> MetaTensor:
         """The image of files, (C, H, W[, D]): the slices of a series, or its channels."""

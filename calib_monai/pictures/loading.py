@@ -15,6 +15,7 @@ from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
 from numpy.typing import NDArray
 
+from calib_monai.held_images import is_held
 from calib_monai.pictures.decoding import Picture, decoded, gray_values, picture_values
 from calib_monai.pictures.masks import mask_values
 from calib_monai.read_once import read_once
@@ -60,8 +61,11 @@ class LoadPicturesd(MapTransform):
         """The data with what their files hold.
 
         Raises:
-            ValueError: with the file and the rule, where one is not such a picture or mask.
+            ValueError: with the file and the rule, where one is not such a picture or mask; or a picture in memory.
         """
+        for key in self.key_iterator(dict(data)):
+            if is_held(data[key]):
+                raise ValueError(f"{key} is in memory, where nothing says which axis is its width: give its file")
         files = {key: [str(file) for file in ensure_tuple(data[key])] for key in self.key_iterator(dict(data))}
         settings = type(self).__name__, self.in_channels, self.num_classes, self.mask_threshold, self.label_key
         return {**data, **read_once(files, settings, lambda: self._read(files))}

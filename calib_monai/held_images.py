@@ -1,0 +1,58 @@
+"""Images in memory: takes an image that another program has read already, with its channel first."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.utils import MetaKeys
+from torch import Tensor
+
+from calib_monai.grids import check_affine
+
+
+def is_held(image: object) -> bool:
+    """Whether an image is in memory, and not in a file."""
+    return isinstance(image, Tensor | np.ndarray)
+
+
+def held_image(key: Hashable, image: Any, spatial_dims: int) -> MetaTensor:
+    """A copy of an image that is in memory, (C, H, W[, D]), float32.
+
+    Args:
+        key: the key of the image, for messages.
+        image: a MONAI MetaTensor with or without a channel. Its meta data may say where the channel is, as those of
+            MONAI's readers do. If they do not, the channel is first.
+        spatial_dims: axes of an image, 2 or 3.
+
+    Raises:
+        ValueError: an image without an affine, or with another number of axes.
+    """
+    meta = dict(image.meta) if isinstance(image, MetaTensor) else {}
+    affine = torch.as_tensor(image.affine) if isinstance(image, MetaTensor) else torch.eye(4)
+    if meta.get(MetaKeys.ORIGINAL_AFFINE) is None and torch.equal(affine, torch.eye(len(affine)).to(affine)):
+        raise ValueError(
+            f"{key} is in memory and has no affine, so nothing says how large a voxel is and which way the axes run: "
+            "give a MONAI MetaTensor with its affine, or the path of a file"
+        )
+    values = torch.as_tensor(image).as_subclass(Tensor).to(torch.float32, copy=True)
+    if values.ndim == spatial_dims:
+        values = values.unsqueeze(0)
+    elif values.ndim == spatial_dims + 1:
+        values = values.movedim(_channel_axis(meta.get(MetaKeys.ORIGINAL_CHANNEL_DIM)), 0)
+    else:
+        raise ValueError(
+            f"{key} is in memory with the shape {tuple(image.shape)}; it must have {spatial_dims} axes, and may "
+            "have one for its channels"
+        )
+    check_affine(str(key), affine)
+    meta.pop(MetaKeys.AFFINE, None)
+    return MetaTensor(values.contiguous(), affine=affine.to(torch.float64), meta=meta)
+
+
+def _channel_axis(said: Any) -> int:
+    """The axis of the channels, as MONAI's meta data say it; the first if they do not."""
+    return int(said) if isinstance(said, int | float | np.number | Tensor) and not np.isnan(float(said)) else 0
