@@ -15,6 +15,9 @@ from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 TRACKINGS: dict[str, Any] = DEFAULT_EXP_MGMT_SETTINGS
 OF_TRACKING = frozenset(key for settings in TRACKINGS.values() for key in settings["configs"])  # what MONAI adds
+FORMERLY = (
+    "workflow"  # what MONAI called `workflow_type`; the tests of its model zoo still give it, and nothing reads it
+)
 
 
 class Given(NamedTuple):
@@ -66,4 +69,4 @@ def _keys_in(folder: Path) -> set[str]:
     """The keys at the top of all configurations in a folder, and those that MONAI and its tracking add."""
     files: Sequence[Path] = sorted(folder.glob("*.json"))
     keys = {key for file in files for key in ConfigParser.load_config_file(file)}
-    return {key.removeprefix("+").split("#")[0] for key in keys} | OF_TRACKING | {ConfigParser.meta_key}
+    return {key.removeprefix("+").split("#")[0] for key in keys} | OF_TRACKING | {ConfigParser.meta_key, FORMERLY}

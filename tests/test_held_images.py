@@ -60,5 +60,5 @@ def test_an_image_without_a_place_is_refused(image: Any, said: str) -> None:
 
 
 def test_a_picture_is_refused_because_its_axes_are_not_known() -> None:
-    with pytest.raises(ValueError, match="^image is in memory, where nothing says which axis is its width: give its"):
+    with pytest.raises(ValueError, match=r"^image is in memory, where nothing says which axis is its width: give its"):
         LoadPicturesd("image", 3)({"image": np.zeros((8, 6, 3))})
