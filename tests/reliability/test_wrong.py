@@ -15,7 +15,8 @@ from wrong_settings import WRONG_SETTINGS
 EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
-}  # MONAI reads the files before anything of ours runs, and this is what it says
+    "--networks#unet#channels [16, 32]": "KeyError: 'query key: networks'",
+}  # MONAI reads files and sets options before anything of ours runs, and this is what it says
 
 
 @pytest.fixture(scope="module")

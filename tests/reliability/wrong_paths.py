@@ -32,8 +32,8 @@ WRONG_PATHS = [
             ("network_def#channels", [16], "train", "unet: strides are .*; with 1 channels there must be 0"),
             ("network_def#channel", [16, 32], "train", "did you mean --network_def#channels"),
             ("network_def#dropout", 1.5, "train", "unet: dropout is 1.5"),
+            ("networks#unet#channels", [16, 32], "train", "query key: networks"),
             ("network_def", "@networks::dynunet", "train", "--network_def#_target_ calib_monai.networks.dynunet"),
-            ("networks#unet#channels", [16, 32], "train", "write --network_def#channels VALUE"),
             ("fitting#ts#region", "cubic", "calibrate", "fitting#ts#region is 'cubic'"),
         )
     ),
