@@ -31,8 +31,8 @@ class TrainingBoxd(MapTransform):
     with them. The second training had fewer patients.)
 
     Args:
-        keys: images and labels, (C, H, W[, D]), on one grid.
         slice_size: H and W of the box, in voxels.
+        keys: images and labels, (C, H, W[, D]), on one grid.
         num_slices: D of the box; -1 keeps all slices.
         elsewhere: number of slices from random places, as a share of the slices of the box.
         label_key: the key of the label, (1, H, W[, D]).
@@ -41,8 +41,8 @@ class TrainingBoxd(MapTransform):
 
     def __init__(
         self,
-        keys: KeysCollection,
         slice_size: Sequence[int],
+        keys: KeysCollection = ("image", "label"),
         num_slices: int = -1,
         elsewhere: float = 0.25,
         label_key: str = "label",

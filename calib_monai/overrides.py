@@ -237,13 +237,21 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
     names = set(node)
     if "_target_" not in node:
         return names
-    component = located(str(node["_target_"]))
-    if component is None:
-        return None
-    arguments = inspect.signature(component).parameters.values()
-    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-        return None
-    return names | {argument.name for argument in arguments} | {"_target_", "_disabled_", "_mode_", "_requires_"}
+    arguments = _arguments_of(located(str(node["_target_"])))
+    return None if arguments is None else names | arguments | {"_target_", "_disabled_", "_mode_", "_requires_"}
+
+
+def _arguments_of(component: Any) -> set[str] | None:
+    """The names of a component's arguments, with those that a class hands on to its bases; None if any is possible."""
+    names: set[str] = set()
+    classes = component.__mro__ if inspect.isclass(component) else ()
+    bases = [vars(one)["__init__"] for one in classes if "__init__" in vars(one)] or [component]
+    for function in bases if component is not None else ():
+        arguments = inspect.signature(function).parameters.values()
+        names |= {argument.name for argument in arguments if argument.kind is not argument.VAR_KEYWORD} - {"self"}
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
+            return names
+    return None
 
 
 def _inside(config: dict[str, Any]) -> dict[str, str]:

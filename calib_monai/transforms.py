@@ -144,6 +144,7 @@ class BoundaryWeightd(MapTransform):
         width: as in `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
         weight_max: as in `boundary_weight`.
         weight_min: as in `boundary_weight`.
+        loss: a loss whose `width`, `weight_max` and `weight_min` are taken, such as `BWCRLoss`.
         ignore_index: the label of ignored voxels. Each counts as the nearest other label in its slice, so that the edge
             of ignored voxels is not a boundary.
 
@@ -159,8 +160,11 @@ class BoundaryWeightd(MapTransform):
         weight_max: float = 1.0,
         weight_min: float = 0.01,
         ignore_index: int | None = None,
+        loss: Any = None,
     ) -> None:
         super().__init__(keys)
+        if loss is not None:
+            width, weight_max, weight_min = loss.width, loss.weight_max, loss.weight_min
         check_boundary_weight(width, weight_max, weight_min)
         self.names = ensure_tuple(names)
         self.width = width

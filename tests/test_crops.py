@@ -23,23 +23,23 @@ def scan(shape: tuple[int, ...], *marked: tuple[slice, ...]) -> dict[str, object
 def test_a_label_that_is_at_the_center_leaves_the_box_there(shape: tuple[int, ...]) -> None:
     data = scan(shape, tuple(slice(size // 2, size // 2 + 1) for size in shape))
     size = [8, 8, 4][: len(shape)]
-    boxed = TrainingBoxd(["image", "label"], [8, 8], 4, elsewhere=0)(data)
+    boxed = TrainingBoxd([8, 8], num_slices=4, elsewhere=0)(data)
     for key in ("image", "label"):
         assert torch.equal(torch.as_tensor(boxed[key]), ResizeWithPadOrCrop(size)(data[key]).as_tensor())
 
 
 def test_the_box_is_moved_as_little_as_holds_the_label() -> None:
     data = scan((20, 13, 30), (slice(1, 4), slice(5, 7), slice(25, 29)), (slice(2, 3), slice(5, 6), slice(28, 29)))
-    boxed = TrainingBoxd(["image", "label"], [8, 8], 10, elsewhere=0)(data)
+    boxed = TrainingBoxd([8, 8], num_slices=10, elsewhere=0)(data)
     assert torch.equal(torch.as_tensor(boxed["image"]), data["image"][:, 1:9, 2:10, 19:29])
     assert boxed["label"].sum() == data["label"].sum()
-    assert TrainingBoxd(["image", "label"], [8, 8], elsewhere=0)(data)["image"].shape == (1, 8, 8, 30)
+    assert TrainingBoxd([8, 8], elsewhere=0)(data)["image"].shape == (1, 8, 8, 30)
 
 
 def test_what_the_box_cannot_hold_is_told(caplog: pytest.LogCaptureFixture) -> None:
     data = scan((40, 8, 4), (slice(0, 12),), (slice(30, 40),))
     with caplog.at_level(logging.WARNING):
-        boxed = TrainingBoxd(["image", "label"], [16, 8], elsewhere=0)(data)
+        boxed = TrainingBoxd([16, 8], elsewhere=0)(data)
     assert (boxed["label"] == 1).sum() == 12 * 8 * 4
     assert [record.getMessage() for record in caplog.records] == [
         "case one: the box of training, 16 x 8 x 4 voxels, cuts off 100 % of label 2"
@@ -53,7 +53,7 @@ def test_a_window_without_any_count_is_at_the_center() -> None:
 
 def test_slices_from_all_over_a_larger_scan_follow_those_of_the_box() -> None:
     data = scan((20, 6, 30), (slice(9, 11), slice(2, 3), slice(14, 16)))
-    boxed = TrainingBoxd(["image", "label"], [8, 8], 12, elsewhere=0.5)(data)
+    boxed = TrainingBoxd([8, 8], num_slices=12, elsewhere=0.5)(data)
     assert boxed["image"].shape == boxed["label"].shape == (1, 8, 8, 12 + 6)
     numbers = torch.as_tensor(boxed["image"])[0, :, 1:7, 12:].long()
     rows, slices = numbers[0, 0] // (6 * 30), numbers[0, 0] % 30
@@ -61,15 +61,15 @@ def test_slices_from_all_over_a_larger_scan_follow_those_of_the_box() -> None:
     assert len(set(slices.tolist())) > 1
     expected = torch.stack([data["label"][0, row : row + 8, :, at] for row, at in zip(rows, slices, strict=True)], -1)
     assert torch.equal(torch.as_tensor(boxed["label"])[0, :, 1:7, 12:], expected)
-    again = TrainingBoxd(["image", "label"], [8, 8], 12, elsewhere=0.5)(data)
+    again = TrainingBoxd([8, 8], num_slices=12, elsewhere=0.5)(data)
     assert torch.equal(torch.as_tensor(again["image"]), torch.as_tensor(boxed["image"]))
-    assert TrainingBoxd(["image", "label"], [32, 16])(data)["image"].shape == (1, 32, 16, 30)
+    assert TrainingBoxd([32, 16])(data)["image"].shape == (1, 32, 16, 30)
 
 
 def test_what_is_ignored_moves_no_box_and_is_no_structure(caplog: pytest.LogCaptureFixture) -> None:
     data = scan((20, 20, 4), (slice(10, 13), slice(10, 13)))
     data["label"][0, :9, :9] = 255
     with caplog.at_level(logging.WARNING):
-        boxed = TrainingBoxd(["image", "label"], [8, 8], elsewhere=0, ignore_index=255)(data)
+        boxed = TrainingBoxd([8, 8], elsewhere=0, ignore_index=255)(data)
     assert (boxed["label"] == 1).sum() == 3 * 3 * 4
     assert not caplog.records

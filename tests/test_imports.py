@@ -11,8 +11,20 @@ PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
-        *("arguments", "bins", "case_names", "checks", "labels", "loss_checks", "made_for", "measures", "methods"),
-        *("processes", "regions", "spelling", "whole_files"),
+        *(
+            "arguments",
+            "bins",
+            "case_names",
+            "checks",
+            "labels",
+            "loss_checks",
+            "made_for",
+            "methods",
+            "slices",
+            "measures",
+            "methods",
+        ),
+        *("processes", "regions", "slices", "spelling", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "intervals", "measures", "regions", "spelling", "whole_files"},
@@ -61,6 +73,7 @@ ALLOWED = {
     "orientation": {"grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
+    "engines": {"losses", "views"},
     "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -71,6 +71,7 @@ def test_a_metric_is_added_by_an_option_of_a_new_name() -> None:
         ("--network_def#channel", "did you mean --network_def#channels?"),
         ("--network_def#drop", "did you mean --network_def#dropout?"),
         ("--network_def#filters", "there is no 'filters'"),
+        ("--train#trainer#augmant", "--train#trainer#augment?"),
         ("--train#traner#max_epochs", "--train#trainer#max_epochs?"),
         ("--train#handlers#9", "not one of 9 items"),
         ("--zzz", "there is no 'zzz'"),

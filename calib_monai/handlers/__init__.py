@@ -1,5 +1,6 @@
 """Ignite handlers: guards, checkpoints, multipliers, TensorBoard, and the files that a report reads."""
 
+from calib_monai.handlers.board import BoardStats
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
@@ -25,12 +26,15 @@ from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStr
 from calib_monai.handlers.starting import check_run
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
-from calib_monai.handlers.together import ShareOfLoss, writer_of_first_process
+from calib_monai.handlers.together import ShareOfLoss
+from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver
 
 __all__ = [
     "ASD",
     "HD95",
+    "BestModelSaver",
     "BinsSaver",
+    "BoardStats",
     "CalibratedLogits",
     "CalibratorFit",
     "CollapseGuard",
@@ -49,6 +53,7 @@ __all__ = [
     "MetricCollectionHandler",
     "MissedStructures",
     "ModelCheckpointLoader",
+    "MovingAverage",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
     "ProgressBar",
@@ -58,6 +63,7 @@ __all__ = [
     "ShareOfLoss",
     "SliceSaver",
     "StructuresSaver",
+    "TrainingSaver",
     "ValidationState",
     "ViewSpread",
     "check_metrics",
@@ -65,5 +71,4 @@ __all__ = [
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",
-    "writer_of_first_process",
 ]

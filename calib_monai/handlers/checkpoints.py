@@ -111,7 +111,7 @@ class ValidationState:
 
     def __init__(self, evaluator: Engine, handlers: Sequence[Any]) -> None:
         self.evaluator = evaluator
-        self.parts = {type(handler).__name__: handler for handler in handlers if hasattr(handler, "state_dict")}
+        self.parts = {_name_of(handler): handler for handler in handlers if hasattr(handler, "state_dict")}
 
     def state_dict(self) -> dict[str, Any]:
         """Plain numbers and names."""
@@ -125,6 +125,11 @@ class ValidationState:
             setattr(self.evaluator.state, name, state[name])
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
+
+
+def _name_of(handler: Any) -> str:
+    """The name under which a checkpoint keeps the state of a handler: that of its class, or of an earlier one."""
+    return str(getattr(handler, "saved_as", type(handler).__name__))
 
 
 class GradientScale:

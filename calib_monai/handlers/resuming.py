@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Protocol
@@ -14,13 +14,15 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
 from monai.handlers import CheckpointSaver
 
-from calib_monai.checks import REPLACED, SPLIT_FILE
+from calib_monai.checks import REPLACED, SPLIT_FILE, check_last_batch
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
 from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
+from calib_monai.handlers.training import TrainingSaver
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
+from calib_monai.slices import SliceLoader
 
 logger = logging.getLogger(__name__)
 
@@ -96,15 +98,15 @@ def _is_of_a_training(content: Any) -> bool:
 
 def go_on(
     trainer: Engine,
-    saver: CheckpointSaver,
-    checkpoint: Mapping[str, Any] | None,
+    handlers: Sequence[Any] | CheckpointSaver,
+    checkpoint: Mapping[str, Any] | None = None,
     cases: ReplacesSplit | None = None,
 ) -> None:
     """Restore a training from a checkpoint. If it has finished all its epochs, its `run` then returns at once.
 
     Args:
         trainer: the trainer, with the planned number of epochs.
-        saver: the saver of the checkpoints.
+        handlers: the handlers of the trainer, with a `TrainingSaver` among them; or the saver of the checkpoints.
         checkpoint: from `last_checkpoint`. Without a checkpoint, the files of an earlier training are replaced after
             the first epoch.
         cases: the cases of the training, which know whether the replaced model has another split.
@@ -112,6 +114,10 @@ def go_on(
     Raises:
         ValueError: the checkpoint does not fit; the message says why.
     """
+    loader = getattr(trainer, "data_loader", None)
+    if isinstance(loader, SliceLoader):
+        check_last_batch(trainer.network, loader)  # type: ignore[attr-defined] # as MONAI's trainer has
+    saver = handlers if isinstance(handlers, CheckpointSaver) else _saver_in(handlers)
     if checkpoint is None:
         _replace_later(trainer, Path(saver.save_dir), cases)
         return
@@ -141,6 +147,16 @@ def go_on(
     trainer.state.max_epochs = epochs
     before = "" if epochs == planned else f" (it was to have {planned})"
     logger.warning("resumed after epoch %d of %s%s, from %s", had, epochs, before, saver.save_dir)
+
+
+def _saver_in(handlers: Sequence[Any]) -> CheckpointSaver:
+    """The saver of the checkpoints among the handlers of a trainer; raise ValueError if there is none."""
+    savers = [one.saver for one in handlers if isinstance(one, TrainingSaver)]
+    if not savers:
+        raise ValueError(
+            "train#handlers holds no calib_monai.handlers.TrainingSaver, which saves and resumes a training"
+        )
+    return savers[0]
 
 
 def _epochs_of(checkpoint: Mapping[str, Any]) -> tuple[int, int | None]:

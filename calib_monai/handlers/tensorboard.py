@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
@@ -11,14 +11,12 @@ from ignite.metrics import Average
 from monai.engines.utils import IterationEvents
 
 from calib_monai.bins import Bins, top_label_bins
+from calib_monai.handlers.board import Board
 from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram
 from calib_monai.handlers.readings import ignored_label, items, logits_and_target, loss_of, voxels_of
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 
 class EpochMean:
@@ -29,7 +27,7 @@ class EpochMean:
         output_transform: the engine's output -> the number; MONAI's loss by default.
     """
 
-    def __init__(self, name: str, output_transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, name: str = "train_loss", output_transform: Callable[[Any], Any] | None = None) -> None:
         self.name = name
         self.output_transform = output_transform or loss_of
 
@@ -46,16 +44,16 @@ class ReliabilityImage:
     """Shows the reliability diagram in TensorBoard, every few validations, as "val_reliability".
 
     Args:
-        writer: where it is shown.
+        output_dir: folder of the output, see `Board`.
         interval: validations from one diagram to the next.
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         num_bins: number of bins.
     """
 
     def __init__(
-        self, writer: SummaryWriter, interval: int = 5, region: str | Region = "plausible", num_bins: int = 15
+        self, output_dir: str, interval: int = 5, region: str | Region = "plausible", num_bins: int = 15
     ) -> None:
-        self.writer = writer
+        self.board = Board(output_dir)
         self.interval = interval
         self.region = region_of(region)
         self.num_bins = num_bins
@@ -92,7 +90,7 @@ class ReliabilityImage:
         bins = [part for of_process in gathered(self.bins) for part in of_process]
         if bins and is_first_process():
             together = sum(bins[1:], start=bins[0])
-            self.writer.add_figure("val_reliability", diagram_figure(together, self.region.name), engine.state.epoch)
+            self.board.add_figure("val_reliability", diagram_figure(together, self.region.name), engine.state.epoch)
 
 
 class MaxLogitHistogram:
@@ -101,11 +99,11 @@ class MaxLogitHistogram:
     That of an overconfident network moves to the right from epoch to epoch.
 
     Args:
-        writer: where it is shown, as "val_max_logit".
+        output_dir: folder of the output, see `Board`. It is shown as "val_max_logit".
     """
 
-    def __init__(self, writer: SummaryWriter) -> None:
-        self.writer = writer
+    def __init__(self, output_dir: str) -> None:
+        self.board = Board(output_dir)
         self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
 
     def attach(self, engine: Engine) -> None:
@@ -129,7 +127,7 @@ class MaxLogitHistogram:
         if not is_first_process():
             return
         middles = (EDGES[1:] + EDGES[:-1]) / 2
-        self.writer.add_histogram_raw(
+        self.board.add_histogram_raw(
             "val_max_logit",
             min=-LARGEST,
             max=LARGEST,

@@ -6,9 +6,6 @@ from typing import Any
 
 from ignite.engine import Engine
 from monai.engines.utils import IterationEvents
-from torch.utils.tensorboard import SummaryWriter
-
-from calib_monai.processes import is_first_process
 
 
 class ShareOfLoss:
@@ -26,22 +23,3 @@ class ShareOfLoss:
         """Weigh the loss of this iteration."""
         state: Any = engine.state
         state.output["loss"] = state.output["loss"] * state.batch["share"]
-
-
-def writer_of_first_process(log_dir: str, **options: Any) -> Any:
-    """TensorBoard's `SummaryWriter` in the first process, and in the others one that writes nothing.
-
-    Args:
-        log_dir: folder that it writes to.
-        options: further arguments of that.
-    """
-    return SummaryWriter(log_dir, **options) if is_first_process() else _SilentWriter()
-
-
-class _SilentWriter:
-    """Whatever is called does nothing."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *_args, **_kwargs: None

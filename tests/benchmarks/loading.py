@@ -36,7 +36,6 @@ def main() -> None:
         workflow.initialize()
         checked = time.perf_counter()
         trainer = workflow.parser.get_parsed_content("train::trainer")
-        workflow.parser.get_parsed_content("train::checkpoint_saver").attach(trainer)
         prepared = time.perf_counter()
         profiler = BasicTimeProfiler()
         profiler.attach(trainer)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.utils.tensorboard import SummaryWriter
 
-from calib_monai.handlers import EpochMean, MaxLogitHistogram, ReliabilityImage
+from calib_monai.handlers import EpochMean, MaxLogitHistogram, ReliabilityImage, board
+from calib_monai.handlers.board import Board
 
 
 def events(folder: Path) -> EventAccumulator:
@@ -23,13 +23,12 @@ def events(folder: Path) -> EventAccumulator:
 def test_the_largest_logit_is_shown_after_each_validation(
     engine: Engine, tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
 ) -> None:
-    writer = SummaryWriter(str(tmp_path))
-    MaxLogitHistogram(writer).attach(engine)
+    MaxLogitHistogram(str(tmp_path)).attach(engine)
     for epoch in (1, 2):
         engine.state.max_epochs, engine.state.epoch = epoch, epoch - 1  # as MONAI's ValidationHandler does
         engine.run([1, 2], max_epochs=epoch)
-    writer.close()
-    shown = events(tmp_path).Histograms("val_max_logit")
+    Board(str(tmp_path)).close()
+    shown = events(tmp_path / "tensorboard").Histograms("val_max_logit")
     largest = torch.stack([batch_of(seed)["pred"].amax(dim=1) for seed in (1, 2)])
     assert [histogram.step for histogram in shown] == [1, 2]
     assert shown[1].histogram_value.num == largest.numel()
@@ -39,13 +38,12 @@ def test_the_largest_logit_is_shown_after_each_validation(
 
 
 def test_the_reliability_diagram_is_shown_every_few_validations(engine: Engine, tmp_path: Path) -> None:
-    writer = SummaryWriter(str(tmp_path))
-    ReliabilityImage(writer, interval=2).attach(engine)
+    ReliabilityImage(str(tmp_path), interval=2).attach(engine)
     for epoch in range(1, 6):
         engine.state.max_epochs, engine.state.epoch = epoch, epoch - 1
         engine.run([1, 2], max_epochs=epoch)
-    writer.close()
-    shown = events(tmp_path).Images("val_reliability")
+    Board(str(tmp_path)).close()
+    shown = events(tmp_path / "tensorboard").Images("val_reliability")
     assert [image.step for image in shown] == [2, 4]
     assert shown[0].encoded_image_string.startswith(b"\x89PNG")
 
@@ -55,3 +53,22 @@ def test_the_loss_of_an_epoch_is_the_mean_of_its_iterations() -> None:
     EpochMean("train_loss").attach(engine)
     engine.run([1.0, 2.0, 6.0])
     assert engine.state.metrics["train_loss"] == pytest.approx(3.0)
+
+
+def test_a_resumed_training_hides_what_was_written_after_its_last_saved_epoch(tmp_path: Path) -> None:
+    mine = Board(str(tmp_path))
+    for epoch in (1, 2, 3):
+        mine.add_scalar("loss", epoch, epoch)
+    mine.restart(had_epochs=2)
+    Board(str(tmp_path)).add_scalar("loss", 30, 3)
+    mine.close()
+    assert [scalar.value for scalar in events(tmp_path / "tensorboard").Scalars("loss")] == [1, 2, 30]
+
+
+def test_only_the_first_process_writes_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "is_first_process", lambda: False)
+    silent = Board(str(tmp_path))
+    silent.restart(had_epochs=1)
+    assert silent.add_scalar("loss", 1, 1) is None
+    silent.close()
+    assert not list(tmp_path.iterdir())

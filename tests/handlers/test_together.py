@@ -10,9 +10,8 @@ import torch
 from committed import config_of
 from monai.bundle import ConfigParser
 from monai.engines import SupervisedTrainer
-from torch.utils.tensorboard import SummaryWriter
 
-from calib_monai.handlers import ShareOfLoss, together, writer_of_first_process
+from calib_monai.handlers import ShareOfLoss
 from calib_monai.slices import SliceLoader
 
 METHODS = ["ce", "dice_ce", "focal", "ls", "ecp", "svls", "soft_dice", "mbls", "nacl", "crac"]
@@ -71,14 +70,3 @@ def test_a_trainer_steps_by_the_weighed_loss() -> None:
     )
     trainer.run()
     assert trainer.state.output["loss"].item() == 2
-
-
-def test_only_the_first_process_writes_for_tensorboard(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = writer_of_first_process(str(tmp_path / "first"), purge_step=None)
-    assert isinstance(writer, SummaryWriter)
-    writer.close()
-    monkeypatch.setattr(together, "is_first_process", lambda: False)
-    silent = writer_of_first_process(str(tmp_path / "second"))
-    assert silent.add_scalar("loss", 1, 1) is None
-    silent.close()
-    assert [path.name for path in tmp_path.iterdir()] == ["first"]

@@ -1,0 +1,141 @@
+"""Savers of a training: the whole state after each epoch with its history, and the best model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
+from calib_monai.handlers.history import History
+from calib_monai.methods import with_method
+from calib_monai.posthoc.files import MODEL
+
+
+class TrainingSaver:
+    """After each epoch of a trainer, writes `history.csv` and a checkpoint with all that the training needs to resume.
+
+    The checkpoint holds network, optimizer, learning rates, gradient scale, loss, order of the slices, validation,
+    history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, loss, and
+    what the model is made for. If the validation has a network of its own, such as a moving average, this is kept too.
+
+    Args:
+        ckpt_dir: folder of the checkpoints.
+        output_dir: folder of the history.
+        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
+        loss: the loss.
+        lr_scheduler: what changes the learning rate.
+        evaluator: the evaluator of the validation.
+        validation: the handlers of the evaluator.
+    """
+
+    def __init__(
+        self,
+        ckpt_dir: str,
+        output_dir: str,
+        made_for: Mapping[str, Any],
+        loss: torch.nn.Module,
+        lr_scheduler: Any,
+        evaluator: Any,
+        validation: Sequence[Any],
+    ) -> None:
+        self.ckpt_dir = ckpt_dir
+        self.history = History(output_dir, evaluator)
+        self.evaluator = evaluator
+        self.settings = {"loss": loss, "made_for": made_for}
+        self.parts = {"loss": loss, "lr_scheduler": lr_scheduler, "validation": ValidationState(evaluator, validation)}
+        self.trainer: Any = None
+
+    def attach(self, engine: Engine) -> None:
+        """Save each epoch of a trainer. Attach it after the validation."""
+        self.trainer = engine
+        self.history.attach(engine)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: self.saver.interval_completed(engine))
+
+    @cached_property
+    def saver(self) -> DurableCheckpointSaver:
+        """The saver of the checkpoints. MONAI attaches handlers before its trainer has a network."""
+        trainer, validated = self.trainer, self.evaluator
+        network = _unwrapped(trainer.network)
+        settings = {"seed": getattr(trainer.data_loader, "seed", None)} | self.settings
+        if hasattr(trainer.prepare_batch, "augment"):
+            settings["augment"] = trainer.prepare_batch.augment
+        saved = {
+            "settings": Settings(**settings),
+            "network": network,
+            "optimizer": trainer.optimizer,
+            "scaler": GradientScale(trainer),
+            "data": trainer.data_loader,
+            **self.parts,
+            "history": self.history,
+            "trainer": trainer,
+        }
+        if validated.network is not network:
+            saved["ema"] = validated.network
+        return DurableCheckpointSaver(self.ckpt_dir, saved, save_interval=1, n_saved=1)
+
+
+class BestModelSaver(DurableCheckpointSaver):
+    """Writes the network of an evaluator, as `model.pt` with its `model.json`, when the key metric is the best so far.
+
+    Args:
+        ckpt_dir: folder of the model.
+        network: the network.
+        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.written`.
+        method: the method of the bundle.
+        loss: the loss of the training.
+        bundle_root: folder of the bundle.
+    """
+
+    saved_as = DurableCheckpointSaver.__name__  # in a checkpoint
+
+    def __init__(
+        self,
+        ckpt_dir: str,
+        network: torch.nn.Module,
+        made_for: Mapping[str, Any],
+        method: str,
+        loss: torch.nn.Module,
+        bundle_root: str,
+    ) -> None:
+        config = str(Path(bundle_root) / "configs" / "train.json")
+        super().__init__(
+            ckpt_dir,
+            {"network": network},
+            made_for=with_method(made_for, method, loss, config),
+            save_key_metric=True,
+            key_metric_filename=MODEL,
+        )
+
+
+class MovingAverage(EMAHandler):
+    """Ignite's moving average of a trainer's weights, in a network that is there already: that of the validation.
+
+    Args:
+        average: the network that gets the average; before the training a copy of the trained one.
+        momentum: the share of the weights of each iteration.
+    """
+
+    def __init__(self, average: torch.nn.Module, momentum: float = 0.01) -> None:
+        self.average, self.share = average.requires_grad_(requires_grad=False).eval(), momentum
+
+    def attach(self, engine: Engine, *args: Any, **kwargs: Any) -> None:
+        """Average after each iteration of a trainer, whose network is there when it starts."""
+
+        def start() -> None:
+            if not hasattr(self, "model"):
+                super(MovingAverage, self).__init__(engine.network, momentum=self.share, handle_buffers="update")  # type: ignore[attr-defined]
+                self.ema_model = self.average
+                super(MovingAverage, self).attach(engine, *args, **kwargs)
+
+        engine.add_event_handler(Events.STARTED, start)
+
+
+def _unwrapped(network: torch.nn.Module) -> Any:
+    """The network itself, without that which several processes train it in."""
+    return network.module if isinstance(network, torch.nn.parallel.DistributedDataParallel) else network
