@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -29,6 +29,16 @@ def check_schedule(epochs: int, val_interval: int) -> None:
         raise ValueError(
             f"epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, 1 <= val_interval <= epochs"
         )
+
+
+def check_fold(datalist: Callable[[], object]) -> None:
+    """Raise ValueError if the data set has fewer folds than that; every data set has fold 0, which needs no look.
+
+    Args:
+        datalist: gives the split, or refuses its `fold`.
+    """
+    if getattr(datalist, "keywords", {}).get("fold"):
+        datalist()
 
 
 def check_noise(noise_std: float) -> None:

@@ -60,7 +60,8 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
     folds = len(patients) // test
     if fold not in range(folds):
         raise ValueError(
-            f"fold is {fold}; with {len(patients)} cases or patients, {test} a test, it must be 0..{folds - 1}"
+            f"fold is {fold}; {len(patients)} cases or patients, {test} in each test set, make {folds} folds: 0 to "
+            f"{folds - 1}"
         )
     patients = patients[fold * test :] + patients[: fold * test]
     parts = {

@@ -11,6 +11,7 @@ from monai.handlers import CheckpointLoader
 
 from calib_monai.checks import (
     check_bundle_root,
+    check_fold,
     check_model,
     check_network,
     check_noise,
@@ -35,6 +36,7 @@ def check_run(
     *,
     epochs: int = 1,
     val_interval: int = 1,
+    datalist: Callable[[], object] | None = None,
     batch_size: int | None = None,
     loss: torch.nn.Module | None = None,
     inferer: Callable[[torch.Tensor, torch.nn.Module], Any] | None = None,
@@ -43,7 +45,7 @@ def check_run(
     handlers: Sequence[Any] = (),
     parts: Sequence[Any] = (),  # noqa: ARG001 - they are made, which is their check
 ) -> None:
-    """Raise ValueError if a run cannot work; nothing of its cases is read.
+    """Raise ValueError if a run cannot work; no file of a case is read.
 
     Args:
         bundle_root: folder of the bundle.
@@ -51,6 +53,7 @@ def check_run(
         made_for: the network, the classes, the channels and the slices of the run.
         epochs: number of epochs of a training.
         val_interval: number of epochs from one validation to the next.
+        datalist: of a training, gives the split.
         batch_size: the batch size of a training, or None.
         loss: the loss of a training, or None.
         inferer: of a training, what applies the network.
@@ -68,6 +71,8 @@ def check_run(
     check_writable(folders)
     check_slice_size(made_for.slice_size)
     check_schedule(epochs, val_interval)
+    if datalist is not None:
+        check_fold(datalist)
     check_noise(noise_std)
     for loader in (one for one in handlers if isinstance(one, CheckpointLoader)):
         folder = str(Path(loader.load_path).parent)

@@ -40,7 +40,7 @@ def test_folds_test_every_case_at_most_once() -> None:
 @pytest.mark.parametrize("fold", [7, 12])
 def test_a_fold_that_would_test_again_is_refused(fold: int) -> None:
     assert [len(cases) for cases in split_cases(named(7), (5, 1, 1), fold=6).values()] == [5, 1, 1]
-    with pytest.raises(ValueError, match=rf"fold is {fold}; with 7 cases or patients, 1 a test, it must be 0\.\.6"):
+    with pytest.raises(ValueError, match=rf"fold is {fold}; 7 cases or .* 1 in each test set, make 7 folds: 0 to 6"):
         split_cases(named(7), (5, 1, 1), fold=fold)
 
 

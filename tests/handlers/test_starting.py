@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,21 @@ def test_of_many_faults_the_cheapest_is_told_first(root: Path, wrong: int) -> No
     arguments |= {name: bad for name, bad, _, _ in reversed(faults[wrong:])}
     with pytest.raises(ValueError, match=faults[wrong][3]):
         check_run(**arguments)
+
+
+def test_a_fold_is_checked_before_the_network_and_the_first_needs_no_look(root: Path) -> None:
+    calls = []
+
+    def datalist(fold: int = 0) -> None:
+        calls.append(fold)
+        raise ValueError(f"fold is {fold}")
+
+    given: dict[str, Any] = {"bundle_root": str(root), "folders": [str(root)], "made_for": made_for(classes=3)}
+    with pytest.raises(ValueError, match=r"^Conv2d gives"):
+        check_run(**given, datalist=partial(datalist, fold=0))
+    assert not calls
+    with pytest.raises(ValueError, match=r"^fold is 9"):
+        check_run(**given, datalist=partial(datalist, fold=9))
 
 
 def test_a_training_is_checked_with_its_loss(root: Path) -> None:
