@@ -34,7 +34,7 @@ class Blocks:
 
     @property
     def nbytes(self) -> int:
-        """What the slices take."""
+        """The bytes that the slices take."""
         return self.count * prod(self.size) * self.dtype.itemsize
 
     def add(self, slices: Tensor) -> None:

@@ -93,7 +93,7 @@ def checked_split(
     """The cases of a run; every file is read and checked once, and the split is written.
 
     The split is written as `split.json` to the output folder and beside the model, because a model must be tested on
-    cases that it was not trained on. The file also holds the seed, the fold and the other options of the draw. Up
+    cases that it was not trained on. The file also holds the seed, the fold and the other options that drew it. Up
     to 1 GiB of what was read is kept for the run: `calib_monai.read_once.forget` frees it if none follows.
 
     Args:

@@ -104,7 +104,7 @@ def best_start(counts: Tensor, size: int) -> int:
 
 
 def _sums(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
-    """Where windows end."""
+    """The ends of windows."""
     return [start + size for start, size in zip(starts, sizes, strict=True)]
 
 

@@ -19,7 +19,7 @@ LAYERS, TORCH = "layers", "torch"  # of a network: what tells its layers from ot
 
 
 def described_transforms(transforms: Compose) -> dict[str, Any]:
-    """What the transforms of an image do to its spacing, its geometry and its intensities."""
+    """The changes that the transforms of an image make to its spacing, its geometry and its intensities."""
     return {
         "spacing": _spacing(transforms),
         "geometry": list(_arguments(one for one in _flat(transforms) if _is_of(one, GEOMETRY))),

@@ -93,7 +93,7 @@ def _traceable(part: Any, seen: set[int]) -> Iterator[TraceableTransform]:
 
 
 def _start_method(context: Any) -> str:
-    """How worker processes will be started: "fork", "spawn" or "forkserver"."""
+    """The method that starts worker processes: "fork", "spawn" or "forkserver"."""
     if isinstance(context, str):
         return context
     started = context or multiprocessing

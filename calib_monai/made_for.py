@@ -153,7 +153,7 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
 
 
 def far_from_training(geometry: Geometry, made_for: Mapping[str, Any] | None) -> str:
-    """How an image differs much from the training images, or an empty text if it does not, or if this is not known.
+    """The ways in which an image differs much from the training images; "" if it does not or if they are not known.
 
     An image differs much if a voxel is more than 1.5 times as large or small along an axis as in any training image, or
     if the image has more than twice or less than half as many voxels.

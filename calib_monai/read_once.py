@@ -24,7 +24,7 @@ _lock = Lock()
 
 @contextmanager
 def keeping(wanted: bool) -> Iterator[None]:  # noqa: FBT001 - what it is called with says what it does
-    """Where it is wanted, keep what this thread reads inside, unless an error ends it: such a case is not run."""
+    """If wanted, keep the images that this thread reads inside; not if an error ends it, as such a case is not run."""
     noted: list[Hashable] = []
     before = _noted.set(noted if wanted else None)
     try:
@@ -45,7 +45,7 @@ def forget() -> None:
 
 
 def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read: Callable[[], Loaded]) -> Loaded:
-    """What is read of files, or what was kept of them. That is handed over: the next time they are read again.
+    """The content of files, read now or kept from before. What was kept is handed over: the next call reads again.
 
     Args:
         files: by key the files, or folders of files, that are read. A file that has changed is read again.
@@ -71,7 +71,7 @@ def read_once(files: Mapping[Hashable, Sequence[str]], settings: Hashable, read:
 
 
 def _state(file: str) -> Hashable:
-    """What of a file, or of the files of a folder, tells whether it is still the same."""
+    """The time and size of a file, or of each file in a folder; they tell whether it is still the same."""
     try:
         path = Path(file)
         found = [path, *sorted(path.iterdir())] if path.is_dir() else [path]

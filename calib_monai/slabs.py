@@ -163,5 +163,5 @@ def along_axes(values: Tensor, there: Tensor, sizes: tuple[int, ...], mode: str)
 
 
 def beside_values(image: MetaTensor) -> dict[str, Any]:
-    """What an image has beside its values, as another one takes it."""
+    """The metadata and the applied operations of an image, as the arguments of another one."""
     return {"meta": image.meta, "applied_operations": image.applied_operations}

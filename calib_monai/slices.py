@@ -103,7 +103,7 @@ class SliceLoader:
             yield batch | {"share": len(own) * self.num_processes / len(whole)} if self.num_processes > 1 else batch
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps, from which the order of the next epoch follows."""
+        """The state that a checkpoint keeps; the order of the next epoch follows from it."""
         return {"epoch": self.epoch}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:

@@ -105,7 +105,7 @@ def _by_name(options: list[str]) -> dict[str, str]:
 
 
 def _command(step: str, bundle: str, options: list[str]) -> list[str]:
-    """What MONAI is called with."""
+    """The arguments of MONAI's call."""
     configs = ROOT / "bundles" / bundle / "configs"
     files = [str(configs / f"{name}.json") for name in dict.fromkeys(("train", step))]
     chosen = files[0] if len(files) == 1 else str(files)

@@ -35,7 +35,7 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split
 
     Args:
         dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
-        seed: seed of the draw.
+        seed: another seed draws another split.
         fold: fold of a cross-validation.
         official_split: whether to test on the release's own test patients.
 

@@ -29,7 +29,7 @@ def busi_split(
 
     Args:
         dataset_dir: the folder that holds `benign` and `malignant`.
-        seed: seed of the draw.
+        seed: another seed draws another split.
         fold: fold of a cross-validation.
         normal: whether to include images without a lesion.
         group_duplicates: whether near-duplicates stay together; if not, images are drawn one by one, as in the papers.

@@ -30,7 +30,7 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
 
     Args:
         dataset_dir: the folder that holds images and labels.
-        seed: seed of the draw.
+        seed: another seed draws another split.
         fold: fold of a cross-validation.
         num_train: number of training cases, from both sites in turn; the paper uses 6, 12 and 36.
 

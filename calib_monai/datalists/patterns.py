@@ -40,7 +40,7 @@ class Layout:
 
         Args:
             dataset_dir: the folder.
-            seed: of the draw.
+            seed: another seed draws another split.
             fold: of a cross-validation.
 
         Raises:
@@ -69,7 +69,7 @@ def pattern_split(
         images: as in `find_cases`.
         label: as in `find_cases`.
         counts: numbers of training, validation and test cases, or their proportions.
-        seed: of the draw.
+        seed: another seed draws another split.
         fold: of a cross-validation.
         patient: as `pattern` in `with_patients`; "" where each case is a patient.
 

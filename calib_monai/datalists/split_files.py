@@ -1,4 +1,4 @@
-"""Splits on disk: the training, validation and test cases of a model, and the options of the draw."""
+"""Splits on disk: the training, validation and test cases of a model, and the options that drew them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Drawn(NamedTuple):
 
 
 def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
-    """The split beside a model, with the cases of the sets in `use`, and the options of its draw.
+    """The split beside a model, with the cases of the sets in `use`, and the options that drew it.
 
     Without such a split, `split` and `options` are returned with a warning. A warning also names options of this run
-    that differ from the draw.
+    that differ from these.
     """
     kept = read_split(path)
     if kept is None:
@@ -109,7 +109,7 @@ def read_split(path: Path) -> Drawn | None:
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:
-    """The numbers and switches of the draw of a split, by the names of their options."""
+    """The numbers and switches that a split is drawn with, by the names of their options."""
     given: dict[str, object] = getattr(datalist, "keywords", {})
     return {OPTIONS.get(name, name): value for name, value in given.items() if isinstance(value, int)}
 
@@ -125,7 +125,7 @@ def patients_of(split: Split) -> dict[str, str]:
 
 
 def write_split(drawn: Drawn, path: Path) -> None:
-    """Write a split, the options of its draw, and the patients of cases; the file is complete or not written."""
+    """Write a split, the options that drew it, and the patients of cases; the file is complete or not written."""
     patients = {PATIENTS: dict(drawn.patients)} if drawn.patients else {}
     write_json(path, {**drawn.names, DRAWN_WITH: drawn.options, **patients})
 

@@ -89,7 +89,7 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
 
 
 def _seconds(record: Mapping[str, Any]) -> float | None:
-    """How long a training took, None where it was stopped and went on."""
+    """The seconds that a training took; None if it was stopped and resumed."""
     return None if record.get("resumed") else float(record["seconds"])
 
 

@@ -64,7 +64,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Compa
 
 
 def _origin(rows: Sequence[Row]) -> str:
-    """What the means are over, and how long was trained."""
+    """The cases, seeds and folds of the means, and the epochs of the trainings."""
     trials = [trial for row in rows for trial in row.trials]
     seeds, folds = (sorted({getattr(trial, name) for trial in trials}) for name in ("seed", "fold"))
     epochs = dict.fromkeys(str(trial.records["train"]["options"].get("--epochs", "?")) for trial in trials)

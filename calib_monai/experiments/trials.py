@@ -65,7 +65,7 @@ class Row:
 
     @property
     def setting(self) -> str:
-        """What training or evaluation did differently, as "noise_0.02"; "" for nothing."""
+        """The options of training or evaluation that differ from the plain ones, as "noise_0.02"; "" if none do."""
         variant = self.trials[0].method.partition("-")[2]
         return "_".join(part for part in (variant, self.trials[0].evaluation) if part)
 
@@ -115,13 +115,13 @@ class Row:
         }
 
     def by_case(self, measure: str) -> dict[str, float]:
-        """Of each case the mean over structures and trials; NaN where the value over all cases is not their mean."""
+        """For each case the mean over structures and trials; NaN if the value over all cases is not their mean."""
         names = self._columns(measure) if self._is_of_cases(measure) else []
         return {case: mean_of_known(row.get(name, nan) for name in names) for case, row in self.cases.items()}
 
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:
-        """Of each case the values, as in `Run.cases`, mean over the trials that tested it."""
+        """For each case its values, as in `Run.cases`, averaged over the trials that tested it."""
         tested: dict[str, list[dict[str, float]]] = {}
         for trial in self.trials:
             for case, row in trial.run.cases.items():
@@ -194,7 +194,7 @@ def read_trial(folder: Path) -> Trial:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    """What the workflow wrote of a run.
+    """The record that the workflow wrote of a run.
 
     Raises:
         ValueError: with the name of a file that is damaged.

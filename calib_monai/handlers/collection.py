@@ -103,7 +103,7 @@ def binned_metrics(engine: Engine) -> list[BinnedMetric]:
 
 
 def _measure(name: str, metric: CalibrationMetric) -> Measure:
-    """How a metric is read: its title is that of its kind, or of its class where a user has written it."""
+    """The title and direction of a metric; the title is that of its kind, or its class if a user wrote it."""
     kind, *words = name.removeprefix(VALIDATION).split("_")
     title = KINDS.get(kind, type(metric).__name__.removesuffix("Metric"))
     return measure_of_probabilities(title, words, more_is_better=metric.more_is_better)

@@ -140,7 +140,7 @@ class CollapseGuard:
         logger.warning("%s; the run stops at %d", said, self.patience)
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps."""
+        """The state that a checkpoint keeps."""
         return {"collapsed_runs": self.collapsed_runs}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:

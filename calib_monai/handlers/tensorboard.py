@@ -78,7 +78,7 @@ class ReliabilityImage:
             self.bins += [top_label_bins(*pair, self.num_bins).cpu() for pair in voxels]
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps."""
+        """The state that a checkpoint keeps."""
         return {"validations": self.validations}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:

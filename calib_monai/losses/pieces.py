@@ -106,7 +106,7 @@ def _piece(logits: Tensor, padded: Tensor, radius: int, place: Place) -> Piece:
 
 
 def _places(logits: Tensor, *, of_images: bool) -> list[list[Place]]:
-    """Where the pieces lie, in groups whose losses add up.
+    """The places of the pieces, in groups whose losses add up.
 
     A piece is some images or, where an image is too long, some of its rows, or columns of a row. Each piece is a
     group of its own; with `of_images` the pieces of one image are a group, and an image is one piece where it fits.

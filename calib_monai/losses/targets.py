@@ -59,5 +59,5 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
 
 
 def ignored_voxels(labels: Tensor) -> Tensor:
-    """Where labels from `class_labels` are ignored, (B, 1, H, W[, D]), bool."""
+    """The mask of the voxels that labels from `class_labels` ignore, (B, 1, H, W[, D]), bool."""
     return labels == no_class(labels.dtype)

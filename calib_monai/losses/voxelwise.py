@@ -81,7 +81,7 @@ class VoxelwiseLoss(nn.Module, ABC):
         return torch.cat([term.flatten(2).sum(dim=2) for term in terms], dim=1)
 
     def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
-        """What is summed over voxels, each (B, channels, H, W[, D]): here the loss of each voxel alone."""
+        """The terms that are summed over voxels, (B, channels, H, W[, D]) each: here the loss of each voxel alone."""
         return [self.per_voxel(logits, padded).unsqueeze(1)]
 
     def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:  # noqa: ARG002 - Dice needs the images

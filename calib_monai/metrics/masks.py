@@ -104,7 +104,7 @@ def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
 
 
 def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:
-    """Where each class is, (B, C, H, W[, D]), of class indices (B, 1, H, W[, D])."""
+    """A mask of each class, (B, C, H, W[, D]), from class indices (B, 1, H, W[, D])."""
     values = labels.detach().cpu().numpy()
     masks = np.empty((len(values), len(classes), *values.shape[2:]), dtype=np.bool_)
     for channel, index in enumerate(classes):

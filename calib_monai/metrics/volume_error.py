@@ -44,7 +44,7 @@ class VolumeErrorMetric(CalibrationMetric):
 
 
 def expected_voxels(probs: Tensor, at_least: float = PLAUSIBLE) -> float:
-    """How many voxels a class is expected to have: the sum of its probabilities, which are summed as float64.
+    """The number of voxels that a class is expected to have: the sum of its probabilities, as float64.
 
     A large image has so many voxels of the background that their tiny probabilities would add up to an organ, so those
     below `at_least` do not count.

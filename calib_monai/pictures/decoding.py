@@ -137,7 +137,7 @@ def _split(values: Values) -> tuple[Values, Values | None]:
 
 
 def _tag(image: ImageFile.ImageFile, tag: int, otherwise: Any) -> Any:
-    """What a TIFF says under a tag; `otherwise` where it says nothing, and of other files."""
+    """The value of a tag in a TIFF; `otherwise` if it has no such tag or is another kind of file."""
     return getattr(image, "tag_v2", {}).get(tag, otherwise)
 
 

@@ -71,7 +71,7 @@ class LoadPicturesd(MapTransform):
         return {**data, **read_once(files, settings, lambda: self._read(files))}
 
     def _read(self, files: Mapping[Hashable, list[str]]) -> dict[Hashable, MetaTensor]:
-        """What files hold, by key."""
+        """The content of files, by key."""
         loaded, found = {}, {}
         for key, of_key in files.items():
             pictures = found[key] = {file: decoded(file) for file in of_key}

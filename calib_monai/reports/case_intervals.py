@@ -63,7 +63,7 @@ def interval_of(measure: str, values: Sequence[float], *, missed: bool) -> tuple
 
 
 def about_intervals(measures: Mapping[str, Measure], known: Mapping[str, int]) -> str:
-    """What a reader of intervals must know.
+    """The text that a reader of intervals needs.
 
     Args:
         measures: those that are shown, by name.
