@@ -16,11 +16,11 @@ from monai.utils import ensure_tuple
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from calib_monai.boundaries import boundary_weight, check_boundary_weight
 from calib_monai.case_names import case_of
 from calib_monai.fills import filled
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.labels import most_probable
-from calib_monai.regions import boundary_weight, check_boundary_weight
 
 
 class Confidenced(MapTransform):
@@ -141,7 +141,7 @@ class BoundaryWeightd(MapTransform):
     Args:
         keys: labels, (1, H, W[, D]), class indices.
         names: keys of the weights, one for each of `keys`; they get (1, H, W[, D]), float32.
-        width: as in `calib_monai.regions.boundary_weight`, in pixels of the label as it comes here.
+        width: as in `calib_monai.boundaries.boundary_weight`, in pixels of the label as it comes here.
         weight_max: as in `boundary_weight`.
         weight_min: as in `boundary_weight`.
         loss: a loss whose `width`, `weight_max` and `weight_min` are taken, such as `BWCRLoss`.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.regions import boundary_weight
+from calib_monai.boundaries import boundary_weight
 from calib_monai.transforms import (
     BoundaryWeightd,
     Confidenced,

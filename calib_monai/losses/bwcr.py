@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from calib_monai.arguments import check_ignore_index, check_number, shown_arguments
+from calib_monai.boundaries import boundary_weight, check_boundary_weight
 from calib_monai.fills import filled
 from calib_monai.losses.targets import class_labels, ignored_voxels
-from calib_monai.regions import boundary_weight, check_boundary_weight
 
 NOT_VALID = -100  # the label that torch's cross-entropy leaves out
 
@@ -22,7 +22,7 @@ class BWCRLoss(nn.Module):
             + \frac{\lambda}{N K} \sum_i v_{1i} v_{2i} w_i \sum_k (l_{1ik} - l_{2ik})^2 \right)
 
     with the logits l of views 1 and 2 on the grid of the image, their softmax p, labels y, N voxels, K classes,
-    v where a view is valid, w from `calib_monai.regions.boundary_weight` and lambda = `consistency_weight`;
+    v where a view is valid, w from `calib_monai.boundaries.boundary_weight` and lambda = `consistency_weight`;
     BWCR (Karani et al. 2023, arXiv:2307.08163). Far from a boundary the logits of the two views may differ. Near a
     boundary they are pulled together, which keeps them small where annotators disagree. Both views get a gradient.
 

@@ -17,7 +17,7 @@ class Views(NamedTuple):
     """Logits of two views on the grid of the images, with a mask and a weight for the loss.
 
     `first` and `second` are (B, K, H, W). `valid` is (B, 2, H, W), bool: for each view, the pixels whose logits came
-    only from inside the image. `weight` is (B, 1, H, W), from `calib_monai.regions.boundary_weight`, or None.
+    only from inside the image. `weight` is (B, 1, H, W), from `calib_monai.boundaries.boundary_weight`, or None.
     """
 
     first: Tensor

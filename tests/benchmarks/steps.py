@@ -18,8 +18,8 @@ import torch
 from monai.networks.nets import UNet
 from torch.nn.functional import cross_entropy, interpolate
 
+from calib_monai.boundaries import boundary_weight
 from calib_monai.losses import BWCRLoss
-from calib_monai.regions import boundary_weight
 from calib_monai.views import AugmentedBatch, TwoViewInferer, Views
 from calib_monai.views.augmentation import RandomViews
 

@@ -16,11 +16,12 @@ from committed import start, trimmed, write_dataset
 from torch.testing import assert_close
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.boundaries import boundary_weight
 from calib_monai.losses import BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.phantoms import make_phantoms
 from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
 from calib_monai.priors import PRIORS, neighborhood_prior
-from calib_monai.regions import REGIONS, boundary_weight, region_of
+from calib_monai.regions import REGIONS, region_of
 from calib_monai.views import RandomViews, TwoViewInferer
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
+from calib_monai.boundaries import boundary_weight
 from calib_monai.losses import BWCRLoss
-from calib_monai.regions import boundary_weight
 
 GOLDEN = {
     "bwcr_loss_cr_l1.0": {"boundary_weighted": False},
