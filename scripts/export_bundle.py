@@ -118,15 +118,17 @@ def _read(root: Path, taken: Sequence[Path]) -> Files:
     """The content of these files of a folder, and of all files in these folders of it; hidden ones are left out.
 
     Raises:
-        ValueError: a link leads out of the folder.
+        ValueError: a link leads out of the folder, to another folder or to nothing.
     """
     places = [place for path in taken for place in (root / path, *(root / path).rglob("*"))]
-    paths = {place.relative_to(root).as_posix(): place for place in places if place.is_file()}
+    paths = {place.relative_to(root).as_posix(): place for place in places}
     paths = {name: path for name, path in paths.items() if not re.search(r"(^|/)(\.|__pycache__/)", name)}
     for name, path in paths.items():
         if not path.resolve().is_relative_to(root.resolve()):
             refuse(name, f"it leads out of the bundle, to {path.resolve()}", "files of the bundle's own folder")
-    return {name: path.read_bytes() for name, path in paths.items()}
+        if path.is_symlink() and not path.is_file():
+            refuse(name, f"it is a link to {path.resolve()}, which is no file", "files of the bundle's own folder")
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 
 def _named_folders(bundle: Path, files: Files) -> list[str]:
