@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from monai.engines import PrepareBatch, PrepareBatchDefault, PrepareBatchExtraInput, SupervisedTrainer
+from monai.engines.utils import IterationEvents
 
 from calib_monai.losses import leaving_out
 from calib_monai.views import AugmentedBatch, RandomViews
@@ -15,6 +16,7 @@ class SliceTrainer(SupervisedTrainer):
     """MONAI's `SupervisedTrainer` with augmentation, and with a label that is ignored.
 
     Batches are not decollated, because nothing looks at single slices. Gradients are set to None between steps.
+    The output of an iteration is a list of one dictionary, from which MONAI's tracking can take the loss.
 
     Args:
         loss_function: the loss, a module, which is moved to the device.
@@ -42,3 +44,11 @@ class SliceTrainer(SupervisedTrainer):
         super().__init__(
             loss_function=leaving_out(loss_function.to(kwargs["device"]), ignore_index), **{**own, **kwargs}
         )
+        self.add_event_handler(IterationEvents.MODEL_COMPLETED, _list_output)
+
+
+def _list_output(engine: SupervisedTrainer) -> None:
+    """Put the output of an iteration into a list, as MONAI does when it takes a batch apart."""
+    state: Any = engine.state
+    if isinstance(state.output, dict):
+        state.output = [state.output]

@@ -80,6 +80,19 @@ class SlabSpacingd(Spacingd):
             given.mode, given.padding_mode, given.align_corners, given.dtype, given.lazy
         )
 
+    def __call__(self, data: Mapping[Hashable, Any], lazy: bool | None = None) -> dict[Hashable, Any]:  # noqa: FBT001 - MONAI's
+        """The data with other voxel sizes.
+
+        MONAI's class sees its keys alone. It would take all that is called KEY_... for meta data, such as the
+        "image_path" of MONAI Label, which is a text.
+
+        Args:
+            data: images, (C, H, W, D), by key.
+            lazy: as in MONAI's.
+        """
+        given = dict(data)
+        return given | super().__call__({key: given[key] for key in self.key_iterator(given)}, lazy)
+
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data on their original grid."""
         inverted = dict(data)

@@ -175,9 +175,18 @@ def _rule_of_setting(name: str, value: Any) -> str:
         return "it must be true or false"
     elif name == "train_fraction" and not (is_number and 0 < value <= 1):
         return "it must be above 0 and at most 1"
-    elif name == "device" and isinstance(value, str):
-        return f"write \"$torch.device('{value}')\""
+    elif name == "device" and not _is_device(value):
+        return "it must name a device of PyTorch, as cpu or cuda:0"
     return ""
+
+
+def _is_device(value: Any) -> bool:
+    """Whether a value is a device of PyTorch or the name of one. Whether it is there is not asked."""
+    try:
+        torch.device(value)
+    except (RuntimeError, TypeError):
+        return False
+    return not isinstance(value, bool | int)
 
 
 def _is_made_later(value: Any) -> bool:

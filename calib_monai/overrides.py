@@ -23,14 +23,14 @@ from calib_monai.former_options import CHOICE, check_former
 from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
-from calib_monai.running import FORMERLY, OF_TRACKING, Given, given_in_python
+from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
 from calib_monai.targets import TARGET, check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
-OF_WORKFLOW = {FORMERLY, *inspect.signature(bundle_run).parameters, *inspect.signature(ConfigWorkflow).parameters}
+OF_WORKFLOW = {*inspect.signature(bundle_run).parameters, *inspect.signature(ConfigWorkflow).parameters}
 COLLECTION = "calib_monai.handlers.MetricCollectionHandler"  # whose metrics have options by their names
 PARTS = ("network_def", "loss", "optimizer", "lr_scheduler", "random_views", "datalist", "fitting#ts", "fitting#lts")
 

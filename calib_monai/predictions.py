@@ -6,13 +6,13 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
-from monai.transforms import InvertibleTransform, Transform
+from monai.transforms import InvertibleTransform, MapTransform
 
 from calib_monai.inverses import InvertProbsd
 from calib_monai.transforms import MostProbabled
 
 
-class ProbsAndLabeld(Transform):
+class ProbsAndLabeld(MapTransform):
     """Makes "prob" (probabilities) and "pred" (the label) from logits, and takes both back to the grid of the image.
 
     MONAI's engine calls the logits "pred". From here on "pred" is the label. If there are "calibrated_logits", "prob"
@@ -25,6 +25,7 @@ class ProbsAndLabeld(Transform):
     """
 
     def __init__(self, transform: InvertibleTransform, orig_keys: str = "image") -> None:
+        super().__init__("pred")
         self.orig_keys = orig_keys
         self.invert = InvertProbsd("prob", transform, orig_keys)
         self.labeled = MostProbabled("prob")

@@ -69,4 +69,4 @@ def _keys_in(folder: Path) -> set[str]:
     """The keys at the top of all configurations in a folder, and those that MONAI and its tracking add."""
     files: Sequence[Path] = sorted(folder.glob("*.json"))
     keys = {key for file in files for key in ConfigParser.load_config_file(file)}
-    return {key.removeprefix("+").split("#")[0] for key in keys} | OF_TRACKING | {ConfigParser.meta_key, FORMERLY}
+    return {key.removeprefix("+").split("#")[0] for key in keys} | OF_TRACKING | {ConfigParser.meta_key}

@@ -86,7 +86,8 @@ def test_a_value_of_the_same_kind_passes(name: str, value: object) -> None:
         ({"measures": {"a": {"title": "A", "decimals": -1}}}, "measure a has decimals -1; it must be 0 to 15"),
         ({"measures": {"a": {"title": " "}}}, "measure a has title ' '; it must be a word"),
         ({"measures": {"a": {"title": "A", "factor": 0}}}, "measure a has factor 0; it must be finite and above 0"),
-        ({"device": "cpu"}, r"device is 'cpu'; write \"\$torch.device\('cpu'\)\""),
+        ({"device": "gpu"}, r"device is 'gpu'; it must name a device of PyTorch, as cpu or cuda:0"),
+        ({"device": 1}, r"device is 1; it must name a device of PyTorch"),
         ({"class_names": "liver"}, "class_names is 'liver'; it must be a list of names that differ"),
         ({"class_names": ["a", " "]}, "it must be a list of names that differ"),
         ({"class_names": ["a", "b", "b"]}, "it must be a list of names that differ"),
@@ -103,6 +104,7 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], said: str
 
 def test_settings_that_can_be_pass() -> None:
     check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
+    check_settings({"device": "cpu"})
     check_settings({"class_names": ["a", "b"], "num_classes": 2, "epochs": "$2 + 3", "device": "@other"})
     check_settings({"split": "", "ignore_index": 2, "num_classes": 2})
     check_settings({"split": "$@dataset_dir + '/split.json'", "ignore_index": "$None", "num_classes": 2})
