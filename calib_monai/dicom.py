@@ -206,7 +206,7 @@ def _header(file: str, _changed: int, _size: int) -> Header | None:
 
 
 def _stored_kind(file: str) -> str:
-    """The identifier of what a file holds, as its first bytes say, or an empty text."""
+    """The identifier of a file's content, read from its first bytes; "" if they hold none."""
     with Path(file).open("rb") as content:
         found = re.search(rb"\x02\x00\x02\x00UI..([0-9.]+)", content.read(1024), re.DOTALL)
     return found[1].decode("ascii") if found else ""

@@ -1,4 +1,4 @@
-"""What a model was made for: `model.json`, written by training beside the model and checked by later runs."""
+"""`model.json` says what a model was made for: a training writes it beside the model, and later runs check it."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tu
 
 
 def differences(name: str, here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
-    """In what a setting differs: its name and both values; of a network, or the same transforms, what both have.
+    """The differences in a setting, each with its name and both values; arguments that only one side has are left out.
 
     Another version of MONAI may know an argument more or less, and another one of PyTorch prints layers otherwise.
     """

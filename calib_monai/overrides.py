@@ -140,7 +140,7 @@ def _texts(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _in_order(keys: Sequence[str]) -> list[str]:
-    """The options as they build on one another: what is outside comes before what is inside, and a target first.
+    """The options in the order in which they build on one another: outer keys before inner keys, and a target first.
 
     Raises:
         ValueError: MONAI would replace a part after an option inside of it, which would be lost.

@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[a-z_]*_([0-9.]+)")
 
 
 def curves_of(rows: Sequence[Row], measures: Mapping[str, Measure], axis: str, plain: float | None) -> bytes:
-    """PNG of measures against the number at the end of what each row did differently, as in "noise_0.02".
+    """PNG of measures against the number at the end of each row's setting, as in "noise_0.02".
 
     Args:
         rows: those of a method, and of a network where there are several, are one curve; of a method in which nothing

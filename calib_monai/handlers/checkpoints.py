@@ -143,7 +143,7 @@ class GradientScale:
         self.trainer = trainer
 
     def state_dict(self) -> dict[str, Any]:
-        """As of PyTorch's scaler; empty without one."""
+        """The state of PyTorch's scaler; empty if there is no scaler."""
         scaler = self.trainer.scaler
         return {} if scaler is None else dict(scaler.state_dict())
 

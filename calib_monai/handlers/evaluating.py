@@ -1,4 +1,4 @@
-"""What every run of an evaluator begins with: the weights of its model, and a bar that shows its progress."""
+"""The start of an evaluator: it loads the weights of its model and shows a progress bar."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class NonFiniteLossGuard:
                 self._stop(engine, f"the loss is {loss}", engine.state.iteration - before_last)
 
     def _stop(self, engine: Engine, what: str, iteration: int) -> NoReturn:
-        """Raise ValueError with what is wrong, when, and what is left."""
+        """Raise ValueError with the fault, its epoch, and the files that are left."""
         epoch = engine.state.epoch
         kept = "there is no checkpoint yet"
         if epoch > 1:

@@ -66,7 +66,7 @@ class TACEMetric(BinnedMetric):
         return class_bins(probs, labels, self.num_bins, self.threshold).to_tensor()
 
     def voxels(self) -> None:
-        """None: the voxels below the threshold are in no bin."""
+        """None, because the voxels below the threshold are in no bin."""
 
     def measured(self, rows: Tensor) -> Tensor:
         """Error of each class, (..., C)."""

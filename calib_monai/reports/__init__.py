@@ -1,1 +1,1 @@
-"""Reports: tables and figures of what evaluations left on disk."""
+"""Reports: tables and figures of the results that evaluations wrote."""
