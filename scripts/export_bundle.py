@@ -2,11 +2,12 @@
 
 NAME_vVERSION.zip unzips to a folder NAME, which runs where only MONAI and the packages of configs/metadata.json are
 installed. It holds LICENSE, configs, docs, the package calib_monai, the bundle's own scripts and, if they exist,
-large_files.yml, models/model.pt and models/model.json. It holds nothing else of the bundle, and no output of runs. The
-same files give the same bytes. The network is `network_def` in configs/inference.json. For weights of another network,
-write its name there and in configs/train.json, in a copy of the bundle. `--results` is the folder of an evaluation of
-the weights: its values become `eval_metrics` in the metadata and the table in docs/README.md. Without it, a bundle with
-weights shows no results, because those in docs/README.md belong to other weights.
+large_files.yml, models/model.pt and what lies beside it: model.json and calibrators of these weights. It holds nothing
+else of the bundle, and no output of runs. The same files give the same bytes. The network is `network_def` in
+configs/inference.json. For weights of another network, write its name there and in configs/train.json, in a copy of the
+bundle. `--results` is the folder of an evaluation of the weights: its values become `eval_metrics` in the metadata and
+the table in docs/README.md. Without it, a bundle with weights shows no results, because those in docs/README.md belong
+to other weights.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle_results import page_with, results_of
-from zoo_rules import LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
+from zoo_rules import CALIBRATORS, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
 
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.whole_files import whole_file
@@ -32,6 +33,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = "calib_monai"
 FOLDERS = ("configs", "docs", "scripts", PACKAGE)
 WRITTEN_BY_RUNS = ("models", "eval")
+WITH_MODEL = (MADE_FOR, *CALIBRATORS)  # which are of no use without the weights
 PAGE = "docs/README.md"
 MEASURED = "eval_weights_sha256"  # in the metadata: the weights that `eval_metrics` belong to
 FIND_CODE = "$sys.path.insert(0, @bundle_root)"  # MONAI does it, too, but after `initialize`
@@ -78,7 +80,7 @@ def bundle_files(bundle: Path, model: Path | None = None, results: Path | None =
         raise ValueError(f"{bundle} is not a folder")
     if model is not None and not model.is_file():
         raise ValueError(f"{model} is not a file")
-    own = [Path("LICENSE"), *map(Path, LINKS), *([Path(MODEL), Path(MADE_FOR)] if model is None else [])]
+    own = [Path("LICENSE"), *map(Path, LINKS), *map(Path, [MODEL, *WITH_MODEL] if model is None else [])]
     files = _read(bundle, [*own, *map(Path, FOLDERS)])
     files |= _read(bundle, [Path(folder) for folder in _named_folders(bundle, files)])
     if not any(name.startswith(f"{PACKAGE}/") for name in files):
@@ -86,16 +88,14 @@ def bundle_files(bundle: Path, model: Path | None = None, results: Path | None =
         files[f"{PACKAGE}/LICENSE"] = (REPOSITORY / "LICENSE").read_bytes()
     files = {name: _in_format(name, content) for name, content in files.items()}
     if model is not None:
-        beside = model.with_name(Path(MADE_FOR).name)
-        files |= {MADE_FOR: _in_format(MADE_FOR, beside.read_bytes())} if beside.is_file() else {}
+        beside = {name: model.with_name(Path(name).name) for name in WITH_MODEL}
+        files |= {name: _in_format(name, path.read_bytes()) for name, path in beside.items() if path.is_file()}
         files[MODEL] = model.read_bytes()
-    elif MODEL not in files:
-        files.pop(MADE_FOR, None)
     if MODEL in files:
         return _with_results(files, bundle, model, results)
     if results is not None:
         raise ValueError(f"{results} is given, and no weights: results need weights")
-    return files
+    return {name: content for name, content in files.items() if name not in WITH_MODEL}
 
 
 def zipped(name: str, files: Files) -> bytes:

@@ -13,6 +13,9 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
+from calib_monai.posthoc import TemperatureScaling
+from calib_monai.posthoc.files import save_calibrator
+
 REPOSITORY = Path(__file__).parents[2]
 EXPORT = runpy.run_path(str(REPOSITORY / "scripts" / "export_bundle.py"))
 METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"
@@ -91,6 +94,26 @@ def test_weights_that_were_made_for_something_else_are_refused(
     torch.save(weights_of(bundle), tmp_path / "model.pt")
     (tmp_path / "model.json").write_text(json.dumps(made_for))
     assert re.match(f"error: models/model.json: {said}", refused(bundle, "--model", tmp_path / "model.pt"))
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the bundle's own", "given"])
+def test_a_calibrator_of_the_weights_goes_with_them(
+    bundle: Path, tmp_path: Path, refused: Callable[..., str], *, own: bool
+) -> None:
+    folder = bundle / "models" if own else tmp_path / "m"
+    folder.mkdir()
+    given = [] if own else ["--model", str(folder / "model.pt")]
+    weights = weights_of(bundle)
+    torch.save(weights, folder / "model.pt")
+    path = save_calibrator(TemperatureScaling(), "ts", str(folder))
+    assert EXPORT["main"]([str(bundle), *given, "--out", str(tmp_path)]) == 0
+    with zipfile.ZipFile(tmp_path / "hippocampus_nacl_v0.1.0.zip") as packed:
+        assert packed.read("hippocampus_nacl/models/calibrator_ts.safetensors") == path.read_bytes()
+    torch.save({name: value + 1 for name, value in weights.items()}, folder / "model.pt")
+    said = "error: models/calibrator_ts.safetensors: it was fitted to other weights than models/model.pt; the zoo wants"
+    assert refused(bundle, *given).startswith(said)
+    path.write_bytes(b"no calibrator")
+    assert "models/calibrator_ts.safetensors: it cannot be read; the zoo wants" in refused(bundle, *given)
 
 
 def test_what_the_weights_were_made_for_goes_with_them(bundle: Path, tmp_path: Path) -> None:
