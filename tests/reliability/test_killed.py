@@ -6,7 +6,7 @@ import json
 import os
 import random
 import signal
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ import numpy as np
 import pytest
 import torch
 from committed import CHECKPOINT, processes, same_bits, start_quietly, trimmed, write_dataset
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.whole_files import UNFINISHED
 
-KILLS = 20
-EPOCHS = 6
+KILLS = 12
+EPOCHS = 5
+MOMENTS = ("open", "os.rename", "os.remove")  # of a file, in the words of audits; a step of the optimizer is one too
 METHOD = "crac"  # whose loss has a state of its own
 TRAINING = {"epochs": EPOCHS, "batch_size": 8, "loss#growth_interval": 2, "augment": True}
 
@@ -34,6 +36,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def watched(moment: int, by: int, counted: Any, *arguments: Any) -> None:
+    """A run that is killed at such a moment, counted from 1; `counted` becomes the number of moments."""
+    out = os.fsencode(arguments[3])
+
+    def count(*_: Any) -> None:
+        counted.value += 1
+        if counted.value == moment:
+            os.kill(os.getpid(), by)
+
+    def audit(event: str, given: tuple[Any, ...]) -> None:
+        if event in MOMENTS and isinstance(given[0], str | bytes | Path) and os.fsencode(given[0]).startswith(out):
+            count()
+
+    sys.addaudithook(audit)
+    register_optimizer_step_post_hook(count)
+    start_quietly(*arguments)
+
+
 class Runs:
     """Starts runs in processes that have everything imported, and kills some."""
 
@@ -41,22 +61,20 @@ class Runs:
         self.context = processes()
         self.random = random.Random(9)  # noqa: S311 - not for secrets
 
-    def run(self, *arguments: Any, seconds: float | None = None) -> int:
-        """The exit code of a run, negative where it was killed after these seconds, by SIGKILL or SIGTERM."""
-        process = self.context.Process(target=start_quietly, args=(f"hippocampus_{METHOD}", *arguments))
+    def run(self, *arguments: Any, moment: int = 0) -> int:
+        """How many moments a run had: all, or fewer than `moment` where it ended before it was killed then."""
+        counted, by = self.context.Value("i", 0), self.random.choice([signal.SIGKILL, signal.SIGTERM])
+        given = (moment, by, counted, f"hippocampus_{METHOD}", *arguments)
+        process = self.context.Process(target=watched, args=given)
         process.start()
-        process.join(seconds)
-        if process.exitcode is None and process.pid:
-            os.kill(process.pid, self.random.choice([signal.SIGKILL, signal.SIGTERM]))
-            process.join()
-        assert process.exitcode is not None
-        return process.exitcode
+        process.join()
+        assert process.exitcode == (-by if counted.value >= moment > 0 else 0)
+        return int(counted.value)
 
-    def timed(self, *arguments: Any) -> float:
-        """How long a run takes that is not killed."""
-        begun = time.monotonic()
-        assert self.run(*arguments) == 0
-        return time.monotonic() - begun
+    def moments(self, kills: int, last: int) -> list[int]:
+        """Moments to kill at, one at random of each of so many parts of all from 1 to `last`, shuffled."""
+        chosen = [1 + int((part + self.random.random()) * last / kills) for part in range(kills)]
+        return self.random.sample(chosen, kills)
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +83,10 @@ def runs() -> Runs:
 
 
 @pytest.fixture(scope="module")
-def whole(runs: Runs, data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """Where an uninterrupted training is, and how long it took."""
+def whole(runs: Runs, data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Where an uninterrupted training is, and how many moments it had."""
     out = tmp_path_factory.mktemp("whole")
-    runs.run("train", data, out, TRAINING | {"epochs": 1})  # the first one starts the server
-    out = tmp_path_factory.mktemp("whole")
-    return out, runs.timed("train", data, out, TRAINING)
+    return out, runs.run("train", data, out, TRAINING)
 
 
 def named(folder: Path) -> Iterator[Path]:
@@ -93,23 +109,20 @@ def checked(folder: Path) -> None:
             nibabel.load(path).get_fdata()
 
 
-def test_a_training_killed_at_random_moments_ends_as_one_that_was_not(
-    runs: Runs, data: Path, whole: tuple[Path, float], tmp_path: Path
+def test_a_training_killed_at_any_moment_ends_as_one_that_was_not(
+    runs: Runs, data: Path, whole: tuple[Path, int], tmp_path: Path
 ) -> None:
-    uninterrupted, seconds = whole
-    kills, epochs = 0, []
-    while kills < KILLS:
-        code = runs.run("train", data, tmp_path, TRAINING | {"resume": True}, seconds=runs.random.uniform(0, seconds))
-        if code == 0:  # it came to its end: start the next one
-            compare(uninterrupted, tmp_path)
+    uninterrupted, count = whole
+    epochs = []
+    for moment in runs.moments(KILLS, 2 * count // EPOCHS):  # so it needs several, which hit all its parts
+        while runs.run("train", data, tmp_path, TRAINING | {"resume": True}, moment=moment) < moment:
+            compare(uninterrupted, tmp_path)  # it came to its end: start the next one
             for path in (tmp_path / "models").iterdir():
                 path.unlink()
-            continue
-        kills += 1
         checked(tmp_path)
         found = [int(path.stem.partition("=")[2]) for path in (tmp_path / "models").glob("checkpoint_epoch=*.pt")]
         epochs.append(max(found, default=0))
-    assert runs.run("train", data, tmp_path, TRAINING | {"resume": True}) == 0
+    runs.run("train", data, tmp_path, TRAINING | {"resume": True})
     compare(uninterrupted, tmp_path)
     assert len(set(epochs)) > 2, f"kills hit only after epochs {epochs}"
 
@@ -128,16 +141,16 @@ def compare(whole: Path, resumed: Path) -> None:
 
 @pytest.mark.parametrize("config", ["evaluate", "calibrate", "inference"])
 def test_what_comes_after_training_leaves_whole_files_and_can_be_run_again(
-    config: str, runs: Runs, data: Path, whole: tuple[Path, float], tmp_path: Path
+    config: str, runs: Runs, data: Path, whole: tuple[Path, int], tmp_path: Path
 ) -> None:
     models: dict[str, Any] = {"ckpt_dir": str(whole[0] / "models")}
     models |= {"figures": False} if config == "evaluate" else {}
-    seconds = runs.timed(config, data, tmp_path, models)
+    count = runs.run(config, data, tmp_path, models)
     written = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}
-    for _ in range(3):
-        runs.run(config, data, tmp_path, models, seconds=runs.random.uniform(0.3 * seconds, seconds))
+    for moment in runs.moments(3, count):
+        assert runs.run(config, data, tmp_path, models, moment=moment) == moment
         checked(tmp_path)
-    assert runs.run(config, data, tmp_path, models) == 0
+    runs.run(config, data, tmp_path, models)
     checked(tmp_path)
     again = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}
     assert again == written
