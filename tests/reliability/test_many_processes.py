@@ -7,16 +7,14 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from committed import COLLECTION, processes, start_quietly, trimmed, write_dataset
-from tried import command
+from committed import processes, start_quietly, trimmed, write_dataset
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from calib_monai.phantoms import make_phantoms
 
@@ -108,28 +106,33 @@ def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Pat
     assert len(list((out / "slices").iterdir())) == 5
 
 
+def launched(data: Path, out: Path) -> None:
+    """What torchrun does with two processes, which are forked here: they have everything imported."""
+    config = LaunchConfig(1, 1, 2, run_id="one", rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork")
+    options = TRAINING | {"epochs": 100}
+    elastic_launch(config, start_quietly)(f"hippocampus_{METHOD}", "multi_gpu_train", data, out, options)
+
+
 def test_no_process_is_left_when_one_dies(data: Path, tmp_path: Path) -> None:
-    options = {"dataset_dir": data, "output_dir": tmp_path}
-    arguments = command(tmp_path, COLLECTION / f"hippocampus_{METHOD}", "multi_gpu_train", options)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    with (tmp_path / "log").open("w") as log:
-        torchrun = subprocess.Popen([*launcher, "-m", "monai.bundle", *arguments], stdout=log, stderr=log)  # noqa: S603 - our own
-        try:
-            limit = time.monotonic() + 120
-            while not (tmp_path / "history.csv").exists():
-                assert torchrun.poll() is None, (tmp_path / "log").read_text(encoding="utf-8")
-                assert time.monotonic() < limit
-                time.sleep(0.2)
-            workers = of_parent(torchrun.pid)
-            assert len(workers) == 2
-            os.kill(workers[1], signal.SIGKILL)
-            assert torchrun.wait(60) != 0
-        finally:
-            torchrun.terminate()
-            torchrun.wait(60)
+    torchrun = processes().Process(target=launched, args=(data, tmp_path))
+    torchrun.start()
+    try:
+        limit = time.monotonic() + 120
+        while not (tmp_path / "history.csv").exists():
+            assert torchrun.is_alive(), (tmp_path / "multi_gpu_train0.log").read_text(encoding="utf-8")
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        workers = of_parent(torchrun.pid)
+        assert len(workers) == 2
+        os.kill(workers[1], signal.SIGKILL)
+        torchrun.join(60)
+        assert torchrun.exitcode == 1
+    finally:
+        torchrun.terminate()
+        torchrun.join(60)
     assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
 
 
-def of_parent(pid: int) -> list[int]:
+def of_parent(pid: int | None) -> list[int]:
     """The processes that a process started, in the order in which it did."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
