@@ -220,12 +220,12 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_checkpoint(da
 
 def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(data: Path, tmp_path: Path) -> None:
     with refused(r"a weight of the network is NaN or infinite.*no checkpoint yet"):
-        start("hippocampus_ce", "train", data, tmp_path, epochs=1, batch_size=10**6, learning_rate=math.inf)
+        start("hippocampus_ce", "train", data, tmp_path, epochs=1, batch_size=10**6, **{"optimizer#lr": math.inf})
     assert not list((tmp_path / "models").glob("*.pt"))
 
 
 def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> None:
-    start("hippocampus_ce", "train", data, tmp_path, epochs=1, learning_rate=0.0)
+    start("hippocampus_ce", "train", data, tmp_path, epochs=1, **{"optimizer#lr": 0.0})
     weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
     *_, last = (name for name in weights if name.endswith("bias"))
     weights[last] += torch.tensor([50.0, 0, 0])

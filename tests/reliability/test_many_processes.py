@@ -90,7 +90,7 @@ def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path
 def test_two_processes_measure_and_constrain_as_one_does(data: Path, tmp_path: Path) -> None:
     # At a learning rate of 0 the network is that of the seed in both: what is left is what was gathered.
     one, two = (
-        run(count, config, data, tmp_path / config, **TRAINING | {"learning_rate": 0.0})
+        run(count, config, data, tmp_path / config, **TRAINING | {"optimizer#lr": 0.0})
         for count, config in ((1, "train"), (2, "multi_gpu_train"))
     )
     for name, state in checkpoint_of(one)["loss"].items():
@@ -108,7 +108,8 @@ def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Pat
 
 def launched(data: Path, out: Path) -> None:
     """What torchrun does with two processes, which are forked here: they have everything imported."""
-    config = LaunchConfig(1, 1, 2, run_id="one", rdzv_backend="c10d", rdzv_endpoint="localhost:0", start_method="fork")
+    meeting = {"run_id": "one", "rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
+    config = LaunchConfig(1, 1, 2, **meeting, max_restarts=0, start_method="fork")
     options = TRAINING | {"epochs": 100}
     elastic_launch(config, start_quietly)(f"hippocampus_{METHOD}", "multi_gpu_train", data, out, options)
 
