@@ -59,7 +59,7 @@ def check_option(name: str, value: Any, config: ConfigParser) -> None:
 def check_settings(config: Mapping[str, Any]) -> None:
     """Raise ValueError if a value at the top of a configuration, with its options, is none that it may have.
 
-    What is given by an expression or a reference is not known yet, and passes.
+    What is given by an expression, a reference or a component is not known yet, and passes.
     """
     known = {name: value for name, value in config.items() if not _is_made_later(value)}
     for name, value in known.items():
@@ -190,8 +190,8 @@ def _is_device(value: Any) -> bool:
 
 
 def _is_made_later(value: Any) -> bool:
-    """Whether a value is an expression or a reference."""
-    return isinstance(value, str) and value.startswith(("$", "@", "%"))
+    """Whether a value is an expression, a reference or a component."""
+    return ConfigComponent.is_instantiable(value) or (isinstance(value, str) and value.startswith(("$", "@", "%")))
 
 
 def _is_json_word(value: Any) -> bool:

@@ -105,6 +105,7 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], said: str
 def test_settings_that_can_be_pass() -> None:
     check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
     check_settings({"device": "cpu"})
+    check_settings({"device": {"_target_": "calib_monai.processes.own_device"}})
     check_settings({"class_names": ["a", "b"], "num_classes": 2, "epochs": "$2 + 3", "device": "@other"})
     check_settings({"split": "", "ignore_index": 2, "num_classes": 2})
     check_settings({"split": "$@dataset_dir + '/split.json'", "ignore_index": "$None", "num_classes": 2})
