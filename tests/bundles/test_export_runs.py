@@ -26,7 +26,7 @@ CLEAN = Path(__file__).with_name("clean_python.py")
 INFERENCE = "import runpy, sys\nsys.argv += {options}\nrunpy.run_module('monai.bundle', None, '__main__', True)\n"
 VERIFIED = """
     import sys
-    from monai.bundle import ckpt_export, create_workflow, verify_metadata, verify_net_in_out
+    from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 
     root, schema, digest = {root!r}, {schema!r}, {digest!r}
     files = {{"meta_file": root + "/configs/metadata.json", "config_file": root + "/configs/inference.json"}}
