@@ -132,13 +132,15 @@ def window_prior(
     return _one_hot(chosen, num_classes).float()
 
 
-def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
-    """Raise ValueError if `neighborhood_prior` could not use these arguments."""
+def check_prior(kind: str, kernel_size: int, sigma: float, border: str, ignore_index: int | None = None) -> None:
+    """Raise ValueError if `neighborhood_prior` could not use these arguments, or the class of the border is ignored."""
     check_choice("prior", kind, PRIORS)
     check_choice("border", border, BORDERS)
     if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
         raise ValueError(f"kernel_size is {kernel_size!r}; it must be odd, whole and at least 1")
     check_number("sigma", sigma, LEAST_SIGMA)
+    if border == "background" and ignore_index == 0:
+        raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")
 
 
 def _voxels(padded: Tensor, kernel_size: int) -> int:

@@ -37,7 +37,7 @@ ALLOWED = {
     "phantoms": {"arguments"},
     "metrics": {"arguments", "bins", "grids", "regions", "spelling"},
     "lagrangian": {"arguments"},
-    "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors"},
+    "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors", "tensor_checks"},
     "posthoc": {"arguments", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
         *("case_checks", "checks", "datalists", "found_cases"),

@@ -10,6 +10,7 @@ from calib_monai.arguments import check_ignore_index, check_number, shown_argume
 from calib_monai.boundaries import boundary_weight, check_boundary_weight
 from calib_monai.fills import filled
 from calib_monai.losses.targets import class_labels, ignored_voxels
+from calib_monai.tensor_checks import check_views
 
 NOT_VALID = -100  # the label that torch's cross-entropy leaves out
 
@@ -80,7 +81,8 @@ class BWCRLoss(nn.Module):
         Raises:
             ValueError: `class_labels` refuses the target, the views are not these four, or shapes do not fit.
         """
-        first, second, valid, weight = _checked_views(views)
+        check_views(views)
+        first, second, valid = (part.as_subclass(Tensor) for part in views[:3])
         labels, voxels = class_labels(first, target, self.ignore_index), target.numel()
         first, second = (logits.to(torch.promote_types(logits.dtype, torch.float32)) for logits in (first, second))
         if self.ignore_index is not None:
@@ -90,7 +92,8 @@ class BWCRLoss(nn.Module):
         supervised = cross_entropy(first, own, reduction="sum")
         both = (valid[:, :1] & valid[:, 1:]).to(first.dtype)
         if self.boundary_weighted:
-            both = both * (self._weight(labels) if weight is None else weight).to(first.dtype)
+            weight = self._weight(labels) if views[3] is None else views[3].as_subclass(Tensor)
+            both = both * weight.to(first.dtype)
         consistency = (both * (first - second).square().sum(dim=1, keepdim=True)).sum()
         weighted = supervised + self.consistency_weight * consistency
         return weighted / (voxels * first.shape[1] * (1 + self.consistency_weight))
@@ -104,24 +107,3 @@ class BWCRLoss(nn.Module):
     def extra_repr(self) -> str:
         """The arguments it was made with."""
         return shown_arguments(self)
-
-
-def _checked_views(
-    views: tuple[Tensor, Tensor, Tensor, Tensor | None],
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """The views as plain tensors. Raise ValueError if they do not fit together."""
-    kinds = (Tensor, Tensor, Tensor, Tensor | None)
-    if not (isinstance(views, tuple | list) and len(views) == len(kinds) and all(map(isinstance, views, kinds))):
-        raise ValueError(
-            f"views are {type(views).__name__}; they must be the tensors (first, second, valid, weight), as "
-            "calib_monai.views.TwoViewInferer gives them"
-        )
-    first, second, valid = (part.as_subclass(Tensor) for part in views[:3])
-    weight = None if views[3] is None else views[3].as_subclass(Tensor)
-    for name, part, channels in (("second", second, first.shape[1]), ("valid", valid, 2), ("weight", weight, 1)):
-        wanted = (len(first), channels, *first.shape[2:])
-        if part is not None and part.shape != wanted:
-            raise ValueError(f"{name} is {tuple(part.shape)}; with the first view's logits it must be {wanted}")
-    if valid.dtype != torch.bool:
-        raise ValueError(f"valid is {valid.dtype}; it must be bool")
-    return first, second, valid, weight

@@ -9,7 +9,7 @@ from calib_monai.arguments import check_above_zero, check_choice
 from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.targets import ignored_voxels
-from calib_monai.losses.voxelwise import VoxelwiseLoss, check_border, negative_log_likelihood
+from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
 from calib_monai.priors import check_prior, inner, window_prior
 
 
@@ -75,8 +75,7 @@ class CRaCLoss(VoxelwiseLoss):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__(ignore_index)
-        check_prior("mean", kernel_size, 1.0, border)
-        check_border(border, ignore_index)
+        check_prior("mean", kernel_size, 1.0, border, ignore_index)
         check_choice("penalty", penalty, PENALTIES)
         check_above_zero("target_scale", target_scale)
         self.num_classes = num_classes
@@ -94,17 +93,6 @@ class CRaCLoss(VoxelwiseLoss):
             sufficient_decrease=sufficient_decrease,
             coefficient_max=coefficient_max,
         )
-
-    def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The labels as `per_voxel` takes them, (B, 1, ...).
-
-        Raises:
-            ValueError: `class_labels` refuses the target, or the logits do not have `num_classes` channels.
-        """
-        padded = super().padded_labels(logits, target)
-        if logits.shape[1] != self.num_classes:
-            raise ValueError(f"logits have {logits.shape[1]} channels; num_classes is {self.num_classes}")
-        return padded
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-log p_y + 1 / (2 K) sum_k P(|l_k - s tau_k|; lambda_k, rho_k)."""
@@ -142,7 +130,12 @@ class CRaCLoss(VoxelwiseLoss):
         Args:
             logits: (B, C, ...).
             padded: labels with `radius` more voxels on every side, (B, 1, ...).
+
+        Raises:
+            ValueError: the logits do not have `num_classes` channels.
         """
+        if logits.shape[1] != self.num_classes:
+            raise ValueError(f"logits have {logits.shape[1]} channels; num_classes is {self.num_classes}")
         complete = self.ignore_index is None
         tau = window_prior(padded, self.num_classes, "mean", self.kernel_size, 1.0, complete=complete).to(logits)
         uniform = self.uniform(tau)

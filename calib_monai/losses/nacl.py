@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_number
-from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, check_border, negative_log_likelihood
+from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, negative_log_likelihood
 from calib_monai.priors import check_prior, window_prior
 
 
@@ -50,8 +50,7 @@ class NACLLoss(VoxelwiseLoss):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__(ignore_index)
-        check_prior(prior, kernel_size, sigma, border)
-        check_border(border, ignore_index)
+        check_prior(prior, kernel_size, sigma, border, ignore_index)
         check_choice("penalty", penalty, PENALTY_KINDS)
         check_choice("on", on, ("logits", "probs"))
         check_number("penalty_weight", penalty_weight)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.priors import label_dtype, no_class
+from calib_monai.tensor_checks import check_logits_and_target
 
 
 def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None) -> Tensor:
@@ -22,23 +23,9 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
         ValueError: logits or target are no tensor of real numbers, shapes do not fit, there are fewer than two classes,
             the batch is empty, logits are integers, or a label is outside 0..C-1.
     """
-    for name, values in (("logits", logits), ("target", target)):
-        if not isinstance(values, Tensor) or values.is_complex():
-            kind = getattr(values, "dtype", type(values).__name__)
-            raise ValueError(f"{name} are {kind}; they must be a tensor of real numbers")
-    if logits.ndim not in (4, 5) or tuple(target.shape) != (logits.shape[0], 1, *logits.shape[2:]):
-        raise ValueError(
-            f"logits are {tuple(logits.shape)} and target is {tuple(target.shape)}; "
-            "they must be (B, C, H, W[, D]) and (B, 1, H, W[, D])"
-        )
+    check_logits_and_target(logits, target)
     target = target.as_subclass(Tensor)  # each operation on a subclass such as MONAI's MetaTensor is slow
     num_classes = logits.shape[1]
-    if num_classes == 1:
-        raise ValueError("logits have 1 channel; there must be one for each class, at least 2")
-    if not logits.is_floating_point():
-        raise ValueError(f"logits are {logits.dtype}; they must be a float type")
-    if not target.numel():
-        raise ValueError(f"target is {tuple(target.shape)}; it must hold a voxel")
     if not target.is_floating_point() and target.dtype != torch.uint8:
         target = target.long()
     # A byte that is compared with a number it cannot hold may equal it.

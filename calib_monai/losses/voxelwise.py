@@ -116,9 +116,3 @@ def negative_log_likelihood(log_probs: Tensor, padded: Tensor) -> Tensor:
     """
     labels = inner(padded, (padded.shape[2] - log_probs.shape[2]) // 2)
     return -log_probs.gather(1, labels.clamp(max=log_probs.shape[1] - 1).long()).squeeze(1)
-
-
-def check_border(border: str, ignore_index: int | None) -> None:
-    """Raise ValueError if the class that lies beyond the edge of the image is ignored."""
-    if border == "background" and ignore_index == 0:
-        raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")

@@ -1,0 +1,42 @@
+"""Tensor checks: whether the tensors that a loss is given fit together. `arguments.py` needs no PyTorch, these do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
+    """Raise ValueError if logits are no floats (B, C, H, W[, D]) of two classes or more, or the target does not fit."""
+    for name, values in (("logits", logits), ("target", target)):
+        if not isinstance(values, Tensor) or values.is_complex():
+            kind = getattr(values, "dtype", type(values).__name__)
+            raise ValueError(f"{name} are {kind}; they must be a tensor of real numbers")
+    if logits.ndim not in (4, 5) or tuple(target.shape) != (logits.shape[0], 1, *logits.shape[2:]):
+        raise ValueError(
+            f"logits are {tuple(logits.shape)} and target is {tuple(target.shape)}; "
+            "they must be (B, C, H, W[, D]) and (B, 1, H, W[, D])"
+        )
+    if logits.shape[1] == 1:
+        raise ValueError("logits have 1 channel; there must be one for each class, at least 2")
+    if not logits.is_floating_point():
+        raise ValueError(f"logits are {logits.dtype}; they must be a float type")
+    if not target.numel():
+        raise ValueError(f"target is {tuple(target.shape)}; it must hold a voxel")
+
+
+def check_views(views: tuple[Tensor, Tensor, Tensor, Tensor | None]) -> None:
+    """Raise ValueError if views are not the four of `calib_monai.views.TwoViewInferer`, or do not fit together."""
+    kinds = (Tensor, Tensor, Tensor, Tensor | None)
+    if not (isinstance(views, tuple | list) and len(views) == len(kinds) and all(map(isinstance, views, kinds))):
+        raise ValueError(
+            f"views are {type(views).__name__}; they must be the tensors (first, second, valid, weight), as "
+            "calib_monai.views.TwoViewInferer gives them"
+        )
+    first, second, valid, weight = views
+    for name, part, channels in (("second", second, first.shape[1]), ("valid", valid, 2), ("weight", weight, 1)):
+        wanted = (len(first), channels, *first.shape[2:])
+        if part is not None and part.shape != wanted:
+            raise ValueError(f"{name} is {tuple(part.shape)}; with the first view's logits it must be {wanted}")
+    if valid.dtype != torch.bool:
+        raise ValueError(f"valid is {valid.dtype}; it must be bool")
