@@ -168,7 +168,11 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
     [
         ("calibrate", {"calibrator": "none"}, "calibrator is none; it must be ts or lts"),
         ("calibrate", {"fitting#ts#region": "forground"}, "fitting#ts#region is 'forground'.*did you mean foreground"),
-        ("calibrate", {"calibrator": "lts", "fitting#lts#learning_rate": "abc"}, "learning_rate is 'abc'"),
+        (
+            "calibrate",
+            {"calibrator": "lts", "fitting#lts#learning_rate": "abc"},
+            "learning_rate abc: it must be a number",
+        ),
         ("calibrate", {"calibrator": "lts", "fitting#lts#epochs": 0}, "epochs is 0"),
         ("evaluate", {"calibrator": "tls"}, "it must be none, ts or lts; did you mean ts"),
         ("evaluate", {"calibrator": "ts"}, "there is no calibrator at"),
