@@ -38,6 +38,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
     return InGroups(config, log)
 
 
+LONG = {"bundles", "devices", "experiments", "reports"}  # folders whose files take more than a few seconds
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Put the tests of a group together, and the longest groups first, so that none is left at the end."""
@@ -45,7 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     first: dict[str, int] = {}
     for index, item in enumerate(items):
         first.setdefault(group_of(item.nodeid), index)
-    items.sort(key=lambda item: (item.path.stem not in FORKED | {"test_workflow"}, first[group_of(item.nodeid)]))
+    items.sort(key=lambda item: (_turn_of(item.path), first[group_of(item.nodeid)]))
+
+
+def _turn_of(path: Path) -> int:
+    """When the tests of a file have their turn: 0 for what takes minutes, 1 for other long ones, 2 for the rest."""
+    if path.stem in FORKED | {"test_workflow"}:
+        return 0
+    return 2 - (path.parent.name in LONG)
 
 
 def pytest_configure(config: pytest.Config) -> None:
