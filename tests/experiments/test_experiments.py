@@ -211,6 +211,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     assert found["rows"]["nacl"]["options"] == {"--epochs": "2"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> None:
     markdown = (run_main(tmp_path) / "results.md").read_text(encoding="utf-8")
     _, _, beside = markdown.partition("### Beside A paper\n")
@@ -238,6 +239,7 @@ def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
         main([*folders[::2], "--out", str(out), "--axis", "noise", "--plain", "0"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_folds_test_cases_of_their_own(tmp_path: Path) -> None:
     folders = [
         str(write_trial(tmp_path, name, CASES[name], fold=fold, cases=cases))

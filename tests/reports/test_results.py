@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from written_runs import with_value, write_run
 
 from calib_monai.measures import Measure
@@ -57,6 +58,7 @@ def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
     for run, value in zip(runs, (0.1, 0.2), strict=True):

@@ -104,6 +104,12 @@ def assert_golden(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarra
     return check
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages whose pictures are not drawn, for tests that read words and numbers: drawing is most of their time."""
+    monkeypatch.setattr("calib_monai.reports.report.png_of", lambda _: b"")
+
+
 @pytest.fixture(scope="session")
 def written_phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight phantoms as a Decathlon folder, to be copied."""
