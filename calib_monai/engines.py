@@ -1,50 +1,116 @@
-"""Engines: MONAI's trainer for batches of slices."""
+"""Engines: MONAI's trainer on the slices of volumes, and its evaluator on whole volumes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from monai.engines import PrepareBatch, PrepareBatchDefault, PrepareBatchExtraInput, SupervisedTrainer
+import torch
+from monai.data import Dataset
+from monai.engines import (
+    PrepareBatch,
+    PrepareBatchDefault,
+    PrepareBatchExtraInput,
+    SupervisedEvaluator,
+    SupervisedTrainer,
+)
 from monai.engines.utils import IterationEvents
 
+from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
+from calib_monai.processes import num_processes, own_rank
+from calib_monai.slices import SliceLoader
 from calib_monai.views import AugmentedBatch, RandomViews
 
 
 class SliceTrainer(SupervisedTrainer):
-    """MONAI's `SupervisedTrainer` with augmentation, and with a label that is ignored.
+    """MONAI's `SupervisedTrainer` on shuffled batches of the slices of volumes, see `SliceLoader`.
 
-    Batches are not decollated, because nothing looks at single slices. Gradients are set to None between steps.
-    The output of an iteration is a list of one dictionary, from which MONAI's tracking can take the loss.
+    Batches are not decollated, because nothing looks at single slices. Gradients are set to None between steps. Several
+    processes share each batch. The output of an iteration is a list of one dictionary, from which MONAI's tracking can
+    take the loss.
 
     Args:
-        loss_function: the loss, a module, which is moved to the device.
+        dataset: the prepared volumes.
+        batch_size: slices in a batch of all processes together.
+        device: the device of network, loss and slices.
+        loss_function: the loss, a module.
+        seed: decides the order of the slices.
+        empty_slices: whether slices with nothing but background are used.
+        ignore_index: label of voxels that are not trained on, or None.
         augment: whether each slice of a batch is seen in a random view; None where the method has no such choice.
         random_views: draws the views; None uses the defaults of `RandomViews`.
-        ignore_index: label of voxels that the loss leaves out, or None.
-        extra_keys: keys of further maps of a batch, which the inferer gets by their names.
+        extra_keys: keys of further maps of the volumes, which the inferer gets by their names.
         kwargs: as in MONAI's.
+
+    Attributes:
+        loss: the loss as it was given.
+        starts: what is called when the trainer runs, before its first epoch.
     """
 
     def __init__(
         self,
         *,
+        dataset: Dataset,
+        batch_size: int,
+        device: torch.device,
         loss_function: Any,
+        seed: int = 0,
+        empty_slices: bool = True,
+        ignore_index: int | None = None,
         augment: bool | None = None,
         random_views: RandomViews | None = None,
-        ignore_index: int | None = None,
         extra_keys: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
+        loader = SliceLoader(
+            dataset,  # type: ignore[arg-type] # a dataset is a sequence
+            batch_size,
+            seed,
+            empty_slices=empty_slices,
+            ignore_index=ignore_index,
+            extra_keys=extra_keys,
+            process=own_rank(),
+            num_processes=num_processes(),
+            device=device,
+        )
         prepare: PrepareBatch = AugmentedBatch(augment, random_views) if augment is not None else PrepareBatchDefault()
         if extra_keys:
             prepare = PrepareBatchExtraInput({key: key for key in extra_keys})
+        self.loss = loss_function
+        self.starts: list[Callable[[], None]] = []
         own: dict[str, Any] = {"prepare_batch": prepare, "decollate": False, "optim_set_to_none": True}
         super().__init__(
-            loss_function=leaving_out(loss_function.to(kwargs["device"]), ignore_index), **{**own, **kwargs}
+            device=device,
+            train_data_loader=loader,
+            loss_function=leaving_out(loss_function.to(device), ignore_index),
+            **{**own, **kwargs},
         )
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, _list_output)
+
+    def run(self) -> None:  # type: ignore[override] # as MONAI's
+        """Train, after what has to be done at the start."""
+        for start in self.starts:
+            start()
+        super().run()
+
+
+class VolumeEvaluator(SupervisedEvaluator):
+    """MONAI's `SupervisedEvaluator` on whole volumes, one after the other, see `VolumeLoader`.
+
+    Args:
+        dataset: the prepared volumes.
+        device: the device of the network.
+        num_workers: number of processes that load volumes.
+        kwargs: as in MONAI's.
+
+    Attributes:
+        handlers: the handlers.
+    """
+
+    def __init__(self, *, dataset: Dataset, device: torch.device, num_workers: int = 0, **kwargs: Any) -> None:
+        self.handlers = kwargs.get("val_handlers") or []
+        super().__init__(device, VolumeLoader(dataset, num_workers, batch_size=1), **kwargs)
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

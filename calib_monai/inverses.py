@@ -69,12 +69,15 @@ class SlabSpacingd(Spacingd):
     voxel. Here one axis is resampled after the other, unless the affine shears them.
 
     Args:
-        args: arguments of MONAI's class.
+        keys: as in MONAI's class; by default the image, bilinear, and the label, nearest, if there is one.
+        args: further arguments of MONAI's class.
         kwargs: keyword arguments of MONAI's class.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, keys: KeysCollection = ("image", "label"), *args: Any, **kwargs: Any) -> None:
+        if keys == ("image", "label"):
+            kwargs = {"mode": ["bilinear", "nearest"], "allow_missing_keys": True} | kwargs
+        super().__init__(keys, *args, **kwargs)
         given = self.spacing_transform.sp_resample
         self.spacing_transform.sp_resample = SlabResample(
             given.mode, given.padding_mode, given.align_corners, given.dtype, given.lazy

@@ -26,6 +26,7 @@ from calib_monai.read_once import read_once
 from calib_monai.series import load_series
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
+IMAGE_AND_LABEL = ("image", "label")
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
 
 
@@ -39,7 +40,8 @@ class LoadCased(MapTransform):
     file. An image that is in memory already is taken as it is, if it has an affine.
 
     Args:
-        keys: keys that hold a path, several paths, or a MONAI MetaTensor.
+        keys: keys that hold a path, several paths, or a MONAI MetaTensor; by default the image, and the label if there
+            is one.
         reader: the reader of MONAI's LoadImage for files that are neither DICOM nor NIfTI.
         spatial_dims: axes of an image, 2 or 3.
         allow_missing_keys: whether missing keys are allowed.
@@ -50,12 +52,12 @@ class LoadCased(MapTransform):
 
     def __init__(
         self,
-        keys: KeysCollection,
+        keys: KeysCollection = IMAGE_AND_LABEL,
         reader: Any = None,
         spatial_dims: int = 3,
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys, allow_missing_keys or keys == IMAGE_AND_LABEL)
         self.settings = type(self).__name__, str(reader), spatial_dims
         self.load, self.load_nifti = LoadImage(reader=reader), partial(LoadImage(), reader=WholeNiftiReader())
         self.channel_first = EnsureChannelFirst()

@@ -60,9 +60,9 @@ class Reorientd(MapTransform, InvertibleTransform):
     Pictures stay as they are. The inverse restores the storage order of each image.
 
     Args:
+        axcodes: three letters, such as "RAS"; or "stored": axes stay as they are, but the thickest comes last.
         keys: the image, (C, H, W[, D]), then others on its grid, such as the label. If sizes are equal, these get the
             affine of the image; their own may differ by up to half a voxel.
-        axcodes: three letters, such as "RAS"; or "stored": axes stay as they are, but the thickest comes last.
         allow_missing_keys: whether missing keys are allowed.
 
     Raises:
@@ -71,9 +71,9 @@ class Reorientd(MapTransform, InvertibleTransform):
 
     def __init__(
         self,
-        keys: KeysCollection,
         axcodes: str,
-        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
+        keys: KeysCollection = ("image", "label"),
+        allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
         check_axcodes(axcodes, auto=False)

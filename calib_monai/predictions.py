@@ -44,3 +44,20 @@ class ProbsAndLabeld(MapTransform):
         """The softmax of logits, (C, H, W[, D]), on the grid from which the image came."""
         probs = torch.as_tensor(logits).float().softmax(dim=0)
         return self.invert({"prob": probs, self.orig_keys: data[self.orig_keys]})["prob"]
+
+
+class ScoredOnOriginald(ProbsAndLabeld):
+    """Makes "prob" and "pred" as `ProbsAndLabeld`, and "label" and "image" what they were before the preparation.
+
+    A prediction is scored against what loading gave. A copy of this label is under "truth", and one of the image may be
+    under "scan"; those that were prepared for the network go.
+
+    Args:
+        transform: the preparation.
+    """
+
+    def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
+        """The data with "prob", "pred", "label", and "image" if there is a "scan"."""
+        told = super().__call__(data)
+        kept = {name: told[copy] for name, copy in (("image", "scan"), ("label", "truth")) if copy in told}
+        return {key: value for key, value in told.items() if key not in ("image", "label")} | kept

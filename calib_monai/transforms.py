@@ -200,7 +200,9 @@ class CorrectBiasd(MapTransform):
             before.
     """
 
-    def __init__(self, keys: KeysCollection, shrink: int = 8, iterations: Sequence[int] = (50, 50, 50)) -> None:
+    def __init__(
+        self, keys: KeysCollection = "image", shrink: int = 8, iterations: Sequence[int] = (50, 50, 50)
+    ) -> None:
         super().__init__(keys)
         self.shrink = shrink
         self.iterations = list(iterations)

@@ -24,7 +24,7 @@ ALLOWED = {
             "measures",
             "methods",
         ),
-        *("processes", "regions", "slices", "spelling", "whole_files"),
+        *("processes", "regions", "running", "slices", "spelling", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "intervals", "measures", "regions", "spelling", "whole_files"},
@@ -74,7 +74,7 @@ ALLOWED = {
     "orientation": {"grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
-    "engines": {"losses", "views"},
+    "engines": {"loaders", "losses", "processes", "slices", "views"},
     "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -30,7 +30,7 @@ def scan(codes: str = "RAS", spacing: tuple[float, ...] = (1.0, 2.0, 5.0)) -> Me
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR", "ASL", "SRA"])
 def test_every_storage_order_becomes_one_and_returns_to_its_own(codes: str) -> None:
-    stored, turn = scan(codes), Reorientd(["image", "label"], "RAS")
+    stored, turn = scan(codes), Reorientd("RAS", ["image", "label"])
     data = turn({"image": stored, "label": stored.clone()})
     for turned in data.values():
         torch.testing.assert_close(turned.as_tensor(), scan().as_tensor())
@@ -41,7 +41,7 @@ def test_every_storage_order_becomes_one_and_returns_to_its_own(codes: str) -> N
 
 
 def test_predictions_return_by_monais_inverse() -> None:
-    turn = Compose([Reorientd("image", "RAS")])
+    turn = Compose([Reorientd("RAS", "image")])
     data = turn({"image": scan("PIR")})
     data["pred"] = MetaTensor(data["image"].as_tensor() > 60)
     pred = Invertd("pred", turn, "image", nearest_interp=True)(data)["pred"]
@@ -49,14 +49,14 @@ def test_predictions_return_by_monais_inverse() -> None:
 
 
 def test_a_label_is_turned_as_its_image_whatever_its_own_header_says() -> None:
-    data = Reorientd(["image", "label"], "RAS")({"image": scan("LPS"), "label": MetaTensor(scan("LPS").as_tensor())})
+    data = Reorientd("RAS", ["image", "label"])({"image": scan("LPS"), "label": MetaTensor(scan("LPS").as_tensor())})
     torch.testing.assert_close(data["label"].as_tensor(), data["image"].as_tensor())
     torch.testing.assert_close(data["label"].affine, data["image"].affine)
 
 
 def test_pictures_stay_as_they_are() -> None:
     picture = MetaTensor(torch.rand(3, 8, 6))
-    turn = Reorientd("image", "RAS")
+    turn = Reorientd("RAS", "image")
     assert torch.equal(turn({"image": picture})["image"], picture)
     assert torch.equal(turn.inverse({"image": picture})["image"], picture)
     assert geometry_of(picture) == Geometry((8, 6), (1.0, 1.0), "")
@@ -66,12 +66,12 @@ def test_pictures_stay_as_they_are() -> None:
 def test_a_sheared_oblique_volume_is_turned_by_its_closest_axes() -> None:
     affine = np.array([[0.9, -0.3, 0.2, 0], [0.3, 0.9, 0.1, 0], [0.0, 0.2, 4.0, 0], [0, 0, 0, 1]])
     stored = Orientation("LIP", labels=AXES)(MetaTensor(torch.rand(1, 6, 5, 4), affine=affine))
-    turned = Reorientd("image", "RAS")({"image": stored})["image"]
+    turned = Reorientd("RAS", "image")({"image": stored})["image"]
     torch.testing.assert_close(turned.affine.numpy(), affine)
 
 
 def test_stored_moves_the_thickest_axis_to_the_end() -> None:
-    turned = Reorientd("image", "stored")({"image": scan("SPL")})["image"]
+    turned = Reorientd("stored", "image")({"image": scan("SPL")})["image"]
     assert geometry_of(turned) == Geometry((5, 6, 4), (2.0, 1.0, 5.0), "PLS")
     assert codes_for(geometry_of(scan("SPL", (1.0, 1.0, 1.02))), "stored") == "SPL"
 

@@ -23,7 +23,7 @@ from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures
-from calib_monai.handlers.starting import check_run
+from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss
@@ -68,6 +68,7 @@ __all__ = [
     "ViewSpread",
     "check_metrics",
     "check_run",
+    "check_training",
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",

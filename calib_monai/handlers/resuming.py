@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Protocol
@@ -18,7 +18,6 @@ from calib_monai.checks import REPLACED, SPLIT_FILE, check_last_batch
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
 from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
-from calib_monai.handlers.training import TrainingSaver
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
@@ -59,25 +58,41 @@ def last_checkpoint(
     Raises:
         ValueError: a file is damaged, or would be replaced; the message names it.
     """
-    if resume and overwrite:
-        raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
-    found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
-    if not resume:
-        left += [] if output_dir is None else Path(output_dir).glob(HISTORY)
-        if left and not overwrite:
-            goes_on = "go on with it by --resume True, " if found else ""
-            raise ValueError(
-                f"{left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
-                "and --output_dir, or replace it by --overwrite True"
-            )
-        return None
-    if not found:
+    path = _last_file(ckpt_dir, output_dir, resume=resume, overwrite=overwrite)
+    if path is None and resume:
+        left = _left_in(Path(ckpt_dir))
         replaced = f", and replaces {left[0].name}" if left else ""
         logger.warning(
             "there is no checkpoint in %s to resume: the training starts at its first epoch%s", ckpt_dir, replaced
         )
-        return None
-    path = found[max(found)]
+    return None if path is None else _read(path)
+
+
+def check_earlier(ckpt_dir: str, output_dir: str, *, resume: bool, overwrite: bool) -> None:
+    """Raise ValueError as `last_checkpoint` does, without keeping what it reads."""
+    if path := _last_file(ckpt_dir, output_dir, resume=resume, overwrite=overwrite):
+        _read(path)
+
+
+def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite: bool) -> Path | None:
+    """The last checkpoint, None if nothing is resumed; raise ValueError if an earlier training would be replaced."""
+    if resume and overwrite:
+        raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
+    found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
+    if resume:
+        return found[max(found)] if found else None
+    left += [] if output_dir is None else Path(output_dir).glob(HISTORY)
+    if left and not overwrite:
+        goes_on = "go on with it by --resume True, " if found else ""
+        raise ValueError(
+            f"{left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
+            "and --output_dir, or replace it by --overwrite True"
+        )
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint; raise ValueError if it is damaged or none."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
@@ -98,7 +113,7 @@ def _is_of_a_training(content: Any) -> bool:
 
 def go_on(
     trainer: Engine,
-    handlers: Sequence[Any] | CheckpointSaver,
+    saver: CheckpointSaver,
     checkpoint: Mapping[str, Any] | None = None,
     cases: ReplacesSplit | None = None,
 ) -> None:
@@ -106,7 +121,7 @@ def go_on(
 
     Args:
         trainer: the trainer, with the planned number of epochs.
-        handlers: the handlers of the trainer, with a `TrainingSaver` among them; or the saver of the checkpoints.
+        saver: the saver of the checkpoints.
         checkpoint: from `last_checkpoint`. Without a checkpoint, the files of an earlier training are replaced after
             the first epoch.
         cases: the cases of the training, which know whether the replaced model has another split.
@@ -117,7 +132,6 @@ def go_on(
     loader = getattr(trainer, "data_loader", None)
     if isinstance(loader, SliceLoader):
         check_last_batch(trainer.network, loader)  # type: ignore[attr-defined] # as MONAI's trainer has
-    saver = handlers if isinstance(handlers, CheckpointSaver) else _saver_in(handlers)
     if checkpoint is None:
         _replace_later(trainer, Path(saver.save_dir), cases)
         return
@@ -147,16 +161,6 @@ def go_on(
     trainer.state.max_epochs = epochs
     before = "" if epochs == planned else f" (it was to have {planned})"
     logger.warning("resumed after epoch %d of %s%s, from %s", had, epochs, before, saver.save_dir)
-
-
-def _saver_in(handlers: Sequence[Any]) -> CheckpointSaver:
-    """The saver of the checkpoints among the handlers of a trainer; raise ValueError if there is none."""
-    savers = [one.saver for one in handlers if isinstance(one, TrainingSaver)]
-    if not savers:
-        raise ValueError(
-            "train#handlers holds no calib_monai.handlers.TrainingSaver, which saves and resumes a training"
-        )
-    return savers[0]
 
 
 def _epochs_of(checkpoint: Mapping[str, Any]) -> tuple[int, int | None]:

@@ -48,14 +48,15 @@ class SegmentationHandler(IgniteMetricHandler):
 
 
 class Dice(SegmentationHandler):
-    """Handler of MONAI's `DiceMetric` for unions of classes; `MeanDice` is that for the classes.
+    """Handler of MONAI's `DiceMetric`, for unions of classes or for all classes but the background.
 
     Args:
         unions: as in `SegmentationHandler`.
+        num_classes: the number of classes, needed without unions.
     """
 
-    def __init__(self, unions: Mapping[str, Sequence[int]]) -> None:
-        super().__init__(DiceMetric(include_background=True), unions)
+    def __init__(self, unions: Mapping[str, Sequence[int]] | None = None, num_classes: int | None = None) -> None:
+        super().__init__(DiceMetric(include_background=bool(unions), num_classes=num_classes), unions)
 
 
 class HD95(SegmentationHandler):

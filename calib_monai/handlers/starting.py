@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from monai.bundle import ConfigParser
 from monai.handlers import CheckpointLoader
 
 from calib_monai.checks import (
@@ -22,9 +23,11 @@ from calib_monai.checks import (
 )
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
+from calib_monai.handlers.resuming import check_earlier
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_made_for
 from calib_monai.processes import check_alone
+from calib_monai.running import given_in_python
 
 CONFIGS = ("train.json", "inference.json")  # of a bundle; each says what its models are made for
 
@@ -34,8 +37,6 @@ def check_run(
     folders: Sequence[str],
     made_for: MadeFor,
     *,
-    epochs: int = 1,
-    val_interval: int = 1,
     datalist: Callable[[], object] | None = None,
     batch_size: int | None = None,
     loss: torch.nn.Module | None = None,
@@ -43,7 +44,6 @@ def check_run(
     metrics: Iterable[Mapping[str, Any] | None] = (),
     noise_std: float = 0.0,
     handlers: Sequence[Any] = (),
-    parts: Sequence[Any] = (),  # noqa: ARG001 - they are made, which is their check
 ) -> None:
     """Raise ValueError if a run cannot work; no file of a case is read.
 
@@ -51,8 +51,6 @@ def check_run(
         bundle_root: folder of the bundle.
         folders: folders that the run writes to.
         made_for: the network, the classes, the channels and the slices of the run.
-        epochs: number of epochs of a training.
-        val_interval: number of epochs from one validation to the next.
         datalist: of a training, gives the split.
         batch_size: the batch size of a training, or None.
         loss: the loss of a training, or None.
@@ -61,7 +59,6 @@ def check_run(
         noise_std: deviation of the noise that an evaluation adds.
         handlers: handlers of an evaluator. If a `CheckpointLoader` is among them its file must be a model for such a
             run; if a `CalibratorFit` is, the model's split must be there.
-        parts: other parts of the run that refuse wrong arguments when they are made.
 
     Raises:
         ValueError: the message is one line with the value and the rule.
@@ -70,7 +67,6 @@ def check_run(
     check_bundle_root(bundle_root)
     check_writable(folders)
     check_slice_size(made_for.slice_size)
-    check_schedule(epochs, val_interval)
     if datalist is not None:
         check_fold(datalist)
     check_noise(noise_std)
@@ -86,6 +82,46 @@ def check_run(
     if loss is not None and inferer is not None:
         check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device)
     check_metrics(metrics, num_classes)
+
+
+def check_training(config: ConfigParser | None = None) -> None:
+    """Raise ValueError if a training cannot work; nothing of its cases is read.
+
+    Each part of the training is made right before its check: first options, folders and what is left of an earlier
+    training, then network, loss and metrics, last the views and what changes the learning rate.
+
+    Args:
+        config: the configuration of the training; by default the one that runs.
+
+    Raises:
+        ValueError: the message is one line with the value and the rule.
+    """
+    given = None if config is not None else given_in_python()
+    parser = config if given is None else given.config
+    if parser is None:
+        raise ValueError("check_training needs the configuration of a training: no configuration runs")
+    part: Callable[[str], Any] = parser.get_parsed_content
+    if parser.ref_resolver.is_resolved():
+        part = parser.ref_resolver.get_resolved_content  # which does not parse anew what is being parsed
+    folders = [str(part("ckpt_dir")), str(part("output_dir"))]
+    check_alone()
+    check_bundle_root(str(part("bundle_root")))
+    check_writable(folders)
+    check_slice_size(part("slice_size"))
+    check_schedule(part("epochs"), part("val_interval"))
+    check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
+    check_run(
+        part("bundle_root"),
+        folders,
+        part("made_for"),
+        datalist=part("datalist"),
+        batch_size=part("batch_size"),
+        loss=part("loss"),
+        inferer=part("train::inferer"),
+        metrics=[part("validate::key_metric"), part("validate::additional_metrics")],
+    )
+    for name in ("random_views", "lr_scheduler"):  # which refuse wrong arguments
+        part(name)
 
 
 def _config_in(bundle_root: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ignite.handlers import EMAHandler
 
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
 from calib_monai.handlers.history import History
+from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
 
@@ -24,14 +25,16 @@ class TrainingSaver:
     history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, loss, and
     what the model is made for. If the validation has a network of its own, such as a moving average, this is kept too.
 
+    When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
+
     Args:
         ckpt_dir: folder of the checkpoints.
         output_dir: folder of the history.
         made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
-        loss: the loss.
         lr_scheduler: what changes the learning rate.
-        evaluator: the evaluator of the validation.
-        validation: the handlers of the evaluator.
+        evaluator: the `VolumeEvaluator` of the validation.
+        resume: whether to continue the training in `ckpt_dir`.
+        cases: the cases of the training.
     """
 
     def __init__(
@@ -39,16 +42,18 @@ class TrainingSaver:
         ckpt_dir: str,
         output_dir: str,
         made_for: Mapping[str, Any],
-        loss: torch.nn.Module,
         lr_scheduler: Any,
         evaluator: Any,
-        validation: Sequence[Any],
+        resume: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
+        cases: Any = None,
     ) -> None:
         self.ckpt_dir = ckpt_dir
         self.history = History(output_dir, evaluator)
+        self.made_for = made_for
+        self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
-        self.settings = {"loss": loss, "made_for": made_for}
-        self.parts = {"loss": loss, "lr_scheduler": lr_scheduler, "validation": ValidationState(evaluator, validation)}
+        self.resume = resume
+        self.cases = cases
         self.trainer: Any = None
 
     def attach(self, engine: Engine) -> None:
@@ -56,13 +61,25 @@ class TrainingSaver:
         self.trainer = engine
         self.history.attach(engine)
         engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: self.saver.interval_completed(engine))
+        if hasattr(engine, "starts"):
+            engine.starts.append(self.start)
+
+    def start(self) -> None:
+        """Continue the training in `ckpt_dir`, or replace its files.
+
+        Raises:
+            ValueError: as `go_on`.
+        """
+        checkpoint = last_checkpoint(self.ckpt_dir, resume=True) if self.resume else None
+        go_on(self.trainer, self.saver, checkpoint, self.cases)
 
     @cached_property
     def saver(self) -> DurableCheckpointSaver:
         """The saver of the checkpoints. MONAI attaches handlers before its trainer has a network."""
         trainer, validated = self.trainer, self.evaluator
         network = _unwrapped(trainer.network)
-        settings = {"seed": getattr(trainer.data_loader, "seed", None)} | self.settings
+        loss = trainer.loss
+        settings = {"seed": trainer.data_loader.seed, "loss": loss, "made_for": self.made_for}
         if hasattr(trainer.prepare_batch, "augment"):
             settings["augment"] = trainer.prepare_batch.augment
         saved = {
@@ -70,8 +87,10 @@ class TrainingSaver:
             "network": network,
             "optimizer": trainer.optimizer,
             "scaler": GradientScale(trainer),
+            "lr_scheduler": self.lr_scheduler,
+            "loss": loss,
             "data": trainer.data_loader,
-            **self.parts,
+            "validation": ValidationState(validated, validated.handlers),
             "history": self.history,
             "trainer": trainer,
         }

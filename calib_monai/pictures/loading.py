@@ -22,6 +22,8 @@ from calib_monai.read_once import read_once
 
 COLORS = 3
 
+IMAGE_AND_LABEL = ("image", "label")
+
 
 class LoadPicturesd(MapTransform):
     """Loads pictures and masks, upright as a viewer shows them, the first axis along the width as MONAI's readers do.
@@ -44,14 +46,14 @@ class LoadPicturesd(MapTransform):
 
     def __init__(
         self,
-        keys: KeysCollection,
+        keys: KeysCollection = IMAGE_AND_LABEL,
         in_channels: int = 1,
         num_classes: int = 2,
         mask_threshold: float = -1,
         label_key: str = "label",
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        super().__init__(keys, allow_missing_keys or keys == IMAGE_AND_LABEL)
         self.in_channels = in_channels
         self.num_classes = num_classes
         self.mask_threshold = mask_threshold

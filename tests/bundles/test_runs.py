@@ -162,7 +162,7 @@ def flat(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 def loading_of(finished: Finished) -> Compose:
     """The transforms that load a case."""
-    return ConfigParser(config_of(finished.bundle, "train")).get_parsed_content("loading")
+    return Compose(ConfigParser(config_of(finished.bundle, "train")).get_parsed_content("loading")).flatten()
 
 
 def loaded(finished: Finished) -> dict[str, Any]:

@@ -35,14 +35,13 @@ def loader_of(path: Path, network: torch.nn.Module) -> CheckpointLoader:
     return CheckpointLoader(load_path=str(path), load_dict={"network": network})
 
 
-@pytest.mark.parametrize("wrong", range(6))
+@pytest.mark.parametrize("wrong", range(5))
 def test_of_many_faults_the_cheapest_is_told_first(root: Path, wrong: int) -> None:
     (root / "file").touch()
     faults: list[tuple[str, Any, Any, str]] = [
         ("bundle_root", str(root / "nowhere"), str(root), "holds no configs/metadata.json"),
         ("folders", [str(root / "file" / "models")], [str(root)], "^nothing can be written to"),
         ("made_for", made_for(classes=3, slice_size=(16, 17)), made_for(classes=3), "^slice_size is"),
-        ("epochs", 0, 2, "^epochs is 0 and val_interval 1"),
         ("handlers", [loader_of(root / "model.pt", torch.nn.Conv2d(1, 2, 1))], [], "^there is no model at"),
         ("made_for", made_for(classes=3), made_for(), r"^Conv2d gives \(1, 2, 16, 16\)"),
     ]

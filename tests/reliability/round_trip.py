@@ -95,7 +95,7 @@ def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool, exact: bool
     )
     box = parser.get_parsed_content("train#box")
     box.elsewhere = 0
-    read, loaded = loading.transforms[0](dict(case))["label"], loading(dict(case))
+    read, loaded = Compose(loading).flatten().transforms[0](dict(case))["label"], loading(dict(case))
     if merge:
         read, loaded["label"] = (read > 0).float(), (loaded["label"] > 0).float()
     truth = np.asarray(read)[0].astype(np.uint8)
