@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
-from monai.handlers import CheckpointSaver
+from monai.handlers import CheckpointLoader, CheckpointSaver
 
 from calib_monai.checks import REPLACED, SPLIT_FILE, check_last_batch
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
@@ -21,6 +21,7 @@ from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
+from calib_monai.running import given_in_python
 from calib_monai.slices import SliceLoader
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite
     if resume:
         return found[max(found)] if found else None
     left += [] if output_dir is None else Path(output_dir).glob(HISTORY)
-    if left and not overwrite:
+    if left and not overwrite and not _is_loaded(ckpt_dir):
         goes_on = "go on with it by --resume True, " if found else ""
         raise ValueError(
             f"{left[0].parent} holds {left[0].name} of an earlier training: {goes_on}set another --ckpt_dir "
@@ -103,6 +104,17 @@ def _read(path: Path) -> dict[str, Any]:
     if not _is_of_a_training(content):
         raise ValueError(f"{path} is no checkpoint of a training: to start again, give --overwrite True")
     return dict(content)
+
+
+def _is_loaded(ckpt_dir: str) -> bool:
+    """Whether the training that runs loads the model of this folder first: it goes on from it, and replaces it."""
+    given = given_in_python()
+    for index, handler in enumerate((given.config.get("train#handlers") if given else None) or []):
+        if str(handler.get("_target_", "")).rpartition(".")[2] == CheckpointLoader.__name__:
+            path = given.config.get_parsed_content(f"train#handlers#{index}#load_path") if given else ""
+            if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():
+                return True
+    return False
 
 
 def _is_of_a_training(content: Any) -> bool:

@@ -1,0 +1,73 @@
+"""Cases of a training: the split of a data set, or the lists that another program puts in its place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from calib_monai.cases import Cases, checked_split
+from calib_monai.datalists.splits import Case, Split
+
+FILES = ("image", "label")
+
+
+class SplitOnDemand(Mapping[str, list[Case]]):
+    """The split of `checked_split`, which is read and checked when it is first asked for.
+
+    If a program lists the cases of a training itself, the folder of the data set is never read.
+
+    Args:
+        datalist: gives the split.
+        settings: the other arguments of `checked_split`.
+    """
+
+    __signature__ = inspect.signature(checked_split)
+
+    def __init__(self, datalist: Callable[[], Split], **settings: Any) -> None:
+        self.datalist = datalist
+        self.check: Callable[..., Cases] = partial(checked_split, **settings)
+
+    @cached_property
+    def checked(self) -> Cases:
+        """The checked split."""
+        return self.check(self.datalist)
+
+    def __getitem__(self, name: str) -> list[Case]:
+        """The cases of a set."""
+        return self.checked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the sets."""
+        return iter(self.checked)
+
+    def __len__(self) -> int:
+        """The number of sets."""
+        return len(self.checked)
+
+    def used(self, training: Sequence[Case], validation: Sequence[Case]) -> Cases:
+        """The cases of a training, which are the split's or the given lists.
+
+        Lists are checked as the split is. They may replace a model that was trained with other cases, for whoever lists
+        the cases decides this. A case without "case" is named after its image.
+
+        Args:
+            training: the cases that the training set has: those of this split, or others.
+            validation: the same for the validation set; one of several processes has a part of it.
+
+        Raises:
+            ValueError: as `checked_split`, or a case without image or label.
+        """
+        if "checked" in vars(self) and training is self.checked["training"]:
+            return self.checked
+        split = {"training": list(training), "validation": list(validation), "test": []}
+        for name, cases in split.items():
+            for place, case in enumerate(cases):
+                missing = [key for key in FILES if not isinstance(case, dict) or key not in case]
+                if missing:
+                    raise ValueError(f"case {place} of {name} has no {missing[0]!r}: each needs 'image' and 'label'")
+        if not split["training"]:
+            raise ValueError("the list of training cases is empty")
+        use = [name for name, cases in split.items() if cases]
+        return self.check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)

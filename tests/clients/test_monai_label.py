@@ -1,0 +1,77 @@
+"""MONAI Label's app `monaibundle`: the calls of its tasks, which are not installed here.
+
+As `tasks/infer/bundle.py`, `tasks/infer/basic_infer.py` and `tasks/train/bundle.py` of MONAI Label 0.8.5 call a bundle:
+the transforms one by one on a dictionary with "image" and "image_path", and a training with cases of its own and a
+`CheckpointLoader` before the other handlers.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from committed import config_of
+from driven import KINDS, QUICK, Driven
+from monai.bundle import ConfigParser, run
+
+
+def parser_of(file: str | Path, root: Path) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(str(file))
+    parser.config.update({"bundle_root": str(root)})
+    return parser
+
+
+def test_the_scores_of_uncertainty_set_the_dropout_of_the_network(driven: Driven) -> None:
+    parser = parser_of(driven.inference, driven.root)
+    parser["network_def"]["dropout"] = 0.2
+    network = parser.get_parsed_content("network_def", instantiate=True)
+    assert {layer.p for layer in network.modules() if isinstance(layer, torch.nn.Dropout)} == {0.2}
+
+
+def test_its_labels_are_the_classes_without_the_background(driven: Driven) -> None:
+    [pred] = config_of(driven.root, "metadata")["network_data_format"]["outputs"].values()
+    labels = {name: int(index) for index, name in pred["channel_def"].items() if name != "background"}
+    assert list(labels.values()) == list(range(1, config_of(driven.root, "inference")["num_classes"]))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_training_goes_on_from_the_model_and_replaces_it(
+    name: str, bundle_of: Callable[[str], Driven], tmp_path: Path
+) -> None:
+    driven = bundle_of(name)
+    root = shutil.copytree(driven.root, tmp_path / name)
+    config = root / "configs" / "train.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | QUICK))
+    listed = [case for cases in driven.cases.values() for case in cases]
+    last = torch.load(root / "models" / "model.pt", weights_only=True)
+    for _ in range(2):
+        handlers = parser_of(config, root).get("train#handlers")
+        handlers.insert(
+            0,
+            {
+                "_target_": "CheckpointLoader",
+                "load_path": str(root / "models" / "model.pt"),
+                "load_dict": {"model": "$@network"},
+                "strict": False,
+            },
+        )
+        overrides = {
+            "bundle_root": str(root),
+            "train#trainer#max_epochs": 2,
+            "train#dataset#data": listed[1:],
+            "device": "cpu",
+            "train#handlers": handlers,
+            "validate#dataset#data": listed[:1],
+        }
+        metadata = str(root / "configs" / "metadata.json")
+        run(run_id="run", init_id=None, final_id=None, meta_file=metadata, config_file=str(config), **overrides)
+        weights = torch.load(root / "models" / "model.pt", weights_only=True)
+        assert any(not torch.equal(last[key], value) for key, value in weights.items())
+        last = weights
+    assert len((root / "eval" / "history.csv").read_text().splitlines()) == 3
+    assert json.loads((root / "models" / "model.json").read_text())["training_images"]["count"] == len(listed) - 1

@@ -1,0 +1,76 @@
+"""Listed cases: a training reads its data set when it is asked for, or the lists of another program in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.transforms import Compose
+
+from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.listed_cases import SplitOnDemand
+from calib_monai.loading import LoadCased
+
+
+def nowhere() -> Any:
+    raise ValueError("dataset_dir is not a folder")
+
+
+def on_demand(tmp_path: Path, datalist: Any = nowhere) -> SplitOnDemand:
+    loading, places = Compose([LoadCased(["image", "label"])]), (str(tmp_path / "models"), str(tmp_path / "out"))
+    for place in places:
+        Path(place).mkdir(parents=True)
+    settings = {"loading": loading, "num_classes": 3, "in_channels": 1, "slice_size": [48, 64]}
+    return SplitOnDemand(datalist=datalist, **settings, ckpt_dir=places[0], output_dir=places[1])
+
+
+def files_of(folder: Path) -> list[dict[str, Any]]:
+    """All cases of a Decathlon folder, as another program lists them."""
+    split = hippocampus_split(str(folder))
+    return [{key: case[key] for key in ("image", "label")} for cases in split.values() for case in cases]
+
+
+def test_the_data_set_is_read_once_and_when_it_is_asked_for(phantom_dir: Path, tmp_path: Path) -> None:
+    calls = []
+
+    def datalist() -> Any:
+        calls.append(1)
+        return hippocampus_split(str(phantom_dir))
+
+    cases = on_demand(tmp_path, datalist)
+    assert not calls
+    training, validation = cases["training"], cases["validation"]
+    used = cases.used(training, validation[:1])  # a part, as one of several processes has it
+    assert used["validation"] == validation
+    assert list(used) == list(cases) == ["training", "validation", "test"]
+    assert len(cases) == 3
+    assert len(calls) == 1
+
+
+def test_lists_take_the_place_of_the_data_set_and_are_checked(phantom_dir: Path, tmp_path: Path) -> None:
+    listed = files_of(phantom_dir)
+    used = on_demand(tmp_path).used(listed[2:], listed[:2])
+    assert len(used["training"]) == len(used.geometries) == len(listed) - 2
+    assert used["training"][0]["case"] == Path(listed[2]["image"]).name.removesuffix(".nii.gz")
+    assert (tmp_path / "models" / "split.json").is_file()
+    Path(listed[3]["label"]).write_text("no label")
+    with pytest.raises(ValueError, match=Path(listed[3]["label"]).name):
+        on_demand(tmp_path / "again").used(listed[2:], listed[:2])
+
+
+def test_a_list_without_validation_is_one(phantom_dir: Path, tmp_path: Path) -> None:
+    assert on_demand(tmp_path).used(files_of(phantom_dir), [])["validation"] == []
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ([], "^the list of training cases is empty"),
+        ([{"image": "a.nii.gz"}], "^case 0 of training has no 'label': each needs 'image' and 'label'"),
+        (["a.nii.gz"], "^case 0 of training has no 'image'"),
+    ],
+)
+def test_a_list_of_no_cases_is_refused(training: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        on_demand(tmp_path).used(training, [])
