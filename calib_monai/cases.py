@@ -27,8 +27,8 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
-from calib_monai.made_for import far_from_training, read_model_json
-from calib_monai.orientation import STORED, Geometry, check_axcodes
+from calib_monai.made_for import MadeFor, far_from_training, read_model_json
+from calib_monai.orientation import STORED, Geometry, at_reorientation, check_axcodes
 from calib_monai.path_options import check_path
 from calib_monai.processes import is_first_process
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
@@ -193,12 +193,10 @@ def checked_split(
 def checked_inputs(
     path: str,
     datalist: Callable[[], Split],
-    loading: Loading,
-    in_channels: int,
+    made_for: MadeFor,
     ckpt_dir: str,
     endings: Sequence[str] = (),
     *,
-    preparation: Loading | None = None,
     spatial_dims: int = 3,
     is_label: Callable[[Path], bool] | None = None,
     num_workers: int = 0,
@@ -211,12 +209,11 @@ def checked_inputs(
     Args:
         path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
         datalist: what gives the split.
-        loading: the transforms that make of a case's files its "image" (C, H, W[, D]).
-        in_channels: channels of an image.
+        made_for: the channels of an image, and the transforms from its files to the input of the network. Those after
+            the reorientation are tried, too, unless one `takes_long`.
         ckpt_dir: folder of the model, whose own split is kept.
         endings: where the channels of an image are files of their own, how their names end, in order. `path` is then
             the folder of a case, or holds those.
-        preparation: the transforms that follow; None where they take so long that they are not tried before.
         spatial_dims: axes of an image, 2 or 3.
         is_label: of the data set's labels, as in `images_in`.
         num_workers: of the loader, as in `checked_split`.
@@ -233,12 +230,14 @@ def checked_inputs(
         cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
     settle(cases)
     tell_doubts(cases)
+    loading, preparation = at_reorientation(made_for.transforms)
+    takes_long = any(getattr(step, "takes_long", False) for step in preparation.transforms)
     check = partial(
         check_image,
         loading=loading,
-        in_channels=in_channels,
+        in_channels=made_for.in_channels,
         spatial_dims=spatial_dims,
-        preparation=preparation,
+        preparation=None if takes_long else preparation,
     )
     found = checked_all(cases, check, again=[] if num_workers else cases)
     failed = [line for line in found if isinstance(line, str)]
@@ -246,25 +245,25 @@ def checked_inputs(
         raise ValueError(told_of(failed, len(cases)))
     for line in failed:
         logger.warning("passed over: %s", line)
-    made_for = read_model_json(ckpt_dir)
+    trained = read_model_json(ckpt_dir)
     good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
     for case, geometry in good:
-        if far := far_from_training(geometry, made_for):
+        if far := far_from_training(geometry, trained):
             logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
     return Inputs([case for case, _ in good], failed)
 
 
-def end_of_inputs(cases: Inputs, what: str) -> None:
+def end_of_inputs(cases: Inputs, folder: str) -> None:
     """Say what was predicted, and raise ValueError if a case was passed over.
 
     Args:
         cases: those of `checked_inputs`.
-        what: was written, and where.
+        folder: of the results, which has the predictions in `predictions`.
 
     Raises:
         ValueError: cases were passed over; the message has their number. A line on stderr names each.
     """
-    sys.stdout.write(f"{len(cases)} case(s): {what}\n")
+    sys.stdout.write(f"{len(cases)} case(s): the maps and the structures in numbers are in {folder}/predictions\n")
     if cases.failed:
         sys.stderr.writelines(f"{line}\n" for line in cases.failed)
         raise ValueError(f"{len(cases.failed)} case(s) were passed over, as told above")

@@ -150,7 +150,7 @@ def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torc
     return ""
 
 
-def check_outputs(outputs: Sequence[str], dtype: str, num_views: int) -> None:
+def check_outputs(outputs: Sequence[str], dtype: str, num_views: int = 2) -> None:
     """Raise ValueError if an inference would write an unknown output, no output, or an unknown type."""
     check_whole("num_views", num_views, 2)
     check_choice("probs_dtype", dtype, DTYPES)

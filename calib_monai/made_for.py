@@ -14,7 +14,7 @@ from torch import nn
 
 from calib_monai import __version__
 from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
-from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_of, check_axcodes
+from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
 
 FILE = "model.json"
 HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
@@ -32,7 +32,8 @@ class MadeFor:
         channels: names of the image's channels.
         slice_size: H and W of the slices that the network sees.
         axcodes: axis codes to which images are reoriented, "stored" for pictures, see
-            `calib_monai.orientation.Reorientd`. Of a training also "auto", which its images decide.
+            `calib_monai.orientation.Reorientd`. Of a training also "auto", which its images decide. By default those of
+            the `Reorientd` among the transforms.
         network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
             layers with other strides or activations may have weights of the same names and sizes.
         transforms: the transforms of a case on its way to the network.
@@ -44,11 +45,13 @@ class MadeFor:
         class_names: Sequence[str],
         channels: Sequence[str],
         slice_size: Sequence[int],
-        axcodes: str,
+        axcodes: str | None = None,
+        *,
         network: nn.Module,
         transforms: Compose,
     ) -> None:
         self.network = network
+        self.transforms = transforms
         self.num_classes, self.in_channels = len(class_names), len(channels)
         self.slice_size = slice_size
         self.settings: dict[str, Any] = _as_read(
@@ -58,7 +61,7 @@ class MadeFor:
                 "channels": channels,
                 "slice_size": slice_size,
                 **described_transforms(transforms),
-                "axcodes": axcodes,
+                "axcodes": axcodes_in(transforms) if axcodes is None else axcodes,
                 "network": described(network),
             }
         )

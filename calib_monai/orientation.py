@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import InvertibleTransform, MapTransform, Orientation
+from monai.transforms import Compose, InvertibleTransform, MapTransform, Orientation
 from monai.utils import TraceKeys
 from torch import Tensor
 
@@ -104,6 +104,23 @@ class Reorientd(MapTransform, InvertibleTransform):
             if done and done[-1][TraceKeys.CLASS_NAME] == Orientation.__name__:  # a picture was not turned
                 turned[key] = Orientation("RAS", labels=AXES).inverse(turned[key])
         return turned
+
+
+def axcodes_in(preprocessing: Callable[..., Any]) -> str:
+    """The axis codes of the `Reorientd` of a preprocessing; "stored" if it has none."""
+    steps = Compose(preprocessing).flatten().transforms  # type: ignore[no-untyped-call]
+    return next((step.axcodes for step in steps if isinstance(step, Reorientd)), STORED)
+
+
+def at_reorientation(preprocessing: Callable[..., Any]) -> tuple[Compose, Compose]:
+    """The transforms of a preprocessing up to its `Reorientd`, and those after it; all and none if it has none.
+
+    The first give the whole image, the second prepare it for the network.
+    """
+    steps = Compose(preprocessing).flatten().transforms  # type: ignore[no-untyped-call]
+    turning = [place for place, step in enumerate(steps) if isinstance(step, Reorientd)]
+    place = turning[0] + 1 if turning else len(steps)
+    return Compose(steps[:place]), Compose(steps[place:])
 
 
 def geometry_of(image: Tensor, *, in_file: bool = True) -> Geometry:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from monai.transforms import SaveImage, Transform
 
+from calib_monai.case_names import case_of
 from calib_monai.checks import OUTPUTS
 from calib_monai.transforms import Confidenced, Entropyd
 from calib_monai.writers import ScaledNIfTIWriter, WholeNIfTIWriter
@@ -21,16 +23,15 @@ class SaveOutputsd(Transform):
     Args:
         output_dir: folder in which each case gets a folder.
         outputs: some of `calib_monai.checks.OUTPUTS`. A case must hold "pred", class indices (1, H, W[, D]), for
-            "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" for itself. MONAI's
-            meta data of each say what the case is called.
+            "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" for itself.
+            `calib_monai.case_names.case_of` says what the case is called.
         probs_dtype: type of all outputs but the label, which is uint8; integers are scaled.
     """
 
     def __init__(self, output_dir: str, outputs: Sequence[str], probs_dtype: str = "float32") -> None:
+        self.folder = Path(output_dir)
         self.savers = {
             output: SaveImage(
-                output_dir=output_dir,
-                output_postfix=output,
                 output_dtype="uint8" if output == "label" else probs_dtype,
                 writer=WholeNIfTIWriter if output == "label" else ScaledNIfTIWriter,
                 resample=False,
@@ -41,9 +42,10 @@ class SaveOutputsd(Transform):
         }
         self.made_by = {output: MADE_BY[output]() for output in self.savers if output in MADE_BY}
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
         """The unchanged data, after they are written."""
+        case = case_of(data)
         for output, save in self.savers.items():
             written = self.made_by[output](data) if output in self.made_by else data
-            save(written[KEYS.get(output, output)])
+            save(written[KEYS.get(output, output)], filename=self.folder / case / f"{case}_{output}")
         return dict(data)

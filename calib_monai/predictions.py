@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
-from monai.transforms import InvertibleTransform, MapTransform
+from monai.transforms import Compose, EnsureTyped, Invertd, InvertibleTransform, MapTransform
 
 from calib_monai.inverses import InvertProbsd
 from calib_monai.transforms import MostProbabled
@@ -17,7 +17,7 @@ class ProbsAndLabeld(MapTransform):
 
     MONAI's engine calls the logits "pred". From here on "pred" is the label. If there are "calibrated_logits", "prob"
     comes from them. The label always comes from the network's own logits: calibrated probabilities that are resampled
-    could give other labels, even with a single temperature.
+    could give other labels, even with a single temperature. If there is a "spread" it is taken back, too.
 
     Args:
         transform: the transform that was applied to the image, to invert.
@@ -29,6 +29,8 @@ class ProbsAndLabeld(MapTransform):
         self.orig_keys = orig_keys
         self.invert = InvertProbsd("prob", transform, orig_keys)
         self.labeled = MostProbabled("prob")
+        back = Invertd("spread", transform, orig_keys, nearest_interp=False, to_tensor=True)
+        self.spread_back = Compose([EnsureTyped("spread"), back])
 
     def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
         """The data with "prob", (C, H, W[, D]), float32, and "pred", (1, H, W[, D]), uint8, without any logits."""
@@ -38,6 +40,9 @@ class ProbsAndLabeld(MapTransform):
         told["pred"] = self.labeled({"prob": told["prob"]})["prob"]
         if calibrated is not None:
             told["prob"] = self._probs(calibrated, told)
+        if "spread" in told:
+            given = {"spread": told["spread"], self.orig_keys: told[self.orig_keys]}
+            told["spread"] = self.spread_back(given)["spread"]
         return told
 
     def _probs(self, logits: Any, data: Mapping[Hashable, Any]) -> Any:

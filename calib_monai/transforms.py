@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from calib_monai.boundaries import boundary_weight, check_boundary_weight
-from calib_monai.case_names import case_of
 from calib_monai.fills import filled
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.labels import most_probable
@@ -200,6 +199,8 @@ class CorrectBiasd(MapTransform):
             before.
     """
 
+    takes_long = True  # some seconds for each image: an inference does not try it before
+
     def __init__(
         self, keys: KeysCollection = "image", shrink: int = 8, iterations: Sequence[int] = (50, 50, 50)
     ) -> None:
@@ -238,25 +239,3 @@ def _n4() -> Any:
     `itk.N4BiasFieldCorrectionImageFilter` would round to whole numbers, and load 500 modules in 9 s to find the filter.
     """
     return import_module("itk.itkN4BiasFieldCorrectionImageFilterPython").itkN4BiasFieldCorrectionImageFilterIF3IUC3IF3
-
-
-class NameByCased(MapTransform):
-    """Names an image after its case, so that MONAI's SaveImaged names the file after the case.
-
-    In many data sets the files of all cases have the same name, such as `imaging.nii.gz`. A case without a name, for
-    example from another program, is named after its file.
-
-    Args:
-        keys: MONAI MetaTensors.
-        allow_missing_keys: whether missing keys are allowed.
-    """
-
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:  # noqa: FBT001, FBT002 - MONAI's
-        super().__init__(keys, allow_missing_keys)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The data with the names; raise ValueError if a name would lead out of the output folder."""
-        named: dict[Any, Any] = dict(data)
-        for key in self.key_iterator(named):
-            named[key].meta["filename_or_obj"] = f"{case_of(named, ('image', key))}.nii.gz"
-        return named

@@ -178,6 +178,8 @@ def merge(*parts: Part) -> Part:
 def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
     """JSON in which a value stays on one line if it fits in 100 columns and holds no nested dictionary.
 
+    A list may hold a single dictionary there.
+
     Args:
         value: what to write.
         indent: columns before the line on which it starts.
@@ -185,7 +187,8 @@ def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
     """
     line = json.dumps(value)  # in ASCII, for MONAI reads a bundle in whatever encoding the machine has
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    nested = any(isinstance(child, dict) for child in children)
+    single = isinstance(value, list) and len(value) == 1
+    nested = any(isinstance(child, dict) and not (single and _is_plain(child)) for child in children)
     if not children or (not nested and indent + used + len(line) < LINE_WIDTH and indent):
         return line
     inner = indent + INDENT
@@ -197,6 +200,11 @@ def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
     opening, closing = "{}" if isinstance(value, dict) else "[]"
     lines = ",\n".join(" " * inner + item for item in items)
     return f"{opening}\n{lines}\n{' ' * indent}{closing}"
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Whether a dictionary holds no other one."""
+    return not any(isinstance(child, dict | list) for child in value.values())
 
 
 def names(folder: str) -> list[str]:

@@ -29,6 +29,7 @@ from bundle_parts import (
     shown,
     to_json,
 )
+from bundle_preprocessing import STEPS, preprocessing_of
 
 from calib_monai import __version__
 from calib_monai.refusals import tell_in_one_line
@@ -104,13 +105,14 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     labeled = {"class_names": class_names}
     called = {"dataset": dataset, "method": method}
     of_model = load("with_model.json"), load("calibrated.json")
-    skeletons = {"train": train, "inference": inference, "metadata": load("metadata.json")}
+    skeletons = {"train": train, "inference": dict.fromkeys(STEPS) | inference, "metadata": load("metadata.json")}
     _check_names(dict(zip(paths, parts.values(), strict=True)), skeletons)
+    of_inference = both, *of_model, labeled, *_sections(parts, "both", "inference")
     configs = {
         "train": _fill(train, wanted, both, called, *_sections(parts, "both", "train")),
         "evaluate": _fill(load("evaluate.json"), wanted, *of_model, *_sections(parts, "evaluate")),
         "calibrate": merge(load("calibrate.json"), of_model[0]),
-        "inference": _fill(inference, wanted, both, *of_model, labeled, *_sections(parts, "both", "inference")),
+        "inference": _fill(inference, wanted, *of_inference, preprocessing_of(merge(*of_inference))),
     }
     configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}
     configs["metadata"] = _metadata(parts, configs["train"], wanted)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from calib_monai.colors import class_color
 from calib_monai.handlers.history import FILE
 from calib_monai.lagrangian import AREAS
 from calib_monai.refusals import tell_in_one_line
-from calib_monai.reports.colors import class_color
 
 TITLES = {"multiplier": "multiplier", "violation": "mean violation (logits)"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -15,15 +16,20 @@ from PIL import Image
 
 from calib_monai.cases import Inputs, checked_inputs, end_of_inputs
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.orientation import Reorientd
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LOADING = Compose([LoadImaged(keys="image"), EnsureChannelFirstd(keys="image")])
 
 
-def inputs(path: Path | str, folder: Path, endings: tuple[str, ...] = (), **options: Any) -> Inputs:
+def inputs(
+    path: Path | str, folder: Path, endings: tuple[str, ...] = (), preparation: Any = (), **options: Any
+) -> Inputs:
     """The checked cases to predict at `path`, or the test cases of a Decathlon folder."""
-    datalist, loads, num_channels = partial(hippocampus_split, str(folder)), LOADING, max(1, len(endings))
-    return checked_inputs(str(path), datalist, loads, num_channels, str(folder.parent), endings, **options)
+    preprocessing = Compose([LOADING, Reorientd("stored"), Compose(preparation)])
+    made_for: Any = SimpleNamespace(transforms=preprocessing, in_channels=max(1, len(endings)))
+    datalist = partial(hippocampus_split, str(folder))
+    return checked_inputs(str(path), datalist, made_for, str(folder.parent), endings, **options)
 
 
 def test_inputs_are_an_image_a_folder_or_the_test_cases(phantom_dir: Path) -> None:
@@ -94,11 +100,21 @@ def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsy
     assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
     assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
     with pytest.raises(ValueError, match=r"^2 case\(s\) were passed over, as told above$"):
-        end_of_inputs(found, "maps are there")
+        end_of_inputs(found, "eval")
     said, told = capsys.readouterr()
-    assert said == f"{len(images) - 2} case(s): maps are there\n"
+    assert said == f"{len(images) - 2} case(s): the maps and the structures in numbers are in eval/predictions\n"
     assert told.splitlines() == found.failed
-    end_of_inputs(inputs(images[2], phantom_dir), "maps are there")
+    end_of_inputs(inputs(images[2], phantom_dir), "eval")
+
+
+def test_transforms_that_take_long_are_not_tried_before(phantom_dir: Path) -> None:
+    class Slow:
+        takes_long = True
+
+        def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+            raise AssertionError(data)
+
+    assert inputs(phantom_dir / IMAGE, phantom_dir, preparation=Slow())
 
 
 def test_where_nothing_can_be_read_the_first_is_told(phantom_dir: Path) -> None:

@@ -38,6 +38,17 @@ def test_each_output_is_written_under_its_name(tmp_path: Path) -> None:
     assert np.allclose(voxels(tmp_path, "spread"), 0.125)
 
 
+def test_a_case_is_called_by_its_name_else_by_its_file(tmp_path: Path) -> None:
+    image = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "/data/7/scan.1.nii.gz"})
+    save = SaveOutputsd(str(tmp_path), ["label"])
+    save({"image": image, "pred": image})
+    save({"image": image, "pred": image, "case": "seven.1"})
+    assert (tmp_path / "scan.1" / "scan.1_label.nii.gz").is_file()
+    assert (tmp_path / "seven.1" / "seven.1_label.nii.gz").is_file()
+    with pytest.raises(ValueError, match="a case is called"):
+        save({"image": image, "pred": image, "case": "../seven"})
+
+
 @pytest.mark.parametrize("outputs", [["label"], ["entropy", "confidence"], ["spread", "probs"]])
 def test_only_what_is_asked_for_is_written_and_in_the_type_that_is_asked_for(
     outputs: list[str], tmp_path: Path

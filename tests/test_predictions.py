@@ -35,6 +35,13 @@ def test_probabilities_are_of_calibrated_logits_and_the_label_of_the_networks_ow
     assert set(told) == {"image", "prob", "pred"}
 
 
+def test_a_spread_comes_back_to_the_grid_of_the_image() -> None:
+    spread = torch.rand(1, 6, 6, 2)
+    found = predicted(spread=spread)["spread"]
+    torch.testing.assert_close(found.as_tensor(), spread[:, 1:5, 1:5])
+    assert torch.equal(found.affine, 2 * torch.eye(4))
+
+
 def test_logits_in_half_precision_become_probabilities_in_single() -> None:
     told = predicted(pred=LOGITS.half())
     assert told["prob"].dtype == torch.float32

@@ -14,7 +14,6 @@ from calib_monai.transforms import (
     Entropyd,
     LeaveOutd,
     MostProbabled,
-    NameByCased,
 )
 
 
@@ -83,20 +82,6 @@ def test_a_bias_field_is_removed_whatever_the_unit_of_the_image(scale: float) ->
     spread = [values.std() / values.mean() for values in (image[inside], corrected.as_tensor()[inside])]
     assert spread[0] > 0.2
     assert spread[1] < 0.2 * spread[0]
-
-
-def test_what_is_saved_is_called_by_its_case() -> None:
-    image = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "/data/7/imaging.nii.gz"})
-    assert (
-        NameByCased("image")({"image": image, "case": "seven.1"})["image"].meta["filename_or_obj"] == "seven.1.nii.gz"
-    )
-
-
-def test_what_is_saved_of_a_case_without_a_name_is_called_by_its_file() -> None:
-    image = MetaTensor(torch.zeros(1, 2, 2), meta={"filename_or_obj": "/data/7/scan.1.nii.gz"})
-    assert NameByCased("image")({"image": image})["image"].meta["filename_or_obj"] == "scan.1.nii.gz"
-    with pytest.raises(ValueError, match="a case is called"):
-        NameByCased("image")({"image": image, "case": "../seven"})
 
 
 def test_the_confidence_is_the_probability_of_the_label() -> None:

@@ -18,7 +18,7 @@ from calib_monai.handlers.ignored import IgnoredLabel
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
-from calib_monai.handlers.predictions import StructuresSaver, ViewSpread
+from calib_monai.handlers.predictions import PredictionsSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
@@ -56,13 +56,13 @@ __all__ = [
     "MovingAverage",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
+    "PredictionsSaver",
     "ProgressBar",
     "ReliabilityImage",
     "ResultsSaver",
     "Settings",
     "ShareOfLoss",
     "SliceSaver",
-    "StructuresSaver",
     "TrainingSaver",
     "ValidationState",
     "ViewSpread",

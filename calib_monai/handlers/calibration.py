@@ -19,6 +19,7 @@ from calib_monai.handlers.readings import given_of, ignored_label, logits_and_ta
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.posthoc import (
+    CalibratedNetwork,
     Errors,
     FitReport,
     LocalTemperatureScaling,
@@ -173,11 +174,12 @@ class CalibratedLogits:
     """Adds "calibrated_logits" to what an evaluator puts out, of which `ProbsAndLabeld` makes the probabilities.
 
     Args:
-        calibrator: fitted to the logits of the evaluator's network. A single temperature of 1 adds nothing.
+        calibrator: fitted to the logits of the evaluator's network, or a network that has it. A single temperature of
+            1 adds nothing.
     """
 
     def __init__(self, calibrator: nn.Module) -> None:
-        self.calibrator = calibrator
+        self.calibrator = calibrator.calibrator if isinstance(calibrator, CalibratedNetwork) else calibrator
 
     def attach(self, engine: Engine) -> None:
         """Add them after every forward pass, on the device of the evaluator."""

@@ -1,4 +1,4 @@
-"""Outputs of an inference beside the label map: spread over views, and numbers for each structure."""
+"""Outputs of an inference: the maps of each case, numbers for each structure, and spread over views."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from calib_monai.case_names import case_of, check_case_name, name_by_file
-from calib_monai.checks import OUTPUTS
+from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.readings import items, logits_of, output_of
 from calib_monai.handlers.savers import check_calibrator
+from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
+from calib_monai.outputs import SaveOutputsd
 from calib_monai.posthoc import CalibratedNetwork, Calibrator
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
@@ -38,19 +40,26 @@ class ViewSpread:
 
     Args:
         random_views: draws the views.
-        calibrator: a calibrator that was fitted to the logits of the evaluator's network.
+        calibrator: a calibrator that was fitted to the logits of the evaluator's network, or a network that has it.
         num_views: number of views; each takes as long as the prediction.
         seed: seed of the views.
     """
 
-    def __init__(self, random_views: RandomViews, calibrator: Calibrator, num_views: int = 8, seed: int = 0) -> None:
+    def __init__(
+        self,
+        random_views: RandomViews,
+        calibrator: Calibrator | CalibratedNetwork,
+        num_views: int = 8,
+        seed: int = 0,
+    ) -> None:
         self.random_views = random_views
-        self.calibrator = calibrator
+        self.calibrator = calibrator.calibrator if isinstance(calibrator, CalibratedNetwork) else calibrator
         self.num_views = num_views
         self.seed = seed
 
     def attach(self, engine: Engine) -> None:
-        """Add it after every forward pass."""
+        """Add it after every forward pass, on the device of the evaluator."""
+        self.calibrator.to(getattr(engine.state, "device", None))
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
 
     def __call__(self, engine: Any) -> None:
@@ -70,30 +79,40 @@ class ViewSpread:
             )
 
 
-class StructuresSaver:
-    """Writes for each case `predictions/CASE/CASE_structures.json`: each structure's volume and how sure it is.
+class PredictionsSaver:
+    """Writes the results of each case to `predictions/CASE`: its maps, and its structures in `CASE_structures.json`.
 
-    The files of an earlier inference are removed first, because they may come from another network or hold other
-    outputs. Other files in the case's folder stay.
+    The structures have their volumes and say how sure these are. The files of an earlier inference are removed first,
+    because they may come from another network or hold other outputs. Other files in the case's folder stay. Beside
+    label maps, `predictions` gets the names and colors of the classes for 3D Slicer and ITK-SNAP
+    (`calib_monai.label_tables`).
 
     Args:
         output_dir: folder in which `predictions` is made.
         class_names: the names of the classes, the background first.
+        outputs: the maps, as in `calib_monai.outputs.SaveOutputsd`.
+        probs_dtype: as in `SaveOutputsd`.
         calibrator: the calibrator of the logits: "none", "ts" or "lts".
         uncertain_below: a surface voxel is uncertain if its class has a lower probability.
-        overwrite: whether predictions with another calibrator may be replaced.
+        overwrite: whether predictions with another calibrator, and tables of other classes, may be replaced.
     """
 
     def __init__(
         self,
         output_dir: str,
         class_names: Sequence[str],
+        outputs: Sequence[str] = ("label", "probs", "confidence"),
+        probs_dtype: str = "float32",
         calibrator: str = "none",
         uncertain_below: float = 0.75,
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
     ) -> None:
+        check_outputs(outputs, probs_dtype)
         self.overwrite = overwrite
         self.folder = Path(output_dir) / "predictions"
+        self.save_maps = SaveOutputsd(str(self.folder), outputs, probs_dtype)
+        self.named = "label" in outputs
+        self.seen: set[str] = set()
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
@@ -105,19 +124,25 @@ class StructuresSaver:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def start(self, _engine: Engine) -> None:
-        """Raise ValueError if the folder holds predictions with another calibrator."""
+        """Raise ValueError if the folder holds predictions with another calibrator, or the names of other classes."""
+        self.seen = set()
         if not self.overwrite:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
+            if self.named:
+                check_label_tables(self.folder, self.class_names)
 
     def clear(self, engine: Engine) -> None:
         """Remove earlier files of this iteration's cases.
 
         Raises:
-            ValueError: a case whose name would lead out of the folder.
+            ValueError: a case whose name would lead out of the folder, or is that of another case of this run.
         """
         batch: Any = engine.state.batch
         for case in batch["case"] if "case" in batch else map(name_by_file, batch["image"].meta["filename_or_obj"]):
             check_case_name(case)
+            if case in self.seen:
+                raise ValueError(f'two cases are called {case}: give each a "case" of its own, or files of other names')
+            self.seen.add(case)
             for ending in ("structures.json", *(f"{output}.nii.gz" for output in OUTPUTS)):
                 (self.folder / case / f"{case}_{ending}").unlink(missing_ok=True)
 
@@ -139,7 +164,10 @@ class StructuresSaver:
                     if k > 0
                 },
             }
+            self.save_maps(item)
             write_json(self.folder / case / f"{case}_structures.json", content)
+        if self.named:
+            write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
 
 
 def structure(

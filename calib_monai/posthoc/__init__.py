@@ -1,6 +1,6 @@
 """Post-hoc calibration: temperatures fitted on the validation set, by which logits are divided."""
 
-from calib_monai.posthoc.calibrated_network import CalibratedNetwork
+from calib_monai.posthoc.calibrated_network import CalibratedNetwork, load_calibrated_network
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.files import (
     Calibrator,
@@ -26,6 +26,7 @@ __all__ = [
     "check_kind",
     "errors_of",
     "fitted_region",
+    "load_calibrated_network",
     "load_calibrator",
     "mean_errors",
     "new_calibrator",

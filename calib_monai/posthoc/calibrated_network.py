@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice
-from calib_monai.posthoc.files import Calibrator
+from calib_monai.posthoc.files import Calibrator, load_calibrator
 
 OUTPUT_KINDS = ("probs", "logits")
 
@@ -55,6 +55,20 @@ class CalibratedNetwork(nn.Module):
         """
         logits: Tensor = self.calibrator(self.network(image), image)
         return logits.softmax(dim=1) if self.output == "probs" else logits
+
+
+def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: str) -> CalibratedNetwork:
+    """A network with the calibrator that was fitted to it, of "none" one whose temperature is 1.
+
+    Args:
+        network: as in `CalibratedNetwork`.
+        kind: "none", "ts" or "lts".
+        ckpt_dir: folder of the model.
+
+    Raises:
+        ValueError: as `load_calibrator`.
+    """
+    return CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
 
 
 def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:

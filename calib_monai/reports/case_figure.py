@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from calib_monai.reports.colors import class_color
+from calib_monai.colors import class_color
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import IGNORED, Run, Slice

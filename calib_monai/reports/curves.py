@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
+from calib_monai.colors import class_color
 from calib_monai.measures import Measure
-from calib_monai.reports.colors import class_color
 from calib_monai.reports.radar import MARKERS
 
 WIDTH = 5.2  # of a panel, in inches

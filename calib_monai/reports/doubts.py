@@ -10,9 +10,9 @@ from statistics import fmean
 import numpy as np
 from matplotlib.figure import Figure
 
+from calib_monai.colors import class_color
 from calib_monai.measures import Measure
 from calib_monai.reports.case_values import case_columns, case_values
-from calib_monai.reports.colors import class_color
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from calib_monai.reports.colors import class_color
+from calib_monai.colors import class_color
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.runs import Run
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from calib_monai.reports.colors import class_color
+from calib_monai.colors import class_color
 from calib_monai.reports.runs import Run
 
 LEAST_DATASETS = 3  # fewer axes span no area

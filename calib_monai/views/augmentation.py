@@ -190,3 +190,49 @@ class RandomViews:
 def _uniform(shape: int | tuple[int, ...], low: float, high: float) -> Tensor:
     """Random numbers from low to high."""
     return low + (high - low) * torch.rand(shape)
+
+
+class SmallViews(RandomViews):
+    """Random views that change every image a little, as another scan of the same patient might be.
+
+    Args:
+        probability: as all others, in `RandomViews`.
+        rotation: in `RandomViews`.
+        translation: in `RandomViews`.
+        scale: in `RandomViews`.
+        shear: in `RandomViews`.
+        gamma: in `RandomViews`.
+        intensity_scale: in `RandomViews`.
+        intensity_shift: in `RandomViews`.
+        blur: in `RandomViews`.
+        sharpen: in `RandomViews`.
+        noise: in `RandomViews`.
+    """
+
+    def __init__(
+        self,
+        probability: float = 1.0,
+        rotation: float = 5.0,
+        translation: float = 2.0,
+        scale: Sequence[float] = (0.95, 1.05),
+        shear: float = 2.0,
+        gamma: Sequence[float] = (0.8, 1.25),
+        intensity_scale: Sequence[float] = (0.95, 1.05),
+        intensity_shift: float = 0.05,
+        blur: int = 0,
+        sharpen: Sequence[float] = (0.0, 0.0),
+        noise: Sequence[float] = (0.0, 0.02),
+    ) -> None:
+        super().__init__(
+            probability,
+            rotation,
+            translation,
+            scale,
+            shear,
+            gamma,
+            intensity_scale,
+            intensity_shift,
+            blur,
+            sharpen,
+            noise,
+        )

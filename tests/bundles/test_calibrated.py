@@ -144,7 +144,7 @@ def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path)
     network = parser.get_parsed_content("network").eval()
     network.load_state_dict(torch.load(models / "model.pt", weights_only=True))
     image = torch.rand(2, 1, 48, 64)
-    calibrated = parser.get_parsed_content("fitted_calibrator")(network(image), image).softmax(dim=1)
+    calibrated = parser.get_parsed_content("calibrated_network").calibrator(network(image), image).softmax(dim=1)
     torch.testing.assert_close(exported(image), calibrated)
     assert not torch.allclose(calibrated, network(image).softmax(dim=1), atol=1e-2)
 

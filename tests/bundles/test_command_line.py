@@ -53,7 +53,7 @@ def test_a_copied_bundle_runs_from_inside_itself(data: Path, tmp_path: Path) -> 
         assert quick.code == 0, quick.said[-2000:]
     done = bundle_run("configs/inference.json", "--dataset_dir", data, cwd=bundle)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "1 case(s): label, probs, confidence and the structures in numbers are in ./eval/predictions" in done.stdout
+    assert "1 case(s): the maps and the structures in numbers are in ./eval/predictions" in done.stdout
     assert len(list((bundle / "eval" / "predictions").glob("*/*.nii.gz"))) == 3
     assert (bundle / "models" / "model.pt").is_file()
     assert (bundle / "eval" / "summary.json").is_file()

@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
-from calib_monai.handlers import StructuresSaver, ViewSpread
+from calib_monai.handlers import PredictionsSaver, ViewSpread
 from calib_monai.handlers.predictions import structure
 from calib_monai.posthoc import TemperatureScaling
 from calib_monai.views import RandomViews
@@ -69,7 +69,7 @@ def saved(folder: Path, pred: torch.Tensor) -> dict[str, Any]:
     engine: Any = Engine(lambda _engine, _batch: None)
     engine.state.batch = [{"case": "one"}]
     engine.state.output = [{"prob": torch.stack([1 - of_one, of_one]), "pred": pred}]
-    StructuresSaver(str(folder), ["background", "tumor"])(engine)
+    PredictionsSaver(str(folder), ["background", "tumor"])(engine)
     told: dict[str, Any] = json.loads((folder / "predictions" / "one" / "one_structures.json").read_text())
     return told["structures"]["tumor"]
 
@@ -85,7 +85,7 @@ def test_a_picture_is_told_in_pixels(tmp_path: Path) -> None:
 
 
 def test_only_what_an_inference_wrote_of_a_case_is_removed(tmp_path: Path) -> None:
-    saver, engine = StructuresSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
+    saver, engine = PredictionsSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
     folder = tmp_path / "predictions" / "one"
     folder.mkdir(parents=True)
     for name in ("one_probs.nii.gz", "one_structures.json", "one_corrected.nii.gz", "notes.txt"):
@@ -104,7 +104,8 @@ def test_predictions_with_another_calibrator_are_replaced_only_where_that_is_ask
 
     def predict(calibrator: str, *, overwrite: bool = False) -> None:
         engine = Engine(lambda _engine, _batch: None)
-        StructuresSaver(str(tmp_path), ["background", "tumor"], calibrator, overwrite=overwrite).attach(engine)
+        options: dict[str, Any] = {"calibrator": calibrator, "overwrite": overwrite}
+        PredictionsSaver(str(tmp_path), ["background", "tumor"], **options).attach(engine)
         engine.fire_event(Events.STARTED)
 
     predict("none")
@@ -160,6 +161,30 @@ def test_an_earlier_inference_leaves_nothing_behind(tmp_path: Path) -> None:
     other.touch()
     engine: Any = Engine(lambda _engine, _batch: None)
     engine.state.batch = {"case": ["one"]}
-    StructuresSaver(str(tmp_path), ["background", "tumor"]).clear(engine)
+    PredictionsSaver(str(tmp_path), ["background", "tumor"]).clear(engine)
     assert not old.exists()
     assert other.exists()
+
+
+def test_two_cases_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+    engine: Any = Engine(lambda _engine, _batch: None)
+    saver = PredictionsSaver(str(tmp_path), ["background", "tumor"])
+    saver.start(engine)
+    engine.state.batch = {"case": ["one"]}
+    saver.clear(engine)
+    with pytest.raises(ValueError, match="two cases are called one: give each"):
+        saver.clear(engine)
+    saver.start(engine)  # another run, which replaces the first
+    saver.clear(engine)
+
+
+def test_label_maps_have_their_names_and_colors_beside_them(tmp_path: Path) -> None:
+    saved(tmp_path, MetaTensor((PROBS > 0.5).float()[None]))
+    found = {path.name for path in (tmp_path / "predictions").iterdir()}
+    assert found == {"one", "label_colors.ctbl", "label_colors.txt"}
+    engine: Any = Engine(lambda _engine, _batch: None)
+    PredictionsSaver(str(tmp_path), ["background", "tumor"]).start(engine)
+    with pytest.raises(ValueError, match=r"label_colors.ctbl does not tell the classes of this inference"):
+        PredictionsSaver(str(tmp_path), ["background", "vessel"]).start(engine)
+    PredictionsSaver(str(tmp_path), ["background", "vessel"], overwrite=True).start(engine)
+    PredictionsSaver(str(tmp_path), ["background", "vessel"], outputs=["probs"]).start(engine)

@@ -20,7 +20,7 @@ from calib_monai.made_for import MadeFor
 
 def made_for(*, classes: int = 2, slice_size: tuple[int, int] = (16, 16)) -> MadeFor:
     network, names = torch.nn.Conv2d(1, 2, 1), [str(number) for number in range(classes)]
-    return MadeFor("phantoms", names, ["T1"], slice_size, "RAS", network, Compose([]))
+    return MadeFor("phantoms", names, ["T1"], slice_size, "RAS", network=network, transforms=Compose([]))
 
 
 @pytest.fixture
