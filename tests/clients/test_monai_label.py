@@ -11,12 +11,16 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
 from committed import config_of
 from driven import KINDS, QUICK, Driven
 from monai.bundle import ConfigParser, run
+from monai.transforms import Compose
 
 
 def parser_of(file: str | Path, root: Path) -> ConfigParser:
@@ -24,6 +28,46 @@ def parser_of(file: str | Path, root: Path) -> ConfigParser:
     parser.read_config(str(file))
     parser.config.update({"bundle_root": str(root)})
     return parser
+
+
+def inferred(driven: Driven, image: Any) -> dict[str, Any]:
+    """What is left of a request after the last transform."""
+    parser = parser_of(driven.inference, driven.root)
+    parser.config["use_click"] = False
+    network = parser.get_parsed_content("network_def")
+    network.load_state_dict(torch.load(driven.root / "models" / "model.pt", weights_only=True), strict=False)
+    parser.config.update({"device": "cpu"})
+    data: dict[str, Any] = {"image": image, "image_path": image, "device": "cpu", "model": driven.root.name}
+    for transform in parser.get_parsed_content("preprocessing").transforms:
+        assert not isinstance(transform, Compose)
+        data = transform(data)
+    with torch.no_grad():
+        data["pred"] = parser.get_parsed_content("inferer")(data["image"][None], network.eval())[0]
+    for transform in parser.get_parsed_content("postprocessing").transforms:
+        data = transform(data)
+    return data
+
+
+def test_a_request_gives_the_label_and_the_probabilities_of_the_image(driven: Driven) -> None:
+    image = driven.cases["test"][0]["image"]
+    data = inferred(driven, image)
+    config = config_of(driven.root, "inference")
+    file = image[0] if isinstance(image, list) else image
+    if file.endswith(".nii.gz"):
+        assert data["pred"].shape[1:] == nibabel.load(file).shape
+        assert np.allclose(data["pred"].affine, nibabel.load(file).affine)
+    assert data["pred"].max() < config["num_classes"]
+    assert data["prob"].shape == (config["num_classes"], *data["pred"].shape[1:])
+    assert not (driven.root / "eval").exists()  # the app writes the label itself
+
+
+def test_the_label_is_the_one_of_the_bundle(bundle_of: Callable[[str], Driven], tmp_path: Path) -> None:
+    driven = bundle_of("hippocampus_nacl")
+    image = driven.cases["test"][0]["image"]
+    places = {"bundle_root": str(driven.root), "output_dir": str(tmp_path)}
+    run(config_file=driven.inference, input=image, outputs=["label"], **places)
+    [own] = (tmp_path / "predictions").glob("*/*_label.nii.gz")
+    assert np.array_equal(nibabel.load(own).get_fdata(), inferred(driven, image)["pred"][0])
 
 
 def test_the_scores_of_uncertainty_set_the_dropout_of_the_network(driven: Driven) -> None:
