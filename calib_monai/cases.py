@@ -28,7 +28,7 @@ from calib_monai.datalists.split_files import (
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
-from calib_monai.orientation import STORED, Geometry, at_reorientation, check_axcodes
+from calib_monai.orientation import STORED, Geometry, at_reorientation, check_axcodes, training_axcodes
 from calib_monai.path_options import check_path
 from calib_monai.processes import is_first_process
 from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
@@ -53,6 +53,10 @@ class Cases(dict[str, list[Case]]):
         self.geometries = dict(geometries)
         self.options = options
         self.replaced = replaced
+
+    def training_axcodes(self, axcodes: str) -> str:
+        """The axis codes of the training, see `calib_monai.orientation.training_axcodes`."""
+        return training_axcodes(axcodes, self.geometries)
 
     def write_split(self, path: Path) -> None:
         """Write the names of the cases, the options of their draw, and their patients."""
