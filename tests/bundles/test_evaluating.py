@@ -32,7 +32,7 @@ def preparing(noise_std: float) -> Any:
     parser = evaluation()
     parser["noise_std"] = noise_std
     parser["loading"] = {"_target_": "Compose", "transforms": []}
-    return parser.get_parsed_content("validate#preprocessing")
+    return parser.get_parsed_content("validate#dataset#transform")
 
 
 def case() -> dict[str, MetaTensor]:
