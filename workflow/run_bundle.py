@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
     parser.add_argument("--models", type=Path, help="folder of a training; one with the same options is continued")
     given, options = parser.parse_known_args()
-    if given.models and (record := _taken_back(given.models, options)):
+    if given.models and (record := _taken_over(given.models, options) or _taken_back(given.models, options)):
         write_json(given.record, record)
         return 0
     resumed = given.models is not None and _goes_on(given.models, options)
@@ -69,26 +70,45 @@ def _goes_on(models: Path, options: list[str]) -> bool:
 
     An unfinished training with other options is removed. A finished one is kept beside until this training has ended.
     """
-    begun, before = models / BEGUN_WITH, models.with_name(BEFORE)
-    if _read(begun) == options:
+    before = models.with_name(BEFORE)
+    if _begun(models) == _by_name(options):
         return True
     if (models / ENDED_WITH).is_file():
         shutil.rmtree(before, ignore_errors=True)
         models.rename(before)
     shutil.rmtree(models, ignore_errors=True)
-    write_json(begun, options)
+    write_json(models / BEGUN_WITH, options)
     return False
 
 
-def _taken_back(models: Path, options: list[str]) -> dict[str, object] | None:
+def _taken_over(models: Path, options: list[str]) -> dict[str, Any] | None:
+    """The record of a training that an earlier version finished with these options, as they are written now.
+
+    Snakemake asks for such a training again because its options are written otherwise. It is asked for once: the
+    record is kept in the present form.
+    """
+    record: dict[str, Any] | None = _read(models / ENDED_WITH)
+    if not record or (models / BEGUN_WITH).is_file() or record["options"] == _by_name(options):
+        return None
+    if (now := _as_now(record["options"])) != _by_name(options):
+        return None
+    record["options"] = now
+    write_json(models / ENDED_WITH, record)
+    return record
+
+
+def _taken_back(models: Path, options: list[str]) -> dict[str, Any] | None:
     """Restore a finished training with these options that another training was to replace; return its record.
 
     So a mistake costs no training: give the earlier options again before the other training has ended.
     """
     before = models.with_name(BEFORE)
-    record: dict[str, object] | None = _read(before / ENDED_WITH)
-    if not record or record["options"] != _by_name(options) or _read(models / BEGUN_WITH) == options:
+    record: dict[str, Any] | None = _read(before / ENDED_WITH)
+    asked = _by_name(options)
+    if not record or _as_now(record["options"]) != asked or _begun(models) == asked:
         return None
+    record["options"] = asked
+    write_json(before / ENDED_WITH, record)
     shutil.rmtree(models, ignore_errors=True)
     before.rename(models)
     return record
@@ -97,6 +117,22 @@ def _taken_back(models: Path, options: list[str]) -> dict[str, object] | None:
 def _read(path: Path) -> Any:
     """The content of a JSON file, None where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _begun(models: Path) -> dict[str, str] | None:
+    """The options of the training that was begun in a folder, as they are written now; None where there is none."""
+    options = _read(models / BEGUN_WITH)
+    return None if options is None else _as_now(_by_name(options))
+
+
+def _as_now(options: dict[str, str]) -> dict[str, str]:
+    """Options as they are written now. Earlier versions chose a network by a reference: `@networks::unet`."""
+    chosen = re.fullmatch(r"[@%]networks(?:::|#)(\w+)", options.get("--network_def", ""))
+    if not chosen:
+        return options
+    own = re.compile(rf"--networks(?:::|#){chosen[1]}(?:::|#)")
+    now = {own.sub("--network_def#", name): value for name, value in options.items() if name != "--network_def"}
+    return now | {"--network_def#_target_": f"calib_monai.networks.{chosen[1]}"}
 
 
 def _by_name(options: list[str]) -> dict[str, str]:

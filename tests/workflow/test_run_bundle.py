@@ -12,6 +12,9 @@ import run_bundle
 
 SAVES = "import sys; open(sys.argv[sys.argv.index('--ckpt_dir') + 1] + '/model.pt', 'w').write(str(sys.argv[2:]))"
 FAILS = "raise SystemExit(3)"
+FORMER = ("--epochs", "1", "--network_def", "@networks::unetpp", "--fold", "0", "--networks#unetpp#dropout", "0.1")
+NOW = ("--epochs", "1", "--network_def#_target_", "calib_monai.networks.unetpp", "--fold", "0")
+NOW += ("--network_def#dropout", "0.1")
 
 
 class Benchmark:
@@ -84,3 +87,44 @@ def test_a_finished_training_that_is_asked_for_again_starts_again(benchmark: Ben
         assert record["options"]["--epochs"] == "1"
         assert not record["resumed"]
         assert not (benchmark.models / "begun_with.json").exists()
+
+
+def test_a_training_that_an_earlier_version_began_goes_on(benchmark: Benchmark) -> None:
+    assert benchmark.train(*FORMER, code=3, program=FAILS) is None
+    (benchmark.models / "checkpoint_epoch=1.pt").touch()
+    record = benchmark.train(*NOW)
+    assert record
+    assert record["resumed"]
+    assert record["options"]["--network_def#_target_"] == "calib_monai.networks.unetpp"
+    assert "@networks" not in benchmark.said
+    assert (benchmark.models / "checkpoint_epoch=1.pt").exists()
+
+
+def test_a_training_that_an_earlier_version_finished_is_taken_over_once(benchmark: Benchmark) -> None:
+    finished = benchmark.train(*FORMER)
+    assert finished
+    model = benchmark.said
+    record = benchmark.train(*NOW, program=FAILS)  # nothing is run
+    assert record
+    assert {**record, "options": {}} == {**finished, "options": {}}
+    assert record["options"].items() >= {"--network_def#dropout": "0.1", "--fold": "0"}.items()
+    assert benchmark.said == model
+    assert benchmark.train(*NOW, code=3, program=FAILS) is None  # asked for again, it starts again
+
+
+def test_a_training_that_an_earlier_version_finished_is_taken_back_after_a_mistake(benchmark: Benchmark) -> None:
+    assert benchmark.train(*FORMER)
+    model = benchmark.said
+    assert benchmark.train(*NOW, "--learning_rat", "0.1", code=3, program=FAILS) is None
+    assert not (benchmark.models / "model.pt").exists()
+    assert benchmark.train(*NOW, program=FAILS)
+    assert benchmark.said == model
+
+
+def test_a_training_that_an_earlier_version_finished_with_another_network_is_replaced(benchmark: Benchmark) -> None:
+    assert benchmark.train(*FORMER)
+    other = [option.replace("unetpp", "unet") for option in NOW]
+    record = benchmark.train(*other)
+    assert record
+    assert record["options"]["--network_def#_target_"] == "calib_monai.networks.unet"
+    assert "networks.unet'" in benchmark.said
