@@ -57,7 +57,7 @@ class WholeGlandd(MapTransform):
         self,
         keys: KeysCollection = "label",
         case_key: str = "case",
-        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
+        allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.case_key = case_key

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils import ensure_tuple
@@ -25,7 +26,7 @@ from calib_monai.handlers import ResultsSaver
 from calib_monai.measures import measure_of
 from calib_monai.networks import FACTORIES
 from calib_monai.overrides import check_overrides
-from calib_monai.predictions import ProbsAndLabeld
+from calib_monai.predictions import ProbsAndLabeld, ScoredOnOriginald
 from calib_monai.transforms import LeaveOutd
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
@@ -144,7 +145,11 @@ def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     assert shown | {"dice_foreground", f"hd95_{unit}", f"asd_{unit}", "missed_structures", "expected_dice"} <= measured
 
 
-MADE_BY = {LeaveOutd: {"target"}, ProbsAndLabeld: {"prob", "pred"}}  # under names that are not in JSON
+MADE_BY: dict[object, set[str]] = {  # under names that are not in JSON
+    LeaveOutd: {"target"},
+    ProbsAndLabeld: {"prob", "pred"},
+    ScoredOnOriginald: {"prob", "pred", "label"},
+}
 
 
 @of_every_bundle
@@ -231,3 +236,12 @@ def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> No
         assert key in arguments or any(kind(*run, key) for kind in (holds, takes) for run in runs), f"--{key}"
         if value.startswith(("@", "%")):
             assert all(holds(*run, value[1:]) for run in runs), value
+
+
+@pytest.mark.parametrize(("device", "fused"), [("cpu", False), (torch.device("cpu"), False), ("cuda:0", True)])
+def test_a_gpu_takes_the_fused_steps_of_the_optimizer(device: object, *, fused: bool) -> None:
+    for bundle in BUNDLES:
+        asked = merged_config(bundle, "train")["optimizer"]["fused"]
+        assert asked == "$'cuda' in str(@device)"
+    parser = ConfigParser({"device": device, "fused": asked})
+    assert parser.get_parsed_content("fused") is fused
