@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -10,9 +10,12 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import Invertd, InvertibleTransform, MapTransform, Spacingd, SpatialResample
-from monai.utils import convert_to_tensor
+from monai.utils import convert_to_tensor, ensure_tuple
 
 from calib_monai.slabs import Resample, beside_values, by_slabs, inverse_by_slabs
+
+IMAGE, LABEL = "image", "label"
+NEAREST = ("nearest", "0")  # MONAI's names of taking the nearest voxel: of a grid, and as the order of a spline
 
 
 class InvertProbsd(MapTransform):
@@ -69,14 +72,26 @@ class SlabSpacingd(Spacingd):
     voxel. Here one axis is resampled after the other, unless the affine shears them.
 
     Args:
-        keys: as in MONAI's class; by default the image, bilinear, and the label, nearest, if there is one.
+        keys: as in MONAI's class; by default the image, and the label if there is one.
         args: further arguments of MONAI's class.
+        mode: as in MONAI's class: a single one for all keys but "label", or one for each key. "label" always takes the
+            nearest voxel, because between two classes there is none.
         kwargs: keyword arguments of MONAI's class.
+
+    Raises:
+        ValueError: another mode for "label".
     """
 
-    def __init__(self, keys: KeysCollection = ("image", "label"), *args: Any, **kwargs: Any) -> None:
-        if keys == ("image", "label"):
-            kwargs = {"mode": ["bilinear", "nearest"], "allow_missing_keys": True} | kwargs
+    def __init__(
+        self,
+        keys: KeysCollection = (IMAGE, LABEL),
+        *args: Any,
+        mode: Sequence[str | int] | str | int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        named = ensure_tuple(keys)
+        kwargs["mode"] = _modes(named, mode)
+        kwargs.setdefault("allow_missing_keys", named == (IMAGE, LABEL))
         super().__init__(keys, *args, **kwargs)
         given = self.spacing_transform.sp_resample
         self.spacing_transform.sp_resample = SlabResample(
@@ -102,6 +117,19 @@ class SlabSpacingd(Spacingd):
         for key in self.key_iterator(inverted):
             inverted[key] = inverse_by_slabs(self.spacing_transform.sp_resample, inverted[key])
         return inverted
+
+
+def _modes(keys: Sequence[Hashable], mode: Sequence[str | int] | str | int | None) -> Any:
+    """The mode of each key; raise ValueError if that of the label mixes classes."""
+    others = [key for key in keys if key != LABEL]
+    if mode is None or (others and (isinstance(mode, str | int) or len(mode) == 1)):
+        [of_others] = ensure_tuple("bilinear" if mode is None else mode)
+        return [NEAREST[0] if key == LABEL else of_others for key in keys]
+    modes = ensure_tuple(mode)
+    for key, one in zip(keys, modes, strict=False):  # MONAI counts them
+        if key == LABEL and str(one) not in NEAREST:
+            raise ValueError(f'mode of "{LABEL}" is {one}; it must be {NEAREST[0]}, because classes have no mean')
+    return modes
 
 
 class SlabResample(SpatialResample):

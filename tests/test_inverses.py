@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -72,3 +74,42 @@ def test_a_spacing_of_many_voxels_goes_there_and_back_by_slabs(monkeypatch: pyte
     back, known = spacing.inverse(moved)["image"], monais.inverse(expected)["image"]
     torch.testing.assert_close(back.as_tensor(), known.as_tensor(), rtol=0, atol=1e-6)
     torch.testing.assert_close(back.affine, scan().affine)
+
+
+def with_label() -> dict[str, MetaTensor]:
+    """A scan, and a label of it with the classes 0 and 7."""
+    return {"image": scan(), "label": MetaTensor((scan() > 0.5).float().as_tensor() * 7, affine=scan().affine)}
+
+
+@pytest.mark.parametrize("keys", [(), (["image", "label"],), (("label", "image"),), (["label"],), ("label",)])
+def test_a_label_keeps_its_classes_however_its_keys_are_written(keys: tuple[Any, ...]) -> None:
+    moved = SlabSpacingd(*keys, pixdim=SPACING["pixdim"])(with_label())
+    assert moved["label"].unique().tolist() == [0, 7]
+    assert moved["label"].shape != scan().shape
+    if not keys or "image" in keys[0]:
+        expected = SlabSpacingd(**SPACING)({"image": scan()})["image"]
+        torch.testing.assert_close(moved["image"].as_tensor(), expected.as_tensor())
+
+
+@pytest.mark.parametrize("mode", ["bilinear", 3, "nearest", ["bilinear", "nearest"]])
+def test_one_mode_for_all_is_not_that_of_the_label(mode: Any) -> None:
+    moved = SlabSpacingd(pixdim=SPACING["pixdim"], mode=mode)(with_label())
+    assert moved["label"].unique().tolist() == [0, 7]
+
+
+@pytest.mark.parametrize(
+    ("keys", "mode"),
+    [
+        ("label", "bilinear"),
+        (["image", "label"], ["bilinear", "bilinear"]),
+        (["label"], 3),
+        (["label", "image"], [1, 0]),
+    ],
+)
+def test_a_mode_that_mixes_the_classes_of_a_label_is_refused(keys: Any, mode: Any) -> None:
+    with pytest.raises(ValueError, match=r'^mode of "label" is \w+; it must be nearest'):
+        SlabSpacingd(keys, pixdim=SPACING["pixdim"], mode=mode)
+
+
+def test_a_label_that_is_not_there_is_passed_over() -> None:
+    assert SlabSpacingd(["image", "label"], pixdim=SPACING["pixdim"])({"image": scan()}).keys() == {"image"}
