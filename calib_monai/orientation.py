@@ -62,7 +62,7 @@ class Reorientd(MapTransform, InvertibleTransform):
     Args:
         axcodes: three letters, such as "RAS"; or "stored": axes stay as they are, but the thickest comes last.
         keys: the image, (C, H, W[, D]), then others on its grid, such as the label. If sizes are equal, these get the
-            affine of the image; their own may differ by up to half a voxel.
+            affine of the image; their own may differ by up to half a voxel. A path, which is not loaded, stays.
         allow_missing_keys: whether missing keys are allowed.
 
     Raises:
@@ -89,6 +89,8 @@ class Reorientd(MapTransform, InvertibleTransform):
         affine = MetaTensor(image).affine
         codes = codes_for(geometry, self.axcodes)
         for key in self.key_iterator(turned):
+            if not isinstance(turned[key], Tensor | np.ndarray):
+                continue
             one = MetaTensor(turned[key], applied_operations=list(getattr(turned[key], "applied_operations", [])))
             if one.shape[1:] == image.shape[1:]:
                 one.affine = affine

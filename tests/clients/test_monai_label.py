@@ -61,6 +61,15 @@ def test_a_request_gives_the_label_and_the_probabilities_of_the_image(driven: Dr
     assert not (driven.root / "eval").exists()  # the app writes the label itself
 
 
+@pytest.mark.parametrize("label", ["nowhere/label.nii.gz", ["nowhere/a.png", "nowhere/b.png"]])
+def test_the_label_of_a_listed_case_is_not_read(driven: Driven, label: Any) -> None:
+    preprocessing = parser_of(driven.inference, driven.root).get_parsed_content("preprocessing")
+    image = driven.cases["test"][0]["image"]
+    data = preprocessing({"image": image, "label": label})
+    assert data["label"] == label
+    assert torch.equal(data["image"].as_tensor(), preprocessing({"image": image})["image"].as_tensor())
+
+
 def test_the_label_is_the_one_of_the_bundle(bundle_of: Callable[[str], Driven], tmp_path: Path) -> None:
     driven = bundle_of("hippocampus_nacl")
     image = driven.cases["test"][0]["image"]
