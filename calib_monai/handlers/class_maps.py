@@ -50,7 +50,7 @@ def check_metrics(metrics: Iterable[Mapping[str, Any] | None], num_classes: int)
             if isinstance(metric, ImagewiseMetric | MetricCollection):
                 _check_ignores_no_class(name, metric, num_classes)
             given_class_maps = metric is not None and _is_given_class_maps(handler, case)
-            if isinstance(handler, SegmentationHandler):
+            if isinstance(handler, SegmentationHandler) and handler.unions:
                 _check_unions(name, handler.unions, num_classes)
             elif given_class_maps and not _takes_class_maps(metric):
                 raise ValueError(

@@ -43,7 +43,9 @@ class SegmentationHandler(IgniteMetricHandler):
         if self.unions:
             predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
         elif getattr(self.metric_fn, "num_classes", 0) is None and output and "prob" in output[0]:
-            self.metric_fn.num_classes = len(output[0]["prob"])  # type: ignore[attr-defined] # as it has
+            for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
+                if part is not None:
+                    part.num_classes = len(output[0]["prob"])  # type: ignore[union-attr] # as it has
         return predictions, labels
 
 
@@ -52,7 +54,7 @@ class Dice(SegmentationHandler):
 
     Args:
         unions: as in `SegmentationHandler`.
-        num_classes: the number of classes, needed without unions.
+        num_classes: as in `SegmentationHandler`.
     """
 
     def __init__(self, unions: Mapping[str, Sequence[int]] | None = None, num_classes: int | None = None) -> None:

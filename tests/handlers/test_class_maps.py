@@ -10,6 +10,7 @@ from monai.handlers import ConfusionMatrix, IgniteMetricHandler, MeanDice, from_
 from monai.metrics import CumulativeIterationMetric, DiceMetric, MeanIoU
 
 from calib_monai.handlers import MetricCollectionHandler, check_metrics, one_hot_from_engine
+from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ECEMetric, ExpectedDiceMetric, HD95Metric
 
 MAPS = from_engine(["pred", "label"])
@@ -34,6 +35,7 @@ def handler(metric: Any, output_transform: Any = MAPS) -> dict[str, Any]:
         handler(DiceMetric()),
         handler(Overlap()),
         handler(Overlap(), from_engine(["prob", "label"])),
+        {"it": SegmentationHandler(MeanIoU())},
         {"it": MeanDice(output_transform=MAPS)},
         {"it": ConfusionMatrix(output_transform=MAPS)},
     ],
@@ -53,6 +55,8 @@ def test_a_metric_that_may_need_one_hot_is_not_given_class_indices(given: dict[s
         handler(HD95Metric(num_classes=3)),
         handler(Overlap(), from_engine(["of_the_run", "label"])),
         {"it": MetricCollectionHandler({"ece_plausible": ECEMetric()}, from_engine(["prob", "target"]))},
+        {"it": SegmentationHandler(DiceMetric())},  # the handler tells it the number of classes
+        {"it": SegmentationHandler(MeanIoU(), {"whole": [1, 2]})},
         {"it": object()},
         None,
     ],

@@ -9,8 +9,10 @@ import torch
 from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
+from monai.metrics import DiceMetric
 
 from calib_monai.handlers import ASD, HD95, Dice, ExpectedDice, IgnoredLabel, MissedStructures, check_metrics
+from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
 
 UNIONS = {"et": [3], "tc": [1, 3], "wt": [1, 2, 3]}
@@ -46,6 +48,11 @@ def measured(*handlers: Any) -> list[tuple[float, torch.Tensor]]:
         (
             MissedStructures(dice_below=0.3),
             IgniteMetricHandler(MissedStructuresMetric(num_classes=4, dice_below=0.3), output_transform=MAPS),
+        ),
+        (Dice(), IgniteMetricHandler(DiceMetric(include_background=False, num_classes=4), output_transform=MAPS)),
+        (
+            SegmentationHandler(DiceMetric()),
+            IgniteMetricHandler(DiceMetric(num_classes=4), output_transform=MAPS),
         ),
         (ExpectedDice(), IgniteMetricHandler(ExpectedDiceMetric(), output_transform=from_engine(["prob", "pred"]))),
     ],
