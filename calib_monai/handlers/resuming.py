@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
+from monai.bundle import ConfigComponent
 from monai.handlers import CheckpointLoader, CheckpointSaver
 
 from calib_monai.checks import REPLACED, SPLIT_FILE, check_last_batch
@@ -110,6 +111,8 @@ def _is_loaded(ckpt_dir: str) -> bool:
     """Whether the training that runs loads the model of this folder first: it goes on from it, and replaces it."""
     given = given_in_python()
     for index, handler in enumerate((given.config.get("train#handlers") if given else None) or []):
+        if not isinstance(handler, dict) or ConfigComponent(handler).is_disabled():
+            continue
         if str(handler.get("_target_", "")).rpartition(".")[2] == CheckpointLoader.__name__:
             path = given.config.get_parsed_content(f"train#handlers#{index}#load_path") if given else ""
             if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from ignite.engine import Engine, Events
+from monai.bundle import ConfigParser
 from torch import nn
 
-from calib_monai.handlers import DurableCheckpointSaver, go_on, last_checkpoint
+from calib_monai.handlers import DurableCheckpointSaver, go_on, last_checkpoint, resuming
+from calib_monai.running import Given
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,33 @@ def test_the_history_of_another_training_is_replaced_only_where_that_is_asked_fo
         last_checkpoint(**given, resume=False)
     assert last_checkpoint(**given, resume=False, overwrite=True) is None
     assert last_checkpoint(**given, resume=True) is None
+
+
+@pytest.mark.parametrize(
+    ("handler", "replaced"),
+    [
+        ({"_target_": "CheckpointLoader"}, True),
+        ({"_target_": "monai.handlers.CheckpointLoader", "_disabled_": False}, True),
+        ({"_target_": "CheckpointLoader", "_disabled_": True}, False),
+        ({"_target_": "CheckpointLoader", "_disabled_": "true"}, False),
+        ("@train#other", False),
+    ],
+)
+def test_a_model_is_replaced_by_what_goes_on_from_it(
+    tmp_path: Path,
+    handler: object,
+    replaced: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "model.pt").touch()
+    one = handler | {"load_path": str(tmp_path / "model.pt")} if isinstance(handler, dict) else handler
+    config = ConfigParser({"train": {"handlers": [one], "other": {}}})
+    monkeypatch.setattr(resuming, "given_in_python", lambda: Given(config, [], {}, None))
+    if replaced:
+        assert last_checkpoint(str(tmp_path), resume=False) is None
+    else:
+        with pytest.raises(ValueError, match=r"model.pt of an earlier training"):
+            last_checkpoint(str(tmp_path), resume=False)
 
 
 class Split:
