@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from calib_monai.cases import Cases, checked_split
 from calib_monai.datalists.splits import Case, Split
+from calib_monai.processes import Part
+from calib_monai.volumes import files_of
 
 FILES = ("image", "label")
 
@@ -49,17 +52,21 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def used(self, training: Sequence[Case], validation: Sequence[Case]) -> Cases:
         """The cases of a training, which are the split's or the given lists.
 
-        Lists are checked as the split is. They may replace a model that was trained with other cases, for whoever lists
-        the cases decides this. A case without "case" is named after its image.
+        Lists are checked as the split is. If one of the two is the split's, its test cases stay test cases. Lists may
+        replace a model that was trained with other cases, for whoever lists the cases decides this. A case without
+        "case" is named after its image.
 
         Args:
             training: the cases that the training set has: those of this split, or others.
-            validation: the same for the validation set; one of several processes has a part of it.
+            validation: the same for the validation set; one of several processes may have its `Part`.
 
         Raises:
-            ValueError: as `checked_split`, or a case without image or label.
+            ValueError: as `checked_split`, or a case without image or label, or one in two sets.
         """
-        if "checked" in vars(self) and training is self.checked["training"]:
+        validation = validation.whole if isinstance(validation, Part) else validation
+        known = self.checked if "checked" in vars(self) else {"training": None, "validation": None}
+        are_of_split = training is known["training"], validation is known["validation"]
+        if all(are_of_split):
             return self.checked
         split = {"training": list(training), "validation": list(validation), "test": []}
         for name, cases in split.items():
@@ -70,4 +77,19 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         if not split["training"]:
             raise ValueError("the list of training cases is empty")
         use = [name for name, cases in split.items() if cases]
+        if any(are_of_split):
+            split["test"] = self.checked["test"]
+            _check_apart(split)
         return self.check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
+
+
+def _check_apart(split: Split) -> None:
+    """Raise ValueError if a file is the image of cases in two sets."""
+    owners: dict[str, str] = {}
+    for name, cases in split.items():
+        for file in {str(Path(str(file)).absolute()) for case in cases for file in files_of(case)}:
+            if owners.setdefault(file, name) != name:
+                raise ValueError(
+                    f"{file} is a {owners[file]} case and a {name} case: list both training and validation, or cases "
+                    "that the split of the data set has not in another set"
+                )

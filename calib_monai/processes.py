@@ -79,14 +79,26 @@ def parallel(network: torch.nn.Module) -> DistributedDataParallel:
     return DistributedDataParallel(network, broadcast_buffers=False)  # the same in all: what is there comes from all
 
 
-def own_part(values: Sequence[T]) -> list[T]:
+class Part(list[T]):
+    """The values for one of several processes.
+
+    Attributes:
+        whole: the values for all of them.
+    """
+
+    def __init__(self, part: Sequence[T], whole: Sequence[T]) -> None:
+        super().__init__(part)
+        self.whole = whole
+
+
+def own_part(values: Sequence[T]) -> Part[T]:
     """The values for this process, in order; each value belongs to one process.
 
     Raises:
         ValueError: there are too few.
     """
     check_enough(len(values))
-    return share(values)
+    return Part(share(values), values)
 
 
 def share(values: Sequence[T]) -> list[T]:

@@ -31,7 +31,7 @@ ALLOWED = {
         *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
-    "listed_cases": {"cases", "datalists"},
+    "listed_cases": {"cases", "datalists", "processes", "volumes"},
     "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
     "zones": {"processes"},
     "found_cases": {"case_names", "datalists", "headers", "processes", "spelling", "volumes"},

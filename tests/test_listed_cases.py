@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from monai.transforms import Compose
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.listed_cases import SplitOnDemand
 from calib_monai.loading import LoadCased
+from calib_monai.processes import Part
 
 
 def nowhere() -> Any:
@@ -41,7 +43,7 @@ def test_the_data_set_is_read_once_and_when_it_is_asked_for(phantom_dir: Path, t
     cases = on_demand(tmp_path, datalist)
     assert not calls
     training, validation = cases["training"], cases["validation"]
-    used = cases.used(training, validation[:1])  # a part, as one of several processes has it
+    used = cases.used(training, Part(validation[:1], validation))  # as one of several processes has it
     assert used["validation"] == validation
     assert list(used) == list(cases) == ["training", "validation", "test"]
     assert len(cases) == 3
@@ -57,6 +59,25 @@ def test_lists_take_the_place_of_the_data_set_and_are_checked(phantom_dir: Path,
     Path(listed[3]["label"]).write_text("no label")
     with pytest.raises(ValueError, match=Path(listed[3]["label"]).name):
         on_demand(tmp_path / "again").used(listed[2:], listed[:2])
+
+
+def test_a_list_in_place_of_one_set_leaves_the_others_to_the_split(phantom_dir: Path, tmp_path: Path) -> None:
+    cases = on_demand(tmp_path, lambda: hippocampus_split(str(phantom_dir)))
+    training, validation, test = (cases[name] for name in ("training", "validation", "test"))
+    used = cases.used(training[1:], Part(validation[:1], validation))
+    assert [case["case"] for case in used["training"]] == [case["case"] for case in training[1:]]
+    assert used["validation"] == validation  # in each process
+    assert used["test"] == test
+    used = cases.used(training[1:], list(training[:1]))
+    assert used["validation"] == training[:1]
+    used = cases.used(training, validation[:1])
+    assert used["validation"] == validation[:1]
+    written = json.loads((tmp_path / "models" / "split.json").read_text())
+    assert written["validation"] == [validation[0]["case"]]
+    for listed in (test, training[:1]):
+        files = [{key: case[key] for key in ("image", "label")} for case in listed]
+        with pytest.raises(ValueError, match=r"is a (training|validation) case and a (validation|test) case: list"):
+            cases.used(training, files)
 
 
 def test_a_list_without_validation_is_one(phantom_dir: Path, tmp_path: Path) -> None:
