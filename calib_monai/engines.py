@@ -15,6 +15,7 @@ from monai.engines import (
     SupervisedTrainer,
 )
 from monai.engines.utils import IterationEvents
+from torch.nn.parallel import DistributedDataParallel
 
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
@@ -45,7 +46,10 @@ class SliceTrainer(SupervisedTrainer):
 
     Attributes:
         loss: the loss as it was given.
-        starts: what is called when the trainer runs, before its first epoch.
+        starts: what is called when the trainer runs for the first time, before its first epoch.
+
+    Raises:
+        ValueError: several processes run together and the network is not parallel, or both augment and extra_keys.
     """
 
     def __init__(
@@ -63,6 +67,16 @@ class SliceTrainer(SupervisedTrainer):
         extra_keys: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
+        if num_processes() > 1 and not isinstance(kwargs.get("network"), DistributedDataParallel):
+            raise ValueError(
+                f"{num_processes()} processes run together, and each would train a network of its own: train with "
+                "configs/multi_gpu_train.json over configs/train.json, or in one process"
+            )
+        if augment is not None and extra_keys:
+            raise ValueError(
+                f"augment is {augment} and extra_keys are {list(extra_keys)}: views are drawn of images and "
+                "labels alone, so set augment to None"
+            )
         loader = SliceLoader(
             dataset,  # type: ignore[arg-type] # a dataset is a sequence
             batch_size,
@@ -89,9 +103,14 @@ class SliceTrainer(SupervisedTrainer):
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, _list_output)
 
     def run(self) -> None:  # type: ignore[override] # as MONAI's
-        """Train, after what has to be done at the start."""
+        """Train, after what has to be done at the start.
+
+        A client of federated learning sets weights and epochs and runs the trainer in each round: later rounds keep
+        them.
+        """
         for start in self.starts:
             start()
+        self.starts = []
         super().run()
 
 

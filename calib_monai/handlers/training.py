@@ -1,4 +1,4 @@
-"""Savers of a training: the whole state after each epoch with its history, and the best model."""
+"""Handlers of a training: the whole state after each epoch with its history, the best model, a moving average."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
+from calib_monai.running import given_in_python
 
 
 class TrainingSaver:
@@ -34,6 +35,7 @@ class TrainingSaver:
         lr_scheduler: what changes the learning rate.
         evaluator: the `VolumeEvaluator` of the validation.
         resume: whether to continue the training in `ckpt_dir`.
+        overwrite: whether an earlier training may be replaced that is not continued.
         cases: the cases of the training.
     """
 
@@ -46,13 +48,17 @@ class TrainingSaver:
         evaluator: Any,
         resume: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
         cases: Any = None,
+        *,
+        overwrite: bool = False,
     ) -> None:
         self.ckpt_dir = ckpt_dir
+        self.output_dir = output_dir
         self.history = History(output_dir, evaluator)
         self.made_for = made_for
         self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
         self.resume = resume
+        self.overwrite = overwrite
         self.cases = cases
         self.trainer: Any = None
 
@@ -65,12 +71,17 @@ class TrainingSaver:
             engine.starts.append(self.start)
 
     def start(self) -> None:
-        """Continue the training in `ckpt_dir`, or replace its files.
+        """Continue the training in `ckpt_dir`, or replace its files where that is asked for.
 
         Raises:
-            ValueError: as `go_on`.
+            ValueError: as `last_checkpoint` and `go_on`; or something else than `run` calls a trainer that resumes. A
+                client of federated learning does, and the checkpoint would replace the weights that it has set.
         """
-        checkpoint = last_checkpoint(self.ckpt_dir, resume=True) if self.resume else None
+        if self.resume and given_in_python() is None:
+            raise ValueError("resume is True, and the trainer is called by itself: only `run` resumes a training")
+        checkpoint = last_checkpoint(
+            self.ckpt_dir, resume=self.resume, overwrite=self.overwrite, output_dir=self.output_dir
+        )
         go_on(self.trainer, self.saver, checkpoint, self.cases)
 
     @cached_property

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,30 @@ def test_two_rounds_train_evaluate_and_send_weights(driven: Driven, tmp_path: Pa
         assert math.isfinite(metrics["dice_foreground"])
         assert math.isfinite(metrics["ece_plausible"])
         assert algo.trainer.state.epoch == number
+        measured = algo.evaluator.network.state_dict()
+        assert all(torch.equal(weights[name], value.cpu()) for name, value in measured.items())  # not those of a file
     best = algo.get_weights({ExtraItems.MODEL_TYPE: ModelType.BEST_MODEL})  # of the bundle: where it came from
     assert best.weights.keys() == weights.keys()
     algo.finalize()
+
+
+def test_another_job_replaces_the_files_of_an_earlier_one_only_where_that_is_asked_for(
+    bundle_of: Callable[[str], Driven], tmp_path: Path
+) -> None:
+    driven = bundle_of("hippocampus_nacl")
+    weights = torch.load(driven.root / "models" / "model.pt", weights_only=True)
+
+    def job(**given: object) -> None:
+        every = options(driven, tmp_path) | QUICK | given
+        algo = MonaiAlgo(driven.root.name, config_evaluate_filename=None, train_kwargs=every)
+        algo.initialize({ExtraItems.APP_ROOT: str(driven.root.parent)})
+        algo.train(ExchangeObject(weights=weights))
+
+    job()
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "models").glob("*.pt")}
+    with pytest.raises(ValueError, match=r"of an earlier training: .*by --overwrite True"):
+        job()
+    with pytest.raises(ValueError, match=r"^resume is True, .* only `run` resumes"):
+        job(resume=True)
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "models").glob("*.pt")} == kept
+    job(overwrite=True)

@@ -1,0 +1,65 @@
+"""The trainer of slices: what it does at its start, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from monai.data import Dataset
+from torch import nn
+
+from calib_monai import engines
+from calib_monai.engines import SliceTrainer
+from calib_monai.losses import NACLLoss
+
+
+def trainer(**given: Any) -> SliceTrainer:
+    image = torch.rand(1, 8, 8, 4, generator=torch.Generator().manual_seed(0))
+    volumes = Dataset([{"image": image, "label": (image > 0.5).float(), "case": "one"}])
+    network = nn.Conv2d(1, 2, 3, padding=1)
+    made: dict[str, Any] = {
+        "network": network,
+        "optimizer": torch.optim.SGD(network.parameters(), lr=0.1),
+        "batch_size": 4,
+    }
+    return SliceTrainer(
+        dataset=volumes, device=torch.device("cpu"), loss_function=NACLLoss(), max_epochs=1, **made | given
+    )
+
+
+def test_later_rounds_of_one_trainer_keep_their_weights_and_epochs() -> None:
+    made = trainer()
+    starts: list[int] = []
+    made.starts.append(lambda: starts.append(made.state.epoch))
+    for epoch in (1, 2):
+        made.state.max_epochs = epoch
+        made.run()
+    assert starts == [0]
+    assert made.state.epoch == 2
+
+
+def test_a_start_that_is_refused_is_tried_again() -> None:
+    made = trainer()
+
+    def refuse() -> None:
+        raise ValueError("there is an earlier training")
+
+    made.starts.append(refuse)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="an earlier training"):
+            made.run()
+
+
+def test_processes_do_not_share_the_batches_of_networks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: Callable[[], int] = lambda: 2  # noqa: E731
+    monkeypatch.setattr(engines, "num_processes", joined)
+    with pytest.raises(ValueError, match=r"^2 processes run together, .* train with configs/multi_gpu_train.json"):
+        trainer()
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_views_are_not_left_out_silently_where_there_are_further_maps(augment: bool) -> None:  # noqa: FBT001
+    with pytest.raises(ValueError, match=rf"^augment is {augment} and extra_keys are \['weight'\]"):
+        trainer(augment=augment, extra_keys=["weight"])
