@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
@@ -83,23 +84,25 @@ def load_calibrator(
         in_channels: of the image; by default as the file says.
 
     Raises:
-        ValueError: with one line that names the file where it is missing, damaged, fitted to another model, or for
-            another number of classes or channels, or holds a temperature that no fit gives.
+        ValueError: with one line that names the file, where the model or the calibrator is missing or damaged, or where
+            the calibrator was fitted to another model, or for another number of classes or channels, or holds a
+            temperature that no fit gives.
     """
     check_kind(kind, or_none=True)
     if kind == NONE:
         return TemperatureScaling()
-    path = calibrator_path(kind, ckpt_dir)
+    path, of_network = calibrator_path(kind, ckpt_dir), Path(ckpt_dir) / MODEL
+    if not of_network.is_file():
+        raise ValueError(f"there is no model at {of_network}: train first, or set --ckpt_dir to where it is")
     if not path.is_file():
-        if not (own := Path(ckpt_dir) / MODEL).is_file():
-            raise ValueError(f"there is no model at {own}: train first, or set --ckpt_dir to where it is")
         raise ValueError(f"there is no calibrator at {path}: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
             weights, model = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
-    if model != _digest(Path(ckpt_dir) / MODEL):
+    if model != _digest(of_network):
+        _check_readable(of_network)
         raise ValueError(f"{path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
     in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
     classes, channels = num_classes or in_file[0], in_channels or in_file[1]
@@ -111,6 +114,14 @@ def load_calibrator(
         raise ValueError(f"{path} was not fitted for {given}: {_fit(kind)}") from None
     _check_temperatures(path, kind, calibrator)
     return calibrator.eval()
+
+
+def _check_readable(model: Path) -> None:
+    """Raise ValueError if a model is damaged; then no calibrator can be fitted to it."""
+    try:
+        torch.load(model, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own
+        raise ValueError(f"{model} cannot be read: train again, or set --ckpt_dir to where a whole one is") from None
 
 
 def _inputs_of(weights: Mapping[str, Tensor], part: str) -> int:

@@ -43,8 +43,17 @@ def test_none_changes_no_logit(tmp_path: Path) -> None:
 
 
 def test_a_calibrator_of_another_model_is_refused(models: Path) -> None:
-    (models / "model.pt").write_bytes(b"trained again")
+    torch.save({"weight": torch.ones(1)}, models / "model.pt")
     with pytest.raises(ValueError, match=r"calibrator_ts.safetensors was fitted to another model.pt"):
+        load_calibrator("ts", str(models), 3, 2)
+
+
+def test_a_model_that_is_not_there_or_cannot_be_read_is_told_before_its_calibrator(models: Path) -> None:
+    (models / "model.pt").write_bytes(b"half of a mod")
+    with pytest.raises(ValueError, match=r"^\S+model\.pt cannot be read: train again"):
+        load_calibrator("ts", str(models), 3, 2)
+    (models / "model.pt").unlink()
+    with pytest.raises(ValueError, match=r"^there is no model at \S+model\.pt: train first"):
         load_calibrator("ts", str(models), 3, 2)
 
 
