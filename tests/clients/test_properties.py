@@ -8,7 +8,8 @@ import pytest
 from committed import BUNDLES, FILES
 from driven import KINDS
 from monai.bundle import ConfigWorkflow
-from monai.utils import BundleProperty
+from monai.utils import BundleProperty, set_determinism
+from monai.utils.misc import get_seed
 
 TYPES = {"train": "train", "evaluate": "train", "inference": "infer"}  # an evaluation is laid over the training
 WITHOUT = {"train_postprocessing", "train_key_metric", "key_metric"}  # a training measures its loss alone
@@ -36,3 +37,13 @@ def test_the_optional_properties_are_there_too(bundle: Path, config: str) -> Non
     for name, told in workflow.properties.items():
         assert (workflow._get_prop_id(name, told) is None) is (name in WITHOUT), name
         assert name not in WITHOUT or not told[BundleProperty.REQUIRED]
+
+
+def test_an_evaluation_is_seeded_before_a_property_is_read() -> None:
+    files = [str(BUNDLES[0] / "configs" / f"{name}.json") for name in FILES["evaluate"]]
+    workflow = ConfigWorkflow(config_file=files, workflow_type="train", logging_file=False, seed=5)
+    try:
+        workflow.initialize()
+        assert get_seed() == 5
+    finally:
+        set_determinism(None)
