@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calib_monai.networks import FACTORIES
 from calib_monai.spelling import did_you_mean, nearest
-from calib_monai.targets import located
+from calib_monai.targets import check_targets, located
 
 CATALOGUE = "networks"  # key of the bundles before `network_def` named a factory
 CHOICE = "network_def"
@@ -16,10 +16,27 @@ CHOSEN = f"{CHOICE}#_target_"
 FACTORY = "calib_monai.networks."
 
 
+def check_composed(files: Sequence[str], config: Mapping[str, Any]) -> None:
+    """Raise ValueError if an earlier version composed the files, with components that are other or gone now.
+
+    Args:
+        files: the configuration files.
+        config: what they say together.
+    """
+    if CATALOGUE not in config:
+        return
+    try:
+        check_targets(config)
+    except ValueError as error:
+        again = "compose it again with scripts/compose_bundles.py, and its trainings resume"
+        raise ValueError(f"{files[0]}: {error}; if an earlier version composed this bundle, {again}") from None
+
+
 def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) -> None:
     """Raise ValueError if an option chooses a network as in an earlier version, or by less than its full name.
 
-    A bundle of that version, and a configuration with a key `networks` of its own, still take their own form.
+    A configuration with a key `networks` of its own takes its own form. A bundle of that version is refused as a
+    whole, by `check_composed`.
 
     Args:
         name: of the option.

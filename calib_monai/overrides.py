@@ -19,13 +19,13 @@ from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle import run as bundle_run
 
-from calib_monai.former_options import CHOICE, check_former
+from calib_monai.former_options import CHOICE, check_composed, check_former
 from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
-from calib_monai.targets import TARGET, check_targets, located
+from calib_monai.targets import TARGET, arguments_of, check_targets, located
 
 SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
@@ -102,6 +102,7 @@ def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[
     _check_overlays(files)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
+    check_composed(files, config.get())
     _check_names(Path(files[0]), options, config)
     train = Path(files[0]).parent / "train.json"
     known_to_train = ConfigParser.load_config_file(train) if train.is_file() else {}
@@ -237,21 +238,8 @@ def _names_in(node: dict[str, Any]) -> set[str] | None:
     names = set(node)
     if "_target_" not in node:
         return names
-    arguments = _arguments_of(located(str(node["_target_"])))
+    arguments = arguments_of(located(str(node["_target_"])))
     return None if arguments is None else names | arguments | {"_target_", "_disabled_", "_mode_", "_requires_"}
-
-
-def _arguments_of(component: Any) -> set[str] | None:
-    """The names of a component's arguments, with those that a class hands on to its bases; None if any is possible."""
-    names: set[str] = set()
-    classes = component.__mro__ if inspect.isclass(component) else ()
-    bases = [vars(one)["__init__"] for one in classes if "__init__" in vars(one)] or [component]
-    for function in bases if component is not None else ():
-        arguments = inspect.signature(function).parameters.values()
-        names |= {argument.name for argument in arguments if argument.kind is not argument.VAR_KEYWORD} - {"self"}
-        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-            return names
-    return None
 
 
 def _inside(config: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -13,17 +14,24 @@ from monai.utils.module import locate
 from calib_monai.spelling import did_you_mean
 
 TARGET = "_target_"
+OURS = "calib_monai."
 OF_MONAI = (losses, nets, transforms, handlers, inferers, engines)
 
 LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is first asked
 
 
 def check_targets(config: Mapping[str, Any]) -> None:
-    """Raise ValueError if a component of a configuration names a class or function that cannot be found."""
+    """Raise ValueError if a component names what cannot be found, or one of ours with an argument that it lacks."""
     for name, node in nodes(config):
         target = node.get(TARGET) if isinstance(node, Mapping) else None
-        if isinstance(target, str) and not target.startswith(("$", "@", "%")) and located(target) is None:
+        if not isinstance(target, str) or target.startswith(("$", "@", "%")):
+            continue
+        component = located(target)
+        if component is None:
             raise ValueError(f"there is no {target}, the _target_ of {name}{_nearest(target)}")
+        if target.startswith(OURS) and (known := arguments_of(component)) is not None:
+            for argument in sorted({one for one in node if not one.startswith("_")} - known):
+                raise ValueError(f"{target} takes no {argument!r}, as {name} says{did_you_mean(argument, known)}")
 
 
 def located(target: str) -> Callable[..., Any] | None:
@@ -35,6 +43,19 @@ def located(target: str) -> Callable[..., Any] | None:
     except Exception:  # noqa: BLE001 - a module that cannot be imported raises what it likes
         return None
     return found if callable(found) else None
+
+
+def arguments_of(component: Any) -> set[str] | None:
+    """The names of a component's arguments, with those that a class hands on to its bases; None if any is possible."""
+    names: set[str] = set()
+    classes = component.__mro__ if inspect.isclass(component) else ()
+    bases = [vars(one)["__init__"] for one in classes if "__init__" in vars(one)] or [component]
+    for function in bases if component is not None else ():
+        arguments = inspect.signature(function).parameters.values()
+        names |= {argument.name for argument in arguments if argument.kind is not argument.VAR_KEYWORD} - {"self"}
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
+            return names
+    return None
 
 
 def _nearest(target: str) -> str:

@@ -70,3 +70,30 @@ def test_a_bundle_with_a_key_networks_takes_its_own_form() -> None:
 def test_what_is_no_former_form_passes(value: str) -> None:
     check_former("network_def#_target_", value, {}, "said")
     check_former("epochs", "dynunet", {}, "said")
+
+
+@pytest.mark.parametrize(
+    ("component", "said"),
+    [
+        (
+            {"_target_": "calib_monai.handlers.MaxLogitHistogram", "writer": "@epochs"},
+            "calib_monai.handlers.MaxLogitHistogram takes no 'writer', as former says",
+        ),
+        (
+            {"_target_": "calib_monai.transforms.NameByCased"},
+            "there is no calib_monai.transforms.NameByCased, the _target_ of former",
+        ),
+    ],
+)
+def test_a_bundle_that_an_earlier_version_composed_is_refused_in_one_line(
+    component: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    former = tmp_path / "train.json"
+    catalogue = {"unet": {"_target_": "calib_monai.networks.unet"}}
+    own = {"epochs": 1, "networks": catalogue, "network_def": "@networks::unet", "run": ["@network_def", "@epochs"]}
+    former.write_text(json.dumps(own))
+    check_overrides([*PROGRAM, "--config_file", str(former), "--network_def", "@networks::unet"])
+    former.write_text(json.dumps({**own, "former": component}))
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{former}: {said}')}.*compose it again") as refused:
+        check_overrides([*PROGRAM, "--config_file", str(former), "--epochs", "2"])
+    assert "\n" not in str(refused.value)

@@ -26,6 +26,13 @@ def test_a_component_that_is_not_there_is_refused(target: str, meant: str) -> No
     assert str(error.value).endswith(f"train#parts#1{meant}")
 
 
+def test_an_argument_that_a_component_of_ours_does_not_take_is_refused() -> None:
+    config = {"loss": {"_target_": "calib_monai.losses.NACLLoss", "kernel_sze": 3, "_disabled_": False}}
+    said = "^calib_monai.losses.NACLLoss takes no 'kernel_sze', as loss says; did you mean kernel_size[?]$"
+    with pytest.raises(ValueError, match=said):
+        check_targets(config)
+
+
 def test_what_is_there_or_not_known_yet_passes() -> None:
     check_targets({"a": {"_target_": "$some.expression"}, "b": {"_target_": 5}, "c": {"_target_": "UNet"}})
 
