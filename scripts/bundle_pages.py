@@ -22,7 +22,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
     words |= {
         "bundle": f"{dataset}_{method}",
         "method_training": parts["method"]["docs"].get("training", TRAINING),
-        "method_settings": _settings(parts["method"].get("train", {}).get("loss", {})),
+        "method_settings": _settings(parts["method"]),
         "references": "\n".join(f"* {one}" for one in references_of(parts)),
         "results": _results(dataset, method),
         "install": _install(),
@@ -69,8 +69,9 @@ def _install() -> str:
     return " ".join(["pip install", *(f"{name}=={pinned_versions()[name]}" for name in needed)])
 
 
-def _settings(loss: Part) -> str:
-    """The settings of a loss as options, with the values that they have."""
+def _settings(method: Part) -> str:
+    """The settings of a method's loss as options, with the values that they have in its JSON or by default."""
+    loss: Part = method.get("train", {}).get("loss", {}) | method["docs"].get("loss_defaults", {})
     told = {key: value for key, value in loss.items() if not key.startswith("_") and not isinstance(value, dict | list)}
     return ", ".join(f"`--loss#{key} {value}`" for key, value in told.items() if not str(value).startswith("@"))
 

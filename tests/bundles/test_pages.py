@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ sys.path.append(str(REPOSITORY / "scripts"))
 import bundle_pages
 from bundle_pages import matrix, readme
 from bundle_parts import dataset_part, load
+
+from calib_monai.losses import BWCRLoss
 
 PIXELS = {"title": "HD95 (pixels)", "decimals": 1}
 
@@ -103,3 +106,17 @@ def test_rows_of_several_networks_are_refused(results: Any) -> None:
 
     with pytest.raises(ValueError, match=r"results.json has a row 'bwcr unet'; pages show methods, all with one "):
         results(two_networks)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("consistency", {"boundary_weighted": False, "consistency_weight": 1.0}),
+        ("bwcr", {"boundary_weighted": True, "weight_max": 1.0, "weight_min": 0.01, "width": 10}),
+    ],
+)
+def test_a_page_names_the_options_of_its_loss_with_their_values(method: str, options: dict[str, Any]) -> None:
+    page = readme("busi", method, {"dataset": dataset_part("busi")[1], "method": load(f"methods/{method}.json")})
+    assert all(f"`--loss#{name} {value}`" in page for name, value in options.items())
+    taken = inspect.signature(BWCRLoss).parameters
+    assert all(taken[name].default == value for name, value in options.items() if name != "boundary_weighted")
