@@ -12,6 +12,7 @@ import numpy as np
 from monai.transforms import Compose, Transform
 from torch import Tensor
 
+from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.regions import Region
 
 
@@ -33,9 +34,10 @@ def settings_of(made: Any) -> dict[str, Any]:
 
 
 def settings_of_metrics(metrics: Iterable[Mapping[str, Any] | None]) -> dict[str, dict[str, Any]]:
-    """The settings of each metric, by name; a handler of MONAI has those of its metric."""
+    """The settings of each metric, by name; a handler of MONAI has those of its metric, and ours the given `unions`."""
     return {
         name: settings_of(getattr(handler, "metric_fn", handler))
+        | ({"unions": dict(handler.unions)} if isinstance(handler, SegmentationHandler) and handler.unions else {})
         for of_run in metrics
         for name, handler in (of_run or {}).items()
     }

@@ -7,6 +7,8 @@ from typing import Any
 
 from calib_monai.reports.runs import Run
 
+NOTED_LATER = ("unions",)  # settings that runs of earlier versions had, too, but did not note
+
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:
     """The settings of a measure in which runs differ, as a text; "" if they do not differ or were not noted.
@@ -15,7 +17,8 @@ def unlike_settings(name: str, runs: Sequence[Run]) -> str:
     """
     noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
     keys = sorted({key for _, settings in noted for key in settings})
-    differing = [key for key in keys if len({repr(settings.get(key, False)) for _, settings in noted}) > 1]
+    of_key = {key: [one for _, one in noted if key in one or key not in NOTED_LATER] for key in keys}
+    differing = [key for key in keys if len({repr(settings.get(key, False)) for settings in of_key[key]}) > 1]
     told = [f"{run} with {', '.join(_setting(key, settings) for key in differing)}" for run, settings in noted]
     return "; ".join(dict.fromkeys(told)) if differing else ""
 

@@ -9,6 +9,7 @@ import torch
 from monai.handlers import ConfusionMatrix, MeanDice
 from monai.transforms import Compose, GaussianSmoothd, RandGaussianNoised
 
+from calib_monai.handlers import HD95, Dice
 from calib_monai.handlers.made_with import settings_of, settings_of_metrics, steps_of
 from calib_monai.metrics import ASDMetric, ECEMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.regions import Plausible
@@ -54,6 +55,12 @@ def test_a_handler_has_the_settings_of_its_metric() -> None:
     assert found["dice"]["include_background"] is True
     assert found["dice"]["num_classes"] == 3
     assert found["recall"]["metric_name"] == ["recall"]
+
+
+def test_a_handler_of_unions_notes_them() -> None:
+    found = settings_of_metrics([{"dice": Dice({"wt": [1, 2], "et": [2]}), "hd95": HD95(num_classes=3)}])
+    assert found["dice"]["unions"] == {"wt": [1, 2], "et": [2]}
+    assert "unions" not in found["hd95"]
 
 
 def test_the_steps_of_a_disturbance_have_the_values_of_the_transforms_inside() -> None:

@@ -10,6 +10,7 @@ import pytest
 from written_runs import with_value, write_run
 
 from calib_monai.measures import Measure
+from calib_monai.reports.alike import unlike_settings
 from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, AS_PAPERS, results_tables
 from calib_monai.reports.run_files import read_run
@@ -86,6 +87,15 @@ def test_shapes_with_other_settings_are_not_compared_and_the_note_says_which(tmp
         "Dice has different settings and is not compared: first with include_background False, no spacing; second with "
         "include_background True, spacing [0.1]."
     )
+
+
+def test_other_unions_are_not_compared_but_runs_of_before_did_not_note_theirs(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "before")]
+    made = [{"overlapping": True, "unions": {"wt": [1, 2, 3]}}, {"overlapping": True, "unions": {"wt": [1, 2]}}]
+    made.append({"overlapping": True})
+    runs = [replace(run, settings={"dice_foreground": one}) for run, one in zip(runs, made, strict=True)]
+    assert "second with unions {'wt': [1, 2]}" in unlike_settings("dice_foreground", runs)
+    assert not unlike_settings("dice_foreground", runs[1:])
 
 
 def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
