@@ -8,12 +8,13 @@ from typing import Any
 
 from calib_monai.networks import FACTORIES
 from calib_monai.spelling import did_you_mean, nearest
-from calib_monai.targets import check_targets, located
+from calib_monai.targets import TARGET, check_targets, located
 
 CATALOGUE = "networks"  # key of the bundles before `network_def` named a factory
 CHOICE = "network_def"
 CHOSEN = f"{CHOICE}#_target_"
 FACTORY = "calib_monai.networks."
+HANDLERS = "calib_monai.handlers."
 
 
 def check_composed(files: Sequence[str], config: Mapping[str, Any]) -> None:
@@ -44,6 +45,7 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
         config: the configuration.
         said: the option as a message tells it, such as "--epochs 3".
     """
+    _check_of_metric(name, config, said)
     if CATALOGUE in config:
         return
     name, text = name.replace("::", "#"), str(value)
@@ -55,6 +57,21 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
         raise ValueError(f"{said}: write --{CHOSEN} {FACTORY}{text.removeprefix('@').removeprefix(FACTORY)}")
     if name == CHOSEN and text.isidentifier() and located(text) is None and (near := nearest(text.lower(), FACTORIES)):
         raise ValueError(f"{said}: it must be the whole name; did you mean {FACTORY}{near}?")
+
+
+def _check_of_metric(name: str, config: Mapping[str, Any], said: str) -> None:
+    """Raise ValueError if an option sets a metric inside of a handler of ours, which has these options itself now."""
+    handler, inside, option = name.replace("::", "#").partition("#metric_fn#")
+    node: Any = config
+    for part in handler.split("#"):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    if (
+        inside
+        and isinstance(node, Mapping)
+        and str(node.get(TARGET, "")).startswith(HANDLERS)
+        and "metric_fn" not in node
+    ):
+        raise ValueError(f"{said}: there is no metric_fn; write --{handler}#{option} VALUE")
 
 
 def _factory(network: str, said: str) -> str:

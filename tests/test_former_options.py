@@ -97,3 +97,12 @@ def test_a_bundle_that_an_earlier_version_composed_is_refused_in_one_line(
     with pytest.raises(ValueError, match=f"^{re.escape(f'{former}: {said}')}.*compose it again") as refused:
         check_overrides([*PROGRAM, "--config_file", str(former), "--epochs", "2"])
     assert "\n" not in str(refused.value)
+
+
+def test_an_option_of_a_metric_inside_of_its_handler_is_refused_with_its_new_name() -> None:
+    handler = "validate#additional_metrics#missed_structures"
+    files = str([str(TRAIN), str(TRAIN.with_name("evaluate.json"))])
+    said = f"--{handler}#metric_fn#dice_below 0.2: there is no metric_fn; write --{handler}#dice_below VALUE"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        check_overrides([*PROGRAM, "--config_file", files, f"--{handler}#metric_fn#dice_below", "0.2"])
+    check_overrides([*PROGRAM, "--config_file", files, f"--{handler}#dice_below", "0.2"])
