@@ -32,7 +32,7 @@ WHOLE = {
 ABOVE_ZERO = ("learning_rate",)
 SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
 ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
-ENTRIES |= {"calibrated_network"}  # keys that no other one of a bundle need refer to
+ENTRIES |= {"calibrated_network", "keys"}  # keys that no other one of a bundle need refer to
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
