@@ -30,6 +30,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
     def __init__(self, datalist: Callable[[], Split], **settings: Any) -> None:
         self.datalist = datalist
+        self.trains = "training" in settings.get("use", ["training"])
         self.check: Callable[..., Cases] = partial(checked_split, **settings)
 
     @cached_property
@@ -66,7 +67,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         validation = validation.whole if isinstance(validation, Part) else validation
         known = self.checked if "checked" in vars(self) else {"training": None, "validation": None}
         are_of_split = training is known["training"], validation is known["validation"]
-        if all(are_of_split):
+        if all(are_of_split) or not self.trains:  # an evaluation has the test cases in the place of the validation
             return self.checked
         split = {"training": list(training), "validation": list(validation), "test": []}
         for name, cases in split.items():
