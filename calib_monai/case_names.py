@@ -70,6 +70,25 @@ def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) ->
     return next((name_by_file(file) for file in files if file), NAMELESS)
 
 
+def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if there is no case, or if two have one name: their results would be written to one place.
+
+    Args:
+        cases: each has its name under "case", or is called after the first file of its "image".
+    """
+    if not cases:
+        raise ValueError("the list of cases is empty")
+    files: dict[str, str] = {}
+    for case in cases:
+        image = case.get("image")
+        file = image[0] if isinstance(image, list | tuple) and image else image
+        by_file = name_by_file(file) if isinstance(file, str | Path) else NAMELESS
+        name, shown = str(case.get("case", by_file)), str(file) if by_file != NAMELESS else "an image in memory"
+        if name in files:
+            raise ValueError(f'{files[name]} and {shown} are both of the case {name}; name each by "case"')
+        files[name] = shown
+
+
 def _bytes(text: str) -> bytes:
     """A text as the bytes of a file name."""
     return text.encode("utf-8", "surrogateescape")

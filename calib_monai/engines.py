@@ -17,6 +17,7 @@ from monai.engines import (
 from monai.engines.utils import IterationEvents
 from torch.nn.parallel import DistributedDataParallel
 
+from calib_monai.case_names import check_different
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
 from calib_monai.processes import num_processes, own_rank
@@ -125,11 +126,25 @@ class VolumeEvaluator(SupervisedEvaluator):
 
     Attributes:
         handlers: the handlers.
+        cases: the volumes before they are prepared.
     """
 
     def __init__(self, *, dataset: Dataset, device: torch.device, num_workers: int = 0, **kwargs: Any) -> None:
         self.handlers = kwargs.get("val_handlers") or []
+        self.cases = dataset.data
         super().__init__(device, VolumeLoader(dataset, num_workers, batch_size=1), **kwargs)
+
+    def run(self, global_epoch: int = 1) -> None:  # type: ignore[override] # as MONAI's
+        """Evaluate all volumes.
+
+        Args:
+            global_epoch: the epoch of the trainer that validates.
+
+        Raises:
+            ValueError: there is no volume, or two have one name.
+        """
+        check_different(self.cases)
+        super().run(global_epoch)
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

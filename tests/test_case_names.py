@@ -8,7 +8,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.case_names import MOST_BYTES, as_case_name, case_of, check_case_name, name_by_file
+from calib_monai.case_names import MOST_BYTES, as_case_name, case_of, check_case_name, check_different, name_by_file
 
 GOOD = ["a", "benign (1)", "sub-01_T1w", "Müller #3 @x", "a.b", "BraTS19_CBICA_AAB_1", "x" * MOST_BYTES]
 BAD = [
@@ -82,3 +82,24 @@ def test_a_loaded_case_has_the_name_that_it_was_given_or_that_of_its_file() -> N
     assert case_of({"image": torch.zeros(1)}) == "case"
     with pytest.raises(ValueError, match=r"a case is called '\.\.'"):
         case_of({"image": image, "case": ".."})
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [
+        ([], "the list of cases is empty"),
+        (
+            [{"image": "/a/image.nii.gz"}, {"image": ["/b/image.nii.gz"]}],
+            "image.nii.gz and /b/image.nii.gz are both",
+        ),
+        ([{"image": "/a/one.nii.gz", "case": "x"}, {"image": "/b/x.nii.gz"}], "both of the case x; name each"),
+        ([{"image": torch.zeros(1)}, {"image": torch.zeros(1)}], "an image in memory and an image in memory are both"),
+    ],
+)
+def test_cases_that_would_be_written_to_one_place_are_refused(cases: list[dict[str, object]], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_different(cases)
+
+
+def test_cases_with_names_of_their_own_are_taken() -> None:
+    check_different([{"image": "/a/image.nii.gz", "case": "a"}, {"image": "/b/image.nii.gz", "case": "b"}])

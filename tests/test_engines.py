@@ -11,7 +11,7 @@ from monai.data import Dataset
 from torch import nn
 
 from calib_monai import engines
-from calib_monai.engines import SliceTrainer
+from calib_monai.engines import SliceTrainer, VolumeEvaluator
 from calib_monai.losses import NACLLoss
 
 
@@ -63,3 +63,10 @@ def test_processes_do_not_share_the_batches_of_networks_of_their_own(monkeypatch
 def test_views_are_not_left_out_silently_where_there_are_further_maps(augment: bool) -> None:  # noqa: FBT001
     with pytest.raises(ValueError, match=rf"^augment is {augment} and extra_keys are \['weight'\]"):
         trainer(augment=augment, extra_keys=["weight"])
+
+
+def test_an_evaluation_of_two_cases_of_one_name_is_refused_before_it_begins() -> None:
+    cases = [{"image": "/a/image.nii.gz"}, {"image": "/b/image.nii.gz"}]
+    evaluator = VolumeEvaluator(dataset=Dataset(cases), device=torch.device("cpu"), network=nn.Conv2d(1, 2, 3))
+    with pytest.raises(ValueError, match=r"^/a/image.nii.gz and /b/image.nii.gz are both of the case image"):
+        evaluator.run()

@@ -79,10 +79,10 @@ def test_transforms_that_cannot_be_copied_run_in_this_process_and_that_is_said(
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_transforms_of_each_data_set_can_be_copied(dataset: str) -> None:
-    for name in ("train", "inference"):
+    for name, keys in {"train": ["loading", "preparation"], "inference": ["preprocessing"]}.items():
         config = config_of(f"{dataset}_nacl", name)
         parser = ConfigParser({key: value for key, value in config.items() if key not in ("initialize", "run")})
-        for key in ("loading", "preparation"):
+        for key in keys:
             transform = parser.get_parsed_content(key)
             assert type(pickle.loads(pickle.dumps(transform))) is type(transform)  # noqa: S301 - our own
 
