@@ -87,8 +87,8 @@ def check_run(
 def check_training(config: ConfigParser | None = None) -> None:
     """Raise ValueError if a training cannot work; nothing of its cases is read.
 
-    Each part of the training is made right before its check: first options, folders and what is left of an earlier
-    training, then network, loss and metrics, last the views and what changes the learning rate.
+    Each part of the training is made right before its check: first options and folders, then network, loss and metrics,
+    then the views and what changes the learning rate, last what is left of an earlier training.
 
     Args:
         config: the configuration of the training; by default the one that runs.
@@ -109,7 +109,6 @@ def check_training(config: ConfigParser | None = None) -> None:
     check_writable(folders)
     check_slice_size(part("slice_size"))
     check_schedule(part("epochs"), part("val_interval"))
-    check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
     check_run(
         part("bundle_root"),
         folders,
@@ -121,7 +120,9 @@ def check_training(config: ConfigParser | None = None) -> None:
         metrics=[part("validate::key_metric"), part("validate::additional_metrics")],
     )
     for name in ("random_views", "lr_scheduler"):  # which refuse wrong arguments
-        part(name)
+        if name in parser:
+            part(name)
+    check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
 
 
 def _config_in(bundle_root: str) -> str:
