@@ -55,10 +55,18 @@ class Dice(SegmentationHandler):
     Args:
         unions: as in `SegmentationHandler`.
         num_classes: as in `SegmentationHandler`.
+        include_background: whether class 0 is measured; unions have no background.
     """
 
-    def __init__(self, unions: Mapping[str, Sequence[int]] | None = None, num_classes: int | None = None) -> None:
-        super().__init__(DiceMetric(include_background=bool(unions), num_classes=num_classes), unions)
+    def __init__(
+        self,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        num_classes: int | None = None,
+        *,
+        include_background: bool = False,
+    ) -> None:
+        metric = DiceMetric(include_background=include_background or bool(unions), num_classes=num_classes)
+        super().__init__(metric, unions)
 
 
 class HD95(SegmentationHandler):

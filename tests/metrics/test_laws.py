@@ -156,7 +156,7 @@ def entropy_and_chance(measure: str, region: Region, kind: str) -> tuple[float, 
 
 def test_every_measure_of_probabilities_is_held_to_the_laws() -> None:
     public = [getattr(metrics, name) for name in metrics.__all__]
-    of_probabilities = {kind for kind in public if issubclass(kind, CalibrationMetric)}
+    of_probabilities = {kind for kind in public if isinstance(kind, type) and issubclass(kind, CalibrationMetric)}
     elsewhere = {metrics.VolumeErrorMetric}  # has no region: its law is in test_volume_error.py
     assert of_probabilities - elsewhere == {type(make(Everywhere())) for make in MEASURES.values()}
 
