@@ -13,6 +13,8 @@ import torch
 from monai.transforms import Compose, Spacingd, Transform
 from torch import Tensor, nn
 
+from calib_monai.composed import flattened
+
 GEOMETRY = ("monai.transforms.spatial.dictionary",)  # modules of what moves an image's voxels
 INTENSITY = ("monai.transforms.intensity.dictionary", "calib_monai.transforms")  # and of what changes their values
 LAYERS, TORCH = "layers", "torch"  # of a network: what tells its layers from others, as that version prints them
@@ -22,8 +24,8 @@ def described_transforms(transforms: Compose) -> dict[str, Any]:
     """The changes that the transforms of an image make to its spacing, its geometry and its intensities."""
     return {
         "spacing": _spacing(transforms),
-        "geometry": list(_arguments(one for one in _flat(transforms) if _is_of(one, GEOMETRY))),
-        "intensity": list(_arguments(one for one in _flat(transforms) if _is_of(one, INTENSITY))),
+        "geometry": list(_arguments(one for one in flattened(transforms) if _is_of(one, GEOMETRY))),
+        "intensity": list(_arguments(one for one in flattened(transforms) if _is_of(one, INTENSITY))),
     }
 
 
@@ -42,7 +44,7 @@ def described(network: nn.Module) -> dict[str, Any]:
 
 def _spacing(transforms: Compose) -> list[float] | None:
     """The spacing in mm that images are resampled to, -1 for one that is kept; None where all are."""
-    resampling = [one for one in _flat(transforms) if isinstance(one, Spacingd) and "image" in one.keys]
+    resampling = [one for one in flattened(transforms) if isinstance(one, Spacingd) and "image" in one.keys]
     return [float(size) for size in resampling[-1].spacing_transform.pixdim] if resampling else None
 
 
@@ -58,11 +60,6 @@ def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]
         kept = {name: value for part in parts for name, value in vars(part).items()}
         asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
         yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
-
-
-def _flat(transforms: Compose) -> list[Any]:
-    """The transforms one by one."""
-    return list(transforms.flatten().transforms)  # type: ignore[no-untyped-call]
 
 
 def _is_plain(value: Any) -> bool:

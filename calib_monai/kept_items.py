@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from monai.data import Dataset
-from monai.transforms import Compose
 from monai.transforms.traits import RandomizableTrait
 from torch import Tensor
 
+from calib_monai.composed import flattened
 from calib_monai.memory import fits
 
 
@@ -27,8 +27,7 @@ class KeptDataset(Dataset):
         super().__init__(data, transform)
         self.kept: dict[int, dict[Any, Any]] = {}
         self.size = 0
-        transforms = Compose(transform).flatten().transforms  # type: ignore[no-untyped-call]
-        self.is_random = any(isinstance(one, RandomizableTrait) for one in transforms)
+        self.is_random = any(isinstance(one, RandomizableTrait) for one in flattened(transform))
 
     def _transform(self, index: int) -> Any:
         """The prepared item."""

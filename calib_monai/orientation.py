@@ -15,6 +15,7 @@ from monai.transforms import Compose, InvertibleTransform, MapTransform, Orienta
 from monai.utils import TraceKeys
 from torch import Tensor
 
+from calib_monai.composed import flattened
 from calib_monai.grids import SPATIAL_DIMS
 
 AUTO, STORED = "auto", "stored"  # what `axcodes` may be beside codes
@@ -110,8 +111,7 @@ class Reorientd(MapTransform, InvertibleTransform):
 
 def axcodes_in(preprocessing: Callable[..., Any]) -> str:
     """The axis codes of the `Reorientd` of a preprocessing; "stored" if it has none."""
-    steps = Compose(preprocessing).flatten().transforms  # type: ignore[no-untyped-call]
-    return next((step.axcodes for step in steps if isinstance(step, Reorientd)), STORED)
+    return next((step.axcodes for step in flattened(preprocessing) if isinstance(step, Reorientd)), STORED)
 
 
 def at_reorientation(preprocessing: Callable[..., Any]) -> tuple[Compose, Compose]:
@@ -119,7 +119,7 @@ def at_reorientation(preprocessing: Callable[..., Any]) -> tuple[Compose, Compos
 
     The first give the whole image, the second prepare it for the network.
     """
-    steps = Compose(preprocessing).flatten().transforms  # type: ignore[no-untyped-call]
+    steps = flattened(preprocessing)
     turning = [place for place, step in enumerate(steps) if isinstance(step, Reorientd)]
     place = turning[0] + 1 if turning else len(steps)
     return Compose(steps[:place]), Compose(steps[place:])

@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from monai.transforms import Compose, Transform
+from monai.transforms import Transform
 from torch import Tensor
 
+from calib_monai.composed import flattened
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.regions import Region
 
@@ -45,8 +46,7 @@ def settings_of_metrics(metrics: Iterable[Mapping[str, Any] | None]) -> dict[str
 
 def steps_of(transform: Any) -> list[dict[str, Any]]:
     """The steps of a transform. Each has the name of its class, as "transform", and its settings."""
-    steps = Compose(transform).flatten().transforms  # type: ignore[no-untyped-call]
-    return [{"transform": type(step).__name__, **settings_of(step)} for step in steps]
+    return [{"transform": type(step).__name__, **settings_of(step)} for step in flattened(transform)]
 
 
 def _parameters(kind: type) -> Iterable[str]:

@@ -1,0 +1,13 @@
+"""Composed transforms, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from monai.transforms import Compose
+
+
+def flattened(transform: Callable[..., Any] | None) -> list[Any]:
+    """The transforms of a Compose, those of inner ones in their places; a single transform alone, and none of None."""
+    return list(Compose(transform).flatten().transforms)  # type: ignore[no-untyped-call]
