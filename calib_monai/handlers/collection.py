@@ -12,9 +12,8 @@ from calib_monai.handlers.made_with import settings_of
 from calib_monai.handlers.readings import ignored_label
 from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
-from calib_monai.metrics.by_name import TOGETHER, VALIDATION, metrics_by_name
+from calib_monai.metrics.by_name import TOGETHER, VALIDATION, metrics_by_name, named
 from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
-from calib_monai.regions import REGIONS
 
 
 class MetricCollectionHandler(IgniteMetricHandler):
@@ -113,10 +112,13 @@ def _check_name(name: str, metric: CalibrationMetric) -> None:
     """Raise ValueError for a name that does not say what a metric measures, and on which voxels."""
     kind = type(metric).__name__
     measure = kind.removesuffix("Metric").lower()
-    first, *words = name.removeprefix(VALIDATION).split("_")
+    first, regions, said_together, _ = named(name)
     together = [word for word in TOGETHER if getattr(metric, word, False)]
-    said = first, [word for word in words if word in REGIONS], [word for word in TOGETHER if word in words]
-    if said != (measure, [metric.region.name], together):
+    if (first, regions, [word for word in TOGETHER if word in said_together]) != (
+        measure,
+        [metric.region.name],
+        together,
+    ):
         images = "all images together" if together else "image by image"
         right = "_".join([measure, metric.region.name, *together])
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from calib_monai.metrics.brier import BrierMetric
 from calib_monai.metrics.calibration import CalibrationMetric
@@ -27,6 +27,33 @@ VALIDATION = "val_"  # the beginning of the names of a validation's metrics
 DISABLED = "_disabled_"  # MONAI's word for a part that is left out
 
 
+class Name(NamedTuple):
+    """The words in the name of a metric.
+
+    Attributes:
+        measure: the first one, such as "ece".
+        regions: those that are regions.
+        together: those of `TOGETHER`.
+        others: all further words.
+    """
+
+    measure: str
+    regions: list[str]
+    together: list[str]
+    others: list[str]
+
+
+def named(name: str) -> Name:
+    """The words in the name of a metric, which may begin with "val_"."""
+    measure, *words = name.removeprefix(VALIDATION).split("_")
+    return Name(
+        measure,
+        [word for word in words if word in REGIONS],
+        [word for word in words if word in TOGETHER],
+        [word for word in words if word not in (*REGIONS, *TOGETHER)],
+    )
+
+
 def metrics_by_name(metrics: Iterable[str] | Mapping[str, Any]) -> dict[str, CalibrationMetric]:
     """Metrics by their names.
 
@@ -39,9 +66,9 @@ def metrics_by_name(metrics: Iterable[str] | Mapping[str, Any]) -> dict[str, Cal
     """
     if isinstance(metrics, str):
         raise ValueError(f"metrics is {metrics!r}; it must be a list of names, such as ['ece_plausible', 'nll_all']")  # noqa: TRY004 - of a setting
-    named = metrics if isinstance(metrics, Mapping) else {name: {} for name in metrics}
+    options_of = metrics if isinstance(metrics, Mapping) else {name: {} for name in metrics}
     made = {}
-    for name, given in named.items():
+    for name, given in options_of.items():
         if isinstance(given, Mapping):
             options = dict(given)
             if not options.pop(DISABLED, False):
@@ -62,10 +89,8 @@ def metric_by_name(name: str, options: Mapping[str, Any] | None = None) -> Calib
     Raises:
         ValueError: an unknown name, with the nearest one, or an option that the metric does not take.
     """
-    measure, *words = str(name).removeprefix(VALIDATION).split("_")
-    kind, regions = METRICS.get(measure), [word for word in words if word in REGIONS]
-    together = [word for word in words if word in TOGETHER]
-    others = [word for word in words if word not in (*REGIONS, *TOGETHER)]
+    measure, regions, together, others = named(str(name))
+    kind = METRICS.get(measure)
     if kind is None or len(regions) != 1 or len(together) > 1 or (others and not options):
         raise ValueError(
             f"there is no metric {name}: a name is one of {', '.join(METRICS)}, then one of {', '.join(REGIONS)}, as "
