@@ -85,7 +85,9 @@ def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
         by_file = name_by_file(file) if isinstance(file, str | Path) else NAMELESS
         name, shown = str(case.get("case", by_file)), str(file) if by_file != NAMELESS else "an image in memory"
         if name in files:
-            raise ValueError(f'{files[name]} and {shown} are both of the case {name}; name each by "case"')
+            raise ValueError(
+                f'{files[name]} and {shown} are both of the case {name}; name each by "case", or rename a file'
+            )
         files[name] = shown
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import itk
 
-from calib_monai.case_names import check_case_name, name_by_file
+from calib_monai.case_names import check_case_name, check_different, name_by_file
 from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
@@ -34,18 +34,16 @@ def settle(cases: Iterable[Case]) -> None:
     Raises:
         ValueError: a name that a case cannot have, or that two cases have; the message names the file.
     """
-    files: dict[str, str] = {}
-    for case in cases:
+    settled = list(cases)
+    for case in settled:
         case |= {key: _absolute(case[key]) for key in KEYS if key in case}
         file = files_of(case)[0]
         name = case.setdefault("case", name_by_file(file))
         check_case_name(name, where=file)
-        if name in files:
-            raise ValueError(f"{files[name]} and {file} are both of the case {name}; each case needs a name of its own")
-        files[name] = file
         if not all(map(is_nifti, files_of(case))):
             for part in ITK_PARTS:
                 getattr(itk, part)
+    check_different(settled)
 
 
 def tell_doubts(cases: Iterable[Case]) -> None:
