@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,19 @@ from calib_monai.views.affine import affine_matrices, recovered, warp
 IMAGE_DIMS = 4  # batch, channel, height, width
 SEEDS = 2**62
 LEAST_FACTOR = 0.01  # the smallest factor of size and the smallest exponent; 0 has no meaning
+SMALL: dict[str, Any] = {
+    "probability": 1.0,
+    "rotation": 5.0,
+    "translation": 2.0,
+    "scale": (0.95, 1.05),
+    "shear": 2.0,
+    "gamma": (0.8, 1.25),
+    "intensity_scale": (0.95, 1.05),
+    "intensity_shift": 0.05,
+    "blur": 0,
+    "sharpen": (0.0, 0.0),
+    "noise": (0.0, 0.02),
+}  # arguments of `SmallViews`
 
 
 class View(NamedTuple):
@@ -196,43 +209,8 @@ class SmallViews(RandomViews):
     """Random views that change every image a little, as another scan of the same patient might be.
 
     Args:
-        probability: as all others, in `RandomViews`.
-        rotation: in `RandomViews`.
-        translation: in `RandomViews`.
-        scale: in `RandomViews`.
-        shear: in `RandomViews`.
-        gamma: in `RandomViews`.
-        intensity_scale: in `RandomViews`.
-        intensity_shift: in `RandomViews`.
-        blur: in `RandomViews`.
-        sharpen: in `RandomViews`.
-        noise: in `RandomViews`.
+        changed: arguments of `RandomViews`; the others are those of `SMALL`.
     """
 
-    def __init__(
-        self,
-        probability: float = 1.0,
-        rotation: float = 5.0,
-        translation: float = 2.0,
-        scale: Sequence[float] = (0.95, 1.05),
-        shear: float = 2.0,
-        gamma: Sequence[float] = (0.8, 1.25),
-        intensity_scale: Sequence[float] = (0.95, 1.05),
-        intensity_shift: float = 0.05,
-        blur: int = 0,
-        sharpen: Sequence[float] = (0.0, 0.0),
-        noise: Sequence[float] = (0.0, 0.02),
-    ) -> None:
-        super().__init__(
-            probability,
-            rotation,
-            translation,
-            scale,
-            shear,
-            gamma,
-            intensity_scale,
-            intensity_shift,
-            blur,
-            sharpen,
-            noise,
-        )
+    def __init__(self, **changed: Any) -> None:
+        super().__init__(**{**SMALL, **changed})
