@@ -13,17 +13,19 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
-from torch import Tensor, nn
+from torch import Tensor
 
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.posthoc import (
     CalibratedNetwork,
+    Calibrator,
     Errors,
     FitReport,
     LocalTemperatureScaling,
     TemperatureScaling,
+    calibrator_of,
     calibrator_path,
     errors_of,
     fitted_region,
@@ -178,8 +180,8 @@ class CalibratedLogits:
             1 adds nothing.
     """
 
-    def __init__(self, calibrator: nn.Module) -> None:
-        self.calibrator = calibrator.calibrator if isinstance(calibrator, CalibratedNetwork) else calibrator
+    def __init__(self, calibrator: Calibrator | CalibratedNetwork) -> None:
+        self.calibrator = calibrator_of(calibrator)
 
     def attach(self, engine: Engine) -> None:
         """Add them after every forward pass, on the device of the evaluator."""

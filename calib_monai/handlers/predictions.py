@@ -23,7 +23,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
-from calib_monai.posthoc import CalibratedNetwork, Calibrator
+from calib_monai.posthoc import CalibratedNetwork, Calibrator, calibrator_of
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import write_json
@@ -53,7 +53,7 @@ class ViewSpread:
         seed: int = 0,
     ) -> None:
         self.random_views = random_views
-        self.calibrator = calibrator.calibrator if isinstance(calibrator, CalibratedNetwork) else calibrator
+        self.calibrator = calibrator_of(calibrator)
         self.num_views = num_views
         self.seed = seed
 

@@ -1,6 +1,6 @@
 """Post-hoc calibration: temperatures fitted on the validation set, by which logits are divided."""
 
-from calib_monai.posthoc.calibrated_network import CalibratedNetwork, load_calibrated_network
+from calib_monai.posthoc.calibrated_network import CalibratedNetwork, calibrator_of, load_calibrated_network
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.files import (
     Calibrator,
@@ -22,6 +22,7 @@ __all__ = [
     "FitReport",
     "LocalTemperatureScaling",
     "TemperatureScaling",
+    "calibrator_of",
     "calibrator_path",
     "check_kind",
     "errors_of",

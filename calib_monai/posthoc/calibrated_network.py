@@ -71,6 +71,11 @@ def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: str) -> Cal
     return CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
 
 
+def calibrator_of(module: Calibrator | CalibratedNetwork) -> Calibrator:
+    """The calibrator of a calibrated network; any other module is one itself."""
+    return module.calibrator if isinstance(module, CalibratedNetwork) else module
+
+
 def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:
     """Complete the weights of a network alone, in place, by those of the present calibrator."""
     if set(state_dict) == {prefix + name for name in module.network.state_dict()}:
