@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import pairwise
 from math import isnan, nan
 from pathlib import Path
 
@@ -16,10 +15,8 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import MOST_DRAWN, drawn_rows, main
 from calib_monai.experiments.comparison import compare
-from calib_monai.experiments.published import Published, published_table, read_published
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
-from calib_monai.measures import measure_of
 from calib_monai.reports.results import shown_measures
 
 CASES = {"ce": [0.70, 0.80, 0.90], "nacl": [0.72, 0.83, 0.94], "mbls": [0.69, 0.81, 0.95]}
@@ -281,34 +278,9 @@ def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_no_test(t
     assert {mark for row in means.marks for mark in row} == {""}
 
 
-def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> None:
-    write_trial(tmp_path, "ce", CASES["ce"])
-    (tmp_path / "unet").rename(tmp_path / "transunet")
-    rows = rows_of([read_trial(tmp_path / "transunet" / "ce" / "seed0_fold0" / "eval")])
-    measures = shown_measures([row.run for row in rows])
-    published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
-    assert published_table(published, rows, measures, compare(rows, measures)) is None
-
-
 def test_of_many_rows_those_evaluated_plainly_are_drawn(tmp_path: Path) -> None:
     few = rows_in(tmp_path, 0)
     assert drawn_rows(few) == few
     evaluations = ["eval", *(f"eval_noise_0.0{k}" for k in range(MOST_DRAWN))]
     trials = [read_trial(write_trial(tmp_path / "many", "ce", CASES["ce"], evaluation=one)) for one in evaluations]
     assert [row.name for row in drawn_rows(rows_of(trials))] == ["ce"]
-
-
-def test_published_tables_that_are_none_are_refused(tmp_path: Path) -> None:
-    folder = write_trial(tmp_path, "ce", CASES["ce"])
-    (tmp_path / "wrong.json").write_text('[{"source": 1}]')
-    with pytest.raises(ValueError, match=r".*wrong.json must be a JSON list of published tables"):
-        main([str(folder), "--out", str(tmp_path / "out"), "--published", str(tmp_path / "wrong.json")])
-
-
-def test_the_published_tables_of_the_workflow_can_be_read() -> None:
-    tables = read_published(Path(__file__).parents[2] / "workflow" / "published.json")
-    assert all(first != other for first, other in pairwise(tables))
-    for table in tables:
-        assert all(measure_of(name).more_is_better is not None for name in table.measures)
-        assert all(len(values) == len(table.measures) for values in table.rows.values())
-        assert all(0 <= value <= 1 for values in table.rows.values() for value in values)

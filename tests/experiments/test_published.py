@@ -1,0 +1,41 @@
+"""Published tables: what papers printed stands beside what was measured."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from written_runs import write_trial
+
+from calib_monai.experiments.__main__ import main
+from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.published import Published, published_table, read_published
+from calib_monai.experiments.trials import read_trial, rows_of
+from calib_monai.measures import measure_of
+from calib_monai.reports.results import shown_measures
+
+
+def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> None:
+    write_trial(tmp_path, "ce", [0.70, 0.80, 0.90])
+    (tmp_path / "unet").rename(tmp_path / "transunet")
+    rows = rows_of([read_trial(tmp_path / "transunet" / "ce" / "seed0_fold0" / "eval")])
+    measures = shown_measures([row.run for row in rows])
+    published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
+    assert published_table(published, rows, measures, compare(rows, measures)) is None
+
+
+def test_published_tables_that_are_none_are_refused(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", [0.70, 0.80, 0.90])
+    (tmp_path / "wrong.json").write_text('[{"source": 1}]')
+    with pytest.raises(ValueError, match=r".*wrong.json must be a JSON list of published tables"):
+        main([str(folder), "--out", str(tmp_path / "out"), "--published", str(tmp_path / "wrong.json")])
+
+
+def test_the_published_tables_of_the_workflow_can_be_read() -> None:
+    tables = read_published(Path(__file__).parents[2] / "workflow" / "published.json")
+    assert all(first != other for first, other in pairwise(tables))
+    for table in tables:
+        assert all(measure_of(name).more_is_better is not None for name in table.measures)
+        assert all(len(values) == len(table.measures) for values in table.rows.values())
+        assert all(0 <= value <= 1 for values in table.rows.values() for value in values)
