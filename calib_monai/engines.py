@@ -89,8 +89,10 @@ class SliceTrainer(SupervisedTrainer):
             num_processes=num_processes(),
             device=device,
         )
-        prepare: PrepareBatch = AugmentedBatch(augment, random_views) if augment is not None else PrepareBatchDefault()
-        if extra_keys:
+        prepare: PrepareBatch = PrepareBatchDefault()
+        if augment is not None:
+            prepare = AugmentedBatch(augment, random_views)
+        elif extra_keys:
             prepare = PrepareBatchExtraInput({key: key for key in extra_keys})
         self.loss = loss_function
         self.starts: list[Callable[[], None]] = []

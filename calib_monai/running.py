@@ -10,14 +10,12 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from monai.bundle import ConfigParser, ConfigWorkflow, create_workflow
-from monai.bundle.config_parser import ConfigParser as Parser
 from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 TRACKINGS: dict[str, Any] = DEFAULT_EXP_MGMT_SETTINGS
 OF_TRACKING = frozenset(key for settings in TRACKINGS.values() for key in settings["configs"])  # what MONAI adds
-FORMERLY = (
-    "workflow"  # what MONAI called `workflow_type`; the tests of its model zoo still give it, and nothing reads it
-)
+# What MONAI called `workflow_type`. The tests of its model zoo still give it, and nothing reads it.
+FORMERLY = "workflow"
 
 
 class Given(NamedTuple):
@@ -45,7 +43,7 @@ def given_in_python() -> Given | None:
     parser = workflow = None
     for frame in _callers():
         one = frame.f_locals.get("self")
-        parser = one if parser is None and isinstance(one, Parser) else parser
+        parser = one if parser is None and isinstance(one, ConfigParser) else parser
         workflow = one if workflow is None and isinstance(one, ConfigWorkflow) else workflow
         if workflow is not None and frame.f_code is inspect.unwrap(create_workflow).__code__:
             files, options = frame.f_locals.get("config_file"), frame.f_locals.get("_args")

@@ -109,12 +109,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _is_loaded(ckpt_dir: str) -> bool:
     """Whether the training that runs loads the model of this folder first: it goes on from it, and replaces it."""
-    given = given_in_python()
-    for index, handler in enumerate((given.config.get("train#handlers") if given else None) or []):
+    if (given := given_in_python()) is None:
+        return False
+    for index, handler in enumerate(given.config.get("train#handlers") or []):
         if not isinstance(handler, dict) or ConfigComponent(handler).is_disabled():
             continue
         if str(handler.get("_target_", "")).rpartition(".")[2] == CheckpointLoader.__name__:
-            path = given.config.get_parsed_content(f"train#handlers#{index}#load_path") if given else ""
+            path = given.config.get_parsed_content(f"train#handlers#{index}#load_path")
             if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():
                 return True
     return False

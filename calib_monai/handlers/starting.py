@@ -63,10 +63,7 @@ def check_run(
     Raises:
         ValueError: the message is one line with the value and the rule.
     """
-    check_alone()
-    check_bundle_root(bundle_root)
-    check_writable(folders)
-    check_slice_size(made_for.slice_size)
+    _check_place(bundle_root, folders, made_for.slice_size)
     if datalist is not None:
         check_fold(datalist)
     check_noise(noise_std)
@@ -104,10 +101,7 @@ def check_training(config: ConfigParser | None = None) -> None:
     if parser.ref_resolver.is_resolved():
         part = parser.ref_resolver.get_resolved_content  # which does not parse anew what is being parsed
     folders = [str(part("ckpt_dir")), str(part("output_dir"))]
-    check_alone()
-    check_bundle_root(str(part("bundle_root")))
-    check_writable(folders)
-    check_slice_size(part("slice_size"))
+    _check_place(part("bundle_root"), folders, part("slice_size"))  # before the network is made
     check_schedule(part("epochs"), part("val_interval"))
     check_run(
         part("bundle_root"),
@@ -123,6 +117,14 @@ def check_training(config: ConfigParser | None = None) -> None:
         if name in parser:
             part(name)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
+
+
+def _check_place(bundle_root: str, folders: Sequence[str], slice_size: Sequence[int]) -> None:
+    """Raise ValueError if a run has the wrong place or company, or slices that no network takes."""
+    check_alone()
+    check_bundle_root(str(bundle_root))
+    check_writable(folders)
+    check_slice_size(slice_size)
 
 
 def _config_in(bundle_root: str) -> str:
