@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ PANEL = 2.6  # width of a picture, in inches
 NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 ERROR_COLOR = "#D55E00"
+PREDICTED: dict[str, Any] = {"colors": "#E69F00", "linewidths": 2}
+LABELED: dict[str, Any] = {"colors": "#56B4E9", "linewidths": 1.6, "linestyles": "dashed"}
 OUTSIDE: dict[str, Any] = {"facecolor": "white", "edgecolor": "#999999", "hatch": "////"}
 
 
@@ -45,18 +49,15 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
     colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
     for axes, name, part in zip(grid, names, slices, strict=True):
-        predicted, ignored = part.probs.argmax(axis=0), part.label == IGNORED
-        for place in range(4):
-            axes[place].imshow(_upright(part.image, part), cmap="gray")
-        for place, labels in ((1, np.where(ignored, 0, part.label)), (2, predicted)):
+        predicted, label = part.probs.argmax(axis=0), np.where(part.label == IGNORED, 0, part.label)
+        for place, labels in ((1, label), (2, predicted)):
+            draw_image(axes[place], part)
             axes[place].imshow(
-                _upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
+                upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
             )
-        confidence = np.ma.masked_array(part.probs.max(axis=0), _outside(part))
-        shown = axes[4].imshow(_upright(confidence, part), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
-        axes[4].patch.set(**OUTSIDE)
-        wrong = np.ma.masked_equal((predicted != part.label) & ~ignored, 0)
-        axes[3].imshow(_upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
+        draw_image(axes[0], part)
+        draw_errors(axes[3], part)
+        shown = draw_confidence(axes[4], part)
         axes[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title)
@@ -73,6 +74,34 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     return figure
 
 
+def draw_image(axes: Axes, part: Slice) -> None:
+    """Draw the image of a slice in gray."""
+    axes.imshow(upright(part.image, part), cmap="gray")
+
+
+def draw_outlines(axes: Axes, part: Slice) -> None:
+    """Draw the image, with lines around the predicted structures and dashed lines around those of the label."""
+    draw_image(axes, part)
+    for labels, lines in ((part.probs.argmax(axis=0), PREDICTED), (part.label, LABELED)):
+        for k in range(1, len(part.probs)):
+            if (labels == k).any():
+                axes.contour(upright(labels == k, part), levels=[0.5], **lines)
+
+
+def draw_errors(axes: Axes, part: Slice) -> None:
+    """Draw the image, with the voxels whose label is not predicted; ignored ones are no errors."""
+    draw_image(axes, part)
+    wrong = np.ma.masked_equal((part.probs.argmax(axis=0) != part.label) & (part.label != IGNORED), 0)
+    axes.imshow(upright(wrong, part), cmap=ListedColormap([ERROR_COLOR]), interpolation="nearest")
+
+
+def draw_confidence(axes: Axes, part: Slice) -> AxesImage:
+    """Draw the highest probability of each voxel; voxels that were cropped off are hatched."""
+    confidence = np.ma.masked_array(part.probs.max(axis=0), _outside(part))
+    axes.patch.set(**OUTSIDE)
+    return axes.imshow(upright(confidence, part), cmap="cividis", vmin=1 / len(part.probs), vmax=1)
+
+
 def _outside(part: Slice) -> NDArray[np.bool_]:
     """Voxels that were cropped off and filled as background, (H, W): all other classes have a probability of exactly 0.
 
@@ -82,7 +111,7 @@ def _outside(part: Slice) -> NDArray[np.bool_]:
     return outside
 
 
-def _upright(array: NDArray[np.generic], part: Slice) -> NDArray[np.generic]:
+def upright(array: NDArray[np.generic], part: Slice) -> NDArray[np.generic]:
     """An (x, y) array of a slice as rows from the top."""
     upright: NDArray[np.generic] = array.T[::-1] if part.from_below else array.T
     return upright

@@ -45,7 +45,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         above, below = grid[2 * row : 2 * row + 2, column]
         above.set_axis_on()
         below.set_axis_on()
-        _draw_diagram(above, run.bins)
+        draw_diagram(above, run.bins)
         _draw_histogram(below, run.bins)
         dice = DICE.shown(run.metrics.get("dice_foreground", math.nan))
         values = f"ECE, {run.region} {ERROR.shown(run.ece)}, Dice {dice}"
@@ -63,7 +63,7 @@ def diagram_figure(bins: Bins, region: str) -> Figure:
     """One diagram above its histogram, with the error of all these voxels together."""
     figure = Figure(figsize=(5.2, 6.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    _draw_diagram(above, bins)
+    draw_diagram(above, bins)
     _draw_histogram(below, bins)
     above.set_title(f"ECE of all voxels together {bins.expected_calibration_error().item():.3f}")
     above.set_ylabel(f"accuracy, {region} voxels")
@@ -84,7 +84,7 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
         above, below = grid[2 * row], grid[2 * row + 1]
         for column, name in enumerate(names):
             bins = run.class_bins[first + column]
-            _draw_diagram(above[column], bins)
+            draw_diagram(above[column], bins)
             _draw_histogram(below[column], bins)
             below[column].set_xlabel("probability of the class")
             error = ERROR.shown(bins.expected_calibration_error().item())
@@ -111,7 +111,7 @@ def _add_legend(figure: Figure, bar: str = "accuracy: share that is right") -> N
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _draw_diagram(axes: Axes, bins: Bins) -> None:
+def draw_diagram(axes: Axes, bins: Bins) -> None:
     """Bars of accuracy, the gap to the mean confidence, and the diagonal."""
     share = bins.count.numpy() / bins.total.numpy()
     accuracy, gap = bins.accuracy().numpy(), (bins.mean_confidence() - bins.accuracy()).numpy()
