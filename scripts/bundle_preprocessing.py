@@ -12,6 +12,8 @@ OF_LABELS = (
     "calib_monai.loading.LoadCased",
     "calib_monai.pictures.LoadPicturesd",
     "calib_monai.inverses.SlabSpacingd",
+    "calib_monai.presets.crop_to_foreground",
+    "calib_monai.presets.resize",
 )  # without keys they take a label, too; Reorientd passes over what is not loaded
 COMPOSE = ("Compose", "monai.transforms.Compose")
 

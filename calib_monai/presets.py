@@ -1,0 +1,89 @@
+"""Presets: MONAI's transforms with the arguments that bundles share, so that a configuration gives only the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from monai.config import KeysCollection
+from monai.transforms import (
+    Compose,
+    CropForegroundd,
+    Lambdad,
+    MapLabelValued,
+    MapTransform,
+    Resized,
+    ScaleIntensityRanged,
+    ScaleIntensityRangePercentilesd,
+)
+from monai.utils import ensure_tuple
+
+IMAGE, LABEL = "image", "label"
+
+
+def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntensityRanged:
+    """Scales the values of a window to [0, 1], such as Hounsfield units; those outside become 0 or 1.
+
+    Args:
+        window: its lowest and its highest value.
+        keys: images.
+    """
+    low, high = window
+    return ScaleIntensityRanged(keys, low, high, b_min=0, b_max=1, clip=True)
+
+
+def percentiles(lower: float, upper: float, keys: KeysCollection = IMAGE) -> ScaleIntensityRangePercentilesd:
+    """Scales the values between two percentiles of an image to [0, 1]; those outside become 0 or 1.
+
+    Args:
+        lower: the percentile that becomes 0.
+        upper: the percentile that becomes 1.
+        keys: images.
+    """
+    return ScaleIntensityRangePercentilesd(keys, lower, upper, b_min=0, b_max=1, clip=True)
+
+
+def relabel(old: Sequence[int], new: Sequence[int], keys: KeysCollection = LABEL) -> MapLabelValued:
+    """Gives values of a label other values, all at once.
+
+    Args:
+        old: values in the file.
+        new: the value for each of these.
+        keys: labels; missing ones are passed over.
+    """
+    return MapLabelValued(keys, list(old), list(new), allow_missing_keys=True)
+
+
+def channel(index: int, keys: KeysCollection = IMAGE) -> Lambdad:
+    """Keeps one channel, (1, H, W[, D]).
+
+    Args:
+        index: which one, from 0.
+        keys: images, (C, H, W[, D]).
+    """
+    return Lambdad(keys, partial(torch.narrow, dim=0, start=index, length=1))
+
+
+def crop_to_foreground(margin: int, keys: KeysCollection = (IMAGE, LABEL)) -> CropForegroundd:
+    """Crops to the voxels of "image" that are above 0.
+
+    Args:
+        margin: voxels that are kept around them.
+        keys: what is cropped; missing keys are passed over.
+    """
+    return CropForegroundd(keys, source_key=IMAGE, margin=margin, allow_missing_keys=True)
+
+
+def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> Compose | MapTransform:
+    """Resizes images, and labels by their nearest pixels.
+
+    Args:
+        spatial_size: the size in pixels.
+        keys: what is resized, "image" and "label" or one of them; a missing label is passed over.
+    """
+    modes = {IMAGE: "bilinear", LABEL: "nearest"}
+    resizing = [
+        Resized(key, spatial_size, mode=modes[str(key)], allow_missing_keys=key == LABEL) for key in ensure_tuple(keys)
+    ]
+    return resizing[0] if len(resizing) == 1 else Compose(resizing)

@@ -1,0 +1,83 @@
+"""Presets: each gives what MONAI's transform gives with all of its arguments, and is told in a model.json as that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import (
+    Compose,
+    CropForegroundd,
+    Resized,
+    ScaleIntensityRanged,
+    ScaleIntensityRangePercentilesd,
+)
+
+from calib_monai import presets
+from calib_monai.descriptions import described_transforms
+
+SIZE = (12, 10)
+
+
+def case(*spatial: int) -> dict[str, Any]:
+    """An image of two channels with an empty edge, and a label of the values 0 to 4."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(2, *spatial, generator=generator)
+    image[:, :3] = 0
+    return {
+        "image": MetaTensor(image),
+        "label": MetaTensor(torch.randint(5, (1, *spatial), generator=generator).float()),
+        "case": "a",
+    }
+
+
+@pytest.mark.parametrize(
+    ("preset", "written_out"),
+    [
+        (presets.window([0.2, 0.7]), ScaleIntensityRanged("image", 0.2, 0.7, 0, 1, clip=True)),
+        (presets.percentiles(2, 98), ScaleIntensityRangePercentilesd("image", 2, 98, 0, 1, clip=True)),
+        (presets.crop_to_foreground(1), CropForegroundd(["image", "label"], source_key="image", margin=1)),
+        (
+            presets.resize(SIZE),
+            Compose([Resized("image", SIZE, mode="bilinear"), Resized("label", SIZE, mode="nearest")]),
+        ),
+    ],
+    ids=["window", "percentiles", "crop", "resize"],
+)
+def test_a_preset_is_monais_transform_with_its_arguments(
+    preset: Callable[..., Any], written_out: Callable[..., Any]
+) -> None:
+    here, there = preset(case(16, 14)), written_out(case(16, 14))
+    assert here.keys() == there.keys()
+    for key in ("image", "label"):
+        assert torch.equal(here[key], there[key])
+    assert described_transforms(Compose([preset])) == described_transforms(Compose([written_out]))
+
+
+def test_values_of_a_label_are_changed_all_at_once_and_a_missing_one_is_passed_over() -> None:
+    relabeling = presets.relabel([1, 2, 4], [2, 3, 1])
+    label = relabeling(case(6, 6, 2))["label"]
+    given = case(6, 6, 2)["label"]
+    assert torch.equal(label, torch.tensor([0.0, 2, 3, 3, 1])[given.long()])
+    assert relabeling({"image": 1}) == {"image": 1}
+
+
+def test_one_channel_is_kept() -> None:
+    whole = case(6, 6, 2)
+    kept = presets.channel(1)(whole)
+    assert torch.equal(kept["image"], whole["image"][1:])
+    assert torch.equal(kept["label"], whole["label"])
+
+
+def test_crops_and_sizes_pass_over_a_missing_label_and_go_back() -> None:
+    image = case(16, 14)["image"]
+    for preset in (presets.crop_to_foreground(1), presets.resize(SIZE)):
+        changed = preset({"image": image})
+        assert changed["image"].shape != image.shape
+        assert preset.inverse(changed)["image"].shape == image.shape
+    alone = presets.resize(SIZE, "image")
+    assert isinstance(alone, Resized)  # one transform in the flat list of an inference
+    assert torch.equal(alone({"image": image})["image"], presets.resize(SIZE)({"image": image})["image"])
