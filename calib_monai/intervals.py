@@ -10,6 +10,7 @@ from scipy import stats
 
 LEVEL = 0.95
 FEW = 10  # cases, below which an interval is rough
+FEWEST = 6  # cases, below which even differences of one sign in every case are chance in more than 5 of 100 (sign test)
 
 
 def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float]:
@@ -32,12 +33,14 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
     return float(known.mean() - half), float(known.mean() + half)
 
 
-def surely_more(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
-    """Whether the whole interval of first - second, over the cases that have both, lies above 0.
+def surely_more(first: Mapping[str, float], second: Mapping[str, float], level: float = LEVEL) -> bool:
+    """Whether the whole interval of first - second lies above 0, over the cases that have both: at least `FEWEST`.
 
     Args:
         first: values by case.
         second: other values by case.
+        level: as in `mean_interval`.
     """
-    low, _ = mean_interval([value - second[case] for case, value in first.items() if case in second])
-    return low > 0
+    differences = [value - second[case] for case, value in first.items() if case in second]
+    low, _ = mean_interval(differences, level)
+    return low > 0 and len(differences) - np.isnan(differences).sum() >= FEWEST

@@ -21,11 +21,12 @@ def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
 
 
 def test_a_difference_is_that_of_the_same_cases_and_has_a_direction() -> None:
-    of_cases = {"a": 0.1, "b": 0.5, "c": 0.9}
+    of_cases = {"a": 0.1, "b": 0.5, "c": 0.9, "f": 0.2, "g": 0.3, "h": 0.4}
     more = {case: value + 0.01 + value / 1000 for case, value in of_cases.items()}
     assert surely_more(more, of_cases)
     assert not surely_more(of_cases, more)
     assert surely_more({**more, "d": -9.0, "e": nan}, {**of_cases, "e": 9.0})
+    assert not surely_more({**more, "h": nan}, of_cases)  # of five cases, which agree in 1 of 16 draws by chance
     assert not surely_more(of_cases, {"a": 0.2, "b": 0.4, "c": 1.0})
     assert not surely_more(of_cases, {})
     assert not surely_more(of_cases, {"a": -0.7, "d": 0.0})

@@ -9,7 +9,7 @@ from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
-from calib_monai.reports.case_values import compared_values, sure_marks
+from calib_monai.reports.case_values import Column, compared_values, marks_together
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, kinds_of, transposed, unmarked
 
@@ -41,14 +41,17 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
-    marks = [
-        [""] * len(rows)
-        if name in compared.not_compared
-        else sure_marks(
-            [row.value(name) for row in rows], measure, [compared_values(name, row.by_case(name)) for row in rows]
-        )
-        for name, measure in measures.items()
-    ]
+    marks = marks_together(
+        [
+            Column(
+                measure,
+                [row.value(name) for row in rows],
+                [compared_values(name, row.by_case(name)) for row in rows],
+                compared=name not in compared.not_compared,
+            )
+            for name, measure in measures.items()
+        ]
+    )
     about = [_origin(rows)]
     if SCORE in measures:
         about.append(ABOUT_CHOICE)
@@ -85,20 +88,22 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure], compared: 
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
         structures = list(of_rows[0])
-        marks = []
+        of_structures = []
         for structure in structures:
             column = f"{name}_{structure}"
             of_cases = [
-                compared_values(name, {case: values.get(column, nan) for case, values in row.cases.items()})
+                compared_values(name, {case: of_case.get(column, nan) for case, of_case in row.cases.items()})
                 for row in rows
             ]
-            sure = sure_marks([values.get(structure, nan) for values in of_rows], measure, of_cases)
-            marks.append([""] * len(rows) if name in compared.not_compared else sure)
+            values = [of_row.get(structure, nan) for of_row in of_rows]
+            of_structures.append(Column(measure, values, of_cases, compared=name not in compared.not_compared))
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
         }
-        tables.append(_table(f"{measure.title} of each structure", shown, structures, transposed(marks)))
+        tables.append(
+            _table(f"{measure.title} of each structure", shown, structures, transposed(marks_together(of_structures)))
+        )
     return tables
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import fsum, isnan, nan
+from typing import NamedTuple
 
 import numpy as np
 
-from calib_monai.intervals import surely_more
+from calib_monai.intervals import LEVEL, surely_more
 from calib_monai.measures import Measure, is_distance
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import Run, mean_of_known
@@ -52,7 +53,45 @@ def compared_values(measure: str, of_cases: Mapping[str, float]) -> dict[str, fl
     return {case: 0.0 if isnan(value) else value for case, value in of_cases.items()}
 
 
-def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Mapping[str, float]]) -> list[str]:
+class Column(NamedTuple):
+    """A measure's column of a table.
+
+    Attributes:
+        measure: the measure.
+        values: the value of each row.
+        of_cases: for each row, its value in each case, from `compared_values`; NaN or empty if that is not known.
+        compared: whether rows are compared by it.
+    """
+
+    measure: Measure
+    values: Sequence[float]
+    of_cases: Sequence[Mapping[str, float]]
+    compared: bool = True
+
+    @property
+    def tested(self) -> bool:
+        """Whether a row may be better than another."""
+        known = [of_row for of_row in self.of_cases if of_row]
+        return self.compared and self.measure.more_is_better is not None and len(known) > 1
+
+
+def marks_together(columns: Sequence[Column]) -> list[list[str]]:
+    """`sure_marks` of each column, at a level that all columns reach together (Bonferroni).
+
+    If rows are equally good, at least one mark of the table is wrong in at most 5 of 100 tables.
+    """
+    level = 1 - (1 - LEVEL) / max(sum(column.tested for column in columns), 1)
+    return [
+        sure_marks(column.values, column.measure, column.of_cases, level)
+        if column.tested
+        else [""] * len(column.values)
+        for column in columns
+    ]
+
+
+def sure_marks(
+    values: Sequence[float], measure: Measure, of_cases: Sequence[Mapping[str, float]], level: float = LEVEL
+) -> list[str]:
     """`best_marks`, without the marks that chance may explain.
 
     A mark stays if the value is surely better than each worse one: the whole interval of the difference, paired over
@@ -61,13 +100,15 @@ def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Map
     Args:
         values: the value of each row.
         measure: the measure of these values.
-        of_cases: for each row, its value in each case, from `compared_values`; NaN or empty if that is not known.
+        of_cases: as in `Column`.
+        level: of the interval.
     """
     marks, shown = best_marks(values, measure), measure.rounded(values)
     for mark in (BEST, SECOND):
         marked = [row for row, of_row in enumerate(marks) if of_row == mark]
         worse = [row for row, value in enumerate(shown) if marked and _is_better(shown[marked[0]], value, measure)]
-        if not all(_is_surely_better(of_cases[one], of_cases[other], measure) for one in marked for other in worse):
+        pairs = [(of_cases[one], of_cases[other]) for one in marked for other in worse]
+        if not all(surely_more(*(pair if measure.more_is_better else pair[::-1]), level) for pair in pairs):
             return [BEST if mark == SECOND and of_row == BEST else "" for of_row in marks]
     return marks
 
@@ -75,8 +116,3 @@ def sure_marks(values: Sequence[float], measure: Measure, of_cases: Sequence[Map
 def _is_better(one: float, other: float, measure: Measure) -> bool:
     """Whether one value is better than another; False where one is NaN."""
     return one > other if measure.more_is_better else one < other
-
-
-def _is_surely_better(one: Mapping[str, float], other: Mapping[str, float], measure: Measure) -> bool:
-    """Whether one row is better over all cases of this kind."""
-    return surely_more(one, other) if measure.more_is_better else surely_more(other, one)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
+from calib_monai.intervals import FEWEST
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
+from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, transposed
@@ -39,23 +40,41 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
     return [*tables, _table(AS_PAPERS, papers, runs, ABOUT_PAPERS)] if papers else tables
 
 
+def compared_columns(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[Column]:
+    """A column for each measure, with a value for each run."""
+    why_not = not_compared(measures, runs)
+    return [
+        Column(
+            measure,
+            [run.metrics.get(name, nan) for run in runs],
+            [compared_values(name, averaged_values(run, name)) for run in runs],
+            compared=name not in why_not,
+        )
+        for name, measure in measures.items()
+    ]
+
+
+def too_few(runs: Sequence[Run]) -> str:
+    """A sentence that says why nothing is marked if runs have too few cases; "" if they have enough."""
+    if len(runs) < 2 or len(runs[0].cases) >= FEWEST:  # noqa: PLR2004 - one run has no other
+        return ""
+    return f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."
+
+
 def _table(
     title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "", *, with_share: bool = False
 ) -> Table:
     """A table with a row for each run and a column for each measure.
 
     Two more columns are the number of cases and, `with_share`, the share of voxels in the region of the diagrams. No
-    value is marked as best if `not_compared` names the measure, or if chance may explain the difference.
+    value is marked as best if `not_compared` names the measure, or if chance may explain the difference. The note says
+    why not.
     """
-    columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
-    header, kinds, why_not = [""], [""], not_compared(measures, runs)
-    for name, measure in measures.items():
-        values = [run.metrics.get(name, nan) for run in runs]
-        columns.append([measure.shown(value) for value in values])
-        of_cases = [compared_values(name, averaged_values(run, name)) for run in runs]
-        marks.append([""] * len(runs) if name in why_not else sure_marks(values, measure, of_cases))
-        header.append(measure.title)
-        kinds += kinds_of([measure])
+    why_not, compared = not_compared(measures, runs), compared_columns(measures, runs)
+    header = ["", *(measure.title for measure in measures.values())]
+    kinds = ["", *kinds_of(measures.values())]
+    columns = [[run.name for run in runs], *(list(map(one.measure.shown, one.values)) for one in compared)]
+    marks = [[""] * len(runs), *marks_together(compared)]
     shares = [run.share_of_voxels for run in runs]
     if with_share and not all(map(isnan, shares)):
         header.append(f"{runs[0].region} voxels (%)")
@@ -65,5 +84,5 @@ def _table(
     others = len(header) - len(kinds)
     marks += [[""] * len(runs)] * others
     kinds += [""] * others
-    notes = dict.fromkeys([note, *why_not.values()])
+    notes = dict.fromkeys([note, *why_not.values(), too_few(runs)])
     return Table(title, header, transposed(columns), transposed(marks), " ".join(filter(None, notes)), kinds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import nan
 
-from calib_monai.reports.case_values import sure_marks
+from calib_monai.reports.case_values import Column, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
@@ -23,12 +23,12 @@ def structures_table(runs: Sequence[Run]) -> Table:
     """
     names = runs[0].class_names[1:]
     alike = not not_compared({OF_DICE: DICE}, runs)
-    columns, marks = [[run.name for run in runs]], [[""] * len(runs)]
+    compared = []
     for name in names:
         of_cases = [{case: _value(OF_DICE, name, names, row) for case, row in run.cases.items()} for run in runs]
-        values = [mean_of_known(of_run.values()) for of_run in of_cases]
-        columns.append([DICE.shown(value) for value in values])
-        marks.append(sure_marks(values, DICE, of_cases) if alike else [""] * len(runs))
+        compared.append(Column(DICE, [mean_of_known(of_run.values()) for of_run in of_cases], of_cases, compared=alike))
+    columns = [[run.name for run in runs], *(list(map(DICE.shown, one.values)) for one in compared)]
+    marks = [[""] * len(runs), *marks_together(compared)]
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
     return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
 

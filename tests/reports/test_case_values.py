@@ -6,14 +6,16 @@ import json
 from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import pytest
-from written_runs import with_value, write_run
+from written_runs import MANY, with_value, write_run
 
 from calib_monai.bins import Bins
 from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.case_intervals import ABOUT_NONE, intervals_table
-from calib_monai.reports.case_values import averaged_values, compared_values, sure_marks
+from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together, sure_marks
 from calib_monai.reports.results import results_tables, shown_measures
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
@@ -40,7 +42,9 @@ def test_what_is_of_all_cases_together_has_no_interval_and_is_never_best(tmp_pat
 
 def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_is_never_best(tmp_path: Path) -> None:
     mine = {"mine": Measure("Mine", more_is_better=True)}
-    runs = [replace(read_run(write_run(tmp_path / folder, 1.0)), measures=mine) for folder in ("one", "other")]
+    runs = [
+        replace(read_run(write_run(tmp_path / folder, 1.0, cases=MANY)), measures=mine) for folder in ("one", "other")
+    ]
     for run, value in zip(runs, (0.4, 0.8), strict=True):
         with_value(run, "mine", value)
     assert dict(intervals_table(runs[1:], shown_measures(runs[1:])).cells)["Mine"].startswith("0.800 (")
@@ -54,11 +58,11 @@ def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_is_never_
 
 
 def test_a_count_is_the_sum_of_its_cases_and_may_be_best(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / folder, 1.0)) for folder in ("one", "other")]
+    runs = [read_run(write_run(tmp_path / folder, 1.0, cases=MANY)) for folder in ("one", "other")]
     for run, missed in zip(runs, (0.0, 1.0), strict=True):
         for values in run.cases.values():
             values.update(missed_structures_left=missed, missed_structures_right=missed)
-        run.metrics["missed_structures"] = 6 * missed
+        run.metrics["missed_structures"] = 12 * missed
     assert best_of(runs, "missed structures") == [BEST, ""]
 
 
@@ -96,9 +100,9 @@ def test_a_distance_that_is_rightly_empty_is_as_good_as_can_be() -> None:
     assert compared_values("hd95_mm", {"a": nan, "b": 3.0}) == {"a": 0.0, "b": 3.0}
     assert isnan(compared_values("ece_plausible", {"a": nan, "b": 3.0})["a"])
     assert isnan(compared_values("asd_mm", {"a": nan})["a"])  # was not measured
-    empty, invents = (dict.fromkeys("abc", value) | {"d": 5.0} for value in (nan, 90.0))
-    of_cases = [compared_values("hd95_mm", values) for values in (empty, {**invents, "d": 95.0})]
-    assert sure_marks([5.0, 91.25], HD95, of_cases) == [BEST, ""]
+    empty, invents = (dict.fromkeys("abcdef", value) | {"g": 5.0} for value in (nan, 90.0))
+    of_cases = [compared_values("hd95_mm", values) for values in (empty, {**invents, "g": 95.0})]
+    assert sure_marks([5.0, 90.71], HD95, of_cases) == [BEST, ""]
 
 
 def test_the_best_is_surely_better_than_every_other_not_than_the_next_alone() -> None:
@@ -107,3 +111,35 @@ def test_the_best_is_surely_better_than_every_other_not_than_the_next_alone() ->
     wide = {case: value - 0.02 + 0.2 * (-1) ** k for k, (case, value) in enumerate(best.items())}
     assert sure_marks([0.825, 0.814, 0.805], DICE, [best, next_best, wide]) == ["", "", ""]
     assert sure_marks([0.825, 0.814, nan], DICE, [best, next_best, {}]) == [BEST, "", ""]
+
+
+def columns_of_chance(seed: int, shift: float = 0.0) -> list[Column]:
+    """Ten measures of two rows that differ by chance in twelve cases, and by `shift`."""
+    generator = np.random.default_rng(seed)
+    columns = []
+    for _ in range(10):
+        first = dict(enumerate(generator.normal(0.5, 0.1, 12).tolist()))
+        second = {case: value + shift + generator.normal(0, 0.01) for case, value in first.items()}
+        of_cases = [{f"c{case}": value for case, value in row.items()} for row in (first, second)]
+        columns.append(Column(DICE, [fmean(row.values()) for row in of_cases], of_cases))
+    return columns
+
+
+def test_few_tables_of_equal_rows_have_a_mark_however_many_columns_they_have() -> None:
+    tables = [columns_of_chance(seed) for seed in range(200)]
+    marked = sum(any(map(any, marks_together(columns))) for columns in tables)
+    alone = sum(any(any(sure_marks(one.values, one.measure, one.of_cases)) for one in columns) for columns in tables)
+    assert alone > 0.25 * len(tables)  # nearly 1 - 0.95 ** 10
+    assert marked < 0.09 * len(tables)
+    assert marks_together(columns_of_chance(0, shift=0.05)) == [["", BEST]] * 10
+
+
+def test_five_cases_that_agree_may_agree_by_chance_and_six_do_not(tmp_path: Path) -> None:
+    for cases, mark, told in (("abcde", "", True), ("abcdef", BEST, False)):
+        runs = [read_run(write_run(tmp_path / cases / folder, 1.0, cases=cases)) for folder in ("one", "other")]
+        for run, dice in zip(runs, (0.8, 0.9), strict=True):
+            with_value(run, "dice_foreground", dice)
+        table = results_tables(runs)[0]
+        assert best_of(runs, "Dice") == ["", mark]
+        assert ("Nothing is marked as best: in fewer than 6 cases" in table.note) == told
+        assert "Nothing is marked" not in results_tables(runs[:1])[0].note

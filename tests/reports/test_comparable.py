@@ -8,7 +8,7 @@ from math import nan
 from pathlib import Path
 
 import pytest
-from written_runs import with_value, write_run
+from written_runs import MANY, with_value, write_run
 
 from calib_monai.bins import Bins
 from calib_monai.measures import ALIKE, ALWAYS, NEVER, measure_of
@@ -21,7 +21,7 @@ from calib_monai.reports.runs import Run
 
 def runs_with(folder: Path, name: str, shares: tuple[float, ...]) -> list[Run]:
     """Runs, each better than the next by a measure, whose network chose such a share of the voxels."""
-    runs = [read_run(write_run(folder / f"run{place}", 1.0)) for place in range(len(shares))]
+    runs = [read_run(write_run(folder / f"run{place}", 1.0, cases=MANY)) for place in range(len(shares))]
     for place, run in enumerate(runs, 1):
         with_value(run, name, 0.1 * place)
     return [replace(run, voxels={name: share * run.num_voxels}) for run, share in zip(runs, shares, strict=True)]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from written_runs import with_value, write_run
+from written_runs import MANY, with_value, write_run
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
@@ -40,7 +40,7 @@ def test_two_runs_become_a_page_a_table_and_pictures(tmp_path: Path, capsys: pyt
 
 
 def test_the_page_needs_nothing_else_and_marks_the_best(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "<third>")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second", "<third>")]
     for run, dice, hd95 in zip(runs, (0.8, 0.9, 0.7), (1.001, 1.002, 2.0), strict=True):
         with_value(run, "dice_foreground", dice)
         with_value(run, "hd95_mm", hd95)
@@ -109,7 +109,7 @@ def test_a_calibrator_that_is_newer_than_its_results_is_noticed(
 
 
 def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
     with_value(runs[0], "dice_foreground", 0.9)
     with_value(runs[1], "dice_foreground", 0.8)
     page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {})], "Runs")
@@ -118,7 +118,7 @@ def test_of_two_runs_only_the_better_one_is_marked(tmp_path: Path) -> None:
 
 
 def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second", "third")]
     for run, value in zip(runs, (1.5, 2.0, float("nan")), strict=True):
         with_value(run, "hd95_mm", value)
     page = html_page([Section("brains", runs, results_tables(runs), FIGURES, {})], "Runs")
@@ -127,7 +127,7 @@ def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) 
     runs[1].metrics["hd95_mm"] = float("nan")
     assert "**" not in results_tables(runs)[0].markdown()  # with nothing to compare it with
     runs[0].cases["a"]["dice_foreground_left"] = float("nan")
-    assert worst_first(runs) == ["b", "c", "a"]
+    assert worst_first(runs) == ["b", "c", "d", "e", "f", "a"]
 
 
 def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_runs import with_value, write_run
+from written_runs import MANY, with_value, write_run
 
 from calib_monai.measures import Measure
 from calib_monai.reports.alike import unlike_settings
@@ -43,7 +43,7 @@ def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> Non
 
 
 def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second", "third")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second", "third")]
     for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
         with_value(run, "tace_foreground", error)
     assert "**0.100**" in results_tables(runs)[1].markdown()
@@ -61,7 +61,7 @@ def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
     for run, value in zip(runs, (0.1, 0.2), strict=True):
         run.metrics.update({"tace_foreground_0.01": 0.5, "ece_union_pooled": 0.6})
         with_value(run, "true_positives", value)
@@ -76,7 +76,7 @@ def test_an_added_measure_is_shown_and_one_of_unknown_direction_has_no_best(tmp_
 
 
 def test_shapes_with_other_settings_are_not_compared_and_the_note_says_which(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
     for run, dice in zip(runs, (0.9, 0.8), strict=True):
         with_value(run, "dice_foreground", dice)
     made: list[dict[str, object]] = [{"include_background": False}, {"include_background": True, "spacing": [0.1]}]
@@ -99,7 +99,7 @@ def test_other_unions_are_not_compared_but_runs_of_before_did_not_note_theirs(tm
 
 
 def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
-    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("first", "second")]
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
     for run, dice in zip(runs, (0.9, 0.8), strict=True):
         with_value(run, "dice_foreground", dice)
     runs = [replace(runs[0], disturbance=[]), runs[1]]

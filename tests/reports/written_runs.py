@@ -15,6 +15,8 @@ from calib_monai.regions import Plausible
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import Run
 
+MANY = "abcdef"  # cases of which not all differences may be chance
+
 
 def write_run(folder: Path, sharpness: float, dataset: str = "brains", cases: str = "abc") -> Path:
     """What an evaluation of these cases would have left, each a letter."""
@@ -60,11 +62,11 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains", cases: st
 
 
 def with_value(run: Run, name: str, value: float) -> None:
-    """Let a run have this value of a measure, a little less in its first case and a little more in its last."""
+    """Let a run have this value of a measure, a little less in its first cases and a little more in its last."""
     run.metrics[name] = value
     for column in columns_of(name, run.metrics, run.cases["a"]) or [name]:
-        for case, off in (("a", -0.01), ("b", 0.0), ("c", 0.01)):
-            run.cases[case][column] = value + off
+        for row, off in zip(run.cases.values(), np.linspace(-0.01, 0.01, len(run.cases)), strict=True):
+            row[column] = value + float(off)
 
 
 def write_trial(
