@@ -155,7 +155,7 @@ class PredictionsSaver:
             content = {
                 "case": case,
                 "calibrator": self.calibrator,
-                "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/which_number.md",
+                "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/predict.md",
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",
                 "uncertain_below": self.uncertain_below,
                 "structures": {

@@ -14,6 +14,7 @@ from ignite.engine import Engine
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from monai.utils import set_determinism
+from pages import jsons_of
 
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.measures import measure_of
@@ -58,8 +59,8 @@ def test_what_is_shown_and_measured_has_no_noise() -> None:
 
 
 def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Path) -> None:
+    added = jsons_of(REPOSITORY / "docs" / "evaluate.md")["more.json"]
     page = (REPOSITORY / "docs" / "measures.md").read_text(encoding="utf-8")
-    added, _ = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     (tmp_path / "more.json").write_text(added)
     parser = evaluation(tmp_path / "more.json")
     metrics = parser.get_parsed_content("validate#additional_metrics#calibration").collection.metrics
@@ -72,8 +73,7 @@ def test_the_measures_that_the_docs_add_are_measured_by_their_names(tmp_path: Pa
 
 
 def test_the_sensitivity_that_the_docs_add_is_that_of_class_indices(tmp_path: Path) -> None:
-    page = (REPOSITORY / "docs" / "measures.md").read_text(encoding="utf-8")
-    _, added = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    added = jsons_of(REPOSITORY / "docs" / "evaluate.md")["sensitivity.json"]
     (tmp_path / "more.json").write_text(added)
     engine = Engine(lambda _engine, item: [item])
     evaluation(tmp_path / "more.json").get_parsed_content("validate#additional_metrics#sensitivity").attach(

@@ -21,6 +21,7 @@ from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils import ensure_tuple
 from monai.utils.module import locate
+from pages import PAGES
 
 from calib_monai.handlers import ResultsSaver
 from calib_monai.measures import measure_of
@@ -29,7 +30,8 @@ from calib_monai.overrides import check_overrides
 from calib_monai.predictions import ProbsAndLabeld, ScoredOnOriginald
 from calib_monai.transforms import LeaveOutd
 
-PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "bundles/README.md", "docs/measures.md")]
+OF_THE_REPOSITORY = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "bundles" / "README.md"]
+OF_OTHERS = {"ckpt_file", "help", "run_name", "tracking_uri"} | {"conf", "config", "configfile", "forceall"}
 LOCATOR = ComponentLocator()
 OF_NETWORKS = {f"network_def#{option}" for factory in FACTORIES.values() for option in signature(factory).parameters}
 
@@ -198,19 +200,16 @@ def options_in(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"`--([\w#]+) ?([^` ]*)[^`]*`", page.read_text(encoding="utf-8"))
 
 
-def test_the_commands_of_every_page_have_options_that_there_are(
+def test_the_commands_of_every_bundle_have_options_that_there_are(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    of_each_data_set = [bundle for bundle in BUNDLES if bundle.name.endswith("_nacl")]
-    pages = {bundle / "docs" / "README.md": bundle for bundle in of_each_data_set} | dict.fromkeys(PAGES, REPOSITORY)
-    commands = {(line, cwd) for page, cwd in pages.items() for line in commands_in(page)}
-    assert len(commands) >= 5 * len(of_each_data_set)
-    for command, cwd in commands:
-        monkeypatch.chdir(cwd)
-        line = command.replace("$B", "bundles/hippocampus_nacl").replace(",'more.json'", "")  # a reader's own
-        words = shlex.split(line)
+    bundles = [bundle for bundle in BUNDLES if bundle.name.endswith("_nacl")]  # one of each data set
+    commands = {(line, bundle) for bundle in bundles for line in commands_in(bundle / "docs" / "README.md")}
+    assert len(commands) >= 5 * len(bundles)
+    for command, bundle in commands:
+        monkeypatch.chdir(bundle)
         with caplog.at_level(logging.WARNING):
-            check_overrides(["monai/bundle/__main__.py", *words[3:]])
+            check_overrides(["monai/bundle/__main__.py", *shlex.split(command)[3:]])
     assert not caplog.records
 
 
@@ -228,13 +227,16 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
     assert sorted(table) == sorted(FACTORIES)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("page", OF_THE_REPOSITORY, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
     programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
+    programs += [*(REPOSITORY / "tests" / "reliability").glob("*.py")]
     arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
     runs = [(COLLECTION / bundle, name) for bundle in ("hippocampus_nacl", "busi_nacl") for name in FILES]
     for key, value in options_in(page):
-        assert key in arguments or any(kind(*run, key) for kind in (holds, takes) for run in runs), f"--{key}"
+        assert key in arguments | OF_OTHERS or any(kind(*run, key) for kind in (holds, takes) for run in runs), (
+            f"--{key}"
+        )
         if value.startswith(("@", "%")):
             assert all(holds(*run, value[1:]) for run in runs), value
 

@@ -1,4 +1,4 @@
-"""The JSON in docs/whole_scans.md takes the place of a transform that it begins with, in every bundle."""
+"""docs/predict.md: what keeps the largest piece begins with the transform whose place it takes, in every bundle."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 
 from committed import BUNDLES, REPOSITORY, config_of
 from monai.bundle import ConfigParser
+from pages import jsons_of
 
-PAGE = (REPOSITORY / "docs" / "whole_scans.md").read_text(encoding="utf-8")
+PAGE = REPOSITORY / "docs" / "predict.md"
 
 
 def test_the_largest_piece_is_kept_of_the_label_map_that_is_made_there() -> None:
-    [block] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    [(key, compose)] = json.loads(block).items()
-    [added] = re.findall(r"file is `(.*?)`", PAGE)
+    [(key, compose)] = json.loads(jsons_of(PAGE)["largest.json"]).items()
+    [added] = re.findall(r"file is `(.*?)`", PAGE.read_text(encoding="utf-8"))
     assert json.loads(added) == {"+validate#postprocessing#transforms": compose["transforms"][1:]}
     for bundle in BUNDLES:
         assert ConfigParser(config_of(bundle, "inference"))[key] == compose["transforms"][0]

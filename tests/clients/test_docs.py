@@ -1,4 +1,4 @@
-"""docs/clients.md: its Python runs as it stands there, and its commands have options that the bundles know."""
+"""Pages about other programs: their Python runs as it stands there, and their commands have options that are known."""
 
 from __future__ import annotations
 
@@ -6,41 +6,53 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from committed import REPOSITORY, config_of
 from driven import Driven
 from monai.bundle import ckpt_export, run
+from pages import blocks_of, commands_of
 
-PAGE = (REPOSITORY / "docs" / "clients.md").read_text(encoding="utf-8")
-PYTHON = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "nnunetv2" not in block]
-SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", "")
+CLIENTS, PYTHON = REPOSITORY / "docs" / "clients.md", REPOSITORY / "docs" / "python.md"
 
 
-@pytest.mark.filterwarnings("ignore:executing the bundle config")
-def test_its_python_runs(bundle_of: Callable[[str], Driven], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ran(page: Path, word: str) -> dict[str, Any]:
+    """The names that the one block of a page makes which holds a word."""
+    names: dict[str, Any] = {}
+    [block] = [block.code for block in blocks_of(page, "python") if word in block.code]
+    exec(compile(block, page.name, "exec"), names)  # noqa: S102 - our own
+    return names
+
+
+@pytest.fixture
+def _collection(bundle_of: Callable[[str], Driven], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in which `bundles` holds a bundle, and DATA its data."""
     driven = bundle_of("hippocampus_nacl")
     (tmp_path / "bundles").symlink_to(driven.root.parent)
     (tmp_path / "DATA").symlink_to(driven.data)
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for block in PYTHON:
-        exec(compile(block, "clients.md", "exec"), names)  # noqa: S102 - our own
-    assert isinstance(names["network"], torch.nn.Module)
-    names["client"].initialize()  # type: ignore[attr-defined] # it is a MonaiAlgo
-    assert len(PYTHON) == 2
+
+
+@pytest.mark.usefixtures("_collection")
+@pytest.mark.filterwarnings("ignore:executing the bundle config")
+def test_a_bundle_is_loaded_and_says_what_it_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert isinstance(ran(PYTHON, "create_workflow")["network"], torch.nn.Module)
+    ran(PYTHON, "refusal_of")
+    assert "input IMAGE does not exist" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("_collection")
+@pytest.mark.filterwarnings("ignore:executing the bundle config")
+def test_a_client_of_federated_learning_begins() -> None:
+    ran(CLIENTS, "MonaiAlgo")["client"].initialize()
 
 
 @pytest.mark.parametrize(("program", "called"), [("run", run), ("ckpt_export", ckpt_export)])
 def test_the_options_of_its_commands_are_known(program: str, called: Callable[..., None]) -> None:
     keys = {key for name in ("train", "inference") for key in config_of("hippocampus_nacl", name)}
-    commands = [line for line in SHELL.splitlines() if f"monai.bundle {program} " in line]
+    commands = [line for line in commands_of(CLIENTS) if f"monai.bundle {program} " in line]
     assert commands
     for option in re.findall(r"--(\w+)", " ".join(commands)):
         assert option in keys | inspect.signature(called).parameters.keys(), option
-
-
-def test_the_page_shows_its_picture() -> None:
-    [picture] = re.findall(r"!\[.*?\]\((.*?)\)", PAGE)
-    assert (REPOSITORY / "docs" / picture).is_file()

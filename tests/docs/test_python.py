@@ -1,22 +1,24 @@
-"""README: its code runs as it stands there, and its numbers are those of the metrics."""
+"""docs/python.md: its code runs as it stands there, on images that it takes for given."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
+import pytest
 import torch
 from monai.networks.nets import UNet
 from monai.networks.utils import one_hot
+from pages import PAGES, REPOSITORY, blocks_of, named
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 CLASSES = 4
+BLOCKS = [block.code for block in blocks_of(REPOSITORY / "docs" / "python.md", "python")]
 
 
 def given(*shape: int) -> dict[str, Any]:
-    """What README's code takes for given, of images of this shape."""
+    """What the code takes for given, of images of this shape."""
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(2, CLASSES, *shape, generator=generator)
     target = torch.randint(CLASSES, (2, 1, *shape), generator=generator)
@@ -35,8 +37,22 @@ def given(*shape: int) -> dict[str, Any]:
 def ran(word: str, names: dict[str, Any]) -> dict[str, Any]:
     """What the one block that holds a word makes of these names."""
     [block] = [block for block in BLOCKS if word in block]
-    exec(compile(block, README.name, "exec"), names)  # noqa: S102 - our own
+    exec(compile(block, "python.md", "exec"), names)  # noqa: S102 - our own
     return names
+
+
+def test_a_model_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ran("metric_by_name", given(16, 16, 6))
+    assert names["values"].keys() == set(names["names"])
+    for name, values in (("probs", names["probs"][0].movedim(0, -1)), ("label", names["target"][0, 0])):
+        nibabel.save(
+            nibabel.Nifti1Image(values.numpy().astype(np.float32), np.eye(4)), tmp_path / f"CASE_{name}.nii.gz"
+        )
+    monkeypatch.chdir(tmp_path)
+    ran("LoadImage", names)
+    assert names["probs"].shape == (CLASSES, 16, 16, 6)
+    assert names["measures"].aggregate()["nll_all"] > 0
+    assert ran("top_label_bins", names)["bins"].accuracy().shape == (15,)
 
 
 def test_losses_and_metrics_run() -> None:
@@ -57,4 +73,6 @@ def test_a_calibrator_is_fitted_and_scripted() -> None:
 
 
 def test_there_is_no_other_code() -> None:
-    assert len(BLOCKS) == 3
+    """Those of bundles run in tests/clients/test_docs.py; one needs nnU-Net, which is not installed."""
+    blocks = {named(page): len(blocks_of(page, "python")) for page in PAGES if blocks_of(page, "python")}
+    assert blocks == {"docs/clients.md": 2, "docs/python.md": 8}

@@ -1,0 +1,62 @@
+"""The pages: README is short, links lead somewhere, tables are current, and messages are those of the package."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import key_reference
+import pytest
+from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named
+
+LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
+OF_OTHERS = {
+    *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
+    *("File too large", "No space left on device", "CUDA out of memory", "DataLoader worker (pid ", ") is killed"),
+}  # messages of MONAI, PyTorch, Python and the system
+
+
+def test_the_first_page_is_read_at_once() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    assert len(text.split()) <= 1000
+
+
+@pytest.mark.parametrize("page", LINKED, ids=named)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in links_of(page):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors_of(file), target
+
+
+def test_every_page_is_linked() -> None:
+    linked = {(page.parent / target.partition("#")[0]).resolve() for page in LINKED for target in links_of(page)}
+    assert [named(page) for page in PAGES[1:] if page not in linked and page.stem != "index"] == []
+
+
+def test_the_tables_of_keys_are_current() -> None:
+    key_reference.main(["--check"])
+
+
+def texts_in_the_package() -> Iterator[str]:
+    """All constant texts, those of one f-string in their order."""
+    for path in (REPOSITORY / "calib_monai").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "\0".join(part.value for part in node.values if isinstance(part, ast.Constant))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_every_message_that_a_page_explains_is_one() -> None:
+    page = (REPOSITORY / "docs" / "when_something_goes_wrong.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+    messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
+    assert len(messages) > 50
+    texts = "\n".join(texts_in_the_package())
+    parts = {part.strip() for message in messages for part in message.split("...") if part.strip()}
+    assert sorted(part for part in parts if part not in texts and not any(part in said for said in OF_OTHERS)) == []
