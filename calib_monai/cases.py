@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from calib_monai.case_checks import check_all, checked_all, told_of
 from calib_monai.checks import REPLACED, SPLIT_FILE
@@ -37,6 +38,15 @@ from calib_monai.zones import ZoneShapes
 logger = logging.getLogger(__name__)
 
 
+class Training(NamedTuple):
+    """The folders of a training, whether it may replace another one there, and what its model is made for."""
+
+    ckpt_dir: str
+    output_dir: str
+    overwrite: bool
+    made_for: MadeFor
+
+
 class Cases(dict[str, list[Case]]):
     """A split with the geometries of its images and the options of its draw.
 
@@ -44,6 +54,7 @@ class Cases(dict[str, list[Case]]):
         geometries: the geometries of the training images by case; empty if these were not read.
         options: the options with which the split was drawn.
         replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
+        training: the training that they are of, None where that is not known.
     """
 
     def __init__(
@@ -53,6 +64,7 @@ class Cases(dict[str, list[Case]]):
         self.geometries = dict(geometries)
         self.options = options
         self.replaced = replaced
+        self.training: Training | None = None
 
     def training_axcodes(self, axcodes: str) -> str:
         """The axis codes of the training, see `calib_monai.orientation.training_axcodes`."""

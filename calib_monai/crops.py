@@ -37,18 +37,28 @@ class TrainingBoxd(MapTransform):
         elsewhere: number of slices from random places, as a share of the slices of the box.
         label_key: the key of the label, (1, H, W[, D]).
         ignore_index: the label of ignored voxels, which are not structures.
+        made_for: what the model is made for, which gives `slice_size` and `ignore_index` where they are not given.
+
+    Raises:
+        ValueError: there is neither `slice_size` nor `made_for`.
     """
 
     def __init__(
         self,
-        slice_size: Sequence[int],
+        slice_size: Sequence[int] = (),
         keys: KeysCollection = ("image", "label"),
         num_slices: int = -1,
         elsewhere: float = 0.25,
         label_key: str = "label",
         ignore_index: int | None = None,
+        made_for: Any = None,
     ) -> None:
         super().__init__(keys)
+        if made_for is not None:
+            slice_size = slice_size or made_for.slice_size
+            ignore_index = made_for.ignore_index if ignore_index is None else ignore_index
+        if not slice_size:
+            raise ValueError("the box of training needs a slice_size, or made_for, which has one")
         self.spatial_size = [*slice_size, num_slices]
         self.elsewhere = elsewhere
         self.label_key = label_key

@@ -22,7 +22,10 @@ from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
 from calib_monai.processes import num_processes, own_rank
 from calib_monai.slices import SliceLoader
+from calib_monai.transforms import BoundaryWeightd
 from calib_monai.views import AugmentedBatch, RandomViews
+
+WEIGHT = "weight"  # of each voxel, by which `TwoViewInferer` gives it to its loss
 
 
 class SliceTrainer(SupervisedTrainer):
@@ -42,7 +45,8 @@ class SliceTrainer(SupervisedTrainer):
         ignore_index: label of voxels that are not trained on, or None.
         augment: whether each slice of a batch is seen in a random view; None where the method has no such choice.
         random_views: draws the views; None uses the defaults of `RandomViews`.
-        extra_keys: keys of further maps of the volumes, which the inferer gets by their names.
+        extra_keys: keys of further maps of the volumes, which the inferer gets by their names. A `BWCRLoss` that weighs
+            voxels by their distance to a boundary adds "weight", which is computed once for each volume.
         kwargs: as in MONAI's.
 
     Attributes:
@@ -78,6 +82,10 @@ class SliceTrainer(SupervisedTrainer):
                 f"augment is {augment} and extra_keys are {list(extra_keys)}: views are drawn of images and "
                 "labels alone, so set augment to None"
             )
+        if augment is None and getattr(loss_function, "boundary_weighted", False) and WEIGHT not in extra_keys:
+            weighing = BoundaryWeightd(names=WEIGHT, loss=loss_function, ignore_index=ignore_index)
+            dataset = Dataset(dataset, weighing)  # type: ignore[arg-type] # a dataset is a sequence
+            extra_keys = [*extra_keys, WEIGHT]
         loader = SliceLoader(
             dataset,  # type: ignore[arg-type] # a dataset is a sequence
             batch_size,

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from calib_monai.cases import Cases, checked_split
+from calib_monai.cases import Cases, Training, checked_split
 from calib_monai.datalists.splits import Case, Split
+from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
 
 FILES = ("image", "label")
+OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index")
+
+
+def _with_arguments_of(function: Callable[..., Any], other: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a function that hands on its other arguments to another one."""
+    both = inspect.signature(function).parameters | inspect.signature(other).parameters
+    return inspect.Signature(
+        [
+            one.replace(kind=one.POSITIONAL_OR_KEYWORD, default=one.empty)
+            for one in both.values()
+            if one.kind is not one.VAR_KEYWORD
+        ]
+    )
 
 
 class SplitOnDemand(Mapping[str, list[Case]]):
@@ -23,20 +37,23 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
     Args:
         datalist: gives the split.
+        made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes` and
+            `ignore_index` where they are not among the settings.
         settings: the other arguments of `checked_split`.
     """
 
-    __signature__ = inspect.signature(checked_split)
-
-    def __init__(self, datalist: Callable[[], Split], **settings: Any) -> None:
+    def __init__(self, datalist: Callable[[], Split], made_for: MadeFor | None = None, **settings: Any) -> None:
         self.datalist = datalist
+        self.made_for = made_for
         self.trains = "training" in settings.get("use", ["training"])
-        self.check: Callable[..., Cases] = partial(checked_split, **settings)
+        self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
+
+    __init__.__signature__ = _with_arguments_of(__init__, checked_split)  # type: ignore[attr-defined] # for checks of options
 
     @cached_property
     def checked(self) -> Cases:
         """The checked split."""
-        return self.check(self.datalist)
+        return self._check(self.datalist)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set."""
@@ -81,7 +98,15 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         if any(are_of_split):
             split["test"] = self.checked["test"]
             _check_apart(split)
-        return self.check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
+        return self._check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
+
+    def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
+        """The checked cases of a split; `others` replace settings."""
+        cases = checked_split(datalist, **self.settings | others)
+        if self.made_for is not None:
+            ckpt_dir, output_dir = (str(self.settings[name]) for name in ("ckpt_dir", "output_dir"))
+            cases.training = Training(ckpt_dir, output_dir, bool(self.settings.get("overwrite")), self.made_for)
+        return cases
 
 
 def _check_apart(split: Split) -> None:

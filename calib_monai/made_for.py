@@ -37,6 +37,8 @@ class MadeFor:
         network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
             layers with other strides or activations may have weights of the same names and sizes.
         transforms: the transforms of a case on its way to the network.
+        ignore_index: of a training and its evaluation, the label of voxels that are neither trained on nor measured, or
+            None. A model does not depend on it.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class MadeFor:
         *,
         network: nn.Module,
         transforms: Compose,
+        ignore_index: int | None = None,
     ) -> None:
         self.network = network
         self.transforms = transforms
         self.num_classes, self.in_channels = len(class_names), len(channels)
         self.slice_size = slice_size
+        self.ignore_index = ignore_index
         self.settings: dict[str, Any] = _as_read(
             {
                 "dataset": dataset,
@@ -66,13 +70,18 @@ class MadeFor:
             }
         )
 
+    @property
+    def axcodes(self) -> str:
+        """The axis codes to which images are reoriented."""
+        return str(self.settings["axcodes"])
+
     def of_training(self, geometries: Mapping[str, Geometry]) -> dict[str, Any]:
         """The settings, with the axis codes that images of these geometries have in a training.
 
         Args:
             geometries: the geometries of the training images, by case.
         """
-        return {**self.settings, "axcodes": axcodes_of(self.settings["axcodes"], geometries.values())}
+        return {**self.settings, "axcodes": axcodes_of(self.axcodes, geometries.values())}
 
     def written(self, geometries: Mapping[str, Geometry], drawn_with: Mapping[str, Any]) -> dict[str, Any]:
         """The content of `model.json` for a training.
@@ -186,7 +195,7 @@ def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
     parser = ConfigParser(ConfigParser.load_config_file(config))
     if "made_for" not in parser:
         return {}
-    parser["network"], parser["made_for::axcodes"] = made_for.network, made_for.settings["axcodes"]
+    parser["network"], parser["made_for::axcodes"] = made_for.network, made_for.axcodes
     there: MadeFor = parser.get_parsed_content("made_for")
     return there.settings
 

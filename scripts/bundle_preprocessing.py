@@ -31,7 +31,7 @@ def preprocessing_of(config: Part) -> Part:
     return {
         **dict.fromkeys(STEPS),
         "preprocessing": flat,
-        "made_for": {"axcodes": None, "transforms": "@preprocessing"},
+        "made_for": {"axcodes": None, "ignore_index": None, "transforms": "@preprocessing"},
     }
 
 

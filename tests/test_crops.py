@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -44,6 +45,16 @@ def test_what_the_box_cannot_hold_is_told(caplog: pytest.LogCaptureFixture) -> N
     assert [record.getMessage() for record in caplog.records] == [
         "case one: the box of training, 16 x 8 x 4 voxels, cuts off 100 % of label 2"
     ]
+
+
+def test_the_box_takes_its_size_and_the_ignored_label_from_what_the_model_is_made_for() -> None:
+    data = scan((20, 13, 9), (slice(1, 4), slice(5, 7), slice(4, 6)), (slice(12, 20), slice(5, 13), slice(4, 6)))
+    made_for = SimpleNamespace(slice_size=[8, 8], ignore_index=2)
+    boxed = TrainingBoxd(made_for=made_for, elsewhere=0)(data)
+    assert torch.equal(boxed["label"], TrainingBoxd([8, 8], elsewhere=0, ignore_index=2)(data)["label"])
+    assert TrainingBoxd([4, 4], made_for=made_for, elsewhere=0)(data)["image"].shape == (1, 4, 4, 9)
+    with pytest.raises(ValueError, match="needs a slice_size, or made_for"):
+        TrainingBoxd()
 
 
 def test_a_window_without_any_count_is_at_the_center() -> None:

@@ -11,8 +11,10 @@ from monai.data import Dataset
 from torch import nn
 
 from calib_monai import engines
+from calib_monai.boundaries import boundary_weight
 from calib_monai.engines import SliceTrainer, VolumeEvaluator
-from calib_monai.losses import NACLLoss
+from calib_monai.losses import BWCRLoss, NACLLoss
+from calib_monai.views import TwoViewInferer
 
 
 def trainer(**given: Any) -> SliceTrainer:
@@ -25,7 +27,7 @@ def trainer(**given: Any) -> SliceTrainer:
         "batch_size": 4,
     }
     return SliceTrainer(
-        dataset=volumes, device=torch.device("cpu"), loss_function=NACLLoss(), max_epochs=1, **made | given
+        dataset=volumes, device=torch.device("cpu"), max_epochs=1, **made | {"loss_function": NACLLoss()} | given
     )
 
 
@@ -63,6 +65,17 @@ def test_processes_do_not_share_the_batches_of_networks_of_their_own(monkeypatch
 def test_views_are_not_left_out_silently_where_there_are_further_maps(augment: bool) -> None:  # noqa: FBT001
     with pytest.raises(ValueError, match=rf"^augment is {augment} and extra_keys are \['weight'\]"):
         trainer(augment=augment, extra_keys=["weight"])
+
+
+def test_the_weights_of_a_boundary_weighted_loss_are_computed_once_for_each_volume() -> None:
+    for weighted in (True, False):
+        loss = BWCRLoss(width=2, boundary_weighted=weighted)
+        slices = trainer(loss_function=loss, inferer=TwoViewInferer()).data_loader.slices
+        assert ("weight" in slices) == weighted
+    near = trainer(loss_function=BWCRLoss(width=2), inferer=TwoViewInferer())
+    [batch] = near.data_loader
+    expected = boundary_weight(batch["label"], 2, 1.0, 0.01)
+    assert torch.allclose(batch["weight"], expected, atol=1e-3)  # kept as float16
 
 
 def test_an_evaluation_of_two_cases_of_one_name_is_refused_before_it_begins() -> None:

@@ -32,7 +32,7 @@ ALLOWED = {
         *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
-    "listed_cases": {"cases", "datalists", "processes", "volumes"},
+    "listed_cases": {"cases", "datalists", "made_for", "processes", "volumes"},
     "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
     "zones": {"processes"},
     "found_cases": {"case_names", "datalists", "headers", "processes", "spelling", "volumes"},
@@ -66,7 +66,7 @@ ALLOWED = {
     "orientation": {"composed", "grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
-    "engines": {"case_names", "loaders", "losses", "processes", "slices", "views"},
+    "engines": {"case_names", "loaders", "losses", "processes", "slices", "transforms", "views"},
     "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

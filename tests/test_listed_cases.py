@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.listed_cases import SplitOnDemand
 from calib_monai.loading import LoadCased
 from calib_monai.processes import Part
+from calib_monai.targets import arguments_of
 
 
 def nowhere() -> Any:
@@ -78,6 +80,31 @@ def test_a_list_in_place_of_one_set_leaves_the_others_to_the_split(phantom_dir: 
         files = [{key: case[key] for key in ("image", "label")} for case in listed]
         with pytest.raises(ValueError, match=r"is a (training|validation) case and a (validation|test) case: list"):
             cases.used(training, files)
+
+
+def test_what_the_model_is_made_for_gives_the_rules_and_the_cases_know_their_training(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    told = {"num_classes": 2, "in_channels": 1, "slice_size": [48, 64], "axcodes": "RAS", "ignore_index": None}
+    given: dict[str, Any] = {
+        "made_for": SimpleNamespace(**told),
+        "loading": Compose([LoadCased(["image", "label"])]),
+        "ckpt_dir": str(tmp_path),
+        "output_dir": str(tmp_path / "out"),
+    }
+    Path(given["output_dir"]).mkdir()
+    with pytest.raises(ValueError, match="with 2 classes they must be whole numbers"):
+        SplitOnDemand(lambda: hippocampus_split(str(phantom_dir)), **given)["training"]
+    cases = SplitOnDemand(nowhere, **given, num_classes=3)
+    used = cases.used(files_of(phantom_dir), [])
+    assert used.training == (given["ckpt_dir"], given["output_dir"], False, given["made_for"])
+
+
+def test_the_rules_of_a_check_are_the_options_of_its_cases() -> None:
+    known = arguments_of(SplitOnDemand)
+    assert known is not None
+    assert {"datalist", "made_for", "same_grid", "zones"} <= known
+    assert "same_gird" not in known
 
 
 def test_a_list_without_validation_is_one(phantom_dir: Path, tmp_path: Path) -> None:

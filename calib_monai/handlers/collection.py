@@ -15,6 +15,8 @@ from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.by_name import TOGETHER, VALIDATION, metrics_by_name, named
 from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
 
+OF_VALIDATION = (f"{VALIDATION}ece_plausible",)  # what a training measures after each epoch
+
 
 class MetricCollectionHandler(IgniteMetricHandler):
     """MONAI's `IgniteMetricHandler` for a `MetricCollection`: each metric is logged and saved under its own name.
@@ -26,7 +28,8 @@ class MetricCollectionHandler(IgniteMetricHandler):
     Args:
         metrics: the names of metrics in `engine.state.metrics` and `engine.state.metric_details`. A name holds metric
             and region, and "pooled" or "debiased" if the metric is: `ece_foreground`, `ece_union_pooled`. In a
-            dictionary each name has the options of its metric, often {}, or a metric such as a user's own.
+            dictionary each name has the options of its metric, often {}, or a metric such as a user's own. By default
+            a validation's ECE of the region "plausible".
         output_transform: takes probabilities and labels from the engine's output; by default "prob" and "target".
         ignore_index: as in `MetricCollection`; by default the label that `IgnoredLabel` sets.
 
@@ -37,7 +40,7 @@ class MetricCollectionHandler(IgniteMetricHandler):
 
     def __init__(
         self,
-        metrics: Iterable[str] | Mapping[str, CalibrationMetric | Mapping[str, Any]],
+        metrics: Iterable[str] | Mapping[str, CalibrationMetric | Mapping[str, Any]] = OF_VALIDATION,
         output_transform: Callable[[Any], Any] | None = None,
         ignore_index: int | None = None,
     ) -> None:

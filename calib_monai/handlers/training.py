@@ -29,36 +29,39 @@ class TrainingSaver:
     When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
 
     Args:
-        ckpt_dir: folder of the checkpoints.
-        output_dir: folder of the history.
-        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
+        cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
         lr_scheduler: what changes the learning rate.
         evaluator: the `VolumeEvaluator` of the validation.
         resume: whether to continue the training in `ckpt_dir`.
+        ckpt_dir: folder of the checkpoints.
+        output_dir: folder of the history.
         overwrite: whether an earlier training may be replaced that is not continued.
-        cases: the cases of the training.
+        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
+
+    Raises:
+        ValueError: something is not given that the cases do not know.
     """
 
     def __init__(
         self,
-        ckpt_dir: str,
-        output_dir: str,
-        made_for: Mapping[str, Any],
+        cases: Any,
         lr_scheduler: Any,
         evaluator: Any,
-        resume: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
-        cases: Any = None,
         *,
-        overwrite: bool = False,
+        resume: bool = False,
+        ckpt_dir: str | None = None,
+        output_dir: str | None = None,
+        overwrite: bool | None = None,
+        made_for: Mapping[str, Any] | None = None,
     ) -> None:
-        self.ckpt_dir = ckpt_dir
-        self.output_dir = output_dir
-        self.history = History(output_dir, evaluator)
-        self.made_for = made_for
+        self.ckpt_dir = ckpt_dir or _training_of(cases).ckpt_dir
+        self.output_dir = output_dir or _training_of(cases).output_dir
+        self.overwrite = _training_of(cases).overwrite if overwrite is None else overwrite
+        self.made_for = made_for or _training_of(cases).made_for.of_training(cases.geometries)
+        self.history = History(self.output_dir, evaluator)
         self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
         self.resume = resume
-        self.overwrite = overwrite
         self.cases = cases
         self.trainer: Any = None
 
@@ -114,30 +117,37 @@ class BestModelSaver(DurableCheckpointSaver):
     """Writes the network of an evaluator, as `model.pt` with its `model.json`, when the key metric is the best so far.
 
     Args:
-        ckpt_dir: folder of the model.
         network: the network.
-        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.written`.
         method: the method of the bundle.
         loss: the loss of the training.
         bundle_root: folder of the bundle.
+        cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
+        ckpt_dir: folder of the model.
+        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.written`.
+
+    Raises:
+        ValueError: something is not given that the cases do not know.
     """
 
     saved_as = DurableCheckpointSaver.__name__  # in a checkpoint
 
     def __init__(
         self,
-        ckpt_dir: str,
         network: torch.nn.Module,
-        made_for: Mapping[str, Any],
         method: str,
         loss: torch.nn.Module,
         bundle_root: str,
+        cases: Any = None,
+        *,
+        ckpt_dir: str | None = None,
+        made_for: Mapping[str, Any] | None = None,
     ) -> None:
         config = str(Path(bundle_root) / "configs" / "train.json")
+        content = made_for or _training_of(cases).made_for.written(cases.geometries, cases.options)
         super().__init__(
-            ckpt_dir,
+            ckpt_dir or _training_of(cases).ckpt_dir,
             {"network": network},
-            made_for=with_method(made_for, method, loss, config),
+            made_for=with_method(content, method, loss, config),
             save_key_metric=True,
             key_metric_filename=MODEL,
         )
@@ -164,6 +174,14 @@ class MovingAverage(EMAHandler):
                 super(MovingAverage, self).attach(engine, *args, **kwargs)
 
         engine.add_event_handler(Events.STARTED, start)
+
+
+def _training_of(cases: Any) -> Any:
+    """The training of its cases; raise ValueError if they do not know it."""
+    training = getattr(cases, "training", None)
+    if training is None:
+        raise ValueError("the cases do not know their training: give them made_for, as in calib_monai.listed_cases")
+    return training
 
 
 def _unwrapped(network: torch.nn.Module) -> Any:

@@ -22,6 +22,8 @@ import torch.multiprocessing
 from monai.bundle import run
 
 from calib_monai.datalists.files import Volumes
+from calib_monai.handlers.collection import OF_VALIDATION
+from calib_monai.overrides import COLLECTION as COLLECTION_OF_METRICS
 from calib_monai.phantoms import Phantom
 from calib_monai.refusals import refusal_of
 
@@ -50,7 +52,11 @@ def config_of(bundle: str | Path, name: str) -> dict[str, Any]:
 def metrics_of(validate: dict[str, Any]) -> set[str]:
     """Names of what an evaluator measures, as it is configured; those of a collection one by one."""
     handlers = validate["key_metric"] | validate["additional_metrics"]
-    return {metric for name, handler in handlers.items() for metric in handler.get("metrics", [name])}
+    defaults = {
+        name: OF_VALIDATION if handler["_target_"] == COLLECTION_OF_METRICS else [name]
+        for name, handler in handlers.items()
+    }
+    return {metric for name, handler in handlers.items() for metric in handler.get("metrics", defaults[name])}
 
 
 def write_dataset(dataset: str, folder: Path, cases: Volumes) -> None:
