@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").rglob("*.md"))]
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+REMARK = re.compile(r"(^|\s)#\s.*$")
 NAME_OF_JSON = re.compile(r"`(\w+\.json)`")
 
 
@@ -47,7 +48,7 @@ def commands_in(code: str) -> list[str]:
     values: dict[str, str] = {}
     commands = []
     for line in code.replace("\\\n", " ").splitlines():
-        words = shlex.split(line, comments=True)
+        words = shlex.split(REMARK.sub("", line))
         if len(words) == 1 and (assigned := re.fullmatch(r"([A-Z]+)=(\S+)", words[0])):
             values[assigned[1]] = assigned[2]
         elif words:

@@ -1,0 +1,221 @@
+"""Commands on the pages: each runs as it stands there, on phantoms, or is listed here with the reason why not.
+
+A page is read from top to bottom in a folder of its own, in which the commands of `FIRST` have run before: they make
+data, a network, its evaluation and its calibrator. Training takes an epoch in place of many.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import nibabel
+import numpy as np
+import pytest
+import yaml
+from committed import COLLECTION, trimmed
+from monai.bundle import __main__ as program
+from pages import PAGES, README, REPOSITORY, commands_of, jsons_of, named, prose_of
+from PIL import Image
+from plan import Plan
+
+from calib_monai.datalists.files import Volumes
+from calib_monai.overrides import check_overrides
+from calib_monai.phantoms import make_phantoms
+
+FIRST = [REPOSITORY / "docs" / name for name in ("get_started.md", "calibrate.md", "evaluate.md")]
+BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl"
+STANDS_FOR = {
+    "IMAGE": "DATA/imagesTr/phantom_000.nii.gz",
+    "MODEL": "bundles/hippocampus_nacl/models/model.pt",
+    "EVALUATION": "bundles/hippocampus_nacl/eval",
+}
+INSTALLS = "installs from the network"
+OTHER = "another program, which is not installed"
+NOT_HERE = {  # what a command holds: why it does not run here
+    "pip install": INSTALLS,
+    "bash scripts/demo.sh": INSTALLS + "; docs/get_started.md has its commands",
+    "bash scripts/test.sh": "runs this test",
+    "snakemake": "tests/workflow/test_workflow.py runs it; test_plan.py and the test below know its settings",
+    "torchrun": "tests/reliability/test_many_processes.py runs these files; the test below knows the options",
+    "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
+    "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
+    "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
+    "largest.json": "needs scikit-image; tests/bundles/test_whole_scans.py knows the place of its transform",
+    "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
+    "python -m monai.bundle ckpt_export network_def": "tests/clients/test_monai_deploy.py exports it",
+    "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --tracking mlflow": OTHER,
+    **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet_extTrainer"), OTHER),
+}
+COMPOSED = "python scripts/compose_bundles.py --dataset"  # runs here
+
+
+def not_here(command: str) -> str | None:
+    """The words in `NOT_HERE` of a command that does not run here."""
+    if command.startswith(COMPOSED):
+        return None
+    return next((words for words in NOT_HERE if words in command), None)
+
+
+def shortened(command: str) -> str:
+    """A command that takes less time, with words that stand for a file replaced by one."""
+    command = re.sub(r"--epochs \d+", "--epochs 1", command).replace("--cases 36", "--cases 6")
+    is_training = "configs/train.json" in command and not re.search(
+        r"configs/(evaluate|calibrate)\.json|--help", command
+    )
+    if is_training and "--epochs" not in command and "small.json" not in command:
+        command += " --epochs 1"
+    return shlex.join(STANDS_FOR.get(word, word) for word in shlex.split(command))
+
+
+def run(command: str) -> None:
+    """Run a command in this folder: Python in this process, anything else in one of its own. No picture is drawn."""
+    words = shlex.split(command)
+    if words[0] != "python":
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+        return
+    try:
+        with patch("calib_monai.reports.report.png_of", lambda _: b""):
+            run_python(words[1:])
+    except SystemExit as ended:
+        assert not ended.code, ended  # noqa: PT017 - of the command
+
+
+def run_python(words: list[str]) -> None:
+    """Run what stands behind `python` in this process."""
+    if words[0] != "-m":
+        with patch.object(sys, "argv", words):
+            runpy.run_path(words[0], run_name="__main__")
+    elif words[1] == "monai.bundle":
+        with patch.object(sys, "argv", [program.__file__, *words[2:]]):
+            runpy.run_path(program.__file__, run_name="__main__")
+    else:
+        with patch.object(sys, "argv", words[1:]):
+            runpy.run_module(words[1], run_name="__main__")
+
+
+def write_knees(folder: Path, cases: Volumes) -> None:
+    """Two images and a label of each case, named as docs/train.md says."""
+    for case, (image, label) in cases.items():
+        for path, values in (
+            (folder / "scans" / "first" / f"{case}_pd.nii.gz", image),
+            (folder / "scans" / "first" / f"{case}_t2.nii.gz", image.max() - image),
+            (folder / "masks" / f"{case}-mask.nii.gz", label),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), np.eye(4)), path)
+
+
+def write_retina(folder: Path, cases: Volumes) -> None:
+    """A color picture and a mask of each case, named as docs/train.md says."""
+    for case, (image, label) in cases.items():
+        middle = [image.shape[-1] // 2]
+        for path, values in (
+            (folder / "images" / f"{case}.png", np.repeat(255 * image[..., middle] / image.max(), 3, axis=-1)),
+            (folder / "masks" / f"{case}.png", 255 * (label[..., middle[0]] > 0)),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values.astype(np.uint8)).save(path)
+
+
+class Reader:
+    """Somebody who reads pages and types their commands.
+
+    Args:
+        folder: where the commands run.
+        done: those that ran there before.
+    """
+
+    def __init__(self, folder: Path, done: list[str]) -> None:
+        self.folder, self.done = folder, list(done)
+
+    def read(self, page: Path) -> None:
+        """Save the JSON files of a page, and run its commands."""
+        for name, text in jsons_of(page).items():
+            (self.folder / name).write_text(text)
+        for command in commands_of(page):
+            short = shortened(command)
+            if short not in self.done and not not_here(command):
+                os.chdir(self.folder)
+                run(short)
+                self.done.append(short)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """A reader of the first pages."""
+    folder = tmp_path_factory.mktemp("collection")
+    for name in BUNDLES:
+        shutil.copytree(COLLECTION / name, folder / "bundles" / name, ignore=shutil.ignore_patterns("models", "eval"))
+    (folder / "scripts").symlink_to(REPOSITORY / "scripts")
+    write_knees(folder / "KNEES", trimmed(make_phantoms(3, seed=5), 14, 18))
+    write_retina(folder / "RETINA", make_phantoms(3, seed=5, num_classes=2))
+    reader = Reader(folder, [])
+    for page in FIRST:
+        reader.read(page)
+    return reader
+
+
+@pytest.fixture
+def reader(first: Reader, tmp_path: Path) -> Reader:
+    """A reader of one more page, in a folder of its own."""
+    return Reader(shutil.copytree(first.folder, tmp_path / "copy", symlinks=True), first.done)
+
+
+@pytest.mark.filterwarnings("ignore:executing the bundle config")
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page not in FIRST], ids=named)
+def test_every_command_of_a_page_runs(page: Path, reader: Reader) -> None:
+    reader.read(page)
+
+
+def test_what_the_first_pages_make_is_there(first: Reader) -> None:
+    bundle = first.folder / "bundles" / "hippocampus_nacl"
+    made = ["models/model.pt", "models/calibrator_lts.safetensors", "eval/report/report.html", "eval_lts/summary.json"]
+    assert [name for name in made if not (bundle / name).is_file()] == []
+    assert (first.folder / "before_and_after" / "report.html").is_file()
+
+
+def test_what_does_not_run_here_is_still_on_a_page() -> None:
+    commands = [command for page in PAGES for command in commands_of(page)]
+    assert README in PAGES
+    assert NOT_HERE.keys() == {words for command in commands if (words := not_here(command))}
+
+
+def test_what_other_programs_start_has_options_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    commands = [shlex.split(command) for page in PAGES for command in commands_of(page)]
+    started = [words for words in commands if words[0] == "torchrun"]
+    assert len(started) == 2
+    for words in started:
+        check_overrides([program.__file__, *words[words.index("monai.bundle") + 1 :]])
+
+
+def test_the_workflow_has_the_settings_that_a_page_gives() -> None:
+    commands = [shlex.split(command) for page in PAGES for command in commands_of(page)]
+    settings = [words[words.index("--config") + 1 :] for words in commands if words[0] == "snakemake"]
+    config, experiments = (
+        yaml.safe_load((REPOSITORY / "workflow" / name).read_text(encoding="utf-8"))
+        for name in ("config.yaml", "experiments.yaml")
+    )
+    assert len(settings) == 2
+    for given in settings:
+        options = {name: yaml.safe_load(value) for name, _, value in (each.partition("=") for each in given)}
+        assert options.keys() <= config.keys()
+        Plan(config | options | {"dataset_dir": str(REPOSITORY)}, experiments)
+
+
+def test_programs_that_a_sentence_names_are_there() -> None:
+    spans = {span for page in PAGES for span in re.findall(r"`(python [^`]+)`", prose_of(page))}
+    assert len(spans) > 3
+    for span in spans:
+        words = shlex.split(span)
+        module = words[1] == "-m"
+        assert importlib.util.find_spec(words[2]) if module else (REPOSITORY / words[1]).is_file(), span
