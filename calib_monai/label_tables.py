@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 
 from calib_monai.colors import class_color, rgb_of
@@ -54,11 +55,12 @@ def _tables(class_names: Sequence[str]) -> dict[str, str]:
     """The text of each file."""
     slicer = ["# Color table file", f"# {len(class_names)} values"]
     snap = ["# ITK-SnAP Label Description File", SNAP_HEAD]
-    for k, name in enumerate(class_names):
+    in_slicer, in_snap = (_told_apart(map(named, class_names)) for named in (_slicer_name, _snap_name))
+    for k in range(len(class_names)):
         seen = int(k > 0)
         red, green, blue = rgb_of(class_color(k)) if k else (0, 0, 0)
-        slicer.append(f"{k} {_slicer_name(name)} {red} {green} {blue} {255 * seen}")
-        snap.append(f'{k:5d} {red:5d} {green:4d} {blue:4d} {seen:8d} {seen:2d} {seen:2d}    "{_snap_name(name)}"')
+        slicer.append(f"{k} {in_slicer[k]} {red} {green} {blue} {255 * seen}")
+        snap.append(f'{k:5d} {red:5d} {green:4d} {blue:4d} {seen:8d} {seen:2d} {seen:2d}    "{in_snap[k]}"')
     return {SLICER: "\n".join([*slicer, ""]), ITK_SNAP: "\n".join([*snap, ""])}
 
 
@@ -83,6 +85,15 @@ def _told(table: str, place: int) -> list[tuple[str, str]]:
     if any(len(one) <= place for one in fields):
         raise ValueError("a line has no name")
     return [(one[0], one[place]) for one in fields]
+
+
+def _told_apart(names: Iterable[str]) -> list[str]:
+    """Names of which no two are the same: a name that an earlier class has gets the number of its class."""
+    listed = list(names)
+    for k, name in enumerate(listed):
+        if name in listed[:k]:
+            listed[k] = next(one for n in count(1) if (one := name + n * f"_{k}") not in listed)
+    return listed
 
 
 def _slicer_name(name: str) -> str:

@@ -16,6 +16,7 @@ from calib_monai.checks import check_outputs, check_schedule, check_slice_size
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.measures import check_measures
 from calib_monai.orientation import check_axcodes
+from calib_monai.path_options import OF_MONAI, PATHS
 from calib_monai.spelling import nearest
 from calib_monai.targets import nodes
 
@@ -61,6 +62,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
     What is given by an expression, a reference or a component is not known yet, and passes.
     """
+    _check_texts(config)
     known = {name: value for name, value in config.items() if not _is_made_later(value)}
     for name, value in known.items():
         if rule := _rule_of_setting(name, value):
@@ -75,6 +77,20 @@ def check_settings(config: Mapping[str, Any]) -> None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:
         _check_class_names(class_names, count)
+
+
+def _check_texts(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a text would be changed by MONAI, as the name of a class; notes and paths are passed over."""
+    used = _referred_to(config)
+    for name, text in nodes(config):
+        first, last = name.split("#")[0], name.split("#")[-1]
+        if first not in used or first in PATHS or last.startswith("_"):
+            continue
+        if isinstance(text, str) and not text.startswith(("$", "@", "%")) and (found := OF_MONAI.search(text)):
+            raise ValueError(
+                f"{name} is {text!r}, which holds '{found[0]}'; MONAI makes '::' of '#' in a configuration, so no text "
+                "in one may hold either"
+            )
 
 
 def _check_class_names(names: Any, count: Any) -> None:
@@ -103,13 +119,18 @@ def check_all_used(config: Mapping[str, Any]) -> list[str]:
     Raises:
         ValueError: one that is spelled nearly as one that something refers to.
     """
-    texts = (part for _, part in nodes(config) if isinstance(part, str))
-    used = {name for text in texts for name in re.findall(r"[@%](\w+)", text)}
+    used = _referred_to(config)
     unused = sorted(key for key in config if key not in used | ENTRIES and not key.startswith("_"))
     for key in unused:
         if meant := nearest(key, used & config.keys()):
             raise ValueError(f"nothing refers to {key!r} in the configuration; did you mean {meant!r}?")
     return unused
+
+
+def _referred_to(config: Mapping[str, Any]) -> set[str]:
+    """The keys at the top of a configuration to which something in it refers, and other words after "@" and "%"."""
+    texts = (part for _, part in nodes(config) if isinstance(part, str))
+    return {name for text in texts for name in re.findall(r"[@%](\w+)", text)}
 
 
 def referred(value: Any) -> str:

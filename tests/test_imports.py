@@ -56,7 +56,9 @@ ALLOWED = {
     "predictions": {"inverses", "transforms"},
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"colors", "whole_files"},
-    "option_values": {"arguments", "checks", "datalists", "measures", "orientation", "spelling", "targets"},
+    "option_values": {
+        *("arguments", "checks", "datalists", "measures", "orientation", "path_options", "spelling", "targets"),
+    },
     "overrides": {"former_options", "option_values", "path_options", "refusals", "running", "spelling", "targets"},
     "former_options": {"networks", "spelling", "targets"},
     "targets": {"spelling"},

@@ -86,3 +86,14 @@ def test_colors_that_a_user_changed_stay_and_names_of_others_are_refused(tmp_pat
         write_label_tables(tmp_path, ["background", "edema"])
     write_label_tables(tmp_path, ["background", "edema"], overwrite=True)
     assert as_slicer_reads(table)[1][0] == as_itk_snap_reads(tmp_path / ITK_SNAP)[1][0] == "edema"
+
+
+def test_classes_whose_names_are_the_same_in_a_program_are_told_apart(tmp_path: Path) -> None:
+    names = ["background", "left lobe", "left_lobe", "left_lobe_2", 'a "b"', "a 'b'", "x" * 250 + "1", "x" * 250 + "2"]
+    write_label_tables(tmp_path, names)
+    slicer, snap = as_slicer_reads(tmp_path / SLICER), as_itk_snap_reads(tmp_path / ITK_SNAP)
+    for told in (slicer, snap):
+        assert len({name for name, _, _ in told.values()}) == len(names)
+        assert told[7][0] == f"{told[6][0]}_7".replace("_", " " if told is slicer else "_")
+    assert [slicer[k][0] for k in (1, 2, 3)] == ["left lobe", "left lobe 2 2", "left lobe 2"]
+    assert [snap[k][0] for k in (1, 2, 3, 4, 5)] == [*names[1:4], "a 'b'", "a 'b'_5"]

@@ -112,6 +112,25 @@ def test_settings_that_can_be_pass() -> None:
     check_settings({"class_names": "$calib_monai.names", "num_classes": 2})
 
 
+@pytest.mark.parametrize("text", ["part #1", "part ::1"])
+def test_a_text_that_monai_would_change_is_refused(text: str) -> None:
+    """MONAI makes '::' of every '#', also in the name of a class, which results would then show."""
+    said = "MONAI makes '::' of '#' in a configuration, so no text in one may hold either$"
+    given: dict[str, Any] = {"class_names": ["background", text], "run": ["@class_names", "@measures", "@fit"]}
+    with pytest.raises(ValueError, match=rf"^class_names#1 is '{text}', .*{said}"):
+        check_settings(given)
+    with pytest.raises(ValueError, match=rf"^measures#a#title is '{text}', .*{said}"):
+        check_settings({"measures": {"a": {"title": text}}, "run": "@measures"})
+    with pytest.raises(ValueError, match=rf"^data#0#image is '/a/{text}.nii', .*{said}"):
+        check_settings({"data": [{"image": f"/a/{text}.nii"}], "run": ["@data"]})
+
+
+def test_references_notes_and_paths_may_hold_what_monai_reads() -> None:
+    fit = {"_desc_": "the #1 of all", "_target_": "Fit", "region": "@fitting#ts#region", "call": "$@a::b + '#'"}
+    check_settings({"fit": fit, "copy": "%fitting::ts", "run": ["@fit", "@copy"], "note": "see #1"})
+    check_settings({"dataset_dir": "a#1", "run": "@dataset_dir"})  # which has a line of its own
+
+
 def test_a_device_that_is_not_here_is_refused() -> None:
     check_device(ConfigParser({"device": "$torch.device('cpu')"}))
     with pytest.raises(ValueError, match=r"^device is cuda:99, which PyTorch cannot use here \(.+\): leave"):

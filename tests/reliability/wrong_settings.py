@@ -48,6 +48,7 @@ WRONG_SETTINGS = [
     Wrong("no name of a device", "device is 'gpu'; it must name a device of PyTorch, as", options={"device": "gpu"}),
     Wrong("too few names", "there must be a name for each class", options={"class_names": ["background", "a"]}),
     Wrong("a name twice", "names that differ", options={"class_names": ["background", "a", "a"]}),
+    Wrong("a name with a #", "class_names#1 is 'a #1', which holds '#'", options={"class_names": ["b", "a #1", "c"]}),
     Wrong("arguments of no component", "it has no '_target_'", options={"loss": {"penalty_weight": 0.2}}),
     Wrong(
         "a loss of probabilities on logits",
