@@ -13,30 +13,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from calib_monai.refusals import tell_in_one_line
-from calib_monai.reports.case_figure import (
+from calib_monai.reports.drawn_slices import (
     ERROR_COLOR,
     LABELED,
     PREDICTED,
+    around_structures,
     draw_confidence,
     draw_errors,
     draw_outlines,
-    upright,
 )
 from calib_monai.reports.reliability import ACCURACY, DIAGONAL, OVER, UNDER, draw_diagram
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.run_files import read_runs
-from calib_monai.reports.runs import Run, Slice, shared_cases, worst_first
+from calib_monai.reports.runs import Run, shared_cases, worst_first
 from calib_monai.whole_files import whole_file
 
 SIZE = 7.0, 5.8  # inches; README shows it about 700 pixels wide
 DPI = 180
-MARGIN = 5  # voxels around the structures
 WHEN = "before", "after"
 TOLD = "dice_foreground", "ece_plausible", "nll_all", "ece_foreground"
 
@@ -63,7 +61,7 @@ def point_figure(runs: Sequence[Run], case: str) -> Figure:
         shown = draw_confidence(last, run.slice_of(case))
         last.set_title(f"confidence {when}")
         for axes in (middle, last):
-            axes.set(xticks=[], yticks=[], aspect=part.voxel_aspect, **_limits(part))
+            axes.set(xticks=[], yticks=[], aspect=part.voxel_aspect, **around_structures(part))
     figure.colorbar(shown, ax=grid[:, 2], shrink=0.8)
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),
@@ -76,16 +74,6 @@ def point_figure(runs: Sequence[Run], case: str) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     return figure
-
-
-def _limits(part: Slice) -> dict[str, tuple[float, float]]:
-    """The part of a slice, as limits of its axes, that holds all structures of prediction and label, and a margin."""
-    inside = upright((part.probs.argmax(axis=0) > 0) | (part.label > 0), part)
-    (top, bottom), (left, right) = (
-        (max(places.min() - MARGIN, 0) - 0.5, min(places.max() + MARGIN, size - 1) + 0.5)
-        for places, size in zip(np.nonzero(inside), inside.shape, strict=True)
-    )
-    return {"xlim": (left, right), "ylim": (bottom, top)}
 
 
 def middle_case(run: Run) -> str:

@@ -15,8 +15,9 @@ from calib_monai.reports.table import Table, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
     "The intervals are Student's t over cases. Cases count as independent; voxels do not, because voxels of a case err "
-    "together. The mean over all cases of this kind lies in such an interval 95 times in 100. Another training has "
-    "other intervals. No interval goes beyond the values that its measure can have."
+    "together. If a patient has several cases, the intervals are too narrow. The mean over all cases of this kind lies "
+    "in such an interval 95 times in 100. Another training has other intervals. No interval goes beyond the values "
+    "that its measure can have."
 )
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
@@ -89,9 +90,18 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
     """
     averaged = {name: measure for name, measure in measures.items() if not measure.counts}
     cells = [
-        [measure.title, *(_with_interval(run, name, measure) for run in runs)] for name, measure in averaged.items()
+        [measure.title, *(" ".join(filter(None, value_and_interval(run, name, measure))) for run in runs)]
+        for name, measure in averaged.items()
     ]
-    rows = kinds_of(averaged.values())
+    rows, note = kinds_of(averaged.values()), intervals_note(runs, averaged)
+    return Table(
+        "95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note, row_kinds=rows
+    )
+
+
+def intervals_note(runs: Sequence[Run], measures: Mapping[str, Measure]) -> str:
+    """The text that a reader of these runs' intervals needs; counts have none."""
+    averaged = {name: measure for name, measure in measures.items() if not measure.counts}
     known = {
         name: min(sum(not isnan(value) for value in averaged_values(run, name).values()) for run in runs)
         for name in averaged
@@ -101,14 +111,13 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
         note = f"{note} {ABOUT_CHANCE}"
     if not all(averaged_values(run, name) for run in runs for name in averaged if name in run.metrics):
         note = f"{note} {ABOUT_NONE}"
-    return Table(
-        "95 % intervals over cases", ["", *(run.name for run in runs)], cells, unmarked(cells), note, row_kinds=rows
-    )
+    return note
 
 
-def _with_interval(run: Run, name: str, measure: Measure) -> str:
-    """A value and its interval, as "0.812 (0.790 to 0.834)"; no interval if the value is not the mean over cases."""
-    value = run.metrics.get(name, nan)
+def value_and_interval(run: Run, name: str, measure: Measure) -> tuple[str, str]:
+    """A value and its interval, as "0.812" and "(0.790 to 0.834)"; "" if the value is not the mean over cases."""
+    value = measure.shown(run.metrics.get(name, nan))
+    if measure.counts:
+        return value, ""
     low, high = interval_of(name, list(averaged_values(run, name).values()), missed=any_missed(run))
-    interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
-    return f"{measure.shown(value)}{interval}"
+    return value, "" if isnan(low) else f"({measure.shown(low)} to {measure.shown(high)})"

@@ -10,10 +10,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from calib_monai.reports.answers import CAUTION, answers_of
 from calib_monai.reports.doubts import expected_dice
+from calib_monai.reports.measured import Measured
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import Table, transposed, unmarked
 
+MOST_OPENING = 4  # runs whose slices open a section
 LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below LEAST letters are too small, so the figure scrolls
 
 
@@ -25,6 +27,10 @@ class Section:
         name: the name of the data set.
         runs: the runs that are compared.
         tables: the tables of results.
+        measured: each measure in words, with the values of the runs where the tables are about these runs.
+        notes: what a reader of these values needs.
+        opening: the name of the case with which the section opens, and the PNG file of its slice.
+        only_written: tables that stand in the Markdown file alone, because `measured` shows their values.
         figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;
             "doubts" if an expected Dice was measured; "curves" if something was varied.
         cases: a PNG file for each case that is shown, by its name.
@@ -35,6 +41,10 @@ class Section:
     tables: Sequence[Table]
     figures: Mapping[str, bytes]
     cases: Mapping[str, bytes]
+    measured: Sequence[Measured] = ()
+    notes: Sequence[str] = ()
+    opening: tuple[str, bytes] | None = None
+    only_written: Sequence[Table] = ()
 
     @property
     def case_names(self) -> list[str]:
@@ -71,7 +81,13 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"source": _source, "width": _width, "LEAST": LEAST, "MOST": MOST}
+    environment.globals |= {
+        "source": _source,
+        "width": _width,
+        "LEAST": LEAST,
+        "MOST": MOST,
+        "MOST_OPENING": MOST_OPENING,
+    }
     page = environment.get_template("page.html")
     answers = answers_of([(part.name, part.runs) for part in sections])
     return page.render(sections=sections, answers=answers, caution=CAUTION, title=title, radar=radar)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.case_intervals import intervals_table
+from calib_monai.reports.case_intervals import intervals_note, intervals_table
 from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
-from calib_monai.reports.page import Section, html_page
+from calib_monai.reports.measured import measured
+from calib_monai.reports.opening_figure import opening_figure
+from calib_monai.reports.page import MOST_OPENING, Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
-from calib_monai.reports.results import results_tables, shown_measures
+from calib_monai.reports.results import results_tables, shown_measures, why_unmarked
 from calib_monai.reports.runs import Run, shared_cases, worst_first
 from calib_monai.reports.structures import structures_table
 from calib_monai.reports.table import Table
@@ -46,17 +49,12 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     sections = [
         section_of(
             group,
-            [
-                *results_tables(group),
-                intervals_table(group, shown_measures(group)),
-                structures_table(group),
-                *filter(None, [doubts_table(group)]),
-            ],
+            [*results_tables(group), structures_table(group), *filter(None, [doubts_table(group)])],
             cases,
         )
         for group in by_dataset(runs)
     ]
-    return write_sections(sections, out, "Can these probabilities be believed?")
+    return write_sections([_with_values(section) for section in sections], out, "Can these probabilities be believed?")
 
 
 def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[Path]:
@@ -70,11 +68,14 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
     runs = [run for part in sections for run in part.runs]
     radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
     heads = [f"## {part.name}\n\n" if len(sections) > 1 else "" for part in sections]
-    tables = [head + in_markdown(part.tables) for head, part in zip(heads, sections, strict=True)]
+    tables = [
+        head + in_markdown([*part.tables, *part.only_written]) for head, part in zip(heads, sections, strict=True)
+    ]
     contents = {"report.html": html_page(sections, title, radar).encode(), "results.md": "\n".join(tables).encode()}
     for part in sections:
         prefix = f"{part.name}_" if len(sections) > 1 else ""
-        for name, png in (*part.figures.items(), *part.cases.items()):
+        opening = {"opening": part.opening[1]} if part.opening else {}
+        for name, png in {**opening, **part.figures, **part.cases}.items():
             contents[_in_folder(f"{prefix}{name}", contents)] = png
     if radar:
         contents[_in_folder("radar", contents)] = radar
@@ -114,6 +115,28 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
         tables=tables,
         figures={name: png_of(figure) for name, figure in figures.items()},
         cases={case: png_of(case_figure(runs, case)) for case in chosen},
+        measured=measured(runs, with_values=False),
+        opening=_opening(runs, chosen),
+    )
+
+
+def _opening(runs: Sequence[Run], chosen: Sequence[str]) -> tuple[str, bytes] | None:
+    """The chosen case whose Dice is nearest to the median by its place, and its figure of the first runs."""
+    ordered = worst_first(runs)
+    if not chosen:
+        return None
+    case = min(chosen, key=lambda name: abs(ordered.index(name) - len(ordered) // 2))
+    return case, png_of(opening_figure(runs[:MOST_OPENING], case))
+
+
+def _with_values(section: Section) -> Section:
+    """The section whose sentences about the measures have the values of its runs, with intervals."""
+    measures = shown_measures(section.runs)
+    return replace(
+        section,
+        measured=measured(section.runs),
+        notes=[*why_unmarked(measures, section.runs), intervals_note(section.runs, measures)],
+        only_written=[intervals_table(section.runs, measures)],
     )
 
 

@@ -40,25 +40,33 @@ def results_tables(runs: Sequence[Run]) -> list[Table]:
     return [*tables, _table(AS_PAPERS, papers, runs, ABOUT_PAPERS)] if papers else tables
 
 
-def compared_columns(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[Column]:
-    """A column for each measure, with a value for each run."""
+def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, list[str]]:
+    """For each measure the mark of each run: proper measures together, and those of the papers together."""
     why_not = not_compared(measures, runs)
-    return [
-        Column(
-            measure,
-            [run.metrics.get(name, nan) for run in runs],
-            [compared_values(name, averaged_values(run, name)) for run in runs],
-            compared=name not in why_not,
-        )
-        for name, measure in measures.items()
-    ]
+    marks: dict[str, list[str]] = {}
+    for of_papers in (False, True):
+        columns = {
+            name: Column(
+                measure,
+                [run.metrics.get(name, nan) for run in runs],
+                [compared_values(name, averaged_values(run, name)) for run in runs],
+                compared=name not in why_not,
+            )
+            for name, measure in measures.items()
+            if (measure.proper is False) == of_papers
+        }
+        marks |= dict(zip(columns, marks_together(list(columns.values())), strict=True))
+    return {name: marks[name] for name in measures}
 
 
-def too_few(runs: Sequence[Run]) -> str:
-    """A sentence that says why nothing is marked if runs have too few cases; "" if they have enough."""
-    if len(runs) < 2 or len(runs[0].cases) >= FEWEST:  # noqa: PLR2004 - one run has no other
-        return ""
-    return f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."
+def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
+    """Sentences that say why runs are not compared by some measures, or have too few cases for any mark."""
+    reasons = list(dict.fromkeys(not_compared(measures, runs).values()))
+    few = len(runs) > 1 and len(runs[0].cases) < FEWEST
+    return (
+        reasons
+        + [f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."] * few
+    )
 
 
 def _table(
@@ -70,11 +78,11 @@ def _table(
     value is marked as best if `not_compared` names the measure, or if chance may explain the difference. The note says
     why not.
     """
-    why_not, compared = not_compared(measures, runs), compared_columns(measures, runs)
     header = ["", *(measure.title for measure in measures.values())]
     kinds = ["", *kinds_of(measures.values())]
-    columns = [[run.name for run in runs], *(list(map(one.measure.shown, one.values)) for one in compared)]
-    marks = [[""] * len(runs), *marks_together(compared)]
+    columns = [[run.name for run in runs]]
+    columns += [[measure.shown(run.metrics.get(name, nan)) for run in runs] for name, measure in measures.items()]
+    marks = [[""] * len(runs), *marks_of(measures, runs).values()]
     shares = [run.share_of_voxels for run in runs]
     if with_share and not all(map(isnan, shares)):
         header.append(f"{runs[0].region} voxels (%)")
@@ -84,5 +92,5 @@ def _table(
     others = len(header) - len(kinds)
     marks += [[""] * len(runs)] * others
     kinds += [""] * others
-    notes = dict.fromkeys([note, *why_not.values(), too_few(runs)])
-    return Table(title, header, transposed(columns), transposed(marks), " ".join(filter(None, notes)), kinds)
+    note = " ".join(filter(None, [note, *why_unmarked(measures, runs)]))
+    return Table(title, header, transposed(columns), transposed(marks), note, kinds)

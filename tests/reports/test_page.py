@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_runs import write_run
+from written_runs import with_value, write_run
 
 from calib_monai.reports.case_intervals import intervals_table
 from calib_monai.reports.page import Section, html_page
@@ -23,8 +23,9 @@ MEASURES = {
     **dict.fromkeys(("tace_foreground", "ece_union", "cece_union"), 0.1),
     "missed_structures": 3,
 }
+FIGURES = {"reliability": b"png", "classes": b"png"}
 SHOWN = """<script>addEventListener('load', () => {
-const [table] = document.querySelectorAll('.scroll'), page = document.documentElement
+const [table] = document.querySelectorAll('.scroll:has(table)'), page = document.documentElement
 document.title = [
     'pictures ' + [...document.images].every(image => image.naturalWidth),
     'fits ' + (page.scrollWidth <= innerWidth),
@@ -59,17 +60,16 @@ def test_a_table_scrolls_in_a_narrow_window_alone_and_figures_stay_legible(
 
 def test_columns_of_the_papers_are_gray_and_one_note_says_why(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
-    figures = {"reliability": b"png", "classes": b"png"}
-    assert "Gray" not in html_page([Section("brains", [run], results_tables([run]), figures, {})], "Runs")
+    assert "Gray" not in html_page([Section("brains", [run], results_tables([run]), FIGURES, {})], "Runs")
     run.metrics.update(MEASURES)
-    page = html_page([Section("brains", [run], results_tables([run]), figures, {})], "Runs")
+    page = html_page([Section("brains", [run], results_tables([run]), FIGURES, {})], "Runs")
     for title in ("ECE, label foreground", "CECE, label foreground", "TACE, label foreground", "ECE, union"):
         assert f'<th class="papers">{title}</th>' in page
     for title in ("Dice", "ECE, plausible", "NLL (per 1000 voxels)", "cases"):
         assert f"<th>{title}</th>" in page
     assert page.count(ABOUT_PAPERS) == page.count('<span class="papers">Gray</span>') == 1
     intervals = intervals_table([run], shown_measures([run]))
-    page = html_page([Section("brains", [run], [intervals], figures, {})], "Runs")
+    page = html_page([Section("brains", [run], [intervals], FIGURES, {})], "Runs")
     for kind, title in (("<tr>", "ECE, plausible"), ('<tr class="papers">', "ECE, label foreground")):
         assert f"{kind}<td>{title}</td>" in page
 
@@ -77,7 +77,7 @@ def test_columns_of_the_papers_are_gray_and_one_note_says_why(tmp_path: Path) ->
 def test_a_long_name_may_be_broken_where_it_has_an_underscore(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "brains_nacl", 1.0))
     [table] = results_tables([run])
-    page = html_page([Section("brains", [run], [table], {"reliability": b"png", "classes": b"png"}, {})], "Runs")
+    page = html_page([Section("brains", [run], [table], FIGURES, {})], "Runs")
     assert "<td>brains_<wbr>nacl</td>" in page
     assert "<wbr>" not in table.markdown()
 
@@ -91,3 +91,24 @@ def test_a_background_that_is_never_right_has_no_diagram(tmp_path: Path) -> None
     assert list(shown) == ["left", "right"]
     error = run.class_bins[1].expected_calibration_error().item()
     assert shown["left"] == f"left, pooled error {error:.3f}"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_answers_come_first_then_a_slice_then_sentences_with_intervals_and_tables_last(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0, cases="abcdef"))
+    with_value(run, "hd95_mm", 1.5)
+    write_report([run], tmp_path / "report")
+    page = (tmp_path / "report" / "report.html").read_text()
+    order = ("run: too sure", 'alt="slice of d with its conf', "<dt>HD95 (mm)</dt>", "<b>1.50</b> (1.49 to", "<table>")
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+    assert "number 4 of 6 by Dice" in page
+    assert "Only the first" not in page
+    assert page.count("95 times in 100") == 1
+    assert "### 95 % intervals over cases" in (tmp_path / "report" / "results.md").read_text()
+
+
+def test_a_page_of_many_runs_says_whose_slices_are_shown(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    section = Section("brains", [run] * 5, results_tables([run]), FIGURES, {}, opening=("a", b"png"))
+    assert "Only the first 4 runs are shown here." in html_page([section], "Runs")
