@@ -74,6 +74,6 @@ def around_structures(part: Slice) -> dict[str, tuple[float, float]]:
 
 
 def _with_margin(places: NDArray[np.intp], size: int) -> tuple[float, float]:
-    """The edges of the voxels at these places of an axis, and of a margin of a quarter of them within the axis."""
-    margin = max(MARGIN, int(places.max() - places.min()) // 4)
+    """The edges of the voxels at these places of an axis, and of a margin of an eighth of them within the axis."""
+    margin = max(MARGIN, int(places.max() - places.min()) // 8)
     return max(places.min() - margin, 0) - 0.5, min(places.max() + margin, size - 1) + 0.5
