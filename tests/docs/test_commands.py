@@ -49,7 +49,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
     "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
-    "largest.json": "needs scikit-image; tests/bundles/test_whole_scans.py knows the place of its transform",
+    "largest.json": "needs scikit-image; tests/docs/test_largest_piece.py knows the place of its transform",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
     "python -m monai.bundle ckpt_export network_def": "tests/clients/test_monai_deploy.py exports it",
     "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --tracking mlflow": OTHER,
@@ -77,13 +77,19 @@ def shortened(command: str) -> str:
 
 
 def run(command: str) -> None:
-    """Run a command in this folder: Python in this process, anything else in one of its own. No picture is drawn."""
+    """Run a command in this folder: Python in this process, anything else in one of its own.
+
+    No picture of a report is drawn, and phantoms have few slices.
+    """
     words = shlex.split(command)
     if words[0] != "python":
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
         return
     try:
-        with patch("calib_monai.reports.report.png_of", lambda _: b""):
+        with (
+            patch("calib_monai.reports.report.png_of", lambda _: b""),
+            patch("calib_monai.phantoms.make_phantoms", small_phantoms),
+        ):
             run_python(words[1:])
     except SystemExit as ended:
         assert not ended.code, ended  # noqa: PT017 - of the command
@@ -100,6 +106,11 @@ def run_python(words: list[str]) -> None:
     else:
         with patch.object(sys, "argv", words[1:]):
             runpy.run_module(words[1], run_name="__main__")
+
+
+def small_phantoms(num_cases: int, seed: int = 5, **options: int) -> Volumes:
+    """Phantoms of four slices."""
+    return trimmed(make_phantoms(num_cases, seed, **options), 14, 18)
 
 
 def write_knees(folder: Path, cases: Volumes) -> None:
@@ -156,8 +167,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     for name in BUNDLES:
         shutil.copytree(COLLECTION / name, folder / "bundles" / name, ignore=shutil.ignore_patterns("models", "eval"))
     (folder / "scripts").symlink_to(REPOSITORY / "scripts")
-    write_knees(folder / "KNEES", trimmed(make_phantoms(3, seed=5), 14, 18))
-    write_retina(folder / "RETINA", make_phantoms(3, seed=5, num_classes=2))
+    write_knees(folder / "KNEES", small_phantoms(3))
+    write_retina(folder / "RETINA", small_phantoms(3, num_classes=2))
     reader = Reader(folder, [])
     for page in FIRST:
         reader.read(page)
