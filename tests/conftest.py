@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
     return InGroups(config, log)
 
 
-LONG = {"bundles", "devices", "experiments", "reports"}  # folders whose files take more than a few seconds
+LONG = {"bundles", "devices", "docs", "experiments", "reports"}  # folders whose files take more than a few seconds
 
 
 @pytest.hookimpl(wrapper=True)

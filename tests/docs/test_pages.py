@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,3 +61,19 @@ def test_every_message_that_a_page_explains_is_one() -> None:
     texts = "\n".join(texts_in_the_package())
     parts = {part.strip() for message in messages for part in message.split("...") if part.strip()}
     assert sorted(part for part in parts if part not in texts and not any(part in said for said in OF_OTHERS)) == []
+
+
+def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
+    text = README.read_text(encoding="utf-8")
+    calibrate = (REPOSITORY / "docs" / "calibrate.md").read_text(encoding="utf-8")
+    for short, long in {"none": "none", "one temperature (`ts`)": "TS", "one for each voxel (`lts`)": "LTS"}.items():
+        [shown] = re.findall(rf"^\| {re.escape(short)} \| (.*) \|$", text, re.MULTILINE)
+        [nll, _, plausible, _, _, foreground, _] = re.findall(rf"^\| {long} \| (.*) \|$", calibrate, re.MULTILINE)[
+            0
+        ].split(" | ")
+        assert shown.split(" | ") == [nll, plausible, foreground]
+    rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
+    before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
+    assert f"({before['ece_foreground']:.3f} to {after['ece_foreground']:.3f})" in " ".join(text.split())
+    errors = [f"{100 * row['volume_error']:.0f} %" for row in (after, before)]
+    assert f"wrong by {errors[0]} instead of {errors[1]}" in " ".join(text.split())
