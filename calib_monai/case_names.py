@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
+
+from monai.utils import ensure_tuple
 
 MOST_BYTES = 200  # a file may have 255, and "_confidence.nii.gz" and what marks an unfinished file come to the name
 NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:]")
@@ -44,7 +47,7 @@ def as_case_name(text: str) -> str:
     return f"{_bytes(name)[: MOST_BYTES - 9].decode('utf-8', 'ignore').strip()}_{digest}"
 
 
-def name_by_file(file: str | Path) -> str:
+def name_by_file(file: str | PathLike[str]) -> str:
     """The name of a case from its image: the name of the file without suffix, or of the folder of a series."""
     path = Path(file)
     if path.is_dir():
@@ -70,6 +73,24 @@ def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) ->
     return next((name_by_file(file) for file in files if file), NAMELESS)
 
 
+def names_in(batch: Mapping[str, Any]) -> list[str]:
+    """The names of the cases in a batch of images (B, C, ...), as `case_of` has them; they are not checked.
+
+    Args:
+        batch: the batch that MONAI's loader makes of loaded cases.
+    """
+    if "case" in batch:
+        return list(batch["case"])
+    files = getattr(batch["image"], "meta", {}).get("filename_or_obj")
+    return [name_by_file(file) for file in ensure_tuple(files)] if files else [NAMELESS] * len(batch["image"])
+
+
+def shown_image(image: Any) -> str:
+    """An image of a case in words: its first file, or that it is in memory."""
+    first = image[0] if isinstance(image, list | tuple) and image else image
+    return str(first) if isinstance(first, str | PathLike) else "an image in memory"
+
+
 def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
     """Raise ValueError if there is no case, or if two have one name: their results would be written to one place.
 
@@ -82,8 +103,8 @@ def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
     for case in cases:
         image = case.get("image")
         file = image[0] if isinstance(image, list | tuple) and image else image
-        by_file = name_by_file(file) if isinstance(file, str | Path) else NAMELESS
-        name, shown = str(case.get("case", by_file)), str(file) if by_file != NAMELESS else "an image in memory"
+        by_file = name_by_file(file) if isinstance(file, str | PathLike) else case_of(case)
+        name, shown = str(case.get("case", by_file)), shown_image(image)
         if name in files:
             raise ValueError(
                 f'{files[name]} and {shown} are both of the case {name}; name each by "case", or rename a file'

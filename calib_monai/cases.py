@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from calib_monai.case_checks import check_all, checked_all, told_of
+from calib_monai.case_checks import check_all
 from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
-from calib_monai.datalists.inputs import channels_in, images_in, listed_in
 from calib_monai.datalists.patients import warn_of_one_patient
 from calib_monai.datalists.split_files import (
     Drawn,
@@ -28,11 +26,10 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
-from calib_monai.made_for import MadeFor, far_from_training, read_model_json
-from calib_monai.orientation import STORED, Geometry, at_reorientation, check_axcodes, training_axcodes
-from calib_monai.path_options import check_path
+from calib_monai.made_for import MadeFor
+from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.volumes import Loading, Rules, check_image, check_pair, named
+from calib_monai.volumes import Loading, Rules, check_pair, named
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -73,14 +70,6 @@ class Cases(dict[str, list[Case]]):
     def write_split(self, path: Path) -> None:
         """Write the names of the cases, the options of their draw, and their patients."""
         write_split(Drawn(names_of(self), self.options, patients_of(self)), path)
-
-
-class Inputs(list[Case]):
-    """The cases that can be predicted, and for each of the others a line with the reason."""
-
-    def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
-        super().__init__(cases)
-        self.failed = list(failed)
 
 
 def checked_split(
@@ -204,95 +193,3 @@ def checked_split(
         for path in paths - {checked.replaced}:
             checked.write_split(path)
     return checked
-
-
-def checked_inputs(
-    path: str,
-    datalist: Callable[[], Split],
-    made_for: MadeFor,
-    ckpt_dir: str,
-    endings: Sequence[str] = (),
-    *,
-    spatial_dims: int = 3,
-    is_label: Callable[[Path], bool] | None = None,
-    num_workers: int = 0,
-) -> Inputs:
-    """The cases to predict, `{"image": path or paths, "case": name}`; every file is read once.
-
-    A case that cannot be predicted is skipped with a warning, unless it is the only case. A warning names an image that
-    differs much from the training images.
-
-    Args:
-        path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
-        datalist: what gives the split.
-        made_for: the channels of an image, and the transforms from its files to the input of the network. Those after
-            the reorientation are tried, too, unless one `takes_long`.
-        ckpt_dir: folder of the model, whose own split is kept.
-        endings: where the channels of an image are files of their own, how their names end, in order. `path` is then
-            the folder of a case, or holds those.
-        spatial_dims: axes of an image, 2 or 3.
-        is_label: of the data set's labels, as in `images_in`.
-        num_workers: of the loader, as in `checked_split`.
-
-    Raises:
-        ValueError: input is wrong; the message is one line with the file, the value and the rule.
-    """
-    check_path("input", path)
-    if path.lower().endswith(".json"):
-        cases = listed_in(Path(path))
-    elif path:
-        cases = channels_in(Path(path), endings) if endings else images_in(Path(path), is_label)
-    else:
-        cases = _test_cases(datalist, Path(ckpt_dir) / SPLIT_FILE, endings)
-    settle(cases)
-    tell_doubts(cases)
-    loading, preparation = at_reorientation(made_for.transforms)
-    takes_long = any(getattr(step, "takes_long", False) for step in preparation.transforms)
-    check = partial(
-        check_image,
-        loading=loading,
-        in_channels=made_for.in_channels,
-        spatial_dims=spatial_dims,
-        preparation=None if takes_long else preparation,
-    )
-    found = checked_all(cases, check, again=[] if num_workers else cases)
-    failed = [line for line in found if isinstance(line, str)]
-    if len(failed) == len(cases):
-        raise ValueError(told_of(failed, len(cases)))
-    for line in failed:
-        logger.warning("passed over: %s", line)
-    trained = read_model_json(ckpt_dir)
-    good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
-    for case, geometry in good:
-        if far := far_from_training(geometry, trained):
-            logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
-    return Inputs([case for case, _ in good], failed)
-
-
-def end_of_inputs(cases: Inputs, folder: str) -> None:
-    """Say what was predicted, and raise ValueError if a case was passed over.
-
-    Args:
-        cases: those of `checked_inputs`.
-        folder: of the results, which has the predictions in `predictions`.
-
-    Raises:
-        ValueError: cases were passed over; the message has their number. A line on stderr names each.
-    """
-    sys.stdout.write(f"{len(cases)} case(s): the maps and the structures in numbers are in {folder}/predictions\n")
-    if cases.failed:
-        sys.stderr.writelines(f"{line}\n" for line in cases.failed)
-        raise ValueError(f"{len(cases.failed)} case(s) were passed over, as told above")
-
-
-def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:
-    """The test cases of a data set, without their labels; ValueError with what to set where there is no data set."""
-    try:
-        split = datalist()
-    except ValueError as error:
-        wanted = f"a folder of files that end in {', '.join(endings)}" if endings else "an image or a folder of images"
-        raise ValueError(
-            f"set --input to {wanted}; without it the test cases of dataset_dir are predicted, and {error}"
-        ) from None
-    kept, _ = kept_split(split, options_of(datalist), path, ["test"])
-    return [{"image": case["image"], "case": case["case"]} for case in kept["test"]]

@@ -157,6 +157,29 @@ class VolumeEvaluator(SupervisedEvaluator):
         super().run(global_epoch)
 
 
+class InputEvaluator(VolumeEvaluator):
+    """`VolumeEvaluator` on the images of an inference, of which those that cannot be predicted are left out before.
+
+    Args:
+        dataset: the prepared images.
+        cases: the `calib_monai.predicted_cases.InputsOnDemand` of the inference, which checks the data of the dataset.
+        device: the device of the network.
+        num_workers: number of processes that load volumes.
+        kwargs: as in MONAI's.
+
+    Raises:
+        ValueError: as `InputsOnDemand.used`, or cases that are a list.
+    """
+
+    def __init__(
+        self, *, dataset: Dataset, cases: Any, device: torch.device, num_workers: int = 0, **kwargs: Any
+    ) -> None:
+        if isinstance(cases, list | tuple):
+            raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
+        cases.used(dataset, num_workers)
+        super().__init__(dataset=dataset, device=device, num_workers=num_workers, **kwargs)
+
+
 def _list_output(engine: SupervisedTrainer) -> None:
     """Put the output of an iteration into a list, as MONAI does when it takes a batch apart."""
     state: Any = engine.state

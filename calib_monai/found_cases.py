@@ -10,11 +10,12 @@ from pathlib import Path
 
 import itk
 
-from calib_monai.case_names import check_case_name, check_different, name_by_file
+from calib_monai.case_names import case_of, check_case_name, check_different, name_by_file, shown_image
 from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import doubt_of_place, is_nifti
+from calib_monai.held_images import is_held
 from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
 from calib_monai.volumes import files_of
@@ -36,10 +37,9 @@ def settle(cases: Iterable[Case]) -> None:
     """
     settled = list(cases)
     for case in settled:
-        case |= {key: _absolute(case[key]) for key in KEYS if key in case}
-        file = files_of(case)[0]
-        name = case.setdefault("case", name_by_file(file))
-        check_case_name(name, where=file)
+        case |= {key: _absolute(case[key]) for key in KEYS if key in case and not is_held(case[key])}
+        name = case.setdefault("case", case_of(case) if is_held(case["image"]) else name_by_file(files_of(case)[0]))
+        check_case_name(name, where=shown_image(case["image"]))
         if not all(map(is_nifti, files_of(case))):
             for part in ITK_PARTS:
                 getattr(itk, part)

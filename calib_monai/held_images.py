@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from typing import Any
 
@@ -12,6 +13,8 @@ from monai.utils import MetaKeys
 from torch import Tensor
 
 from calib_monai.grids import check_affine
+
+logger = logging.getLogger(__name__)
 
 
 def is_held(image: object) -> bool:
@@ -29,14 +32,20 @@ def held_image(key: Hashable, image: Any, spatial_dims: int) -> MetaTensor:
         spatial_dims: axes of an image, 2 or 3.
 
     Raises:
-        ValueError: an image without an affine, or with another number of axes.
+        ValueError: an image that is no MetaTensor, or one with another number of axes.
     """
     meta = dict(image.meta) if isinstance(image, MetaTensor) else {}
-    affine = torch.as_tensor(image.affine) if isinstance(image, MetaTensor) else torch.eye(4)
-    if meta.get(MetaKeys.ORIGINAL_AFFINE) is None and torch.equal(affine, torch.eye(len(affine)).to(affine)):
-        raise ValueError(
+    if not isinstance(image, MetaTensor):
+        raise ValueError(  # noqa: TRY004 - as all refusals
             f"{key} is in memory and has no affine, so nothing says how large a voxel is and which way the axes run: "
             "give a MONAI MetaTensor with its affine, or the path of a file"
+        )
+    affine = torch.as_tensor(image.affine)
+    if meta.get(MetaKeys.ORIGINAL_AFFINE) is None and torch.equal(affine, torch.eye(len(affine)).to(affine)):
+        logger.warning(
+            "%s is in memory with the affine of a new MetaTensor: its voxels are taken to be 1 mm in size, and its "
+            "axes to run to the right, to the front and up",
+            key,
         )
     values = torch.as_tensor(image).as_subclass(Tensor).to(torch.float32, copy=True)
     if values.ndim == spatial_dims:

@@ -52,7 +52,12 @@ def check_option(name: str, value: Any, config: ConfigParser) -> None:
         value: as Fire reads it.
         config: the configuration, without options.
     """
+    place = name.replace("::", "#").split("#")
+    if isinstance(value, list | tuple) and place[-2:] == ["dataset", "data"]:
+        return
     rule = _rule(value, config.get(name), config)
+    if rule and place == ["cases"] and isinstance(value, list | tuple):
+        rule = "a list of cases is given as dataset#data; in a training as train#dataset#data and validate#dataset#data"
     if rule:
         raise ValueError(f"--{name} {value}: {rule}")
 
@@ -77,6 +82,13 @@ def check_settings(config: Mapping[str, Any]) -> None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:
         _check_class_names(class_names, count)
+    made_for, in_channels = config.get("made_for"), known.get("in_channels")
+    channels = made_for.get("channels") if isinstance(made_for, Mapping) else None
+    if isinstance(channels, list) and isinstance(in_channels, int) and in_channels != len(channels):
+        raise ValueError(
+            f"in_channels is {in_channels}, and the images of this bundle have {len(channels)}: {', '.join(channels)}; "
+            "leave out --in_channels, or change made_for#channels, too"
+        )
 
 
 def _check_texts(config: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header
+from calib_monai.held_images import is_held
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 
@@ -126,7 +127,7 @@ def check_image(
     """Check a case for prediction; return the geometry of its image.
 
     Args:
-        case: the files of its "image", a path or several.
+        case: the files of its "image", a path or several, or an image in memory.
         loading: the transforms from the files to an image (C, H, W[, D]).
         in_channels: channels that it must have.
         spatial_dims: axes that it must have, 2 or 3.
@@ -135,7 +136,7 @@ def check_image(
     Raises:
         ValueError: it cannot be predicted; the message names the file, the value and the rule.
     """
-    name = named(case["image"])
+    name = named(case["image"]) if files_of(case) else f"the image of {case['case']}"
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
     _checked(loaded["image"], name, in_channels, spatial_dims)
@@ -206,6 +207,8 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         files = files_of(case)
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
+        if not files:
+            raise ValueError(f"the image of {case['case']} cannot be taken: {first_line(cause)}") from None
         for key in ("image", "label"):
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
@@ -245,7 +248,9 @@ def _is_broken(file: str) -> bool:
 
 
 def _files(of_key: str | list[str]) -> list[str]:
-    """The files of an image or a label, one or several."""
+    """The files of an image or a label, one or several; none of one that is in memory."""
+    if is_held(of_key):
+        return []
     return [of_key] if isinstance(of_key, str) else of_key
 
 

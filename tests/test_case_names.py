@@ -8,7 +8,15 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.case_names import MOST_BYTES, as_case_name, case_of, check_case_name, check_different, name_by_file
+from calib_monai.case_names import (
+    MOST_BYTES,
+    as_case_name,
+    case_of,
+    check_case_name,
+    check_different,
+    name_by_file,
+    names_in,
+)
 
 GOOD = ["a", "benign (1)", "sub-01_T1w", "Müller #3 @x", "a.b", "BraTS19_CBICA_AAB_1", "x" * MOST_BYTES]
 BAD = [
@@ -82,6 +90,14 @@ def test_a_loaded_case_has_the_name_that_it_was_given_or_that_of_its_file() -> N
     assert case_of({"image": torch.zeros(1)}) == "case"
     with pytest.raises(ValueError, match=r"a case is called '\.\.'"):
         case_of({"image": image, "case": ".."})
+
+
+def test_a_batch_has_the_names_of_its_cases_with_files_or_in_memory() -> None:
+    image = MetaTensor(torch.zeros(2, 1, 4), meta={"filename_or_obj": ["/data/one.nii", "/data/two.nii"]})
+    assert names_in({"image": image}) == ["one", "two"]
+    assert names_in({"image": image, "case": ["a", "b"]}) == ["a", "b"]
+    assert names_in({"image": MetaTensor(torch.zeros(2, 1, 4))}) == ["case", "case"]
+    assert names_in({"image": torch.zeros(1, 1, 4)}) == ["case"]
 
 
 @pytest.mark.parametrize(

@@ -40,16 +40,22 @@ def test_an_image_gets_its_channel_first_and_keeps_its_affine(
     assert torch.equal(given, before)  # it is a copy
 
 
-def test_an_affine_of_1_mm_is_one_if_the_meta_data_say_so() -> None:
+def test_an_affine_of_1_mm_is_one_and_told_where_no_meta_data_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    """A new MetaTensor has it, too: whoever forgets the affine must see what is made of that."""
     image = MetaTensor(VALUES[0], meta={"original_affine": np.eye(4)})
     assert LoadCased("image")({"image": image})["image"].shape == (1, 4, 3, 2)
+    assert not caplog.messages
+    loaded = LoadCased("image")({"image": MetaTensor(VALUES[0], affine=torch.eye(4))})["image"]
+    assert torch.equal(loaded.affine, torch.eye(4, dtype=torch.float64))
+    [told] = caplog.messages
+    assert told.startswith("image is in memory with the affine of a new MetaTensor: its voxels are taken to be 1 mm")
 
 
 @pytest.mark.parametrize(
     ("image", "said"),
     [
         (VALUES.numpy(), "^image is in memory and has no affine, so nothing says how large a voxel is"),
-        (MetaTensor(VALUES), "^image is in memory and has no affine"),
+        (VALUES, "^image is in memory and has no affine"),
         (MetaTensor(VALUES[0, 0], affine=AFFINE), r"^image is in memory with the shape \(3, 2\); it must have 3 axes"),
         (MetaTensor(VALUES, affine=AFFINE * 0), "^image has an affine with voxels of 0 x 0 x 0 mm"),
     ],

@@ -102,6 +102,22 @@ def test_a_setting_that_cannot_be_is_refused(settings: dict[str, Any], said: str
         check_settings(settings)
 
 
+def test_other_channels_than_the_images_have_are_refused() -> None:
+    made_for = {"_target_": "calib_monai.made_for.MadeFor", "channels": ["T1", "T2"]}
+    with pytest.raises(ValueError, match=r"^in_channels is 3, and the images of this bundle have 2: T1, T2; leave out"):
+        check_settings({"made_for": made_for, "in_channels": 3})
+    check_settings({"made_for": made_for, "in_channels": 2})
+    check_settings({"made_for": made_for | {"channels": "@channels"}, "in_channels": 3})
+
+
+def test_a_list_of_cases_is_given_as_the_data_of_a_data_set() -> None:
+    parts = {"cases": {"_target_": "Cases"}, "dataset": {"_target_": "Dataset", "data": "@cases"}}
+    check_option("dataset#data", ["a.nii"], ConfigParser(parts))
+    check_option("train::dataset::data", ["a.nii"], ConfigParser({"train": parts}))
+    with pytest.raises(ValueError, match=r"^--cases \['a.nii'\]: a list of cases is given as dataset#data; in a"):
+        check_option("cases", ["a.nii"], ConfigParser(parts))
+
+
 def test_settings_that_can_be_pass() -> None:
     check_settings({"epochs": 1, "learning_rate": 1, "seed": 0, "augment": True, "device": "$torch.device('cpu')"})
     check_settings({"device": "cpu"})

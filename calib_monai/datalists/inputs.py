@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from monai.utils import ensure_tuple
 
-from calib_monai.case_names import as_case_name, check_case_name, name_by_file
+from calib_monai.case_names import as_case_name, case_of, check_case_name, name_by_file, shown_image
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.folders import files_below, tell_passed_over
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import is_dicom
+from calib_monai.held_images import is_held
 from calib_monai.pictures import SUFFIXES
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
+MOST_SHOWN = 200  # characters of an entry of a list that is refused
 LABEL = re.compile(r"(.+)[_.-](gt|label|mask|seg|segmentation)(_\d+)?", re.IGNORECASE)  # that lies beside its image
 LABEL_FOLDER = re.compile(r"(gt|labels?|.*masks?|seg|segmentations?)(tr|ts)?", re.IGNORECASE)
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
@@ -117,24 +121,51 @@ def listed_in(path: Path) -> list[Case]:
         content = content.get(key, content) if isinstance(content, dict) else content
     if not isinstance(content, list) or not content:
         raise ValueError(f"input {path} must hold a list of images, or one under 'test' or 'testing'")
+    return listed_cases(content, f"input {path}", path.parent)
+
+
+def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> list[Case]:
+    """The cases of a list, `{"image": path, paths or what is in memory, "case": name}`, in its order.
+
+    Args:
+        listed: paths, or `{"image": PATH or [PATHS]}` with an optional "case" as the name. An image may also be in
+            memory.
+        where: the place of the list, for messages.
+        folder: where relative paths start.
+
+    Raises:
+        ValueError: an empty list, an entry of another kind, or two cases of one name.
+    """
+    if not listed:
+        raise ValueError(f"{where} is an empty list; it must hold images")
     cases: dict[str, Case] = {}
-    for entry in content:
-        given = entry if isinstance(entry, dict) else {"image": entry}
-        images = given.get("image")
-        listed = images if isinstance(images, list) else [images]
-        files = [file for file in listed if isinstance(file, str)]
-        if not files or len(files) < len(listed):
-            raise ValueError(f"input {path} lists {entry}; needed is a path, or {{'image': PATH or [PATHS]}}")
-        paths = [str(path.parent / file) for file in files]
-        case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(files[0])}
-        series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
-        case |= series[0] if len(series) == 1 else {}
+    for entry in listed:
+        given = entry if isinstance(entry, Mapping) else {"image": entry}
+        case = _listed_case(given.get("image"), folder)
+        if not case:
+            shown = repr(entry) if len(repr(entry)) <= MOST_SHOWN else f"{repr(entry)[:MOST_SHOWN]}..."
+            raise ValueError(f"{where} lists {shown}; needed is a path, or {{'image': PATH or [PATHS]}}")
         name = given.get("case", case["case"])
-        check_case_name(name, where=f"input {path}")
+        check_case_name(name, where=where)
         if name in cases:
-            raise ValueError(f"input {path} lists {name} twice; both would be written to one place")
+            first, second = shown_image(cases[name]["image"]), shown_image(case["image"])
+            told = f"{first} and {second}, and both are called {name}" if first != second else f"{name} twice, {first}"
+            raise ValueError(f'{where} lists {told}; both would be written to one place: name each by "case"')
         cases[str(name)] = case | {"case": name}
     return list(cases.values())
+
+
+def _listed_case(image: Any, folder: Path) -> Case:
+    """The case of an image in a list, with the name of its file; nothing if it is neither in memory nor in files."""
+    if is_held(image):
+        return {"image": image, "case": case_of({"image": image})}
+    listed = list(image) if isinstance(image, list | tuple) else [image]
+    if not listed or not all(isinstance(file, str | PathLike) and str(file) for file in listed):
+        return {}
+    paths = [str(folder / file) for file in listed]
+    case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(paths[0])}
+    series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
+    return case | series[0] if len(series) == 1 else case
 
 
 def _name_and_suffix(file: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from monai.engines.utils import IterationEvents
 from monai.networks.utils import eval_mode
 from torch import Tensor
 
-from calib_monai.case_names import case_of, check_case_name, name_by_file
+from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.readings import items, logits_of, output_of
 from calib_monai.handlers.savers import check_calibrator
@@ -123,9 +123,13 @@ class PredictionsSaver:
         engine.add_event_handler(Events.ITERATION_STARTED, self.clear)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
-    def start(self, _engine: Engine) -> None:
-        """Raise ValueError if the folder holds predictions with another calibrator, or the names of other classes."""
+    def start(self, engine: Engine) -> None:
+        """Raise ValueError if two cases have one name, or the folder is of another calibrator or of other classes."""
         self.seen = set()
+        dataset = getattr(getattr(engine, "data_loader", None), "dataset", None)
+        cases = getattr(dataset, "data", ())
+        if cases and all(isinstance(case, Mapping) for case in cases):
+            check_different(cases)
         if not self.overwrite:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
             if self.named:
@@ -138,7 +142,7 @@ class PredictionsSaver:
             ValueError: a case whose name would lead out of the folder, or is that of another case of this run.
         """
         batch: Any = engine.state.batch
-        for case in batch["case"] if "case" in batch else map(name_by_file, batch["image"].meta["filename_or_obj"]):
+        for case in names_in(batch):
             check_case_name(case)
             if case in self.seen:
                 raise ValueError(f'two cases are called {case}: give each a "case" of its own, or files of other names')

@@ -84,8 +84,10 @@ def check_run(
 def check_training(config: ConfigParser | None = None) -> None:
     """Raise ValueError if a training cannot work; nothing of its cases is read.
 
-    Each part of the training is made right before its check: first options and folders, then network, loss and metrics,
-    then the views and what changes the learning rate, last what is left of an earlier training.
+    Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir` and
+    `slice_size`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`, `train#inferer` and the
+    metrics of `validate`; `random_views` and `lr_scheduler`; last, with `resume` and `overwrite`, what is left of an
+    earlier training. A key that somebody has removed is passed over, but for the first four and `made_for`.
 
     Args:
         config: the configuration of the training; by default the one that runs.
@@ -97,16 +99,21 @@ def check_training(config: ConfigParser | None = None) -> None:
     parser = config if given is None else given.config
     if parser is None:
         raise ValueError("check_training needs the configuration of a training: no configuration runs")
-    part: Callable[[str], Any] = parser.get_parsed_content
+    needed: Callable[[str], Any] = parser.get_parsed_content
     if parser.ref_resolver.is_resolved():
-        part = parser.ref_resolver.get_resolved_content  # which does not parse anew what is being parsed
-    folders = [str(part("ckpt_dir")), str(part("output_dir"))]
-    _check_place(part("bundle_root"), folders, part("slice_size"))  # before the network is made
-    check_schedule(part("epochs"), part("val_interval"))
+        needed = parser.ref_resolver.get_resolved_content  # which does not parse anew what is being parsed
+
+    def part(name: str) -> Any:
+        return needed(name) if name in parser else None
+
+    folders = [str(needed("ckpt_dir")), str(needed("output_dir"))]
+    _check_place(needed("bundle_root"), folders, needed("slice_size"))  # before the network is made
+    if "epochs" in parser and "val_interval" in parser:
+        check_schedule(part("epochs"), part("val_interval"))
     check_run(
-        part("bundle_root"),
+        needed("bundle_root"),
         folders,
-        part("made_for"),
+        needed("made_for"),
         datalist=part("datalist"),
         batch_size=part("batch_size"),
         loss=part("loss"),
@@ -114,8 +121,7 @@ def check_training(config: ConfigParser | None = None) -> None:
         metrics=[part("validate::key_metric"), part("validate::additional_metrics")],
     )
     for name in ("random_views", "lr_scheduler"):  # which refuse wrong arguments
-        if name in parser:
-            part(name)
+        part(name)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from monai.data import MetaTensor
+from monai.data import Dataset, MetaTensor
 from monai.engines import SupervisedEvaluator
 from torch import nn
 
@@ -176,6 +177,25 @@ def test_two_cases_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None
         saver.clear(engine)
     saver.start(engine)  # another run, which replaces the first
     saver.clear(engine)
+
+
+def test_two_cases_of_one_name_are_refused_before_the_first_is_predicted(tmp_path: Path) -> None:
+    def start(data: list[Any]) -> None:
+        loader = SimpleNamespace(dataset=Dataset(data))
+        engine: Any = SimpleNamespace(data_loader=loader)
+        PredictionsSaver(str(tmp_path), ["background", "tumor"]).start(engine)
+
+    start([{"image": "a/x.nii"}, {"image": "b/y.nii"}])
+    start([torch.zeros(1), torch.zeros(1)])  # of which nothing is known
+    with pytest.raises(ValueError, match=r"a/x\.nii and b/x\.nii are both of the case x"):
+        start([{"image": "a/x.nii"}, {"image": "b/x.nii"}])
+
+
+def test_an_image_in_memory_has_a_name_or_is_called_case(tmp_path: Path) -> None:
+    saver, engine = PredictionsSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
+    engine.state.batch = {"image": MetaTensor(torch.zeros(1, 1, 2, 2))}
+    saver.clear(engine)
+    assert saver.seen == {"case"}
 
 
 def test_label_maps_have_their_names_and_colors_beside_them(tmp_path: Path) -> None:

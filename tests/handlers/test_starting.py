@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.handlers import CheckpointLoader
 from monai.inferers import SimpleInferer
 from monai.transforms import Compose
 
-from calib_monai.handlers import CalibratorFit, check_run
+from calib_monai.handlers import CalibratorFit, check_run, check_training
 from calib_monai.losses import NACLLoss
 from calib_monai.made_for import MadeFor
 
@@ -90,3 +91,55 @@ def test_a_calibrator_is_fitted_where_the_split_of_the_model_is(root: Path) -> N
     fit = CalibratorFit("ts", 2, 1, str(root), str(root))
     with pytest.raises(ValueError, match=r"^there is no split\.json in"):
         check_run(str(root), [], made_for(), handlers=[fit])
+
+
+def training(root: Path, **changed: Any) -> ConfigParser:
+    """The configuration of a training, of which nothing but the checks is run."""
+    parts = {
+        "bundle_root": str(root),
+        "ckpt_dir": str(root / "models"),
+        "output_dir": str(root / "eval"),
+        "slice_size": [16, 16],
+        "epochs": 2,
+        "val_interval": 1,
+        "made_for": made_for(),
+        "batch_size": 1,
+        "loss": NACLLoss(),
+        "train": {"inferer": SimpleInferer()},
+        "validate": {"key_metric": None, "additional_metrics": None},
+        "lr_scheduler": None,
+        "resume": False,
+        "overwrite": False,
+    }
+    return ConfigParser({**parts, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"slice_size": [16, 17]}, "^slice_size is"),
+        ({"val_interval": 3}, "^epochs is 2 and val_interval 3"),
+        ({"made_for": made_for(classes=3)}, "^Conv2d gives"),
+        ({"loss": torch.nn.CrossEntropyLoss()}, "^CrossEntropyLoss cannot take logits"),
+    ],
+)
+def test_a_training_is_checked_by_its_configuration(changed: dict[str, Any], said: str, root: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_training(training(root, **changed))
+
+
+@pytest.mark.parametrize("removed", ["epochs", "batch_size", "train", "validate", "loss", "lr_scheduler", "resume"])
+def test_parts_that_a_training_lacks_are_passed_over(removed: str, root: Path) -> None:
+    config = training(root)
+    del config.get()[removed]
+    check_training(config)
+
+
+def test_an_earlier_training_is_looked_for_last(root: Path) -> None:
+    (root / "models").mkdir()
+    (root / "models" / "checkpoint_epoch=1.pt").touch()
+    with pytest.raises(ValueError, match="of an earlier training"):
+        check_training(training(root))
+    check_training(training(root, overwrite=True))
+    with pytest.raises(ValueError, match="needs the configuration of a training: no configuration runs"):
+        check_training()

@@ -11,25 +11,39 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+import torch
+from monai.data import Dataset, MetaTensor
+from monai.transforms import Compose
 from PIL import Image
 
-from calib_monai.cases import Inputs, checked_inputs, end_of_inputs
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.loading import LoadCased
 from calib_monai.orientation import Reorientd
+from calib_monai.predicted_cases import Inputs, InputsOnDemand, end_of_inputs
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
-LOADING = Compose([LoadImaged(keys="image"), EnsureChannelFirstd(keys="image")])
+LOADING = LoadCased("image")
 
 
-def inputs(
-    path: Path | str, folder: Path, endings: tuple[str, ...] = (), preparation: Any = (), **options: Any
-) -> Inputs:
-    """The checked cases to predict at `path`, or the test cases of a Decathlon folder."""
+def on_demand(path: Path | str, folder: Path, endings: tuple[str, ...] = (), preparation: Any = ()) -> InputsOnDemand:
     preprocessing = Compose([LOADING, Reorientd("stored"), Compose(preparation)])
     made_for: Any = SimpleNamespace(transforms=preprocessing, in_channels=max(1, len(endings)))
-    datalist = partial(hippocampus_split, str(folder))
-    return checked_inputs(str(path), datalist, made_for, str(folder.parent), endings, **options)
+    return InputsOnDemand(str(path), partial(hippocampus_split, str(folder)), made_for, str(folder.parent), endings)
+
+
+def inputs(path: Path | str, folder: Path, *arguments: Any, **options: Any) -> Inputs:
+    """The checked cases to predict at `path`, or the test cases of a Decathlon folder."""
+    cases = on_demand(path, folder, *arguments, **options)
+    return used_by(cases, cases)
+
+
+def used_by(cases: InputsOnDemand, data: Any) -> Inputs:
+    """The cases of a data set of these data, after an evaluator has asked for them."""
+    dataset = Dataset(data, cases.made_for.transforms)
+    cases.used(dataset)
+    assert cases.checked is not None
+    assert list(dataset.data) == cases.checked
+    return cases.checked
 
 
 def test_inputs_are_an_image_a_folder_or_the_test_cases(phantom_dir: Path) -> None:
@@ -95,16 +109,19 @@ def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsy
             raise RuntimeError("nothing left to crop")
         return data
 
-    found = inputs(images[0].parent, phantom_dir, preparation=preparation)
+    cases = on_demand(images[0].parent, phantom_dir, preparation=preparation)
+    found = used_by(cases, cases)
     assert [case["case"] for case in found] == [path.name.removesuffix(".nii.gz") for path in images[2:]]
     assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
     assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
     with pytest.raises(ValueError, match=r"^2 case\(s\) were passed over, as told above$"):
-        end_of_inputs(found, "eval")
+        end_of_inputs(cases, "eval")
     said, told = capsys.readouterr()
     assert said == f"{len(images) - 2} case(s): the maps and the structures in numbers are in eval/predictions\n"
     assert told.splitlines() == found.failed
-    end_of_inputs(inputs(images[2], phantom_dir), "eval")
+    one = on_demand(images[2], phantom_dir)
+    assert len(one) == 1
+    end_of_inputs(one, "eval")
 
 
 def test_transforms_that_take_long_are_not_tried_before(phantom_dir: Path) -> None:
@@ -132,3 +149,57 @@ def test_a_picture_for_a_volume_is_refused_by_name(suffix: str, tmp_path: Path) 
     pages[0].save(file, **({"save_all": True, "append_images": pages[1:]} if suffix != ".PNG" else {}))
     with pytest.raises(ValueError, match=rf"a{suffix} is a picture; needed is a volume, as NIfTI"):
         inputs(file, tmp_path)
+
+
+def test_nothing_is_read_before_the_cases_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cases = on_demand(tmp_path / "nowhere", tmp_path)
+    end_of_inputs(cases, "eval")  # after an evaluator of somebody else
+    assert capsys.readouterr().out == "the maps and the structures in numbers are in eval/predictions\n"
+    for look in (len, list, lambda cases: cases[0]):
+        with pytest.raises(ValueError, match="does not exist"):
+            look(cases)
+
+
+def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(phantom_dir)
+    cases = on_demand("nowhere", phantom_dir)
+    files = sorted(phantom_dir.glob("imagesTr/*"))
+    files[2].write_bytes(b"no image")
+    held = MetaTensor(torch.rand(4, 3, 2), affine=torch.diag(torch.tensor([2.0, 1, 1, 1])))
+    given = [str(files[0]), {"image": Path("imagesTr") / files[1].name, "label": "nowhere"}, files[2]]
+    listed = [*given, {"image": [files[3]], "case": "three"}, {"image": held, "case": "four"}]
+    found = used_by(cases, listed)
+    names = [file.name.removesuffix(".nii.gz") for file in files]
+    assert [case["case"] for case in found] == [names[0], names[1], "three", "four"]
+    assert [case["image"] for case in found[:-1]] == [str(files[0]), str(files[1]), str(files[3])]
+    assert found[-1]["image"] is held
+    assert "label" not in found[1]
+    assert listed[:3] == given  # the list of the program stays as it is
+    with pytest.raises(ValueError, match=r"^1 case\(s\) were passed over"):
+        end_of_inputs(cases, "eval")
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([], "^dataset#data is an empty list"),
+        ([{"img": "a.nii"}], "^dataset#data lists {'img': 'a.nii'}; needed is a path, or"),
+        ([""], "^dataset#data lists ''; needed is a path"),
+        ([None], "^dataset#data lists None; needed is a path"),
+        ([["a" * 300, 3]], r"^dataset#data lists \['a{100,}\.\.\.; needed is a path"),
+        (["a/x.nii", "b/x.nii.gz"], "lists a/x.nii and b/x.nii.gz, and both are called x; both would be written"),
+        (["a/x.nii", "a/x.nii"], "lists x twice, a/x.nii; both would"),
+        ([torch.zeros(2, 2, 2)] * 2, "lists case twice, an image in memory; both would be written to one place: name"),
+        ([{"image": torch.zeros(2, 2, 2), "case": "a"}], "^the image of a cannot be taken: image is in memory and has"),
+        ([MetaTensor(torch.zeros(1, 2, 2, 2))], "^the image of case holds one value only, 0, in"),
+    ],
+)
+def test_a_list_of_something_else_is_refused(listed: list[Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        used_by(on_demand("", tmp_path), listed)
+
+
+def test_a_data_set_with_transforms_of_its_own_is_refused(tmp_path: Path) -> None:
+    """The postprocessing takes predictions back through the transforms of the preprocessing alone."""
+    with pytest.raises(ValueError, match=r"^the dataset has transforms of its own, .* change those of preprocessing"):
+        on_demand("", tmp_path).used(Dataset([], Compose([LOADING])))

@@ -1,0 +1,188 @@
+"""Predicted cases: finds the images of an inference, reads and checks each once, and tells at the end what was done."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, overload
+
+from monai.data import Dataset
+
+from calib_monai.case_checks import checked_all, told_of
+from calib_monai.checks import SPLIT_FILE
+from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
+from calib_monai.datalists.split_files import kept_split, options_of
+from calib_monai.datalists.splits import Case, Split
+from calib_monai.found_cases import settle, tell_doubts
+from calib_monai.made_for import MadeFor, far_from_training, read_model_json
+from calib_monai.orientation import Geometry, at_reorientation
+from calib_monai.path_options import check_path
+from calib_monai.volumes import check_image
+
+logger = logging.getLogger(__name__)
+
+
+class Inputs(list[Case]):
+    """The cases that can be predicted, and for each of the others a line with the reason."""
+
+    def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
+        super().__init__(cases)
+        self.failed = list(failed)
+
+
+class InputsOnDemand(Sequence[Case]):
+    """The cases of an inference, `{"image": path or paths, "case": name}`; every file is read once, when they are used.
+
+    A case that cannot be predicted is skipped with a warning, unless it is the only case. A warning names an image that
+    differs much from the training images. A program may put a list of its own into the data set, see `used`.
+
+    Args:
+        path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
+        datalist: what gives the split.
+        made_for: the channels of an image, and the transforms from its files to the input of the network. Those after
+            the reorientation are tried, too, unless one `takes_long`.
+        ckpt_dir: folder of the model, whose own split is kept.
+        endings: where the channels of an image are files of their own, how their names end, in order. `path` is then
+            the folder of a case, or holds those.
+        spatial_dims: axes of an image, 2 or 3.
+        is_label: of the data set's labels, as in `images_in`.
+
+    Attributes:
+        checked: the cases that are predicted, None until they are asked for.
+
+    Raises:
+        ValueError: when the cases are used and input is wrong; the message is one line with the file, the value and the
+            rule.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        datalist: Callable[[], Split],
+        made_for: MadeFor,
+        ckpt_dir: str,
+        endings: Sequence[str] = (),
+        *,
+        spatial_dims: int = 3,
+        is_label: Callable[[Path], bool] | None = None,
+    ) -> None:
+        self.path = path
+        self.datalist = datalist
+        self.made_for = made_for
+        self.ckpt_dir = ckpt_dir
+        self.endings = endings
+        self.spatial_dims = spatial_dims
+        self.is_label = is_label
+        self.checked: Inputs | None = None
+
+    @overload
+    def __getitem__(self, place: int) -> Case: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Case]: ...
+    def __getitem__(self, place: int | slice) -> Case | Sequence[Case]:
+        """A case, or several."""
+        return self._checked(None)[place]
+
+    def __len__(self) -> int:
+        """The number of cases that can be predicted."""
+        return len(self._checked(None))
+
+    def used(self, dataset: Dataset, num_workers: int = 0) -> None:
+        """Give a data set the cases that can be predicted: these, or those of the list that it has in their place.
+
+        Args:
+            dataset: its data are these cases or a list of paths, of `{"image": PATH or [PATHS]}` with a name under
+                "case" or without, and with images that are in memory in the place of paths.
+            num_workers: of the loader. What worker processes load is not kept for them.
+
+        Raises:
+            ValueError: a list with something else, or that is empty, or a data set whose transforms are not those that
+                are taken back from a prediction.
+        """
+        if dataset.transform is not self.made_for.transforms:
+            raise ValueError(
+                "the dataset has transforms of its own, which the postprocessing does not take back: change those of "
+                'preprocessing, and give other cases as "dataset#data"'
+            )
+        if dataset.data is not self:
+            self.checked = None
+            listed = listed_cases(list(dataset.data), "dataset#data")
+            dataset.data = self._checked(listed, num_workers)
+        else:
+            self._checked(None, num_workers)
+
+    def _checked(self, listed: list[Case] | None, num_workers: int = 0) -> Inputs:
+        """The cases that can be predicted, of a list or of the path; they are checked once."""
+        if self.checked is None:
+            self.checked = self._check(self._found() if listed is None else listed, num_workers)
+        return self.checked
+
+    def _found(self) -> list[Case]:
+        """The cases at the path."""
+        check_path("input", self.path)
+        if self.path.lower().endswith(".json"):
+            return listed_in(Path(self.path))
+        if not self.path:
+            return _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
+        path = Path(self.path)
+        return channels_in(path, self.endings) if self.endings else images_in(path, self.is_label)
+
+    def _check(self, cases: list[Case], num_workers: int) -> Inputs:
+        """The cases of a list that can be predicted."""
+        settle(cases)
+        tell_doubts(cases)
+        loading, preparation = at_reorientation(self.made_for.transforms)
+        takes_long = any(getattr(step, "takes_long", False) for step in preparation.transforms)
+        check = partial(
+            check_image,
+            loading=loading,
+            in_channels=self.made_for.in_channels,
+            spatial_dims=self.spatial_dims,
+            preparation=None if takes_long else preparation,
+        )
+        found = checked_all(cases, check, again=[] if num_workers else cases)
+        failed = [line for line in found if isinstance(line, str)]
+        if len(failed) == len(cases):
+            raise ValueError(told_of(failed, len(cases)))
+        for line in failed:
+            logger.warning("passed over: %s", line)
+        trained = read_model_json(self.ckpt_dir)
+        good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
+        for case, geometry in good:
+            if far := far_from_training(geometry, trained):
+                logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
+        return Inputs([case for case, _ in good], failed)
+
+
+def end_of_inputs(cases: Any, folder: str) -> None:
+    """Say what was predicted, and raise ValueError if a case was passed over.
+
+    Args:
+        cases: the `InputsOnDemand` of the inference; others are not counted.
+        folder: of the results, which has the predictions in `predictions`.
+
+    Raises:
+        ValueError: cases were passed over; the message has their number. A line on stderr names each.
+    """
+    checked = getattr(cases, "checked", None)
+    told = "" if checked is None else f"{len(checked)} case(s): "
+    sys.stdout.write(f"{told}the maps and the structures in numbers are in {folder}/predictions\n")
+    if checked is not None and checked.failed:
+        sys.stderr.writelines(f"{line}\n" for line in checked.failed)
+        raise ValueError(f"{len(checked.failed)} case(s) were passed over, as told above")
+
+
+def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:
+    """The test cases of a data set, without their labels; ValueError with what to set where there is no data set."""
+    try:
+        split = datalist()
+    except ValueError as error:
+        wanted = f"a folder of files that end in {', '.join(endings)}" if endings else "an image or a folder of images"
+        raise ValueError(
+            f"set --input to {wanted}; without it the test cases of dataset_dir are predicted, and {error}"
+        ) from None
+    kept, _ = kept_split(split, options_of(datalist), path, ["test"])
+    return [{"image": case["image"], "case": case["case"]} for case in kept["test"]]
