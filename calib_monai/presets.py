@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -19,6 +20,8 @@ from monai.transforms import (
 )
 from monai.utils import ensure_tuple
 
+from calib_monai.arguments import check_whole
+
 IMAGE, LABEL = "image", "label"
 
 
@@ -28,7 +31,11 @@ def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntens
     Args:
         window: its lowest and its highest value.
         keys: images.
+
+    Raises:
+        ValueError: other than two numbers, the lower first.
     """
+    _check_ends("window", window)
     low, high = window
     return ScaleIntensityRanged(keys, low, high, b_min=0, b_max=1, clip=True)
 
@@ -40,7 +47,11 @@ def percentiles(lower: float, upper: float, keys: KeysCollection = IMAGE) -> Sca
         lower: the percentile that becomes 0.
         upper: the percentile that becomes 1.
         keys: images.
+
+    Raises:
+        ValueError: others than two numbers from 0 to 100, the lower first.
     """
+    _check_ends("the range of percentiles", [lower, upper], 0, 100)
     return ScaleIntensityRangePercentilesd(keys, lower, upper, b_min=0, b_max=1, clip=True)
 
 
@@ -61,7 +72,11 @@ def channel(index: int, keys: KeysCollection = IMAGE) -> Lambdad:
     Args:
         index: which one, from 0.
         keys: images, (C, H, W[, D]).
+
+    Raises:
+        ValueError: another index than a whole number from 0.
     """
+    check_whole("index", index, 0)
     return Lambdad(keys, partial(torch.narrow, dim=0, start=index, length=1))
 
 
@@ -87,3 +102,11 @@ def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -
         Resized(key, spatial_size, mode=modes[str(key)], allow_missing_keys=key == LABEL) for key in ensure_tuple(keys)
     ]
     return resizing[0] if len(resizing) == 1 else Compose(resizing)
+
+
+def _check_ends(name: str, ends: Sequence[float], least: float = -math.inf, most: float = math.inf) -> None:
+    """Raise ValueError if these are not two numbers in a range, the lower first."""
+    numbers = [end for end in ends if isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)]
+    if len(ends) != 2 or len(numbers) != 2 or not least <= numbers[0] < numbers[1] <= most:  # noqa: PLR2004 - low and high
+        within = f" from {least} to {most}" if math.isfinite(most) else ""
+        raise ValueError(f"{name} is {list(ends)}; it must be two numbers{within}, the lower first")

@@ -19,6 +19,7 @@ ALLOWED = {
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},
     "measures": {"regions"},
     "priors": {"arguments"},
+    "presets": {"arguments"},
     "ranks": {"arguments"},
     "refusals": {"worker_errors"},
     "regions": {"arguments"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,24 @@ def test_values_of_a_label_are_changed_all_at_once_and_a_missing_one_is_passed_o
     given = case(6, 6, 2)["label"]
     assert torch.equal(label, torch.tensor([0.0, 2, 3, 3, 1])[given.long()])
     assert relabeling({"image": 1}) == {"image": 1}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: presets.window([240, -160]), r"^window is \[240, -160\]; it must be two numbers, the lower first"),
+        (lambda: presets.window([0, 0]), "^window"),
+        (lambda: presets.window([-160, 0, 240]), "^window"),
+        (lambda: presets.window([0, math.nan]), "^window"),
+        (lambda: presets.window(["0", 1]), "^window"),  # type: ignore[list-item] # which is refused
+        (lambda: presets.percentiles(98, 2), "^the range of percentiles is .* from 0 to 100, the lower first"),
+        (lambda: presets.percentiles(2, 980), "^the range"),
+        (lambda: presets.channel(-1), "^index is -1"),
+    ],
+)
+def test_arguments_that_would_make_another_image_are_refused(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make()
 
 
 def test_one_channel_is_kept() -> None:

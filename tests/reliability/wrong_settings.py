@@ -46,6 +46,11 @@ WRONG_SETTINGS = [
     Wrong("no window at once", "sw_batch_size is 0; it must be a whole number, 1", options={"sw_batch_size": 0}),
     Wrong("a seed too large", "seed is .* at most 4294967295", options={"seed": 2**32}),
     Wrong("no name of a device", "device is 'gpu'; it must name a device of PyTorch, as", options={"device": "gpu"}),
+    Wrong(
+        "a window the wrong way round",
+        r"window is \[240, -160\]; it must be two numbers, the lower first",
+        options={"preparation#transforms#0": {"_target_": "calib_monai.presets.window", "window": [240, -160]}},
+    ),
     Wrong("too few names", "there must be a name for each class", options={"class_names": ["background", "a"]}),
     Wrong("a name twice", "names that differ", options={"class_names": ["background", "a", "a"]}),
     Wrong("a name with a #", "class_names#1 is 'a #1', which holds '#'", options={"class_names": ["b", "a #1", "c"]}),
