@@ -15,9 +15,9 @@ sys.path.append(str(REPOSITORY / "scripts"))
 
 import bundle_pages
 from bundle_pages import matrix, readme
-from bundle_parts import dataset_part, load
+from bundle_parts import dataset_part, load, method_part, names
 
-from calib_monai.losses import BWCRLoss
+from calib_monai.targets import located
 
 PIXELS = {"title": "HD95 (pixels)", "decimals": 1}
 
@@ -118,5 +118,12 @@ def test_rows_of_several_networks_are_refused(results: Any) -> None:
 def test_a_page_names_the_options_of_its_loss_with_their_values(method: str, options: dict[str, Any]) -> None:
     page = readme("busi", method, {"dataset": dataset_part("busi")[1], "method": load(f"methods/{method}.json")})
     assert all(f"`--loss#{name} {value}`" in page for name, value in options.items())
-    taken = inspect.signature(BWCRLoss).parameters
-    assert all(taken[name].default == value for name, value in options.items() if name != "boundary_weighted")
+
+
+@pytest.mark.parametrize("method", names("methods"))
+def test_the_defaults_of_a_loss_that_a_page_tells_are_those_of_its_class(method: str) -> None:
+    part = method_part(method)
+    taken = inspect.signature(located(part["train"]["loss"]["_target_"])).parameters
+    told = part["docs"].get("loss_defaults", {})
+    assert told == {name: taken[name].default for name in told}
+    assert not told.keys() & part["train"]["loss"].keys()  # one place for each
