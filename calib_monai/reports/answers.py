@@ -8,9 +8,10 @@ from statistics import fmean
 
 from calib_monai.intervals import mean_interval
 from calib_monai.reports.runs import Run
+from calib_monai.reports.sentences import where_of
 
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
-ABOUT = "By how much the mean confidence differs from the share that is right, on {region} voxels, mean over cases:"
+ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
 CAUTION = (
     "This is known of cases like these, and of their mean (in brackets its 95 % interval). Other scanners or patients "
     "may differ. A single case or structure may be off by more, and errors that cancel are not seen here: look at ECE "
@@ -24,7 +25,10 @@ def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str,
     Args:
         sections: names of data sets with their runs.
     """
-    headings = [ABOUT.format(region=runs[0].region) for _, runs in sections]
+    headings = [
+        ABOUT.format(where=where_of(run.region, run.settings.get(f"ece_{run.region}")), region=run.region)
+        for run in (runs[0] for _, runs in sections)
+    ]
     if len(sections) > 1:
         headings = [f"{name}: {heading}" for (name, _), heading in zip(sections, headings, strict=True)]
     answers = [[f"{run.name}: {answer(run)}" for run in runs] for _, runs in sections]

@@ -28,7 +28,7 @@ class Section:
         runs: the runs that are compared.
         tables: the tables of results.
         measured: each measure in words, with the values of the runs where the tables are about these runs.
-        notes: what a reader of these values needs.
+        notes: why values have no mark, and at last what the intervals mean.
         opening: the name of the case with which the section opens, and the PNG file of its slice.
         only_written: tables that stand in the Markdown file alone, because `measured` shows their values.
         figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;

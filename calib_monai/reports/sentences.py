@@ -52,13 +52,24 @@ OWN = "A measure that was added to the evaluation."
 DIRECTIONS = {True: "more is better", False: "less is better", None: "which direction is better is not known"}
 
 
+def where_of(region: str, settings: Mapping[str, Any] | None = None) -> str:
+    """The voxels of a region in words.
+
+    Args:
+        region: its name.
+        settings: of a metric, which may have `at_least` or `width` of the region.
+    """
+    options = {"at_least": PLAUSIBLE, "width": Band.width, **(settings or {})}
+    return WHERE[region].format(at_least=100 * float(options["at_least"]), width=options["width"])
+
+
 def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None = None) -> str:
     """What a measure says, its unit and its direction, in plain sentences.
 
     Args:
         name: the name of the metric, such as "ece_plausible".
         measure: of this name.
-        settings: of the metric, which may have `at_least` or `width` of its region.
+        settings: as in `where_of`.
 
     Example:
         >>> sentence_of("asd_mm", MEASURES["asd_mm"])
@@ -70,9 +81,7 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
     if name in MEASURES:
         said = [SHAPES[name.replace(f"_{length}", "") if length else name]]
     elif kind in KINDS and region:
-        options = {"at_least": PLAUSIBLE, "width": Band.width, **(settings or {})}
-        where = WHERE[region].format(at_least=100 * float(options["at_least"]), width=options["width"])
-        said = [PROBABILITIES[kind].format(where=where)]
+        said = [PROBABILITIES[kind].format(where=where_of(region, settings))]
         together = [sentence for word, sentence in TOGETHER.items() if word in words]
         said += together or [EXAMPLE] * (kind == "ece")
         said += [] if REGIONS[region].proper else [IMPROPER]
