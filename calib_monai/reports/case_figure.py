@@ -19,7 +19,7 @@ from calib_monai.reports.drawn_slices import (
     outside,
     upright,
 )
-from calib_monai.reports.names import wrapped
+from calib_monai.reports.names import beside, wrapped
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import IGNORED, Run
 
@@ -71,5 +71,6 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     patches.append(Patch(color=ERROR_COLOR, label="not the truth"))
     if any(outside(part).any() for part in slices):
         patches.append(Patch(label="outside the crop", **OUTSIDE))
-    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False)
+    columns = beside([str(patch.get_label()) for patch in patches], figure.get_figwidth())
+    figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
     return figure

@@ -1,8 +1,11 @@
-"""Names of runs: broken into lines, so that long ones fit beside or above a figure."""
+"""Names of runs and classes: broken into lines, or so many beside each other that they fit a figure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+HANDLE, LETTER = 0.75, 0.09  # inches that a legend needs for the sign before a label, and for each of its letters
 
 
 def wrapped(name: str, width: int) -> str:
@@ -17,3 +20,13 @@ def wrapped(name: str, width: int) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(line.strip() for line in lines)
+
+
+def beside(labels: Sequence[str], width: float) -> int:
+    """The number of a legend's labels that stand beside each other in a figure of this width in inches.
+
+    >>> beside(["left kidney", "inferior vena cava", "spleen"], 5)
+    2
+    """
+    longest = max(map(len, labels))
+    return max(1, min(len(labels), int(width / (HANDLE + LETTER * longest))))

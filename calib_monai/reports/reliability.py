@@ -72,25 +72,34 @@ def diagram_figure(bins: Bins, region: str) -> Figure:
 
 
 def class_reliability_figure(runs: Sequence[Run]) -> Figure:
-    """Diagrams of each class against the rest, with a row for each run and a column for each class.
+    """Diagrams of each class against the rest: for each run a row of diagrams, and one for every four classes.
 
     Each diagram stands above its histogram. On label foreground the background is never right, so it has no diagram.
     """
     first = int(runs[0].on_label_foreground)
     names = runs[0].class_names[first:]
-    figure = Figure(figsize=(1.2 + 3.1 * len(names), 1.4 + 4.0 * len(runs)), layout="constrained")
-    grid = figure.subplots(2 * len(runs), len(names), squeeze=False, sharey="row", height_ratios=[4, 1] * len(runs))
-    for row, run in enumerate(runs):
-        above, below = grid[2 * row], grid[2 * row + 1]
-        for column, name in enumerate(names):
-            bins = run.class_bins[first + column]
-            draw_diagram(above[column], bins)
-            _draw_histogram(below[column], bins)
-            below[column].set_xlabel("probability of the class")
+    columns = min(len(names), MOST_COLUMNS)
+    rows = math.ceil(len(names) / columns)
+    figure = Figure(figsize=(1.2 + 3.1 * columns, 1.4 + 4.0 * rows * len(runs)), layout="constrained")
+    ratios = [4, 1] * rows * len(runs)
+    grid = figure.subplots(len(ratios), columns, squeeze=False, sharey="row", height_ratios=ratios)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, run in enumerate(runs):
+        for k, name in enumerate(names):
+            row, column = divmod(k, columns)
+            above, below = grid[2 * (number * rows + row) :, column][:2]
+            above.set_axis_on()
+            below.set_axis_on()
+            bins = run.class_bins[first + k]
+            draw_diagram(above, bins)
+            _draw_histogram(below, bins)
+            below.set_xlabel("probability of the class")
             error = ERROR.shown(bins.expected_calibration_error().item())
-            above[column].set_title(f"{name}, pooled error {error}", fontsize="medium")
-        above[0].set_ylabel(f"{wrapped(run.name, 30)}\nshare that is of the class")
-        below[0].set_ylabel("share of voxels")
+            above.set_title(f"{wrapped(name, 30)}\npooled error {error}", fontsize="medium")
+            if column == 0:
+                above.set_ylabel(f"{wrapped(run.name, 30)}\nshare that is of the class")
+                below.set_ylabel("share of voxels")
     figure.suptitle(
         f"Each class against the rest, {runs[0].region} voxels of all cases together (pooled)", fontsize="small"
     )

@@ -81,3 +81,15 @@ def test_the_shape_of_a_voxel_is_that_of_its_grid() -> None:
     affine = torch.tensor([[0, 3, 0, 0], [-0.5, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
     assert _voxel_aspect(MetaTensor(torch.zeros(1, 4, 4, 4), affine=affine)) == pytest.approx(6)
     assert _voxel_aspect(torch.zeros(1, 4, 4)) == 1
+
+
+def test_the_names_of_many_classes_stay_in_the_figure(tmp_path: Path) -> None:
+    [run] = wide_runs(tmp_path, 1.0)[:1]
+    kept = dict(np.load(run.folder / "slices" / "a.npz"))
+    kept["probs"] = np.full((14, 60, 10), 1 / 14, dtype=np.float32)
+    np.savez(run.folder / "slices" / "a.npz", **kept)
+    figure = case_figure([replace(run, class_names=[f"a structure of number {k}" for k in range(14)])], "a")
+    FigureCanvasAgg(figure).draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width

@@ -84,13 +84,13 @@ def test_a_long_name_may_be_broken_where_it_has_an_underscore(tmp_path: Path) ->
 
 def test_a_background_that_is_never_right_has_no_diagram(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
-    titles = [axes.get_title().split(",")[0] for axes in class_reliability_figure([run]).axes]
+    titles = [axes.get_title().split("\n")[0] for axes in class_reliability_figure([run]).axes]
     assert [title for title in titles if title] == ["background", "left", "right"]
     figure = class_reliability_figure([replace(run, region="foreground")])
-    shown = {title.split(",")[0]: title for axes in figure.axes if (title := axes.get_title())}
+    shown = {title.split("\n")[0]: title for axes in figure.axes if (title := axes.get_title())}
     assert list(shown) == ["left", "right"]
     error = run.class_bins[1].expected_calibration_error().item()
-    assert shown["left"] == f"left, pooled error {error:.3f}"
+    assert shown["left"] == f"left\npooled error {error:.3f}"
 
 
 @pytest.mark.usefixtures("undrawn")
