@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def held_image(key: Hashable, image: Any, spatial_dims: int) -> MetaTensor:
         spatial_dims: axes of an image, 2 or 3.
 
     Raises:
-        ValueError: an image that is no MetaTensor, or one with another number of axes.
+        ValueError: an image that is no MetaTensor, or one with complex numbers or another number of axes.
     """
     meta = dict(image.meta) if isinstance(image, MetaTensor) else {}
     if not isinstance(image, MetaTensor):
@@ -47,11 +47,13 @@ def held_image(key: Hashable, image: Any, spatial_dims: int) -> MetaTensor:
             "axes to run to the right, to the front and up",
             key,
         )
+    if image.is_complex():
+        raise ValueError(f"{key} is in memory with complex numbers; it must hold real ones")
     values = torch.as_tensor(image).as_subclass(Tensor).to(torch.float32, copy=True)
     if values.ndim == spatial_dims:
         values = values.unsqueeze(0)
     elif values.ndim == spatial_dims + 1:
-        values = values.movedim(_channel_axis(meta.get(MetaKeys.ORIGINAL_CHANNEL_DIM)), 0)
+        values = values.movedim(_channel_axis(key, values, meta), 0)
     else:
         raise ValueError(
             f"{key} is in memory with the shape {tuple(image.shape)}; it must have {spatial_dims} axes, and may "
@@ -62,6 +64,23 @@ def held_image(key: Hashable, image: Any, spatial_dims: int) -> MetaTensor:
     return MetaTensor(values.contiguous(), affine=affine.to(torch.float64), meta=meta)
 
 
-def _channel_axis(said: Any) -> int:
-    """The axis of the channels, as MONAI's meta data say it; the first if they do not."""
-    return int(said) if isinstance(said, int | float | np.number | Tensor) and not np.isnan(float(said)) else 0
+def _channel_axis(key: Hashable, values: Tensor, meta: Mapping[Any, Any]) -> int:
+    """The axis of the channels: by MONAI's meta data that of the file, unless the channel has come first since.
+
+    Raises:
+        ValueError: the image has neither the shape of the file nor that with its channel first.
+    """
+    said, known = meta.get(MetaKeys.ORIGINAL_CHANNEL_DIM), meta.get(MetaKeys.SPATIAL_SHAPE)
+    axis = int(said) if isinstance(said, int | float | np.number | Tensor) and not np.isnan(float(said)) else 0
+    if axis == 0 or known is None:
+        return axis
+    shape = [int(size) for size in known]
+    for place in (axis, 0):
+        left = list(values.shape)
+        del left[place]
+        if left == shape:
+            return place
+    raise ValueError(
+        f"{key} is in memory with the shape {tuple(values.shape)}, and its file has images of {tuple(shape)} with the "
+        f"channels on axis {axis}: nothing says which axis they are on now"
+    )

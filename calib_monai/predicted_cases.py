@@ -20,7 +20,7 @@ from calib_monai.found_cases import settle, tell_doubts
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import Geometry, at_reorientation
 from calib_monai.path_options import check_path
-from calib_monai.volumes import check_image
+from calib_monai.volumes import check_image, files_of
 
 logger = logging.getLogger(__name__)
 
@@ -107,12 +107,17 @@ class InputsOnDemand(Sequence[Case]):
                 "the dataset has transforms of its own, which the postprocessing does not take back: change those of "
                 'preprocessing, and give other cases as "dataset#data"'
             )
-        if dataset.data is not self:
-            self.checked = None
-            listed = listed_cases(list(dataset.data), "dataset#data")
-            dataset.data = self._checked(listed, num_workers)
-        else:
+        if dataset.data is self:
             self._checked(None, num_workers)
+            return
+        if not isinstance(dataset.data, Sequence) or isinstance(dataset.data, str):
+            kind = type(dataset.data).__name__
+            raise ValueError(f"dataset#data is of the type {kind}; it must be a list of images")  # noqa: TRY004
+        listed = listed_cases(dataset.data, "dataset#data")
+        for file in (file for case in listed for file in files_of(case)):
+            check_path("dataset#data", file)
+        self.checked = None
+        dataset.data = self._checked(listed, num_workers)
 
     def _checked(self, listed: list[Case] | None, num_workers: int = 0) -> Inputs:
         """The cases that can be predicted, of a list or of the path; they are checked once."""
@@ -132,6 +137,8 @@ class InputsOnDemand(Sequence[Case]):
 
     def _check(self, cases: list[Case], num_workers: int) -> Inputs:
         """The cases of a list that can be predicted."""
+        for case in cases:
+            _check_order(case, self.endings)
         settle(cases)
         tell_doubts(cases)
         loading, preparation = at_reorientation(self.made_for.transforms)
@@ -173,6 +180,17 @@ def end_of_inputs(cases: Any, folder: str) -> None:
     if checked is not None and checked.failed:
         sys.stderr.writelines(f"{line}\n" for line in checked.failed)
         raise ValueError(f"{len(checked.failed)} case(s) were passed over, as told above")
+
+
+def _check_order(case: Case, endings: Sequence[str]) -> None:
+    """Raise ValueError if the file of a channel is by its ending that of another one: the network would take it so."""
+    for place, file in enumerate(files_of(case)):
+        of = [ending for ending in endings if file.endswith(ending)]
+        if of and endings[place % len(endings)] not in of:
+            raise ValueError(
+                f"{file} is listed as channel {place + 1} of {case['case']}, whose files end in "
+                f"{endings[place % len(endings)]}: list the files in the order {', '.join(endings)}"
+            )
 
 
 def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:

@@ -25,6 +25,8 @@ AFFINE = torch.diag(torch.tensor([0.5, 1, 2, 1], dtype=torch.float64))
         (VALUES[0], {"original_channel_dim": math.nan}, VALUES[:1]),
         (VALUES, {}, VALUES),
         (VALUES.movedim(0, -1), {"original_channel_dim": -1}, VALUES),
+        (VALUES.movedim(0, -1), {"original_channel_dim": -1, "spatial_shape": np.array([4, 3, 2])}, VALUES),
+        (VALUES, {"original_channel_dim": -1, "spatial_shape": np.array([4, 3, 2])}, VALUES),  # it has come first since
     ],
 )
 def test_an_image_gets_its_channel_first_and_keeps_its_affine(
@@ -56,6 +58,11 @@ def test_an_affine_of_1_mm_is_one_and_told_where_no_meta_data_say_so(caplog: pyt
     [
         (VALUES.numpy(), "^image is in memory and has no affine, so nothing says how large a voxel is"),
         (VALUES, "^image is in memory and has no affine"),
+        (MetaTensor(VALUES[0].to(torch.complex64), affine=AFFINE), "^image is in memory with complex numbers"),
+        (
+            MetaTensor(VALUES, affine=AFFINE, meta={"original_channel_dim": -1, "spatial_shape": [8, 3, 2]}),
+            r"^image is in memory with the shape \(2, 4, 3, 2\), .* channels on axis -1: nothing says",
+        ),
         (MetaTensor(VALUES[0, 0], affine=AFFINE), r"^image is in memory with the shape \(3, 2\); it must have 3 axes"),
         (MetaTensor(VALUES, affine=AFFINE * 0), "^image has an affine with voxels of 0 x 0 x 0 mm"),
     ],

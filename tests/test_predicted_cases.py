@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -183,6 +184,10 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
     ("listed", "said"),
     [
         ([], "^dataset#data is an empty list"),
+        ("/data/a.nii", "^dataset#data is of the type str; it must be a list of images"),
+        ({"image": "a.nii"}, "^dataset#data is of the type dict; it must be a list"),
+        (None, "^dataset#data is of the type NoneType; it must be a list"),
+        (["a::1.nii"], "^dataset#data a::1.nii holds '::'; MONAI makes '::' of '#'"),
         ([{"img": "a.nii"}], "^dataset#data lists {'img': 'a.nii'}; needed is a path, or"),
         ([""], "^dataset#data lists ''; needed is a path"),
         ([None], "^dataset#data lists None; needed is a path"),
@@ -197,6 +202,24 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
 def test_a_list_of_something_else_is_refused(listed: list[Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said):
         used_by(on_demand("", tmp_path), listed)
+
+
+def test_channels_that_are_listed_in_another_order_are_refused(phantom_dir: Path, tmp_path: Path) -> None:
+    """The network would take one for the other, and nothing in the result would show it."""
+    endings = ("_t1.nii.gz", "_t1ce.nii.gz")
+    files = [str(tmp_path / f"one{ending}") for ending in endings]
+    for file in files:
+        shutil.copy(phantom_dir / IMAGE, file)
+    cases = on_demand("", phantom_dir, endings)
+    said = (
+        r"one_t1ce\.nii\.gz is listed as channel 1 of one_t1ce, whose files end in _t1\.nii\.gz: list the files in the"
+    )
+    with pytest.raises(ValueError, match=said):
+        used_by(cases, [{"image": files[::-1]}])
+    (tmp_path / "list.json").write_text(json.dumps([{"image": files[::-1], "case": "one"}]))
+    with pytest.raises(ValueError, match="is listed as channel 1 of one, whose"):
+        inputs(tmp_path / "list.json", phantom_dir, endings)
+    assert used_by(on_demand("", phantom_dir, endings), [{"image": files, "case": "one"}])
 
 
 def test_a_data_set_with_transforms_of_its_own_is_refused(tmp_path: Path) -> None:

@@ -124,12 +124,17 @@ class PredictionsSaver:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
 
     def start(self, engine: Engine) -> None:
-        """Raise ValueError if two cases have one name, or the folder is of another calibrator or of other classes."""
+        """Raise ValueError if two cases have one name, or a folder is none, or is of another calibrator or classes."""
         self.seen = set()
         dataset = getattr(getattr(engine, "data_loader", None), "dataset", None)
         cases = getattr(dataset, "data", ())
+        names: list[str] = []
         if cases and all(isinstance(case, Mapping) for case in cases):
             check_different(cases)
+            names = [str(case["case"]) for case in cases if "case" in case]
+        for folder in (self.folder, *(self.folder / name for name in names)):
+            if folder.exists() and not folder.is_dir():
+                raise ValueError(f"nothing can be written to {folder}: it is not a folder")
         if not self.overwrite:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
             if self.named:
@@ -139,7 +144,8 @@ class PredictionsSaver:
         """Remove earlier files of this iteration's cases.
 
         Raises:
-            ValueError: a case whose name would lead out of the folder, or is that of another case of this run.
+            ValueError: a case whose name would lead out of the folder, or is that of another case of this run; or a
+                file that cannot be removed.
         """
         batch: Any = engine.state.batch
         for case in names_in(batch):
@@ -148,7 +154,7 @@ class PredictionsSaver:
                 raise ValueError(f'two cases are called {case}: give each a "case" of its own, or files of other names')
             self.seen.add(case)
             for ending in ("structures.json", *(f"{output}.nii.gz" for output in OUTPUTS)):
-                (self.folder / case / f"{case}_{ending}").unlink(missing_ok=True)
+                _remove(self.folder / case / f"{case}_{ending}")
 
     def __call__(self, engine: Engine) -> None:
         """Write the files of this iteration's cases."""
@@ -172,6 +178,14 @@ class PredictionsSaver:
             write_json(self.folder / case / f"{case}_structures.json", content)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, if it is there; raise ValueError if that is not possible."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be replaced: {error.strerror}") from None
 
 
 def structure(

@@ -191,6 +191,19 @@ def test_two_cases_of_one_name_are_refused_before_the_first_is_predicted(tmp_pat
         start([{"image": "a/x.nii"}, {"image": "b/x.nii"}])
 
 
+def test_a_place_that_is_taken_is_told(tmp_path: Path) -> None:
+    saver, engine = PredictionsSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
+    folder = tmp_path / "predictions"
+    (folder / "one" / "one_probs.nii.gz").mkdir(parents=True)
+    engine.state.batch = {"case": ["one"]}
+    with pytest.raises(ValueError, match=r"one_probs\.nii\.gz cannot be replaced: Is a directory"):
+        saver.clear(engine)
+    (folder / "two").touch()
+    running: Any = SimpleNamespace(data_loader=SimpleNamespace(dataset=Dataset([{"image": "a", "case": "two"}])))
+    with pytest.raises(ValueError, match=r"nothing can be written to .*/predictions/two: it is not a folder"):
+        saver.start(running)
+
+
 def test_an_image_in_memory_has_a_name_or_is_called_case(tmp_path: Path) -> None:
     saver, engine = PredictionsSaver(str(tmp_path), ["background", "tumor"]), Engine(lambda _engine, _batch: None)
     engine.state.batch = {"image": MetaTensor(torch.zeros(1, 1, 2, 2))}
