@@ -10,7 +10,7 @@ from calib_monai.experiments.trials import Row
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
 from calib_monai.reports.case_values import Column, compared_values, marks_together
-from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE
+from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE, too_few
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, kinds_of, transposed, unmarked
 
 SIGNIFICANT = 0.05
@@ -62,7 +62,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Compa
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        " ".join(dict.fromkeys([*about, *compared.not_compared.values()])),
+        " ".join(dict.fromkeys([*about, *compared.not_compared.values(), *too_few(len(rows), len(rows[0].cases))])),
     )
 
 

@@ -61,12 +61,13 @@ def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, 
 
 def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
     """Sentences that say why runs are not compared by some measures, or have too few cases for any mark."""
-    reasons = list(dict.fromkeys(not_compared(measures, runs).values()))
-    few = len(runs) > 1 and len(runs[0].cases) < FEWEST
-    return (
-        reasons
-        + [f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."] * few
-    )
+    return [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
+
+
+def too_few(rows: int, cases: int) -> list[str]:
+    """A sentence that says why nothing is marked if several rows have too few cases; otherwise none."""
+    why = f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."
+    return [why] if rows > 1 and cases < FEWEST else []
 
 
 def _table(
