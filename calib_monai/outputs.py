@@ -43,9 +43,16 @@ class SaveOutputsd(Transform):
         self.made_by = {output: MADE_BY[output]() for output in self.savers if output in MADE_BY}
 
     def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
-        """The unchanged data, after they are written."""
+        """The unchanged data, after they are written.
+
+        Raises:
+            OSError: a file cannot be written, such as on a full disk.
+        """
         case = case_of(data)
         for output, save in self.savers.items():
             written = self.made_by[output](data) if output in self.made_by else data
-            save(written[KEYS.get(output, output)], filename=self.folder / case / f"{case}_{output}")
+            try:
+                save(written[KEYS.get(output, output)], filename=self.folder / case / f"{case}_{output}")
+            except RuntimeError as error:
+                raise WholeNIfTIWriter.failure or error from None
         return dict(data)

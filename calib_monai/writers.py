@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nibabel
 import numpy as np
@@ -26,9 +26,14 @@ class WholeNIfTIWriter(NibabelWriter):
     The header names mm as its unit. All axes of an image are kept; MONAI's writer drops last axes of length 1. A map of
     one channel has the axes of the image's file, which "file_shape" in the meta data gives
     (`calib_monai.loading.LoadCased`).
+
+    Attributes:
+        failure: the reason why the last file could not be written, None if it was. MONAI's SaveImage raises another
+            error, which says that no writer is installed.
     """
 
     file_shape: tuple[int, ...] = ()
+    failure: ClassVar[OSError | None] = None
 
     def set_data_array(
         self,
@@ -85,8 +90,13 @@ class WholeNIfTIWriter(NibabelWriter):
         """
         if _long_axes(self.file_shape) == _long_axes(self.data_obj.shape):
             self.data_obj = self.data_obj.reshape(self.file_shape)
-        with whole_path(Path(filename)) as unfinished:
-            super().write(unfinished, verbose=verbose, **obj_kwargs)
+        WholeNIfTIWriter.failure = None
+        try:
+            with whole_path(Path(filename)) as unfinished:
+                super().write(unfinished, verbose=verbose, **obj_kwargs)
+        except OSError as error:
+            WholeNIfTIWriter.failure = error
+            raise
         self.data_obj = None  # MONAI keeps the writer until the next file
 
 

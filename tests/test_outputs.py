@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import nibabel
@@ -56,3 +58,20 @@ def test_only_what_is_asked_for_is_written_and_in_the_type_that_is_asked_for(
     SaveOutputsd(str(tmp_path), outputs, probs_dtype="uint16")(case())
     files = {path.name: nibabel.load(path).get_data_dtype() for path in tmp_path.rglob("*.nii.gz")}
     assert files == {f"case_1_{output}.nii.gz": "uint8" if output == "label" else "uint16" for output in outputs}
+
+
+def test_a_full_disk_is_told_and_no_missing_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MONAI would say that no writer is installed."""
+
+    def full(*_args: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    save = SaveOutputsd(str(tmp_path), ["label"])
+    with monkeypatch.context() as patched:
+        patched.setattr("nibabel.save", full)
+        with pytest.raises(OSError, match=r"No space left on device: .*/case_1/case_1_label\.nii\.gz"):
+            save(case())
+    save(case())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="file"):
+        SaveOutputsd(str(tmp_path / "file"), ["probs"])(case())

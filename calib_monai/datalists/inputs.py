@@ -77,7 +77,10 @@ def _names(root: Path, images: Sequence[Path]) -> list[str]:
     ]
     twice = next((name for name, times in Counter(told).items() if times > 1), None)
     if twice:
-        raise ValueError(f"input {root} holds {twice} twice, with other suffixes; both would be written to one place")
+        first, second, *_ = [file.relative_to(root) for file, name in zip(images, told, strict=True) if name == twice]
+        raise ValueError(
+            f"input {root} holds {twice} twice, as {first} and {second}; both would be written to one place: rename one"
+        )
     return told
 
 

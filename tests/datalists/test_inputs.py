@@ -56,7 +56,7 @@ def test_inputs_that_are_none_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no \.nii\.gz, .*, \.webp.* or DICOM image"):
         images_in(tmp_path)
     touch(tmp_path, "a.nii.gz", "a.nii")
-    with pytest.raises(ValueError, match="holds a twice"):
+    with pytest.raises(ValueError, match=r"holds a twice, as a\.nii and a\.nii\.gz; both"):
         images_in(tmp_path)
 
 
