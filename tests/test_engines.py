@@ -72,6 +72,8 @@ def test_the_weights_of_a_boundary_weighted_loss_are_computed_once_for_each_volu
         loss = BWCRLoss(width=2, boundary_weighted=weighted)
         slices = trainer(loss_function=loss, inferer=TwoViewInferer()).data_loader.slices
         assert ("weight" in slices) == weighted
+    with pytest.raises(KeyError, match="weight"):  # where the volumes are said to have them, as in earlier bundles
+        trainer(loss_function=BWCRLoss(width=2), inferer=TwoViewInferer(), extra_keys=["weight"])
     near = trainer(loss_function=BWCRLoss(width=2), inferer=TwoViewInferer())
     [batch] = near.data_loader
     expected = boundary_weight(batch["label"], 2, 1.0, 0.01)
