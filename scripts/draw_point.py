@@ -61,7 +61,7 @@ def point_figure(runs: Sequence[Run], case: str) -> Figure:
         shown = draw_confidence(last, run.slice_of(case))
         last.set_title(f"confidence {when}")
         for axes in (middle, last):
-            axes.set(xticks=[], yticks=[], aspect=part.voxel_aspect, **around_structures(part))
+            axes.set(xticks=[], yticks=[], aspect=part.voxel_aspect, **around_structures([part]))
     figure.colorbar(shown, ax=grid[:, 2], shrink=0.8)
     handles = [
         Line2D([], [], color=DIAGONAL, linestyle="--", linewidth=1, label="calibrated"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,15 +63,20 @@ def upright(array: NDArray[np.generic], part: Slice) -> NDArray[np.generic]:
     return upright
 
 
-def around_structures(part: Slice) -> dict[str, tuple[float, float]]:
-    """The limits of axes that show all structures of prediction and label with a margin; all of a slice without any."""
+def around_structures(parts: Sequence[Slice]) -> dict[str, tuple[float, float]]:
+    """The limits of axes that show all structures of these predictions and labels with a margin; without any, all."""
+    limits = [_around(part) for part in parts]
+    tops, bottoms, lefts, rights = zip(*limits, strict=True)
+    return {"xlim": (min(lefts), max(rights)), "ylim": (max(bottoms), min(tops))}
+
+
+def _around(part: Slice) -> tuple[float, float, float, float]:
+    """The top, bottom, left and right of what `around_structures` shows of one slice."""
     inside = upright((part.probs.argmax(axis=0) > 0) | ((part.label > 0) & (part.label != IGNORED)), part)
     if not inside.any():
         inside = np.ones_like(inside)
-    (top, bottom), (left, right) = (
-        _with_margin(places, size) for places, size in zip(np.nonzero(inside), inside.shape, strict=True)
-    )
-    return {"xlim": (left, right), "ylim": (bottom, top)}
+    (rows, columns), (height, width) = np.nonzero(inside), inside.shape
+    return (*_with_margin(rows, height), *_with_margin(columns, width))
 
 
 def _with_margin(places: NDArray[np.intp], size: int) -> tuple[float, float]:

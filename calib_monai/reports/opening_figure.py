@@ -36,7 +36,7 @@ def opening_figure(runs: Sequence[Run], case: str) -> Figure:
         ValueError: a run kept no slice of this case.
     """
     slices = [run.slice_of(case) for run in runs]
-    shown = around_structures(slices[0])
+    shown = around_structures(slices)
     across, down = (abs(end - start) for start, end in shown.values())
     row = PANEL * min(slices[0].voxel_aspect * down / across, TALLEST) + HEAD
     figure = Figure(figsize=(WIDTH, row * len(runs) + FOOT), layout="constrained")

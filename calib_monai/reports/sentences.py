@@ -56,11 +56,13 @@ def where_of(region: str, settings: Mapping[str, Any] | None = None) -> str:
     """The voxels of a region in words.
 
     Args:
-        region: its name.
+        region: its name, which may be that of a region of one's own.
         settings: of a metric, which may have `at_least` or `width` of the region.
     """
     options = {"at_least": PLAUSIBLE, "width": Band.width, **(settings or {})}
-    return WHERE[region].format(at_least=100 * float(options["at_least"]), width=options["width"])
+    return WHERE.get(region, f"in the voxels of {region}").format(
+        at_least=100 * float(options["at_least"]), width=options["width"]
+    )
 
 
 def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None = None) -> str:

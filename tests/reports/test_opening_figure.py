@@ -29,8 +29,10 @@ def test_a_slice_is_shown_around_its_structures_and_whole_without_any() -> None:
     label, probs = np.zeros((60, 40), np.uint8), np.zeros((2, 60, 40), np.float32)
     probs[0] = 1
     part = Slice(image=probs[0], label=label, probs=probs, index=None, from_below=False)
-    assert around_structures(part) == {"xlim": (-0.5, 59.5), "ylim": (39.5, -0.5)}
+    assert around_structures([part]) == {"xlim": (-0.5, 59.5), "ylim": (39.5, -0.5)}
     label[0, 0], label[20:31, 4:8] = 255, 1  # an ignored voxel is no structure
-    assert around_structures(part) == {"xlim": (14.5, 35.5), "ylim": (12.5, -0.5)}
+    assert around_structures([part]) == {"xlim": (14.5, 35.5), "ylim": (12.5, -0.5)}
     turned = replace(part, from_below=True)
-    assert around_structures(turned) == {"xlim": (14.5, 35.5), "ylim": (39.5, 26.5)}
+    other = replace(part, label=np.roll(label, 20, axis=0))
+    assert around_structures([part, other]) == {"xlim": (14.5, 55.5), "ylim": (12.5, -0.5)}
+    assert around_structures([turned]) == {"xlim": (14.5, 35.5), "ylim": (39.5, 26.5)}

@@ -10,7 +10,7 @@ from committed import COLLECTION, config_of
 
 from calib_monai.measures import KINDS, MEASURES, measure_of
 from calib_monai.regions import REGIONS
-from calib_monai.reports.sentences import OWN, sentence_of
+from calib_monai.reports.sentences import OWN, sentence_of, where_of
 
 OF_REGIONS = [f"{kind}_{region}" for kind in KINDS for region in REGIONS]
 
@@ -38,6 +38,7 @@ def test_a_sentence_says_the_options_of_its_region_and_the_direction_that_was_gi
     measure = measure_of("ece_plausible_0.05")
     assert "at least 1 %" in sentence_of("ece_plausible", measure)
     assert "at least 5 %" in sentence_of("ece_plausible_0.05", measure, {"at_least": 0.05})
+    assert where_of("my_region") == "in the voxels of my_region"
     assert "within 7 voxels" in sentence_of("ece_band_7", measure, {"width": 7})
     assert sentence_of("mine", replace(measure, more_is_better=True)) == f"{OWN} More is better."
     assert sentence_of("dice_of_my_own", measure_of("mine")) == f"{OWN} Which direction is better is not known."
