@@ -31,7 +31,7 @@ from calib_monai.datalists.files import Volumes
 from calib_monai.overrides import check_overrides
 from calib_monai.phantoms import make_phantoms
 
-FIRST = [REPOSITORY / "docs" / name for name in ("get_started.md", "calibrate.md", "evaluate.md")]
+FIRST = [REPOSITORY / "docs" / name for name in ("get_started.md", "calibrate.md", "evaluate.md", "calibrators.md")]
 BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl"
 STANDS_FOR = {
     "IMAGE": "DATA/imagesTr/phantom_000.nii.gz",
@@ -73,6 +73,8 @@ def shortened(command: str) -> str:
     )
     if is_training and "--epochs" not in command and "small.json" not in command:
         command += " --epochs 1"
+    if "RETINA" in command:
+        command += " --slice_size '[64, 64]'"
     return shlex.join(STANDS_FOR.get(word, word) for word in shlex.split(command))
 
 
