@@ -157,27 +157,25 @@ class VolumeEvaluator(SupervisedEvaluator):
         super().run(global_epoch)
 
 
-class InputEvaluator(VolumeEvaluator):
-    """`VolumeEvaluator` on the images of an inference, of which those that cannot be predicted are left out before.
+def input_evaluator(
+    *, dataset: Dataset, cases: Any, device: torch.device, num_workers: int = 0, **kwargs: Any
+) -> VolumeEvaluator:
+    """The evaluator of an inference, after those of its images are left out that cannot be predicted.
 
     Args:
         dataset: the prepared images.
         cases: the `calib_monai.predicted_cases.InputsOnDemand` of the inference, which checks the data of the dataset.
         device: the device of the network.
         num_workers: number of processes that load volumes.
-        kwargs: as in MONAI's.
+        kwargs: as in `VolumeEvaluator`.
 
     Raises:
         ValueError: as `InputsOnDemand.used`, or cases that are a list.
     """
-
-    def __init__(
-        self, *, dataset: Dataset, cases: Any, device: torch.device, num_workers: int = 0, **kwargs: Any
-    ) -> None:
-        if isinstance(cases, list | tuple):
-            raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
-        cases.used(dataset, num_workers)
-        super().__init__(dataset=dataset, device=device, num_workers=num_workers, **kwargs)
+    if isinstance(cases, list | tuple):
+        raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
+    cases.used(dataset, num_workers)
+    return VolumeEvaluator(dataset=dataset, device=device, num_workers=num_workers, **kwargs)
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

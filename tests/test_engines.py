@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.data import Dataset
 from torch import nn
 
@@ -14,6 +15,7 @@ from calib_monai import engines
 from calib_monai.boundaries import boundary_weight
 from calib_monai.engines import SliceTrainer, VolumeEvaluator
 from calib_monai.losses import BWCRLoss, NACLLoss
+from calib_monai.refusals import OneLine
 from calib_monai.views import TwoViewInferer
 
 
@@ -85,3 +87,15 @@ def test_an_evaluation_of_two_cases_of_one_name_is_refused_before_it_begins() ->
     evaluator = VolumeEvaluator(dataset=Dataset(cases), device=torch.device("cpu"), network=nn.Conv2d(1, 2, 3))
     with pytest.raises(ValueError, match=r"^/a/image.nii.gz and /b/image.nii.gz are both of the case image"):
         evaluator.run()
+
+
+def test_what_an_inference_refuses_is_told_without_the_name_of_the_evaluator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is of an image, and not of an argument of the evaluator."""
+    part = {"_target_": "calib_monai.engines.input_evaluator", "cases": ["a.nii"], "dataset": None, "device": "cpu"}
+    with pytest.raises(RuntimeError) as error:
+        ConfigParser({"evaluator": part}).get_parsed_content("evaluator")
+    OneLine(lambda *_: None)(error.type, error.value, error.tb)
+    said = "error: cases is a list, and nothing checks it: a list of cases is given as dataset#data\n"
+    assert capsys.readouterr().err == said
