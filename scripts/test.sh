@@ -9,7 +9,14 @@ export OMP_NUM_THREADS=1 # the tests are small: more threads wait for each other
 
 ruff check .
 ruff format --check .
-mypy
 python scripts/compose_bundles.py --check
+types="$(mktemp)"
+trap 'kill $! 2> /dev/null || true; rm -f "$types"' EXIT
+mypy > "$types" 2>&1 & # one process for a minute: beside the tests, which use both cores to their end
 # The order is random. The first lines say its seed: --randomly-seed=SEED repeats it, -p no:randomly keeps that of the files.
-python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder "$@"
+tests=0
+python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder "$@" || tests=$?
+wrong=0
+wait $! || wrong=$?
+cat "$types"
+exit $((tests > 0 ? tests : wrong))
