@@ -190,6 +190,7 @@ def run_main(tmp_path: Path, *options: str) -> Path:
     return out
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,6 +225,7 @@ def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> Non
     assert "Beside Another" not in markdown
 
 
+@pytest.mark.usefixtures("undrawn")  # but the curves
 def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
     folders = [
         str(write_trial(tmp_path, name, CASES[name], evaluation=evaluation))

@@ -71,7 +71,7 @@ def measured(run: Path) -> dict[str, float]:
 def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training of one process, and its evaluation."""
     out = run(1, "train", data, tmp_path_factory.mktemp("alone"), **TRAINING)
-    return run(1, "evaluate", data, out, output_dir=str(out / "eval"))
+    return run(1, "evaluate", data, out, output_dir=str(out / "eval"), figures=False)
 
 
 def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_two_processes_measure_and_constrain_as_one_does(data: Path, tmp_path: P
 
 
 def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Path, tmp_path: Path) -> None:
-    out = run(2, "multi_gpu_evaluate", data, tmp_path, ckpt_dir=str(alone / "models"))
+    out = run(2, "multi_gpu_evaluate", data, tmp_path, ckpt_dir=str(alone / "models"), figures=False)
     for name in OF_TEST_SET:
         assert (out / name).read_bytes() == (alone / "eval" / name).read_bytes(), name
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["num_cases"] == 5

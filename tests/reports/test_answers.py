@@ -39,6 +39,7 @@ def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float,
     assert answer(with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *gaps)) == told
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_answers_its_title_first(tmp_path: Path) -> None:
     run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), 0.05, 0.06, 0.07)
     write_report([replace(run, name="mine")], tmp_path / "report")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from written_runs import write_run
+from written_runs import radar_alone, write_run
 
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.run_files import read_run, read_runs
@@ -67,14 +67,17 @@ def test_runs_of_other_classes_are_not_compared(names: list[str], tmp_path: Path
             main([*map(str, reversed(runs)), "--out", str(tmp_path / "report"), *chosen])
 
 
-def test_a_run_without_dice_is_shown(tmp_path: Path) -> None:
+def test_a_run_without_dice_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [write_run(tmp_path / name, 1.0, name) for name in ("brains", "hearts", "livers")]
     for folder in folders:
         (folder / "cases.csv").write_text("case,ece_plausible\na,0.1\nb,0.2\nc,0.3\n")
         summary = json.loads((folder / "summary.json").read_text())
         summary["metrics"] = {"ece_plausible": {"value": 0.2}}
         (folder / "summary.json").write_text(json.dumps(summary))
+    assert main([str(folders[0]), "--out", str(tmp_path / "one")]) == 0
+    monkeypatch.setattr("calib_monai.reports.report.png_of", radar_alone)
     assert main([*map(str, folders), "--out", str(tmp_path / "report")]) == 0
+    assert (tmp_path / "report" / "radar.png").is_file()
 
 
 def test_runs_of_one_name_have_as_much_of_their_path_as_tells_them_apart(tmp_path: Path) -> None:

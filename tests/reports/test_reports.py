@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
-from written_runs import MANY, with_value, write_run
+from written_runs import MANY, radar_alone, with_value, write_run
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.reports.__main__ import main
@@ -130,7 +130,8 @@ def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) 
     assert worst_first(runs) == ["b", "c", "d", "e", "f", "a"]
 
 
-def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path) -> None:
+def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calib_monai.reports.report.png_of", radar_alone)
     names = ("brains", "hearts", "livers")
     runs = [write_run(tmp_path / name / method, 1.0, name) for name in names for method in ("ce", "nacl")]
     assert main([*map(str, runs), "--out", str(tmp_path / "report"), "--case", "b"]) == 0
@@ -159,6 +160,7 @@ def with_two_classes(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_classes_are_said_to_mirror_each_other_and_not_drawn_twice(tmp_path: Path) -> None:
     folder = with_two_classes(write_run(tmp_path / "run", 1.0))
     one, other = read_run(folder).class_bins.expected_calibration_error()
@@ -231,6 +233,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_name_of_a_data_set_leads_out_of_the_folder_of_the_report(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, 1.0, dataset) for name, dataset in (("one", "../../out/brains"), ("two", "b"))]
     assert main([*map(str, runs), "--out", str(tmp_path / "report" / "here")]) == 0

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from written_runs import write_run
 
 from calib_monai.reports.report import write_report
@@ -34,6 +35,7 @@ def test_latex_takes_no_letter_of_a_name_for_a_command() -> None:
     assert CELLS.latex().startswith("% two lines\n")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_name_of_a_data_set_leads_no_picture_out_of_the_report(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / name, 1.0) for name in ("one", "two", "three")]
     for folder, dataset in zip(folders, ("../../evil/x", "a/b", "a_b"), strict=True):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from spared import spare
+from spared import leave_undrawn, spare
 from torch import nn
 
 from calib_monai.datalists.hippocampus import write_hippocampus
@@ -106,8 +106,8 @@ def assert_golden(golden: dict[str, dict[str, Any]], arrays: dict[str, np.ndarra
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages whose pictures are not drawn, for tests that read words and numbers: drawing is most of their time."""
-    monkeypatch.setattr("calib_monai.reports.report.png_of", lambda _: b"")
+    """Pages without real pictures, for tests that read words and numbers."""
+    leave_undrawn(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,11 @@ import pytest
 from monai.bundle import ComponentLocator
 
 
+def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
+    """Let pages have no real pictures until the patch is undone: drawing is most of the time of a page."""
+    patch.setattr("calib_monai.reports.report.png_of", lambda _: b"png")
+
+
 def spare(patch: pytest.MonkeyPatch) -> None:
     """Leave it out until the patch is undone.
 
