@@ -47,4 +47,4 @@ def test_the_name_of_a_data_set_leads_no_picture_out_of_the_report(tmp_path: Pat
     written = write_report([*runs[:2], replace(runs[2])], out)
     assert {path.parent for path in written} == {out}
     assert all(path.parent == out for path in set(tmp_path.rglob("*")) - before if path.is_file())
-    assert len(set(written)) == len(written) == 2 + 3 * 5 + 1  # three sections of five pictures, page, table, radar
+    assert len(set(written)) == len(written) == 2 + 3 * 6 + 1  # three sections of six pictures, page, table, radar
