@@ -44,10 +44,10 @@ def ran(word: str, names: dict[str, Any]) -> dict[str, Any]:
 def test_a_model_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ran("metric_by_name", given(16, 16, 6))
     assert names["values"].keys() == set(names["names"])
-    for name, values in (("probs", names["probs"][0].movedim(0, -1)), ("label", names["target"][0, 0])):
-        nibabel.save(
-            nibabel.Nifti1Image(values.numpy().astype(np.float32), np.eye(4)), tmp_path / f"CASE_{name}.nii.gz"
-        )
+    for name, values in (("probs", names["probs"][0].movedim(0, -1)), ("labels", names["target"][0, 0])):
+        (tmp_path / name).mkdir()
+        image = nibabel.Nifti1Image(values.numpy().astype(np.float32), np.eye(4))
+        nibabel.save(image, tmp_path / name / "CASE.nii.gz")
     monkeypatch.chdir(tmp_path)
     ran("LoadImage", names)
     assert names["probs"].shape == (CLASSES, 16, 16, 6)
