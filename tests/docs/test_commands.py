@@ -49,7 +49,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
     "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
-    "largest.json": "needs scikit-image; tests/docs/test_largest_piece.py knows the place of its transform",
+    "largest.json": "needs scikit-image; tests/docs/test_largest_piece.py knows the place of both its files",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
     "python -m monai.bundle ckpt_export network_def": "tests/clients/test_monai_deploy.py exports it",
     "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --tracking mlflow": OTHER,
@@ -232,3 +232,9 @@ def test_programs_that_a_sentence_names_are_there() -> None:
         words = shlex.split(span)
         module = words[1] == "-m"
         assert importlib.util.find_spec(words[2]) if module else (REPOSITORY / words[1]).is_file(), span
+
+
+def test_every_json_of_a_page_is_given_to_a_command() -> None:
+    for page in PAGES:
+        given = " ".join(commands_of(page))
+        assert [name for name in jsons_of(page) if name not in given] in ([], ["largest_measured.json"]), page
