@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from calib_monai.former_networks import CATALOGUE, CHOICE, CHOSEN, FACTORY, former_network
 from calib_monai.networks import FACTORIES
 from calib_monai.spelling import did_you_mean, nearest
 from calib_monai.targets import TARGET, check_targets, located
 
-CATALOGUE = "networks"  # key of the bundles before `network_def` named a factory
-CHOICE = "network_def"
-CHOSEN = f"{CHOICE}#_target_"
-FACTORY = "calib_monai.networks."
 HANDLERS = "calib_monai.handlers."
 
 
@@ -51,8 +47,8 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
     name, text = name.replace("::", "#"), str(value)
     if name == CATALOGUE:
         raise ValueError(f"{said}: there is no key networks; write the component as --{CHOICE} VALUE")
-    if name == CHOICE and (named := re.fullmatch(rf"[@%]?{CATALOGUE}(?:::|#)(.+)", text)):
-        raise ValueError(f"{said}: there is no key networks; write --{CHOSEN} {_factory(named[1], said)}")
+    if name == CHOICE and (network := former_network(text)):
+        raise ValueError(f"{said}: there is no key networks; write --{CHOSEN} {_factory(network, said)}")
     if name == CHOICE and text.removeprefix("@").removeprefix(FACTORY) in FACTORIES:
         raise ValueError(f"{said}: write --{CHOSEN} {FACTORY}{text.removeprefix('@').removeprefix(FACTORY)}")
     if name == CHOSEN and text.isidentifier() and located(text) is None and (near := nearest(text.lower(), FACTORIES)):

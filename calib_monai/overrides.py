@@ -19,7 +19,8 @@ from fire.parser import DefaultParseValue
 from monai.bundle import ConfigParser, ConfigWorkflow
 from monai.bundle import run as bundle_run
 
-from calib_monai.former_options import CHOICE, check_composed, check_former
+from calib_monai.former_networks import CHOICE
+from calib_monai.former_options import check_composed, check_former
 from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line

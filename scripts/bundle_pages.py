@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from string import Template
 
 from bundle_parts import PARTS, REPOSITORY, Part, load, names, pinned_versions, references_of, shown
+
+from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
 RESULTS = REPOSITORY / "results"
 COLUMNS = (
@@ -134,8 +135,8 @@ def _number(value: float | None, decimals: int, factor: float = 1) -> str:
 
 def _option(key: str, value: str) -> str:
     """A recorded option as it is written now: a network was once chosen by a reference."""
-    network = re.fullmatch(r"[@%]networks::(\w+)", value) if key == "--network_def" else None
-    return f"`--network_def#_target_ calib_monai.networks.{network[1]}`" if network else f"`{key} {value}`"
+    network = former_network(value) if key == f"--{CHOICE}" else ""
+    return f"`--{CHOSEN} {FACTORY}{network}`" if network else f"`{key} {value}`"
 
 
 def _conditions(measured: Part) -> str:

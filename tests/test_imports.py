@@ -66,8 +66,11 @@ ALLOWED = {
     "option_values": {
         *("arguments", "checks", "datalists", "measures", "orientation", "path_options", "spelling", "targets"),
     },
-    "overrides": {"former_options", "option_values", "path_options", "refusals", "running", "spelling", "targets"},
-    "former_options": {"networks", "spelling", "targets"},
+    "overrides": {
+        *("former_networks", "former_options", "option_values"),
+        *("path_options", "refusals", "running", "spelling", "targets"),
+    },
+    "former_options": {"former_networks", "networks", "spelling", "targets"},
     "targets": {"spelling"},
     "transforms": {"boundaries", "fills", "grids", "labels"},
     "crops": {"grids"},

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from calib_monai.former_networks import CATALOGUE, CHOICE, CHOSEN, FACTORY, former_network
 from calib_monai.whole_files import write_json
 
 ROOT = Path(__file__).parents[1]
@@ -127,12 +128,12 @@ def _begun(models: Path) -> dict[str, str] | None:
 
 def _as_now(options: dict[str, str]) -> dict[str, str]:
     """Options as they are written now. Earlier versions chose a network by a reference: `@networks::unet`."""
-    chosen = re.fullmatch(r"[@%]networks(?:::|#)(\w+)", options.get("--network_def", ""))
-    if not chosen:
+    network = former_network(options.get(f"--{CHOICE}", ""))
+    if not network:
         return options
-    own = re.compile(rf"--networks(?:::|#){chosen[1]}(?:::|#)")
-    now = {own.sub("--network_def#", name): value for name, value in options.items() if name != "--network_def"}
-    return now | {"--network_def#_target_": f"calib_monai.networks.{chosen[1]}"}
+    own = re.compile(rf"--{CATALOGUE}(?:::|#){network}(?:::|#)")
+    now = {own.sub(f"--{CHOICE}#", name): value for name, value in options.items() if name != f"--{CHOICE}"}
+    return now | {f"--{CHOSEN}": f"{FACTORY}{network}"}
 
 
 def _by_name(options: list[str]) -> dict[str, str]:
