@@ -13,8 +13,9 @@ LARGEST_WIDTH = 127  # in voxels, of the weights around a boundary
 def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, weight_min: float = 0.01) -> Tensor:
     r"""Weight that falls linearly with the distance from the nearest boundary, (B, 1, H, W[, D]), float32.
 
-    .. math::
-        w = w_{max} \max(0, R - |s|) / R + w_{min}
+    ```math
+    w = w_{max} \max(0, R - |s|) / R + w_{min}
+    ```
 
     R is `width`, and s is the signed distance from the nearest boundary in voxels. In a structure, |s| is the distance
     to the nearest voxel of another label, rounded down, minus 1. In the background, |s| is the distance to the nearest
@@ -35,7 +36,7 @@ def boundary_weight(target: Tensor, width: int = 10, weight_max: float = 1.0, we
         In the authors' code a structure that is nowhere more than 2 voxels thick has no boundary. Here it has a
         boundary.
 
-    Example:
+    Examples:
         >>> boundary_weight(torch.tensor([[[[0, 0, 0, 1, 1, 1]]]]), width=2)
         tensor([[[[0.0100, 0.0100, 0.5100, 1.0100, 0.5100, 0.0100]]]])
     """

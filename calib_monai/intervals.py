@@ -22,7 +22,7 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
         values: the value of each case; NaN is left out.
         level: the share of such intervals that hold the mean over all cases of this kind.
 
-    Example:
+    Examples:
         >>> [round(end, 3) for end in mean_interval([0.7, 0.8, 0.9])]
         [0.552, 1.048]
     """

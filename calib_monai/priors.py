@@ -53,7 +53,7 @@ def neighborhood_prior(
         The authors' code pads the label map with zeros (`border="background"`), for "gaussian" it
         replicates, and for sizes other than 3 reads the element [1, 1] of the kernel as its center.
 
-    Example:
+    Examples:
         >>> target = torch.tensor([[[[0, 0, 1], [0, 0, 1], [0, 0, 1]]]])
         >>> neighborhood_prior(target, num_classes=2)[0, :, 1, 1]
         tensor([0.6667, 0.3333])

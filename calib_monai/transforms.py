@@ -115,10 +115,8 @@ class LeaveOutd(MapTransform):
 class MostProbabled(MapTransform):
     """Replaces probabilities by the most probable class, the first of equal ones, class by class.
 
-    MONAI's AsDiscreted gives the same, but takes seven times as long for a volume, and eight bytes a voxel.
-
-    Args:
-        keys: probabilities, (C, H, W[, D]); they become labels (1, H, W[, D]), uint8.
+    The values of its `keys` are probabilities, (C, H, W[, D]); they become labels (1, H, W[, D]), uint8. MONAI's
+    AsDiscreted gives the same, but takes seven times as long for a volume, and eight bytes a voxel.
     """
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

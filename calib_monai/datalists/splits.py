@@ -44,7 +44,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
     Raises:
         ValueError: fewer than three patients, a `fold` that would test patients again, or no whole numbers.
 
-    Example:
+    Examples:
         >>> cases = [{"case": name} for name in "abcdef"]
         >>> {name: len(part) for name, part in split_cases(cases, (4, 1, 1)).items()}
         {'training': 4, 'validation': 1, 'test': 1}

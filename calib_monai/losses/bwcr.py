@@ -18,9 +18,10 @@ NOT_VALID = -100  # the label that torch's cross-entropy leaves out
 class BWCRLoss(nn.Module):
     r"""Cross-entropy of one view of an image plus the squared difference of its logits from another's.
 
-    .. math::
-        L = \frac{1}{1 + \lambda} \left( -\frac{1}{N K} \sum_i v_{1i} \log p_{1i, y_i}
-            + \frac{\lambda}{N K} \sum_i v_{1i} v_{2i} w_i \sum_k (l_{1ik} - l_{2ik})^2 \right)
+    ```math
+    L = \frac{1}{1 + \lambda} \left( -\frac{1}{N K} \sum_i v_{1i} \log p_{1i, y_i}
+        + \frac{\lambda}{N K} \sum_i v_{1i} v_{2i} w_i \sum_k (l_{1ik} - l_{2ik})^2 \right)
+    ```
 
     with the logits l of views 1 and 2 on the grid of the image, their softmax p, labels y, N voxels, K classes,
     v where a view is valid, w from `calib_monai.boundaries.boundary_weight` and lambda = `consistency_weight`;
@@ -43,7 +44,7 @@ class BWCRLoss(nn.Module):
         As in the authors' code, for which lambda = 1 was chosen, cross-entropy is divided by K too, and voxels that are
         not valid count in N. With Adam only the ratio of the two terms matters.
 
-    Example:
+    Examples:
         >>> views = torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4, dtype=torch.bool), None
         >>> BWCRLoss(boundary_weighted=False)(views, torch.zeros(1, 1, 4, 4))  # (ln 2 / 2 + 1) / 2
         tensor(0.6733)

@@ -23,7 +23,7 @@ class CompoundLoss(nn.Module):
         ValueError: there is no loss, names differ or are no words, a weight is negative or not finite, or the losses
             ignore different labels.
 
-    Example:
+    Examples:
         >>> from monai.losses import DiceLoss
         >>> dice = DiceLoss(include_background=False, softmax=True, to_onehot_y=True)
         >>> loss = CompoundLoss({"dice": dice, "again": dice}, {"dice": 1.0, "again": 0.5})

@@ -16,9 +16,10 @@ from calib_monai.priors import check_prior, inner, window_prior
 class CRaCLoss(VoxelwiseLoss):
     r"""Cross-entropy plus a penalty on the distance between each logit and its class's share of the neighborhood.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \log p_{i, y_i}
-            + \frac{1}{2 N K} \sum_i \sum_k P(|s_i \tau_{ik} - l_{ik}|; \lambda_{r_i k}, \rho_{r_i k})
+    ```math
+    L = -\frac{1}{N} \sum_i \log p_{i, y_i}
+        + \frac{1}{2 N K} \sum_i \sum_k P(|s_i \tau_{ik} - l_{ik}|; \lambda_{r_i k}, \rho_{r_i k})
+    ```
 
     with logits l, their softmax p, labels y, N voxels, K classes, tau the "mean" prior of
     `neighborhood_prior`, and r_i the region of voxel i: "outer" if its neighborhood holds more than one class, else
@@ -52,7 +53,7 @@ class CRaCLoss(VoxelwiseLoss):
         each voxel: those of the other region. The outer region is the paper's. The authors' test for it depends on
         rounding errors and finds 83 to 93 % of it. Their border is "background".
 
-    Example:
+    Examples:
         >>> loss = CRaCLoss(num_classes=2)
         >>> logits, target = torch.randn(1, 2, 8, 8), torch.zeros(1, 1, 8, 8)
         >>> _ = loss(logits, target)

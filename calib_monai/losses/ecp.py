@@ -11,9 +11,10 @@ from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
 class ECPLoss(VoxelwiseLoss):
     r"""Cross-entropy minus the entropy of the prediction, so that certainty costs.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \log p_{i, y_i}
-            + \frac{w}{N K} \sum_i \sum_k p_{ik} \log p_{ik}
+    ```math
+    L = -\frac{1}{N} \sum_i \log p_{i, y_i}
+        + \frac{w}{N K} \sum_i \sum_k p_{ik} \log p_{ik}
+    ```
 
     with probabilities p, labels y, N voxels, K classes and w = `penalty_weight`; Pereyra et al. 2017
     (arXiv:1701.06548), Eq. 2.

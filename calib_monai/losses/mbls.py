@@ -11,9 +11,10 @@ from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, negative_
 class MbLSLoss(VoxelwiseLoss):
     r"""Cross-entropy plus the excess, over a margin, of each logit's distance from the largest logit.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \log p_{i, y_i}
-            + \frac{w}{N K} \sum_i \sum_k \max(0, \max_j l_{ij} - l_{ik} - m)
+    ```math
+    L = -\frac{1}{N} \sum_i \log p_{i, y_i}
+        + \frac{w}{N K} \sum_i \sum_k \max(0, \max_j l_{ij} - l_{ik} - m)
+    ```
 
     with logits l, their softmax p, labels y, N voxels, K classes, m = `margin` and
     w = `penalty_weight`; MbLS (Murugesan et al. 2023, Medical Image Analysis 87:102826), Eq. 7.

@@ -12,9 +12,10 @@ from calib_monai.priors import check_prior, window_prior
 class NACLLoss(VoxelwiseLoss):
     r"""Cross-entropy plus the distance of the logits from the classes' shares in the neighborhood.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \log p_{i, y_i}
-            + \frac{w}{N K} \sum_i \sum_k |\tau_{ik} - l_{ik}|
+    ```math
+    L = -\frac{1}{N} \sum_i \log p_{i, y_i}
+        + \frac{w}{N K} \sum_i \sum_k |\tau_{ik} - l_{ik}|
+    ```
 
     with logits l, their softmax p, labels y, N voxels, K classes, tau from `neighborhood_prior` and
     w = `penalty_weight`; NACL (Murugesan et al. 2023, arXiv:2303.06268), Eq. 7; journal version

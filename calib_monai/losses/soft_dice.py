@@ -14,11 +14,12 @@ SMOOTH = 1e-5  # MONAI's; the second term is 0 where a class has neither label n
 class SoftDiceLoss(SVLSLoss):
     r"""SVLS plus Dice, both with labels that are smoothed where the neighborhood holds several classes.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
-            + \frac{1}{B K} \sum_b \sum_k \left( 1 -
-              \frac{\sum_{i \in b} (p_{ik} + \tau_{ik} - |p_{ik} - \tau_{ik}|)}{\sum_{i \in b} (p_{ik} + \tau_{ik})}
-              \right)
+    ```math
+    L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
+        + \frac{1}{B K} \sum_b \sum_k \left( 1 -
+          \frac{\sum_{i \in b} (p_{ik} + \tau_{ik} - |p_{ik} - \tau_{ik}|)}{\sum_{i \in b} (p_{ik} + \tau_{ik})}
+          \right)
+    ```
 
     with probabilities p, N voxels in B images, K classes and tau the "gaussian" prior of `neighborhood_prior`, as in
     `SVLSLoss`. The second term is MONAI's `DiceLoss(soft_label=True)`, the semimetric loss of Wang et al. 2023

@@ -11,8 +11,9 @@ from calib_monai.priors import check_prior, window_prior
 class SVLSLoss(VoxelwiseLoss):
     r"""Cross-entropy with labels that are smoothed where the neighborhood holds several classes.
 
-    .. math::
-        L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
+    ```math
+    L = -\frac{1}{N} \sum_i \sum_k \tau_{ik} \log p_{ik}
+    ```
 
     with probabilities p, N voxels and tau the "gaussian" prior of `neighborhood_prior`, in which the
     voxel's own label weighs one half; SVLS (Islam and Glocker 2021, arXiv:2104.05788), Eq. 3.

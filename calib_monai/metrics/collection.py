@@ -32,7 +32,7 @@ class MetricCollection(IterationMetric):
         ValueError: no metrics by name, one that is no measure of probabilities or ignores another label, or one under
             two names.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from calib_monai.metrics import BrierMetric, ECEMetric
         >>> metrics = MetricCollection({"ece": ECEMetric(region="all"), "brier": BrierMetric(region="all")})

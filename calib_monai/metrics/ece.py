@@ -24,7 +24,7 @@ class ECEMetric(BinnedMetric):
     Raises:
         ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.
 
-    Example:
+    Examples:
         >>> import torch
         >>> metric = ECEMetric(region="all")
         >>> probs = torch.tensor([0.25, 0.75]).view(1, 2, 1, 1).expand(1, 2, 2, 2)

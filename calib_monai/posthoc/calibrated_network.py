@@ -26,7 +26,7 @@ class CalibratedNetwork(nn.Module):
     Raises:
         ValueError: another calibrator or `output`.
 
-    Example:
+    Examples:
         >>> from torch import randn
         >>> from calib_monai.posthoc import TemperatureScaling
         >>> calibrated = CalibratedNetwork(nn.Conv2d(1, 3, 1), TemperatureScaling())

@@ -27,9 +27,10 @@ GATES = 4  # two for the pairs of leaves, one between the pairs, one for the ima
 class LocalTemperatureScaling(nn.Module):
     r"""Divides the logits of each voxel by a temperature of its own, the same for all classes.
 
-    .. math::
-        p_i = \mathrm{softmax}(l_i / T_i), \quad \log T = g_4 t + (1 - g_4) a, \quad
-        t = g_3 (g_1 t_1 + (1 - g_1) t_2) + (1 - g_3) (g_2 t_3 + (1 - g_2) t_4)
+    ```math
+    p_i = \mathrm{softmax}(l_i / T_i), \quad \log T = g_4 t + (1 - g_4) a, \quad
+    t = g_3 (g_1 t_1 + (1 - g_1) t_2) + (1 - g_3) (g_2 t_3 + (1 - g_2) t_4)
+    ```
 
     The leaves t_1 to t_4 are convolutions of the logits, the gates g_1 to g_4 are sigmoids of such convolutions, and
     the leaf a is a convolution of the image. All are 5 voxels wide, dilated by 2 and reflected at the border. The tree
@@ -50,7 +51,7 @@ class LocalTemperatureScaling(nn.Module):
         zero, so T starts at 2; for s < -2 it is 1e-8. Their leaves and gates start equal and have equal gradients, so
         they stay equal: the tree acts as a single leaf. Here the leaves start at zero, and the gates do not.
 
-    Example:
+    Examples:
         >>> calibrator = LocalTemperatureScaling(num_classes=3, in_channels=1)
         >>> logits, image = torch.randn(2, 3, 16, 16), torch.randn(2, 1, 16, 16)
         >>> torch.equal(calibrator(logits, image), logits)

@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 class TemperatureScaling(nn.Module):
     r"""Divides all logits by one temperature.
 
-    .. math::
-        p = \mathrm{softmax}(l / T)
+    ```math
+    p = \mathrm{softmax}(l / T)
+    ```
 
     The temperature T minimizes the negative log-likelihood of a validation set (Guo et al. 2017, arXiv:1706.04599,
     Eq. 9). T is 1 until `fit`. No voxel changes its class: two logits that differ only by rounding may become equal,
@@ -38,7 +39,7 @@ class TemperatureScaling(nn.Module):
         is exact. It would be 0 for a network that is never wrong, and infinite for a network that is worse than chance;
         T stays between 0.01 and 100.
 
-    Example:
+    Examples:
         >>> logits = torch.tensor([2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 4, 1)
         >>> calibrator = TemperatureScaling()
         >>> report = calibrator.fit([(logits, torch.tensor([0, 0, 0, 1]).view(1, 1, 4, 1))])

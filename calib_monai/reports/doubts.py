@@ -39,7 +39,7 @@ def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float])
         confidence: of each case.
         risk: of each case.
 
-    Example:
+    Examples:
         >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
         0.15
     """
