@@ -1,7 +1,7 @@
 """A hook of MkDocs: the files of the site.
 
-The site mirrors the repository: README.md is its first page, `docs/train.md` becomes `docs/train.html`. So a relative link
-works on the site as it does on a code host. Whatever a page links to is on the site, too: pages, pictures and other files.
+The site mirrors the repository: README.md is its first page, `docs/train.md` becomes `docs/train.html`. So a relative
+link works on the site as on a code host. What a page links to is on the site, too: other pages, pictures, files.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.DOTALL | re.MULTILINE)
-START = "README.md"
+START = ("README.md", "CHANGELOG.md", "workflow/README.md")  # what the menu shows beside docs/
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files in docs_dir, at their place in the repository, and all that they and README link to."""
     root, docs = Path(config.config_file_path).parent, Path(config.docs_dir)
     within = docs.relative_to(root).as_posix()
-    kept = Files([file for file in files if file.generated_by])  # the theme's
-    waiting = [START, *(f"{within}/{file.src_uri}" for file in files if not file.generated_by)]
+    kept = Files([file for file in files if file.src_dir != config.docs_dir])  # the theme's
+    waiting = [*START, *(f"{within}/{file.src_uri}" for file in files if file.src_dir == config.docs_dir)]
     found: set[str] = set()
     while waiting:
         uri = waiting.pop()

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from html import escape
-from io import BytesIO, StringIO
+from io import BytesIO
 from typing import Any
 
-from markdown import Markdown
 from matplotlib import rc_context
 from matplotlib.mathtext import math_to_image
 from mkdocs.config.defaults import MkDocsConfig
 
-STYLE = {"mathtext.fontset": "cm", "svg.fonttype": "path", "svg.hashsalt": "formula", "font.size": 14}
 BLACK = "#123456"  # drawn in this color, which no other line of the SVG has, and shown in that of the text
 
 
@@ -26,11 +24,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     return config
 
 
-def drawn(source: str, language: str, css_class: str, options: Any, md: Markdown, **rest: Any) -> str:  # noqa: ARG001
+def drawn(source: str, language: str, css_class: str, options: Any, md: Any, **rest: Any) -> str:  # noqa: ARG001
     """The HTML of a formula in LaTeX; the signature is that of a fence of pymdownx."""
-    formula = " ".join(source.split())
-    written = BytesIO()
-    with rc_context(STYLE):
+    formula, written = " ".join(source.split()), BytesIO()
+    with rc_context({"mathtext.fontset": "cm", "svg.hashsalt": "formula", "font.size": 14}):
         math_to_image(f"${formula}$", written, format="svg", color=BLACK)
     svg = written.getvalue().decode()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)

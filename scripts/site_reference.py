@@ -1,4 +1,4 @@
-"""A hook of MkDocs: the Python reference, a page for each part of the package, written from its docstrings.
+"""A hook of MkDocs: the Python reference, a page for each part of the package that people call, from its docstrings.
 
 The pages are made when the site is built. mkdocstrings fills them.
 """
@@ -13,15 +13,16 @@ from mkdocs.structure.files import File, Files
 
 PACKAGE = "calib_monai"
 OVERVIEW = "reference/README.md"
-IN_MENU = (  # what people call; the overview names the rest, too
+CALLED = (  # what people and bundles call: each has a page
     *("losses", "metrics", "regions", "bins", "measures", "posthoc", "networks", "views", "lagrangian", "priors"),
-    *("boundaries", "handlers", "reports", "experiments", "datalists", "refusals"),
+    *("boundaries", "handlers", "reports", "experiments", "datalists", "cases", "loaders", "transforms", "slabs"),
+    *("presets", "orientation", "inverses", "inferers", "engines", "pictures", "volumes", "made_for", "refusals"),
 )
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the reference to the menu."""
-    pages = [{name: f"reference/{name}.md"} for name in IN_MENU]
+    pages = [{name: f"reference/{name}.md"} for name in CALLED]
     config.nav = [*(config.nav or []), {"Python reference": [OVERVIEW, *pages]}]
     return config
 
@@ -29,8 +30,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages of the reference."""
     parts = _parts(Path(config.config_file_path).parent / PACKAGE)
-    for name, path in parts.items():
-        files.append(File.generated(config, f"reference/{name}.md", content=_page(name, path)))
+    for name in CALLED:
+        files.append(File.generated(config, f"reference/{name}.md", content=_page(name, parts[name])))
     files.append(File.generated(config, OVERVIEW, content=_overview(parts)))
     return files
 
@@ -43,10 +44,13 @@ def _parts(package: Path) -> dict[str, Path]:
 
 
 def _overview(parts: dict[str, Path]) -> str:
-    """A table of all parts, with the first line of the docstring of each."""
-    rows = [f"| [{name}]({name}.md) | {_first_line(path)} |" for name, path in parts.items()]
-    table = "\n".join(["| part | what it contains |", "| --- | --- |", *rows])
-    return f"# Python reference\n\nThe parts of `{PACKAGE}`, from their docstrings.\n\n{table}\n"
+    """A table of the parts that people call and one of the others, with the first line of the docstring of each."""
+    called = [f"| [{name}]({name}.md) | {_first_line(parts[name])} |" for name in CALLED]
+    others = [f"| `{name}` | {_first_line(path)} |" for name, path in parts.items() if name not in CALLED]
+    head = ["| part | what it contains |", "| --- | --- |"]
+    title = f"# Python reference\n\nThe parts of `{PACKAGE}` that people and bundles call.\n"
+    inner = "\n## Inner parts\n\nThe others call these. Their docstrings stand in the source.\n"
+    return "\n".join([title, *head, *called, inner, *head, *others, ""])
 
 
 def _page(name: str, path: Path) -> str:
