@@ -78,24 +78,30 @@ def _settings(method: Part) -> str:
 
 
 def matrix() -> str:
-    """bundles/README.md: a row for each method, a column for each data set, with measured results."""
-    datasets = names("datasets")
-    lines = ["| | " + " | ".join(datasets) + " |", "| --- " * (len(datasets) + 1) + "|"]
+    """bundles/README.md: a row for each method, a column for each data set; a sign in each cell links to its bundle."""
+    columns = {dataset: _short(dataset) for dataset in names("datasets")}
+    lines = ["| | " + " | ".join(columns.values()) + " |", "| --- " + "| :-: " * len(columns) + "|"]
     for method in names("methods"):
-        cells = [_matrix_cell(dataset, method) for dataset in datasets]
+        cells = [_matrix_cell(dataset, method) for dataset in columns]
         lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
-    words = {"matrix": "\n".join(lines)}
+    shortened = [f"{short} is `{dataset}`" for dataset, short in columns.items() if short != dataset]
+    words = {"matrix": "\n".join(lines), "shortened": ", ".join(shortened)}
     return Template((PARTS / "matrix.md").read_text(encoding="utf-8")).substitute(words)
 
 
+def _short(dataset: str) -> str:
+    """The name of a data set in the head of the matrix: all columns shall fit a phone."""
+    return dataset.partition("_")[0][:5]
+
+
 def _matrix_cell(dataset: str, method: str) -> str:
-    """A link to a bundle and its measured Dice and ECE."""
-    link = f"[{dataset}_{method}]({dataset}_{method}/docs/README.md)"
+    """A link to a bundle; where the mouse rests on it, the bundle's name and measured Dice and ECE."""
+    bundle = f"{dataset}_{method}"
     row = _measured(dataset).get("rows", {}).get(method)
     if not row:
-        return link
+        return f'[○]({bundle}/docs/README.md "{bundle}")'
     dice, ece = (_number(row["measures"][measure]["mean"], 3) for measure in ("dice_foreground", "ece_foreground"))
-    return f"{link}<br>Dice {dice}, ECE {ece}"
+    return f'[●]({bundle}/docs/README.md "{bundle}: Dice {dice}, ECE {ece}")'
 
 
 def _results(dataset: str, method: str) -> str:

@@ -22,7 +22,7 @@ START = ("README.md", "CHANGELOG.md", "workflow/README.md")  # what the menu sho
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files in docs_dir, at their place in the repository, and all that they and README link to."""
-    root, docs = Path(config.config_file_path).parent, Path(config.docs_dir)
+    root, docs = Path(config.config_file_path).resolve().parent, Path(config.docs_dir).resolve()
     within = docs.relative_to(root).as_posix()
     kept = Files([file for file in files if file.src_dir != config.docs_dir])  # the theme's
     waiting = [*START, *(f"{within}/{file.src_uri}" for file in files if file.src_dir == config.docs_dir)]

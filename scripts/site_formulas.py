@@ -27,8 +27,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def drawn(source: str, language: str, css_class: str, options: Any, md: Any, **rest: Any) -> str:  # noqa: ARG001
     """The HTML of a formula in LaTeX; the signature is that of a fence of pymdownx."""
     formula, written = " ".join(source.split()), BytesIO()
+    displayed = formula.replace(r"\frac", r"\dfrac")  # as high as in a line of its own
     with rc_context({"mathtext.fontset": "cm", "svg.hashsalt": "formula", "font.size": 14}):
-        math_to_image(f"${formula}$", written, format="svg", color=BLACK)
+        math_to_image(f"${displayed}$", written, format="svg", color=BLACK)
     svg = written.getvalue().decode()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(formula)}"', 1).replace(BLACK, "currentColor")

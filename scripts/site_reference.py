@@ -23,7 +23,7 @@ CALLED = (  # what people and bundles call: each has a page
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the reference to the menu."""
     pages = [{name: f"reference/{name}.md"} for name in CALLED]
-    config.nav = [*(config.nav or []), {"Python reference": [OVERVIEW, *pages]}]
+    config.nav = [*(config.nav or []), {"Python reference": [{"Overview": OVERVIEW}, *pages]}]
     return config
 
 

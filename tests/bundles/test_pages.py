@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,15 @@ def test_the_defaults_of_a_loss_that_a_page_tells_are_those_of_its_class(method:
     told = part["docs"].get("loss_defaults", {})
     assert told == {name: taken[name].default for name in told}
     assert not told.keys() & part["train"]["loss"].keys()  # one place for each
+
+
+def test_the_matrix_links_to_every_bundle_by_one_sign() -> None:
+    page = matrix()
+    cells = re.findall(r"\[([●○])\]\(([^) ]+) \"(\w+)", page)
+    bundles = {path.parents[1].name for path in (REPOSITORY / "bundles").glob("*/docs/README.md")}
+    assert {bundle for _, _, bundle in cells} == bundles
+    assert all(link == f"{bundle}/docs/README.md" for _, link, bundle in cells)
+    assert {bundle.partition("_")[0] for sign, _, bundle in cells if sign == "●"} == {"hippocampus"}
+    head = page.split("\n| ---")[0].rpartition("\n")[2].strip("| ").split(" | ")
+    assert len(set(head)) == len(head)
+    assert max(map(len, head)) <= 5  # more would not fit a phone

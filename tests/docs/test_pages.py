@@ -25,6 +25,10 @@ def test_the_first_page_is_read_at_once() -> None:
     assert len(text.split()) <= 1000
 
 
+def test_contributing_stays_short() -> None:
+    assert len((REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
 @pytest.mark.parametrize("page", LINKED, ids=named)
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in links_of(page):
