@@ -32,6 +32,8 @@ def check_path_option(name: str, value: Any, config: Mapping[str, Any], written:
     """
     written = written if written is not None else str(value)
     if not isinstance(value, str):
+        if name == "input" and isinstance(value, list):
+            raise ValueError(f'--{name} is one path; several images are given as --dataset#data "{value}"')
         kind = "a number" if isinstance(value, int | float) else f"a {type(value).__name__}"
         raise ValueError(f"--{name} {written} is read as {kind}: write ./{written}")  # noqa: TRY004 - a value of an option
     if not value.startswith("$"):

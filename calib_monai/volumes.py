@@ -75,7 +75,7 @@ def check_pair(
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
     """
-    files = {key: named(case[key]) for key in ("image", "label")}
+    files = {key: _named(case, key) for key in ("image", "label")}
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
@@ -136,7 +136,7 @@ def check_image(
     Raises:
         ValueError: it cannot be predicted; the message names the file, the value and the rule.
     """
-    name = named(case["image"]) if files_of(case) else f"the image of {case['case']}"
+    name = _named(case, "image")
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
     _checked(loaded["image"], name, in_channels, spatial_dims)
@@ -157,6 +157,11 @@ def named(of_key: str | list[str]) -> str:
     """The files of an image or a label in words: the first, and the number of others."""
     first, *more = _files(of_key)
     return first + (f" (with {len(more)} more)" if more else "")
+
+
+def _named(case: Mapping[str, Any], key: str) -> str:
+    """The image or the label of a case in words, by its files or as one that is in memory."""
+    return f"the {key} of {case['case']}" if is_held(case[key]) else named(case[key])
 
 
 def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
@@ -207,8 +212,8 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         files = files_of(case)
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
-        if not files:
-            raise ValueError(f"the image of {case['case']} cannot be taken: {first_line(cause)}") from None
+        if any(is_held(case[key]) for key in ("image", "label") if key in case) and isinstance(cause, ValueError):
+            raise ValueError(f"the case {case['case']} cannot be taken: {first_line(cause)}") from None
         for key in ("image", "label"):
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from calib_monai.datalists.hippocampus import hippocampus_split
@@ -50,6 +52,24 @@ def test_the_data_set_is_read_once_and_when_it_is_asked_for(phantom_dir: Path, t
     assert list(used) == list(cases) == ["training", "validation", "test"]
     assert len(cases) == 3
     assert len(calls) == 1
+
+
+def test_images_and_labels_in_memory_are_checked_as_files_are(phantom_dir: Path, tmp_path: Path) -> None:
+    listed: list[dict[str, Any]] = []
+    for number, files in enumerate(files_of(phantom_dir)):
+        loaded = LoadCased(["image", "label"])(files)
+        held = {
+            key: MetaTensor(loaded[key].as_tensor(), affine=torch.diag(torch.tensor([1.0, 1, 2, 1]))) for key in files
+        }
+        listed.append(held | {"case": str(number)})
+    used = on_demand(tmp_path).used(listed[2:], listed[:2])
+    assert used["training"][0]["image"] is listed[2]["image"]
+    listed[3]["label"] += 7
+    with pytest.raises(ValueError, match=r"^the label of 3 holds the label value\(s\) 7, 8, 9; with 3 classes"):
+        on_demand(tmp_path / "other").used(listed[2:], listed[:2])
+    listed[3]["label"] = torch.zeros(2, 2, 2)
+    with pytest.raises(ValueError, match=r"^the case 3 cannot be taken: label is in memory and has no affine"):
+        on_demand(tmp_path / "third").used(listed[2:], listed[:2])
 
 
 def test_lists_take_the_place_of_the_data_set_and_are_checked(phantom_dir: Path, tmp_path: Path) -> None:

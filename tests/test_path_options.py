@@ -52,6 +52,13 @@ def test_a_path_of_which_fire_would_cut_the_end_is_refused() -> None:
     check_path_option("output_dir", "run", CONFIG, "'run'")
 
 
+def test_a_list_of_inputs_is_told_where_it_is_given() -> None:
+    with pytest.raises(
+        ValueError, match=r"^--input is one path; several images are given as --dataset#data \"\['a'\]\"$"
+    ):
+        check_path_option("input", ["a"], CONFIG)
+
+
 def test_only_an_input_may_be_empty() -> None:
     check_path_option("input", "", CONFIG)
     for value in ("", " "):

@@ -195,7 +195,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
         (["a/x.nii", "b/x.nii.gz"], "lists a/x.nii and b/x.nii.gz, and both are called x; both would be written"),
         (["a/x.nii", "a/x.nii"], "lists x twice, a/x.nii; both would"),
         ([torch.zeros(2, 2, 2)] * 2, "lists case twice, an image in memory; both would be written to one place: name"),
-        ([{"image": torch.zeros(2, 2, 2), "case": "a"}], "^the image of a cannot be taken: image is in memory and has"),
+        ([{"image": torch.zeros(2, 2, 2), "case": "a"}], "^the case a cannot be taken: image is in memory and has"),
         ([MetaTensor(torch.zeros(1, 2, 2, 2))], "^the image of case holds one value only, 0, in"),
     ],
 )
