@@ -13,10 +13,11 @@ FACTORY = "calib_monai.networks."
 def former_network(value: str) -> str:
     """The name in a reference to a network, empty if the value is none.
 
-    >>> former_network("@networks::unet")
-    'unet'
-    >>> former_network("calib_monai.networks.unet")
-    ''
+    Examples:
+        >>> former_network("@networks::unet")
+        'unet'
+        >>> former_network("calib_monai.networks.unet")
+        ''
     """
     named = re.fullmatch(rf"[@%]?{CATALOGUE}(?:::|#)(.+)", value)
     return named[1] if named else ""

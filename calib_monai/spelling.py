@@ -20,8 +20,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def first_of(words: Sequence[str], most: int) -> str:
     """The words with commas; if there are more than `most`, the first ones and the number of the others.
 
-    >>> first_of(["a", "b", "c"], 2)
-    'a, b and 1 more'
+    Examples:
+        >>> first_of(["a", "b", "c"], 2)
+        'a, b and 1 more'
     """
     more = f" and {len(words) - most} more" if len(words) > most else ""
     return ", ".join(words[:most]) + more

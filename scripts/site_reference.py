@@ -60,10 +60,10 @@ def _page(name: str, path: Path) -> str:
         return f"# {name}\n\n{_directive(dotted, _defined(path), 2)}"
     exported = _exported(path)
     blocks = [f"# {name}\n\n{_directive(dotted, exported, 2)}"]
-    for module in sorted(path.parent.glob("*.py")):
-        if rest := [one for one in _defined(module) if one not in exported]:
-            own = f"{dotted}.{module.stem}" if module.stem != "__init__" else dotted
-            blocks.append(f"## {name}.{module.stem}\n\n{_directive(own, rest, 3)}")
+    inner = {module.stem: _defined(module) for module in sorted(path.parent.glob("[!_]*.py"))}
+    for module, defined in inner.items():
+        rest = [one for one in defined if one not in exported]
+        blocks += [f"## {name}.{module}\n\n{_directive(f'{dotted}.{module}', rest, 3)}"] if rest else []
     return "\n".join(blocks)
 
 

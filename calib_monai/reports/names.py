@@ -11,8 +11,9 @@ HANDLE, LETTER = 0.75, 0.09  # inches that a legend needs for the sign before a 
 def wrapped(name: str, width: int) -> str:
     r"""A name in lines of at most `width` letters, broken after a space, an underscore or a slash if there is one.
 
-    >>> wrapped("hippocampus_nacl + TS", 12)
-    'hippocampus_\nnacl + TS'
+    Examples:
+        >>> wrapped("hippocampus_nacl + TS", 12)
+        'hippocampus_\nnacl + TS'
     """
     lines = [""]
     for piece in re.findall(rf"[^\s_/]{{1,{width - 1}}}[\s_/]?|[\s_/]", name):
@@ -25,8 +26,9 @@ def wrapped(name: str, width: int) -> str:
 def beside(labels: Sequence[str], width: float) -> int:
     """The number of a legend's labels that stand beside each other in a figure of this width in inches.
 
-    >>> beside(["left kidney", "inferior vena cava", "spleen"], 5)
-    2
+    Examples:
+        >>> beside(["left kidney", "inferior vena cava", "spleen"], 5)
+        2
     """
     longest = max(map(len, labels))
     return max(1, min(len(labels), int(width / (HANDLE + LETTER * longest))))

@@ -73,7 +73,7 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
         measure: of this name.
         settings: as in `where_of`.
 
-    Example:
+    Examples:
         >>> sentence_of("asd_mm", MEASURES["asd_mm"])
         "How far the predicted border lies from the label's on average. In mm, less is better."
     """
