@@ -38,7 +38,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> InGroups:
     return InGroups(config, log)
 
 
-LONG = {"bundles", "devices", "docs", "experiments", "reports"}  # folders whose files take more than a few seconds
+# folders whose files take more than a few seconds
+LONG = {"bundles", "clients", "devices", "docs", "experiments", "networks", "reports"}
 
 
 @pytest.hookimpl(wrapper=True)
