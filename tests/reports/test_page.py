@@ -41,7 +41,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = [read_run(write_run(folder / f"hippocampus_dice_ce_100_epochs_seed_{k}", 1.0)) for k in range(4)]
     for run in runs:
         run.metrics.update(MEASURES)
-    write_report(runs, folder / "report")
+    write_report(runs, folder / "report", ["a"])
     path = folder / "report" / "report.html"
     path.write_text(path.read_text().replace("</body>", f"{SHOWN}</body>"))
     return path
