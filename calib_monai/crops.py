@@ -12,6 +12,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, ResizeWithPadOrCrop, SpatialCrop
 from torch import Tensor
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.grids import SPATIAL_DIMS
 
 LEAST_TOLD = 0.01  # of a structure, cut off
@@ -46,7 +47,7 @@ class TrainingBoxd(MapTransform):
     def __init__(
         self,
         slice_size: Sequence[int] = (),
-        keys: KeysCollection = ("image", "label"),
+        keys: KeysCollection = IMAGE_AND_LABEL,
         num_slices: int = -1,
         elsewhere: float = 0.25,
         label_key: str = "label",

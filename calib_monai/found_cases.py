@@ -10,6 +10,7 @@ from pathlib import Path
 
 import itk
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.case_names import case_of, check_case_name, check_different, name_by_file, shown_image
 from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
@@ -21,7 +22,6 @@ from calib_monai.spelling import first_of
 from calib_monai.volumes import files_of
 
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
-KEYS = ("image", "label")
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def settle(cases: Iterable[Case]) -> None:
     """
     settled = list(cases)
     for case in settled:
-        case |= {key: _absolute(case[key]) for key in KEYS if key in case and not is_held(case[key])}
+        case |= {key: _absolute(case[key]) for key in IMAGE_AND_LABEL if key in case and not is_held(case[key])}
         name = case.setdefault("case", case_of(case) if is_held(case["image"]) else name_by_file(files_of(case)[0]))
         check_case_name(name, where=shown_image(case["image"]))
         if not all(map(is_nifti, files_of(case))):

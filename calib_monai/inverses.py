@@ -12,9 +12,9 @@ from monai.data import MetaTensor
 from monai.transforms import Invertd, InvertibleTransform, MapTransform, Spacingd, SpatialResample
 from monai.utils import convert_to_tensor, ensure_tuple
 
+from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL
 from calib_monai.slabs import Resample, beside_values, by_slabs, inverse_by_slabs
 
-IMAGE, LABEL = "image", "label"
 NEAREST = ("nearest", "0")  # MONAI's names of taking the nearest voxel: of a grid, and as the order of a spline
 
 
@@ -84,14 +84,14 @@ class SlabSpacingd(Spacingd):
 
     def __init__(
         self,
-        keys: KeysCollection = (IMAGE, LABEL),
+        keys: KeysCollection = IMAGE_AND_LABEL,
         *args: Any,
         mode: Sequence[str | int] | str | int | None = None,
         **kwargs: Any,
     ) -> None:
         named = ensure_tuple(keys)
         kwargs["mode"] = _modes(named, mode)
-        kwargs.setdefault("allow_missing_keys", named == (IMAGE, LABEL))
+        kwargs.setdefault("allow_missing_keys", named == IMAGE_AND_LABEL)
         super().__init__(keys, *args, **kwargs)
         given = self.spacing_transform.sp_resample
         self.spacing_transform.sp_resample = SlabResample(

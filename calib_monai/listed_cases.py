@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
 
-FILES = ("image", "label")
 OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index")
 
 
@@ -89,7 +89,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         split = {"training": list(training), "validation": list(validation), "test": []}
         for name, cases in split.items():
             for place, case in enumerate(cases):
-                missing = [key for key in FILES if not isinstance(case, dict) or key not in case]
+                missing = [key for key in IMAGE_AND_LABEL if not isinstance(case, dict) or key not in case]
                 if missing:
                     raise ValueError(f"case {place} of {name} has no {missing[0]!r}: each needs 'image' and 'label'")
         if not split["training"]:

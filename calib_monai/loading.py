@@ -16,6 +16,7 @@ from monai.transforms import EnsureChannelFirst, LoadImage, MapTransform
 from monai.utils import ensure_tuple
 from torch import Tensor
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti, stored_affine
@@ -26,7 +27,6 @@ from calib_monai.read_once import read_once
 from calib_monai.series import load_series
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
-IMAGE_AND_LABEL = ("image", "label")
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
 
 

@@ -15,6 +15,7 @@ from monai.transforms import Compose, InvertibleTransform, MapTransform, Orienta
 from monai.utils import TraceKeys
 from torch import Tensor
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.composed import flattened
 from calib_monai.grids import SPATIAL_DIMS
 
@@ -73,7 +74,7 @@ class Reorientd(MapTransform, InvertibleTransform):
     def __init__(
         self,
         axcodes: str,
-        keys: KeysCollection = ("image", "label"),
+        keys: KeysCollection = IMAGE_AND_LABEL,
         allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)

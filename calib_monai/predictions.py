@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from monai.transforms import Compose, EnsureTyped, Invertd, InvertibleTransform, MapTransform
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.inverses import InvertProbsd
 from calib_monai.transforms import MostProbabled
 
@@ -65,4 +66,4 @@ class ScoredOnOriginald(ProbsAndLabeld):
         """The data with "prob", "pred", "label", and "image" if there is a "scan"."""
         told = super().__call__(data)
         kept = {name: told[copy] for name, copy in (("image", "scan"), ("label", "truth")) if copy in told}
-        return {key: value for key, value in told.items() if key not in ("image", "label")} | kept
+        return {key: value for key, value in told.items() if key not in IMAGE_AND_LABEL} | kept

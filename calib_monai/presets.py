@@ -21,8 +21,7 @@ from monai.transforms import (
 from monai.utils import ensure_tuple
 
 from calib_monai.arguments import check_whole
-
-IMAGE, LABEL = "image", "label"
+from calib_monai.case_keys import IMAGE, LABEL
 
 
 def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntensityRanged:

@@ -12,6 +12,7 @@ from monai.transforms import LoadImage
 from torch import Tensor
 
 from calib_monai.arguments import check_ignored_label
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
@@ -75,7 +76,7 @@ def check_pair(
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
     """
-    files = {key: _named(case, key) for key in ("image", "label")}
+    files = {key: _named(case, key) for key in IMAGE_AND_LABEL}
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
@@ -150,7 +151,7 @@ def check_image(
 
 def files_of(case: Mapping[str, Any]) -> list[str]:
     """All files of a case, those of its image first."""
-    return [file for key in ("image", "label") if key in case for file in _files(case[key])]
+    return [file for key in IMAGE_AND_LABEL if key in case for file in _files(case[key])]
 
 
 def named(of_key: str | list[str]) -> str:
@@ -166,7 +167,7 @@ def _named(case: Mapping[str, Any], key: str) -> str:
 
 def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
     """Raise ValueError if a file of a volume is a picture, of one page or many: pictures have no millimeters."""
-    for file in (file for key in ("image", "label") if key in case for file in _files(case[key])):
+    for file in (file for key in IMAGE_AND_LABEL if key in case for file in _files(case[key])):
         if spatial_dims > 2 and file.lower().endswith(SUFFIXES):  # noqa: PLR2004 - height and width
             raise ValueError(f"{file} is a picture; needed is a volume, as NIfTI, NRRD, MetaImage or DICOM")
 
@@ -212,9 +213,9 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         files = files_of(case)
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
-        if any(is_held(case[key]) for key in ("image", "label") if key in case) and isinstance(cause, ValueError):
+        if any(is_held(case[key]) for key in IMAGE_AND_LABEL if key in case) and isinstance(cause, ValueError):
             raise ValueError(f"the case {case['case']} cannot be taken: {first_line(cause)}") from None
-        for key in ("image", "label"):
+        for key in IMAGE_AND_LABEL:
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
         broken = next(filter(_is_broken, files), ", ".join(files))

@@ -15,14 +15,13 @@ from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
 from numpy.typing import NDArray
 
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.held_images import is_held
 from calib_monai.pictures.decoding import Picture, decoded, gray_values, picture_values
 from calib_monai.pictures.masks import mask_values
 from calib_monai.read_once import read_once
 
 COLORS = 3
-
-IMAGE_AND_LABEL = ("image", "label")
 
 
 class LoadPicturesd(MapTransform):

@@ -1,0 +1,6 @@
+"""Case keys: what the files of a case are called in every dictionary."""
+
+from __future__ import annotations
+
+IMAGE, LABEL = "image", "label"
+IMAGE_AND_LABEL = (IMAGE, LABEL)
