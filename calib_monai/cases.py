@@ -25,11 +25,11 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
+from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out
 from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.volumes import Loading, Rules, check_pair, named
+from calib_monai.volumes import Loading, Rules, check_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -177,9 +177,7 @@ def checked_split(
     by_loader = ["validation", "test"] if keep else ["validation"]  # a training tests nothing
     again = [case for name in ["training", *([] if num_workers else by_loader)] for case in split[name]]
     seen = check_all([split[name] for name in use], check, again)
-    if not any(one.shows for one in seen):
-        raise ValueError(f"none of the {len(cases)} labels, first {named(cases[0]['label'])}, shows a structure")
-    tell_empty([str(case["case"]) for case, one in zip(cases, seen, strict=True) if not one.shows], len(cases))
+    check_shown({name: split[name] for name in use}, [one.shows for one in seen])
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}

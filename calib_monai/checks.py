@@ -58,6 +58,12 @@ def check_slice_size(slice_size: Sequence[int]) -> None:
         raise ValueError(f"slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}")
 
 
+def check_keys(keys: Sequence[str]) -> None:
+    """Raise ValueError if the keys that are prepared for training and measures leave out the image or the label."""
+    if isinstance(keys, str) or not {"image", "label"} <= set(keys):
+        raise ValueError(f"keys is {keys!r}; it must be a list that has image and label")
+
+
 def check_bundle_root(bundle_root: str) -> None:
     """Raise ValueError if `bundle_root` is not a bundle: the run would write its files somewhere else."""
     check_path("bundle_root", bundle_root)

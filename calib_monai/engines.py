@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from calib_monai.case_names import check_different
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
-from calib_monai.processes import num_processes, own_rank
+from calib_monai.processes import Part, num_processes, own_rank
 from calib_monai.slices import SliceLoader
 from calib_monai.transforms import BoundaryWeightd
 from calib_monai.views import AugmentedBatch, RandomViews
@@ -137,11 +137,15 @@ class VolumeEvaluator(SupervisedEvaluator):
     Attributes:
         handlers: the handlers.
         cases: the volumes before they are prepared.
+
+    Raises:
+        ValueError: several processes run together, and each would evaluate all cases.
     """
 
     def __init__(self, *, dataset: Dataset, device: torch.device, num_workers: int = 0, **kwargs: Any) -> None:
         self.handlers = kwargs.get("val_handlers") or []
         self.cases = dataset.data
+        _check_shared(self.cases)
         super().__init__(device, VolumeLoader(dataset, num_workers, batch_size=1), **kwargs)
 
     def run(self, global_epoch: int = 1) -> None:  # type: ignore[override] # as MONAI's
@@ -151,8 +155,9 @@ class VolumeEvaluator(SupervisedEvaluator):
             global_epoch: the epoch of the trainer that validates.
 
         Raises:
-            ValueError: there is no volume, or two have one name.
+            ValueError: there is no volume, or two have one name; or as when it was made.
         """
+        _check_shared(self.cases)
         check_different(self.cases)
         super().run(global_epoch)
 
@@ -176,6 +181,16 @@ def input_evaluator(
         raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
     cases.used(dataset, num_workers)
     return VolumeEvaluator(dataset=dataset, device=device, num_workers=num_workers, **kwargs)
+
+
+def _check_shared(cases: Sequence[Any]) -> None:
+    """Raise ValueError if several processes run together and would evaluate the same cases, each of which counts."""
+    if num_processes() > 1 and not isinstance(cases, Part):
+        raise ValueError(
+            f"{num_processes()} processes run together, and each would evaluate all {len(cases)} case(s), which would "
+            "count several times: give each the `calib_monai.processes.own_part` of them, as configs/multi_gpu_*.json "
+            "do, or evaluate in one process"
+        )
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -58,11 +58,26 @@ def tell_doubts(cases: Iterable[Case]) -> None:
         logger.warning("%d file(s), first %s, %s", len(files), files[0], doubt)
 
 
-def tell_empty(names: Sequence[str], num_cases: int) -> None:
-    """Warn, in one line, of the cases whose label shows nothing but background."""
+def check_shown(sets: Mapping[str, Sequence[Case]], shows: Sequence[bool]) -> None:
+    """Raise ValueError if no label of a set shows a structure; warn, in one line, of the labels that show none.
+
+    Without a structure a network learns nothing, and no validation says which model is best. The test cases of a
+    training are passed over, which it does not measure.
+
+    Args:
+        sets: the cases by set.
+        shows: for each case of the sets, in order, whether its label shows a structure.
+    """
+    told, cases = iter(shows), [case for of_set in sets.values() for case in of_set]
+    by_set = {name: [next(told) for _ in of_set] for name, of_set in sets.items()}
+    for name, found in by_set.items():
+        if found and not any(found) and not (name == "test" and len(sets) > 1):
+            first = sets[name][0]["case"]
+            raise ValueError(f"none of the {len(found)} labels for {name}, first that of {first}, shows a structure")
+    names = [str(case["case"]) for case, shown in zip(cases, shows, strict=True) if not shown]
     if names and is_first_process():
-        told = first_of(names, SHOWN)
-        logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), num_cases, told)
+        told_names = first_of(names, SHOWN)
+        logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), len(cases), told_names)
 
 
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:

@@ -1,4 +1,4 @@
-"""Cases of a training: the split of a data set, or the lists that another program puts in its place."""
+"""Cases of a run: the split of a data set, or the lists that another program puts in its place."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from numpy import ndarray
+from torch import Tensor
+
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
-from calib_monai.datalists.splits import Case, Split
+from calib_monai.datalists.split_files import Listed, check_sets
+from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
@@ -33,7 +37,7 @@ def _with_arguments_of(function: Callable[..., Any], other: Callable[..., Any]) 
 class SplitOnDemand(Mapping[str, list[Case]]):
     """The split of `checked_split`, which is read and checked when it is first asked for.
 
-    If a program lists the cases of a training itself, the folder of the data set is never read.
+    If a program lists the cases of a run itself, the folder of the data set is never read.
 
     Args:
         datalist: gives the split.
@@ -45,7 +49,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def __init__(self, datalist: Callable[[], Split], made_for: MadeFor | None = None, **settings: Any) -> None:
         self.datalist = datalist
         self.made_for = made_for
-        self.trains = "training" in settings.get("use", ["training"])
+        self.use: Sequence[str] = settings.get("use", SPLITS)
+        self.trains = not settings.get("keep", False)
         self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
 
     __init__.__signature__ = _with_arguments_of(__init__, checked_split)  # type: ignore[attr-defined] # for checks of options
@@ -56,8 +61,19 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         return self._check(self.datalist)
 
     def __getitem__(self, name: str) -> list[Case]:
-        """The cases of a set."""
-        return self.checked[name]
+        """The cases of a set.
+
+        Raises:
+            ValueError: as `checked_split`, or files of this set are not read.
+        """
+        found = self.checked[name]
+        if name not in self.use:
+            instead = "" if self.trains else f", or give --cases#use \"['{name}']\""
+            raise ValueError(
+                f"cases#use is {list(self.use)}, and the run takes the {name} cases, whose files are then not checked: "
+                f"leave it out{instead}"
+            )
+        return found
 
     def __iter__(self) -> Iterator[str]:
         """The names of the sets."""
@@ -81,17 +97,12 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         Raises:
             ValueError: as `checked_split`, or a case without image or label, or one in two sets.
         """
-        validation = validation.whole if isinstance(validation, Part) else validation
+        training, validation = _whole(training), _whole(validation)
         known = self.checked if "checked" in vars(self) else {"training": None, "validation": None}
         are_of_split = training is known["training"], validation is known["validation"]
         if all(are_of_split) or not self.trains:  # an evaluation has the test cases in the place of the validation
             return self.checked
-        split = {"training": list(training), "validation": list(validation), "test": []}
-        for name, cases in split.items():
-            for place, case in enumerate(cases):
-                missing = [key for key in IMAGE_AND_LABEL if not isinstance(case, dict) or key not in case]
-                if missing:
-                    raise ValueError(f"case {place} of {name} has no {missing[0]!r}: each needs 'image' and 'label'")
+        split = {"training": _named(training, "training"), "validation": _named(validation, "validation"), "test": []}
         if not split["training"]:
             raise ValueError("the list of training cases is empty")
         use = [name for name, cases in split.items() if cases]
@@ -102,11 +113,69 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""
+        check_sets(self.use, keep=not self.trains)
         cases = checked_split(datalist, **self.settings | others)
         if self.made_for is not None:
             ckpt_dir, output_dir = (str(self.settings[name]) for name in ("ckpt_dir", "output_dir"))
             cases.training = Training(ckpt_dir, output_dir, bool(self.settings.get("overwrite")), self.made_for)
         return cases
+
+    def check_measured(self, cases: Sequence[Case]) -> None:
+        """Raise ValueError if an evaluation cannot measure the cases that it has.
+
+        Those of the split are checked when they are asked for. A list of another program is checked here.
+
+        Args:
+            cases: the cases of the evaluation; one of several processes may have its `Part`.
+
+        Raises:
+            ValueError: as `checked_split`, or a case without image or label.
+        """
+        cases = _whole(cases)
+        known = self.checked if "checked" in vars(self) else {}
+        if any(cases is known.get(name) for name in self.use):
+            return
+        name = next((one for one in SPLITS if one in self.use), SPLITS[-1])
+        split = Listed({one: _named(cases, name) if one == name else [] for one in SPLITS})
+        if not split[name]:
+            raise ValueError(f"the list of {name} cases is empty")
+        self._check(lambda: split, split_file="", use=[name])
+
+
+def _whole(cases: Sequence[Case]) -> Sequence[Case]:
+    """The cases of all processes."""
+    return cases.whole if isinstance(cases, Part) else cases
+
+
+def _named(cases: Sequence[Any], name: str) -> list[Case]:
+    """A list of cases; raise ValueError if one lacks the files of its image or its label.
+
+    Args:
+        cases: as another program lists them.
+        name: of the set that they stand for.
+    """
+    listed: list[Case] = []
+    for place, case in enumerate(cases):
+        missing = [key for key in IMAGE_AND_LABEL if not isinstance(case, dict) or key not in case]
+        if missing:
+            raise ValueError(f"case {place} of {name} has no {missing[0]!r}: each needs 'image' and 'label'")
+        for key in IMAGE_AND_LABEL:
+            case[key] = _as_text(case[key])
+            files = case[key] if isinstance(case[key], list) else [case[key]]
+            if not files or not all(isinstance(file, str | Tensor | ndarray) for file in files):
+                kind = type(case[key]).__name__
+                raise ValueError(
+                    f"the {key} of case {place} of {name} is of {kind}; it must be a path, or a list of them"
+                )
+        listed.append(case)
+    return listed
+
+
+def _as_text(files: Any) -> Any:
+    """Paths as text; what is in memory stays."""
+    if isinstance(files, list | tuple):
+        return [_as_text(file) for file in files]
+    return str(files) if isinstance(files, Path) else files
 
 
 def _check_apart(split: Split) -> None:

@@ -12,12 +12,12 @@ import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
-from calib_monai.checks import check_outputs, check_schedule, check_slice_size
+from calib_monai.checks import check_keys, check_outputs, check_schedule, check_slice_size, first_line
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.measures import check_measures
 from calib_monai.orientation import check_axcodes
 from calib_monai.path_options import OF_MONAI, PATHS
-from calib_monai.spelling import nearest
+from calib_monai.spelling import did_you_mean, nearest
 from calib_monai.targets import nodes
 
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
@@ -38,6 +38,7 @@ CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
     (check_slice_size, ("slice_size",)),
+    (check_keys, ("keys",)),
     (check_schedule, ("epochs", "val_interval")),
     (check_outputs, ("outputs", "probs_dtype", "num_views")),
 )  # of settings at the top of a configuration
@@ -116,12 +117,12 @@ def _check_class_names(names: Any, count: Any) -> None:
 
 
 def check_device(config: ConfigParser) -> None:
-    """Raise ValueError if PyTorch cannot use the device of a configuration here."""
+    """Raise ValueError if PyTorch cannot compute on the device of a configuration here, or cannot read the result."""
     device = config.get_parsed_content("device") if "device" in config else None
     try:
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).sum().item()
     except Exception as error:  # noqa: BLE001 - each kind of device has errors of its own
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = first_line(error).partition(". ")[0]
         raise ValueError(f"device is {device}, which PyTorch cannot use here ({reason}): leave out --device") from None
 
 
@@ -143,6 +144,23 @@ def _referred_to(config: Mapping[str, Any]) -> set[str]:
     """The keys at the top of a configuration to which something in it refers, and other words after "@" and "%"."""
     texts = (part for _, part in nodes(config) if isinstance(part, str))
     return {name for text in texts for name in re.findall(r"[@%](\w+)", text)}
+
+
+def check_references(config: ConfigParser) -> None:
+    """Raise ValueError if a run comes to a reference to a key that is not in its configuration."""
+    left = [name for name in ("initialize", "run", "finalize") if name in config]
+    seen = set(left)
+    while left and not ReferenceResolver.allow_missing_reference:
+        one = left.pop()
+        for name, part in nodes(config.get(one), one):
+            text = ConfigParser.resolve_relative_ids(name, part) if isinstance(part, str) else ""
+            for wanted in ReferenceResolver.match_refs_pattern(text).keys() - seen:
+                if wanted and wanted not in config:
+                    near = did_you_mean(wanted, map(str, config.get()))
+                    at = name.replace("::", "#")
+                    raise ValueError(f"{at} refers to {wanted!r}, which is not in the configuration{near}")
+                left.append(wanted)
+                seen.add(wanted)
 
 
 def referred(value: Any) -> str:

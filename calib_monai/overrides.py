@@ -21,7 +21,7 @@ from monai.bundle import run as bundle_run
 
 from calib_monai.former_networks import CHOICE
 from calib_monai.former_options import check_composed, check_former
-from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
+from calib_monai.option_values import check_all_used, check_device, check_option, check_references, check_settings
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
@@ -89,6 +89,9 @@ def _check_python(given: Given) -> None:
     for key in config.keys() - (given.known or config.keys()):
         _check_key(key, config[key], dict.fromkeys(given.known or (), ""))
     check_settings(config)
+    check_references(given.config)
+    if not str(config.get("device", "$")).startswith(("$", "@", "{")):
+        check_device(ConfigParser({"device": config["device"]}))
 
 
 def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[str, str]) -> ConfigParser:
@@ -122,6 +125,7 @@ def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[
         asked[key] = options[key]
     check_settings(asked.get())
     check_targets(asked.get())
+    check_references(asked)
     for key in check_all_used(config.get()):
         logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
     return asked

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from calib_monai.arguments import check_whole
+from calib_monai.arguments import MOST, check_whole
 from calib_monai.blocks import Blocks
 from calib_monai.processes import bar_is_hidden
 
@@ -38,7 +38,8 @@ class SliceLoader:
         device: the device of slices and batches; the CPU if they need more than half of the free memory of a GPU.
 
     Raises:
-        ValueError: no volume, no slice, a `batch_size` below 1, or volumes whose slices differ in size.
+        ValueError: no volume, no slice, a `batch_size` below 1, labels that are not whole numbers from 0 to 255, or
+            slices or maps that differ in size.
 
     Note:
         A batch is `{"image": (B, C, H, W) float32, "label": (B, 1, H, W) uint8}`, and for each extra key (B, K, H, W)
@@ -123,9 +124,37 @@ def _fill(
                 f"slices of case {volume.get('case')} are {size[1:]}, those before it {before[1:]}; all must have one "
                 "size: set `slice_size` to the largest"
             )
+        _check_prepared(slices, str(volume.get("case")))
         taken = _taken(slices["label"].flatten(1), empty_slices=empty_slices, ignore_index=ignore_index)
         for key, blocks in kept.items():
             blocks.add(slices[key] if taken.all() else slices[key][taken])
+
+
+def _check_prepared(slices: Mapping[str, Tensor], case: str) -> None:
+    """Raise ValueError if the preparation of a case has left no whole labels, or maps of different sizes.
+
+    Args:
+        slices: by key, (D, channels, H, W).
+        case: its name.
+    """
+    image, label = slices["image"], slices["label"]
+    for key, maps in slices.items():
+        if maps.shape[2:] != image.shape[2:] or len(maps) != len(image):
+            raise ValueError(
+                f"case {case}: {len(image)} slice(s) of the image are {_size(image)} after the preparation, and "
+                f"{len(maps)} of {key} are {_size(maps)}: a transform that changes sizes must change all of them"
+            )
+    wrong = label[(label < 0) | (label > MOST) | (label != label.round())] if label.numel() else label
+    if len(wrong):
+        raise ValueError(
+            f"case {case}: after the preparation the label holds {wrong[0].item():g}, and labels must be whole numbers "
+            f"from 0 to {MOST}: a transform that interpolates needs the mode nearest for the label"
+        )
+
+
+def _size(maps: Tensor) -> str:
+    """Height and width, as text."""
+    return " x ".join(map(str, maps.shape[2:]))
 
 
 def _taken(labels: Tensor, *, empty_slices: bool, ignore_index: int | None) -> Tensor:

@@ -15,6 +15,7 @@ from calib_monai import engines
 from calib_monai.boundaries import boundary_weight
 from calib_monai.engines import SliceTrainer, VolumeEvaluator
 from calib_monai.losses import BWCRLoss, NACLLoss
+from calib_monai.processes import Part
 from calib_monai.refusals import OneLine
 from calib_monai.views import TwoViewInferer
 
@@ -99,3 +100,15 @@ def test_what_an_inference_refuses_is_told_without_the_name_of_the_evaluator(
     OneLine(lambda *_: None)(error.type, error.value, error.tb)
     said = "error: cases is a list, and nothing checks it: a list of cases is given as dataset#data\n"
     assert capsys.readouterr().err == said
+
+
+def test_processes_that_run_together_do_not_each_evaluate_all_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = [{"image": "/a/one.nii.gz"}, {"image": "/a/two.nii.gz"}]
+    given: dict[str, Any] = {"device": torch.device("cpu"), "network": nn.Conv2d(1, 2, 3)}
+    made_before = VolumeEvaluator(dataset=Dataset(cases), **given)
+    joined: Callable[[], int] = lambda: 2  # noqa: E731
+    monkeypatch.setattr(engines, "num_processes", joined)
+    for evaluate in (made_before.run, lambda: VolumeEvaluator(dataset=Dataset(cases), **given)):
+        with pytest.raises(ValueError, match=r"^2 processes run together, and each would evaluate all 2 case\(s\)"):
+            evaluate()
+    VolumeEvaluator(dataset=Dataset(Part(cases[:1], cases)), **given)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.files import save_nrrd
 from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
-from calib_monai.found_cases import settle, tell_doubts, tell_empty, tell_left_out
+from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out
 from calib_monai.phantoms import make_phantoms
 
 CHANGES_OF_FOLDER = """
@@ -65,15 +66,28 @@ def test_headers_that_leave_a_place_in_doubt_are_counted(tmp_path: Path, caplog:
     assert line.startswith(f"2 file(s), first {tmp_path}/a.nii, say nothing of their orientation")
 
 
+def sets_of(**names: str) -> dict[str, list[dict[str, Any]]]:
+    return {name: [{"case": one, "label": f"{one}.nii"} for one in of_set] for name, of_set in names.items()}
+
+
 def test_cases_whose_label_is_empty_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    tell_empty([], 9)
+    check_shown(sets_of(training="abc"), [True] * 3)
     assert not caplog.messages
-    tell_empty(["a", "b"], 9)
-    tell_empty(list("abcdefg"), 9)
+    check_shown(sets_of(training="abc", test="de"), [False, False, True, True, True])
+    check_shown(sets_of(training="abcdefgh"), [False] * 7 + [True])
     assert caplog.messages == [
-        "the label(s) of 2 of 9 case(s) show no structure: a, b",
-        "the label(s) of 7 of 9 case(s) show no structure: a, b, c, d, e and 2 more",
+        "the label(s) of 2 of 5 case(s) show no structure: a, b",
+        "the label(s) of 7 of 8 case(s) show no structure: a, b, c, d, e and 2 more",
     ]
+
+
+def test_a_set_whose_labels_are_all_empty_is_refused_unless_a_training_only_leaves_it_out() -> None:
+    for name, shows in (("training", [False, True, True]), ("validation", [True, False, True])):
+        with pytest.raises(ValueError, match=f"^none of the 1 labels for {name}, first that of ., shows a structure"):
+            check_shown(sets_of(training="a", validation="b", test="c"), shows)
+    check_shown(sets_of(training="a", validation="b", test="c"), [True, True, False])
+    with pytest.raises(ValueError, match=r"^none of the 1 labels for test"):
+        check_shown(sets_of(test="c"), [False])
 
 
 def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

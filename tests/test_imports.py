@@ -13,7 +13,7 @@ ALLOWED = {
         *("lagrangian", "metrics", "posthoc", "reports", "views"),
         *("arguments", "bins", "case_names", "checks", "composed", "label_tables", "labels", "loss_checks"),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
-        "whole_files",
+        *("targets", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -23,12 +25,12 @@ def nowhere() -> Any:
     raise ValueError("dataset_dir is not a folder")
 
 
-def on_demand(tmp_path: Path, datalist: Any = nowhere) -> SplitOnDemand:
+def on_demand(tmp_path: Path, datalist: Any = nowhere, **options: Any) -> SplitOnDemand:
     loading, places = Compose([LoadCased(["image", "label"])]), (str(tmp_path / "models"), str(tmp_path / "out"))
     for place in places:
-        Path(place).mkdir(parents=True)
+        Path(place).mkdir(parents=True, exist_ok=True)
     settings = {"loading": loading, "num_classes": 3, "in_channels": 1, "slice_size": [48, 64]}
-    return SplitOnDemand(datalist=datalist, **settings, ckpt_dir=places[0], output_dir=places[1])
+    return SplitOnDemand(datalist=datalist, **settings, **options, ckpt_dir=places[0], output_dir=places[1])
 
 
 def files_of(folder: Path) -> list[dict[str, Any]]:
@@ -142,3 +144,62 @@ def test_a_list_without_validation_is_one(phantom_dir: Path, tmp_path: Path) -> 
 def test_a_list_of_no_cases_is_refused(training: Any, said: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=said):
         on_demand(tmp_path).used(training, [])
+
+
+MEASURED: dict[str, Any] = {"use": ["test"], "keep": True}
+
+
+def moved(case: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The case with a label that lies 200 mm away."""
+    label = nibabel.load(case["label"])
+    affine = label.affine.copy()
+    affine[0, 3] += 200
+    nibabel.save(nibabel.Nifti1Image(np.asanyarray(label.dataobj), affine), folder / "away.nii.gz")
+    return {**case, "label": str(folder / "away.nii.gz")}
+
+
+def test_a_list_for_an_evaluation_is_checked_as_the_split_is(phantom_dir: Path, tmp_path: Path) -> None:
+    listed = files_of(phantom_dir)
+    on_demand(tmp_path, **MEASURED).check_measured(listed[:2])
+    assert len(json.loads((tmp_path / "out" / "split.json").read_text())["test"]) == 2
+    assert not (tmp_path / "models" / "split.json").exists()
+    for wrong, said in (
+        (moved(listed[1], tmp_path), r"away.nii.gz lies elsewhere than .*, by 200 mm"),
+        ({**listed[1], "image": "nowhere.nii.gz"}, r"nowhere.nii.gz cannot be read"),
+        ({"image": listed[1]["image"]}, r"^case 1 of test has no 'label'"),
+        ({**listed[1], "image": 5}, r"^the image of case 1 of test is of int; it must be a path"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            on_demand(tmp_path, **MEASURED).check_measured(Part([listed[0]], [listed[0], wrong]))
+    with pytest.raises(ValueError, match=r"^the list of test cases is empty"):
+        on_demand(tmp_path, **MEASURED).check_measured([])
+
+
+def test_a_list_of_cases_that_the_model_was_trained_on_is_told(
+    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = on_demand(tmp_path, lambda: hippocampus_split(str(phantom_dir)))
+    trained, tested = cases["training"][:1], cases["test"][:1]
+    on_demand(tmp_path, **MEASURED).check_measured([{key: tested[0][key] for key in ("image", "label")}])
+    assert not [line for line in caplog.messages if "listed case(s)" in line]
+    on_demand(tmp_path, **MEASURED).check_measured([{key: trained[0][key] for key in ("image", "label")}])
+    [line] = [line for line in caplog.messages if "listed case(s)" in line]
+    assert f"first {trained[0]['case']}, have the names of training cases of" in line
+
+
+def test_only_sets_whose_files_are_checked_are_given(phantom_dir: Path, tmp_path: Path) -> None:
+    def datalist() -> Any:
+        return hippocampus_split(str(phantom_dir))
+
+    on_demand(tmp_path, datalist)["training"]
+    for options, said in (
+        ({"use": ["training"], "keep": True}, r"^cases#use is \['training'\], and the run takes the test cases"),
+        ({"use": ["tset"], "keep": True}, r"^cases#use is \['tset'\]; it must be a list of some of"),
+        ({"use": [], "keep": True}, r"^cases#use is \[\]; it must be a list of some of"),
+        ({"use": "test", "keep": True}, r"^cases#use is 'test'; it must be a list of some of"),
+        ({"use": ["test"], "keep": False, "overwrite": True}, r"^cases#keep is False and .*: only a training draws a"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            on_demand(tmp_path, datalist, **options)["test"]
+    evaluated = on_demand(tmp_path, datalist, **MEASURED)
+    evaluated.check_measured(Part(evaluated["test"][:1], evaluated["test"]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from monai.bundle import ConfigParser
 
-from calib_monai.option_values import check_all_used, check_device, check_option, check_settings
+from calib_monai.option_values import check_all_used, check_device, check_option, check_references, check_settings
 
 CONFIG: dict[str, Any] = {
     "epochs": 100,
@@ -159,3 +159,36 @@ def test_a_key_that_nothing_refers_to_is_refused_where_it_is_nearly_another() ->
     assert check_all_used(used | {"remark": "mine", "_desc_": "words"}) == ["remark"]
     with pytest.raises(ValueError, match="nothing refers to 'epoch' in the configuration; did you mean 'epochs'"):
         check_all_used(used | {"epoch": 5})
+
+
+RUN: dict[str, Any] = {
+    "lr_scheduler": {"_target_": "StepLR", "optimizer": "@optimizer"},
+    "optimizer": "$print(@train#rate)",
+    "train": {"rate": 1, "again": "@#rate", "handlers": [{"lr_scheduler": "@lr_scheduler"}]},
+    "run": ["$@train#handlers", "@train#again"],
+    "never": "@nothing",
+}
+
+
+def test_a_reference_to_a_missing_key_is_refused_where_a_run_comes_to_it() -> None:
+    check_references(ConfigParser(RUN))
+    gone = {key: value for key, value in RUN.items() if key != "lr_scheduler"}
+    with pytest.raises(ValueError, match=r"^train#handlers#0#lr_scheduler refers to 'lr_scheduler', which is not in"):
+        check_references(ConfigParser(gone))
+    with pytest.raises(ValueError, match=r"^run#0 refers to 'optimiser', .*; did you mean optimizer\?"):
+        check_references(ConfigParser(RUN | {"run": ["$@optimiser"]}))
+
+
+@pytest.mark.parametrize("keys", [["image"], "image", ["label", "weight"]])
+def test_keys_hold_the_image_and_the_label(keys: Any) -> None:
+    check_settings({"keys": ["image", "label", "weight"]})
+    with pytest.raises(ValueError, match=r"^keys is .*; it must be a list that has image and label"):
+        check_settings({"keys": keys})
+
+
+@pytest.mark.parametrize("device", ["meta", "vulkan"])
+def test_a_device_that_cannot_compute_is_refused_in_one_sentence(device: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"^device is {device}, which PyTorch cannot use here \\([^.]*(?:[.]\\S[^.]*)*\\)"
+    ):
+        check_device(ConfigParser({"device": device}))

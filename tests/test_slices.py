@@ -102,3 +102,21 @@ def test_a_loader_goes_on_with_the_order_that_another_was_at() -> None:
     before = drawn(first)
     second.load_state_dict(first.state_dict())
     assert drawn(second) == drawn(first) != before
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"label": torch.full((1, 4, 6, 2), 0.5)},
+            "the label holds 0.5, and labels must be whole numbers from 0 to 255",
+        ),
+        ({"label": torch.full((1, 4, 6, 2), 256)}, "the label holds 256"),
+        ({"label": torch.full((1, 4, 6, 2), -1)}, "the label holds -1"),
+        ({"label": torch.ones(1, 4, 5, 2)}, r"2 slice\(s\) of the image are 4 x 6 .* 2 of label are 4 x 5"),
+        ({"label": torch.ones(1, 4, 6, 3)}, r"and 3 of label are 4 x 6"),
+    ],
+)
+def test_a_preparation_that_spoils_labels_is_refused(changed: dict[str, torch.Tensor], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^case case_1: .*{said}"):
+        SliceLoader([*volumes(2), {**volumes(2)[0], "case": "case_1", **changed}], batch_size=2)

@@ -30,14 +30,21 @@ class Drawn(NamedTuple):
     patients: Mapping[str, str] = MappingProxyType({})
 
 
+class Listed(Split):
+    """Cases that another program lists for an evaluation, and which need not be of the split of the model."""
+
+
 def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
     """The split beside a model, with the cases of the sets in `use`, and the options that drew it.
 
-    Without such a split, `split` and `options` are returned with a warning. A warning also names options of this run
-    that differ from these.
+    Without such a split, `split` and `options` are returned with a warning, and so are `Listed` cases. A warning also
+    names options of this run that differ from these.
     """
     kept = read_split(path)
     if kept is None:
+        return split, options
+    if isinstance(split, Listed):
+        _tell_known(split, kept, path)
         return split, options
     for name in use:
         if not kept.names[name]:
@@ -77,6 +84,39 @@ def _warn_of_crossing(split: Split, path: Path) -> None:
             first,
             other,
         )
+
+
+def check_sets(use: Sequence[str], *, keep: bool) -> None:
+    """Raise ValueError if a run reads no set of a split, or draws a split without training on it.
+
+    Args:
+        use: the sets whose cases the run reads.
+        keep: whether the split beside a model is kept.
+    """
+    if isinstance(use, str) or not use or any(name not in SPLITS for name in use):
+        raise ValueError(f"cases#use is {use!r}; it must be a list of some of {', '.join(SPLITS)}")
+    if not keep and "training" not in use:
+        raise ValueError(
+            f"cases#keep is {keep} and cases#use {list(use)}: only a training draws a split, and the test cases of "
+            "another one may be those that the model was trained on"
+        )
+
+
+def _tell_known(split: Split, kept: Drawn, path: Path) -> None:
+    """Warn of cases that have the names of cases of another set of the split beside a model."""
+    for name, cases in names_of(split).items():
+        for other, names in kept.names.items():
+            known = [case for case in cases if other != name and case in names]
+            if known:
+                logger.warning(
+                    "%d of the %d listed case(s), first %s, have the names of %s cases of %s: if they are the same, "
+                    "this says too much of the model",
+                    len(known),
+                    len(cases),
+                    known[0],
+                    other,
+                    path,
+                )
 
 
 def check_same_split(split: Split, path: Path, given: str) -> None:

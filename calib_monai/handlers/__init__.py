@@ -27,7 +27,7 @@ from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss
-from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver
+from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver, tell_best_model
 
 __all__ = [
     "ASD",
@@ -72,4 +72,5 @@ __all__ = [
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",
+    "tell_best_model",
 ]

@@ -14,6 +14,7 @@ from monai.engines.utils import IterationEvents
 from monai.networks.utils import eval_mode
 from torch import Tensor
 
+from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.readings import items, logits_of, output_of
@@ -108,6 +109,7 @@ class PredictionsSaver:
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
     ) -> None:
         check_outputs(outputs, probs_dtype)
+        check_number("uncertain_below", uncertain_below, 0, 1)
         self.overwrite = overwrite
         self.folder = Path(output_dir) / "predictions"
         self.save_maps = SaveOutputsd(str(self.folder), outputs, probs_dtype)

@@ -243,6 +243,8 @@ def _left_in(folder: Path) -> list[Path]:
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:
     """Load a checkpoint; raise ValueError if its training had other settings."""
     batches = trainer.state.epoch_length
+    if "lr_scheduler" in checkpoint and "lr_scheduler" not in saved:
+        raise ValueError("it is of a training whose learning rate an lr_scheduler changed, here there is none")
     _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
     Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
     if batches not in (None, trainer.state.epoch_length):

@@ -1,14 +1,17 @@
-"""Schedules: refuses a resumed training whose learning rates so far differ from those of a training from the start."""
+"""Schedules: refuses learning rates that cannot be, or that differ from those of a resumed training."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from calib_monai.checks import first_line
 
 
 class Plan(NamedTuple):
@@ -56,6 +59,38 @@ def plan_after(scheduler: Any, epochs: int, steps: int) -> Plan | None:
     return Plan(rates, scheduler.state_dict(), moved)
 
 
+def check_rates_ahead(optimizer: Optimizer, scheduler: Any, epochs: int) -> None:
+    """Raise ValueError if a scheduler cannot plan so many epochs, or if the learning rates are none or all 0.
+
+    Optimizer and scheduler stay as they are. If the scheduler follows a measurement, or is not PyTorch's, only the
+    learning rate of the first epoch is known.
+
+    Args:
+        optimizer: the optimizer.
+        scheduler: its scheduler, which has made no step, or None.
+        epochs: number of planned epochs.
+    """
+    name, rates = type(optimizer).__name__, [_largest(optimizer)]
+    if isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau):
+        before = Plan([], deepcopy(scheduler.state_dict()), deepcopy(_settings(optimizer)))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PyTorch's, that the optimizer has made no step
+                for _ in range(epochs - 1):
+                    scheduler.step()
+                    rates.append(_largest(optimizer))
+        except Exception as error:  # noqa: BLE001 - every scheduler has errors of its own
+            name = type(scheduler).__name__
+            raise ValueError(f"{name} cannot plan {epochs} epoch(s): {first_line(error)}") from None
+        finally:
+            before.put(scheduler)
+    for epoch, rate in enumerate(rates, 1):
+        if not math.isfinite(rate):
+            raise ValueError(f"the learning rate of {name} in epoch {epoch} is {rate:g}; it must be a finite number")
+    if not any(rates):
+        raise ValueError(f"the learning rate of {name} is 0 in all {epochs} epoch(s): the network would learn nothing")
+
+
 def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs: int | None) -> None:
     """Raise ValueError if a training has had other learning rates than it would have had from the start.
 
@@ -76,3 +111,8 @@ def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs:
 def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
     """The values that the scheduler has set in each group of weights."""
     return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
+
+
+def _largest(optimizer: Optimizer) -> float:
+    """The largest learning rate of all groups of weights."""
+    return max(float(group["lr"]) for group in optimizer.param_groups)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
-from monai.handlers import CheckpointLoader
+from monai.handlers import CheckpointLoader, CheckpointSaver, LrScheduleHandler
 
 from calib_monai.checks import (
     check_bundle_root,
@@ -24,6 +24,7 @@ from calib_monai.checks import (
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import check_earlier
+from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_made_for
 from calib_monai.processes import check_alone
@@ -86,8 +87,9 @@ def check_training(config: ConfigParser | None = None) -> None:
 
     Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir` and
     `slice_size`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`, `train#inferer` and the
-    metrics of `validate`; `random_views` and `lr_scheduler`; last, with `resume` and `overwrite`, what is left of an
-    earlier training. A key that somebody has removed is passed over, but for the first four and `made_for`.
+    metrics of `validate`; `random_views` and `lr_scheduler`; the savers in `validate#handlers`, the schedules in
+    `train#handlers` and `train#trainer#optimizer`; last, with `resume` and `overwrite`, what is left of an earlier
+    training. A key that somebody has removed is passed over, but for the first four and `made_for`.
 
     Args:
         config: the configuration of the training; by default the one that runs.
@@ -122,7 +124,27 @@ def check_training(config: ConfigParser | None = None) -> None:
     )
     for name in ("random_views", "lr_scheduler"):  # which refuse wrong arguments
         part(name)
+    _check_parts(parser, part)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
+
+
+def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:
+    """Raise ValueError if the parts of a training would fail together, or learn nothing, only epochs later.
+
+    Args:
+        parser: the configuration of the training.
+        part: gives a part of it by its id.
+    """
+    scheduler, savers = None, enabled_handlers(parser.get("validate#handlers"), CheckpointSaver)
+    if "validate#key_metric" in parser:
+        check_best(part("validate::key_metric"), [saver for _, saver in savers])
+    for place, handler in enabled_handlers(parser.get("train#handlers"), LrScheduleHandler):
+        steps = part(f"train::handlers::{place}::lr_scheduler")
+        if "step_transform" not in handler:
+            check_steps(f"train#handlers#{place}", steps)
+        scheduler = steps if handler.get("epoch_level", True) is True else None
+    if (optimizer := part("train::trainer::optimizer")) is not None:
+        check_learning(part("made_for").network, optimizer, scheduler, part("epochs") or 1)
 
 
 def _check_place(bundle_root: str, folders: Sequence[str], slice_size: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from ignite.handlers import EMAHandler
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
 from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import go_on, last_checkpoint
+from calib_monai.handlers.training_checks import best_models
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
 from calib_monai.running import given_in_python
@@ -30,8 +32,8 @@ class TrainingSaver:
 
     Args:
         cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
-        lr_scheduler: what changes the learning rate.
         evaluator: the `VolumeEvaluator` of the validation.
+        lr_scheduler: what changes the learning rate, None if it stays.
         resume: whether to continue the training in `ckpt_dir`.
         ckpt_dir: folder of the checkpoints.
         output_dir: folder of the history.
@@ -45,8 +47,8 @@ class TrainingSaver:
     def __init__(
         self,
         cases: Any,
-        lr_scheduler: Any,
         evaluator: Any,
+        lr_scheduler: Any = None,
         *,
         resume: bool = False,
         ckpt_dir: str | None = None,
@@ -101,13 +103,14 @@ class TrainingSaver:
             "network": network,
             "optimizer": trainer.optimizer,
             "scaler": GradientScale(trainer),
-            "lr_scheduler": self.lr_scheduler,
             "loss": loss,
             "data": trainer.data_loader,
             "validation": ValidationState(validated, validated.handlers),
             "history": self.history,
             "trainer": trainer,
         }
+        if self.lr_scheduler is not None:
+            saved["lr_scheduler"] = self.lr_scheduler
         if validated.network is not network:
             saved["ema"] = validated.network
         return DurableCheckpointSaver(self.ckpt_dir, saved, save_interval=1, n_saved=1)
@@ -151,6 +154,16 @@ class BestModelSaver(DurableCheckpointSaver):
             save_key_metric=True,
             key_metric_filename=MODEL,
         )
+
+
+def tell_best_model(evaluator: Any) -> None:
+    """Print the file of the best model of a training, if one was saved.
+
+    Args:
+        evaluator: the `VolumeEvaluator` of the validation.
+    """
+    told = [f"The best model is {file}\n" for file in best_models(evaluator.handlers)]
+    sys.stdout.writelines(told or ["No best model was saved\n"])
 
 
 class MovingAverage(EMAHandler):

@@ -106,7 +106,7 @@ def training(root: Path, **changed: Any) -> ConfigParser:
         "batch_size": 1,
         "loss": NACLLoss(),
         "train": {"inferer": SimpleInferer()},
-        "validate": {"key_metric": None, "additional_metrics": None},
+        "validate": {"key_metric": {"val_dice_foreground": None}, "additional_metrics": None},
         "lr_scheduler": None,
         "resume": False,
         "overwrite": False,
