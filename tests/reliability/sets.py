@@ -10,6 +10,7 @@ Python and its libraries included.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import resource
@@ -66,7 +67,7 @@ def write_brats(data: Path) -> None:
 def train_brats(folder: Path) -> None:
     """Check, prepare and keep all cases, train three steps and validate one case."""
     trainer = {"train#trainer#epoch_length": 3, "validate#evaluator#epoch_length": 1}
-    start("brats_ce", "train", folder / "data", folder, epochs=1, initialize=["@cases"], **trainer)
+    start("brats_ce", "train", folder / "data", folder, epochs=1, initialize=["$@cases.checked"], **trainer)
 
 
 def write_kits(data: Path) -> None:
@@ -90,7 +91,10 @@ def write_kits(data: Path) -> None:
 
 def check_kits(folder: Path) -> None:
     """Check the files of all CTs."""
-    start("kits_ce", "train", folder / "data", folder, initialize=["@cases"], run=[])
+    start("kits_ce", "train", folder / "data", folder, initialize=["$@cases.checked"], run=[])
+    split = json.loads((folder / "split.json").read_text())
+    if sum(map(len, (split[name] for name in ("training", "validation", "test")))) != sum(DEPTHS.values()):
+        raise SystemExit(f"error: not every case was checked: {folder / 'split.json'}")
 
 
 WORK = {
@@ -101,13 +105,15 @@ WORK = {
 
 def measured(name: str, write: Callable[[Path], None], work: Callable[[Path], None]) -> None:
     """Print the peak of a piece of work with what was written for it, in a process of its own."""
+    spawn = multiprocessing.get_context("spawn")
     with TemporaryDirectory() as folder:
-        write(Path(folder) / "data")
-        process = multiprocessing.get_context("spawn").Process(target=_peak_of, args=(name, work, Path(folder)))
-        process.start()
-        process.join()
-    if process.exitcode:
-        raise SystemExit(f"error: {name} ended with {process.exitcode}")
+        writing = spawn.Process(target=write, args=(Path(folder) / "data",))  # a process begins with its parent's peak
+        working = spawn.Process(target=_peak_of, args=(name, work, Path(folder)))
+        for process in (writing, working):
+            process.start()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(f"error: {name} ended with {process.exitcode}")
 
 
 def _peak_of(name: str, work: Callable[[Path], None], folder: Path) -> None:
