@@ -46,7 +46,10 @@ def check_loss(
         given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise ValueError(f"{name} gives {given} for a batch; it must give one number")
     if without:
-        raise ValueError(f"{without} does not take the softmax of logits; set softmax (or use_softmax) to True")
+        otherwise = "" if without == name else f"; if {name} has no such option, add up such losses by CompoundLoss"
+        raise ValueError(
+            f"{without} does not take the softmax of logits; set softmax (or use_softmax) to True{otherwise}"
+        )
 
 
 def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from monai.inferers import SimpleInferer
-from monai.losses import DiceCELoss, DiceLoss, FocalLoss
+from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, FocalLoss
 
 from calib_monai.loss_checks import check_loss
 from calib_monai.losses import CompoundLoss, NACLLoss
@@ -64,3 +64,11 @@ def test_a_loss_that_takes_no_softmax_is_refused(loss: torch.nn.Module) -> None:
     rest = (torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
     with pytest.raises(ValueError, match=r"^(Dice|Focal)Loss does not take the softmax of logits; set softmax"):
         check_loss(loss, *rest)
+
+
+def test_a_loss_whose_part_cannot_take_the_softmax_is_refused_with_a_way_to_have_it() -> None:
+    loss, rest = DiceFocalLoss(to_onehot_y=True, softmax=True), (SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
+    with pytest.raises(ValueError, match=r"^FocalLoss does .*; if DiceFocalLoss has no such option, .*CompoundLoss$"):
+        check_loss(loss, torch.nn.Conv2d(1, 3, 1), *rest)
+    parts = {"dice": DiceLoss(to_onehot_y=True, softmax=True), "focal": FocalLoss(to_onehot_y=True, use_softmax=True)}
+    check_loss(CompoundLoss(parts, {"dice": 1.0, "focal": 1.0}), torch.nn.Conv2d(1, 3, 1), *rest)
