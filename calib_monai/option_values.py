@@ -153,7 +153,8 @@ def check_references(config: ConfigParser) -> None:
     while left and not ReferenceResolver.allow_missing_reference:
         one = left.pop()
         for name, part in nodes(config.get(one), one):
-            text = ConfigParser.resolve_relative_ids(name, part) if isinstance(part, str) else ""
+            place = ReferenceResolver.normalize_id(name)
+            text = ConfigParser.resolve_relative_ids(place, part) if isinstance(part, str) else ""
             for wanted in ReferenceResolver.match_refs_pattern(text).keys() - seen:
                 if wanted and wanted not in config:
                     near = did_you_mean(wanted, map(str, config.get()))

@@ -164,7 +164,7 @@ def test_a_key_that_nothing_refers_to_is_refused_where_it_is_nearly_another() ->
 RUN: dict[str, Any] = {
     "lr_scheduler": {"_target_": "StepLR", "optimizer": "@optimizer"},
     "optimizer": "$print(@train#rate)",
-    "train": {"rate": 1, "again": "@#rate", "handlers": [{"lr_scheduler": "@lr_scheduler"}]},
+    "train": {"rate": 1, "again": "@#rate", "handlers": [{"lr_scheduler": "@lr_scheduler", "rate": "@###rate"}]},
     "run": ["$@train#handlers", "@train#again"],
     "never": "@nothing",
 }

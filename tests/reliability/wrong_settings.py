@@ -39,7 +39,33 @@ def split_edited(edit: Callable[[dict[str, Any]], object]) -> Change:
     return change
 
 
+ZOOM = {"_target_": "Zoomd", "keys": ["image", "label"], "zoom": 1.3, "keep_size": True}
 WRONG_SETTINGS = [
+    Wrong("no step at all", "learning rate of Adam is 0 in all 1 epoch", options={"optimizer#lr": 0}),
+    Wrong("a device without values", "device is meta, which PyTorch cannot use here", options={"device": "meta"}),
+    Wrong("no label to prepare", "keys is .*; it must be a list that has image and label", options={"keys": ["image"]}),
+    Wrong(
+        "labels interpolated",
+        "the label holds 0.5, and labels must be whole numbers",
+        edited(lambda c: c["train"]["preprocessing"]["transforms"].append(ZOOM)),
+    ),
+    Wrong(
+        "the largest distance taken for the best",
+        "key_metric is val_hd95_mm, of which less is better",
+        edited(lambda c: c["validate"].update(key_metric={"val_hd95_mm": {"_target_": "calib_monai.handlers.HD95"}})),
+    ),
+    Wrong(
+        "a schedule removed, and its handler left",
+        "train#handlers#3#lr_scheduler refers to 'lr_scheduler', which is not in the configuration",
+        edited(lambda c: c.pop("lr_scheduler")),
+    ),
+    Wrong(
+        "test cases whose files are not checked",
+        r"cases#use is \['training'\], and the run takes the test cases",
+        config="evaluate",
+        options={"cases#use": ["training"]},
+        after_training=True,
+    ),
     Wrong("None for a number", "--epochs None: MONAI passes over None, and it stays 100", options={"epochs": None}),
     Wrong("no value for a number", "--epochs True: it must be a number", options={"epochs": True}),
     Wrong("half a batch", "batch_size is 8.5; it must be a whole number", options={"batch_size": 8.5}),
