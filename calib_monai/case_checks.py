@@ -38,6 +38,8 @@ def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Ite
     """
     num_cases = sum(map(len, sets))
     check_enough(num_cases)
+    if is_first_process():
+        logger.info("checking %d file(s) of %d case(s)", sum(len(files_of(case)) for case in chain(*sets)), num_cases)
     parts = [share(cases) for cases in sets]
     told = iter(checked_all([*chain(*parts)], check, again))
     by_process = gathered([list(islice(told, len(part))) for part in parts])

@@ -285,10 +285,11 @@ def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid
         f"{name} {first:.1%} -> {last:.1%}"
         for name, first, last in zip(structures, before.volume_errors, after.volume_errors, strict=True)
     )
+    rose = " (may rise, as it does not measure calibration)" if after.ece_foreground > before.ece_foreground else ""
     return [
         f"{temperatures}, fitted to {of}",
-        f"NLL of these voxels {1000 * report.nll_before:.3g} -> {1000 * report.nll_after:.3g} per 1000",
-        f"of the same cases on {grid}: {_changes(before, after)}",
+        f"before -> after on {grid}: {_changes(before, after)}",
         f"error of the expected volume: {volumes}",
-        f"as the papers measure: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}",
+        f"NLL of the fitted voxels: {1000 * report.nll_before:.3g} -> {1000 * report.nll_after:.3g} per 1000",
+        f"as in papers: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}{rose}",
     ]

@@ -19,6 +19,7 @@ from calib_monai.case_names import case_of, check_case_name, check_different, na
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.readings import items, logits_of, output_of
 from calib_monai.handlers.savers import check_calibrator
+from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
 from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
@@ -118,16 +119,19 @@ class PredictionsSaver:
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
+        self.told = ToldVolumes(calibrated=calibrator != "none")
 
     def attach(self, engine: Engine) -> None:
-        """Check at the start of an evaluator, clear before every iteration, write after it."""
+        """Check at the start of an evaluator, clear before every iteration, write after it, tell doubts at the end."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_STARTED, self.clear)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+        engine.add_event_handler(Events.COMPLETED, self.end)
 
     def start(self, engine: Engine) -> None:
         """Raise ValueError if two cases have one name, or a folder is none, or is of another calibrator or classes."""
         self.seen = set()
+        self.told = ToldVolumes(calibrated=self.calibrator != "none")
         dataset = getattr(getattr(engine, "data_loader", None), "dataset", None)
         cases = getattr(dataset, "data", ())
         names: list[str] = []
@@ -141,6 +145,10 @@ class PredictionsSaver:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
             if self.named:
                 check_label_tables(self.folder, self.class_names)
+
+    def end(self) -> None:
+        """Tell how many cases have a note on a volume."""
+        self.told.end()
 
     def clear(self, engine: Engine) -> None:
         """Remove earlier files of this iteration's cases.
@@ -164,20 +172,22 @@ class PredictionsSaver:
             probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
             unit, size = _unit(item["pred"])
             case = case_of(item)
+            structures = {
+                name: structure(probs[k], label == k, unit, size, self.uncertain_below)
+                for k, name in enumerate(self.class_names)
+                if k > 0
+            }
             content = {
                 "case": case,
                 "calibrator": self.calibrator,
                 "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/predict.md",
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",
                 "uncertain_below": self.uncertain_below,
-                "structures": {
-                    name: structure(probs[k], label == k, unit, size, self.uncertain_below)
-                    for k, name in enumerate(self.class_names)
-                    if k > 0
-                },
+                "structures": structures,
             }
             self.save_maps(item)
             write_json(self.folder / case / f"{case}_structures.json", content)
+            self.told.tell(case, unit, structures)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
 
@@ -200,7 +210,7 @@ def structure(
     together only in part. The true volume therefore lies between low and high far more often than in nine of ten cases.
 
     Expected is the volume of `calib_monai.metrics.expected_voxels`. It may exceed high if many voxels lie between 0.01
-    and 0.05; then a "note" says so.
+    and 0.05; then a "note" says so. It also has the doubt of `calib_monai.handlers.told_volumes.doubt_of`.
 
     Args:
         probs: probability of the structure, (H, W[, D]).
@@ -225,9 +235,12 @@ def structure(
     rounded: dict[str, float | str | None] = {
         name: None if value is None else round(value, DECIMALS) for name, value in told.items()
     }
+    notes = [doubt_of(size * int(mask.sum()), high, expected)]
     if expected > high:
         few = int(((values >= PLAUSIBLE) & (values <= POSSIBLE)).sum())
-        rounded["note"] = f"expected is above high, which leaves out {few} voxels from {PLAUSIBLE} to {POSSIBLE}"
+        notes.append(f"expected is above high, which leaves out {few} voxels from {PLAUSIBLE} to {POSSIBLE}")
+    if any(notes):
+        rounded["note"] = "; ".join(filter(None, notes))
     return rounded
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
+from monai.engines import Trainer
 from monai.handlers import StatsHandler
 
 
 class EpochStats(StatsHandler):
-    """MONAI's StatsHandler for epochs only, without a log of errors.
+    """MONAI's StatsHandler for epochs only, without a log of errors; a training also tells when its first epoch begins.
 
     MONAI's handler logs a traceback of each error, also of Ctrl-C and of a refusal in one line. The program itself
     shows an error when it ends.
@@ -20,6 +21,20 @@ class EpochStats(StatsHandler):
 
     def __init__(self, name: str) -> None:
         super().__init__(iteration_log=False, name=name)
+        self.begun = False
+
+    def attach(self, engine: Engine) -> None:
+        """Tell the end of each epoch and, if this is a trainer, the beginning of the first one."""
+        super().attach(engine)
+        if isinstance(engine, Trainer):
+            engine.add_event_handler(Events.EPOCH_STARTED, self.begin)
+
+    def begin(self, engine: Trainer) -> None:
+        """Log that the first epoch of this run begins, and the number of its slices."""
+        if not self.begun:
+            self.begun = True
+            slices = len(getattr(engine.data_loader, "dataset", ()))
+            self.logger.info("epoch %d of %d begins; %d slices", engine.state.epoch, engine.state.max_epochs, slices)
 
     def exception_raised(self, _engine: Engine, e: BaseException) -> NoReturn:
         """Let the error end the program."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -45,6 +45,17 @@ class Section:
     notes: Sequence[str] = ()
     opening: tuple[str, bytes] | None = None
     only_written: Sequence[Table] = ()
+
+    @property
+    def shown_tables(self) -> list[Table]:
+        """The tables, their notes without the sentences that the page says before, in `notes`."""
+        shown = []
+        for table in self.tables:
+            note = table.note
+            for said in self.notes[:-1]:
+                note = " ".join(note.replace(said, "").split())
+            shown.append(replace(table, note=note))
+        return shown
 
     @property
     def case_names(self) -> list[str]:

@@ -28,10 +28,11 @@ def ran(page: Path, word: str) -> dict[str, Any]:
 
 @pytest.fixture
 def _collection(bundle_of: Callable[[str], Driven], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder in which `bundles` holds a bundle, and DATA its data."""
+    """A folder in which `bundles` holds a bundle, and path/to/data its data."""
     driven = bundle_of("hippocampus_nacl")
     (tmp_path / "bundles").symlink_to(driven.root.parent)
-    (tmp_path / "DATA").symlink_to(driven.data)
+    (tmp_path / "path" / "to").mkdir(parents=True)
+    (tmp_path / "path" / "to" / "data").symlink_to(driven.data)
     monkeypatch.chdir(tmp_path)
 
 
@@ -40,7 +41,7 @@ def _collection(bundle_of: Callable[[str], Driven], tmp_path: Path, monkeypatch:
 def test_a_bundle_is_loaded_and_says_what_it_refuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(ran(PYTHON, "create_workflow")["network"], torch.nn.Module)
     ran(PYTHON, "refusal_of")
-    assert "input IMAGE does not exist" in capsys.readouterr().out
+    assert "input path/to/image.nii.gz does not exist" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("_collection")

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import nibabel
@@ -23,7 +24,7 @@ import pytest
 import yaml
 from committed import COLLECTION, trimmed
 from monai.bundle import __main__ as program
-from pages import PAGES, README, REPOSITORY, commands_of, jsons_of, named, prose_of
+from pages import PAGES, README, REPOSITORY, blocks_of, commands_of, jsons_of, named, prose_of
 from PIL import Image
 from plan import Plan
 
@@ -31,10 +32,14 @@ from calib_monai.datalists.files import Volumes
 from calib_monai.overrides import check_overrides
 from calib_monai.phantoms import make_phantoms
 
-FIRST = [REPOSITORY / "docs" / name for name in ("get_started.md", "calibrate.md", "evaluate.md", "calibrators.md")]
+FIRST = [README, *(REPOSITORY / "docs" / f"{name}.md" for name in ("get_started", "calibrate", "evaluate"))]
+FIRST.append(REPOSITORY / "docs" / "calibrators.md")
 BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl"
 STANDS_FOR = {
-    "IMAGE": "DATA/imagesTr/phantom_000.nii.gz",
+    "path/to/data": "phantoms",
+    "path/to/image.nii.gz": "phantoms/imagesTr/phantom_000.nii.gz",
+    "path/to/knees": "KNEES",
+    "path/to/retina": "RETINA",
     "MODEL": "bundles/hippocampus_nacl/models/model.pt",
     "EVALUATION": "bundles/hippocampus_nacl/eval",
 }
@@ -51,8 +56,8 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
     "largest.json": "needs scikit-image; tests/docs/test_largest_piece.py knows the place of both its files",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
-    "python -m monai.bundle ckpt_export network_def": "tests/clients/test_monai_deploy.py exports it",
-    "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --tracking mlflow": OTHER,
+    "--net_id network_def": "tests/clients/test_monai_deploy.py exports it",
+    "--tracking mlflow": OTHER,
     **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet_extTrainer"), OTHER),
 }
 COMPOSED = "python scripts/compose_bundles.py --dataset"  # runs here
@@ -73,7 +78,7 @@ def shortened(command: str) -> str:
     )
     if is_training and "--epochs" not in command and "small.json" not in command:
         command += " --epochs 1"
-    if "RETINA" in command:
+    if "path/to/retina" in command:
         command += " --slice_size '[64, 64]'"
     return shlex.join(STANDS_FOR.get(word, word) for word in shlex.split(command))
 
@@ -171,6 +176,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     (folder / "scripts").symlink_to(REPOSITORY / "scripts")
     write_knees(folder / "KNEES", small_phantoms(3))
     write_retina(folder / "RETINA", small_phantoms(3, num_classes=2))
+    os.chdir(folder)
+    run("python scripts/write_phantoms.py phantoms --cases 6")
     reader = Reader(folder, [])
     for page in FIRST:
         reader.read(page)
@@ -190,10 +197,30 @@ def test_every_command_of_a_page_runs(page: Path, reader: Reader) -> None:
 
 
 def test_what_the_first_pages_make_is_there(first: Reader) -> None:
-    bundle = first.folder / "bundles" / "hippocampus_nacl"
+    bundle = first.folder / "bundles" / "hippocampus_ce"
     made = ["models/model.pt", "models/calibrator_lts.safetensors", "eval/report/report.html", "eval_lts/summary.json"]
     assert [name for name in made if not (bundle / name).is_file()] == []
     assert (first.folder / "before_and_after" / "report.html").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:executing the bundle config")
+def test_one_file_predicts_as_an_inference_does(first: Reader) -> None:
+    """The code of docs/predict.md, on an image whose sides need an odd number of zeros."""
+    os.chdir(first.folder)
+    phantom = nibabel.load("phantoms/imagesTr/phantom_000.nii.gz")
+    odd = np.asarray(phantom.dataobj)[:33, :51]
+    assert odd.shape[:2] == (33, 51)
+    nibabel.save(nibabel.Nifti1Image(odd, phantom.affine), "image.nii.gz")
+    page = REPOSITORY / "docs" / "predict.md"
+    [export] = [command for command in commands_of(page) if "ckpt_export" in command]
+    predict = shortened(commands_of(page)[0])
+    run(export)
+    run(predict.replace("phantoms/imagesTr/phantom_000.nii.gz", "image.nii.gz") + " --output_dir odd")
+    names: dict[str, Any] = {}
+    [block] = blocks_of(page, "python")
+    exec(compile(block.code, page.name, "exec"), names)  # noqa: S102 - our own
+    written = np.asarray(nibabel.load("odd/predictions/image/image_probs.nii.gz").dataobj)
+    np.testing.assert_allclose(names["probs"].detach().permute(2, 3, 0, 1), written, rtol=0, atol=1e-6)
 
 
 def test_what_does_not_run_here_is_still_on_a_page() -> None:

@@ -73,6 +73,6 @@ def test_a_calibrator_is_fitted_and_scripted() -> None:
 
 
 def test_there_is_no_other_code() -> None:
-    """Those of bundles run in tests/clients/test_docs.py; one needs nnU-Net, which is not installed."""
+    """Those of bundles run in tests/clients and test_commands.py; one needs nnU-Net, which is not installed."""
     blocks = {named(page): len(blocks_of(page, "python")) for page in PAGES if blocks_of(page, "python")}
-    assert blocks == {"docs/clients.md": 2, "docs/python.md": 8}
+    assert blocks == {"docs/clients.md": 2, "docs/predict.md": 1, "docs/python.md": 8}

@@ -112,3 +112,10 @@ def test_a_page_of_many_runs_says_whose_slices_are_shown(tmp_path: Path) -> None
     run = read_run(write_run(tmp_path / "run", 1.0))
     section = Section("brains", [run] * 5, results_tables([run]), FIGURES, {}, opening=("a", b"png"))
     assert "Only the first 4 runs are shown here." in html_page([section], "Runs")
+
+
+def test_why_nothing_is_marked_is_said_once(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("one", "two")]
+    write_report(runs, tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("Nothing is marked as best: in fewer than") == 1
