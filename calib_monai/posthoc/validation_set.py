@@ -13,6 +13,8 @@ from calib_monai.regions import Plausible, Region, region_of
 
 Data = Iterable[Sequence[Tensor]]
 
+SUM_TO_ONE = 0.02  # how far sums of rounded probabilities lie from 1: 8 classes as bytes
+
 
 class Item(NamedTuple):
     """One or more images or volumes.
@@ -75,7 +77,8 @@ class ValidationSet:
 
         Raises:
             ValueError: an item of another form, what `class_labels` refuses, logits or an image that are not
-                finite, an unknown region, no voxel in it, or another number of voxels than in the first iteration.
+                finite, logits that are probabilities, an unknown region, no voxel in it, or another number of voxels
+                than in the first iteration.
         """
         voxels = 0
         for place, parts in enumerate(self.data):
@@ -102,6 +105,7 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
     ignored = None if ignore_index is None else ignored_voxels(labels)
     labels = (labels if ignored is None else labels.masked_fill(ignored, 0)).long()
     logits = _finite("logits", logits.to(device))
+    _check_no_probabilities(logits)
     image = _finite("image", images[0].to(device)) if images else None
     if image is not None and (len(image), *image.shape[2:]) != (len(logits), *logits.shape[2:]):
         raise ValueError(
@@ -109,6 +113,12 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
         )
     probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # other regions need only the order
     return Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
+
+
+def _check_no_probabilities(logits: Tensor) -> None:
+    """Raise ValueError if logits are probabilities, to which a temperature would be fitted without an error."""
+    if logits.min() >= 0 and torch.allclose(logits.sum(dim=1), logits.new_ones(()), atol=SUM_TO_ONE):
+        raise ValueError("the logits are probabilities: from 0 to 1, with the sum 1; give log(probabilities)")
 
 
 def _finite(name: str, values: Tensor) -> Tensor:

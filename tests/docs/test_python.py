@@ -68,6 +68,7 @@ def test_a_calibrator_is_fitted_and_scripted() -> None:
     names = given(32, 32)
     names["validation"] = [(names["logits"], names["target"], names["image"])]
     calibrated = ran("LocalTemperatureScaling", names)["calibrated"]
+    assert torch.equal(names["calibrated_probs"].argmax(dim=1), names["probs"].argmax(dim=1))
     probs = torch.jit.script(calibrated.eval())(names["image"])
     torch.testing.assert_close(probs.sum(dim=1), torch.ones(2, 32, 32))
 

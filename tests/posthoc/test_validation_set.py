@@ -34,6 +34,8 @@ def changed(tensor: torch.Tensor, value: float) -> torch.Tensor:
         (lambda logits, *_: logits, "it is Tensor"),
         (lambda logits, *rest: (changed(logits, math.nan), *rest), "logits hold values from nan to nan"),
         (lambda logits, *rest: (changed(logits, math.inf), *rest), "to inf; all must be finite"),
+        (lambda logits, *rest: (logits.softmax(dim=1), *rest), "the logits are probabilities.*give log"),
+        (lambda logits, *rest: (logits.softmax(dim=1).half(), *rest), "the logits are probabilities"),
         (lambda logits, target, image: (logits, target, changed(image, -math.inf)), "image hold values from -inf"),
         (lambda logits, target, image: (logits, changed(target, 3), image), "the label 3; with 3 classes"),
         (lambda logits, target, image: (logits, target[:, 0], image), r"target is \(2, 8, 9\)"),
