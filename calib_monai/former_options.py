@@ -8,7 +8,7 @@ from typing import Any
 from calib_monai.former_networks import CATALOGUE, CHOICE, CHOSEN, FACTORY, former_network
 from calib_monai.networks import FACTORIES
 from calib_monai.spelling import did_you_mean, nearest
-from calib_monai.targets import TARGET, check_targets, located
+from calib_monai.targets import TARGET, check_targets, located, own_targets
 
 HANDLERS = "calib_monai.handlers."
 
@@ -20,7 +20,7 @@ def check_composed(files: Sequence[str], config: Mapping[str, Any]) -> None:
         files: the configuration files.
         config: what they say together.
     """
-    if CATALOGUE not in config:
+    if CATALOGUE not in config and all(map(located, own_targets(config))):
         return
     try:
         check_targets(config)

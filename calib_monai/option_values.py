@@ -86,8 +86,9 @@ def check_settings(config: Mapping[str, Any]) -> None:
     made_for, in_channels = config.get("made_for"), known.get("in_channels")
     channels = made_for.get("channels") if isinstance(made_for, Mapping) else None
     if isinstance(channels, list) and isinstance(in_channels, int) and in_channels != len(channels):
+        named = ", ".join(map(str, channels))
         raise ValueError(
-            f"in_channels is {in_channels}, and the images of this bundle have {len(channels)}: {', '.join(channels)}; "
+            f"in_channels is {in_channels}, and the images of this bundle have {len(channels)}: {named}; "
             "leave out --in_channels, or change made_for#channels, too"
         )
 

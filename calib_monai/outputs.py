@@ -51,6 +51,7 @@ class SaveOutputsd(Transform):
         case = case_of(data)
         for output, save in self.savers.items():
             written = self.made_by[output](data) if output in self.made_by else data
+            WholeNIfTIWriter.failure = None  # of an earlier case
             try:
                 save(written[KEYS.get(output, output)], filename=self.folder / case / f"{case}_{output}")
             except RuntimeError as error:

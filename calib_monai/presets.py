@@ -20,8 +20,10 @@ from monai.transforms import (
 )
 from monai.utils import ensure_tuple
 
-from calib_monai.arguments import check_whole
+from calib_monai.arguments import check_choice, check_whole
 from calib_monai.case_keys import IMAGE, LABEL
+
+MODES = {IMAGE: "bilinear", LABEL: "nearest"}  # of resampling
 
 
 def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntensityRanged:
@@ -95,11 +97,14 @@ def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -
     Args:
         spatial_size: the size in pixels.
         keys: what is resized, "image" and "label" or one of them; a missing label is passed over.
+
+    Raises:
+        ValueError: another key.
     """
-    modes = {IMAGE: "bilinear", LABEL: "nearest"}
-    resizing = [
-        Resized(key, spatial_size, mode=modes[str(key)], allow_missing_keys=key == LABEL) for key in ensure_tuple(keys)
-    ]
+    names = [str(key) for key in ensure_tuple(keys)]
+    for name in names:
+        check_choice("a key of resize", name, MODES)
+    resizing = [Resized(name, spatial_size, mode=MODES[name], allow_missing_keys=name == LABEL) for name in names]
     return resizing[0] if len(resizing) == 1 else Compose(resizing)
 
 

@@ -34,6 +34,14 @@ def check_targets(config: Mapping[str, Any]) -> None:
                 raise ValueError(f"{target} takes no {argument!r}, as {name} says{did_you_mean(argument, known)}")
 
 
+def own_targets(config: Mapping[str, Any]) -> Iterator[str]:
+    """The components of this package that a configuration names."""
+    for _, node in nodes(config):
+        target = node.get(TARGET) if isinstance(node, Mapping) else None
+        if isinstance(target, str) and target.startswith(OURS):
+            yield target
+
+
 def located(target: str) -> Callable[..., Any] | None:
     """The class or function that a target names, None if there is none."""
     modules = LOCATOR.get_component_module_name(target)

@@ -90,8 +90,15 @@ def _where(of_files: dict[str, dict[str, Any]]) -> str:
 
 
 def _value(of_files: dict[str, dict[str, Any]]) -> str:
-    """The value that a key has in all bundles, or what it depends on."""
-    values = of_files[next(file for file in FILES if file in of_files)]
+    """The value that a key has in all bundles, or what it depends on; that of each file where they differ."""
+    shown = {file: _in_bundles(of_files[file]) for file in FILES if file in of_files}
+    if len(set(shown.values())) == 1:
+        return next(iter(shown.values()))
+    return "; ".join(f"{file}: {value}" for file, value in shown.items())
+
+
+def _in_bundles(values: dict[str, Any]) -> str:
+    """The value that a key has in one file of all bundles, or what it depends on."""
     shown = {json.dumps(value) for value in values.values()}
     if len(shown) == 1:
         [text] = shown

@@ -17,6 +17,8 @@ CALLED = (  # what people and bundles call: each has a page
     *("losses", "metrics", "regions", "bins", "measures", "posthoc", "networks", "views", "lagrangian", "priors"),
     *("boundaries", "handlers", "reports", "experiments", "datalists", "cases", "loaders", "transforms", "slabs"),
     *("presets", "orientation", "inverses", "inferers", "engines", "pictures", "volumes", "made_for", "refusals"),
+    *("predicted_cases", "listed_cases", "kept_items", "label_grids", "loading", "predictions", "crops", "overrides"),
+    *("processes", "checks"),
 )
 
 

@@ -99,6 +99,14 @@ def test_a_bundle_that_an_earlier_version_composed_is_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+def test_a_bundle_without_a_catalogue_that_names_what_is_gone_is_refused_in_one_line(tmp_path: Path) -> None:
+    former = tmp_path / "inference.json"
+    former.write_text(json.dumps({"cases": {"_target_": "calib_monai.cases.checked_inputs"}, "run": ["@cases"]}))
+    said = f"{former}: there is no calib_monai.cases.checked_inputs, the _target_ of cases"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}.*compose it again"):
+        check_overrides([*PROGRAM, "--config_file", str(former)])
+
+
 def test_an_option_of_a_metric_inside_of_its_handler_is_refused_with_its_new_name() -> None:
     handler = "validate#additional_metrics#missed_structures"
     files = str([str(TRAIN), str(TRAIN.with_name("evaluate.json"))])

@@ -77,6 +77,7 @@ def test_values_of_a_label_are_changed_all_at_once_and_a_missing_one_is_passed_o
         (lambda: presets.percentiles(98, 2), "^the range of percentiles is .* from 0 to 100, the lower first"),
         (lambda: presets.percentiles(2, 980), "^the range"),
         (lambda: presets.channel(-1), "^index is -1"),
+        (lambda: presets.resize((16, 16), "scan"), "^a key of resize is 'scan'; it must be one of image, label"),
     ],
 )
 def test_arguments_that_would_make_another_image_are_refused(make: Callable[[], object], said: str) -> None:

@@ -85,6 +85,12 @@ def test_the_reference_shows_formulas_arguments_and_examples(site: Path) -> None
     assert all(shown in page for shown in ("penalty_weight", "Raises", "Examples"))
 
 
+def test_every_part_that_a_bundle_names_has_a_page(site: Path) -> None:
+    configs = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("bundles/*/configs/*.json")]
+    named = {part for text in configs for part in re.findall(r'"calib_monai\.(\w+)', text)}
+    assert {part for part in named if not (site / "reference" / f"{part}.html").is_file()} == set()
+
+
 def test_no_docstring_shows_signs_of_markup(site: Path) -> None:
     quoted, other = (
         "<blockquote>",
