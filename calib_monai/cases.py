@@ -25,7 +25,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
-from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out
+from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
@@ -94,6 +94,7 @@ def checked_split(
     axcodes: str = STORED,
     ignore_index: int | None = None,
     num_workers: int = 0,
+    class_names: Sequence[str] = (),
 ) -> Cases:
     """The cases of a run; every file is read and checked once, and the split is written.
 
@@ -124,6 +125,7 @@ def checked_split(
         axcodes: that slices are taken in, as in `calib_monai.orientation.training_axcodes`.
         ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
         num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
+        class_names: a warning names those that no label of a training shows.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
@@ -181,9 +183,10 @@ def checked_split(
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}
-    geometries = {
-        case["case"]: one.geometry for case, one in zip(cases, seen, strict=True) if case["case"] in in_training
-    }
+    trained = {case["case"]: one for case, one in zip(cases, seen, strict=True) if case["case"] in in_training}
+    if not keep:
+        tell_unseen_classes([one.classes for one in trained.values()], class_names)
+    geometries = {name: one.geometry for name, one in trained.items()}
     checked = Cases(split, geometries, options, beside_model if other_split else None)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))

@@ -80,6 +80,24 @@ def check_shown(sets: Mapping[str, Sequence[Case]], shows: Sequence[bool]) -> No
         logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), len(cases), told_names)
 
 
+def tell_unseen_classes(classes: Sequence[frozenset[int]], names: Sequence[str]) -> None:
+    """Warn, in one line, of the classes that no training label shows; the background is passed over.
+
+    Args:
+        classes: the classes that the label of each training case shows.
+        names: of all classes, the background first.
+    """
+    shown: frozenset[int] = frozenset().union(*classes)
+    unseen = [f"{index} ({name})" for index, name in enumerate(names) if index and index not in shown]
+    if classes and unseen and is_first_process():
+        logger.warning(
+            "no label of the %d training cases shows class %s: a network cannot learn it; if your labels do not have "
+            "it, take it out of class_names",
+            len(classes),
+            first_of(unseen, SHOWN),
+        )
+
+
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
     """Log the images in the folder of a data set that belong to no case.
 

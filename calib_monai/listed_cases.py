@@ -19,7 +19,7 @@ from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
 
-OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index")
+OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index", "class_names")
 
 
 def _with_arguments_of(function: Callable[..., Any], other: Callable[..., Any]) -> inspect.Signature:
@@ -41,8 +41,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
     Args:
         datalist: gives the split.
-        made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes` and
-            `ignore_index` where they are not among the settings.
+        made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes`,
+            `ignore_index` and `class_names` where they are not among the settings.
         settings: the other arguments of `checked_split`.
     """
 

@@ -57,6 +57,7 @@ class MadeFor:
         self.transforms = transforms
         self.num_classes, self.in_channels = len(class_names), len(channels)
         self.slice_size = slice_size
+        self.class_names = class_names
         self.ignore_index = ignore_index
         self.settings: dict[str, Any] = _as_read(
             {

@@ -56,16 +56,21 @@ class Rules:
 
 
 class Seen(NamedTuple):
-    """The result of reading a case: the geometry of its image, and whether its label shows a structure."""
+    """The result of reading a case: the geometry of its image, and the classes that its label shows."""
 
     geometry: Geometry
-    shows: bool
+    classes: frozenset[int]
+
+    @property
+    def shows(self) -> bool:
+        """Whether the label shows a structure."""
+        return any(self.classes)
 
 
 def check_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
 ) -> Seen:
-    """Check a case for training; return the geometry of its image, and whether its label shows a structure.
+    """Check a case for training; return the geometry of its image, and the classes that its label shows.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
@@ -115,7 +120,7 @@ def check_pair(
     if look is not None:
         across = on_grid.thickest
         look(files["label"], label if across is None else label.movedim(across + 1, -1))
-    return Seen(geometry, bool(values.any()))
+    return Seen(geometry, frozenset(map(int, values)))
 
 
 def check_image(

@@ -297,3 +297,21 @@ def test_what_is_cropped_may_be_larger(phantom_dir: Path) -> None:
     edit(phantom_dir / IMAGE, lambda voxels: np.pad(voxels, ((0, 40), (0, 0), (0, 0))))
     edit(phantom_dir / LABEL, lambda voxels: np.pad(voxels, ((0, 40), (0, 0), (0, 0))))
     assert check(phantom_dir, cropped=True)
+
+
+def test_a_class_that_no_training_label_shows_is_named(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = ["background", "anterior", "posterior"]
+    split = check(phantom_dir, class_names=names)
+    assert not warnings_in(caplog)
+    for case in split["validation"] + split["test"]:  # where a class may well be missing
+        edit(Path(str(case["label"])), lambda voxels: np.minimum(voxels, 1))
+    check(phantom_dir, class_names=names)
+    assert not warnings_in(caplog)
+    for case in split["training"]:
+        edit(Path(str(case["label"])), lambda voxels: np.minimum(voxels, 1))
+    check(phantom_dir, class_names=names, keep=True)
+    assert not warnings_in(caplog)
+    check(phantom_dir, class_names=names)
+    [line] = warnings_in(caplog)
+    count = len(split["training"])
+    assert line.startswith(f"no label of the {count} training cases shows class 2 (posterior): a network cannot learn")

@@ -105,9 +105,10 @@ def test_a_list_in_place_of_one_set_leaves_the_others_to_the_split(phantom_dir: 
 
 
 def test_what_the_model_is_made_for_gives_the_rules_and_the_cases_know_their_training(
-    phantom_dir: Path, tmp_path: Path
+    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = {"num_classes": 2, "in_channels": 1, "slice_size": [48, 64], "axcodes": "RAS", "ignore_index": None}
+    told["class_names"] = ["background", "a", "b", "c"]
     given: dict[str, Any] = {
         "made_for": SimpleNamespace(**told),
         "loading": Compose([LoadCased(["image", "label"])]),
@@ -120,6 +121,7 @@ def test_what_the_model_is_made_for_gives_the_rules_and_the_cases_know_their_tra
     cases = SplitOnDemand(nowhere, **given, num_classes=3)
     used = cases.used(files_of(phantom_dir), [])
     assert used.training == (given["ckpt_dir"], given["output_dir"], False, given["made_for"])
+    assert "training cases shows class 3 (c): a network cannot learn it" in caplog.text
 
 
 def test_the_rules_of_a_check_are_the_options_of_its_cases() -> None:
