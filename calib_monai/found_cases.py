@@ -17,6 +17,7 @@ from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import doubt_of_place, is_nifti
 from calib_monai.held_images import is_held
+from calib_monai.left_labels import tell_like_labels
 from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
 from calib_monai.volumes import files_of
@@ -99,7 +100,7 @@ def tell_unseen_classes(classes: Sequence[frozenset[int]], names: Sequence[str])
 
 
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
-    """Log the images in the folder of a data set that belong to no case.
+    """Log the images in the folder of a data set that belong to no case; warn of those that look like labels of one.
 
     Args:
         datalist: what gave the split; as a partial function it knows its `dataset_dir`.
@@ -120,6 +121,7 @@ def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
         if file.name.lower().endswith(IMAGE_SUFFIXES)
         and not {os.path.realpath(path) for path in (file, file.parent)} & used
     ]
+    others = tell_like_labels(others, chain(*split.values()))
     tell_passed_over(root, {"of no case": others, "hidden": hidden})
 
 

@@ -95,11 +95,48 @@ def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFix
     for name in ("a.nii.gz", "a_gt.nii.gz", "b.nii", "notes.txt", "._a.nii.gz", "series/1.dcm"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    split = {"test": [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")]}]}
+    split = {"test": [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")], "case": "a"}]}
     tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
     assert caplog.messages == [f"passed over in {tmp_path}: 2 file(s): 1 of no case (b.nii); 1 hidden (._a.nii.gz)"]
     tell_left_out(dict, split)
     assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "others"),
+    [
+        ("S12_L_lesion.png", ["S12_L_lesion_1.png", "S12_L_lesion2.png", "S12_L_lesion-b.png"]),
+        ("S12_L_lesion_1.png", ["S12_L_lesion_2.png", "S12_L_lesion_10.png", "S12_L_lesion_1_b.png"]),
+        ("S12_L/mask_1.nii.gz", ["S12_L/mask_2.nii.gz"]),
+    ],
+)
+def test_a_second_mask_of_a_case_is_warned_of(
+    label: str, others: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    split = {"training": [{"image": str(tmp_path / "S12_L.png"), "label": str(tmp_path / label), "case": "S12_L"}]}
+    for name in (label, "S12_R_lesion.png", "S1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    for name in others:
+        (tmp_path / name).touch()
+    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    first = tmp_path / min(others)
+    assert line.startswith(
+        f"{len(others)} file(s) begin like the label of a case and are not used, first {first}, like that of S12_L: "
+    )
+
+
+def test_labels_that_end_with_other_numbers_are_of_other_cases(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "p_10.nii").touch()
+    (tmp_path / "p_2.nii").touch()
+    split = {"training": [{"image": "/p_1.nii", "label": str(tmp_path / "p_1.nii"), "case": "p_1"}]}
+    tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_cases_that_an_option_leaves_out_are_not_told_as_images_of_no_case(

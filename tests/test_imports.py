@@ -46,10 +46,12 @@ ALLOWED = {
         "datalists",
         "headers",
         "held_images",
+        "left_labels",
         "processes",
         "spelling",
         "volumes",
     },
+    "left_labels": {"case_keys", "case_names", "datalists"},
     "volumes": {
         "case_keys",
         "arguments",

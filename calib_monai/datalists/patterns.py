@@ -106,7 +106,7 @@ def find_cases(
     if without is not None:
         raise ValueError(f"the pattern {without!r} must name the case: put {{case}} where its name stands")
     root = dataset_folder(dataset_dir, label)
-    labels = _one_each(_found(root, label, places))
+    labels = _one_each(_found(root, label, places), "; unite the masks of a case in one file first")
     if not labels:
         above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
         hint = f"; did you mean {above}?" if above else ""
@@ -161,11 +161,11 @@ def _without_test_sets(
     return {case: paths for case, paths in kept.items() if paths}
 
 
-def _one_each(found: dict[str, list[Path]]) -> dict[str, Path]:
-    """The single file of each case; raise ValueError if there are two."""
+def _one_each(found: dict[str, list[Path]], mend: str = "") -> dict[str, Path]:
+    """The single file of each case; raise ValueError, with what mends it, if there are two."""
     for case, paths in found.items():
         if len(paths) > 1:
-            raise ValueError(f"{paths[0]} and {paths[1]} are of one case, {case}; there must be one of them")
+            raise ValueError(f"{paths[0]} and {paths[1]} are of one case, {case}; there must be one of them{mend}")
     return {case: paths[0] for case, paths in found.items()}
 
 

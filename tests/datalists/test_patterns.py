@@ -68,6 +68,11 @@ def test_two_files_for_one_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "p/1/t2_x.nii", "p/1/t2_y.nii", "p/1/seg.nii")
     with pytest.raises(ValueError, match=r"t2_x\.nii and .*t2_y\.nii are of one case, 1"):
         found(tmp_path, "p/{case}/t2_*.nii", label="p/{case}/seg.nii")
+    touch(tmp_path, "i/a.png", "o/a_mask.png", "o/a_mask_1.png")
+    with pytest.raises(
+        ValueError, match=r"of one case, a; there must be one of them; unite the masks of a case in one"
+    ):
+        found(tmp_path, "i/{case}.png", label="o/{case}_mask*.png")
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
