@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from calib_monai.datalists.patterns import pattern_split
+from calib_monai.datalists.patterns import check_pattern, pattern_split
 from calib_monai.spelling import did_you_mean, nearest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -101,6 +101,11 @@ def _own_part(path: str) -> Part:
         )
     part = merge(own, given)
     _check_needed(path, part)
+    known = [key for section, key, *_ in NEEDED_OF_OWN if section == "image"]
+    stray = next((key for key in part["image"] if key not in known), None)
+    if stray is not None:
+        near = did_you_mean(stray, known) or f"; it takes {', '.join(known)}"
+        raise ValueError(f"{path} sets image#{stray}, which nothing takes{near}")
     _check_datalist(path, part["both"]["datalist"])
     pixdim = part["numbers"].get("pixdim", [])
     unused = [
@@ -123,7 +128,7 @@ def _own_part(path: str) -> Part:
 
 
 def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
-    """Raise ValueError if a datalist of patterns has an unknown key, or a `patient` without {patient}."""
+    """Raise ValueError if a datalist of patterns has an unknown key, or a pattern without {case} or {patient}."""
     if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
         return
     known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
@@ -131,6 +136,11 @@ def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
     if unknown:
         near = did_you_mean(unknown[0], known)
         raise ValueError(f"{path} sets both#datalist#{unknown[0]}, which nothing takes{near}")
+    try:
+        for pattern in (*datalist["images"], datalist["label"]):
+            check_pattern(pattern)
+    except ValueError as error:
+        raise ValueError(f"{path}, both#datalist: {error}") from None
     patient = datalist.get("patient", "")
     if patient != "" and (not isinstance(patient, str) or "{patient}" not in patient):
         raise ValueError(f"{path} sets both#datalist#patient to {patient!r}; it must be a pattern with {{patient}}")

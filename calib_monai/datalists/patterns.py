@@ -97,14 +97,13 @@ def find_cases(
         unlabeled: whether images without a label are skipped.
 
     Raises:
-        ValueError: no pattern of an image, one without `{case}`, a folder that is missing or holds no label, a label
-            without one of its images or an image without its label, or two files for one (all named).
+        ValueError: no pattern of an image, one as `check_pattern` refuses, a folder that is missing or holds no label,
+            a label without one of its images or an image without its label, or two files for one (all named).
     """
     if not images:
         raise ValueError("images is empty; it must have a pattern for each channel of the image")
-    without = next((pattern for pattern in (*images, label) if "{case}" not in pattern), None)
-    if without is not None:
-        raise ValueError(f"the pattern {without!r} must name the case: put {{case}} where its name stands")
+    for pattern in (*images, label):
+        check_pattern(pattern)
     root = dataset_folder(dataset_dir, label)
     labels = _one_each(_found(root, label, places), "; unite the masks of a case in one file first")
     if not labels:
@@ -127,6 +126,14 @@ def find_cases(
         paths = [str(files[case]) for files in channels]
         cases.append({"image": paths if len(paths) > 1 else paths[0], "label": str(path), "case": case})
     return cases
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise ValueError if a pattern does not name the case, or is no path inside the folder of a data set."""
+    if "{case}" not in pattern:
+        raise ValueError(f"the pattern {pattern!r} must name the case: put {{case}} where its name stands")
+    if Path(pattern).is_absolute():
+        raise ValueError(f"the pattern {pattern!r} must be a path inside dataset_dir, which it leaves out")
 
 
 def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:

@@ -103,6 +103,16 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
         ("knees", {"image": {"chanels": ["T2"]}}, "knees.json must set image#channels, a list; it sets chanels"),
         ("knees", {"image": {}}, "knees.json must set image#channels, a list"),
         ("knees", {"image": {"channels": "T2"}}, "knees.json must set image#channels, a list"),
+        (
+            "knees",
+            {"image": {"channels": ["PD", "T2"], "modalty": "MR"}},
+            "knees.json sets image#modalty, which nothing takes; did you mean modality?",
+        ),
+        (
+            "knees",
+            {"image": {"channels": ["PD", "T2"], "x": 1}},
+            "knees.json sets image#x, which nothing takes; it takes channels, modality, format",
+        ),
         ("knees", {"image": {"channels": ["T2"]}}, "knees.json has 2 images and 1 channels; each channel is an image"),
         ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images, a list"),
         ("knees", {"trian": {}}, "docs, evaluate, inference, with its keys; did you mean train?"),
@@ -125,6 +135,26 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
             "knees",
             {"both": {"slice_size": [48, 64], "datalist": own_part()["both"]["datalist"] | {"patient": "p*"}}},
             "knees.json sets both#datalist#patient to 'p*'; it must be a pattern with {patient}",
+        ),
+        (
+            "knees",
+            {"both": {"slice_size": [48, 64], "datalist": own_part()["both"]["datalist"] | {"label": "m/{cas}.nii"}}},
+            "knees.json, both#datalist: the pattern 'm/{cas}.nii' must name the case: put {case} where",
+        ),
+        (
+            "knees",
+            {
+                "both": {
+                    "slice_size": [48, 64],
+                    "datalist": {"images": ["{case}.nii", "*.nii"], "label": "{case}_s.nii"},
+                }
+            },
+            "knees.json, both#datalist: the pattern '*.nii' must name the case: put {case} where",
+        ),
+        (
+            "knees",
+            {"both": {"slice_size": [48, 64], "datalist": own_part()["both"]["datalist"] | {"label": "/m/{case}.nii"}}},
+            "knees.json, both#datalist: the pattern '/m/{case}.nii' must be a path inside dataset_dir",
         ),
         ("knees", {"numbers": {"pixdim": [0.7, 0.7]}}, "numbers#pixdim to [0.7, 0.7]; it must have three sizes"),
         ("knees", {"numbers": {"pixdim": False}}, "numbers#pixdim to False; it must have three sizes"),
