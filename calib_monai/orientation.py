@@ -176,8 +176,10 @@ def training_axcodes(axcodes: str, geometries: Mapping[str, Geometry]) -> str:
         axcodes = axcodes_of(axcodes, volumes.values())
         stored = Counter(geometry.codes for geometry in volumes.values()).most_common()
         told = ", ".join(f"{count} {codes}" for codes, count in stored)
-        if volumes and (axcodes == STORED or stored[0][0] != axcodes or len(stored) > 1):
-            logger.warning("axcodes auto became %s, which images are reoriented to; stored are %s", axcodes, told)
+        turned = axcodes == STORED or len(stored) > 1 or stored[0][0] != axcodes
+        level = logging.WARNING if turned else logging.INFO
+        if volumes:
+            logger.log(level, "axcodes auto became %s, which images are reoriented to; stored are %s", axcodes, told)
     across = [
         case
         for case, geometry in volumes.items()

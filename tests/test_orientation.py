@@ -84,7 +84,11 @@ def test_a_training_of_ones_own_takes_the_most_frequent_codes_with_the_thickest_
         assert training_axcodes("auto", thick_second | {"x": geometry_of(scan("LPS", (1.0, 1.0, 5.0)))}) == "RAS"
     assert "axcodes auto became RAS, which images are reoriented to; stored are 9 RSA, 1 LPS" in caplog.text
     caplog.clear()
-    assert training_axcodes("auto", {"a": geometry_of(scan("RAS"))}) == "RAS"
+    with caplog.at_level(logging.INFO):
+        assert training_axcodes("auto", {"a": geometry_of(scan("RAS"))}) == "RAS"
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("INFO", "axcodes auto became RAS, which images are reoriented to; stored are 1 RAS")
+    ]
     assert training_axcodes("auto", {"a": geometry_of(scan("PSR", (1.0, 1.0, 1.0)))}) == "PSR"
     assert "across" not in caplog.text
 
