@@ -234,7 +234,7 @@ def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(data: Path, t
 
 
 def test_a_collapsed_network_gives_no_results(data: Path, tmp_path: Path) -> None:
-    start("hippocampus_ce", "train", data, tmp_path, epochs=1, **{"optimizer#lr": 0.0})
+    start("hippocampus_ce", "train", data, tmp_path, epochs=1, **{"optimizer#lr": 1e-30})
     weights = torch.load(tmp_path / "models" / "model.pt", weights_only=True)
     *_, last = (name for name in weights if name.endswith("bias"))
     weights[last] += torch.tensor([50.0, 0, 0])
