@@ -63,11 +63,13 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.
 
+        An evaluation may be asked for its training cases, as `check_properties` of MONAI does, although it reads none.
+
         Raises:
             ValueError: as `checked_split`, or files of this set are not read.
         """
         found = self.checked[name]
-        if name not in self.use:
+        if name not in self.use and (self.trains or name != "training"):
             instead = "" if self.trains else f", or give --cases#use \"['{name}']\""
             raise ValueError(
                 f"cases#use is {list(self.use)}, and the run takes the {name} cases, whose files are then not checked: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def save_dicom(
         name: name of the files, with a place for the number of the slice.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    before = locale.setlocale(locale.LC_ALL)
     for index in range(voxels.shape[-1]):
         image = itk.image_from_array(np.ascontiguousarray(voxels[..., index].T))
         image.SetSpacing([float(size) for size in spacing[:2]])
@@ -80,3 +82,4 @@ def save_dicom(
             tags[tag] = value
         image.SetMetaDataDictionary(tags)
         itk.imwrite(image, str(folder / name.format(index)), imageio=itk.GDCMImageIO.New(KeepOriginalUID=True))
+    locale.setlocale(locale.LC_ALL, before)  # ITK leaves "C", with which all texts would be ASCII

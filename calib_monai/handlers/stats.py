@@ -30,11 +30,10 @@ class EpochStats(StatsHandler):
             engine.add_event_handler(Events.EPOCH_STARTED, self.begin)
 
     def begin(self, engine: Trainer) -> None:
-        """Log that the first epoch of this run begins, and the number of its slices."""
+        """Log that the first epoch of this run begins."""
         if not self.begun:
             self.begun = True
-            slices = len(getattr(engine.data_loader, "dataset", ()))
-            self.logger.info("epoch %d of %d begins; %d slices", engine.state.epoch, engine.state.max_epochs, slices)
+            self.logger.info("epoch %d of %d begins", engine.state.epoch, engine.state.max_epochs)
 
     def exception_raised(self, _engine: Engine, e: BaseException) -> NoReturn:
         """Let the error end the program."""

@@ -227,9 +227,15 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_checkpoint(da
     assert all(torch.isfinite(weights).all() for weights in checkpoint["network"].values())
 
 
-def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(data: Path, tmp_path: Path) -> None:
+def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_step(optimizer: torch.optim.Optimizer) -> None:
+        optimizer.param_groups[0]["params"][0].data.fill_(math.inf)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", broken_step)
     with refused(r"a weight of the network is NaN or infinite.*no checkpoint yet"):
-        start("hippocampus_ce", "train", data, tmp_path, epochs=1, batch_size=10**6, **{"optimizer#lr": math.inf})
+        start("hippocampus_ce", "train", data, tmp_path, epochs=1, batch_size=10**6)
     assert not list((tmp_path / "models").glob("*.pt"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import logging
 import struct
 from pathlib import Path
@@ -175,3 +176,9 @@ def test_the_patients_of_a_real_data_set_are_cases() -> None:
     found = names(REAL)
     assert [name[:18] for name in found] == [f"Prostate3T-03-000{number}" for number in range(1, 6)]
     assert names(REAL / "Prostate-3T" / "Prostate3T-03-0002") == [found[1]]
+
+
+def test_to_write_a_series_leaves_the_locale_of_the_process_as_it_is(tmp_path: Path) -> None:
+    before = locale.setlocale(locale.LC_ALL)
+    save_dicom(tmp_path, np.zeros((4, 4, 2), np.int16), (1.0, 1.0, 1.0))
+    assert locale.setlocale(locale.LC_ALL) == before
