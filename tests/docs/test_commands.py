@@ -111,8 +111,13 @@ def run_python(words: list[str]) -> None:
         with patch.object(sys, "argv", [program.__file__, *words[2:]]):
             runpy.run_path(program.__file__, run_name="__main__")
     else:
-        with patch.object(sys, "argv", words[1:]):
-            runpy.run_module(words[1], run_name="__main__")
+        imported = sys.modules.pop(f"{words[1]}.__main__", None)  # by another test; `runpy` would warn of it
+        try:
+            with patch.object(sys, "argv", words[1:]):
+                runpy.run_module(words[1], run_name="__main__")
+        finally:
+            if imported:
+                sys.modules[f"{words[1]}.__main__"] = imported
 
 
 def small_phantoms(num_cases: int, seed: int = 5, **options: int) -> Volumes:

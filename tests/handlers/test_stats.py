@@ -30,7 +30,7 @@ def test_an_error_ends_the_run_and_leaves_no_traceback_in_the_log(
 
 def test_a_training_tells_once_when_it_begins(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    stats = EpochStats(name="train")
+    stats = EpochStats(name="trains_once")  # which no run before this test has set up
     stats.logger.propagate = True  # caplog listens at the root
     network = torch.nn.Linear(1, 1)
     items = [{"image": torch.ones(1), "label": torch.ones(1)}] * 5

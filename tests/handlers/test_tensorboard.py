@@ -9,6 +9,7 @@ import pytest
 import torch
 from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from calib_monai.handlers import EpochMean, MaxLogitHistogram, ReliabilityImage, board
 from calib_monai.handlers.board import Board
@@ -55,7 +56,11 @@ def test_the_loss_of_an_epoch_is_the_mean_of_its_iterations() -> None:
     assert engine.state.metrics["train_loss"] == pytest.approx(3.0)
 
 
-def test_a_resumed_training_hides_what_was_written_after_its_last_saved_epoch(tmp_path: Path) -> None:
+def test_a_resumed_training_hides_what_was_written_after_its_last_saved_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # TensorBoard reads files in the order of their names, in which 10 comes before 9: here two files of one second.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     mine = Board(str(tmp_path))
     for epoch in (1, 2, 3):
         mine.add_scalar("loss", epoch, epoch)
