@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
-from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+from checked_phantoms import check, warnings_in
 
-from calib_monai.cases import Cases, checked_split
-from calib_monai.datalists.hippocampus import hippocampus_split, write_hippocampus
+from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LABEL = "labelsTr/phantom_002.nii.gz"
 BOTH = "*Tr/phantom_002.nii.gz"
-
-
-def loading(*keys: str) -> Compose:
-    return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
-
-
-def check(folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, **rules: Any) -> Cases:
-    """The checked split of a Decathlon folder."""
-    return checked_split(
-        partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
-        loading("image", "label"),
-        num_classes=3,
-        in_channels=1,
-        slice_size=(48, 64),
-        ckpt_dir=str(folder.parent / "models"),
-        output_dir=str(folder.parent / "eval"),
-        cropped=cropped,
-        keep=keep,
-        **rules,
-    )
-
-
-def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was warned of; a test before, whose run set the level, may have let more be logged."""
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def edit(path: Path, change: object) -> None:
@@ -157,112 +129,6 @@ def test_no_more_than_ten_bad_cases_are_told(tmp_path: Path, caplog: pytest.LogC
     with pytest.raises(ValueError, match=r"\(and 11 more of 12 cases\)"):
         check(tmp_path / "data")
     assert len(warnings_in(caplog)) == 9
-
-
-def swap_test_and_validation(phantom_dir: Path) -> None:
-    """As if the model had been trained with another split."""
-    path = phantom_dir.parent / "models" / "split.json"
-    names = json.loads(path.read_text())
-    names["test"], names["validation"] = names["validation"], names["test"]
-    path.write_text(json.dumps(names))
-
-
-def test_an_evaluation_keeps_the_split_of_the_model(phantom_dir: Path) -> None:
-    split = check(phantom_dir)
-    swap_test_and_validation(phantom_dir)
-    assert check(phantom_dir, keep=True)["test"] == split["validation"]
-
-
-def test_an_evaluation_with_another_fold_than_the_training_says_that_it_changes_nothing(
-    phantom_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    split = check(phantom_dir, fold=2)
-    assert check(phantom_dir, keep=True, fold=2) == split
-    assert not warnings_in(caplog)
-    assert check(phantom_dir, keep=True) == split
-    [said] = warnings_in(caplog)
-    kept = phantom_dir.parent / "models" / "split.json"
-    assert said == f"{kept} is kept, which training drew with --fold 2: --fold 0 changes nothing here"
-    written = json.loads((phantom_dir.parent / "eval" / "split.json").read_text())
-    assert written["drawn_with"] == {
-        "split_seed": 0,
-        "fold": 2,
-        "train_fraction": 1.0,
-    }  # of what was evaluated, not of what was asked for
-
-
-def test_a_training_on_a_share_of_the_cases_is_evaluated_as_it_was_split(
-    phantom_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    whole, part = check(phantom_dir, keep=True), check(phantom_dir, train_fraction=0.5)
-    caplog.clear()
-    assert (part["validation"], part["test"]) == (whole["validation"], whole["test"])
-    assert 0 < len(part["training"]) < len(whole["training"])
-    assert check(phantom_dir, keep=True) == part
-    assert not warnings_in(caplog)
-    with pytest.raises(ValueError, match=r"train_fraction is 2; it must be above 0 and at most 1"):
-        check(phantom_dir, train_fraction=2)
-
-
-def test_a_split_that_an_earlier_version_wrote_is_kept(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    split = check(phantom_dir, fold=1)
-    path = phantom_dir.parent / "models" / "split.json"
-    names = json.loads(path.read_text())
-    del names["drawn_with"]
-    path.write_text(json.dumps(names))
-    assert check(phantom_dir, keep=True) == split
-    assert not warnings_in(caplog)
-
-
-def test_a_training_does_not_put_its_split_beside_another_model(phantom_dir: Path) -> None:
-    check(phantom_dir)
-    check(phantom_dir)
-    swap_test_and_validation(phantom_dir)
-    check(phantom_dir)  # no model was trained with that split
-    swap_test_and_validation(phantom_dir)
-    (phantom_dir.parent / "models" / "model.pt").touch()
-    with pytest.raises(ValueError, match=r"another split, .*: set another --ckpt_dir"):
-        check(phantom_dir)
-
-
-def test_a_training_that_may_replace_a_model_leaves_its_split_there_until_then(phantom_dir: Path) -> None:
-    beside = phantom_dir.parent / "models" / "split.json"
-    split = check(phantom_dir, overwrite=True)
-    assert split.replaced is None
-    swap_test_and_validation(phantom_dir)
-    before = beside.read_text()
-    (beside.parent / "replaced").mkdir()
-    (beside.parent / "replaced" / "model.pt").touch()
-    replacing = check(phantom_dir, overwrite=True)
-    assert beside.read_text() == before
-    assert replacing.replaced == beside
-    replacing.write_split(beside)
-    assert beside.read_text() == (phantom_dir.parent / "eval" / "split.json").read_text() != before
-
-
-def test_without_a_split_beside_the_model_a_warning_is_given(
-    phantom_dir: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    check(phantom_dir, keep=True)
-    assert "nothing says which cases the model was trained on" in caplog.text
-
-
-def test_a_split_of_other_data_is_refused(phantom_dir: Path) -> None:
-    split = check(phantom_dir)
-    lost = split["test"][0]
-    Path(lost["image"]).unlink()
-    Path(lost["label"]).unlink()
-    with pytest.raises(
-        ValueError, match=rf"split\.json.*lists 1 case.* not found in dataset_dir, first {lost['case']}"
-    ):
-        check(phantom_dir, keep=True)
-
-
-def test_an_evaluation_needs_no_case_but_those_it_tests(phantom_dir: Path) -> None:
-    split = check(phantom_dir)
-    for name in ("image", "label"):
-        Path(split["training"][0][name]).unlink()
-    assert check(phantom_dir, keep=True, use=("test",))["test"] == split["test"]
 
 
 def test_a_label_that_lies_elsewhere_than_its_image_is_refused(phantom_dir: Path) -> None:

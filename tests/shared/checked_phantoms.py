@@ -1,0 +1,39 @@
+"""Checked phantoms: the split of a Decathlon folder, as a run has it, and what was warned of."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
+
+from calib_monai.cases import Cases, checked_split
+from calib_monai.datalists.hippocampus import hippocampus_split
+
+
+def loading(*keys: str) -> Compose:
+    return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
+
+
+def check(folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, **rules: Any) -> Cases:
+    """The checked split of a Decathlon folder."""
+    return checked_split(
+        partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
+        loading("image", "label"),
+        num_classes=3,
+        in_channels=1,
+        slice_size=(48, 64),
+        ckpt_dir=str(folder.parent / "models"),
+        output_dir=str(folder.parent / "eval"),
+        cropped=cropped,
+        keep=keep,
+        **rules,
+    )
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was warned of; a test before, whose run set the level, may have let more be logged."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
