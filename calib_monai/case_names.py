@@ -87,8 +87,8 @@ def names_in(batch: Mapping[str, Any]) -> list[str]:
 
 def shown_image(image: Any) -> str:
     """An image of a case in words: its first file, or that it is in memory."""
-    first = image[0] if isinstance(image, list | tuple) and image else image
-    return str(first) if isinstance(first, str | PathLike) else "an image in memory"
+    file = _first_file(image)
+    return "an image in memory" if file is None else str(file)
 
 
 def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
@@ -102,14 +102,20 @@ def check_different(cases: Sequence[Mapping[str, Any]]) -> None:
     files: dict[str, str] = {}
     for case in cases:
         image = case.get("image")
-        file = image[0] if isinstance(image, list | tuple) and image else image
-        by_file = name_by_file(file) if isinstance(file, str | PathLike) else case_of(case)
+        file = _first_file(image)
+        by_file = case_of(case) if file is None else name_by_file(file)
         name, shown = str(case.get("case", by_file)), shown_image(image)
         if name in files:
             raise ValueError(
                 f'{files[name]} and {shown} are both of the case {name}; name each by "case", or rename a file'
             )
         files[name] = shown
+
+
+def _first_file(image: Any) -> str | PathLike[str] | None:
+    """The first file of an image, None if it is in memory."""
+    first = image[0] if isinstance(image, list | tuple) and image else image
+    return first if isinstance(first, str | PathLike) else None
 
 
 def _bytes(text: str) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from calib_monai.arguments import check_choice, check_number, check_whole
+from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.made_for import read_model_json
 from calib_monai.path_options import check_path
 from calib_monai.processes import num_processes
@@ -60,7 +61,7 @@ def check_slice_size(slice_size: Sequence[int]) -> None:
 
 def check_keys(keys: Sequence[str]) -> None:
     """Raise ValueError if the keys that are prepared for training and measures leave out the image or the label."""
-    if isinstance(keys, str) or not {"image", "label"} <= set(keys):
+    if isinstance(keys, str) or not set(IMAGE_AND_LABEL) <= set(keys):
         raise ValueError(f"keys is {keys!r}; it must be a list that has image and label")
 
 

@@ -69,7 +69,7 @@ ALLOWED = {
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom"},
-    "checks": {"arguments", "made_for", "path_options", "processes", "slices", "spelling"},
+    "checks": {"arguments", "case_keys", "made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks"},
     "inverses": {"case_keys", "slabs"},
     "made_for": {"__version__", "descriptions", "orientation"},

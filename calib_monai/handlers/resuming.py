@@ -12,13 +12,13 @@ from typing import Any, Protocol
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
-from monai.bundle import ConfigComponent
 from monai.handlers import CheckpointLoader, CheckpointSaver
 
 from calib_monai.checks import REPLACED, SPLIT_FILE, check_last_batch
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same, checkpoints_in
 from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
+from calib_monai.handlers.training_checks import enabled_handlers
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
@@ -111,13 +111,10 @@ def _is_loaded(ckpt_dir: str) -> bool:
     """Whether the training that runs loads the model of this folder first: it goes on from it, and replaces it."""
     if (given := given_in_python()) is None:
         return False
-    for index, handler in enumerate(given.config.get("train#handlers") or []):
-        if not isinstance(handler, dict) or ConfigComponent(handler).is_disabled():
-            continue
-        if str(handler.get("_target_", "")).rpartition(".")[2] == CheckpointLoader.__name__:
-            path = given.config.get_parsed_content(f"train#handlers#{index}#load_path")
-            if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():
-                return True
+    for place, _ in enabled_handlers(given.config.get("train#handlers"), CheckpointLoader):
+        path = given.config.get_parsed_content(f"train#handlers#{place}#load_path")
+        if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():
+            return True
     return False
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from calib_monai.colors import class_color
 from calib_monai.reports.names import beside, wrapped
+from calib_monai.reports.reliability import MOST_COLUMNS
 from calib_monai.reports.runs import Run
 
-MOST_COLUMNS = 4
 SHOWN_SHARE = 1e-3  # the axis ends where less than this share of a distribution lies beyond
 
 

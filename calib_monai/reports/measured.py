@@ -38,7 +38,7 @@ def measured(runs: Sequence[Run], *, with_values: bool = True) -> list[Measured]
         with_values: whether the runs' values are shown, too.
     """
     measures = shown_measures(runs)
-    marks = marks_of(measures, runs)
+    marks = marks_of(measures, runs) if with_values else {}
     return [
         Measured(
             measure.title,
