@@ -22,9 +22,8 @@ LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is fir
 
 def check_targets(config: Mapping[str, Any]) -> None:
     """Raise ValueError if a component names what cannot be found, or one of ours with an argument that it lacks."""
-    for name, node in nodes(config):
-        target = node.get(TARGET) if isinstance(node, Mapping) else None
-        if not isinstance(target, str) or target.startswith(("$", "@", "%")):
+    for name, node, target in _components(config):
+        if target.startswith(("$", "@", "%")):
             continue
         component = located(target)
         if component is None:
@@ -36,10 +35,7 @@ def check_targets(config: Mapping[str, Any]) -> None:
 
 def own_targets(config: Mapping[str, Any]) -> Iterator[str]:
     """The components of this package that a configuration names."""
-    for _, node in nodes(config):
-        target = node.get(TARGET) if isinstance(node, Mapping) else None
-        if isinstance(target, str) and target.startswith(OURS):
-            yield target
+    return (target for _, _, target in _components(config) if target.startswith(OURS))
 
 
 def located(target: str) -> Callable[..., Any] | None:
@@ -64,6 +60,14 @@ def arguments_of(component: Any) -> set[str] | None:
         if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
             return names
     return None
+
+
+def _components(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """The name of each component of a configuration, the component, and its `_target_`."""
+    for name, node in nodes(config):
+        target = node.get(TARGET) if isinstance(node, Mapping) else None
+        if isinstance(target, str):
+            yield name, node, target
 
 
 def _nearest(target: str) -> str:

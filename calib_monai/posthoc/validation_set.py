@@ -84,6 +84,8 @@ class ValidationSet:
         for place, parts in enumerate(self.data):
             try:
                 item = _checked(parts, self.region, self.device, self.ignore_index)
+                if not self.voxels:  # the first iteration; a fit goes through the items many times
+                    _check_no_probabilities(item.logits)
             except ValueError as error:
                 raise ValueError(f"item {place} of data: {error}") from error
             voxels += int(item.mask.sum())
@@ -105,7 +107,6 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
     ignored = None if ignore_index is None else ignored_voxels(labels)
     labels = (labels if ignored is None else labels.masked_fill(ignored, 0)).long()
     logits = _finite("logits", logits.to(device))
-    _check_no_probabilities(logits)
     image = _finite("image", images[0].to(device)) if images else None
     if image is not None and (len(image), *image.shape[2:]) != (len(logits), *logits.shape[2:]):
         raise ValueError(
