@@ -80,7 +80,7 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
     names = runs[0].class_names[first:]
     columns = min(len(names), MOST_COLUMNS)
     rows = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(1.2 + 3.1 * columns, 1.4 + 4.0 * rows * len(runs)), layout="constrained")
+    figure = Figure(figsize=(1.2 + 3.1 * columns, 1.8 + 4.2 * rows * len(runs)), layout="constrained")
     ratios = [4, 1] * rows * len(runs)
     grid = figure.subplots(len(ratios), columns, squeeze=False, sharey="row", height_ratios=ratios)
     for axes in grid.flat:

@@ -42,3 +42,15 @@ def test_more_than_four_classes_have_further_rows(drawn: Callable[[list[Run]], F
     assert len(tops) == 2
     boxes = [axes.get_tightbbox() for axes in (titled[0], titled[4])]
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
+
+
+def test_texts_of_a_single_row_of_classes_do_not_lie_on_each_other(tmp_path: Path) -> None:
+    figure = class_reliability_figure([read_run(write_run(tmp_path / "run", 1.0))])
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    [line] = [text for text in figure.texts if "against the rest" in text.get_text()]
+    above, below = figure.axes[:3], figure.axes[3:]
+    assert all(axes.title.get_window_extent().y1 <= line.get_window_extent().y0 for axes in above)
+    assert all(
+        upper.get_tightbbox().y0 >= lower.get_window_extent().y1 for upper, lower in zip(above, below, strict=True)
+    )
