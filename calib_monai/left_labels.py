@@ -40,7 +40,7 @@ def tell_like_labels(files: Sequence[Path], cases: Iterable[Case]) -> list[Path]
         first, name = next(iter(like.items()))
         logger.warning(
             "%d file(s) begin like the label of a case and are not used, first %s, like that of %s: where a case has "
-            "several masks, unite them in one file first",
+            "several masks, unite them in one file, or for pictures set several_masks of the datalist to true",
             *(len(like), first, name),
         )
     return [file for file in files if file not in like]

@@ -88,6 +88,10 @@ def check_pair(
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
     label = _without_meta(loaded["label"])
+    if len(label) != 1 and len(_files(case["label"])) > 1:
+        raise ValueError(
+            f"{files['label']} are the masks of one case; those of a volume must be united in one file first"
+        )
     if label.shape[1:] != image.shape[1:] or len(label) != 1:
         raise ValueError(
             f"{files['image']} is {tuple(image.shape[1:])} voxels and {files['label']} is {_shape(label)}; they must "

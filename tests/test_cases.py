@@ -13,7 +13,9 @@ import pytest
 from checked_phantoms import check, warnings_in
 
 from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.loading import LoadCased
 from calib_monai.phantoms import make_phantoms
+from calib_monai.volumes import Rules, check_pair
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LABEL = "labelsTr/phantom_002.nii.gz"
@@ -142,6 +144,13 @@ def test_a_label_that_lies_elsewhere_than_its_image_is_refused(phantom_dir: Path
             with pytest.raises(ValueError, match=r"labelsTr/phantom_002.* lies elsewhere than .*imagesTr/phantom_002"):
                 check(phantom_dir)
             check(phantom_dir, same_grid=False)
+
+
+def test_several_masks_of_a_volume_are_refused_by_name(phantom_dir: Path) -> None:
+    label = str(phantom_dir / LABEL)
+    case = {"image": label.replace("labels", "images"), "label": [label, label], "case": "phantom_002"}
+    with pytest.raises(ValueError, match=r"phantom_002.* are the masks of one case; those of a volume must be united"):
+        check_pair(case, LoadCased(), Rules(3, 1, 3, None, "RAS", empty_labels=True, same_grid=True))
 
 
 def test_a_label_that_shows_nothing_is_refused_where_each_must_show_something(phantom_dir: Path) -> None:

@@ -6,12 +6,15 @@ import logging
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import SHOWN, dataset_folder, held
 from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.splits import Case, Split, split_cases
 
+SEVERAL = "; unite the masks of a case in one file, or for pictures set several_masks of the datalist to true"
 TEST_SET = re.compile(r"Ts(/|$)|test|unlabell?ed|validation|(^|/)val(/|$)|inference|hidden", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
@@ -61,6 +64,8 @@ def pattern_split(
     seed: int = 0,
     fold: int = 0,
     patient: str = "",
+    *,
+    several_masks: bool = False,
 ) -> Split:
     """Training, validation and test cases of a folder whose files are named by patterns.
 
@@ -72,18 +77,25 @@ def pattern_split(
         seed: another seed draws another split.
         fold: of a cross-validation.
         patient: as `pattern` in `with_patients`; "" where each case is a patient.
+        several_masks: as in `find_cases`.
 
     Raises:
         ValueError: as `find_cases`, `with_patients` and `split_cases`.
     """
-    cases = find_cases(dataset_dir, images, label)
+    cases = find_cases(dataset_dir, images, label, several_masks=several_masks)
     return split_cases(with_patients(cases, dataset_dir, patient) if patient else cases, counts, seed, fold)
 
 
 def find_cases(
-    dataset_dir: str, images: Sequence[str], label: str, places: Sequence[str] = ("",), *, unlabeled: bool = False
+    dataset_dir: str,
+    images: Sequence[str],
+    label: str,
+    places: Sequence[str] = ("",),
+    *,
+    unlabeled: bool = False,
+    several_masks: bool = False,
 ) -> list[Case]:
-    """Cases `{"image": path or paths, "label": path, "case": name}` of a folder, sorted by name.
+    """Cases `{"image": path or paths, "label": path or paths, "case": name}` of a folder, sorted by name.
 
     A pattern is a path inside the folder. `{case}` stands for the name of the case, wherever it occurs, and `*` for any
     text. Hidden files (such as `._NAME` in some archives) are skipped. A folder with the name of a test set, such as
@@ -95,23 +107,27 @@ def find_cases(
         label: the pattern of the labels.
         places: folders inside the folder in which the release may lie, as patterns.
         unlabeled: whether images without a label are skipped.
+        several_masks: whether a case may have several masks, which is for pictures: their loader unites them.
 
     Raises:
         ValueError: no pattern of an image, one as `check_pattern` refuses, a folder that is missing or holds no label,
-            a label without one of its images or an image without its label, or two files for one (all named).
+            a label without one of its images or an image without its label, or two files for one (all named);
+            or a `several_masks` that is neither True nor False.
     """
+    check_switch("several_masks", several_masks)
     if not images:
         raise ValueError("images is empty; it must have a pattern for each channel of the image")
     for pattern in (*images, label):
         check_pattern(pattern)
     root = dataset_folder(dataset_dir, label)
-    labels = _one_each(_found(root, label, places), "; unite the masks of a case in one file first")
+    masks = _found(root, label, places)
+    labels = {case: paths[0] for case, paths in masks.items()} if several_masks else _one_each(masks, SEVERAL)
     if not labels:
         above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
         hint = f"; did you mean {above}?" if above else ""
         looked_in = " or ".join([place or "itself" for place in places])
         raise ValueError(f"dataset_dir {root} holds no label {label}, in {looked_in}{hint}; {held(root)}")
-    files_of = [_found(root, pattern, places, besides=labels.values()) for pattern in images]
+    files_of = [_found(root, pattern, places, besides=[*chain(*masks.values())]) for pattern in images]
     kept = [_without_test_sets(root, *channel, labels) for channel in zip(images, files_of, strict=True)]
     channels = [_one_each(files) for files in kept]
     aside = sorted(path for paths in files_of[0].values() for path in paths if path not in channels[0].values())
@@ -122,10 +138,16 @@ def find_cases(
         if not unlabeled:
             _refuse_unpaired("image", files, label, labels)
     cases: list[Case] = []
-    for case, path in sorted(labels.items()):
+    for case in sorted(labels):
         paths = [str(files[case]) for files in channels]
-        cases.append({"image": paths if len(paths) > 1 else paths[0], "label": str(path), "case": case})
+        of_case = [str(path) for path in masks[case]]
+        cases.append({"image": _alone(paths), "label": _alone(of_case), "case": case})
     return cases
+
+
+def _alone(paths: list[str]) -> str | list[str]:
+    """A single path, or all of several."""
+    return paths if len(paths) > 1 else paths[0]
 
 
 def check_pattern(pattern: str) -> None:

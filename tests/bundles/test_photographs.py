@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import REPOSITORY, start
+from committed import REPOSITORY, config_of, start
+from monai.bundle import ConfigParser
 from PIL import Image
 
 from calib_monai.reports.run_files import read_run
@@ -84,6 +86,22 @@ def test_a_bundle_for_photographs_trains_evaluates_calibrates_and_predicts(
         assert label.shape == SIZE[::-1]
         found = json.loads((written / f"{case}_structures.json").read_text())["structures"]["lesion"]
         assert found["area_pixels"] == label.sum()
+
+
+def test_several_masks_of_a_photograph_are_united(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = PART.replace('masks/{case}.png"', 'masks/{case}_*.png", "several_masks": true')
+    parser = ConfigParser(config_of(composed(part, tmp_path, monkeypatch), "train"))
+    parser["dataset_dir"] = str(shutil.copytree(data, tmp_path / "data"))
+    masks = tmp_path / "data" / "masks"
+    for mask in masks.glob("*.png"):
+        mask.rename(masks / f"{mask.stem}_1.png")
+    _, lesion = photograph(0)
+    Image.fromarray(255 * np.roll(lesion, 3, axis=0).astype(np.uint8)).save(masks / "skin 0_2.png")
+    found = [case for cases in parser.get_parsed_content("datalist")().values() for case in cases]
+    [case] = [case for case in found if case["case"] == "skin 0"]
+    label = parser.get_parsed_content("loading")(case)["label"]
+    assert len(found) == 8
+    np.testing.assert_array_equal(label[0], (lesion | np.roll(lesion, 3, axis=0)).T)
 
 
 @pytest.fixture(scope="module")

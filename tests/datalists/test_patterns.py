@@ -75,6 +75,24 @@ def test_two_files_for_one_are_named(tmp_path: Path) -> None:
         found(tmp_path, "i/{case}.png", label="o/{case}_mask*.png")
 
 
+def test_several_masks_of_a_picture_are_found_if_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "i/a.png", "i/b.png", "m/a_mask.png", "m/a_mask_1.png", "m/b_mask.png")
+    cases = find_cases(str(tmp_path), ["i/{case}.png"], "m/{case}_mask*.png", several_masks=True)
+    masks = {case["case"]: case["label"] for case in cases}
+    assert masks == {
+        "a": [str(tmp_path / "m" / f"a_mask{number}.png") for number in ("", "_1")],
+        "b": str(tmp_path / "m" / "b_mask.png"),
+    }
+    with pytest.raises(ValueError, match=r"several_masks is .yes.; it must be True or False"):
+        find_cases(str(tmp_path), ["i/{case}.png"], "m/{case}_mask*.png", several_masks="yes")  # type: ignore[arg-type]
+
+
+def test_no_mask_is_taken_for_an_image(tmp_path: Path) -> None:
+    touch(tmp_path, "a/a.png", "a/a_1.png", "a/a_2.png")
+    [case] = find_cases(str(tmp_path), ["{case}/*.png"], "{case}/{case}_*.png", several_masks=True)
+    assert case["image"] == str(tmp_path / "a" / "a.png")
+
+
 def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere is not a folder"):
         find_cases(str(tmp_path / "nowhere"), ["i/{case}.nii"], "l/{case}.nii")
