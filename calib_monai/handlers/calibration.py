@@ -143,6 +143,8 @@ class CalibratorFit:
             logger.warning(_warning_of_cost(self.kind, report, costs))
         elif self.region.proper and report.after.ece_plausible > report.before.ece_plausible:
             logger.warning(_warning_of_worse(self.kind, report))
+            if report.region == "all":
+                logger.warning("to fit to plausible voxels instead, give --fitting#%s#region plausible", self.kind)
         logger.info("%s is written%s", path, replaced)
 
     @torch.no_grad()
@@ -233,15 +235,11 @@ def _described(region: Region) -> str:
 def _warning_of_worse(kind: str, report: FitReport) -> str:
     """The warning if the likelihood of the fitted voxels improved and the ECE of plausible voxels became worse."""
     before, after = report.before, report.after
-    better = f"the calibrator {kind}" if after.nll_all < before.nll_all else "--calibrator none"
-    hint = ""
-    if report.region == "all":
-        lts = ", and the calibrator lts may suit both" if kind == "ts" else ""
-        hint = f"; --fitting#{kind}#region plausible fits to these{lts}"
+    better = kind if after.nll_all < before.nll_all else "none"
     return (
-        f"the labels of the voxels fitted to ({report.region}) became more likely, and yet ECE of plausible voxels "
-        f"rose from {before.ece_plausible:.3f} to {after.ece_plausible:.3f}; by NLL of all voxels of these validation "
-        f"cases ({1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000) keep {better}{hint}"
+        f"the labels of the voxels fitted to ({report.region}) became more likely, but ECE of plausible voxels rose "
+        f"from {before.ece_plausible:.3f} to {after.ece_plausible:.3f}; NLL of all voxels of these validation cases "
+        f"decides, {1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000: use --calibrator {better}"
     )
 
 
