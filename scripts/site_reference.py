@@ -6,13 +6,18 @@ The pages are made when the site is built. mkdocstrings fills them.
 from __future__ import annotations
 
 import ast
+import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 PACKAGE = "calib_monai"
 OVERVIEW = "reference/README.md"
+NAME = re.compile(r"(?<!<b>)<code>((?:\w+\.)*\w+)</code>(?!</a>)")  # in a text; bold ones are arguments
 CALLED = (  # what people and bundles call: each has a page
     *("losses", "metrics", "regions", "bins", "measures", "posthoc", "networks", "views", "lagrangian", "priors"),
     *("boundaries", "handlers", "reports", "experiments", "datalists", "cases", "loaders", "transforms", "slabs"),
@@ -38,6 +43,35 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, **_: Any) -> str:
+    """Link each class and function that a docstring names to its place in the reference."""
+    if not page.file.src_uri.startswith("reference/"):
+        return html
+    part = f"{PACKAGE}.{Path(page.file.src_uri).stem}."
+    parts = _parts(Path(config.config_file_path).parent / PACKAGE)
+    shown = {module: members for name in CALLED for module, members in _shown(name, parts[name]).items()}
+    places = [f"{module}.{one}" for module, members in shown.items() for one in members]
+
+    def linked(found: re.Match[str]) -> str:
+        is_word = found[1].islower() and found[1].isalpha()  # which may be an argument
+        here = [place for place in places if f".{place}".endswith(f".{found[1]}") and not is_word]
+        [place] = here if len(here) == 1 else [one for one in here if one.startswith(part)][:1] or [""]
+        return f'<autoref identifier="{place}" optional>{found[0]}</autoref>' if place else found[0]
+
+    return NAME.sub(linked, html)
+
+
+def _shown(name: str, path: Path) -> dict[str, list[str]]:
+    """What the page of a part shows, by module: what a package exports, then what else its modules define."""
+    dotted = f"{PACKAGE}.{name}"
+    if path.name != "__init__.py":
+        return {dotted: _defined(path)}
+    exported = _exported(path)
+    inner = {f"{dotted}.{module.stem}": _defined(module) for module in sorted(path.parent.glob("[!_]*.py"))}
+    rest = {module: [one for one in defined if one not in exported] for module, defined in inner.items()}
+    return {dotted: exported, **{module: defined for module, defined in rest.items() if defined}}
+
+
 def _parts(package: Path) -> dict[str, Path]:
     """The modules and packages right in the package, by name: where their code starts."""
     modules = {path.stem: path for path in package.glob("*.py") if path.stem != "__init__"}
@@ -56,16 +90,11 @@ def _overview(parts: dict[str, Path]) -> str:
 
 
 def _page(name: str, path: Path) -> str:
-    """The page of a part: what a package exports, then what else its modules define."""
-    dotted = f"{PACKAGE}.{name}"
-    if path.name != "__init__.py":
-        return f"# {name}\n\n{_directive(dotted, _defined(path), 2)}"
-    exported = _exported(path)
-    blocks = [f"# {name}\n\n{_directive(dotted, exported, 2)}"]
-    inner = {module.stem: _defined(module) for module in sorted(path.parent.glob("[!_]*.py"))}
-    for module, defined in inner.items():
-        rest = [one for one in defined if one not in exported]
-        blocks += [f"## {name}.{module}\n\n{_directive(f'{dotted}.{module}', rest, 3)}"] if rest else []
+    """The page of a part."""
+    (dotted, members), *inner = _shown(name, path).items()
+    blocks = [f"# {name}\n\n{_directive(dotted, members, 2)}"]
+    for module, defined in inner:
+        blocks.append(f"## {module.removeprefix(f'{PACKAGE}.')}\n\n{_directive(module, defined, 3)}")
     return "\n".join(blocks)
 
 
@@ -94,6 +123,7 @@ def _first_line(path: Path) -> str:
     return (ast.get_docstring(_tree(path)) or "").partition("\n")[0]
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     """The code of a module."""
     return ast.parse(path.read_text(encoding="utf-8"))

@@ -85,6 +85,11 @@ def test_the_reference_shows_formulas_arguments_and_examples(site: Path) -> None
     assert all(shown in page for shown in ("penalty_weight", "Raises", "Examples"))
 
 
+def test_a_function_that_a_docstring_names_is_a_link(site: Path) -> None:
+    page = (site / "reference" / "datalists.html").read_text(encoding="utf-8")
+    assert re.search(r'<a [^>]*href="#calib_monai\.datalists\.patterns\.find_cases"><code>find_cases</code></a>', page)
+
+
 def test_every_part_that_a_bundle_names_has_a_page(site: Path) -> None:
     configs = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("bundles/*/configs/*.json")]
     named = {part for text in configs for part in re.findall(r'"calib_monai\.(\w+)', text)}
