@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,19 +22,22 @@ from unittest.mock import patch
 import nibabel
 import numpy as np
 import pytest
+import torch.distributed.run
 import yaml
-from committed import COLLECTION, trimmed
+from committed import COLLECTION, processes, trimmed
 from monai.bundle import __main__ as program
 from pages import PAGES, README, REPOSITORY, blocks_of, commands_of, jsons_of, named, prose_of
 from PIL import Image
 from plan import Plan
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from calib_monai.datalists.files import Volumes
-from calib_monai.overrides import check_overrides
 from calib_monai.phantoms import make_phantoms
 
 FIRST = [README, *(REPOSITORY / "docs" / f"{name}.md" for name in ("get_started", "calibrate", "evaluate"))]
 FIRST.append(REPOSITORY / "docs" / "calibrators.md")
+SEVERAL = REPOSITORY / "docs" / "several_gpus.md"
+OF_OTHERS = [*FIRST, SEVERAL]
 BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl"
 STANDS_FOR = {
     "path/to/data": "phantoms",
@@ -49,17 +53,17 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "pip install": INSTALLS,
     "bash scripts/demo.sh": INSTALLS + "; docs/get_started.md has its commands",
     "bash scripts/test.sh": "runs this test",
-    "snakemake": "tests/workflow/test_workflow.py runs it; test_plan.py and the test below know its settings",
-    "torchrun": "tests/reliability/test_many_processes.py runs these files; the test below knows the options",
+    "snakemake": "takes minutes, or days; tests/workflow/test_workflow.py runs less, the test below knows the settings",
     "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
     "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
-    "largest.json": "needs scikit-image; tests/docs/test_largest_piece.py knows the place of both its files",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
     "--net_id network_def": "tests/clients/test_monai_deploy.py exports it",
     "--tracking mlflow": OTHER,
     **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet_extTrainer"), OTHER),
+    **({} if importlib.util.find_spec("skimage") else {"largest.json": "needs scikit-image"}),
 }
+UNDRAWN = patch("calib_monai.reports.report.png_of", lambda _: b"")
 COMPOSED = "python scripts/compose_bundles.py --dataset"  # runs here
 
 
@@ -78,6 +82,8 @@ def shortened(command: str) -> str:
     )
     if is_training and "--epochs" not in command and "small.json" not in command:
         command += " --epochs 1"
+    if command.startswith("torchrun"):
+        command += " --overwrite True"
     if "path/to/retina" in command:
         command += " --slice_size '[64, 64]'"
     return shlex.join(STANDS_FOR.get(word, word) for word in shlex.split(command))
@@ -89,17 +95,38 @@ def run(command: str) -> None:
     No picture of a report is drawn, and phantoms have few slices.
     """
     words = shlex.split(command)
+    if words[0] == "torchrun":
+        start_torchrun(words[1:])
+        return
     if words[0] != "python":
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
         return
     try:
-        with (
-            patch("calib_monai.reports.report.png_of", lambda _: b""),
-            patch("calib_monai.phantoms.make_phantoms", small_phantoms),
-        ):
+        with UNDRAWN, patch("calib_monai.phantoms.make_phantoms", small_phantoms):
             run_python(words[1:])
     except SystemExit as ended:
         assert not ended.code, ended  # noqa: PT017 - of the command
+
+
+def start_torchrun(words: list[str]) -> None:
+    """Run what stands behind `torchrun` in a process of its own, which forks those that torchrun would start."""
+    process = processes().Process(target=torchrun, args=(words, Path.cwd()))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def torchrun(words: list[str], folder: Path) -> None:
+    """Torchrun itself, whose processes have everything imported already."""
+    os.chdir(folder)
+
+    def launch(config: LaunchConfig, entrypoint: str) -> Callable[..., object]:
+        assert entrypoint == sys.executable
+        config.start_method = "fork"
+        return lambda _unbuffered, *words: elastic_launch(config, run_python)(list(words))
+
+    with UNDRAWN, patch("torch.distributed.run.elastic_launch", launch):
+        torch.distributed.run.main(words)
 
 
 def run_python(words: list[str]) -> None:
@@ -196,7 +223,15 @@ def reader(first: Reader, tmp_path: Path) -> Reader:
 
 
 @pytest.mark.filterwarnings("ignore:executing the bundle config")
-@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page not in FIRST], ids=named)
+def test_the_commands_of_several_processes_run(reader: Reader) -> None:
+    """Of the page, on phantoms of which each process has one to validate and one to test."""
+    os.chdir(reader.folder)
+    run("python scripts/write_phantoms.py phantoms --cases 16")
+    reader.read(SEVERAL)
+
+
+@pytest.mark.filterwarnings("ignore:executing the bundle config")
+@pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page not in OF_OTHERS], ids=named)
 def test_every_command_of_a_page_runs(page: Path, reader: Reader) -> None:
     reader.read(page)
 
@@ -232,15 +267,6 @@ def test_what_does_not_run_here_is_still_on_a_page() -> None:
     commands = [command for page in PAGES for command in commands_of(page)]
     assert README in PAGES
     assert NOT_HERE.keys() == {words for command in commands if (words := not_here(command))}
-
-
-def test_what_other_programs_start_has_options_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    commands = [shlex.split(command) for page in PAGES for command in commands_of(page)]
-    started = [words for words in commands if words[0] == "torchrun"]
-    assert len(started) == 2
-    for words in started:
-        check_overrides([program.__file__, *words[words.index("monai.bundle") + 1 :]])
 
 
 def test_the_workflow_has_the_settings_that_a_page_gives() -> None:
