@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from spared import fresh
 
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.datalists.files import save_nrrd
@@ -54,7 +55,7 @@ def test_a_name_that_two_have_or_none_can_have_is_refused_with_the_file() -> Non
 def test_itk_changes_the_working_directory_before_there_are_threads_and_never_after(tmp_path: Path) -> None:
     save_nrrd(tmp_path / "a.nrrd", np.zeros((4, 5, 6), np.float32), (1, 1, 1))
     command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)  # noqa: S603 - our own
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=fresh())  # noqa: S603 - our own
     assert set(done.stdout.split()) == {"True"}
 
 

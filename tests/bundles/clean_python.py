@@ -6,10 +6,12 @@ calib_monai came from.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
 
+gc.disable()  # as `tests/shared/fresh` does
 sys.meta_path[:] = [finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
 sys.path[:] = [folder for folder in sys.path if not (Path(folder) / "calib_monai").exists()]
 sys.path[0] = os.getcwd()  # noqa: PTH109 - as `python -m` does

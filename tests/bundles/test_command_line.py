@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from committed import COLLECTION, config_of, trimmed, write_dataset
+from spared import fresh
 from tried import Tried, run_line
 
 from calib_monai.datalists.hippocampus import write_hippocampus
@@ -88,7 +89,7 @@ def test_a_refusal_is_the_last_line_and_the_exit_code(
 def test_a_refusal_of_a_process_of_its_own_is_its_last_line_too(tmp_path: Path) -> None:
     bundle = shutil.copytree(BUNDLE, tmp_path / "mine", ignore=shutil.ignore_patterns("models", "eval"))
     command = [sys.executable, "-m", "monai.bundle", *arguments("configs/train.json", "--epoch", 1)]
-    done = subprocess.run(command, cwd=bundle, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=bundle, capture_output=True, encoding="utf-8", check=False, env=fresh())  # noqa: S603 - our own
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: unknown option --epoch: there is no 'epoch'; did you mean")
     assert "Traceback" not in done.stderr

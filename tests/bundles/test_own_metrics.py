@@ -121,6 +121,7 @@ def test_it_is_in_the_results_with_its_title_and_direction(evaluated: list[Path]
     assert {"overlap", "mce_plausible"} <= set(next(iter(found.cases.values())))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_is_in_the_report_and_in_the_tables_of_an_experiment(evaluated: list[Path], tmp_path: Path) -> None:
     write_report([read_run(folder) for folder in evaluated], tmp_path / "report")
     main([*map(str, evaluated), "--out", str(tmp_path / "experiment")])

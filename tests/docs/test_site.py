@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from pages import REPOSITORY
+from spared import fresh
 
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 OF_NO_FILE = {"canonical", "prev", "next"}  # kinds of `link` that load nothing
@@ -40,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site; mkdocs fails at the first warning."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-f", "mkdocs.yml", "-d", str(folder)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, env=fresh())  # noqa: S603 - our own
     assert done.returncode == 0, done.stderr
     return folder
 

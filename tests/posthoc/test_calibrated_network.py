@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from monai.networks.nets import UNet
+from spared import fresh
 from torch import nn
 
 from calib_monai.posthoc import CalibratedNetwork, LocalTemperatureScaling, TemperatureScaling
@@ -68,7 +69,11 @@ def test_the_scripted_file_is_loaded_with_torch_alone(tmp_path: Path) -> None:
         torch.save((image, calibrated(image).detach()), tmp_path / f"{name}.pt")
         torch.jit.script(calibrated).save(tmp_path / f"{name}.ts")
     run = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-W", "ignore", "-c", LOADING, str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-W", "ignore", "-c", LOADING, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=fresh(),
     )
     assert run.returncode == 0, run.stderr
 

@@ -114,6 +114,7 @@ def test_a_page_of_many_runs_says_whose_slices_are_shown(tmp_path: Path) -> None
     assert "Only the first 4 runs are shown here." in html_page([section], "Runs")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_why_nothing_is_marked_is_said_once(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0)) for name in ("one", "two")]
     write_report(runs, tmp_path / "out")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from spared import leave_undrawn, spare
+from spared import leave_undrawn, let_torch_propagate, spare
 from torch import nn
 
 from calib_monai.datalists.hippocampus import write_hippocampus
@@ -27,7 +27,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
     """Loggers, the folder, the hook and torch's settings as they were: a bundle changes them for the whole process."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # alone: for other devices torch writes down who called, each time
     hook = sys.excepthook
     folder, threads = Path.cwd(), torch.get_num_threads()
     kept = {each: (list(each.handlers), each.level, each.propagate, each.disabled) for each in _loggers()}
@@ -47,6 +47,7 @@ def _spared() -> Iterator[None]:
     """Without what takes time and is seen by no test."""
     with pytest.MonkeyPatch.context() as patch:
         spare(patch)
+        let_torch_propagate(patch)
         yield
 
 

@@ -1,12 +1,18 @@
-"""What takes time in every test and is seen in none: files are not synced, and MONAI looks for its components once."""
+"""What takes time in every test and is seen in none: files are synced, and the same components are looked for again."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from monai.bundle import ComponentLocator
+
+from calib_monai import former_options, overrides, targets
+from calib_monai.handlers import training_checks
 
 
 def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
@@ -33,3 +39,29 @@ def spare(patch: pytest.MonkeyPatch) -> None:
         return table
 
     patch.setattr(ComponentLocator, "_find_classes_or_functions", found)
+    locate, there = targets.located, {}
+
+    def located(target: str) -> Callable[..., Any] | None:
+        if target not in there and (component := locate(target)) is not None:
+            there[target] = component
+        return there.get(target)
+
+    for module in (targets, former_options, overrides, training_checks):
+        patch.setattr(module, "located", located)
+
+
+def let_torch_propagate(patch: pytest.MonkeyPatch) -> None:
+    """Let torch's loggers hand on, until the patch is undone.
+
+    For each test pytest gives its handlers to each logger that does not, and takes them away again.
+    """
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("torch") and isinstance(logger, logging.Logger):
+            patch.setattr(logger, "propagate", True)
+
+
+def fresh() -> dict[str, str]:
+    """The environment of a Python that a test starts, which runs `fresh/sitecustomize.py` first."""
+    before = os.environ.get("PYTHONPATH")
+    folders = [str(Path(__file__).with_name("fresh")), *([before] if before else [])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(folders)}

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from committed import REPOSITORY
+from spared import fresh
 
 PATIENCE = 240  # seconds
 
@@ -26,14 +27,14 @@ def command(out: Path, *flags: str, **config: object) -> list[str]:
 def said(out: Path, *flags: str, code: int = 0, **config: object) -> str:
     """What such a run says, held to its exit code."""
     line = command(out, *flags, **config)
-    done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603 - our own
+    done = subprocess.run(line, check=False, capture_output=True, text=True, timeout=PATIENCE, env=fresh())  # noqa: S603
     assert done.returncode == code, done.stderr[-2000:]
     return done.stdout + done.stderr
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     run = tmp_path / "phantoms" / "unet" / "nacl" / "seed0_fold0"
-    with subprocess.Popen(command(tmp_path), start_new_session=True, stderr=subprocess.PIPE) as process:  # noqa: S603
+    with subprocess.Popen(command(tmp_path), start_new_session=True, stderr=subprocess.PIPE, env=fresh()) as process:  # noqa: S603
         deadline = time.monotonic() + PATIENCE
         while not (run / "eval.log").is_file() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
