@@ -10,7 +10,7 @@ from calib_monai.handlers.checkpoints import (
 )
 from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
-from calib_monai.handlers.evaluating import ModelCheckpointLoader, ProgressBar
+from calib_monai.handlers.evaluating import ModelCheckpointLoader, ProgressBar, close_tracking
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
@@ -69,6 +69,7 @@ __all__ = [
     "check_metrics",
     "check_run",
     "check_training",
+    "close_tracking",
     "go_on",
     "last_checkpoint",
     "one_hot_from_engine",

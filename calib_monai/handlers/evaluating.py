@@ -1,7 +1,8 @@
-"""The start of an evaluator: it loads the weights of its model and shows a progress bar."""
+"""The start and end of an evaluator: it loads its weights, shows a progress bar, and closes what is recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import ignite.handlers
@@ -32,3 +33,16 @@ class ProgressBar(ignite.handlers.ProgressBar):
 
     def __init__(self) -> None:
         super().__init__(disable=bar_is_hidden())
+
+
+def close_tracking(handlers: Iterable[Any]) -> None:
+    """Close the run that MONAI's `--tracking mlflow` opened, which MONAI does for a training but not for an evaluation.
+
+    MONAI's handler adds what is recorded next to a run that is open: another evaluation or training would be mixed in.
+
+    Args:
+        handlers: of the evaluator.
+    """
+    for handler in handlers:
+        if isinstance(handler, monai.handlers.MLFlowHandler):
+            handler.close()

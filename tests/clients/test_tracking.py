@@ -25,7 +25,7 @@ class Metric(NamedTuple):
     step: int
 
 
-def recording(recorded: list[Metric]) -> SimpleNamespace:
+def recording(recorded: list[Metric], ended: list[str]) -> SimpleNamespace:
     """What stands in for the module `mlflow`."""
     experiment = SimpleNamespace(lifecycle_stage="active", experiment_id="0")
     started = SimpleNamespace(info=SimpleNamespace(run_id="0"), data=SimpleNamespace(params={}))
@@ -37,7 +37,7 @@ def recording(recorded: list[Metric]) -> SimpleNamespace:
         get_run=lambda _run: started,
         log_batch=lambda metrics, **_others: recorded.extend(metrics),
         log_artifact=lambda _run, _file: None,
-        set_terminated=lambda _run, _status: None,
+        set_terminated=lambda run, _status: ended.append(run),
     )
     entities = SimpleNamespace(
         Metric=Metric,
@@ -51,8 +51,8 @@ def recording(recorded: list[Metric]) -> SimpleNamespace:
 def test_losses_and_metrics_of_training_and_evaluation_are_logged(
     bundle_of: Callable[[str], Driven], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driven, recorded = bundle_of("hippocampus_nacl"), list[Metric]()
-    monkeypatch.setattr("monai.handlers.mlflow_handler.mlflow", recording(recorded))
+    driven, recorded, ended = bundle_of("hippocampus_nacl"), list[Metric](), list[str]()
+    monkeypatch.setattr("monai.handlers.mlflow_handler.mlflow", recording(recorded, ended))
     evaluate = str(driven.root / "configs" / "evaluate.json")
     places = {"bundle_root": str(driven.root), "dataset_dir": str(driven.data), "output_dir": str(tmp_path)}
     places |= {"ckpt_dir": str(tmp_path / "models"), "tracking": "mlflow"}
@@ -61,7 +61,9 @@ def test_losses_and_metrics_of_training_and_evaluation_are_logged(
     assert len(losses) > 2  # of iterations and epochs
     assert {metric.step for metric in recorded if metric.key == "val_dice_foreground"} == {1, 2}
     assert "val_ece_plausible" in {metric.key for metric in recorded}
+    assert ended == ["0"]
     recorded.clear()
     run(config_file=[driven.train, evaluate], figures=False, **places)
     assert {"dice_foreground", "nll_all", "ece_plausible", "hd95_mm"} <= {metric.key for metric in recorded}
     assert all(isinstance(value, float) and math.isfinite(value) for value in losses)
+    assert ended == ["0", "0"]  # else the next evaluation or training is added to this run
