@@ -10,7 +10,7 @@ from pathlib import Path
 
 import key_reference
 import pytest
-from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named
+from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named, prose_of
 
 LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
 OF_OTHERS = {
@@ -42,6 +42,16 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_page_is_linked() -> None:
     linked = {(page.parent / target.partition("#")[0]).resolve() for page in LINKED for target in links_of(page)}
     assert [named(page) for page in PAGES[1:] if page not in linked and page.stem != "index"] == []
+
+
+def test_nothing_is_said_twice() -> None:
+    """Eleven words in a row; README tells in short what pages behind it tell."""
+    pages_of: dict[tuple[str, ...], set[str]] = {}
+    for page in LINKED[1:]:
+        words = re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "", prose_of(page)))
+        for place in range(len(words) - 10):
+            pages_of.setdefault(tuple(words[place : place + 11]), set()).add(named(page))
+    assert {" ".join(words): pages for words, pages in pages_of.items() if len(pages) > 1} == {}
 
 
 def test_the_tables_of_keys_are_current() -> None:
