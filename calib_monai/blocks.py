@@ -42,7 +42,7 @@ class Blocks:
         if not self.size:
             self.size = tuple(slices.shape[1:])
             self.per_block = max(1, BLOCK_BYTES // (prod(self.size) * self.dtype.itemsize))
-        if self.exact and self.dtype == torch.float16 and not _fits_float16(slices):
+        if self.exact and self.dtype == torch.float16 and not fits_float16(slices):
             self.dtype = torch.float32
             for index, block in enumerate(self.blocks):
                 self.blocks[index] = block.float()
@@ -74,7 +74,7 @@ class Blocks:
         return taken.float() if taken.dtype == torch.float16 else taken
 
 
-def _fits_float16(values: Tensor) -> bool:
+def fits_float16(values: Tensor) -> bool:
     """Whether float16 rounds no value (N, channels, H, W) by more than `MOST_ROUNDED` of the range of its channel."""
     if values.numel() == 0:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from calib_monai.arguments import check_choice, check_number, check_whole
 from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import read_model_json
 from calib_monai.path_options import check_path
 from calib_monai.processes import num_processes
@@ -53,10 +55,22 @@ def check_noise(noise_std: float) -> None:
 
 
 def check_slice_size(slice_size: Sequence[int]) -> None:
-    """Raise ValueError if a network here cannot halve slices of this size."""
+    """Raise ValueError if a network here cannot halve slices of this size, or if patches have no three sizes."""
     sizes = list(slice_size) if isinstance(slice_size, Sequence) else [slice_size]
+    if len(sizes) == SPATIAL_DIMS:
+        check_patch_size(sizes)
+        return
     if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
         raise ValueError(f"slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}")
+
+
+def check_patch_size(patch_size: Sequence[int]) -> None:
+    """Raise ValueError if this is not the size of a patch of a volume."""
+    sizes = list(patch_size) if isinstance(patch_size, Sequence) else [patch_size]
+    if len(sizes) != SPATIAL_DIMS or any(
+        isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes
+    ):
+        raise ValueError(f"patch_size is {patch_size}; it must be three whole numbers, 1 or more")
 
 
 def check_keys(keys: Sequence[str]) -> None:
@@ -105,25 +119,35 @@ def check_network(
         batch_size: the batch size of a training, or None.
     """
     shape = (1, in_channels, *slice_size)
-    name = type(network).__name__
+    name, kind = type(network).__name__, "patches" if len(slice_size) == SPATIAL_DIMS else "slices"
     training = network.training
     try:
         with torch.no_grad():
-            output = network.eval()(torch.zeros(shape, device=device))
+            output = _output(network, shape, device)
     except Exception as error:  # noqa: BLE001 - every network has errors of its own
-        reason = f"{first_line(error).rstrip('.')}; some networks need a slice_size in multiples of 32"
-        raise ValueError(f"{name} cannot take slices of the shape {shape}: {reason}") from None
+        size = "patch_size" if kind == "patches" else "slice_size"
+        reason = f"{first_line(error).rstrip('.')}; some networks need a {size} in multiples of 32"
+        said = "cannot take patches of the shape" if kind == "patches" else "cannot take slices of the shape"
+        raise ValueError(f"{name} {said} {shape}: {reason}") from None
     finally:
         network.train(training)
     expected = (1, num_classes, *slice_size)
     given = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     if given != expected:
-        raise ValueError(f"{name} gives {given} for slices of the shape {shape}; it must give {expected}")
-    if batch_size == 1 and (reason := _training_error(network, shape, device)):
+        raise ValueError(f"{name} gives {given} for {kind} of the shape {shape}; it must give {expected}")
+    if batch_size == 1 and kind == "slices" and (reason := _training_error(network, shape, device)):
         raise ValueError(
             f"{name} cannot be trained on single slices of {slice_size[0]} x {slice_size[1]}: {reason}; set a "
             "larger --batch_size or --slice_size"
         )
+
+
+def _output(network: torch.nn.Module, shape: Sequence[int], device: torch.device) -> object:
+    """The output for an image of zeros; for a volume its shape alone, which is quick, if the network allows that."""
+    if len(shape) == 2 + SPATIAL_DIMS:
+        with suppress(Exception):  # such as a tensor that the network itself makes on the CPU
+            return deepcopy(network).to("meta").eval()(torch.zeros(tuple(shape), device="meta"))
+    return network.eval()(torch.zeros(tuple(shape), device=device))
 
 
 def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:

@@ -1,4 +1,4 @@
-"""Engines: MONAI's trainer on the slices of volumes, and its evaluator on whole volumes."""
+"""Engines: MONAI's trainer on the slices or the patches of volumes, and its evaluator on whole volumes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from calib_monai.case_names import check_different
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
+from calib_monai.patches import PatchLoader, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
 from calib_monai.slices import SliceLoader
 from calib_monai.transforms import BoundaryWeightd
@@ -30,6 +31,11 @@ WEIGHT = "weight"  # of each voxel, by which `TwoViewInferer` gives it to its lo
 
 class SliceTrainer(SupervisedTrainer):
     """MONAI's `SupervisedTrainer` on shuffled batches of the slices of volumes, see `SliceLoader`.
+
+    If the last transform of the data set is a `calib_monai.patches.RandomPatchesd`, batches hold patches of volumes,
+    see `PatchLoader`. With `augment` they are changed by the `augmentation` of that transform, and not by
+    `random_views`. `extra_keys` and `empty_slices` are then not used, and a `BWCRLoss` computes its weights from the
+    labels of each patch.
 
     Batches are not decollated, because nothing looks at single slices. Gradients are set to None between steps. Several
     processes share each batch. The output of an iteration is a list of one dictionary, from which MONAI's tracking can
@@ -82,26 +88,30 @@ class SliceTrainer(SupervisedTrainer):
                 f"augment is {augment} and extra_keys are {list(extra_keys)}: views are drawn of images and "
                 "labels alone, so set augment to None"
             )
-        if augment is None and getattr(loss_function, "boundary_weighted", False) and WEIGHT not in extra_keys:
-            weighing = BoundaryWeightd(names=WEIGHT, loss=loss_function, ignore_index=ignore_index)
-            dataset = Dataset(dataset, weighing)  # type: ignore[arg-type] # a dataset is a sequence
-            extra_keys = [*extra_keys, WEIGHT]
-        loader = SliceLoader(
-            dataset,  # type: ignore[arg-type] # a dataset is a sequence
-            batch_size,
-            seed,
-            empty_slices=empty_slices,
-            ignore_index=ignore_index,
-            extra_keys=extra_keys,
-            process=own_rank(),
-            num_processes=num_processes(),
-            device=device,
-        )
         prepare: PrepareBatch = PrepareBatchDefault()
-        if augment is not None:
-            prepare = AugmentedBatch(augment, random_views)
-        elif extra_keys:
-            prepare = PrepareBatchExtraInput({key: key for key in extra_keys})
+        shared: dict[str, Any] = {"process": own_rank(), "num_processes": num_processes()}
+        loader: Any
+        if patches_of(getattr(dataset, "transform", None)) is not None:
+            loader = PatchLoader(dataset, batch_size, seed, augment=bool(augment), **shared)
+        else:
+            if augment is None and getattr(loss_function, "boundary_weighted", False) and WEIGHT not in extra_keys:
+                weighing = BoundaryWeightd(names=WEIGHT, loss=loss_function, ignore_index=ignore_index)
+                dataset = Dataset(dataset, weighing)  # type: ignore[arg-type] # a dataset is a sequence
+                extra_keys = [*extra_keys, WEIGHT]
+            loader = SliceLoader(
+                dataset,  # type: ignore[arg-type] # a dataset is a sequence
+                batch_size,
+                seed,
+                empty_slices=empty_slices,
+                ignore_index=ignore_index,
+                extra_keys=extra_keys,
+                device=device,
+                **shared,
+            )
+            if augment is not None:
+                prepare = AugmentedBatch(augment, random_views)
+            elif extra_keys:
+                prepare = PrepareBatchExtraInput({key: key for key in extra_keys})
         self.loss = loss_function
         self.starts: list[Callable[[], None]] = []
         own: dict[str, Any] = {"prepare_batch": prepare, "decollate": False, "optim_set_to_none": True}

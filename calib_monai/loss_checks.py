@@ -8,6 +8,9 @@ from typing import Any
 import torch
 
 from calib_monai.checks import first_line
+from calib_monai.grids import SPATIAL_DIMS
+
+LARGEST_TRIED = 16  # voxels of a patch along an axis
 
 OF_OTHERS = ("monai.losses", "torch.nn.modules.loss")  # modules of losses that may take their input for probabilities
 
@@ -23,17 +26,20 @@ def check_loss(
 ) -> None:
     """Raise ValueError if a loss cannot take the network's output for a slice, or does not return a single number.
 
+    For volumes it is tried on a small patch with random logits: a network would take seconds for a large one.
+
     A loss of MONAI or PyTorch without a softmax of the logits is refused, too, because everywhere else probabilities
     are the softmax. The state of random generators is restored.
     """
-    name = type(loss).__name__
+    name, volumes = type(loss).__name__, len(slice_size) == SPATIAL_DIMS
     training = network.training
     devices = [device] if device.type == "cuda" else []
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=devices):
-            image = torch.rand((1, in_channels, *slice_size), device=device)
-            target = torch.randint(num_classes, (1, 1, *slice_size), device=device).float()
-            said = inferer(image, network.eval())
+            size = [min(size, LARGEST_TRIED) for size in slice_size] if volumes else slice_size
+            image = torch.rand((1, in_channels, *size), device=device)
+            target = torch.randint(num_classes, (1, 1, *size), device=device).float()
+            said = inferer(image, _Stand(num_classes) if volumes else network.eval())
             value = loss.to(device)(said, target)
             without = _without_softmax(loss, said, target) if isinstance(said, torch.Tensor) else ""
     except Exception as error:  # noqa: BLE001 - every loss has errors of its own
@@ -50,6 +56,18 @@ def check_loss(
         raise ValueError(
             f"{without} does not take the softmax of logits; set softmax (or use_softmax) to True{otherwise}"
         )
+
+
+class _Stand(torch.nn.Module):
+    """In the place of a network for volumes: random logits (B, K, H, W, D) for images (B, C, H, W, D)."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """The logits."""
+        return torch.rand((len(images), self.num_classes, *images.shape[2:]), device=images.device)
 
 
 def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:

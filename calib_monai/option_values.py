@@ -12,17 +12,20 @@ import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
-from calib_monai.checks import check_keys, check_outputs, check_schedule, check_slice_size, first_line
+from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
 from calib_monai.datalists.given_splits import read_lists
+from calib_monai.former_networks import FACTORY
 from calib_monai.measures import check_measures
+from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.orientation import check_axcodes
 from calib_monai.path_options import OF_MONAI, PATHS
 from calib_monai.spelling import did_you_mean, nearest
-from calib_monai.targets import nodes
+from calib_monai.targets import TARGET, nodes
 
 JSON_WORDS = {"true": "True", "false": "False", "null": "None"}
 WHOLE = {
     **dict.fromkeys(("epochs", "val_interval", "batch_size", "sw_batch_size", "in_channels"), (1, inf)),
+    "patches_per_volume": (1, inf),
     "num_classes": (2, inf),
     "num_views": (2, inf),
     "num_workers": (0, inf),
@@ -34,10 +37,12 @@ ABOVE_ZERO = ("learning_rate",)
 SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
 ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
 ENTRIES |= {"calibrated_network", "keys"}  # keys that no other one of a bundle need refer to
+ENTRIES |= {"batch_size", "learning_rate", "training_box"}  # in volumes.json, laid over an inference
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
     (check_slice_size, ("slice_size",)),
+    (check_patch_size, ("patch_size",)),
     (check_keys, ("keys",)),
     (check_schedule, ("epochs", "val_interval")),
     (check_outputs, ("outputs", "probs_dtype", "num_views")),
@@ -83,6 +88,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:
         _check_class_names(class_names, count)
+    _check_network_of_volumes(config)
     made_for, in_channels = config.get("made_for"), known.get("in_channels")
     channels = made_for.get("channels") if isinstance(made_for, Mapping) else None
     if isinstance(channels, list) and isinstance(in_channels, int) and in_channels != len(channels):
@@ -91,6 +97,16 @@ def check_settings(config: Mapping[str, Any]) -> None:
             f"in_channels is {in_channels}, and the images of this bundle have {len(channels)}: {named}; "
             "leave out --in_channels, or change made_for#channels, too"
         )
+
+
+def _check_network_of_volumes(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if volumes are to be trained on with a network here that takes slices alone."""
+    network = config.get("network_def")
+    target = str(network.get(TARGET, "")) if isinstance(network, Mapping) and "patch_size" in config else ""
+    name = target.removeprefix(FACTORY)
+    if name != target and name in FACTORIES and name not in OF_VOLUMES:
+        *others, last = OF_VOLUMES
+        raise ValueError(f"network_def: {name} is for slices; volumes need {', '.join(others)} or {last}")
 
 
 def _check_texts(config: Mapping[str, Any]) -> None:

@@ -124,13 +124,13 @@ def _fill(
                 f"slices of case {volume.get('case')} are {size[1:]}, those before it {before[1:]}; all must have one "
                 "size: set `slice_size` to the largest"
             )
-        _check_prepared(slices, str(volume.get("case")))
+        check_prepared(slices, str(volume.get("case")))
         taken = _taken(slices["label"].flatten(1), empty_slices=empty_slices, ignore_index=ignore_index)
         for key, blocks in kept.items():
             blocks.add(slices[key] if taken.all() else slices[key][taken])
 
 
-def _check_prepared(slices: Mapping[str, Tensor], case: str) -> None:
+def check_prepared(slices: Mapping[str, Tensor], case: str) -> None:
     """Raise ValueError if the preparation of a case has left no whole labels, or maps of different sizes.
 
     Args:

@@ -9,6 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from bundle_volumes import volumes_of_own
+
 from calib_monai.datalists.patterns import check_pattern, pattern_split
 from calib_monai.spelling import did_you_mean, nearest
 
@@ -87,6 +89,7 @@ def _shared_part(path: str, part: Part) -> Part:
 def _own_part(path: str) -> Part:
     """The part at a path, merged over `own.json`; raise ValueError if it lacks a value without a default."""
     own, given = load("own.json"), load(Path(path).resolve())
+    volumes = given.pop("volumes", False)
     shared = _shared_part(path, given)
     if shared:
         own = merge(own | {"numbers": {}}, shared)  # whose sizes are no volume's
@@ -117,6 +120,8 @@ def _own_part(path: str) -> Part:
     sized = isinstance(pixdim, list) and len(pixdim) == 3 and all(map(_is_size, pixdim))  # noqa: PLR2004 - axes
     if "pixdim" in own["numbers"] and not sized:
         raise ValueError(f"{path} sets numbers#pixdim to {pixdim}; it must have three sizes, -1 for one as it is")
+    if volumes is not False:
+        part["volumes"] = volumes_of_own(path, volumes, pixdim)
     images, channels = part["both"]["datalist"]["images"], part["image"]["channels"]
     colors = bool(shared) and len(images) == 1 and len(channels) == 3  # noqa: PLR2004 - red, green, blue
     if len(images) != len(channels) and not colors and "loading" not in given["both"]:

@@ -115,6 +115,8 @@ def compose(dataset: str, method: str) -> dict[str, str]:
         "inference": _fill(inference, wanted, *of_inference, preprocessing_of(merge(*of_inference))),
     }
     configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}
+    if "volumes" in parts["dataset"]:
+        configs["volumes"] = _volumes(parts, numbers, wanted)
     configs["metadata"] = _metadata(parts, configs["train"], wanted)
     files = {f"configs/{name}.json": to_json(config) + "\n" for name, config in configs.items()}
     files["configs/logging.conf"] = (PARTS / "logging.conf").read_text(encoding="utf-8")
@@ -153,6 +155,15 @@ def _with_numbers(skeleton: Part, numbers: Part) -> Part:
     place = list(skeleton).index("slice_size") + 1
     items = list(skeleton.items())
     return dict([*items[:place], *numbers.items(), *items[place:]])
+
+
+def _volumes(parts: dict[str, Part], numbers: Part, wanted: str) -> Part:
+    """volumes.json, which makes the other configurations those of a network for volumes."""
+    skeleton = load("volumes.json")
+    place = list(skeleton).index("spacing") + 1
+    items = list(skeleton.items())
+    resampled = {"pixdim": "@spacing"} if "pixdim" in numbers else {}
+    return _fill(dict([*items[:place], *resampled.items(), *items[place:]]), wanted, *_sections(parts, "volumes"))
 
 
 def _metadata(parts: dict[str, Part], train: Part, wanted: str) -> Part:

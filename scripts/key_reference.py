@@ -17,7 +17,7 @@ from calib_monai.refusals import tell_in_one_line
 
 PAGE = REPOSITORY / "docs" / "change_a_bundle.md"
 BEGIN, END = "<!-- written by scripts/key_reference.py -->", "<!-- end -->"
-FILES = ("train", "evaluate", "calibrate", "inference")
+FILES = ("train", "evaluate", "calibrate", "inference", "volumes")
 INSIDE = ("train", "validate")  # whose own keys are told one by one
 LONGEST = 32  # characters of a value that is shown
 
@@ -58,7 +58,8 @@ def values_of_keys() -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for bundle in sorted((REPOSITORY / "bundles").glob("*/")):
         for file in FILES:
-            config = json.loads((bundle / "configs" / f"{file}.json").read_text(encoding="utf-8"))
+            path = bundle / "configs" / f"{file}.json"
+            config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}  # pictures are no volumes
             for key, value in _told(config):
                 found.setdefault(key, {}).setdefault(file, {})[bundle.name] = value
     return found

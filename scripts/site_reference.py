@@ -22,7 +22,17 @@ CALLED = (  # what people and bundles call: each has a page
     *("losses", "metrics", "regions", "bins", "measures", "posthoc", "networks", "views", "lagrangian", "priors"),
     *("boundaries", "handlers", "reports", "experiments", "datalists", "cases", "loaders", "transforms", "slabs"),
     *("presets", "orientation", "inverses", "inferers", "engines", "pictures", "volumes", "made_for", "refusals"),
-    *("predicted_cases", "listed_cases", "kept_items", "label_grids", "loading", "predictions", "crops", "overrides"),
+    *(
+        "predicted_cases",
+        "listed_cases",
+        "kept_items",
+        "label_grids",
+        "loading",
+        "predictions",
+        "crops",
+        "patches",
+        "overrides",
+    ),
     *("processes", "checks"),
 )
 

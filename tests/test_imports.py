@@ -30,7 +30,7 @@ ALLOWED = {
     "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors", "tensor_checks"},
     "posthoc": {"arguments", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
-        *("case_checks", "checks", "datalists", "found_cases"),
+        *("case_checks", "checks", "datalists", "found_cases", "grids"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
     "predicted_cases": {
@@ -69,14 +69,15 @@ ALLOWED = {
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom"},
-    "checks": {"arguments", "case_keys", "made_for", "path_options", "processes", "slices", "spelling"},
-    "loss_checks": {"checks"},
+    "checks": {"arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling"},
+    "loss_checks": {"checks", "grids"},
     "inverses": {"case_keys", "slabs"},
     "made_for": {"__version__", "descriptions", "orientation"},
     "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
     "slices": {"arguments", "blocks", "processes"},
+    "patches": {"arguments", "blocks", "case_keys", "composed", "grids", "processes", "slices"},
     "datalists": {
         *("arguments", "case_names", "dicom", "held_images", "path_options", "pictures", "series", "whole_files"),
     },
@@ -85,7 +86,8 @@ ALLOWED = {
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"colors", "whole_files"},
     "option_values": {
-        *("arguments", "checks", "datalists", "measures", "orientation", "path_options", "spelling", "targets"),
+        *("arguments", "checks", "datalists", "former_networks", "measures", "networks", "orientation"),
+        *("path_options", "spelling", "targets"),
     },
     "overrides": {
         *("former_networks", "former_options", "option_values"),
@@ -99,7 +101,7 @@ ALLOWED = {
     "orientation": {"case_keys", "composed", "grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
-    "engines": {"case_names", "loaders", "losses", "processes", "slices", "transforms", "views"},
+    "engines": {"case_names", "loaders", "losses", "patches", "processes", "slices", "transforms", "views"},
     "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -64,6 +64,7 @@ class CalibratorFit:
             before it measures. Without it, errors are measured on the network's grid. The cases are those of the
             evaluator's data set, in order.
         class_names: the names of all classes, background first, for the report; by default their numbers.
+        spatial_dims: of the network: 2 if it sees slices, 3 if it sees volumes.
 
     Raises:
         ValueError: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -79,8 +80,9 @@ class CalibratorFit:
         options: Mapping[str, Mapping[str, Any]] | None = None,
         postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
         class_names: Sequence[str] | None = None,
+        spatial_dims: int = 2,
     ) -> None:
-        self.calibrator = new_calibrator(kind, num_classes, in_channels)
+        self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
         self.kind = kind
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)

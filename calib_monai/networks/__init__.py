@@ -5,5 +5,16 @@ from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
 
 FACTORIES = {factory.__name__: factory for factory in (attention_unet, dynunet, transunet, unet, unetpp)}
+OF_VOLUMES = ("attention_unet", "dynunet", "unet")  # which take patches of volumes, with a `spacing`
 
-__all__ = ["FACTORIES", "TransUNet", "UNetPlusPlus", "attention_unet", "dynunet", "transunet", "unet", "unetpp"]
+__all__ = [
+    "FACTORIES",
+    "OF_VOLUMES",
+    "TransUNet",
+    "UNetPlusPlus",
+    "attention_unet",
+    "dynunet",
+    "transunet",
+    "unet",
+    "unetpp",
+]

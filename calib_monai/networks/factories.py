@@ -10,39 +10,55 @@ from typing import Any
 
 from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus, DynUNet, UNet
 
+from calib_monai.networks.level_unet import LevelUNet
+from calib_monai.networks.levels import Levels, levels_of
 from calib_monai.networks.options import check_levels, check_list, hands_on_to
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
+
+MOST_CHANNELS = 320  # of a level of a network for volumes, as in nnU-Net
 
 
 @hands_on_to(UNet)
 def unet(
     in_channels: int,
     out_channels: int,
-    img_size: Sequence[int] | None = None,  # noqa: ARG001 - every factory takes it
+    img_size: Sequence[int] | None = None,
     *,
     spatial_dims: int = 2,
-    channels: Sequence[int] = (8, 16, 32, 64, 128, 256),
-    strides: Sequence[int] = (1, 2, 2, 2, 2),
+    spacing: Sequence[float] | None = None,
+    channels: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
     **options: Any,
 ) -> UNet:
     """MONAI's UNet: images (B, C, H, W[, D]) become logits (B, K, H, W[, D]).
 
-    The first level keeps the full resolution. Without it the confidence shows a grid.
+    The first level keeps the full resolution. Without it the confidence shows a grid. With `spacing` the levels follow
+    from the size and the spacing of patches, see `calib_monai.networks.levels.levels_of`; each layer then has a
+    residual unit, unless `num_res_units` says otherwise.
 
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes.
-        img_size: not used. H, W and D must be multiples of the product of the strides.
+        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
+            strides.
         spatial_dims: 2 or 3.
-        channels: of the levels.
-        strides: between the levels.
+        spacing: size of a voxel along H, W and D in mm; None takes the levels of `strides`.
+        channels: of the levels; by default 8, 16, 32, 64, 128 and 256, with `spacing` 12, 24, 48 ..., at most 320.
+        strides: between the levels; by default 1, 2, 2, 2 and 2. With `spacing` it must be left out.
         options: `kernel_size`, `up_kernel_size`, `num_res_units`, `act`, `norm`, `dropout`, `bias` and `adn_ordering`
             of MONAI's UNet.
 
     Raises:
         ValueError: an unknown option, or one that the network cannot have.
     """
+    if spacing is not None:
+        levels = _levels(spatial_dims, img_size, spacing, strides)
+        channels = _doubled(12, len(levels.strides) + 1) if channels is None else channels
+        check_levels("channels", channels, levels.strides)
+        return LevelUNet(in_channels, out_channels, channels, levels, **{"num_res_units": 1} | options)
+    channels = (8, 16, 32, 64, 128, 256) if channels is None else channels
+    strides = (1, 2, 2, 2, 2) if strides is None else strides
     check_levels("channels", channels, strides)
     return UNet(spatial_dims, in_channels, out_channels, channels, strides, **options)
 
@@ -51,11 +67,12 @@ def unet(
 def attention_unet(
     in_channels: int,
     out_channels: int,
-    img_size: Sequence[int] | None = None,  # noqa: ARG001 - every factory takes it
+    img_size: Sequence[int] | None = None,
     *,
     spatial_dims: int = 2,
-    channels: Sequence[int] = (64, 128, 256, 512, 1024),
-    strides: Sequence[int] = (2, 2, 2, 2),
+    spacing: Sequence[float] | None = None,
+    channels: Sequence[int] | None = None,
+    strides: Sequence[Any] | None = None,
     **options: Any,
 ) -> AttentionUnet:
     """MONAI's AttentionUnet (Oktay et al. 2018, arXiv:1804.03999): images (B, C, H, W[, D]) become logits.
@@ -65,15 +82,23 @@ def attention_unet(
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
-        img_size: not used. H, W and D must be multiples of the product of the strides.
+        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
+            strides.
         spatial_dims: 2 or 3.
-        channels: of the levels.
-        strides: between the levels.
+        spacing: size of a voxel along H, W and D in mm, from which the strides follow as in `unet`; kernels do not.
+        channels: of the levels; by default 64, 128, 256, 512 and 1024, with `spacing` 16, 32, 64 ..., at most 320.
+        strides: between the levels; by default 2, 2, 2 and 2. With `spacing` it must be left out.
         options: `kernel_size`, `up_kernel_size` and `dropout` of MONAI's AttentionUnet.
 
     Raises:
         ValueError: an unknown option, or one that the network cannot have.
     """
+    if spacing is not None:
+        of_levels = _levels(spatial_dims, img_size, spacing, strides).strides
+        channels = _doubled(16, len(of_levels)) if channels is None else channels
+        strides = of_levels[1:]
+    channels = (64, 128, 256, 512, 1024) if channels is None else channels
+    strides = (2, 2, 2, 2) if strides is None else strides
     check_levels("channels", channels, strides)
     return AttentionUnet(spatial_dims, in_channels, out_channels, channels, strides, **options)
 
@@ -109,13 +134,14 @@ def unetpp(
 def dynunet(
     in_channels: int,
     out_channels: int,
-    img_size: Sequence[int] | None = None,  # noqa: ARG001 - every factory takes it
+    img_size: Sequence[int] | None = None,
     *,
     spatial_dims: int = 2,
-    kernel_size: Sequence[int] = (3, 3, 3, 3, 3, 3),
-    strides: Sequence[int] = (1, 2, 2, 2, 2, 2),
-    upsample_kernel_size: Sequence[int] | None = None,
-    filters: Sequence[int] = (32, 64, 128, 256, 512, 512),
+    spacing: Sequence[float] | None = None,
+    kernel_size: Sequence[Any] | None = None,
+    strides: Sequence[Any] | None = None,
+    upsample_kernel_size: Sequence[Any] | None = None,
+    filters: Sequence[int] | None = None,
     norm_name: tuple[Any, ...] | str = "instance",
     res_block: bool = True,
     **options: Any,
@@ -125,12 +151,16 @@ def dynunet(
     Args:
         in_channels: C, channels of the image (B, C, H, W[, D]).
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
-        img_size: not used. H, W and D must be multiples of the product of the strides.
+        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
+            strides.
         spatial_dims: 2 or 3.
-        kernel_size: of the convolutions of each level.
-        strides: of each level, the first one first.
+        spacing: size of a voxel along H, W and D in mm, from which kernels and strides follow as in `unet`.
+        kernel_size: of the convolutions of each level; by default 3.
+        strides: of each level, the first one first; by default 1, then 2 five times. With `spacing` it must be left
+            out.
         upsample_kernel_size: of the transposed convolutions; `strides` without the first by default.
-        filters: channels of the levels.
+        filters: channels of the levels; by default 32, 64, 128, 256, 512 and 512, with `spacing` 32, 64 ..., at most
+            320.
         norm_name: normalization.
         res_block: whether blocks have residual connections.
         options: `dropout`, `act_name` and `trans_bias` of MONAI's DynUNet.
@@ -138,6 +168,13 @@ def dynunet(
     Raises:
         ValueError: an unknown option, or one that the network cannot have.
     """
+    if spacing is not None:
+        levels = _levels(spatial_dims, img_size, spacing, strides)
+        strides, kernel_size = levels.strides, levels.kernels if kernel_size is None else kernel_size
+        filters = _doubled(32, len(strides)) if filters is None else filters
+    filters = (32, 64, 128, 256, 512, 512) if filters is None else filters
+    strides = (1, 2, 2, 2, 2, 2) if strides is None else strides
+    kernel_size = (3,) * len(strides) if kernel_size is None else kernel_size
     check_levels("filters", filters, strides, between=0)
     upsampling = strides[1:] if upsample_kernel_size is None else upsample_kernel_size
     check_list("upsample_kernel_size", upsampling, len(strides) - 1)
@@ -179,3 +216,19 @@ def transunet(
     if img_size is None:
         raise ValueError("img_size is None; it must be height and width of the images")
     return TransUNet(in_channels, out_channels, img_size, pretrained=pretrained, **options)
+
+
+def _levels(spatial_dims: int, img_size: Sequence[int] | None, spacing: Sequence[float], strides: Any) -> Levels:
+    """The levels for patches of volumes; raise ValueError for images, without a size, or with strides besides."""
+    if spatial_dims != 3:  # noqa: PLR2004 - dimensions
+        raise ValueError(f"spacing is given, and spatial_dims is {spatial_dims}; only volumes have a spacing here")
+    if img_size is None:
+        raise ValueError("spacing is given, and img_size is None; it must be the size of patches")
+    if strides is not None:
+        raise ValueError("strides and spacing are both given; the strides follow from the spacing: leave one out")
+    return levels_of(img_size, spacing)
+
+
+def _doubled(first: int, count: int) -> list[int]:
+    """Channels of levels, each twice the one before, at most 320."""
+    return [min(first * 2**level, MOST_CHANNELS) for level in range(count)]

@@ -38,19 +38,20 @@ def check_kind(kind: str, *, or_none: bool = False) -> None:
         raise ValueError(f"calibrator is {kind}; it must be {', '.join(known[:-1])} or {known[-1]}{near}")
 
 
-def new_calibrator(kind: str, num_classes: int, in_channels: int) -> Calibrator:
-    """A calibrator whose temperature is 1, for images, and for volumes by their slices along the last axis.
+def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: int = 2) -> Calibrator:
+    """A calibrator whose temperature is 1.
 
     Args:
         kind: "ts" or "lts".
         num_classes: of the network.
         in_channels: of the image.
+        spatial_dims: 2 for images, and for volumes by their slices along the last axis; 3 for volumes as a whole.
 
     Raises:
         ValueError: as `check_kind`.
     """
     check_kind(kind)
-    return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels)
+    return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels, spatial_dims)
 
 
 def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: str = "all") -> Path:
@@ -107,7 +108,7 @@ def load_calibrator(
     in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
     classes, channels = num_classes or in_file[0], in_channels or in_file[1]
     try:
-        calibrator = new_calibrator(kind, classes, channels)
+        calibrator = new_calibrator(kind, classes, channels, _spatial_dims(weights))
         calibrator.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError, ValueError):
         given = f"{classes} classes and {channels} channel(s)"
@@ -128,6 +129,11 @@ def _inputs_of(weights: Mapping[str, Tensor], part: str) -> int:
     """The number of input channels of a convolution, 0 if there is none of this name."""
     shape = weights[f"{part}.weight"].shape if f"{part}.weight" in weights else ()
     return int(shape[1]) if len(shape) > 1 else 0
+
+
+def _spatial_dims(weights: Mapping[str, Tensor]) -> int:
+    """2 or 3, the axes of the convolutions of a calibrator; 2 for one that has none."""
+    return weights["of_logits.weight"].ndim - 2 if "of_logits.weight" in weights else 2
 
 
 def calibrator_path(kind: str, ckpt_dir: str) -> Path:

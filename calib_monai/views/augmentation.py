@@ -11,9 +11,8 @@ from torch import Tensor
 
 from calib_monai.arguments import check_number, check_range, check_whole
 from calib_monai.views import intensity
-from calib_monai.views.affine import affine_matrices, recovered, warp
+from calib_monai.views.affine import IMAGE_DIMS, affine_matrices, recovered, warp
 
-IMAGE_DIMS = 4  # batch, channel, height, width
 SEEDS = 2**62
 LEAST_FACTOR = 0.01  # the smallest factor of size and the smallest exponent; 0 has no meaning
 SMALL: dict[str, Any] = {
@@ -32,33 +31,33 @@ SMALL: dict[str, Any] = {
 
 
 class View(NamedTuple):
-    """Changed images, (B, C, H, W), and the maps that moved them, (B, 3, 3), float64, on the CPU."""
+    """Changed images, (B, C, H, W[, D]), and the maps that moved them, (B, 3, 3), float64, on the CPU."""
 
     image: Tensor
     matrices: Tensor
 
     def labels(self, label: Tensor) -> Tensor:
-        """Labels (B, 1, H, W) moved like their images, by the nearest pixel; 0 outside the image."""
+        """Labels (B, 1, H, W[, D]) moved like their images, by the nearest pixel; 0 outside the image."""
         return warp(label.as_subclass(Tensor).float(), self.matrices, mode="nearest").to(label.dtype)
 
     def back(self, logits: Tensor) -> Tensor:
-        """Logits of the view resampled to the grid of the images, bilinear, (B, K, H, W), at least float32.
+        """Logits of the view resampled to the grid of the images, bilinear, (B, K, H, W[, D]), at least float32.
 
         Args:
-            logits: (B, K, H, W), with the H and W of the view.
+            logits: (B, K, H, W[, D]), with the size of the view.
 
         Raises:
-            ValueError: another batch size, H or W.
+            ValueError: another batch size, H, W or D.
         """
         if logits.shape[0] != len(self.image) or logits.shape[2:] != self.image.shape[2:]:
             raise ValueError(
-                f"logits are {tuple(logits.shape)} and the view is {tuple(self.image.shape)}; B, H and W differ"
+                f"logits are {tuple(logits.shape)} and the view is {tuple(self.image.shape)}; only channels may differ"
             )
         single = logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
         return warp(single, self.matrices.inverse())
 
     def valid(self) -> Tensor:
-        """Mask of the pixels that `back` computes only from inside the view and the images, (B, 1, H, W), bool."""
+        """Mask of the pixels that `back` computes only from inside the view and the images, (B, 1, H, W[, D])."""
         return recovered(self.image, self.matrices)
 
 
@@ -143,20 +142,23 @@ class RandomViews:
     def __call__(self, images: Tensor) -> View:
         """A view of each image.
 
+        A volume is moved and blurred in its slices along the last axis, all of them alike.
+
         Args:
-            images: (B, C, H, W), float, H and W larger than `blur`.
+            images: (B, C, H, W[, D]), float, H and W larger than `blur`.
 
         Raises:
             ValueError: another shape, a smaller image, or integers.
         """
         least = max(self.blur, 1) + 1
-        if images.ndim != IMAGE_DIMS or not images.is_floating_point() or min(images.shape[2:]) < least:
+        right = images.ndim in (IMAGE_DIMS, IMAGE_DIMS + 1) and images.is_floating_point()
+        if not right or min(images.shape[2:4]) < least:
             raise ValueError(
-                f"images are {tuple(images.shape)}, {images.dtype}; they must be (B, C, H, W), float, with H and W "
-                f"from {least} on"
+                f"images are {tuple(images.shape)}, {images.dtype}; they must be (B, C, H, W[, D]), float, with H and "
+                f"W from {least} on"
             )
         values = images.as_subclass(Tensor).float()
-        low, high = values.amin(dim=(2, 3), keepdim=True), values.amax(dim=(2, 3), keepdim=True)
+        low, high = intensity.ends(values)
         low, width = low.clamp(max=0), high.clamp(min=1) - low.clamp(max=0)
         matrices = self.draw_matrices(len(images))
         changed = self.change_intensities(warp((values - low) / width, matrices))
@@ -172,7 +174,7 @@ class RandomViews:
         )
 
     def change_intensities(self, images: Tensor) -> Tensor:
-        """Change the intensities of images (B, C, H, W) with values in [0, 1]."""
+        """Change the intensities of images (B, C, H, W[, D]) with values in [0, 1]."""
         count = len(images)
         images = intensity.gamma(images, self._draw(count, *self.gamma, otherwise=1))
         both = self._applied(count)

@@ -1,7 +1,8 @@
 """Intensities: functions that change the values of a batch, with numbers of its own for each image.
 
-Images are (B, C, H, W) with values in [0, 1]. The numbers are (B,). For each function one number changes nothing, so
-that one computation serves a batch in which some images stay as they are.
+Images are (B, C, H, W[, D]) with values in [0, 1]. Volumes are blurred in their slices along the last axis. The numbers
+are (B,). For each function one number changes nothing, so that one computation serves a batch in which some images stay
+as they are.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def blur(images: Tensor, radius: Tensor) -> Tensor:
     The image is mirrored at its edges.
 
     Args:
-        images: (B, C, H, W), H and W larger than the largest radius.
+        images: (B, C, H, W[, D]), H and W larger than the largest radius.
         radius: r in pixels, whole numbers, (B,), on the CPU.
     """
     return _changed(images, radius > 0, lambda some, chosen: _smoothed(some, radius[chosen]))
@@ -45,7 +46,7 @@ def _smoothed(images: Tensor, radius: Tensor) -> Tensor:
     sigma = 0.15 * (2 * radii + 1) + 0.35
     kernels = torch.exp(-((offsets / sigma) ** 2) / 2) * (offsets.abs() <= radii)
     kernels = (kernels / kernels.sum(dim=1, keepdim=True)).to(images, non_blocking=True)
-    smoothed = pad(images, [widest] * 4, mode="reflect")
+    smoothed = pad(images, [0, 0] * (images.ndim - 4) + [widest] * 4, mode="reflect")
     for axis in (2, 3):
         size = images.shape[axis]
         first, *others = (_of_images(tap, images) for tap in kernels.T)
@@ -62,7 +63,7 @@ def sharpen(images: Tensor, amount: Tensor, radius: Tensor, again: Tensor) -> Te
     An amount of 0 changes nothing: the image is neither blurred nor stretched.
 
     Args:
-        images: (B, C, H, W).
+        images: (B, C, H, W[, D]).
         amount: (B,).
         radius: the radius of the first blur, as in `blur`.
         again: the radius of the second blur, as in `blur`.
@@ -79,7 +80,7 @@ def noise(images: Tensor, deviation: Tensor, seed: int) -> Tensor:
     """Images plus white noise, stretched to [0, 1]; a deviation of 0 changes nothing.
 
     Args:
-        images: (B, C, H, W).
+        images: (B, C, H, W[, D]).
         deviation: standard deviation of the noise, (B,).
         seed: the seed of the noise. A CPU and a GPU make different noise from one seed.
     """
@@ -94,9 +95,15 @@ def noise(images: Tensor, deviation: Tensor, seed: int) -> Tensor:
 
 def spread(images: Tensor) -> Tensor:
     """Each channel of each image stretched to [0, 1]; a constant channel stays as it is."""
-    low, high = images.amin(dim=(2, 3), keepdim=True), images.amax(dim=(2, 3), keepdim=True)
+    low, high = ends(images)
     width = high - low
     return torch.where(width > FLAT, (images - low) / width.clamp(min=FLAT), images)
+
+
+def ends(images: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and the largest value of each channel of each image, (B, C, 1, 1[, 1])."""
+    axes = tuple(range(2, images.ndim))
+    return images.amin(dim=axes, keepdim=True), images.amax(dim=axes, keepdim=True)
 
 
 def _changed(images: Tensor, which: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -109,5 +116,5 @@ def _changed(images: Tensor, which: Tensor, change: Callable[[Tensor, Tensor], T
 
 
 def _of_images(numbers: Tensor, images: Tensor) -> Tensor:
-    """A number for each image (B,) as (B, 1, 1, 1), on the images' device and in their type."""
-    return numbers.to(images, non_blocking=True).view(-1, 1, 1, 1)
+    """A number for each image (B,) as (B, 1, 1, 1[, 1]), on the images' device and in their type."""
+    return numbers.to(images, non_blocking=True).view(-1, *[1] * (images.ndim - 1))

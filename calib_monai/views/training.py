@@ -16,8 +16,9 @@ from calib_monai.views.augmentation import RandomViews
 class Views(NamedTuple):
     """Logits of two views on the grid of the images, with a mask and a weight for the loss.
 
-    `first` and `second` are (B, K, H, W). `valid` is (B, 2, H, W), bool: for each view, the pixels whose logits came
-    only from inside the image. `weight` is (B, 1, H, W), from `calib_monai.boundaries.boundary_weight`, or None.
+    `first` and `second` are (B, K, H, W[, D]). `valid` is (B, 2, H, W[, D]), bool: for each view, the pixels whose
+    logits came only from inside the image. `weight` is (B, 1, H, W[, D]), from
+    `calib_monai.boundaries.boundary_weight`, or None.
     """
 
     first: Tensor
@@ -49,8 +50,8 @@ class TwoViewInferer(Inferer):
         """Both views' logits.
 
         Args:
-            inputs: images, (B, C, H, W).
-            network: called with the images of both views, (2 B, C, H, W); gives logits (2 B, K, H, W).
+            inputs: images, (B, C, H, W[, D]).
+            network: called with the images of both views, (2 B, C, H, W[, D]); gives logits (2 B, K, H, W[, D]).
             args: further arguments of the network.
             weight: passed on to the loss; `PrepareBatchExtraInput(extra_keys={"weight": "weight"})` takes it from the
                 batch.
@@ -90,7 +91,7 @@ class AugmentedBatch(PrepareBatch):
         """Image and label on the device.
 
         Args:
-            batchdata: what `default_prepare_batch` takes: `{"image": (B, C, H, W), "label": (B, 1, H, W)}`.
+            batchdata: what `default_prepare_batch` takes: `{"image": (B, C, H, W[, D]), "label": (B, 1, H, W[, D])}`.
             device: the device to move them to.
             non_blocking: as in `Tensor.to`.
             kwargs: further arguments of `Tensor.to`.

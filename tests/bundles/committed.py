@@ -39,6 +39,7 @@ FILES = {
     "multi_gpu_train": ("train", "multi_gpu_train"),
     "multi_gpu_evaluate": ("train", "evaluate", "multi_gpu_evaluate"),
 }  # of each run, one laid over the other
+VOLUMES = {f"{name}_volumes": (*FILES[name], "volumes") for name in ("train", "calibrate", "evaluate", "inference")}
 DATASETS = sorted(path.stem for path in (REPOSITORY / "scripts" / "parts" / "datasets").glob("*.json"))
 CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"}
 CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
@@ -68,7 +69,7 @@ def start(bundle: str, config: str, data: Path, out: Path, **options: Any) -> No
     """`python -m monai.bundle run` in this process, with what it writes in `out`."""
     root = COLLECTION / bundle
     run(
-        config_file=[str(root / "configs" / f"{name}.json") for name in FILES[config]],
+        config_file=[str(root / "configs" / f"{name}.json") for name in (FILES | VOLUMES)[config]],
         bundle_root=str(root),
         dataset_dir=str(data),
         **{"ckpt_dir": str(out / "models"), "output_dir": str(out)} | options,

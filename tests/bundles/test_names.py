@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import torch
-from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, metrics_of
+from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, VOLUMES, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils import ensure_tuple
 from monai.utils.module import locate
@@ -46,13 +46,20 @@ OF_OTHERS = {
 LOCATOR = ComponentLocator()
 OF_NETWORKS = {f"network_def#{option}" for factory in FACTORIES.values() for option in signature(factory).parameters}
 
+RUNS = FILES | VOLUMES
+
 of_every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+
+
+def runs_of(bundle: Path) -> list[str]:
+    """The names of the runs of a bundle; those of pictures have none as volumes."""
+    return [name for name, files in RUNS.items() if (bundle / "configs" / f"{files[-1]}.json").is_file()]
 
 
 @cache
 def merged_config(bundle: Path, name: str) -> dict[str, Any]:
     """What a run of this name reads."""
-    return ConfigParser.load_config_files([str(bundle / "configs" / f"{file}.json") for file in FILES[name]])
+    return ConfigParser.load_config_files([str(bundle / "configs" / f"{file}.json") for file in RUNS[name]])
 
 
 def values_in(node: Any) -> Iterator[Any]:
@@ -87,7 +94,7 @@ def takes(bundle: Path, name: str, key: str) -> bool:
     """Whether a run of this name takes an option that is an argument which the configuration leaves alone."""
     if key in OF_NETWORKS:
         return True
-    files = [str(bundle / "configs" / f"{file}.json") for file in FILES[name]]
+    files = [str(bundle / "configs" / f"{file}.json") for file in RUNS[name]]
     try:
         check_overrides(
             ["monai/bundle/__main__.py", "run", "--config_file", str(files), f"--{key}", "$an_expression()"]
@@ -107,7 +114,7 @@ def component(target: str) -> Any:
 
 @of_every_bundle
 def test_every_target_can_be_called(bundle: Path) -> None:
-    for name in FILES:
+    for name in runs_of(bundle):
         targets = {found["_target_"] for found in components_in(merged_config(bundle, name))}
         assert targets
         assert [target for target in targets if not callable(component(target))] == [], name
@@ -115,7 +122,7 @@ def test_every_target_can_be_called(bundle: Path) -> None:
 
 @of_every_bundle
 def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
-    for name in FILES:
+    for name in runs_of(bundle):
         texts = texts_in(merged_config(bundle, name))
         keys = {key for text in texts for key in ReferenceResolver.match_refs_pattern(text)}
         keys |= {text[1:] for text in texts if text.startswith("%")}
@@ -125,7 +132,7 @@ def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
 
 @of_every_bundle
 def test_every_expression_uses_names_that_are_there(bundle: Path) -> None:
-    for name in FILES:
+    for name in runs_of(bundle):
         for text in filter(ConfigExpression.is_expression, texts_in(merged_config(bundle, name))):
             assert unknown_in(text) == [], (name, text)
 
@@ -229,11 +236,11 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
     page = bundle / "docs" / "README.md"
     assert {"epochs", "ckpt_dir", "network_def#_target_", "input"} <= {key for key, _ in options_in(page)}
     for key, value in options_in(page):
-        assert any(kind(bundle, name, key.removesuffix("#KEY")) for kind in (holds, takes) for name in FILES), (
-            f"--{key}"
-        )
+        assert any(
+            kind(bundle, name, key.removesuffix("#KEY")) for kind in (holds, takes) for name in runs_of(bundle)
+        ), f"--{key}"
         if value.startswith(("@", "%")):
-            assert all(holds(bundle, name, value[1:]) for name in FILES), value
+            assert all(holds(bundle, name, value[1:]) for name in runs_of(bundle)), value
     table = re.findall(r"^\| `(\w+)` \| [\d,]+ \|", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(table) == sorted(FACTORIES)
 
@@ -243,7 +250,8 @@ def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> No
     programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
     programs += [*(REPOSITORY / "tests" / "reliability").glob("*.py")]
     arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
-    runs = [(COLLECTION / bundle, name) for bundle in ("hippocampus_nacl", "busi_nacl") for name in FILES]
+    bundles = [COLLECTION / bundle for bundle in ("hippocampus_nacl", "busi_nacl")]
+    runs = [(bundle, name) for bundle in bundles for name in runs_of(bundle)]
     for key, value in options_in(page):
         assert key in arguments | OF_OTHERS or any(kind(*run, key) for kind in (holds, takes) for run in runs), (
             f"--{key}"

@@ -38,7 +38,7 @@ FIRST = [README, *(REPOSITORY / "docs" / f"{name}.md" for name in ("get_started"
 FIRST.append(REPOSITORY / "docs" / "calibrators.md")
 SEVERAL = REPOSITORY / "docs" / "several_gpus.md"
 OF_OTHERS = [*FIRST, SEVERAL]
-BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl"
+BUNDLES = "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl", "hippocampus_soft_dice"
 STANDS_FOR = {
     "path/to/data": "phantoms",
     "path/to/image.nii.gz": "phantoms/imagesTr/phantom_000.nii.gz",
@@ -82,6 +82,8 @@ def shortened(command: str) -> str:
     )
     if is_training and "--epochs" not in command and "small.json" not in command:
         command += " --epochs 1"
+    if "volumes.json" in command:
+        command += " --network_def#channels '[2, 2, 2, 2, 2]'"
     if command.startswith("torchrun"):
         command += " --overwrite True"
     if "path/to/retina" in command:

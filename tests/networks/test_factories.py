@@ -32,7 +32,7 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", FACTORIES)
 def test_the_signature_names_every_option(name: str) -> None:
     parameters = signature(FACTORIES[name]).parameters
-    assert parameters.keys() - {"img_size", "spatial_dims"} == (
+    assert parameters.keys() - {"img_size", "spacing", "spatial_dims"} == (
         signature(KINDS[name]).parameters.keys() - SEVERAL_OUTPUTS - {"img_size", "spatial_dims"}
     )
     assert not any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values())

@@ -93,7 +93,7 @@ def trip(case: dict[str, Any], parser: ConfigParser, *, merge: bool, exact: bool
     loading, reorientation, preparation = (
         parser.get_parsed_content(name) for name in ("loading", "reorientation", "preparation")
     )
-    box = parser.get_parsed_content("train#box")
+    box = parser.get_parsed_content("training_box")
     box.elsewhere = 0
     read, loaded = Compose(loading).flatten().transforms[0](dict(case))["label"], loading(dict(case))
     if merge:

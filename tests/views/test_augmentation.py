@@ -188,12 +188,12 @@ def test_a_range_without_meaning_is_refused(arguments: dict[str, Any], said: str
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (torch.zeros(2, 1, 8, 8, 8), r"\(2, 1, 8, 8, 8\)"),
+        (torch.zeros(2, 1, 8), r"\(2, 1, 8\)"),
         (torch.zeros(2, 1, 4, 8), r"\(2, 1, 4, 8\)"),
         (torch.zeros(2, 1, 8, 8, dtype=torch.int64), "int64"),
     ],
 )
-def test_what_is_no_batch_of_2d_images_is_refused(wrong: torch.Tensor, said: str) -> None:
+def test_what_is_no_batch_of_images_is_refused(wrong: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         RandomViews()(wrong)
 

@@ -1,0 +1,224 @@
+"""Bundles as networks for volumes: `configs/volumes.json` laid over each run, on phantoms of every data set."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from committed import (
+    CHECKPOINT,
+    COLLECTION,
+    DATASETS,
+    REPOSITORY,
+    config_of,
+    refused,
+    same_bits,
+    start,
+    trimmed,
+    write_dataset,
+)
+from spared import leave_undrawn
+
+from calib_monai.phantoms import make_phantoms
+from calib_monai.reports.run_files import read_run
+
+VOLUMES = [name for name in DATASETS if (COLLECTION / f"{name}_ce" / "configs" / "volumes.json").is_file()]
+SMALL: dict[str, Any] = {"patch_size": [16, 16, 8], "network_def#channels": [4, 8, 8, 8]}
+SMALL |= {"network_def#spacing": [1.0, 1.0, 1.0], "batch_size": 4}
+QUICK = {"n4_iterations": [1]}
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """For a data set six small phantoms in the layout of its release."""
+
+    @cache
+    def folder_of(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        num_classes = config_of(f"{name}_ce", "train")["num_classes"]
+        write_dataset(name, folder, trimmed(make_phantoms(6, seed=5, num_classes=num_classes), 12, 20))
+        return folder
+
+    return folder_of
+
+
+def options_of(bundle: str, **others: Any) -> dict[str, Any]:
+    """A small network and patches, with what else makes a run quick."""
+    train = config_of(bundle, "train")
+    quick = {name: value for name, value in QUICK.items() if name in train}
+    if "pixdim" in train:
+        quick["pixdim"] = [1.0, 1.0, 2.0]
+    return SMALL | quick | others
+
+
+@pytest.fixture(scope="module")
+def trained(
+    folder_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[Path, Path, dict[str, Any]]]:
+    """Trains a bundle for an epoch, once: the folders of its data and its output, and its options."""
+
+    @cache
+    def trained(bundle: str) -> tuple[Path, Path, dict[str, Any]]:
+        data, out = folder_of(config_of(bundle, "train")["dataset"]), tmp_path_factory.mktemp(bundle)
+        options = options_of(bundle)
+        start(bundle, "train_volumes", data, out, epochs=1, **options)
+        return data, out, options
+
+    return trained
+
+
+def test_every_data_set_of_volumes_has_them() -> None:
+    assert set(DATASETS) - set(VOLUMES) == {"busi"}
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_a_data_set_trains_evaluates_and_infers(
+    name: str, trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = f"{name}_nacl"
+    data, out, options = trained(bundle)
+    leave_undrawn(monkeypatch)
+    start(bundle, "evaluate_volumes", data, out, figures=False, **options)
+    start(bundle, "inference_volumes", data, out, **options)
+    made_for = json.loads((out / "models" / "model.json").read_text())
+    assert made_for["slice_size"] == [16, 16, 8]
+    run = read_run(out)
+    assert 0 <= run.metrics["dice_foreground"] <= 1
+    for case in json.loads((out / "split.json").read_text())["test"]:
+        label, probs = (
+            nibabel.load(out / "predictions" / case / f"{case}_{kind}.nii.gz") for kind in ("label", "probs")
+        )
+        values = np.moveaxis(probs.get_fdata().reshape(*label.shape, -1), -1, 0)
+        assert np.allclose(values.sum(axis=0), 1, atol=1e-5)
+        assert np.array_equal(values.argmax(axis=0), label.get_fdata())
+        truth = run.slice_of(case)
+        assert truth.probs.shape[0] == len(run.class_names)
+
+
+@pytest.mark.parametrize("method", ["crac", "bwcr", "soft_dice"])
+def test_a_method_with_parts_of_its_own_trains(
+    method: str, trained: Callable[[str], tuple[Path, Path, dict[str, Any]]]
+) -> None:
+    _, out, _ = trained(f"hippocampus_{method}")
+    checkpoint = torch.load(out / "models" / "checkpoint_epoch=1.pt", weights_only=True)
+    assert set(checkpoint) == CHECKPOINT | ({"ema"} if method == "bwcr" else set())
+    if method == "crac":
+        assert "crac/multiplier/inner/anterior" in (out / "history.csv").read_text()
+
+
+def test_a_training_goes_on_to_the_same_bits(
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    data, _, options = trained("hippocampus_soft_dice")
+    options = options | {"augment": True, "lr_scheduler#milestones": [1]}
+    for epochs, out in (((1, 2), tmp_path / "resumed"), ((2,), tmp_path / "whole")):
+        for goal in epochs:
+            start("hippocampus_soft_dice", "train_volumes", data, out, epochs=goal, resume=goal > 1, **options)
+    first, second = (
+        torch.load(tmp_path / name / "models" / "checkpoint_epoch=2.pt", weights_only=True)
+        for name in ("resumed", "whole")
+    )
+    assert same_bits(first["network"], second["network"])
+    assert same_bits(first["optimizer"], second["optimizer"])
+
+
+@pytest.mark.parametrize("kind", ["ts", "lts"])
+def test_a_calibrator_is_fitted_and_used(
+    kind: str,
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, out, options = trained("hippocampus_nacl")
+    leave_undrawn(monkeypatch)
+    folders = {"output_dir": str(tmp_path), "calibrator": kind}
+    start("hippocampus_nacl", "calibrate_volumes", data, out, **options, **folders, **{"fitting#lts#epochs": 2})
+    start("hippocampus_nacl", "evaluate_volumes", data, out, figures=False, **options, **folders)
+    start("hippocampus_nacl", "inference_volumes", data, out, **options, **folders)
+    assert read_run(tmp_path).metrics["nll_all"] > 0
+    if kind == "lts":
+        report = json.loads((tmp_path / "calibration_lts.json").read_text())
+        assert report["voxels"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"patch_size": [16, 16]}, r"patch_size is \[16, 16\]; it must be three whole numbers"),
+        ({"patch_size": [16, 16, 0]}, r"patch_size is \[16, 16, 0\]"),
+        ({"patches_per_volume": 0}, "patches_per_volume is 0"),
+        (
+            {"network_def#_target_": "calib_monai.networks.unetpp"},
+            "unetpp is for slices; volumes need",
+        ),
+        ({"network_def#_target_": "calib_monai.networks.transunet"}, "transunet is for slices"),
+        ({"spacing": [1.0, 1.0]}, r"spacing is \[1.0, 1.0\]; it must be a list of 3"),
+    ],
+)
+def test_wrong_options_are_refused_before_a_file_is_read(
+    options: dict[str, Any], said: str, folder_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    given = {"network_def#channels": [4, 8, 8, 8], "patch_size": [16, 16, 8]} | options
+    if "network_def#_target_" in options:
+        given.pop("network_def#channels")
+    with refused(said):
+        start("hippocampus_nacl", "train_volumes", folder_of("hippocampus"), tmp_path, epochs=1, **given)
+    assert not (tmp_path / "split.json").exists()
+
+
+def test_a_model_of_slices_is_not_taken_for_volumes(
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    data, out, _ = trained("hippocampus_nacl")
+    with refused("of its weights|slice_size is"):
+        start("hippocampus_nacl", "evaluate", data, out, output_dir=str(tmp_path), figures=False)
+    assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("volumes", "patch_size"),
+    [(True, [112, 112, 80]), ({"patch_size": [16, 16, 8], "spacing": [1.0, 1.0, 2.0]}, [16, 16, 8])],
+)
+def test_ones_own_data_are_volumes_where_the_json_says_so(
+    volumes: object, patch_size: list[int], tmp_path: Path
+) -> None:
+    file = compose_own(tmp_path, {"volumes": volumes, "numbers": {"pixdim": [1.0, 1.0, 1.5]}})
+    assert json.loads(file.read_text())["patch_size"] == patch_size
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"volumes": True}, r"the spacing is \[-1, -1, -1\]; volumes need three sizes above 0"),
+        ({"volumes": "yes"}, "it must be true, or have"),
+        ({"volumes": {"patch": [1, 1, 1]}}, "it must be true, or have"),
+    ],
+)
+def test_volumes_without_a_spacing_are_refused(changed: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=said):
+        compose_own(tmp_path, changed)
+
+
+def test_ones_own_data_are_slices_where_the_json_says_nothing(tmp_path: Path) -> None:
+    assert not compose_own(tmp_path, {}).exists()
+
+
+def compose_own(folder: Path, changed: dict[str, Any]) -> Path:
+    """The path of volumes.json in a bundle of one's own data, whose JSON has these sections besides."""
+    part: dict[str, Any] = {
+        "image": {"channels": ["T1"], "modality": "MR", "format": "magnitude"},
+        "both": {"slice_size": [32, 32], "datalist": {"images": ["{case}.nii.gz"], "label": "{case}_label.nii.gz"}},
+        "train": {"class_names": ["background", "bone"]},
+    }
+    (folder / "bones.json").write_text(json.dumps(part | changed))
+    compose = runpy.run_path(str(REPOSITORY / "scripts" / "compose_bundles.py"))["main"]
+    compose(["--dataset", str(folder / "bones.json"), "--method", "ce", "--out", str(folder)])
+    return folder / "bones_ce" / "configs" / "volumes.json"

@@ -1,0 +1,151 @@
+"""Patches: what is drawn follows from seed and epoch, is balanced over classes, and leaves the cache as it is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from monai.data import Dataset
+from monai.transforms import Compose, RandGaussianNoised, ScaleIntensityd
+from torch import Tensor
+
+from calib_monai.patches import PatchLoader, RandomPatchesd, patches_of
+
+SIZE = [4, 4, 4]
+
+
+def volumes(count: int = 3, **settings: Any) -> Dataset:
+    """Volumes of 12^3 voxels: each voxel's value is its number, and two small structures have a label."""
+    label = torch.zeros(1, 12, 12, 12)
+    label[:, 1, 1, 1], label[:, 9:, 9:, 9:] = 1, 2
+    image = torch.arange(12.0**3).reshape(1, 12, 12, 12)
+    cases = [{"image": image + number, "label": label, "case": str(number)} for number in range(count)]
+    made_for = SimpleNamespace(slice_size=SIZE, num_classes=3)
+    return Dataset(cases, Compose([Compose([ScaleIntensityd("image")]), RandomPatchesd(made_for, **settings)]))
+
+
+def of_epoch(loader: PatchLoader) -> list[dict[str, Tensor]]:
+    """The batches of the next epoch."""
+    return list(loader)
+
+
+def same(first: list[dict[str, Tensor]], second: list[dict[str, Tensor]]) -> bool:
+    """Whether two epochs hold the same patches."""
+    return len(first) == len(second) and all(
+        torch.equal(one[key], other[key])
+        for one, other in zip(first, second, strict=True)
+        for key in ("image", "label")
+    )
+
+
+def test_a_batch_holds_patches_of_image_and_label_at_one_place() -> None:
+    [first, second] = of_epoch(PatchLoader(volumes(3), 2))
+    assert first["image"].shape == first["label"].shape == (2, 1, *SIZE)
+    assert second["image"].shape == (1, 1, *SIZE)
+    assert first["image"].dtype == torch.float32
+    assert set(first) == {"image", "label"}
+    steps = first["image"].diff(dim=-1) * (12**3 - 1)
+    assert torch.allclose(steps, torch.ones(()), atol=0.5)  # float16 rounds by up to .43 steps
+
+
+def test_an_epoch_follows_from_seed_and_number_alone() -> None:
+    loader, other = PatchLoader(volumes(), 2, seed=5), PatchLoader(volumes(), 2, seed=5)
+    first, second = of_epoch(loader), of_epoch(loader)
+    assert not same(first, second)
+    other.load_state_dict({"epoch": 1})
+    torch.manual_seed(99)
+    assert same(of_epoch(other), second)
+    assert other.state_dict() == loader.state_dict() == {"epoch": 2}
+    assert not same(of_epoch(PatchLoader(volumes(), 2, seed=6)), first)
+
+
+def test_the_classes_are_drawn_equally_often() -> None:
+    labels = torch.cat([batch["label"] for batch in PatchLoader(volumes(1, patches_per_volume=300), 50)])
+    shown = [float((labels == k).flatten(1).any(dim=1).float().mean()) for k in (1, 2)]
+    assert all(share > 0.25 for share in shown)  # of uniform patches 1 in 27 would show the first one
+
+
+def test_one_class_alone_is_drawn_where_only_it_is_asked_for() -> None:
+    labels = torch.cat(
+        [batch["label"] for batch in PatchLoader(volumes(1, patches_per_volume=20, ratios=[0, 1, 0]), 5)]
+    )
+    assert bool((labels == 1).flatten(1).any(dim=1).all())
+
+
+def test_changes_leave_the_cached_volumes_as_they_are() -> None:
+    changed = volumes(2, augmentation=RandGaussianNoised("image", prob=1.0, std=1.0))
+    loader = PatchLoader(changed, 2, augment=True)
+    before = [item["image"].clone() for item in loader.cached._cache]
+    first, _ = of_epoch(loader), of_epoch(loader)
+    assert all(torch.equal(item["image"], image) for item, image in zip(loader.cached._cache, before, strict=True))
+    assert float(first[0]["image"].max()) > 1.1
+    assert float(of_epoch(PatchLoader(changed, 2))[0]["image"].max()) <= 1
+
+
+def test_an_image_of_a_wide_range_is_held_as_float32_and_others_as_float16() -> None:
+    assert PatchLoader(volumes(1), 1).cached._cache[0]["image"].dtype == torch.float16
+    wide = volumes(1)
+    wide.transform = Compose(wide.transform.transforms[1:])
+    wide.data[0]["image"] = wide.data[0]["image"] * 1e6
+    assert PatchLoader(wide, 1).cached._cache[0]["image"].dtype == torch.float32
+
+
+def test_processes_share_a_batch() -> None:
+    whole = of_epoch(PatchLoader(volumes(4), 4, seed=1))
+    parts = [of_epoch(PatchLoader(volumes(4), 4, seed=1, process=rank, num_processes=2)) for rank in (0, 1)]
+    assert [len(part[0]["image"]) for part in parts] == [2, 2]
+    assert all(part[0]["share"] == 1 for part in parts)
+    assert len(whole[0]["image"]) == 4
+    last = [of_epoch(PatchLoader(volumes(3), 2, process=rank, num_processes=2))[-1]["share"] for rank in (0, 1)]
+    assert last == [2, 0]
+
+
+def test_an_error_while_patches_are_drawn_is_raised() -> None:
+    def broken(_data: Any) -> Any:
+        raise ValueError("no patch today")
+
+    loader = PatchLoader(volumes(2, augmentation=broken), 1, augment=True)
+    with pytest.raises(RuntimeError) as error:
+        of_epoch(loader)
+    assert "no patch today" in str(error.getrepr(chain=True))
+
+
+def test_an_epoch_that_is_left_early_leaves_no_thread() -> None:
+    loader = PatchLoader(volumes(3), 1)
+    for _ in loader:
+        break
+    assert len(of_epoch(loader)) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"patches_per_volume": 0}, "patches_per_volume is 0"),
+        ({"ratios": [1, 1]}, r"ratios are \[1, 1\]; there are 3 classes"),
+    ],
+)
+def test_wrong_settings_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        volumes(1, **settings)
+
+
+def test_patches_of_slices_are_refused() -> None:
+    with pytest.raises(ValueError, match="they must have three sizes"):
+        RandomPatchesd(SimpleNamespace(slice_size=[32, 32], num_classes=2))
+
+
+def test_labels_that_were_interpolated_are_refused() -> None:
+    wrong = volumes(1)
+    wrong.data[0]["label"] = wrong.data[0]["label"] / 2
+    with pytest.raises(RuntimeError) as error:
+        PatchLoader(wrong, 1)
+    assert "case 0: after the preparation the label holds 0.5" in str(error.value.__cause__)
+
+
+def test_it_is_found_at_the_end_of_transforms_only() -> None:
+    transform = volumes(1).transform
+    assert patches_of(transform) is transform.transforms[-1]
+    assert patches_of(Compose([transform.transforms[-1], ScaleIntensityd("image")])) is None
+    assert patches_of(None) is None
