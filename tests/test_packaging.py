@@ -23,6 +23,8 @@ WRITTEN = (
     *("benchmark/results.json", "demo/report/results.md", "mine/knees_nacl/configs/train.json", "site/index.html"),
 )  # what runs and builds write
 IN_THERE = """
+import gc
+gc.disable()  # as `tests/shared/fresh` does
 import sys
 import calib_monai, pytest
 from calib_monai.datalists.hippocampus import write_hippocampus
