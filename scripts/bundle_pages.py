@@ -27,6 +27,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         "references": "\n".join(f"* {one}" for one in references_of(parts)),
         "results": _results(dataset, method),
         "install": _install(),
+        "of_volumes": _of_volumes(parts["dataset"]),
         **_network(parts["dataset"]),
     }
     try:
@@ -62,6 +63,15 @@ def _network(part: Part) -> dict[str, str]:
         "num_classes": str(len(classes)),
         "class_names": ", ".join(classes),
     }
+
+
+def _of_volumes(part: Part) -> str:
+    """How a network for volumes is trained; nothing for pictures."""
+    if "volumes" not in part:
+        return ""
+    size = " x ".join(map(str, part["volumes"]["patch_size"]))
+    text = (PARTS / "of_volumes.md").read_text(encoding="utf-8")
+    return Template(text).substitute(patch_size=size)
 
 
 def _install() -> str:

@@ -18,7 +18,10 @@ Options = dict[str, Any]
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unetpp"]  # of calib_monai.networks
+OF_VOLUMES = ["attention_unet", "dynunet", "unet"]  # those that take volumes
+IN_3D = "_3d"  # after the name of a network for volumes, in folders and tables
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
+BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
 AXIS = ("title", "plain")
@@ -32,7 +35,7 @@ class Training:
 
     Attributes:
         method: of the bundle.
-        network: name of its factory in `calib_monai.networks`.
+        network: name of its factory in `calib_monai.networks`, with `IN_3D` behind it for a network of volumes.
         variant: what is other than in the bundle, "" for nothing.
         seed: of weights, order and augmentation.
         fold: of the split.
@@ -79,6 +82,8 @@ class Plan:
             _among("method_options", list(config["method_options"]), names("methods"))
         for name in ("epochs", "num_phantoms"):
             _whole_numbers(name, [config[name]], least=1)
+        self.dims = _whole_numbers("dims", config["dims"])
+        _among("dims", self.dims, [2, 3])
         self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
         chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
         _among("experiments", chosen, list(experiments))
@@ -86,6 +91,7 @@ class Plan:
         for name, experiment in self.experiments.items():
             _check_experiment(name, experiment)
         _check_names(self.experiments)
+        self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
         if not self.on_phantoms and not Path(self.dataset_dir).is_dir():
@@ -111,7 +117,9 @@ class Plan:
         """The trainings of an experiment."""
         asked = self.experiments[experiment]
         methods = asked.get("methods", self.config["methods"])
-        cells = product(methods, asked.get("networks", self.config["networks"]), self.seeds, self.folds)
+        networks = asked.get("networks", self.config["networks"])
+        told = [network + (IN_3D if dims == 3 else "") for network in networks for dims in self.dims]  # noqa: PLR2004 - dimensions
+        cells = product(methods, told, self.seeds, self.folds)
         return [
             Training(method, network, variant, seed, fold, options)
             for method, network, seed, fold in cells
@@ -158,10 +166,28 @@ class Plan:
         """The bundle that is trained in a folder of this data set."""
         return f"{self.dataset}_{self._all_trainings[folder].method}"
 
+    def volumes(self, folder: str) -> list[str]:
+        """What `run_bundle.py` is given besides for a network of volumes."""
+        return ["--volumes"] if self._all_trainings[folder].network.endswith(IN_3D) else []
+
     def calibrator(self, evaluation: str) -> str | None:
         """The calibrator that an evaluation needs."""
         found: str | None = self._all_evaluations[evaluation].get("calibrator")
         return found
+
+    def _check_volumes(self) -> None:
+        """Raise ValueError if networks or data are to be trained on as volumes, and are for slices alone."""
+        if 3 not in self.dims:  # noqa: PLR2004 - dimensions
+            return
+        if not (BUNDLES / f"{self.dataset}_ce" / "configs" / "volumes.json").is_file():
+            raise ValueError(f"dims has 3, and {self.dataset} has no volumes")
+        for name, experiment in self.experiments.items():
+            for network in experiment.get("networks", self.config["networks"]):
+                if network not in OF_VOLUMES:
+                    raise ValueError(
+                        f"dims has 3, and {network}, of the experiment {name}, is for slices; volumes need "
+                        f"{', '.join(OF_VOLUMES[:-1])} or {OF_VOLUMES[-1]}"
+                    )
 
     def _of_data(self, folder: str) -> Options:
         """The options of a training that name data and network; every step needs them."""
@@ -170,7 +196,7 @@ class Plan:
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
             "output_dir": f"{self.out}/{folder}",
-            "network_def#_target_": f"calib_monai.networks.{training.network}",
+            "network_def#_target_": f"calib_monai.networks.{training.network.removesuffix(IN_3D)}",
             "fold": training.fold,
             "split_seed": self.config["split_seed"],
             **self.config["options"],
@@ -225,14 +251,14 @@ def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
                 )
 
 
-def _among(name: str, values: object, known: Sequence[str]) -> None:
+def _among(name: str, values: object, known: Sequence[object]) -> None:
     """Raise ValueError if values are not a list of known names."""
     if not isinstance(values, list) or not values:
         raise ValueError(f"{name} is {values!r}; it must be a list, such as '{name}=[{known[0]}]'")
     unknown = [value for value in values if value not in known]
     if unknown:
-        near = did_you_mean(str(unknown[0]), known)
-        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(known)}{near}")
+        near = did_you_mean(str(unknown[0]), map(str, known))
+        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(map(str, known))}{near}")
 
 
 def _whole_numbers(name: str, values: object, least: int = 0) -> list[int]:

@@ -37,13 +37,15 @@ def main() -> int:
     parser.add_argument("--bundle", required=True, help="its name, such as hippocampus_nacl")
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
     parser.add_argument("--models", type=Path, help="folder of a training; one with the same options is continued")
+    parser.add_argument("--volumes", action="store_true", help="train a network for volumes, by configs/volumes.json")
     given, options = parser.parse_known_args()
     if given.models and (record := _taken_over(given.models, options) or _taken_back(given.models, options)):
         write_json(given.record, record)
         return 0
     resumed = given.models is not None and _goes_on(given.models, options)
     started, clock = datetime.now(timezone.utc), time.monotonic()
-    command = _command(given.step, given.bundle, [*options, *["--resume", "True"] * resumed])
+    files = ["train", *[given.step] * (given.step != "train"), *["volumes"] * given.volumes]
+    command = _command(given.bundle, files, [*options, *["--resume", "True"] * resumed])
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
     except KeyboardInterrupt:
@@ -52,6 +54,7 @@ def main() -> int:
         record = {
             "bundle": given.bundle,
             "step": given.step,
+            **({"volumes": True} if given.volumes else {}),
             "options": _by_name(options),
             "started": started.isoformat(timespec="seconds"),
             "resumed": resumed,
@@ -141,10 +144,10 @@ def _by_name(options: list[str]) -> dict[str, str]:
     return dict(zip(options[::2], options[1::2], strict=True))
 
 
-def _command(step: str, bundle: str, options: list[str]) -> list[str]:
-    """The arguments of MONAI's call."""
+def _command(bundle: str, names: list[str], options: list[str]) -> list[str]:
+    """The arguments of MONAI's call, with these configurations of a bundle."""
     configs = ROOT / "bundles" / bundle / "configs"
-    files = [str(configs / f"{name}.json") for name in dict.fromkeys(("train", step))]
+    files = [str(configs / f"{name}.json") for name in names]
     chosen = files[0] if len(files) == 1 else str(files)
     command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", chosen]
     return [*command, "--bundle_root", str(configs.parent), *options]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from committed import COLLECTION, REPOSITORY, config_of
-from plan import NETWORKS, Plan
+from plan import NETWORKS, OF_VOLUMES, Plan
 
+from calib_monai import networks
 from calib_monai.networks import FACTORIES
 
 WORKFLOW = REPOSITORY / "workflow"
@@ -56,6 +57,16 @@ def test_options_of_a_method_win_over_those_of_all_and_those_of_a_variant_over_b
 
 def test_the_networks_of_a_plan_are_those_of_the_package() -> None:
     assert sorted(FACTORIES) == NETWORKS
+    assert sorted(networks.OF_VOLUMES) == OF_VOLUMES
+
+
+def test_volumes_are_networks_of_their_own() -> None:
+    plan = planned(dims=["2", "3"], methods=["nacl"], seeds=[0])
+    folders = [training.folder for training in plan.trainings("main")]
+    assert folders == ["unet/nacl/seed0_fold0", "unet_3d/nacl/seed0_fold0"]
+    options = [options_of(plan.training_options(folder)) for folder in folders]
+    assert {one["--network_def#_target_"] for one in options} == {"calib_monai.networks.unet"}
+    assert [plan.volumes(folder) for folder in folders] == [[], ["--volumes"]]
 
 
 def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
@@ -109,6 +120,9 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
         ({"methods": []}, r"methods is \[\]; it must be a list"),
         ({"method": ["ce"]}, "config.yaml has no method; did you mean methods?"),
         ({"seed": 0}, "config.yaml has no seed; did you mean seeds?"),
+        ({"dims": [4]}, "dims has 4; it must be a list of 2, 3"),
+        ({"dims": [3], "dataset": "busi"}, "dims has 3, and busi has no volumes"),
+        ({"dims": [2, 3], "networks": ["unetpp"]}, "dims has 3, and unetpp, of the experiment main, is for slices"),
         ({"dataset_dir": "/nowhere"}, "dataset_dir /nowhere is not a folder"),
         ({"options": 5}, "options is 5; write it such as 'options={batch_size: 8}'"),
         ({"epochs": "one"}, "epochs has 'one'; it must be a whole number, 1 or more"),

@@ -50,6 +50,15 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Benchmark:
     return Benchmark(tmp_path, monkeypatch)
 
 
+def test_a_network_for_volumes_has_one_more_file(benchmark: Benchmark) -> None:
+    record = benchmark.train("--epochs", "1", "--volumes")
+    assert record
+    assert record["volumes"]
+    assert record["options"].keys() == {"--ckpt_dir", "--epochs"}
+    assert "configs/train.json" in benchmark.said
+    assert "configs/volumes.json" in benchmark.said
+
+
 def test_a_mistake_costs_no_training(benchmark: Benchmark) -> None:
     record = benchmark.train("--epochs", "1")
     assert record
