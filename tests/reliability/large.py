@@ -1,13 +1,14 @@
-"""What large cases take: `python tests/reliability/large.py [brats flare]` prints memory and time of a whole run.
+"""What large cases take: `python tests/reliability/large.py [brats flare] [--volumes]` prints memory and time of a run.
 
 A case of (4, 155, 240, 240) and a CT of 512 x 512 x 600 are evaluated, with all metrics and figures, and predicted,
 with all outputs but the spread, by an untrained network: its labels are everywhere, and no structure is a small one.
-The peak is that of the process, Python and its libraries included.
+The peak is that of the process, Python and its libraries included. With `--volumes` the network is one for volumes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(ROOT / "tests" / "reliability")]
 
-from committed import COLLECTION, config_of, write_dataset  # noqa: E402 - once the path is set
+from committed import COLLECTION, FILES, VOLUMES, config_of, write_dataset  # noqa: E402 - once the path is set
 from monai.bundle import ConfigParser  # noqa: E402
 from tried import command  # noqa: E402
 
@@ -41,18 +42,21 @@ def enlarged(phantom: Phantom, shape: tuple[int, ...]) -> Phantom:
     return Phantom(phantom.image[np.ix_(*places)], phantom.label[np.ix_(*places)])
 
 
-def prepare(dataset: str, folder: Path) -> None:
-    """Write four cases, the last large, an untrained model, and a split that tests it on that one."""
+def prepare(dataset: str, folder: Path, files: tuple[str, ...]) -> None:
+    """Write four cases, the last large, an untrained model of these files, and a split that tests it on that one."""
     config = config_of(f"{dataset}_ce", "train")
     edge = EDGES.get(dataset, 0)
     shape = tuple(size - 2 * edge * (axis < 2) for axis, size in enumerate(SHAPES[dataset]))
     cases = make_phantoms(4, num_classes=len(config["class_names"]))
     last = max(cases)
     write_dataset(dataset, folder / "data", cases | {last: enlarged(cases[last], shape)})
-    parser = ConfigParser(config)
+    configs = COLLECTION / f"{dataset}_ce" / "configs"
+    parser = ConfigParser(ConfigParser.load_config_files([str(configs / f"{name}.json") for name in files]))
     torch.manual_seed(0)
     (folder / "models").mkdir()
     torch.save(parser.get_parsed_content("network_def").state_dict(), folder / "models" / "model.pt")
+    said = {name: parser.get_parsed_content(name) for name in ("axcodes", "slice_size")}
+    (folder / "models" / "model.json").write_text(json.dumps(said))
     parser["dataset_dir"] = str(folder / "data")
     found = {case["case"]: case for part in parser.get_parsed_content("datalist")().values() for case in part}
     large = max(found, key=lambda name: Path(np.ravel(found[name]["image"])[0]).stat().st_size)
@@ -68,7 +72,7 @@ def prepare(dataset: str, folder: Path) -> None:
 def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
     """Peak of the memory in GiB and seconds of a run."""
     options: dict[str, object] = {"output_dir": folder / config, "device": "$torch.device('cpu')"}
-    if config == "inference":
+    if config.startswith("inference"):
         options["outputs"] = ["label", "probs", "confidence", "entropy"]
     arguments = command(folder, COLLECTION / f"{dataset}_ce", config, options)
     line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", *arguments]
@@ -85,16 +89,18 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="brats or flare; both without any")
-    datasets = parser.parse_args().datasets or list(SHAPES)
+    parser.add_argument("--volumes", action="store_true", help="by configs/volumes.json")
+    given = parser.parse_args()
+    datasets, as_volumes = given.datasets or list(SHAPES), "_volumes" * given.volumes
     if unknown := set(datasets) - SHAPES.keys():
         parser.error(f"there is no {min(unknown)}; there are {', '.join(SHAPES)}")
-    print(f"{'':24}{'GiB':>8}{'seconds':>10}")  # noqa: T201
+    print(f"{'':28}{'GiB':>8}{'seconds':>10}")  # noqa: T201
     for dataset in datasets:
         with TemporaryDirectory() as name:
-            prepare(dataset, Path(name))
-            for config in ("evaluate", "inference"):
+            prepare(dataset, Path(name), (FILES | VOLUMES)[f"train{as_volumes}"])
+            for config in (f"evaluate{as_volumes}", f"inference{as_volumes}"):
                 peak, seconds = run(dataset, config, Path(name))
-                print(f"{dataset + ' ' + config:24}{peak:8.1f}{seconds:10.0f}", flush=True)  # noqa: T201
+                print(f"{dataset + ' ' + config:28}{peak:8.1f}{seconds:10.0f}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from committed import COLLECTION, FILES, processes, trimmed, write_dataset
+from committed import COLLECTION, FILES, VOLUMES, processes, trimmed, write_dataset
 from wrong_inputs import Wrong, prepared
 
 from calib_monai.phantoms import make_phantoms
@@ -74,7 +74,7 @@ def tried(wrong: Wrong, folder: Path, good: Path) -> Tried:
 
 def command(folder: Path, bundle: Path, config: str, options: dict[str, object]) -> list[str]:
     """The arguments of `python -m monai.bundle`."""
-    files = [str(bundle / "configs" / f"{name}.json") for name in FILES[config]]
+    files = [str(bundle / "configs" / f"{name}.json") for name in (FILES | VOLUMES)[config]]
     given: dict[str, object] = {"bundle_root": bundle, "dataset_dir": folder / "data", "ckpt_dir": folder / "models"}
     given |= {"output_dir": folder / "eval"}
     given |= {"epochs": 1, "batch_size": 8} if config == "train" else {}
