@@ -234,19 +234,22 @@ def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
 def _rule_of_setting(name: str, value: Any) -> str:
     """The rule that a value at the top of a configuration breaks; empty if it breaks none, or if no rule is known."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    rule = ""
     if name in WHOLE:
         least, most = WHOLE[name]
         if not is_number or not isinstance(value, int) or not least <= value <= most:
-            return f"it must be a whole number, {least} or more" + (f", and at most {most}" if most < inf else "")
+            rule = f"it must be a whole number, {least} or more" + (f", and at most {most}" if most < inf else "")
     elif name in ABOVE_ZERO and not (is_number and isfinite(value) and value > 0):
-        return "it must be a number above 0"
+        rule = "it must be a number above 0"
     elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
-        return "it must be true or false"
+        rule = "it must be true or false"
+    elif name == "overlap" and not (is_number and 0 <= value < 1):
+        rule = "it must be 0 or more and below 1"
     elif name == "train_fraction" and not (is_number and 0 < value <= 1):
-        return "it must be above 0 and at most 1"
+        rule = "it must be above 0 and at most 1"
     elif name == "device" and not _is_device(value):
-        return "it must name a device of PyTorch, as cpu or cuda:0"
-    return ""
+        rule = "it must name a device of PyTorch, as cpu or cuda:0"
+    return rule
 
 
 def _is_device(value: Any) -> bool:

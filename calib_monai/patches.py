@@ -19,7 +19,7 @@ from monai.transforms import (
 from monai.utils import ensure_tuple
 from torch import Tensor
 
-from calib_monai.arguments import check_whole
+from calib_monai.arguments import check_number, check_whole
 from calib_monai.blocks import fits_float16
 from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL
 from calib_monai.composed import flattened
@@ -28,6 +28,7 @@ from calib_monai.processes import bar_is_hidden
 from calib_monai.slices import check_prepared
 
 PLACES = 100_000  # of each class in a volume, among which the centers of patches are drawn
+CENTERS = f"{LABEL}_cls_indices"  # where `ClassesToIndicesd` puts these places
 BUFFERED = 2  # batches that wait for the network
 
 
@@ -41,7 +42,8 @@ class RandomPatchesd(Compose):
         augmentation: changes of patches, transforms of "image", (C, H, W, D), and "label", (1, H, W, D). A training
             with `augment` makes them, see `PatchLoader`.
         patches_per_volume: patches of each volume in an epoch.
-        ratios: how often the center is of each class, the background first; by default all equally often.
+        ratios: how often the center is of each class, the background first; by default all equally often. In a volume
+            without any of the classes that are drawn, all its voxels are drawn equally often.
         keys: what is cropped.
     """
 
@@ -61,10 +63,15 @@ class RandomPatchesd(Compose):
         self.patches_per_volume = patches_per_volume
         self.augmentation = augmentation
         names, classes = list(ensure_tuple(keys)), made_for.num_classes
+        for ratio in ratios or ():
+            check_number("a number in ratios", ratio, 0, math.inf)
+        if ratios is not None and not any(ratios):
+            raise ValueError(f"ratios are {list(ratios)}; one must be above 0")
         super().__init__(
             [
                 _Heldd(names),
                 ClassesToIndicesd(LABEL, num_classes=classes, max_samples_per_class=PLACES),
+                _Centersd(CENTERS, ratios or [1] * classes),
                 RandCropByLabelClassesd(
                     names,
                     LABEL,
@@ -72,7 +79,7 @@ class RandomPatchesd(Compose):
                     ratios=None if ratios is None else list(ratios),
                     num_classes=classes,
                     num_samples=1,
-                    indices_key=f"{LABEL}_cls_indices",
+                    indices_key=CENTERS,
                     warn=False,
                 ),
                 _Ownd(names),
@@ -190,6 +197,27 @@ class _Heldd(MapTransform):
             half = key != LABEL and fits_float16(slices[key])
             held[key] = volume.to(torch.uint8 if key == LABEL else torch.float16 if half else torch.float32)
         return held
+
+
+class _Centersd(MapTransform):
+    """Lets a volume without any class that is drawn have centers, too: MONAI's crop would divide by 0."""
+
+    def __init__(self, keys: KeysCollection, ratios: Sequence[float]) -> None:
+        super().__init__(keys)
+        self.drawn = [k for k, ratio in enumerate(ratios) if ratio > 0]
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The places of each class; if none is drawn of the classes that are there, places in the whole volume."""
+        changed = dict(data)
+        for key in self.keys:
+            if not any(len(data[key][k]) for k in self.drawn):
+                places = torch.linspace(
+                    0, data[LABEL].numel() - 1, min(PLACES, data[LABEL].numel()), dtype=torch.float64
+                )
+                changed[key] = [
+                    places.long() if k == self.drawn[0] else of_class for k, of_class in enumerate(data[key])
+                ]
+        return changed
 
 
 class _Ownd(MapTransform):

@@ -74,6 +74,19 @@ def test_one_class_alone_is_drawn_where_only_it_is_asked_for() -> None:
     assert bool((labels == 1).flatten(1).any(dim=1).all())
 
 
+@pytest.mark.parametrize(("label", "ratios"), [(0, [0, 1, 1]), (2, [0, 1, 0]), (255, None)])
+def test_a_volume_without_the_classes_that_are_drawn_gives_patches_of_any_place(
+    label: int, ratios: list[float] | None
+) -> None:
+    data = volumes(1, ratios=ratios, patches_per_volume=50)
+    data.data[0]["label"] = torch.full_like(data.data[0]["label"], label)
+    images = torch.cat([batch["image"] for batch in PatchLoader(data, 10)])
+    corners = images[:, 0, 0, 0, 0]
+    assert len(images) == 50
+    assert float(corners.min()) < 0.1
+    assert float(corners.max()) > 0.5
+
+
 def test_changes_leave_the_cached_volumes_as_they_are() -> None:
     changed = volumes(2, augmentation=RandGaussianNoised("image", prob=1.0, std=1.0))
     loader = PatchLoader(changed, 2, augment=True)
@@ -124,6 +137,9 @@ def test_an_epoch_that_is_left_early_leaves_no_thread() -> None:
     [
         ({"patches_per_volume": 0}, "patches_per_volume is 0"),
         ({"ratios": [1, 1]}, r"ratios are \[1, 1\]; there are 3 classes"),
+        ({"ratios": [1, -1, 1]}, "a number in ratios is -1"),
+        ({"ratios": [1, float("nan"), 1]}, "a number in ratios is nan"),
+        ({"ratios": [0, 0, 0]}, r"ratios are \[0, 0, 0\]; one must be above 0"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, Any], said: str) -> None:

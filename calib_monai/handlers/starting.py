@@ -26,7 +26,7 @@ from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import check_earlier
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.loss_checks import check_loss
-from calib_monai.made_for import MadeFor, check_made_for
+from calib_monai.made_for import MadeFor, check_axes, check_made_for
 from calib_monai.processes import check_alone
 from calib_monai.running import given_in_python
 
@@ -70,6 +70,7 @@ def check_run(
     check_noise(noise_std)
     for loader in (one for one in handlers if isinstance(one, CheckpointLoader)):
         folder = str(Path(loader.load_path).parent)
+        check_axes(made_for, folder)
         check_model(loader.load_path, made_for.network)
         check_made_for(made_for, folder, _config_in(bundle_root))
     for fit in (one for one in handlers if isinstance(one, CalibratorFit)):
@@ -87,9 +88,9 @@ def check_training(config: ConfigParser | None = None) -> None:
 
     Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir` and
     `slice_size`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`, `train#inferer` and the
-    metrics of `validate`; `random_views` and `lr_scheduler`; the savers in `validate#handlers`, the schedules in
-    `train#handlers` and `train#trainer#optimizer`; last, with `resume` and `overwrite`, what is left of an earlier
-    training. A key that somebody has removed is passed over, but for the first four and `made_for`.
+    metrics of `validate`; `training_box`, `random_views` and `lr_scheduler`; the savers in `validate#handlers`, the
+    schedules in `train#handlers` and `train#trainer#optimizer`; last, with `resume` and `overwrite`, what is left of an
+    earlier training. A key that somebody has removed is passed over, but for the first four and `made_for`.
 
     Args:
         config: the configuration of the training; by default the one that runs.
@@ -122,7 +123,7 @@ def check_training(config: ConfigParser | None = None) -> None:
         inferer=part("train::inferer"),
         metrics=[part("validate::key_metric"), part("validate::additional_metrics")],
     )
-    for name in ("random_views", "lr_scheduler"):  # which refuse wrong arguments
+    for name in ("training_box", "random_views", "lr_scheduler"):  # which refuse wrong arguments
         part(name)
     _check_parts(parser, part)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))

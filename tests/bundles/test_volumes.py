@@ -160,6 +160,8 @@ def test_a_calibrator_is_fitted_and_used(
             "unetpp is for slices; volumes need",
         ),
         ({"network_def#_target_": "calib_monai.networks.transunet"}, "transunet is for slices"),
+        ({"overlap": 1.0}, r"overlap is 1.0; it must be 0 or more and below 1"),
+        ({"training_box#ratios": [0, 0, 0]}, "one must be above 0"),
         ({"spacing": [1.0, 1.0]}, r"spacing is \[1.0, 1.0\]; it must be a list of 3"),
     ],
 )
@@ -178,8 +180,9 @@ def test_a_model_of_slices_is_not_taken_for_volumes(
     trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
 ) -> None:
     data, out, _ = trained("hippocampus_nacl")
-    with refused("of its weights|slice_size is"):
-        start("hippocampus_nacl", "evaluate", data, out, output_dir=str(tmp_path), figures=False)
+    for mode, options in (("evaluate", {"figures": False}), ("inference", {})):
+        with refused("the model is of patches of volumes, 16 x 16 x 8: give configs/volumes.json as the last file"):
+            start("hippocampus_nacl", mode, data, out, output_dir=str(tmp_path), **options)
     assert not (tmp_path / "summary.json").exists()
 
 
