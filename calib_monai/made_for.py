@@ -14,7 +14,6 @@ from torch import nn
 
 from calib_monai import __version__
 from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
-from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
 
 FILE = "model.json"
@@ -146,7 +145,7 @@ def check_axes(made_for: MadeFor, ckpt_dir: str) -> None:
     """Raise ValueError if a model of slices would be used for volumes, or a model of volumes for slices."""
     size = (read_model_json(ckpt_dir) or {}).get("slice_size", made_for.slice_size)
     if len(size) != len(made_for.slice_size):
-        volumes = len(size) == SPATIAL_DIMS
+        volumes = len(size) > len(made_for.slice_size)
         mend = "give configs/volumes.json as the last file" if volumes else "leave out configs/volumes.json"
         raise ValueError(
             f"{Path(ckpt_dir) / FILE} says that the model is of {'patches of volumes' if volumes else 'slices'}, "

@@ -127,6 +127,7 @@ class PatchLoader:
             raise ValueError("the transforms of the training do not end with RandomPatchesd")
         self.batch_size = batch_size
         self.seed = seed
+        self.augment = augment
         self.process = process
         self.num_processes = num_processes
         self.epoch = 0

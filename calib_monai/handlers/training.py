@@ -96,8 +96,9 @@ class TrainingSaver:
         network = _unwrapped(trainer.network)
         loss = trainer.loss
         settings = {"seed": trainer.data_loader.seed, "loss": loss, "made_for": self.made_for}
-        if hasattr(trainer.prepare_batch, "augment"):
-            settings["augment"] = trainer.prepare_batch.augment
+        for part in (trainer.prepare_batch, trainer.data_loader):  # of slices the one, of patches the other
+            if hasattr(part, "augment"):
+                settings["augment"] = part.augment
         saved = {
             "settings": Settings(**settings),
             "network": network,

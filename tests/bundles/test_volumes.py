@@ -130,6 +130,15 @@ def test_a_training_goes_on_to_the_same_bits(
     assert same_bits(first["optimizer"], second["optimizer"])
 
 
+def test_a_training_does_not_go_on_with_other_options(
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]],
+) -> None:
+    data, out, options = trained("hippocampus_soft_dice")
+    for changed in ({"augment": True}, {"seed": 1}, {"patch_size": [24, 24, 12]}):
+        with refused(f"does not fit: it is of a training with .*{next(iter(changed)).removeprefix('patch_')}"):
+            start("hippocampus_soft_dice", "train_volumes", data, out, epochs=2, resume=True, **options | changed)
+
+
 @pytest.mark.parametrize("kind", ["ts", "lts"])
 def test_a_calibrator_is_fitted_and_used(
     kind: str,
