@@ -1,4 +1,4 @@
-"""Volumes of one's own data: the size of patches and the spacing that `volumes.json` gets."""
+"""What `volumes.json` gets by the spacing: how patches are turned; of one's own data also their size."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 VOXELS = 2**20  # of a patch, about: 96 x 96 x 96
 MULTIPLE = 16
+THICK = 2  # times as much as the finest spacing
 
 
 def volumes_of_own(path: str, volumes: Any, pixdim: Any) -> dict[str, Any]:
@@ -36,6 +37,17 @@ def patch_of(spacing: list[float]) -> list[int]:
     """A patch of about a million voxels that is as long in mm along each axis, in multiples of 16 voxels."""
     side = (VOXELS * prod(spacing)) ** (1 / 3)
     return [max(1, round(side / size / MULTIPLE)) * MULTIPLE for size in spacing]
+
+
+def turns_of(spacing: list[float], largest: float) -> list[float]:
+    """The largest angle about each axis by which patches are turned: only in the slices where these are thick.
+
+    Args:
+        spacing: of the patches.
+        largest: the angle where no slice is thick.
+    """
+    thick = [size >= THICK * min(spacing) for size in spacing]
+    return [largest if is_thick or not any(thick) else 0 for is_thick in thick]
 
 
 def _is_above_zero(size: Any) -> bool:

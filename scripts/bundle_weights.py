@@ -41,6 +41,8 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     try:
         network = _network(inference)
         differing = differing_weights(weights, network.state_dict())
+        if _of_volumes(weights) and not _of_volumes(network.state_dict()):
+            return "it is of a network for volumes", f"{wanted}: volumes.json is used from the bundle's own folder"
         if differing:
             fitting = _fitting(weights, inference)
             hint = f"; these fit {fitting}: write that there and in configs/train.json" if fitting else ""
@@ -55,6 +57,11 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     cpu = torch.device("cpu")
     check_network(network, image["num_channels"], pred["num_channels"], image["spatial_shape"], cpu)
     return None
+
+
+def _of_volumes(weights: Weights) -> bool:
+    """Whether a weight is that of a convolution in three dimensions."""
+    return any(value.ndim == 5 for value in weights.values())  # noqa: PLR2004 - channels in and out, and three axes
 
 
 def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:

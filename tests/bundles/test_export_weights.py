@@ -13,6 +13,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 
+from calib_monai.networks import unet
 from calib_monai.posthoc import TemperatureScaling
 from calib_monai.posthoc.files import save_calibrator
 
@@ -65,6 +66,16 @@ def test_weights_of_another_network_of_the_bundle_are_told_by_its_name(
         path.write_text(path.read_text().replace('"calib_monai.networks.unet"', '"calib_monai.networks.unetpp"'))
     assert EXPORT["main"]([str(bundle), "--model", str(tmp_path / "best.pt"), "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "hippocampus_nacl_v0.1.0.zip")
+
+
+def test_weights_of_a_network_for_volumes_are_told_as_such(
+    bundle: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    weights = unet(1, 3, [16, 16, 8], spatial_dims=3, spacing=[1, 1, 1]).state_dict()
+    torch.save(weights, tmp_path / "best.pt")
+    assert "models/model.pt: it is of a network for volumes; the zoo wants" in refused(
+        bundle, "--model", tmp_path / "best.pt"
+    )
 
 
 def test_the_results_of_the_repository_are_not_shown_beside_other_weights(bundle: Path, tmp_path: Path) -> None:
