@@ -10,7 +10,6 @@ from calib_monai.networks import FACTORIES
 from calib_monai.spelling import did_you_mean, nearest
 from calib_monai.targets import TARGET, check_targets, located, own_targets
 
-FORMER_BOX, BOX = "train#box", "training_box"
 HANDLERS = "calib_monai.handlers."
 
 
@@ -43,7 +42,6 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
         said: the option as a message tells it, such as "--epochs 3".
     """
     _check_of_metric(name, config, said)
-    _check_of_box(name, value, config, said)
     if CATALOGUE in config:
         return
     name, text = name.replace("::", "#"), str(value)
@@ -55,13 +53,6 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
         raise ValueError(f"{said}: write --{CHOSEN} {FACTORY}{text.removeprefix('@').removeprefix(FACTORY)}")
     if name == CHOSEN and text.isidentifier() and located(text) is None and (near := nearest(text.lower(), FACTORIES)):
         raise ValueError(f"{said}: it must be the whole name; did you mean {FACTORY}{near}?")
-
-
-def _check_of_box(name: str, value: Any, config: Mapping[str, Any], said: str) -> None:
-    """Raise ValueError if an option sets the box of training in its former place."""
-    place = name.replace("::", "#")
-    if place.startswith(FORMER_BOX) and BOX in config:
-        raise ValueError(f"{said}: there is no {FORMER_BOX}; write --{BOX}{place.removeprefix(FORMER_BOX)} {value}")
 
 
 def _check_of_metric(name: str, config: Mapping[str, Any], said: str) -> None:

@@ -37,7 +37,7 @@ ABOVE_ZERO = ("learning_rate",)
 SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
 ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
 ENTRIES |= {"calibrated_network", "keys"}  # keys that no other one of a bundle need refer to
-ENTRIES |= {"batch_size", "learning_rate", "training_box"}  # in volumes.json, laid over an inference
+OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json, also laid over an inference
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
@@ -100,7 +100,9 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 
 def _check_network_of_volumes(config: Mapping[str, Any]) -> None:
-    """Raise ValueError if volumes are to be trained on with a network here that takes slices alone."""
+    """Raise ValueError if volumes have a pixdim that is not their spacing, or a network that takes slices alone."""
+    if "patch_size" in config and config.get("pixdim", "@spacing") != "@spacing":
+        raise ValueError(f"pixdim is {config['pixdim']}: volumes are resampled to their spacing, give --spacing alone")
     network = config.get("network_def")
     target = str(network.get(TARGET, "")) if isinstance(network, Mapping) and "patch_size" in config else ""
     name = target.removeprefix(FACTORY)
@@ -150,7 +152,8 @@ def check_all_used(config: Mapping[str, Any]) -> list[str]:
         ValueError: one that is spelled nearly as one that something refers to.
     """
     used = _referred_to(config)
-    unused = sorted(key for key in config if key not in used | ENTRIES and not key.startswith("_"))
+    known = used | ENTRIES | (OF_TRAINING if "train" not in config else set())
+    unused = sorted(key for key in config if key not in known and not key.startswith("_"))
     for key in unused:
         if meant := nearest(key, used & config.keys()):
             raise ValueError(f"nothing refers to {key!r} in the configuration; did you mean {meant!r}?")

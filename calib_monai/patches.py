@@ -170,7 +170,8 @@ class PatchLoader:
         own = [batch[self.process :: self.num_processes] for batch in batches]
         indices = [part if len(part) else batch[:1] for part, batch in zip(own, batches, strict=True)]
         try:
-            loader = DataLoader(self.cached, batch_sampler=indices)
+            # MONAI would seed torch's global generator anew, if it had none of its own.
+            loader = DataLoader(self.cached, batch_sampler=indices, generator=torch.Generator())
             self.cached.transform.set_random_state(seed=int(seeds[1 + self.process]))
             for batch, part, whole in zip(loader, own, batches, strict=True):
                 share = {"share": len(part) * self.num_processes / len(whole)} if self.num_processes > 1 else {}

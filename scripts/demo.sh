@@ -34,4 +34,3 @@ case="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["test"][
 run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$data/imagesTr/$case.nii.gz"
 
 python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report" --case "$case"
-python scripts/check_demo.py "$out"

@@ -19,7 +19,6 @@ DYNUNET = "--network_def#_target_ calib_monai.networks.dynunet"
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("train#box#elsewhere", 0, ": there is no train#box; write --training_box#elsewhere 0"),
         ("network_def", "@networks::dynunet", f": there is no key networks; write {DYNUNET}"),
         ("network_def", "%networks::dynunet", f": there is no key networks; write {DYNUNET}"),
         ("network_def", "@networks#dynunet", f": there is no key networks; write {DYNUNET}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -127,9 +128,19 @@ def test_an_error_while_patches_are_drawn_is_raised() -> None:
 
 def test_an_epoch_that_is_left_early_leaves_no_thread() -> None:
     loader = PatchLoader(volumes(3), 1)
+    before = threading.active_count()
     for _ in loader:
         break
+    assert threading.active_count() == before
     assert len(of_epoch(loader)) == 3
+
+
+def test_an_epoch_leaves_the_global_generator_as_it_is() -> None:
+    torch.manual_seed(3)
+    torch.rand(1)
+    before = torch.get_rng_state()
+    of_epoch(PatchLoader(volumes(3), 1))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(

@@ -38,14 +38,15 @@ def main() -> int:
     parser.add_argument("--record", required=True, type=Path, help="JSON file to write when the run has succeeded")
     parser.add_argument("--models", type=Path, help="folder of a training; one with the same options is continued")
     parser.add_argument("--volumes", action="store_true", help="train a network for volumes, by configs/volumes.json")
-    given, options = parser.parse_known_args()
+    given, asked = parser.parse_known_args()
+    options = [*asked, *["--volumes", "True"] * given.volumes]  # as they are recorded and compared
     if given.models and (record := _taken_over(given.models, options) or _taken_back(given.models, options)):
         write_json(given.record, record)
         return 0
     resumed = given.models is not None and _goes_on(given.models, options)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     files = ["train", *[given.step] * (given.step != "train"), *["volumes"] * given.volumes]
-    command = _command(given.bundle, files, [*options, *["--resume", "True"] * resumed])
+    command = _command(given.bundle, files, [*asked, *["--resume", "True"] * resumed])
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
     except KeyboardInterrupt:
@@ -54,7 +55,6 @@ def main() -> int:
         record = {
             "bundle": given.bundle,
             "step": given.step,
-            **({"volumes": True} if given.volumes else {}),
             "options": _by_name(options),
             "started": started.isoformat(timespec="seconds"),
             "resumed": resumed,

@@ -46,13 +46,15 @@ def unet(
         spacing: size of a voxel along H, W and D in mm; None takes the levels of `strides`.
         channels: of the levels; by default 8, 16, 32, 64, 128 and 256, with `spacing` 12, 24, 48 ..., at most 320.
         strides: between the levels; by default 1, 2, 2, 2 and 2. With `spacing` it must be left out.
-        options: `kernel_size`, `up_kernel_size`, `num_res_units`, `act`, `norm`, `dropout`, `bias` and `adn_ordering`
-            of MONAI's UNet.
+        options: `kernel_size` and `up_kernel_size` (not with `spacing`), `num_res_units`, `act`, `norm`, `dropout`,
+            `bias` and `adn_ordering` of MONAI's UNet.
 
     Raises:
         ValueError: an unknown option, or one that the network cannot have.
     """
     if spacing is not None:
+        for name in {"kernel_size", "up_kernel_size"} & options.keys():
+            raise ValueError(f"{name} and spacing are both given; the kernels follow from the spacing: leave one out")
         levels = _levels(spatial_dims, img_size, spacing, strides)
         channels = _doubled(12, len(levels.strides) + 1) if channels is None else channels
         check_levels("channels", channels, levels.strides)

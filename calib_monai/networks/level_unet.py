@@ -21,18 +21,19 @@ class LevelUNet(UNet):
         out_channels: K, number of classes; the logits are (B, K, H, W, D).
         channels: of the levels and of the deepest layer, one more than levels.
         levels: the levels.
-        options: further arguments of MONAI's class.
+        options: further arguments of MONAI's class, but for the kernels.
     """
 
     def __init__(
         self, in_channels: int, out_channels: int, channels: Sequence[int], levels: Levels, **options: Any
     ) -> None:
         strides = [_Stride(stride, kernel) for kernel, stride in zip(levels.kernels, levels.strides, strict=True)]
-        super().__init__(3, in_channels, out_channels, channels, strides, **{"kernel_size": 3} | options)  # type: ignore[arg-type] # MONAI takes a stride for each axis
+        self.deepest = levels.kernels[-1]
+        super().__init__(3, in_channels, out_channels, channels, strides, **options)  # type: ignore[arg-type] # MONAI takes a stride for each axis
 
     def _get_down_layer(self, in_channels: int, out_channels: int, strides: Any, is_top: bool) -> nn.Module:  # noqa: FBT001 - MONAI's
         """The way down of a level, with its kernel."""
-        self.kernel_size = getattr(strides, "kernel", 3)  # the deepest layer has the stride 1
+        self.kernel_size = getattr(strides, "kernel", self.deepest)  # the deepest layer has the stride 1
         return super()._get_down_layer(in_channels, out_channels, strides, is_top)
 
     def _get_up_layer(self, in_channels: int, out_channels: int, strides: Any, is_top: bool) -> nn.Module:  # noqa: FBT001 - MONAI's

@@ -29,18 +29,18 @@ class Levels(NamedTuple):
 def levels_of(img_size: Sequence[int], spacing: Sequence[float]) -> Levels:
     """The levels for patches of a size and a spacing, by the rule of nnU-Net (Isensee et al. 2021).
 
-    An axis is halved while its size is even, at least 4 voxels are left, and its spacing is less than twice the finest
-    one of the axes that can be halved. So the coarse axis of thick slices is halved later than the others, or never. A
-    single axis is halved only while it has 12 voxels. A kernel is 1 along an axis until the spacing there is less than
-    twice the finest one, and 3 from then on. (nnU-Net pads a patch whose size becomes odd, and goes on.)
+    An axis is halved while at least 4 voxels are left and its spacing is less than twice the finest one of the axes
+    that can be halved. So the coarse axis of thick slices is halved later than the others, or never. A single axis is
+    halved only while it has 12 voxels. A kernel is 1 along an axis until the spacing there is less than twice the
+    finest one, and 3 from then on. (nnU-Net pads a patch whose size becomes odd; here it is refused.)
 
     Args:
         img_size: H, W and D of the patches in voxels.
         spacing: size of a voxel along H, W and D in mm.
 
     Raises:
-        ValueError: another number of values, sizes that are no whole numbers from 1 on, or spacings that are not
-            above 0.
+        ValueError: another number of values, sizes that are no whole numbers from 1 on or become odd where they are to
+            be halved, or spacings that are not above 0.
 
     Examples:
         >>> levels_of([32, 32, 8], [1.0, 1.0, 4.0]).strides
@@ -58,6 +58,12 @@ def levels_of(img_size: Sequence[int], spacing: Sequence[float]) -> Levels:
     kernels, strides = [_kernel(distances)], [(1,) * DIMENSIONS]
     while halved := _halved(sizes, distances):
         for axis in halved:
+            if sizes[axis] % 2:
+                multiple = img_size[axis] // sizes[axis] * 2
+                raise ValueError(
+                    f"img_size is {list(img_size)}, and {img_size[axis]} is halved until {sizes[axis]}, which is odd: "
+                    f"it must be a multiple of {multiple}, as {-(-img_size[axis] // multiple) * multiple}"
+                )
             sizes[axis] //= 2
             distances[axis] *= 2
         strides.append(tuple(2 if axis in halved else 1 for axis in range(DIMENSIONS)))
@@ -68,7 +74,7 @@ def levels_of(img_size: Sequence[int], spacing: Sequence[float]) -> Levels:
 
 def _halved(sizes: Sequence[int], spacing: Sequence[float]) -> list[int]:
     """The axes that the next level halves."""
-    large = [axis for axis in range(DIMENSIONS) if sizes[axis] >= 2 * LEAST_SIZE and sizes[axis] % 2 == 0]
+    large = [axis for axis in range(DIMENSIONS) if sizes[axis] >= 2 * LEAST_SIZE]
     finest = min((spacing[axis] for axis in large), default=0)
     halved = [axis for axis in large if spacing[axis] < SIMILAR * finest]
     if len(halved) == 1 and sizes[halved[0]] < ALONE * LEAST_SIZE:

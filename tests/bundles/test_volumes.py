@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import runpy
 from collections.abc import Callable
 from functools import cache
@@ -27,6 +28,7 @@ from committed import (
 )
 from spared import leave_undrawn
 
+from calib_monai.networks.levels import levels_of
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.run_files import read_run
 
@@ -55,7 +57,7 @@ def options_of(bundle: str, **others: Any) -> dict[str, Any]:
     train = config_of(bundle, "train")
     quick = {name: value for name, value in QUICK.items() if name in train}
     if "pixdim" in train:
-        quick["pixdim"] = [1.0, 1.0, 2.0]
+        quick["spacing"] = [1.0, 1.0, 2.0]
     return SMALL | quick | others
 
 
@@ -164,6 +166,8 @@ def test_a_calibrator_is_fitted_and_used(
         ({"patch_size": [16, 16]}, r"patch_size is \[16, 16\]; it must be three whole numbers"),
         ({"patch_size": [16, 16, 0]}, r"patch_size is \[16, 16, 0\]"),
         ({"patches_per_volume": 0}, "patches_per_volume is 0"),
+        ({"pixdim": [1.0, 1.0, 1.0]}, "give --spacing alone"),
+        ({"network_def#kernel_size": 5}, "kernel_size and spacing are both given"),
         (
             {"network_def#_target_": "calib_monai.networks.unetpp"},
             "unetpp is for slices; volumes need",
@@ -197,7 +201,7 @@ def test_a_model_of_slices_is_not_taken_for_volumes(
 
 @pytest.mark.parametrize(
     ("volumes", "patch_size"),
-    [(True, [112, 112, 80]), ({"patch_size": [16, 16, 8], "spacing": [1.0, 1.0, 2.0]}, [16, 16, 8])],
+    [(True, [128, 128, 64]), ({"patch_size": [16, 16, 8], "spacing": [1.0, 1.0, 2.0]}, [16, 16, 8])],
 )
 def test_ones_own_data_are_volumes_where_the_json_says_so(
     volumes: object, patch_size: list[int], tmp_path: Path
@@ -239,3 +243,18 @@ def compose_own(folder: Path, changed: dict[str, Any]) -> Path:
     compose = runpy.run_path(str(REPOSITORY / "scripts" / "compose_bundles.py"))["main"]
     compose(["--dataset", str(folder / "bones.json"), "--method", "ce", "--out", str(folder)])
     return folder / "bones_ce" / "configs" / "volumes.json"
+
+
+@pytest.mark.parametrize(
+    "spacing", [[1, 1, 1], [0.3, 0.3, 5], [0.625, 0.625, 3.6], [5, 0.7, 0.7], [0.1, 0.1, 0.1], [2, 1, 4]]
+)
+def test_the_patch_of_ones_own_data_can_be_halved(spacing: list[float]) -> None:
+    patch = runpy.run_path(str(REPOSITORY / "scripts" / "bundle_volumes.py"))["patch_of"](spacing)
+    assert len(levels_of(patch, spacing).strides) >= 4
+    assert 2**19 < math.prod(patch) < 2**21
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_the_patch_of_a_data_set_can_be_halved(name: str) -> None:
+    config = config_of(f"{name}_ce", "volumes")
+    assert len(levels_of(config["patch_size"], config["spacing"]).strides) >= 4

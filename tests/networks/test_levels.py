@@ -38,11 +38,17 @@ def test_the_levels_are_those_of_the_plans_of_nnu_net(
         assert ["".join(map(str, kernel)) for kernel in found.kernels] == kernels
 
 
-@pytest.mark.parametrize("img_size", [[18, 20, 22], [96, 90, 21], [7, 7, 7]])
-def test_a_network_takes_patches_of_any_size(img_size: list[int]) -> None:
-    with torch.device("meta"):
-        network = unet(1, 2, img_size, spatial_dims=3, spacing=[1, 1, 1])
-        assert network.eval()(torch.zeros(1, 1, *img_size)).shape == (1, 2, *img_size)
+@pytest.mark.parametrize(
+    ("img_size", "said"),
+    [
+        ([100, 96, 96], "100 is halved until 25, which is odd: it must be a multiple of 8, as 104"),
+        ([97, 96, 96], "97 is halved until 97, which is odd: it must be a multiple of 2, as 98"),
+        ([16, 16, 18], "18 is halved until 9, which is odd: it must be a multiple of 4, as 20"),
+    ],
+)
+def test_a_size_that_cannot_be_halved_is_refused(img_size: list[int], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        levels_of(img_size, [1, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -74,6 +80,7 @@ def test_a_network_takes_patches_of_its_size_and_spacing(name: str, img_size: li
         ("unet", {"spatial_dims": 2}, "only volumes have a spacing"),
         ("unet", {"strides": [1, 2]}, "strides and spacing are both given"),
         ("unet", {"channels": [4, 8]}, "there must be 1 of them"),
+        ("unet", {"kernel_size": 5}, "kernel_size and spacing are both given"),
         ("dynunet", {"img_size": None}, "img_size is None"),
         ("unetpp", {}, "unetpp has no option spacing"),
         ("transunet", {}, "transunet has no option"),
