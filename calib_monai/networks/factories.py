@@ -57,6 +57,7 @@ def unet(
             raise ValueError(f"{name} and spacing are both given; the kernels follow from the spacing: leave one out")
         levels = _levels(spatial_dims, img_size, spacing, strides)
         channels = _doubled(12, len(levels.strides) + 1) if channels is None else channels
+        _check_count(channels, len(levels.strides) + 1)
         check_levels("channels", channels, levels.strides)
         return LevelUNet(in_channels, out_channels, channels, levels, **{"num_res_units": 1} | options)
     channels = (8, 16, 32, 64, 128, 256) if channels is None else channels
@@ -98,6 +99,7 @@ def attention_unet(
     if spacing is not None:
         of_levels = _levels(spatial_dims, img_size, spacing, strides).strides
         channels = _doubled(16, len(of_levels)) if channels is None else channels
+        _check_count(channels, len(of_levels))
         strides = of_levels[1:]
     channels = (64, 128, 256, 512, 1024) if channels is None else channels
     strides = (2, 2, 2, 2) if strides is None else strides
@@ -229,6 +231,15 @@ def _levels(spatial_dims: int, img_size: Sequence[int] | None, spacing: Sequence
     if strides is not None:
         raise ValueError("strides and spacing are both given; the strides follow from the spacing: leave one out")
     return levels_of(img_size, spacing)
+
+
+def _check_count(channels: Sequence[int], count: int) -> None:
+    """Raise ValueError if channels are not as many as the levels need that follow from a spacing."""
+    check_list("channels", channels)
+    if len(channels) != count:
+        raise ValueError(
+            f"channels are {list(channels)}; patches of this size need {count} of them, as {_doubled(8, count)}"
+        )
 
 
 def _doubled(first: int, count: int) -> list[int]:

@@ -79,7 +79,7 @@ def test_a_network_takes_patches_of_its_size_and_spacing(name: str, img_size: li
     [
         ("unet", {"spatial_dims": 2}, "only volumes have a spacing"),
         ("unet", {"strides": [1, 2]}, "strides and spacing are both given"),
-        ("unet", {"channels": [4, 8]}, "there must be 1 of them"),
+        ("unet", {"channels": [4, 8]}, "patches of this size need 4 of them, as [8, 16, 32, 64]"),
         ("unet", {"kernel_size": 5}, "kernel_size and spacing are both given"),
         ("dynunet", {"img_size": None}, "img_size is None"),
         ("unetpp", {}, "unetpp has no option spacing"),
