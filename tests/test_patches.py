@@ -128,10 +128,10 @@ def test_an_error_while_patches_are_drawn_is_raised() -> None:
 
 def test_an_epoch_that_is_left_early_leaves_no_thread() -> None:
     loader = PatchLoader(volumes(3), 1)
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for _ in loader:
         break
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # others, such as that of a progress bar, may have ended
     assert len(of_epoch(loader)) == 3
 
 
