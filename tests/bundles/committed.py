@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
@@ -24,7 +25,7 @@ from monai.bundle import run
 from calib_monai.datalists.files import Volumes
 from calib_monai.handlers.collection import OF_VALIDATION
 from calib_monai.overrides import COLLECTION as COLLECTION_OF_METRICS
-from calib_monai.phantoms import Phantom
+from calib_monai.phantoms import Phantom, make_phantoms
 from calib_monai.refusals import refusal_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -99,6 +100,19 @@ def start_quietly(bundle: str, config: str, data: Path, out: Path, options: dict
 def trimmed(cases: Volumes, first: int, last: int) -> Volumes:
     """Phantoms of the slices from first to before last alone, which train faster."""
     return {case: Phantom(image[..., first:last], label[..., first:last]) for case, (image, label) in cases.items()}
+
+
+def phantoms_of(tmp_path_factory: pytest.TempPathFactory, first: int, last: int) -> Callable[[str], Path]:
+    """For a data set, by its name, a folder of six phantoms of these slices in the layout of its release, made once."""
+
+    @cache
+    def folder_of(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        num_classes = config_of(f"{name}_ce", "train")["num_classes"]
+        write_dataset(name, folder, trimmed(make_phantoms(6, seed=5, num_classes=num_classes), first, last))
+        return folder
+
+    return folder_of
 
 
 def processes() -> ForkServerContext:

@@ -12,7 +12,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from committed import (
     DATASETS,
     config_of,
     metrics_of,
+    phantoms_of,
     refused,
     start,
     trimmed,
@@ -74,15 +74,7 @@ class Finished(NamedTuple):
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """For a data set six phantoms, trimmed to six slices, in the layout of its release."""
-
-    @cache
-    def folder_of(name: str) -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        num_classes = config_of(f"{name}_ce", "train")["num_classes"]
-        write_dataset(name, folder, trimmed(make_phantoms(6, seed=5, num_classes=num_classes), 14, 20))
-        return folder
-
-    return folder_of
+    return phantoms_of(tmp_path_factory, 14, 20)
 
 
 @pytest.fixture(scope="module")

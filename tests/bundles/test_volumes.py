@@ -20,16 +20,14 @@ from committed import (
     DATASETS,
     REPOSITORY,
     config_of,
+    phantoms_of,
     refused,
     same_bits,
     start,
-    trimmed,
-    write_dataset,
 )
 from spared import leave_undrawn
 
 from calib_monai.networks.levels import levels_of
-from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.run_files import read_run
 
 VOLUMES = [name for name in DATASETS if (COLLECTION / f"{name}_ce" / "configs" / "volumes.json").is_file()]
@@ -41,15 +39,7 @@ QUICK = {"n4_iterations": [1]}
 @pytest.fixture(scope="module")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """For a data set six small phantoms in the layout of its release."""
-
-    @cache
-    def folder_of(name: str) -> Path:
-        folder = tmp_path_factory.mktemp(name)
-        num_classes = config_of(f"{name}_ce", "train")["num_classes"]
-        write_dataset(name, folder, trimmed(make_phantoms(6, seed=5, num_classes=num_classes), 12, 20))
-        return folder
-
-    return folder_of
+    return phantoms_of(tmp_path_factory, 12, 20)
 
 
 def options_of(bundle: str, **others: Any) -> dict[str, Any]:
