@@ -26,7 +26,6 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out, tell_unseen_classes
-from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
@@ -108,7 +107,7 @@ def checked_split(
         loading: the transforms from a case's files to its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
         num_classes: number of classes; labels must be 0..num_classes - 1.
         in_channels: channels of an image.
-        slice_size: H and W of the slices that the network sees, or H, W and D of its patches.
+        slice_size: H and W of the slices that the network sees, used without `cropped`.
         ckpt_dir: folder of the model.
         output_dir: folder of the results.
         use: the sets whose files are read.
@@ -169,7 +168,7 @@ def checked_split(
             num_classes=num_classes,
             in_channels=in_channels,
             spatial_dims=spatial_dims,
-            largest=None if cropped or len(slice_size) == SPATIAL_DIMS else tuple(slice_size),
+            largest=None if cropped else tuple(slice_size),
             axcodes=axcodes,
             empty_labels=empty_labels,
             same_grid=same_grid,

@@ -54,10 +54,10 @@ def check_noise(noise_std: float) -> None:
         raise ValueError(f"noise_std is {noise_std}; evaluate with noise in one process")
 
 
-def check_slice_size(slice_size: Sequence[int]) -> None:
+def check_slice_size(slice_size: Sequence[int], spatial_dims: int = 2) -> None:
     """Raise ValueError if a network here cannot halve slices of this size, or if patches have no three sizes."""
     sizes = list(slice_size) if isinstance(slice_size, Sequence) else [slice_size]
-    if len(sizes) == SPATIAL_DIMS:
+    if spatial_dims == SPATIAL_DIMS:
         check_patch_size(sizes)
         return
     if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W

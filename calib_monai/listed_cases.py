@@ -15,6 +15,7 @@ from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
@@ -52,6 +53,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         self.use: Sequence[str] = settings.get("use", SPLITS)
         self.trains = not settings.get("keep", False)
         self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
+        if made_for is not None and made_for.spatial_dims == SPATIAL_DIMS:
+            self.settings["cropped"] = True  # a patch is a part of a volume of any size
 
     __init__.__signature__ = _with_arguments_of(__init__, checked_split)  # type: ignore[attr-defined] # for checks of options
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from calib_monai import __version__
 from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
 
 FILE = "model.json"
@@ -30,13 +31,14 @@ class MadeFor:
         dataset: the name of the data set.
         class_names: the names of the classes, the background first.
         channels: names of the image's channels.
-        slice_size: H and W of the slices that the network sees.
+        slice_size: H and W of the slices that the network sees, or H, W and D of its patches.
         axcodes: axis codes to which images are reoriented, "stored" for pictures, see
             `calib_monai.orientation.Reorientd`. Of a training also "auto", which its images decide. By default those of
             the `Reorientd` among the transforms.
         network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
             layers with other strides or activations may have weights of the same names and sizes.
         transforms: the transforms of a case on its way to the network.
+        spatial_dims: 2 if the network sees slices, 3 if it sees patches of volumes.
         ignore_index: of a training and its evaluation, the label of voxels that are neither trained on nor measured, or
             None. A model does not depend on it.
     """
@@ -51,12 +53,13 @@ class MadeFor:
         *,
         network: nn.Module,
         transforms: Compose,
+        spatial_dims: int = 2,
         ignore_index: int | None = None,
     ) -> None:
         self.network = network
         self.transforms = transforms
         self.num_classes, self.in_channels = len(class_names), len(channels)
-        self.slice_size = slice_size
+        self.spatial_dims, self.slice_size = spatial_dims, slice_size
         self.class_names = class_names
         self.ignore_index = ignore_index
         self.settings: dict[str, Any] = _as_read(
@@ -99,7 +102,7 @@ class MadeFor:
                 by_axis = zip(*[getattr(one, name) for one in along], strict=True)
                 images[name] = [[min(values), max(values)] for values in by_axis]
         made_by = {"calib_monai": __version__, "split": dict(drawn_with)}
-        return {**settings, **made_by, "training_images": images}
+        return {**settings, "spatial_dims": self.spatial_dims, **made_by, "training_images": images}
 
 
 def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
@@ -143,9 +146,11 @@ def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
 
 def check_axes(made_for: MadeFor, ckpt_dir: str) -> None:
     """Raise ValueError if a model of slices would be used for volumes, or a model of volumes for slices."""
-    size = (read_model_json(ckpt_dir) or {}).get("slice_size", made_for.slice_size)
-    if len(size) != len(made_for.slice_size):
-        volumes = len(size) > len(made_for.slice_size)
+    told = read_model_json(ckpt_dir) or {}
+    size = told.get("slice_size", made_for.slice_size)
+    spatial_dims = told.get("spatial_dims", len(size))  # an earlier version did not write it
+    if spatial_dims != made_for.spatial_dims:
+        volumes = spatial_dims == SPATIAL_DIMS
         mend = "give configs/volumes.json as the last file" if volumes else "leave out configs/volumes.json"
         raise ValueError(
             f"{Path(ckpt_dir) / FILE} says that the model is of {'patches of volumes' if volumes else 'slices'}, "

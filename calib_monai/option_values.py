@@ -15,6 +15,7 @@ from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.former_networks import FACTORY
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.measures import check_measures
 from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.orientation import check_axcodes
@@ -29,6 +30,7 @@ WHOLE = {
     "num_classes": (2, inf),
     "num_views": (2, inf),
     "num_workers": (0, inf),
+    "spatial_dims": (2, SPATIAL_DIMS),
     "fold": (0, inf),
     "split_seed": (0, inf),
     "seed": (0, 2**32 - 1),  # of NumPy
@@ -41,7 +43,7 @@ OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
-    (check_slice_size, ("slice_size",)),
+    (check_slice_size, ("slice_size", "spatial_dims")),
     (check_patch_size, ("patch_size",)),
     (check_keys, ("keys",)),
     (check_schedule, ("epochs", "val_interval")),
@@ -78,6 +80,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
     for name, value in known.items():
         if rule := _rule_of_setting(name, value):
             raise ValueError(f"{name} is {value!r}; {rule}")
+    _check_network_of_volumes(config)
     for check, names in CHECKS:
         if known.keys() >= set(names):
             check(*(known[name] for name in names))
@@ -88,7 +91,6 @@ def check_settings(config: Mapping[str, Any]) -> None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:
         _check_class_names(class_names, count)
-    _check_network_of_volumes(config)
     made_for, in_channels = config.get("made_for"), known.get("in_channels")
     channels = made_for.get("channels") if isinstance(made_for, Mapping) else None
     if isinstance(channels, list) and isinstance(in_channels, int) and in_channels != len(channels):
@@ -101,10 +103,14 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 def _check_network_of_volumes(config: Mapping[str, Any]) -> None:
     """Raise ValueError if volumes have a pixdim that is not their spacing, or a network that takes slices alone."""
-    if "patch_size" in config and config.get("pixdim", "@spacing") != "@spacing":
+    is_volume = "patch_size" in config
+    if is_volume != (config.get("spatial_dims", 2) == SPATIAL_DIMS):
+        mend = "leave out --spatial_dims" + ("" if is_volume else ", and give configs/volumes.json as the last file")
+        raise ValueError(f"spatial_dims is {config.get('spatial_dims')}, which the files of a run decide: {mend}")
+    if is_volume and config.get("pixdim", "@spacing") != "@spacing":
         raise ValueError(f"pixdim is {config['pixdim']}: volumes are resampled to their spacing, give --spacing alone")
     network = config.get("network_def")
-    target = str(network.get(TARGET, "")) if isinstance(network, Mapping) and "patch_size" in config else ""
+    target = str(network.get(TARGET, "")) if isinstance(network, Mapping) and is_volume else ""
     name = target.removeprefix(FACTORY)
     if name != target and name in FACTORIES and name not in OF_VOLUMES:
         *others, last = OF_VOLUMES

@@ -56,8 +56,8 @@ class RandomPatchesd(Compose):
         keys: KeysCollection = IMAGE_AND_LABEL,
     ) -> None:
         check_whole("patches_per_volume", patches_per_volume, 1)
-        if len(made_for.slice_size) != SPATIAL_DIMS:
-            raise ValueError(f"patches are {list(made_for.slice_size)}; they must have three sizes")
+        if made_for.spatial_dims != SPATIAL_DIMS:
+            raise ValueError(f"spatial_dims is {made_for.spatial_dims}; patches are for networks of {SPATIAL_DIMS}")
         if ratios is not None and len(ratios) != made_for.num_classes:
             raise ValueError(f"ratios are {list(ratios)}; there are {made_for.num_classes} classes")
         self.patches_per_volume = patches_per_volume

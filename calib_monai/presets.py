@@ -17,11 +17,13 @@ from monai.transforms import (
     Resized,
     ScaleIntensityRanged,
     ScaleIntensityRangePercentilesd,
+    SpatialPadd,
 )
 from monai.utils import ensure_tuple
 
 from calib_monai.arguments import check_choice, check_whole
 from calib_monai.case_keys import IMAGE, LABEL
+from calib_monai.grids import SPATIAL_DIMS
 
 MODES = {IMAGE: "bilinear", LABEL: "nearest"}  # of resampling
 
@@ -89,6 +91,16 @@ def crop_to_foreground(margin: int, keys: KeysCollection = (IMAGE, LABEL)) -> Cr
         keys: what is cropped; missing keys are passed over.
     """
     return CropForegroundd(keys, source_key=IMAGE, margin=margin, allow_missing_keys=True)
+
+
+def pad_to(size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> SpatialPadd:
+    """Pads volumes with zeros, half of them on each side, to at least the size of the network's slices or patches.
+
+    Args:
+        size: H and W of slices, whose number stays, or H, W and D of patches.
+        keys: what is padded, (C, H, W, D).
+    """
+    return SpatialPadd(keys, [*size, -1][:SPATIAL_DIMS])
 
 
 def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> Compose | MapTransform:

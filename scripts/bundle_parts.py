@@ -193,7 +193,7 @@ def merge(*parts: Part) -> Part:
 def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
     """JSON in which a value stays on one line if it fits in 100 columns and holds no nested dictionary.
 
-    A list may hold a single dictionary there.
+    A list or a dictionary may hold a single dictionary there.
 
     Args:
         value: what to write.
@@ -202,7 +202,7 @@ def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
     """
     line = json.dumps(value)  # in ASCII, for MONAI reads a bundle in whatever encoding the machine has
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    single = isinstance(value, list) and len(value) == 1
+    single = len(children) == 1
     nested = any(isinstance(child, dict) and not (single and _is_plain(child)) for child in children)
     if not children or (not nested and indent + used + len(line) < LINE_WIDTH and indent):
         return line

@@ -176,3 +176,11 @@ def test_a_slice_size_that_no_network_can_halve_is_refused(slice_size: object) -
     check_slice_size([48, 64])
     with pytest.raises(ValueError, match=r"slice_size is .*; it must be height and width, multiples of 16"):
         check_slice_size(slice_size)  # type: ignore[arg-type]
+
+
+def test_patches_have_three_sizes_and_slices_two() -> None:
+    check_slice_size([16, 24, 8], 3)
+    with pytest.raises(ValueError, match=r"patch_size is \[48, 64\]; it must be three whole numbers"):
+        check_slice_size([48, 64], 3)
+    with pytest.raises(ValueError, match=r"slice_size is \[16, 24, 8\]; it must be height and width"):
+        check_slice_size([16, 24, 8])

@@ -19,7 +19,7 @@ ALLOWED = {
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},
     "measures": {"regions"},
     "priors": {"arguments"},
-    "presets": {"case_keys", "arguments"},
+    "presets": {"case_keys", "arguments", "grids"},
     "ranks": {"arguments"},
     "refusals": {"worker_errors"},
     "regions": {"arguments"},
@@ -30,14 +30,14 @@ ALLOWED = {
     "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors", "tensor_checks"},
     "posthoc": {"arguments", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
-        *("case_checks", "checks", "datalists", "found_cases", "grids"),
+        *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "volumes"),
     },
-    "listed_cases": {"case_keys", "cases", "datalists", "made_for", "processes", "volumes"},
+    "listed_cases": {"case_keys", "cases", "datalists", "grids", "made_for", "processes", "volumes"},
     "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
     "zones": {"processes"},
     "found_cases": {
@@ -72,7 +72,7 @@ ALLOWED = {
     "checks": {"arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks", "grids"},
     "inverses": {"case_keys", "slabs"},
-    "made_for": {"__version__", "descriptions", "orientation"},
+    "made_for": {"__version__", "descriptions", "grids", "orientation"},
     "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
@@ -86,8 +86,8 @@ ALLOWED = {
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"colors", "whole_files"},
     "option_values": {
-        *("arguments", "checks", "datalists", "former_networks", "measures", "networks", "orientation"),
-        *("path_options", "spelling", "targets"),
+        *("arguments", "checks", "datalists", "former_networks", "grids", "measures", "networks"),
+        *("orientation", "path_options", "spelling", "targets"),
     },
     "overrides": {
         *("former_networks", "former_options", "option_values"),

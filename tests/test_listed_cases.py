@@ -108,6 +108,7 @@ def test_what_the_model_is_made_for_gives_the_rules_and_the_cases_know_their_tra
     phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = {"num_classes": 2, "in_channels": 1, "slice_size": [48, 64], "axcodes": "RAS", "ignore_index": None}
+    told["spatial_dims"] = 2
     told["class_names"] = ["background", "a", "b", "c"]
     given: dict[str, Any] = {
         "made_for": SimpleNamespace(**told),

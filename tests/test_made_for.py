@@ -24,6 +24,7 @@ from calib_monai.made_for import (
     FILE,
     MadeFor,
     axcodes_of_model,
+    check_axes,
     check_made_for,
     far_from_training,
     read_model_json,
@@ -61,6 +62,7 @@ def test_what_a_training_writes_is_what_it_was_made_for(tmp_path: Path) -> None:
     content = read_model_json(str(tmp_path))
     assert content is not None
     assert content["spacing"] == [2, 2, -1]
+    assert content["spatial_dims"] == 2
     assert dict(content["intensity"])["ScaleIntensityRanged"]["a_min"] == -160
     assert content["network"]["_target_"] == "torch.nn.modules.conv.Conv2d"
     assert content["network"]["in_channels"] == 1
@@ -87,6 +89,21 @@ def test_a_run_that_differs_is_refused_with_both_values(changes: dict[str, Any],
     with pytest.raises(ValueError, match=f"^{said}") as stop:
         check_made_for(made_for(**changes), str(tmp_path), "unused.json")
     assert "\n" not in str(stop.value)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+@pytest.mark.parametrize(
+    ("here", "there", "mend"), [(2, 3, "give configs/volumes.json as"), (3, 2, "leave out configs/v")]
+)
+def test_a_model_of_volumes_is_none_of_slices(here: int, there: int, mend: str, earlier: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    sizes = {2: [48, 64], 3: [48, 64, 48]}
+    content = made_for(spatial_dims=there, slice_size=sizes[there]).written(SEEN, {})
+    if earlier:  # before a model.json said spatial_dims
+        del content["spatial_dims"]
+    write_json(tmp_path / FILE, content)
+    check_axes(made_for(spatial_dims=there, slice_size=sizes[there]), str(tmp_path))
+    with pytest.raises(ValueError, match=f"says that the model is of .*: {mend}"):
+        check_axes(made_for(spatial_dims=here, slice_size=sizes[here]), str(tmp_path))
 
 
 @pytest.mark.parametrize(

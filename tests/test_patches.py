@@ -23,7 +23,7 @@ def volumes(count: int = 3, **settings: Any) -> Dataset:
     label[:, 1, 1, 1], label[:, 9:, 9:, 9:] = 1, 2
     image = torch.arange(12.0**3).reshape(1, 12, 12, 12)
     cases = [{"image": image + number, "label": label, "case": str(number)} for number in range(count)]
-    made_for = SimpleNamespace(slice_size=SIZE, num_classes=3)
+    made_for = SimpleNamespace(spatial_dims=3, slice_size=SIZE, num_classes=3)
     return Dataset(cases, Compose([Compose([ScaleIntensityd("image")]), RandomPatchesd(made_for, **settings)]))
 
 
@@ -159,8 +159,8 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], said: str) -> None
 
 
 def test_patches_of_slices_are_refused() -> None:
-    with pytest.raises(ValueError, match="they must have three sizes"):
-        RandomPatchesd(SimpleNamespace(slice_size=[32, 32], num_classes=2))
+    with pytest.raises(ValueError, match="spatial_dims is 2; patches are for networks of 3"):
+        RandomPatchesd(SimpleNamespace(spatial_dims=2, slice_size=[32, 32], num_classes=2))
 
 
 def test_labels_that_were_interpolated_are_refused() -> None:

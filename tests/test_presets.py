@@ -15,6 +15,7 @@ from monai.transforms import (
     Resized,
     ScaleIntensityRanged,
     ScaleIntensityRangePercentilesd,
+    SpatialPadd,
 )
 
 from calib_monai import presets
@@ -33,6 +34,14 @@ def case(*spatial: int) -> dict[str, Any]:
         "label": MetaTensor(torch.randint(5, (1, *spatial), generator=generator).float()),
         "case": "a",
     }
+
+
+@pytest.mark.parametrize(("size", "padded"), [([16, 14], (16, 14, 3)), ([16, 14, 4], (16, 14, 4))])
+def test_volumes_are_padded_to_slices_or_to_patches(size: list[int], padded: tuple[int, int, int]) -> None:
+    here, there = presets.pad_to(size)(case(15, 9, 3)), SpatialPadd(["image", "label"], padded)(case(15, 9, 3))
+    for key in ("image", "label"):
+        assert here[key].shape[1:] == padded
+        assert torch.equal(here[key], there[key])
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def check_run(
     Raises:
         ValueError: the message is one line with the value and the rule.
     """
-    _check_place(bundle_root, folders, made_for.slice_size)
+    _check_place(bundle_root, folders, made_for.slice_size, made_for.spatial_dims)
     if datalist is not None:
         check_fold(datalist)
     check_noise(noise_std)
@@ -86,11 +86,12 @@ def check_run(
 def check_training(config: ConfigParser | None = None) -> None:
     """Raise ValueError if a training cannot work; nothing of its cases is read.
 
-    Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir` and
-    `slice_size`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`, `train#inferer` and the
-    metrics of `validate`; `training_box`, `random_views` and `lr_scheduler`; the savers in `validate#handlers`, the
-    schedules in `train#handlers` and `train#trainer#optimizer`; last, with `resume` and `overwrite`, what is left of an
-    earlier training. A key that somebody has removed is passed over, but for the first four and `made_for`.
+    Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir`,
+    `slice_size` and `spatial_dims`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`,
+    `train#inferer` and the metrics of `validate`; `training_box`, `random_views` and `lr_scheduler`; the savers in
+    `validate#handlers`, the schedules in `train#handlers` and `train#trainer#optimizer`; last, with `resume` and
+    `overwrite`, what is left of an earlier training. A key that somebody has removed is passed over, but for the first
+    four and `made_for`.
 
     Args:
         config: the configuration of the training; by default the one that runs.
@@ -110,7 +111,8 @@ def check_training(config: ConfigParser | None = None) -> None:
         return needed(name) if name in parser else None
 
     folders = [str(needed("ckpt_dir")), str(needed("output_dir"))]
-    _check_place(needed("bundle_root"), folders, needed("slice_size"))  # before the network is made
+    sizes = needed("slice_size"), part("spatial_dims") or 2  # of an earlier version's file
+    _check_place(needed("bundle_root"), folders, *sizes)  # before the network is made
     if "epochs" in parser and "val_interval" in parser:
         check_schedule(part("epochs"), part("val_interval"))
     check_run(
@@ -148,12 +150,12 @@ def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:
         check_learning(part("made_for").network, optimizer, scheduler, part("epochs") or 1)
 
 
-def _check_place(bundle_root: str, folders: Sequence[str], slice_size: Sequence[int]) -> None:
+def _check_place(bundle_root: str, folders: Sequence[str], slice_size: Sequence[int], spatial_dims: int) -> None:
     """Raise ValueError if a run has the wrong place or company, or slices that no network takes."""
     check_alone()
     check_bundle_root(str(bundle_root))
     check_writable(folders)
-    check_slice_size(slice_size)
+    check_slice_size(slice_size, spatial_dims)
 
 
 def _config_in(bundle_root: str) -> str:

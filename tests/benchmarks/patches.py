@@ -44,7 +44,7 @@ def loader_of(dataset: str) -> tuple[PatchLoader, torch.nn.Module]:
         }
         for number in range(COUNT)
     ]
-    made_for = SimpleNamespace(slice_size=config["patch_size"], num_classes=num_classes)
+    made_for = SimpleNamespace(spatial_dims=3, slice_size=config["patch_size"], num_classes=num_classes)
     changes = ConfigParser(config).get_parsed_content("augmentation")
     volumes = Dataset(cases, Compose([RandomPatchesd(made_for, changes)]))
     network = unet(1, num_classes, config["patch_size"], spatial_dims=3, spacing=config["spacing"])

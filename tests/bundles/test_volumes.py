@@ -81,7 +81,7 @@ def test_a_data_set_trains_evaluates_and_infers(
     start(bundle, "evaluate_volumes", data, out, figures=False, **options)
     start(bundle, "inference_volumes", data, out, **options)
     made_for = json.loads((out / "models" / "model.json").read_text())
-    assert made_for["slice_size"] == [16, 16, 8]
+    assert (made_for["spatial_dims"], made_for["slice_size"]) == (3, [16, 16, 8])
     run = read_run(out)
     assert 0 <= run.metrics["dice_foreground"] <= 1
     for case in json.loads((out / "split.json").read_text())["test"]:
@@ -155,6 +155,7 @@ def test_a_calibrator_is_fitted_and_used(
     [
         ({"patch_size": [16, 16]}, r"patch_size is \[16, 16\]; it must be three whole numbers"),
         ({"patch_size": [16, 16, 0]}, r"patch_size is \[16, 16, 0\]"),
+        ({"spatial_dims": 2}, "spatial_dims is 2, which the files of a run decide: leave out --spatial_dims"),
         ({"patches_per_volume": 0}, "patches_per_volume is 0"),
         ({"network_def#channels": [4, 8]}, r"channels are \[4, 8\]; patches of this size need 4 of them"),
         ({"network_def#kernel_size": 5}, "kernel_size and spacing are both given"),
