@@ -9,6 +9,7 @@ from typing import Any
 from monai import engines, handlers, inferers, losses, transforms
 from monai.bundle import ComponentLocator
 from monai.networks import nets
+from monai.transforms import KeepLargestConnectedComponentd, RemoveSmallObjectsd, utils
 from monai.utils.module import locate
 
 from calib_monai.spelling import did_you_mean
@@ -16,18 +17,21 @@ from calib_monai.spelling import did_you_mean
 TARGET = "_target_"
 OURS = "calib_monai."
 OF_MONAI = (losses, nets, transforms, handlers, inferers, engines)
+OF_SCIKIT_IMAGE = (KeepLargestConnectedComponentd, RemoveSmallObjectsd)  # look for it when the first case is predicted
 
 LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is first asked
 
 
 def check_targets(config: Mapping[str, Any]) -> None:
-    """Raise ValueError if a component names what cannot be found, or one of ours with an argument that it lacks."""
+    """Raise ValueError if a component cannot be found, lacks a library, or is ours and has no such argument."""
     for name, node, target in _components(config):
         if target.startswith(("$", "@", "%")):
             continue
         component = located(target)
         if component is None:
             raise ValueError(f"there is no {target}, the _target_ of {name}{_nearest(target)}")
+        if component in OF_SCIKIT_IMAGE and not (utils.has_measure and utils.has_morphology):
+            raise ValueError(f"{target}, the _target_ of {name}, needs scikit-image: pip install scikit-image")
         if target.startswith(OURS) and (known := arguments_of(component)) is not None:
             for argument in sorted({one for one in node if not one.startswith("_")} - known):
                 raise ValueError(f"{target} takes no {argument!r}, as {name} says{did_you_mean(argument, known)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from monai.bundle import ComponentLocator
+from monai.transforms import utils
 
 from calib_monai.targets import check_targets, located
 
@@ -29,6 +30,17 @@ def test_a_component_that_is_not_there_is_refused(target: str, meant: str) -> No
 def test_an_argument_that_a_component_of_ours_does_not_take_is_refused() -> None:
     config = {"loss": {"_target_": "calib_monai.losses.NACLLoss", "kernel_sze": 3, "_disabled_": False}}
     said = "^calib_monai.losses.NACLLoss takes no 'kernel_sze', as loss says; did you mean kernel_size[?]$"
+    with pytest.raises(ValueError, match=said):
+        check_targets(config)
+
+
+@pytest.mark.parametrize("missing", ["has_measure", "has_morphology"])
+@pytest.mark.parametrize("target", ["KeepLargestConnectedComponentd", "monai.transforms.RemoveSmallObjectsD"])
+def test_a_component_without_its_library_is_refused(target: str, missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {"postprocessing": {"_target_": "Compose", "transforms": [{"_target_": target, "keys": "pred"}]}}
+    check_targets(config)
+    monkeypatch.setattr(utils, missing, False)
+    said = f"^{target}, the _target_ of postprocessing#transforms#0, needs scikit-image: pip install scikit-image$"
     with pytest.raises(ValueError, match=said):
         check_targets(config)
 

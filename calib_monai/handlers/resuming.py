@@ -71,9 +71,9 @@ def last_checkpoint(
 
 
 def check_earlier(ckpt_dir: str, output_dir: str, *, resume: bool, overwrite: bool) -> None:
-    """Raise ValueError as `last_checkpoint` does, without keeping what it reads."""
+    """Raise ValueError as `last_checkpoint` does, before it reads the weights."""
     if path := _last_file(ckpt_dir, output_dir, resume=resume, overwrite=overwrite):
-        _read(path)
+        _read(path, mmap=True)
 
 
 def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite: bool) -> Path | None:
@@ -93,10 +93,10 @@ def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite
     return None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The content of a checkpoint; raise ValueError if it is damaged or none."""
+def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
+    """The content of a checkpoint; raise ValueError if it is damaged or none. With `mmap` its tensors are not read."""
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(
             f"{path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "

@@ -16,7 +16,6 @@ LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/R
 OF_OTHERS = {
     *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
     *("File too large", "No space left on device", "CUDA out of memory", "DataLoader worker (pid ", ") is killed"),
-    "Skimage.measure required",
 }  # messages of MONAI, PyTorch, Python and the system
 
 
