@@ -14,6 +14,9 @@ from monai.transforms import (
     Lambdad,
     MapLabelValued,
     MapTransform,
+    RandAdjustContrastd,
+    RandAffined,
+    RandGaussianNoised,
     Resized,
     ScaleIntensityRanged,
     ScaleIntensityRangePercentilesd,
@@ -21,11 +24,12 @@ from monai.transforms import (
 )
 from monai.utils import ensure_tuple
 
-from calib_monai.arguments import check_choice, check_whole
+from calib_monai.arguments import check_choice, check_number, check_range, check_whole
 from calib_monai.case_keys import IMAGE, LABEL
 from calib_monai.grids import SPATIAL_DIMS
 
 MODES = {IMAGE: "bilinear", LABEL: "nearest"}  # of resampling
+THICK = 2  # times as much as another spacing
 
 
 def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntensityRanged:
@@ -118,6 +122,63 @@ def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -
         check_choice("a key of resize", name, MODES)
     resizing = [Resized(name, spatial_size, mode=MODES[name], allow_missing_keys=name == LABEL) for name in names]
     return resizing[0] if len(resizing) == 1 else Compose(resizing)
+
+
+def patch_changes(
+    patch_size: Sequence[int],
+    spacing: Sequence[float],
+    rotation: float = 15.0,
+    scale: float = 0.15,
+    shift: float = 0.08,
+    gamma: Sequence[float] = (0.67, 1.5),
+    noise: float = 0.02,
+    keys: KeysCollection = (IMAGE, LABEL),
+) -> Compose:
+    """Random changes of patches of volumes: turned, scaled and moved, with another contrast and with noise.
+
+    A patch is not turned about an axis if the spacings along the other two differ twofold: that would mix thick and
+    thin voxels. Patches of thick slices so turn in the slices alone.
+
+    Args:
+        patch_size: H, W and D in voxels.
+        spacing: size of a voxel along H, W and D in mm.
+        rotation: largest angle about each axis in degrees, either way.
+        scale: largest change of size, as a share of it.
+        shift: largest shift along each axis, as a share of the patch, either way.
+        gamma: smallest and largest exponent of the image's values, between their smallest and largest.
+        noise: largest standard deviation of noise that is added to the image.
+        keys: image and label, (C, H, W, D). Labels take the nearest voxel.
+
+    Raises:
+        ValueError: not three sizes and spacings, or a number that has no meaning.
+    """
+    if len(patch_size) != SPATIAL_DIMS or len(spacing) != SPATIAL_DIMS:
+        raise ValueError(f"patch_size is {list(patch_size)} and spacing {list(spacing)}; both must have three sizes")
+    for name, value, most in (
+        ("rotation", rotation, 180),
+        ("scale", scale, 0.9),
+        ("shift", shift, 1),
+        ("noise", noise, 1),
+    ):
+        check_number(name, value, 0, most)
+    check_range("gamma", gamma, 0.01)
+    others = [[size for place, size in enumerate(spacing) if place != axis] for axis in range(SPATIAL_DIMS)]
+    names = [str(key) for key in ensure_tuple(keys)]
+    return Compose(
+        [
+            RandAffined(
+                names,
+                prob=1.0,
+                rotate_range=[math.radians(rotation) if max(both) < THICK * min(both) else 0.0 for both in others],
+                scale_range=[scale] * SPATIAL_DIMS,
+                translate_range=[shift * size for size in patch_size],
+                mode=[MODES.get(name, MODES[IMAGE]) for name in names],
+                padding_mode="zeros",
+            ),
+            RandAdjustContrastd(IMAGE, prob=1.0, gamma=tuple(gamma)),  # type: ignore[arg-type] # of two
+            RandGaussianNoised(IMAGE, prob=1.0, std=noise),
+        ]
+    )
 
 
 def _check_ends(name: str, ends: Sequence[float], least: float = -math.inf, most: float = math.inf) -> None:

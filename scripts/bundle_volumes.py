@@ -1,4 +1,4 @@
-"""What `volumes.json` gets by the spacing: how patches are turned; of one's own data also their size."""
+"""The patches of one's own data, which `volumes.json` gets by the spacing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 VOXELS = 2**20  # of a patch, about: 96 x 96 x 96
 MULTIPLE = 32  # can be halved as often as a network here needs
-THICK = 2  # times as much as the finest spacing
 
 
 def volumes_of_own(path: str, volumes: Any, pixdim: Any) -> dict[str, Any]:
@@ -37,17 +36,6 @@ def patch_of(spacing: list[float]) -> list[int]:
     """A patch of about a million voxels that is as long in mm along each axis, in multiples of 32 voxels."""
     side = (VOXELS * prod(spacing)) ** (1 / 3)
     return [max(1, round(side / size / MULTIPLE)) * MULTIPLE for size in spacing]
-
-
-def turns_of(spacing: list[float], largest: float) -> list[float]:
-    """The largest angle about each axis by which patches are turned: 0 where that would mix thick and thin voxels.
-
-    Args:
-        spacing: of the patches.
-        largest: the angle where no slice is thick.
-    """
-    others = [[size for place, size in enumerate(spacing) if place != axis] for axis in range(len(spacing))]
-    return [largest if max(both) < THICK * min(both) else 0 for both in others]
 
 
 def _is_above_zero(size: Any) -> bool:

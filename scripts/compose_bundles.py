@@ -30,7 +30,6 @@ from bundle_parts import (
     to_json,
 )
 from bundle_preprocessing import STEPS, preprocessing_of
-from bundle_volumes import turns_of
 
 from calib_monai import __version__
 from calib_monai.refusals import tell_in_one_line
@@ -165,11 +164,7 @@ def _volumes(parts: dict[str, Part], numbers: Part, wanted: str) -> Part:
     items = list(skeleton.items())
     resampled = {"pixdim": "@spacing"} if "pixdim" in numbers else {}
     skeleton = dict([*items[:place], *resampled.items(), *items[place:]])
-    volumes = _fill(skeleton, wanted, *_sections(parts, "volumes"))
-    for change in volumes.get("augmentation", {}).get("transforms", []):
-        if "rotate_range" in change:
-            change["rotate_range"] = turns_of(volumes["spacing"], max(change["rotate_range"]))
-    return volumes
+    return _fill(skeleton, wanted, *_sections(parts, "volumes"))
 
 
 def _metadata(parts: dict[str, Part], train: Part, wanted: str) -> Part:

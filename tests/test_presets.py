@@ -44,6 +44,58 @@ def test_volumes_are_padded_to_slices_or_to_patches(size: list[int], padded: tup
         assert torch.equal(here[key], there[key])
 
 
+def moved(rotation: float = 0.0, scale: float = 0.0, shift: float = 0.0, spacing: tuple[float, ...] = (1, 1, 1)) -> Any:
+    """An image with a ball off its center, and the label of the ball, after these changes alone."""
+    axes = torch.meshgrid(*[torch.arange(24.0)] * 3, indexing="ij")
+    ball = sum(((axis - place) ** 2 for axis, place in zip(axes, (6, 11, 15), strict=True)), torch.zeros(())) < 16
+    data = {"image": ball[None].float(), "label": ball[None].float()}
+    changes = presets.patch_changes([24] * 3, spacing, rotation, scale, shift, gamma=(1, 1), noise=0)
+    return changes.set_random_state(seed=1)(data)
+
+
+def center(label: torch.Tensor) -> torch.Tensor:
+    """The mean place of a structure along each axis."""
+    return torch.nonzero(label[0]).float().mean(dim=0)
+
+
+def test_image_and_label_of_a_patch_change_alike() -> None:
+    changed = moved(rotation=15, scale=0.15, shift=0.08)
+    both = (changed["image"] > 0.5) & (changed["label"] > 0)
+    assert both.sum() > 0.9 * changed["label"].sum() > 100
+    assert (center(changed["label"]) - center(moved()["label"])).abs().max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("spacing", "still"), [((1, 1, 1), False), ((0.6, 0.6, 3.6), True), ((1.62, 1.62, 3.22), False)]
+)
+def test_patches_of_thick_slices_turn_in_the_slices_alone(spacing: tuple[float, ...], *, still: bool) -> None:
+    away = (center(moved(rotation=40, spacing=spacing)["label"]) - center(moved()["label"])).abs()
+    assert away[:2].max() > 0.5
+    assert (float(away[2]) < 0.05) == still
+
+
+def test_a_patch_moves_by_a_share_of_its_size() -> None:
+    seen = [presets.patch_changes([100, 50, 10], [1, 1, 1], shift=share).transforms[0] for share in (0.08, 0.2)]
+    ranges = [one.rand_affine.rand_affine_grid.translate_range for one in seen]
+    assert ranges == [pytest.approx((8, 4, 0.8)), pytest.approx((20, 10, 2))]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"patch_size": [16, 16]}, r"patch_size is \[16, 16\] and spacing \[1, 1, 1\]; both must have three sizes"),
+        ({"rotation": -1}, "rotation is -1"),
+        ({"scale": 1}, "scale is 1"),
+        ({"shift": 4}, "shift is 4; it must be a finite number"),
+        ({"gamma": 2}, "gamma is 2; it must be two numbers"),
+        ({"noise": math.nan}, "noise is nan"),
+    ],
+)
+def test_changes_without_a_meaning_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        presets.patch_changes(**{"patch_size": [16, 16, 8], "spacing": [1, 1, 1]} | given)
+
+
 @pytest.mark.parametrize(
     ("preset", "written_out"),
     [

@@ -207,11 +207,6 @@ def test_ones_own_data_are_volumes_where_the_json_says_so(
     assert json.loads(file.read_text())["patch_size"] == patch_size
 
 
-@pytest.mark.parametrize(("name", "turns"), [("hippocampus", [0.26] * 3), ("kits", [0.26] * 3), ("acdc", [0, 0, 0.26])])
-def test_patches_of_thick_slices_turn_in_the_slices_alone(name: str, turns: list[float]) -> None:
-    assert config_of(f"{name}_ce", "volumes")["augmentation"]["transforms"][0]["rotate_range"] == turns
-
-
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
