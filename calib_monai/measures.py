@@ -79,6 +79,7 @@ MEASURES = {
     "asd_pixels": Measure("ASD (pixels)", 1),
     "dice_regions": Measure("Dice, regions", more_is_better=True, tells_missed=True),
     "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
+    "volume_difference": Measure("volume difference (%)", 1, more_is_better=None, factor=100.0),
     "missed_structures": Measure("missed structures", 0, counts=True, tells_missed=True),
 }  # of shapes; those of probabilities are named by kind and region
 

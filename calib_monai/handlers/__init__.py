@@ -22,7 +22,7 @@ from calib_monai.handlers.predictions import PredictionsSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import BinsSaver, ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
-from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures
+from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures, VolumeDifference
 from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
@@ -66,6 +66,7 @@ __all__ = [
     "TrainingSaver",
     "ValidationState",
     "ViewSpread",
+    "VolumeDifference",
     "check_metrics",
     "check_run",
     "check_training",

@@ -12,7 +12,13 @@ from torch import Tensor
 from calib_monai.handlers.ignored import segmentations_from_engine
 from calib_monai.handlers.readings import ignored_label
 from calib_monai.labels import united
-from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
+from calib_monai.metrics import (
+    ASDMetric,
+    ExpectedDiceMetric,
+    HD95Metric,
+    MissedStructuresMetric,
+    VolumeDifferenceMetric,
+)
 
 Taking = Callable[[Any], Any]  # what a metric is given, from the output of an engine
 
@@ -146,6 +152,26 @@ class MissedStructures(SegmentationHandler):
         output_transform: Taking | None = None,
     ) -> None:
         metric = MissedStructuresMetric(overlapping=bool(unions), num_classes=num_classes, dice_below=dice_below)
+        super().__init__(metric, unions, output_transform)
+
+
+class VolumeDifference(SegmentationHandler):
+    """Handler of `VolumeDifferenceMetric`.
+
+    Args:
+        unions: as in `SegmentationHandler`.
+        num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
+    """
+
+    def __init__(
+        self,
+        unions: Mapping[str, Sequence[int]] | None = None,
+        *,
+        num_classes: int | None = None,
+        output_transform: Taking | None = None,
+    ) -> None:
+        metric = VolumeDifferenceMetric(overlapping=bool(unions), num_classes=num_classes)
         super().__init__(metric, unions, output_transform)
 
 

@@ -11,6 +11,7 @@ from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
 from calib_monai.metrics.nll import NLLMetric
 from calib_monai.metrics.tace import TACEMetric
+from calib_monai.metrics.volume_difference import VolumeDifferenceMetric
 from calib_monai.metrics.volume_error import VolumeErrorMetric
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MissedStructuresMetric",
     "NLLMetric",
     "TACEMetric",
+    "VolumeDifferenceMetric",
     "VolumeErrorMetric",
     "metric_by_name",
 ]

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from math import isnan
 from statistics import fmean
 
-from calib_monai.intervals import mean_interval
+from calib_monai.intervals import FEWEST, mean_interval
 from calib_monai.reports.runs import Run
 from calib_monai.reports.sentences import where_of
+from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
+from calib_monai.spelling import first_of
 
+SHOWN = (OF_DICE, "ece_{region}")  # measures in the second sentence
+MOST_VOLUMES = 4  # structures
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
 CAUTION = (
@@ -31,7 +35,9 @@ def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str,
     ]
     if len(sections) > 1:
         headings = [f"{name}: {heading}" for (name, _), heading in zip(sections, headings, strict=True)]
-    answers = [[f"{run.name}: {answer(run)}" for run in runs] for _, runs in sections]
+    answers = [
+        [" ".join(filter(None, [f"{run.name}: {answer(run)}", beside(run)])) for run in runs] for _, runs in sections
+    ]
     return list(zip(headings, answers, strict=True))
 
 
@@ -47,8 +53,23 @@ def answer(run: Run) -> str:
     interval = "" if isnan(low) else f" ({low:+.1%} to {high:+.1%})"
     how = "too sure" if mean > 0 else "not sure enough"
     if isnan(low):
-        return f"{how} by {abs(mean):.1%} in the only case."
+        return f"{how} by {abs(mean):.1%} in the only case, which is too few to tell."
+    if len(known) < FEWEST:
+        return f"{how} by {abs(mean):.1%} on average of {len(known)} cases, which are too few to tell."
     if low <= 0 <= high:
-        return f"no difference that {len(known)} case(s) could show: {mean:+.1%}{interval}."
+        return f"no difference that {len(known)} cases could show: {mean:+.1%}{interval}."
     little = ", which is little" if abs(mean) < CLOSE else ""
     return f"{how} by {abs(mean):.1%}{interval}{little}."
+
+
+def beside(run: Run) -> str:
+    """Dice, ECE, and how much too small or too large the predicted structures are."""
+    names = dict.fromkeys(name.format(region=run.region) for name in SHOWN)
+    measures = {name: run.measure(name) for name in names if name in run.metrics}
+    told = [f"{measure.title} {measure.shown(run.metrics[name])}" for name, measure in measures.items()]
+    if OF_VOLUME in run.metrics:
+        means = {name: mean for name, (mean, _, _) in volume_differences(run).items() if not isnan(mean)}
+        told.append(
+            f"volumes: {first_of([f'{name} {in_percent(mean)} %' for name, mean in means.items()], MOST_VOLUMES)}"
+        )
+    return f"{'; '.join(told)}." if told else ""

@@ -21,7 +21,7 @@ from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.results import results_tables, shown_measures, why_unmarked
 from calib_monai.reports.runs import Run, shared_cases, worst_first
-from calib_monai.reports.structures import structures_table
+from calib_monai.reports.structures import structures_table, volumes_table
 from calib_monai.reports.table import Table
 from calib_monai.whole_files import whole_file
 
@@ -49,7 +49,11 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     sections = [
         section_of(
             group,
-            [*results_tables(group), structures_table(group), *filter(None, [doubts_table(group)])],
+            [
+                *results_tables(group),
+                structures_table(group),
+                *filter(None, [volumes_table(group), doubts_table(group)]),
+            ],
             cases,
         )
         for group in by_dataset(runs)

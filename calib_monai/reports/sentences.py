@@ -17,6 +17,8 @@ SHAPES = {
     "hd95_regions": "How far the border of regions that join several structures lies from the label's where it is "
     "worst: 95 % of it lies closer.",
     "asd": "How far the predicted border lies from the label's on average.",
+    "volume_difference": "How much larger (+) or smaller (-) predicted structures are than the label's. Structures "
+    "that are too small and too large cancel in this mean.",
     "missed_structures": "How many structures were missed, invented or hardly touched, in all cases together.",
 }
 PROBABILITIES = {
@@ -33,6 +35,7 @@ UNITS = {
     "nll": "In nats per 1000 voxels",
     "brier": "0 to 2000 per 1000 voxels",
     "missed": "0, 1, 2 and so on",
+    "volume": "In % of the label's volume",
 }
 EXAMPLE = "For example, 0.05: the network says 90 % where 85 % or 95 % are right."
 WHERE = {
@@ -91,6 +94,6 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
         direction = DIRECTIONS[measure.more_is_better]
         return f"{OWN} {direction[0].upper()}{direction[1:]}."
     unit = f"In {length}" if length else UNITS[kind]
-    if name == "expected_dice" and measure.more_is_better is None:
+    if measure.more_is_better is None:
         return " ".join([*said, f"{unit}."])
     return " ".join([*said, f"{unit}, {DIRECTIONS[measure.more_is_better]}."])

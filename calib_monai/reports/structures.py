@@ -1,18 +1,22 @@
-"""Structures: the Dice of each structure, and the cases in which it failed."""
+"""Structures: the Dice and the volume of each structure, and the cases in which it failed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 
+from calib_monai.intervals import mean_interval
+from calib_monai.measures import measure_of
 from calib_monai.reports.case_values import Column, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, mean_of_known
-from calib_monai.reports.table import Table, transposed
+from calib_monai.reports.table import Table, transposed, unmarked
 from calib_monai.spelling import first_of
 
-OF_DICE, OF_FAILURES = "dice_foreground", "missed_structures"
+OF_DICE, OF_FAILURES, OF_VOLUME = "dice_foreground", "missed_structures", "volume_difference"
+VOLUME = measure_of(OF_VOLUME)
+ABOUT_VOLUMES = "Mean over cases of (predicted - true) / true, with its 95 % interval."
 MOST_TOLD = 10  # cases of one structure that are named
 
 
@@ -31,6 +35,41 @@ def structures_table(runs: Sequence[Run]) -> Table:
     marks = [[""] * len(runs), *marks_together(compared)]
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
     return Table("Dice of each structure", ["", *names], transposed(columns), transposed(marks), " ".join(told))
+
+
+def volumes_table(runs: Sequence[Run]) -> Table | None:
+    """A table of the mean volume difference over cases, a row for each run and a column for each structure.
+
+    The note names the structures that a run draws too small or too large on average. None if no run measured volumes.
+    """
+    shown = [run for run in runs if OF_VOLUME in run.metrics]
+    if not shown:
+        return None
+    names = runs[0].class_names[1:]
+    cells, told = [], []
+    for run in shown:
+        differences = volume_differences(run)
+        cells.append([run.name, *(in_percent(*differences[name]) for name in names)])
+        told += [
+            f"{run.name}: {name} is {'too small' if mean < 0 else 'too large'} on average."
+            for name, (mean, low, high) in differences.items()
+            if low > 0 or high < 0
+        ]
+    title = f"{VOLUME.title[0].upper()}{VOLUME.title[1:]} of each structure"
+    return Table(title, ["", *names], cells, unmarked(cells), ABOUT_VOLUMES, listed=told)
+
+
+def volume_differences(run: Run) -> dict[str, tuple[float, float, float]]:
+    """For each structure the mean volume difference over cases, and its 95 % interval; NaN where it is not known."""
+    names = run.class_names[1:]
+    of_cases = {name: [_value(OF_VOLUME, name, names, row) for row in run.cases.values()] for name in names}
+    return {name: (mean_of_known(values), *mean_interval(values)) for name, values in of_cases.items()}
+
+
+def in_percent(mean: float, low: float = nan, high: float = nan) -> str:
+    """A volume difference as text, with its interval if that is known: "-12.0 (-15.1 to -8.9)"."""
+    interval = "" if isnan(low) else f" ({VOLUME.shown(low, '+')} to {VOLUME.shown(high, '+')})"
+    return VOLUME.shown(mean, "+") + interval
 
 
 def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str]) -> list[str]:

@@ -27,11 +27,12 @@ def with_gaps(run: Run, *gaps: float) -> Run:
 @pytest.mark.parametrize(
     ("gaps", "told"),
     [
-        ((0.05, 0.06, 0.07), "too sure by 6.0% (+3.5% to +8.5%)."),
-        ((-0.05, -0.06, -0.07), "not sure enough by 6.0% (-8.5% to -3.5%)."),
-        ((0.005, 0.006, 0.007), "too sure by 0.6% (+0.4% to +0.8%), which is little."),
-        ((-0.05, 0.06, nan), "no difference that 2 case(s) could show: +0.5% (-69.4% to +70.4%)."),
-        ((0.06,), "too sure by 6.0% in the only case."),
+        ((0.05, 0.06, 0.07) * 2, "too sure by 6.0% (+5.1% to +6.9%)."),
+        ((-0.05, -0.06, -0.07) * 2, "not sure enough by 6.0% (-6.9% to -5.1%)."),
+        ((0.005, 0.006, 0.007) * 2, "too sure by 0.6% (+0.5% to +0.7%), which is little."),
+        ((-0.05, 0.06) * 3, "no difference that 6 cases could show: +0.5% (-5.8% to +6.8%)."),
+        ((0.001, 0.001, nan), "too sure by 0.1% on average of 2 cases, which are too few to tell."),
+        ((0.06,), "too sure by 6.0% in the only case, which is too few to tell."),
         ((nan, nan), "not known, for no case has such voxels."),
     ],
 )
@@ -41,9 +42,15 @@ def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float,
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_page_answers_its_title_first(tmp_path: Path) -> None:
-    run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), 0.05, 0.06, 0.07)
+    run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *(0.05, 0.06, 0.07) * 2)
+    run.metrics["volume_difference"] = -0.1
+    for row, left in zip(run.cases.values(), (-0.1, -0.12, -0.08), strict=True):
+        row |= {"volume_difference_left": left, "volume_difference_right": nan}
     write_report([replace(run, name="mine")], tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
     assert page.index("<h1>") < page.index("<li>mine: too sure by 6.0%") < page.index("<h2>")
+    assert "Dice 0.812; ECE, plausible 0.044; volumes: left -10.0 %." in page
+    assert "Volume difference (%) of each structure" in page
+    assert "mine: left is too small on average." in page
     assert "docs/measures.md" in page
     assert "not known, for the label chose the voxels." in answer(replace(run, region="foreground"))
