@@ -29,6 +29,15 @@ def described_transforms(transforms: Compose) -> dict[str, Any]:
     }
 
 
+def described_changes(transforms: Any) -> list[Any]:
+    """The class of each of some transforms, and its arguments by name, those of transforms inside of it included.
+
+    Args:
+        transforms: as a `Compose` takes them.
+    """
+    return [_told(one) for one in flattened(transforms)]
+
+
 def described(network: nn.Module) -> dict[str, Any]:
     """The class of a network, those of its arguments that it has kept under their names, and what tells its layers."""
     kind = type(network)
@@ -60,6 +69,27 @@ def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]
         kept = {name: value for part in parts for name, value in vars(part).items()}
         asked = signature(type(one).__init__).parameters.keys() - {"keys", "allow_missing_keys"}
         yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
+
+
+def _told(value: Any) -> Any:
+    """A transform as its class and the arguments that it, or one inside of it, has kept; another value as in JSON."""
+    if isinstance(value, list | tuple):
+        return [_told(one) for one in value]
+    if not isinstance(value, Transform):
+        return _json_value(value)
+    kept: dict[str, Any] = {}
+    for part in _nested(value):
+        asked = signature(type(part).__init__).parameters.keys()
+        kept = {name: _told(held) for name, held in vars(part).items() if name in asked} | kept  # the outermost wins
+    return [type(value).__name__, dict(sorted(kept.items()))]
+
+
+def _nested(transform: Transform) -> Iterator[Transform]:
+    """A transform, and those that it keeps as attributes."""
+    yield transform
+    for part in vars(transform).values():
+        if isinstance(part, Transform):
+            yield from _nested(part)
 
 
 def _is_plain(value: Any) -> bool:

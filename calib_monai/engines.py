@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from calib_monai.case_names import check_different
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
-from calib_monai.patches import PatchLoader, patches_of
+from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
 from calib_monai.slices import SliceLoader
 from calib_monai.transforms import BoundaryWeightd
@@ -34,8 +34,7 @@ class SliceTrainer(SupervisedTrainer):
 
     If the last transform of the data set is a `calib_monai.patches.RandomPatchesd`, batches hold patches of volumes,
     see `PatchLoader`. With `augment` they are changed by the `augmentation` of that transform, and not by
-    `random_views`. `extra_keys` and `empty_slices` are then not used, and a `BWCRLoss` computes its weights from the
-    labels of each patch.
+    `random_views`. A `BWCRLoss` then computes its weights from the labels of each patch.
 
     Batches are not decollated, because nothing looks at single slices. Gradients are set to None between steps. Several
     processes share each batch. The output of an iteration is a list of one dictionary, from which MONAI's tracking can
@@ -60,7 +59,8 @@ class SliceTrainer(SupervisedTrainer):
         starts: what is called when the trainer runs for the first time, before its first epoch.
 
     Raises:
-        ValueError: several processes run together and the network is not parallel, or both augment and extra_keys.
+        ValueError: several processes run together and the network is not parallel, both augment and extra_keys, or
+            for patches an option that changes nothing for them.
     """
 
     def __init__(
@@ -92,6 +92,9 @@ class SliceTrainer(SupervisedTrainer):
         shared: dict[str, Any] = {"process": own_rank(), "num_processes": num_processes()}
         loader: Any
         if patches_of(getattr(dataset, "transform", None)) is not None:
+            check_options_of_patches(
+                augment=augment, empty_slices=empty_slices, extra_keys=extra_keys, random_views=random_views
+            )
             loader = PatchLoader(dataset, batch_size, seed, augment=bool(augment), **shared)
         else:
             if augment is None and getattr(loss_function, "boundary_weighted", False) and WEIGHT not in extra_keys:

@@ -102,13 +102,17 @@ def check_settings(config: Mapping[str, Any]) -> None:
 
 
 def _check_network_of_volumes(config: Mapping[str, Any]) -> None:
-    """Raise ValueError if volumes have a pixdim that is not their spacing, or a network that takes slices alone."""
+    """Raise ValueError if volumes have an option of slices, or a network that takes slices alone."""
     is_volume = "patch_size" in config
     if is_volume != (config.get("spatial_dims", 2) == SPATIAL_DIMS):
         mend = "leave out --spatial_dims" + ("" if is_volume else ", and give configs/volumes.json as the last file")
         raise ValueError(f"spatial_dims is {config.get('spatial_dims')}, which the files of a run decide: {mend}")
     if is_volume and config.get("pixdim", "@spacing") != "@spacing":
         raise ValueError(f"pixdim is {config['pixdim']}: volumes are resampled to their spacing, give --spacing alone")
+    if is_volume and config.get("slice_size", "@patch_size") != "@patch_size":
+        raise ValueError(f"slice_size is {config['slice_size']}: volumes have patches, give --patch_size alone")
+    if is_volume and config.get("num_slices", -1) != -1:
+        raise ValueError(f"num_slices is {config['num_slices']}: patches are taken from all slices, leave it out")
     network = config.get("network_def")
     target = str(network.get(TARGET, "")) if isinstance(network, Mapping) and is_volume else ""
     name = target.removeprefix(FACTORY)

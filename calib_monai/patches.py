@@ -23,6 +23,7 @@ from calib_monai.arguments import check_number, check_whole
 from calib_monai.blocks import fits_float16
 from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL
 from calib_monai.composed import flattened
+from calib_monai.descriptions import described_changes
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.processes import bar_is_hidden
 from calib_monai.slices import check_prepared
@@ -61,6 +62,7 @@ class RandomPatchesd(Compose):
         if ratios is not None and len(ratios) != made_for.num_classes:
             raise ValueError(f"ratios are {list(ratios)}; there are {made_for.num_classes} classes")
         self.patches_per_volume = patches_per_volume
+        self.ratios = None if ratios is None else [float(ratio) for ratio in ratios]
         self.augmentation = augmentation
         names, classes = list(ensure_tuple(keys)), made_for.num_classes
         for ratio in ratios or ():
@@ -101,6 +103,9 @@ class PatchLoader:
         process: number of this process, from 0.
         num_processes: number of processes that share each batch.
 
+    Attributes:
+        settings: what decides the patches besides the seed, as plain values that a checkpoint can hold.
+
     Raises:
         ValueError: no volume, a `batch_size` below 1, or labels that are not whole numbers from 0 to 255.
 
@@ -127,12 +132,17 @@ class PatchLoader:
             raise ValueError("the transforms of the training do not end with RandomPatchesd")
         self.batch_size = batch_size
         self.seed = seed
-        self.augment = augment
         self.process = process
         self.num_processes = num_processes
         self.epoch = 0
         # MONAI takes transforms inside one that may be random for random, and would cache nothing of them.
         changes = [patches.augmentation] if augment and patches.augmentation is not None else []
+        self.settings = {
+            "augment": augment,
+            "augmentation": described_changes(changes),
+            "patches_per_volume": patches.patches_per_volume,
+            "ratios": patches.ratios,
+        }
         transform = Compose([*flattened(volumes.transform)[:-1], *patches.transforms, *changes])
         self.cached = CacheDataset(volumes.data, transform, progress=not bar_is_hidden(), copy_cache=False)
         self.count = len(self.cached) * patches.patches_per_volume
@@ -184,6 +194,21 @@ def patches_of(transform: Any) -> RandomPatchesd | None:
     """The `RandomPatchesd` at the end of transforms, None if there is none."""
     last = flattened(transform)[-1:]
     return last[0] if last and isinstance(last[0], RandomPatchesd) else None
+
+
+def check_options_of_patches(
+    *, augment: bool | None = None, empty_slices: bool = True, extra_keys: Sequence[str] = (), random_views: Any = None
+) -> None:
+    """Raise ValueError if an option of `calib_monai.engines.SliceTrainer` is set that changes nothing for patches."""
+    if not empty_slices:
+        raise ValueError(
+            "empty_slices is False: patches have no slices to leave out; training_box#ratios says how often their "
+            "centers are background"
+        )
+    if extra_keys:
+        raise ValueError(f"extra_keys are {list(extra_keys)}: patches are of image and label alone, leave it out")
+    if augment and random_views is not None and vars(random_views) != vars(type(random_views)()):
+        raise ValueError("random_views has options: with augment patches are changed by `augmentation`, change that")
 
 
 class _Heldd(MapTransform):

@@ -162,8 +162,9 @@ def _volumes(parts: dict[str, Part], numbers: Part, wanted: str) -> Part:
     skeleton = load("volumes.json")
     place = list(skeleton).index("spacing") + 1
     items = list(skeleton.items())
-    resampled = {"pixdim": "@spacing"} if "pixdim" in numbers else {}
-    skeleton = dict([*items[:place], *resampled.items(), *items[place:]])
+    of_volumes = {"pixdim": "@spacing", "num_slices": -1}
+    changed = {name: value for name, value in of_volumes.items() if name in numbers}
+    skeleton = dict([*items[:place], *changed.items(), *items[place:]])
     return _fill(skeleton, wanted, *_sections(parts, "volumes"))
 
 

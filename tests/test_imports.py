@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
-        *("lagrangian", "metrics", "posthoc", "reports", "views"),
+        *("lagrangian", "metrics", "posthoc", "reports", "views", "grids", "patches"),
         *("arguments", "bins", "case_names", "checks", "composed", "label_tables", "labels", "loss_checks"),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
         *("targets", "whole_files"),
@@ -77,7 +77,7 @@ ALLOWED = {
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
     "slices": {"arguments", "blocks", "processes"},
-    "patches": {"arguments", "blocks", "case_keys", "composed", "grids", "processes", "slices"},
+    "patches": {"arguments", "blocks", "case_keys", "composed", "descriptions", "grids", "processes", "slices"},
     "datalists": {
         *("arguments", "case_names", "dicom", "held_images", "path_options", "pictures", "series", "whole_files"),
     },

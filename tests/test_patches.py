@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,9 @@ from monai.data import Dataset
 from monai.transforms import Compose, RandGaussianNoised, ScaleIntensityd
 from torch import Tensor
 
-from calib_monai.patches import PatchLoader, RandomPatchesd, patches_of
+from calib_monai.patches import PatchLoader, RandomPatchesd, check_options_of_patches, patches_of
+from calib_monai.presets import patch_changes
+from calib_monai.views import RandomViews
 
 SIZE = [4, 4, 4]
 
@@ -156,6 +160,46 @@ def test_an_epoch_leaves_the_global_generator_as_it_is() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         volumes(1, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed"),
+    [
+        ({}, {"augmentation"}),
+        ({"ratios": [1, 2, 1]}, {"ratios"}),
+        ({"patches_per_volume": 2}, {"patches_per_volume"}),
+    ],
+)
+def test_settings_tell_how_patches_are_drawn_and_changed(settings: dict[str, Any], changed: set[str]) -> None:
+    def drawn(rotation: float, **settings: Any) -> dict[str, Any]:
+        turned = patch_changes(SIZE, [1, 1, 1], rotation)
+        loader = PatchLoader(volumes(1, augmentation=turned, **settings), 1, augment=True)
+        before = deepcopy(loader.settings)
+        assert of_epoch(loader)
+        assert PatchLoader(volumes(1, augmentation=turned, **settings), 1, augment=True).settings == before
+        return before
+
+    usual, other = drawn(10), drawn(10 if settings else 20, **settings)
+    assert drawn(10) == usual
+    assert {name for name in usual if usual[name] != other[name]} == changed
+    assert json.loads(json.dumps(usual)) == usual
+    still = PatchLoader(volumes(1, augmentation=patch_changes(SIZE, [1, 1, 1], 10)), 1).settings
+    assert still == PatchLoader(volumes(1), 1).settings  # nothing changes the patches
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"empty_slices": False}, "empty_slices is False: patches have no slices to leave out"),
+        ({"extra_keys": ["weight"]}, r"extra_keys are \['weight'\]: patches are of image and label alone"),
+        ({"augment": True, "random_views": RandomViews(rotation=3)}, "random_views has options: with augment patches"),
+    ],
+)
+def test_options_that_change_nothing_for_patches_are_refused(options: dict[str, Any], said: str) -> None:
+    check_options_of_patches(augment=True, random_views=RandomViews())
+    check_options_of_patches(augment=False, random_views=RandomViews(rotation=3))
+    with pytest.raises(ValueError, match=said):
+        check_options_of_patches(**options)
 
 
 def test_patches_of_slices_are_refused() -> None:

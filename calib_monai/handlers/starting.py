@@ -21,15 +21,18 @@ from calib_monai.checks import (
     check_split,
     check_writable,
 )
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import check_earlier
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
+from calib_monai.patches import check_options_of_patches
 from calib_monai.processes import check_alone
 from calib_monai.running import given_in_python
 
+OF_SLICES = ("augment", "empty_slices", "extra_keys", "random_views")  # options that patches may not have
 CONFIGS = ("train.json", "inference.json")  # of a bundle; each says what its models are made for
 
 
@@ -139,6 +142,9 @@ def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:
         part: gives a part of it by its id.
     """
     scheduler, savers = None, enabled_handlers(parser.get("validate#handlers"), CheckpointSaver)
+    if part("spatial_dims") == SPATIAL_DIMS:
+        options = {name: part(f"train::trainer::{name}") for name in OF_SLICES if f"train#trainer#{name}" in parser}
+        check_options_of_patches(**options)
     if "validate#key_metric" in parser:
         check_best(part("validate::key_metric"), [saver for _, saver in savers])
     for place, handler in enabled_handlers(parser.get("train#handlers"), LrScheduleHandler):

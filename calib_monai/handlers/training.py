@@ -25,8 +25,9 @@ class TrainingSaver:
     """After each epoch of a trainer, writes `history.csv` and a checkpoint with all that the training needs to resume.
 
     The checkpoint holds network, optimizer, learning rates, gradient scale, loss, order of the slices, validation,
-    history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, loss, and
-    what the model is made for. If the validation has a network of its own, such as a moving average, this is kept too.
+    history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, loss, how
+    patches are drawn, and what the model is made for. If the validation has a network of its own, such as a moving
+    average, this is kept too.
 
     When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
 
@@ -96,9 +97,9 @@ class TrainingSaver:
         network = _unwrapped(trainer.network)
         loss = trainer.loss
         settings = {"seed": trainer.data_loader.seed, "loss": loss, "made_for": self.made_for}
-        for part in (trainer.prepare_batch, trainer.data_loader):  # of slices the one, of patches the other
-            if hasattr(part, "augment"):
-                settings["augment"] = part.augment
+        if hasattr(trainer.prepare_batch, "augment"):  # of slices
+            settings["augment"] = trainer.prepare_batch.augment
+        settings |= getattr(trainer.data_loader, "settings", {})  # of patches
         saved = {
             "settings": Settings(**settings),
             "network": network,

@@ -122,12 +122,28 @@ def test_a_training_goes_on_to_the_same_bits(
     assert same_bits(first["optimizer"], second["optimizer"])
 
 
+    with refused("it is of a training with RandAffined's rotate_range .*, here it is "):
+        start(
+            "hippocampus_soft_dice",
+            "train_volumes",
+            *(data, tmp_path / "resumed"),
+            epochs=3,
+            resume=True,
+            **options | {"augmentation#rotation": 30},
+        )
 def test_a_training_does_not_go_on_with_other_options(
     trained: Callable[[str], tuple[Path, Path, dict[str, Any]]],
 ) -> None:
     data, out, options = trained("hippocampus_soft_dice")
-    for changed in ({"augment": True}, {"seed": 1}, {"patch_size": [24, 24, 12]}):
-        with refused(f"does not fit: it is of a training with .*{next(iter(changed)).removeprefix('patch_')}"):
+    for changed in (
+        {"augment": True},
+        {"seed": 1},
+        {"patch_size": [24, 24, 12]},
+        {"patches_per_volume": 2},
+        {"training_box#ratios": [0, 1, 1]},
+    ):
+        name = next(iter(changed)).removeprefix("patch_").removeprefix("training_box#")
+        with refused(f"does not fit: it is of a training with .*{name}"):
             start("hippocampus_soft_dice", "train_volumes", data, out, epochs=2, resume=True, **options | changed)
 
 
@@ -158,7 +174,14 @@ def test_a_calibrator_is_fitted_and_used(
         ({"spatial_dims": 2}, "spatial_dims is 2, which the files of a run decide: leave out --spatial_dims"),
         ({"patches_per_volume": 0}, "patches_per_volume is 0"),
         ({"network_def#channels": [4, 8]}, r"channels are \[4, 8\]; patches of this size need 4 of them"),
+        ({"slice_size": [16, 16, 8]}, "slice_size is .*: volumes have patches, give --patch_size alone"),
         ({"network_def#kernel_size": 5}, "kernel_size and spacing are both given"),
+        (
+            {"augment": True, "augmentation#shift": 4},
+            "shift is 4; it must be a finite number, at least 0 and at most 1",
+        ),
+        ({"train#trainer#empty_slices": False}, "empty_slices is False: patches have no slices"),
+        ({"augment": True, "random_views#rotation": 3}, "random_views has options"),
         (
             {"network_def#_target_": "calib_monai.networks.unetpp"},
             "unetpp is for slices; volumes need",
@@ -185,6 +208,8 @@ def test_another_pixdim_than_the_spacing_is_refused(folder_of: Callable[[str], P
         start("acdc_nacl", "train_volumes", folder_of("acdc"), tmp_path, epochs=1, **SMALL, pixdim=[1.0, 1.0, 1.0])
     assert not (tmp_path / "split.json").exists()
 
+    with refused("num_slices is 20: patches are taken from all slices, leave it out"):
+        start("kits_nacl", "train_volumes", folder_of("kits"), tmp_path, epochs=1, **SMALL, num_slices=20)
 
 def test_a_model_of_slices_is_not_taken_for_volumes(
     trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
