@@ -19,6 +19,7 @@ from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_
 
 FILE = "model.json"
 HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
+FILES_OF = {True: "give configs/volumes.json as the last file", False: "leave out configs/volumes.json"}  # of volumes
 FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has
 
 logger = logging.getLogger(__name__)
@@ -150,28 +151,29 @@ def check_axes(made_for: MadeFor, ckpt_dir: str) -> None:
     size = told.get("slice_size", made_for.slice_size)
     spatial_dims = told.get("spatial_dims", len(size))  # an earlier version did not write it
     if spatial_dims != made_for.spatial_dims:
-        volumes = spatial_dims == SPATIAL_DIMS
-        mend = "give configs/volumes.json as the last file" if volumes else "leave out configs/volumes.json"
         raise ValueError(
-            f"{Path(ckpt_dir) / FILE} says that the model is of {'patches of volumes' if volumes else 'slices'}, "
-            f"{' x '.join(map(str, size))}: {mend}"
+            f"{Path(ckpt_dir) / FILE} says that the model is of "
+            f"{'patches of volumes' if spatial_dims == SPATIAL_DIMS else 'slices'}, {' x '.join(map(str, size))}: "
+            f"{FILES_OF[spatial_dims == SPATIAL_DIMS]}"
         )
 
 
-def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str) -> None:
+def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str | Sequence[str]) -> None:
     """Raise ValueError if a run prepares images differently from the training of its model.
 
     Args:
         made_for: the preparation of this run.
         ckpt_dir: folder of the model. Without `model.json` the file of the configuration says what the model was made
             for; then only `axcodes` may be changed by an option.
-        config: file of the configuration, without options.
+        config: file of the configuration, or files of which each is laid over those before it, without options.
     """
     there, said_by = read_model_json(ckpt_dir), f"{Path(ckpt_dir) / FILE} says that the model was trained with"
     remedy = ""
     if there is None:
         remedy = f" (if it was trained otherwise, say so in a {FILE} beside it)"
-        there, said_by = _of_file(config, made_for), f"without {Path(ckpt_dir) / FILE} {config} says"
+        files = [config] if isinstance(config, str) else list(config)
+        said_by = f"without {Path(ckpt_dir) / FILE} {' with '.join(files)} says"
+        there = _of_files(files, made_for)
     for name, here, other in _differing(made_for.settings, there):
         mend = "leave out the option that changes that, or give the model's"
         if name == "axcodes":
@@ -208,9 +210,9 @@ def far_from_training(geometry: Geometry, made_for: Mapping[str, Any] | None) ->
     return " and ".join(told)
 
 
-def _of_file(config: str, made_for: MadeFor) -> dict[str, Any]:
+def _of_files(files: Sequence[str], made_for: MadeFor) -> dict[str, Any]:
     """The settings of a configuration without options, for the network and the orientation that a run has."""
-    parser = ConfigParser(ConfigParser.load_config_file(config))
+    parser = ConfigParser(ConfigParser.load_config_files(files))
     if "made_for" not in parser:
         return {}
     parser["network"], parser["made_for::axcodes"] = made_for.network, made_for.axcodes

@@ -178,6 +178,15 @@ def test_a_slice_size_that_no_network_can_halve_is_refused(slice_size: object) -
         check_slice_size(slice_size)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("here", "there", "said"), [(2, 3, "volumes, .*: give"), (3, 2, "slices, .*: leave out")])
+def test_a_model_of_slices_is_none_of_volumes_by_its_weights(here: int, there: int, said: str, tmp_path: Path) -> None:
+    kinds = {2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
+    torch.save(kinds[there](1, 2, 3).state_dict(), tmp_path / "model.pt")
+    check_model(str(tmp_path / "model.pt"), kinds[there](1, 2, 3))
+    with pytest.raises(ValueError, match=f"model.pt is of a network for {said}"):
+        check_model(str(tmp_path / "model.pt"), kinds[here](1, 2, 3))
+
+
 def test_patches_have_three_sizes_and_slices_two() -> None:
     check_slice_size([16, 24, 8], 3)
     with pytest.raises(ValueError, match=r"patch_size is \[48, 64\]; it must be three whole numbers"):

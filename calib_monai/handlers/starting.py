@@ -34,6 +34,7 @@ from calib_monai.running import given_in_python
 
 OF_SLICES = ("augment", "empty_slices", "extra_keys", "random_views")  # options that patches may not have
 CONFIGS = ("train.json", "inference.json")  # of a bundle; each says what its models are made for
+VOLUMES = "volumes.json"  # laid over it for networks of volumes; an exported package has it in the others
 
 
 def check_run(
@@ -75,7 +76,7 @@ def check_run(
         folder = str(Path(loader.load_path).parent)
         check_axes(made_for, folder)
         check_model(loader.load_path, made_for.network)
-        check_made_for(made_for, folder, _config_in(bundle_root))
+        check_made_for(made_for, folder, _configs_in(bundle_root, made_for))
     for fit in (one for one in handlers if isinstance(one, CalibratorFit)):
         check_split(fit.ckpt_dir)
     network, num_classes, in_channels = made_for.network, made_for.num_classes, made_for.in_channels
@@ -141,10 +142,10 @@ def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:
         parser: the configuration of the training.
         part: gives a part of it by its id.
     """
-    scheduler, savers = None, enabled_handlers(parser.get("validate#handlers"), CheckpointSaver)
     if part("spatial_dims") == SPATIAL_DIMS:
         options = {name: part(f"train::trainer::{name}") for name in OF_SLICES if f"train#trainer#{name}" in parser}
         check_options_of_patches(**options)
+    scheduler, savers = None, enabled_handlers(parser.get("validate#handlers"), CheckpointSaver)
     if "validate#key_metric" in parser:
         check_best(part("validate::key_metric"), [saver for _, saver in savers])
     for place, handler in enabled_handlers(parser.get("train#handlers"), LrScheduleHandler):
@@ -164,7 +165,9 @@ def _check_place(bundle_root: str, folders: Sequence[str], slice_size: Sequence[
     check_slice_size(slice_size, spatial_dims)
 
 
-def _config_in(bundle_root: str) -> str:
-    """The file of a bundle that says what its models are made for, without options."""
-    paths = [Path(bundle_root) / "configs" / name for name in CONFIGS]
-    return str(next((path for path in paths if path.is_file()), paths[0]))
+def _configs_in(bundle_root: str, made_for: MadeFor) -> list[str]:
+    """The files of a bundle that say what its models of slices or of volumes are made for, without options."""
+    folder = Path(bundle_root) / "configs"
+    first = next((folder / name for name in CONFIGS if (folder / name).is_file()), folder / CONFIGS[0])
+    laid_over = [folder / VOLUMES] if made_for.spatial_dims == SPATIAL_DIMS else []
+    return [str(first), *(str(path) for path in laid_over if path.is_file())]

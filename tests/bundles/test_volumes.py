@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import runpy
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from committed import (
 )
 from spared import leave_undrawn
 
+from calib_monai.networks import unet
 from calib_monai.networks.levels import levels_of
 from calib_monai.reports.run_files import read_run
 
@@ -120,8 +122,6 @@ def test_a_training_goes_on_to_the_same_bits(
     )
     assert same_bits(first["network"], second["network"])
     assert same_bits(first["optimizer"], second["optimizer"])
-
-
     with refused("it is of a training with RandAffined's rotate_range .*, here it is "):
         start(
             "hippocampus_soft_dice",
@@ -131,6 +131,8 @@ def test_a_training_goes_on_to_the_same_bits(
             resume=True,
             **options | {"augmentation#rotation": 30},
         )
+
+
 def test_a_training_does_not_go_on_with_other_options(
     trained: Callable[[str], tuple[Path, Path, dict[str, Any]]],
 ) -> None:
@@ -172,16 +174,16 @@ def test_a_calibrator_is_fitted_and_used(
         ({"patch_size": [16, 16]}, r"patch_size is \[16, 16\]; it must be three whole numbers"),
         ({"patch_size": [16, 16, 0]}, r"patch_size is \[16, 16, 0\]"),
         ({"spatial_dims": 2}, "spatial_dims is 2, which the files of a run decide: leave out --spatial_dims"),
-        ({"patches_per_volume": 0}, "patches_per_volume is 0"),
-        ({"network_def#channels": [4, 8]}, r"channels are \[4, 8\]; patches of this size need 4 of them"),
         ({"slice_size": [16, 16, 8]}, "slice_size is .*: volumes have patches, give --patch_size alone"),
-        ({"network_def#kernel_size": 5}, "kernel_size and spacing are both given"),
+        ({"patches_per_volume": 0}, "patches_per_volume is 0"),
         (
             {"augment": True, "augmentation#shift": 4},
             "shift is 4; it must be a finite number, at least 0 and at most 1",
         ),
         ({"train#trainer#empty_slices": False}, "empty_slices is False: patches have no slices"),
         ({"augment": True, "random_views#rotation": 3}, "random_views has options"),
+        ({"network_def#channels": [4, 8]}, r"channels are \[4, 8\]; patches of this size need 4 of them"),
+        ({"network_def#kernel_size": 5}, "kernel_size and spacing are both given"),
         (
             {"network_def#_target_": "calib_monai.networks.unetpp"},
             "unetpp is for slices; volumes need",
@@ -206,19 +208,51 @@ def test_wrong_options_are_refused_before_a_file_is_read(
 def test_another_pixdim_than_the_spacing_is_refused(folder_of: Callable[[str], Path], tmp_path: Path) -> None:
     with refused("give --spacing alone"):
         start("acdc_nacl", "train_volumes", folder_of("acdc"), tmp_path, epochs=1, **SMALL, pixdim=[1.0, 1.0, 1.0])
-    assert not (tmp_path / "split.json").exists()
-
     with refused("num_slices is 20: patches are taken from all slices, leave it out"):
         start("kits_nacl", "train_volumes", folder_of("kits"), tmp_path, epochs=1, **SMALL, num_slices=20)
+    assert not (tmp_path / "split.json").exists()
 
-def test_a_model_of_slices_is_not_taken_for_volumes(
-    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
+
+@pytest.mark.parametrize("told", [True, False], ids=["with model.json", "without"])
+def test_a_model_of_volumes_is_not_taken_for_slices(
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path, *, told: bool
 ) -> None:
     data, out, _ = trained("hippocampus_nacl")
+    models = shutil.copytree(out / "models", tmp_path / "models")
+    if not told:
+        (models / "model.json").unlink()
     for mode, options in (("evaluate", {"figures": False}), ("inference", {})):
-        with refused("the model is of patches of volumes, 16 x 16 x 8: give configs/volumes.json as the last file"):
-            start("hippocampus_nacl", mode, data, out, output_dir=str(tmp_path), **options)
+        with refused("is of (patches of|a network for) volumes, .*: give configs/volumes.json as the last file"):
+            start("hippocampus_nacl", mode, data, tmp_path, **options)
     assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with model.json", "without"])
+def test_a_model_of_slices_is_not_taken_for_volumes(
+    folder_of: Callable[[str], Path], tmp_path: Path, *, told: bool
+) -> None:
+    (tmp_path / "models").mkdir()
+    torch.save(unet(1, 3).state_dict(), tmp_path / "models" / "model.pt")
+    if told:
+        (tmp_path / "models" / "model.json").write_text(json.dumps({"slice_size": [48, 64], "axcodes": "RAS"}))
+    for mode, options in (("evaluate_volumes", {"figures": False}), ("inference_volumes", {})):
+        with refused("is of (a network for )?slices, .*: leave out configs/volumes.json"):
+            start("hippocampus_nacl", mode, folder_of("hippocampus"), tmp_path, **options)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_a_model_of_volumes_that_does_not_say_so_is_one_of_its_bundle_with_volumes_json(
+    trained: Callable[[str], tuple[Path, Path, dict[str, Any]]], tmp_path: Path
+) -> None:
+    data, out, options = trained("hippocampus_nacl")
+    models = shutil.copytree(out / "models", tmp_path / "models")
+    (models / "model.json").unlink()
+    with refused(r"slice_size is \[16, 16, 8\], and without .*train.json with .*volumes.json says \[48, 64, 48\]"):
+        start("hippocampus_nacl", "inference_volumes", data, tmp_path, **options)
+    torch.save(unet(1, 3, [48, 64, 48], spatial_dims=3, spacing=[1, 1, 1]).state_dict(), models / "model.pt")
+    image = next((data / "imagesTr").glob("*.nii.gz"))
+    start("hippocampus_nacl", "inference_volumes", data, tmp_path, input=str(image))
+    assert list((tmp_path / "predictions").glob("*/*_label.nii.gz"))
 
 
 @pytest.mark.parametrize(
