@@ -9,12 +9,23 @@ from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
+from zoo_rules import VOLUMES
 
-from calib_monai.checks import check_network, differing_weights
+from calib_monai.checks import axes_of, check_network, differing_weights
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.networks import FACTORIES
 from calib_monai.targets import TARGET
 
 Weights = dict[str, torch.Tensor]
+
+
+def are_of_volumes(content: bytes) -> bool:
+    """Whether a file holds weights of a network for volumes."""
+    try:
+        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return axes_of(weights) == SPATIAL_DIMS
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own, which `objection` tells
+        return False
 
 
 def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]) -> tuple[str, str] | None:
@@ -41,8 +52,8 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     try:
         network = _network(inference)
         differing = differing_weights(weights, network.state_dict())
-        if _of_volumes(weights) and not _of_volumes(network.state_dict()):
-            return "it is of a network for volumes", f"{wanted}: volumes.json is used from the bundle's own folder"
+        if axes_of(weights) == SPATIAL_DIMS != axes_of(network.state_dict()):
+            return "it is of a network for volumes", f"{wanted}, and the bundle has no {VOLUMES}"
         if differing:
             fitting = _fitting(weights, inference)
             hint = f"; these fit {fitting}: write that there and in configs/train.json" if fitting else ""
@@ -57,11 +68,6 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     cpu = torch.device("cpu")
     check_network(network, image["num_channels"], pred["num_channels"], image["spatial_shape"], cpu)
     return None
-
-
-def _of_volumes(weights: Weights) -> bool:
-    """Whether a weight is that of a convolution in three dimensions."""
-    return any(value.ndim == 5 for value in weights.values())  # noqa: PLR2004 - channels in and out, and three axes
 
 
 def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:

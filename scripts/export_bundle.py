@@ -5,9 +5,10 @@ installed. It holds LICENSE, configs, docs, the package calib_monai, the bundle'
 large_files.yml, models/model.pt and what lies beside it: model.json and calibrators of these weights. It holds nothing
 else of the bundle, and no output of runs. The same files give the same bytes. The network is `network_def` in
 configs/inference.json. For weights of another network, write its name there and in configs/train.json, in a copy of the
-bundle. `--results` is the folder of an evaluation of the weights: its values become `eval_metrics` in the metadata and
-the table in docs/README.md. Without it, a bundle with weights shows no results, because those in docs/README.md belong
-to other weights.
+bundle. Weights of a network for volumes make a package in which configs/volumes.json is laid over the other files.
+`--results` is the folder of an evaluation of the weights: its values become `eval_metrics` in the metadata and the
+table in docs/README.md. Without it, a bundle with weights shows no results, because those in docs/README.md belong to
+other weights.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bundle_laid_over import PAGE, laid_over
 from bundle_results import page_with, results_of
 from zoo_rules import CALIBRATORS, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
 
@@ -34,7 +36,6 @@ PACKAGE = "calib_monai"
 FOLDERS = ("configs", "docs", "scripts", PACKAGE)
 WRITTEN_BY_RUNS = ("models", "eval")
 WITH_MODEL = (MADE_FOR, *CALIBRATORS)  # which are of no use without the weights
-PAGE = "docs/README.md"
 MEASURED = "eval_weights_sha256"  # in the metadata: the weights that `eval_metrics` belong to
 FIND_CODE = "$sys.path.insert(0, @bundle_root)"  # MONAI does it, too, but after `initialize`
 TELL_OTHER = {"_target_": f"{PACKAGE}.carried.tell_other_version", "bundle_root": "@bundle_root"}
@@ -92,7 +93,7 @@ def bundle_files(bundle: Path, model: Path | None = None, results: Path | None =
         files |= {name: _in_format(name, path.read_bytes()) for name, path in beside.items() if path.is_file()}
         files[MODEL] = model.read_bytes()
     if MODEL in files:
-        return _with_results(files, bundle, model, results)
+        return _with_results(laid_over(files), bundle, model, results)
     if results is not None:
         raise ValueError(f"{results} is given, and no weights: results need weights")
     return {name: content for name, content in files.items() if name not in WITH_MODEL}

@@ -11,6 +11,7 @@ Files = dict[str, bytes]
 
 LINKS = ("large_files.yml", "large_files.yaml", "large_files.json")
 METADATA, INFERENCE, TRAIN = (f"configs/{name}.json" for name in ("metadata", "inference", "train"))
+VOLUMES = "configs/volumes.json"
 MODEL, MADE_FOR = "models/model.pt", "models/model.json"  # the weights, and what they were made for
 CALIBRATORS = tuple(f"models/calibrator_{kind}.safetensors" for kind in ("ts", "lts"))
 DATA_LICENSE = "docs/data_license.txt"
@@ -159,6 +160,8 @@ def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
     said = {**train, "channels": (train.get("made_for") or {}).get("channels")}
     for name in ("slice_size", "class_names", "channels"):
         here, there = made_for.get(name), said.get(name)
+        if isinstance(there, str) and there.startswith("@"):  # of patches
+            there = said.get(there[1:])
         if None not in (here, there) and here != there:
             refuse(MADE_FOR, f"{name} is {json.dumps(here)}", f"that of {TRAIN}, {json.dumps(there)}")
 

@@ -38,9 +38,14 @@ VERIFIED = """
 """
 
 
-def unpacked(bundle: Path, folder: Path) -> Path:
-    """The folder of a bundle that was exported with weights, and unzipped."""
-    config = ConfigParser(json.loads((bundle / "configs" / "inference.json").read_text()))
+def laid_over(configs: Path, *names: str) -> ConfigParser:
+    """Configurations of a folder, each laid over those before it."""
+    return ConfigParser(ConfigParser.load_config_files([str(configs / f"{name}.json") for name in names]))
+
+
+def unpacked(bundle: Path, folder: Path, *overlay: str) -> Path:
+    """The folder of a bundle that was exported with weights, of the network with this overlay, and unzipped."""
+    config = laid_over(bundle / "configs", "inference", *overlay)
     torch.save(config.get_parsed_content("network_def").state_dict(), folder / "best.pt")
     assert EXPORT["main"]([str(bundle), "--model", str(folder / "best.pt"), "--out", str(folder)]) == 0
     [path] = folder.glob("*.zip")
@@ -56,8 +61,11 @@ def ran(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
 
 
-def test_an_exported_bundle_infers_and_is_verified_without_the_package(bundle: Path, tmp_path: Path) -> None:
-    root = unpacked(bundle, tmp_path)
+@pytest.mark.parametrize(("overlay", "size"), [((), [48, 64]), (("volumes",), [48, 64, 48])], ids=["slices", "volumes"])
+def test_an_exported_bundle_infers_and_is_verified_without_the_package(
+    overlay: tuple[str, ...], size: list[int], bundle: Path, tmp_path: Path
+) -> None:
+    root = unpacked(bundle, tmp_path, *overlay)
     image = np.random.default_rng(0).normal(size=(40, 50, 3)).astype(np.float32)
     nib.save(nib.Nifti1Image(image, np.eye(4)), tmp_path / "scan.nii.gz")
     options = ["run", "--config_file", str(root / "configs" / "inference.json"), "--bundle_root", str(root)]
@@ -69,7 +77,37 @@ def test_an_exported_bundle_infers_and_is_verified_without_the_package(bundle: P
     assert found.stdout.splitlines()[-1] == f"calib_monai of {root / 'calib_monai'}"
     written = [nib.load(path) for path in (root / "eval" / "predictions").rglob("*.nii.gz")]
     assert {one.shape for one in written} == {image.shape, (*image.shape, 3)}
-    assert (root / "models" / "verify_model.ts").is_file()
+    exported = torch.jit.load(root / "models" / "verify_model.ts")
+    assert exported(torch.zeros(1, 1, *size)).shape == (1, 3, *size)
+
+
+@pytest.mark.parametrize("names", [("train",), ("train", "evaluate"), ("train", "calibrate"), ("inference",)])
+def test_a_package_of_volumes_runs_as_its_bundle_does_with_volumes_json(
+    names: tuple[str, ...], bundle: Path, tmp_path: Path
+) -> None:
+    root = unpacked(bundle, tmp_path, "volumes")
+    assert not (root / "configs" / "volumes.json").exists()
+    wanted = laid_over(bundle / "configs", *names, "volumes").get()
+    found = laid_over(root / "configs", *names).get()
+    of_training = {"batch_size", "learning_rate", "patches_per_volume", "training_box", "augmentation"}
+    passed = {"imports", "initialize"} | (of_training if names == ("inference",) else set())
+    assert {key: value for key, value in found.items() if key not in passed} == {
+        key: value for key, value in wanted.items() if key not in passed
+    }
+
+
+def test_a_package_of_volumes_says_so(bundle: Path, tmp_path: Path) -> None:
+    root = unpacked(bundle, tmp_path, "volumes")
+    metadata = json.loads((root / "configs" / "metadata.json").read_text())
+    for side, name in (("inputs", "image"), ("outputs", "pred")):
+        tensor = metadata["network_data_format"][side][name]
+        assert (tensor["spatial_shape"], tensor["is_patch_data"]) == ([48, 64, 48], True)
+    assert metadata["description"].startswith("3D UNet")
+    page = (root / "docs" / "README.md").read_text(encoding="utf-8")
+    assert "`hippocampus_nacl` is a 3D UNet" in page
+    assert "Patches have 48 x 64 x 48 voxels." in page
+    assert not [word for word in ("2D", "volumes.json'", "The network sees slices", "0.844") if word in page]
+    assert EXPORT["bundle_files"](root) == EXPORT["bundle_files"](bundle, tmp_path / "best.pt")
 
 
 def test_without_the_package_inside_there_is_none(tmp_path: Path) -> None:
