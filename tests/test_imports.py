@@ -15,6 +15,11 @@ ALLOWED = {
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
         *("targets", "whole_files"),
     },
+    "score": {"refusals", "scoring"},
+    "scoring": {
+        *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "loading", "metrics"),
+        *("posthoc", "reports", "spelling", "transforms", "whole_files"),
+    },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},
     "measures": {"regions"},

@@ -2,6 +2,7 @@
 
 from calib_monai.handlers.board import BoardStats
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
+from calib_monai.handlers.channel_order import ChannelOrder
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
     GradientScale,
@@ -37,6 +38,7 @@ __all__ = [
     "BoardStats",
     "CalibratedLogits",
     "CalibratorFit",
+    "ChannelOrder",
     "CollapseGuard",
     "Dice",
     "DurableCheckpointSaver",

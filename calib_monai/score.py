@@ -1,0 +1,73 @@
+"""Command line: `python -m calib_monai.score --probs FOLDER --labels FOLDER --out RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib_monai.refusals import tell_in_one_line
+from calib_monai.scoring.axes import AXES
+from calib_monai.scoring.cases import Given
+from calib_monai.scoring.runs import Options, score
+
+ABOUT = "Measure probabilities that any program has written against labels, as an evaluation does."
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    made = argparse.ArgumentParser(prog="python -m calib_monai.score", description=ABOUT)
+    made.add_argument("--probs", type=Path, required=True, help="folder of .nii.gz, .nii, .npz or .npy")
+    made.add_argument("--labels", type=Path, required=True, help="folder of labels, named as the probabilities are")
+    made.add_argument("--out", type=Path, required=True, help="folder of the results")
+    made.add_argument("--classes", nargs="+", default=[], metavar="NAME", help="background first; or a dataset.json")
+    made.add_argument("--order", nargs="+", default=[], metavar="NAME", help="the classes as the channels are")
+    made.add_argument("--axes", default="", choices=AXES, help="of the arrays, where the shape fits several")
+    made.add_argument("--logits", action="store_true", help="the files hold logits")
+    made.add_argument("--foreground", action="store_true", help="no channel is of the background")
+    made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="only these; all by default")
+    made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
+    made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
+    made.add_argument("--dataset", default="", help="name of the data set in the report")
+    made.add_argument("--method", default="", help="name of the model in the report")
+    made.add_argument("--no_figures", action="store_true", help="write numbers only")
+    made.add_argument("--overwrite", action="store_true", help="replace results of other probabilities")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after the results are written."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    logging.getLogger("calib_monai").setLevel(logging.INFO)
+    given = Given(
+        probs=options.probs,
+        labels=options.labels,
+        classes=options.classes,
+        order=options.order,
+        axes=options.axes,
+        logits=options.logits,
+        foreground=options.foreground,
+        ignore_index=options.ignore_label,
+        any_grid=options.any_grid,
+    )
+    told = score(
+        given,
+        Options(
+            out=options.out,
+            cases=options.cases,
+            dataset=options.dataset,
+            method=options.method,
+            figures=not options.no_figures,
+            overwrite=options.overwrite,
+        ),
+    )
+    sys.stdout.write(f"{told}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    tell_in_one_line()
+    raise SystemExit(main())

@@ -1,0 +1,176 @@
+"""Arrays on disk, in NIfTI, `.npz` and `.npy`: what they hold by their headers, and their values piece by piece."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import nibabel
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from calib_monai.checks import first_line
+from calib_monai.headers import check_header, is_nifti, stored_affine
+from calib_monai.loading import MM_PER_UNIT, UNIT_BITS
+
+NPZ, NPY = ".npz", ".npy"
+NNUNET = "probabilities"  # the key under which nnU-Net writes, with its axes as z, y, x
+KEYS = (NNUNET, "softmax", "probs", "logits")
+AT_A_TIME = 2**20  # bytes
+VECTOR = 5  # axes of a NIfTI whose fourth is of time and the fifth of vectors
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array in a file, whose values are not read yet.
+
+    Attributes:
+        file: its path.
+        shape: of the array.
+        dtype: of the stored values.
+        fortran: whether the first axis runs fastest.
+        slope: by which stored values are multiplied, 1 where the file says nothing.
+        inter: what is added then.
+        affine: of a NIfTI, (4, 4), in mm; None where the file has none.
+        offset: of the first value, in bytes.
+        key: of the array inside a `.npz`, else "".
+    """
+
+    file: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    slope: float = 1.0
+    inter: float = 0.0
+    affine: NDArray[np.float64] | None = None
+    offset: int = 0
+    key: str = ""
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the header says how stored values become others."""
+        return (self.slope, self.inter) != (1.0, 0.0)
+
+    def pieces(self) -> Iterator[NDArray[Any]]:
+        """The stored values, index by index along the axis that runs slowest; each piece lacks this axis.
+
+        Raises:
+            ValueError: the file is damaged; the message names it.
+        """
+        inner = self.shape[:-1] if self.fortran else self.shape[1:]
+        count = self.shape[-1] if self.fortran else self.shape[0]
+        with _told_as_damaged(self.file), self._stream() as stream:
+            for _ in range(count):
+                piece: NDArray[Any] = np.empty(inner, self.dtype, order="F" if self.fortran else "C")
+                _fill(stream, piece.T if self.fortran else piece)
+                yield piece
+            while stream.read(AT_A_TIME):  # to the end, where the checksum is
+                pass
+
+    @contextmanager
+    def _stream(self) -> Iterator[BinaryIO]:
+        """The file, uncompressed, at its first value."""
+        with ExitStack() as stack:
+            if self.key:
+                archive = stack.enter_context(zipfile.ZipFile(self.file))
+                stream = cast(BinaryIO, stack.enter_context(archive.open(self.key)))
+                stream.read(self.offset)
+            else:
+                opened: Any = gzip.open if self.file.lower().endswith(".gz") else open
+                stream = cast(BinaryIO, stack.enter_context(opened(self.file, "rb")))
+                stream.seek(self.offset)
+            yield stream
+
+
+def stored_in(file: str) -> Stored:
+    """The array in a file.
+
+    Raises:
+        ValueError: a file that cannot be read, or that holds no array of real numbers.
+    """
+    check_header(file)
+    with _told_as_damaged(file):
+        stored = _nifti(file) if is_nifti(file) else _npz(file) if file.lower().endswith(NPZ) else _npy(file)
+    if stored.dtype.kind not in "iufb":
+        raise ValueError(f"{file} holds values of the type {stored.dtype}; they must be real numbers")
+    if not all(stored.shape):
+        raise ValueError(f"{file} has the shape {stored.shape}: it holds no value")
+    return stored
+
+
+def _nifti(file: str) -> Stored:
+    """The array of a NIfTI."""
+    image: Any = nibabel.load(file)
+    proxy, unit = image.dataobj, int(image.header["xyzt_units"]) & UNIT_BITS
+    affine = stored_affine(file)
+    if affine is not None:
+        affine = np.diag([MM_PER_UNIT.get(unit, 1.0)] * 3 + [1.0]) @ affine
+    shape = tuple(int(size) for size in proxy.shape)
+    if len(shape) == VECTOR and shape[3] == 1:
+        shape = (*shape[:3], shape[4])
+    return Stored(file, shape, proxy.dtype, True, float(proxy.slope), float(proxy.inter), affine, int(proxy.offset))  # noqa: FBT003
+
+
+def _npz(file: str) -> Stored:
+    """The array of an `.npz`: the only one, or the one under a key that says what it is."""
+    with zipfile.ZipFile(file) as archive:
+        keys = [name.removesuffix(NPY) for name in archive.namelist()]
+        key = next((key for key in KEYS if key in keys), keys[0] if len(keys) == 1 else None)
+        if key is None:
+            raise ValueError(f"{file} holds {', '.join(keys) or 'nothing'}; needed is one array, or {', '.join(KEYS)}")
+        name = f"{key}{NPY}" if f"{key}{NPY}" in archive.namelist() else key
+        with archive.open(name) as stream:
+            shape, fortran, dtype, offset = _npy_header(cast(BinaryIO, stream))
+    return Stored(file, shape, dtype, fortran, offset=offset, key=name)
+
+
+def _npy(file: str) -> Stored:
+    """The array of an `.npy`."""
+    with Path(file).open("rb") as stream:
+        shape, fortran, dtype, offset = _npy_header(stream)
+    return Stored(file, shape, dtype, fortran, offset=offset)
+
+
+def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order and type of an array, and the place of its first value."""
+    version = npy.read_magic(stream)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(stream)  # which runs no code
+    return shape, fortran, dtype, stream.tell()
+
+
+def _fill(stream: BinaryIO, values: NDArray[Any]) -> None:
+    """Read the values of a C-contiguous array."""
+    left = memoryview(values.reshape(-1).view(np.uint8))  # type: ignore[arg-type] # as any array
+    while left:
+        count = stream.readinto(left)  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError("it ends before its values")
+        left = left[count:]
+
+
+@contextmanager
+def _told_as_damaged(file: str) -> Iterator[None]:
+    """Raise ValueError with the file where it cannot be read."""
+    try:
+        yield
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        zlib.error,
+        zipfile.BadZipFile,
+        nibabel.filebasedimages.ImageFileError,
+    ) as error:
+        raise ValueError(f"{file} is damaged: {first_line(error)}") from None
+    except ValueError as error:
+        if file in str(error):
+            raise
+        raise ValueError(f"{file} is damaged: {first_line(error)}") from None

@@ -1,0 +1,127 @@
+"""Scored cases: pairs them, reads the headers of all their files, and tells their classes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from monai.data import MetaTensor
+
+from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.headers import check_header, is_nifti
+from calib_monai.loading import LoadCased
+from calib_monai.scoring.arrays import stored_in
+from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, numbered
+from calib_monai.scoring.pairs import Pair, pairs_in
+from calib_monai.scoring.probs import Found, Reading, found_in
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person says of the files.
+
+    Attributes:
+        probs: folder of the probabilities.
+        labels: folder of the labels.
+        images: folder of the images, or None.
+        classes: names of the classes, or the path of a JSON.
+        order: names of the classes in the order of the channels; empty where they are in order.
+        axes: one of `calib_monai.scoring.axes.AXES`, or "".
+        logits: whether the files hold logits.
+        foreground: whether they lack the background.
+        ignore_index: label of voxels that do not count, or None.
+        any_grid: whether headers may place probabilities elsewhere than labels.
+    """
+
+    probs: Path
+    labels: Path
+    images: Path | None = None
+    classes: Sequence[str] = ()
+    order: Sequence[str] = ()
+    axes: str = ""
+    logits: bool = False
+    foreground: bool = False
+    ignore_index: int | None = None
+    any_grid: bool = False
+
+
+@dataclass(frozen=True)
+class ScoredCases:
+    """The cases whose headers were read.
+
+    Attributes:
+        found: by case, what its files say.
+        classes: of all cases.
+        reading: how files are read.
+    """
+
+    found: Mapping[str, Found]
+    classes: Classes
+    reading: Reading = field(default_factory=Reading)
+
+
+def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None = None) -> ScoredCases:
+    """The cases of a folder of probabilities, whose files' headers are checked.
+
+    Args:
+        given: what a person says of the files.
+        only: the names of the cases that are wanted; all where there are none.
+        classes: those of other cases, which these must have, too.
+
+    Raises:
+        ValueError: files that do not fit together; the message is one line with the file, the value and the rule.
+    """
+    known = classes or classes_of(given.classes, [given.probs, given.labels], given.ignore_index)
+    pairs = pairs_in(
+        given.probs,
+        given.labels,
+        known.names if known else (),
+        foreground=given.foreground,
+        only=only,
+        images=given.images,
+    )
+    plain = Reading(given.axes, given.logits, given.foreground, (), not given.any_grid)
+    count = len(known.names) if known else None
+    found: dict[str, Found] = {}
+    for pair in pairs:
+        found[pair.case] = found_in(pair, _label_header(pair), plain, count)
+        count = count or found[pair.case].num_classes
+    named = known or Classes(numbered(count or 0), given.ignore_index)
+    if known is None:
+        logger.warning(
+            "nothing names the %d classes: they are called %s; --classes gives names", count, ", ".join(named.names)
+        )
+    order = _order(given, named.names)
+    return ScoredCases(found, named, Reading(given.axes, given.logits, given.foreground, order, not given.any_grid))
+
+
+def _order(given: Given, names: Sequence[str]) -> tuple[int, ...]:
+    """For each class the place of its channel; empty where nobody says it."""
+    if not given.order:
+        return ()
+    order = [*names[:1], *given.order] if given.foreground and given.order[0] != names[0] else list(given.order)
+    if sorted(order) != sorted(names):
+        raise ValueError(f"--order is {', '.join(given.order)}; it must be the classes {', '.join(names)}, each once")
+    if given.foreground and order[0] != names[0]:
+        raise ValueError(f"--order begins with {order[0]}; with --foreground no channel is of the {BACKGROUND}")
+    return tuple(order.index(name) for name in names)
+
+
+def _label_header(pair: Pair) -> MetaTensor:
+    """The grid of a label, (1, X, Y, Z), by the header of its file; the voxels of a NIfTI are not read."""
+    check_header(pair.label)
+    if is_nifti(pair.label):
+        stored = stored_in(pair.label)
+        size = (*stored.shape, 1)[:SPATIAL_DIMS]
+        if prod(stored.shape) != prod(size) or len(size) < SPATIAL_DIMS or stored.affine is None:
+            raise ValueError(f"{pair.label} has the shape {stored.shape}; a label must be one volume")
+        return MetaTensor(torch.zeros(1).expand(1, *size), affine=torch.as_tensor(stored.affine))
+    loaded: Any = LoadCased("label")({"label": pair.label})["label"]
+    return cast(MetaTensor, loaded)

@@ -1,0 +1,102 @@
+"""Class names: from options, or from the `dataset.json` of nnU-Net and of the Decathlon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+BACKGROUND = "background"
+DATASET_JSON = "dataset.json"
+IGNORE = "ignore"  # nnU-Net's name of the label whose voxels do not count
+ABOVE = 2  # folders above one of labels in which nnU-Net and the Decathlon have their dataset.json
+
+
+class Classes(NamedTuple):
+    """The names of the classes, the background first, and the label whose voxels do not count."""
+
+    names: list[str]
+    ignore_index: int | None = None
+
+
+def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int | None = None) -> Classes | None:
+    """The classes as they were given, or as a `dataset.json` says; None where nobody says it.
+
+    Args:
+        given: names, the background first, or one path of a JSON: nnU-Net's or the Decathlon's, or a list of names.
+        folders: in which, and above which, a `dataset.json` is looked for.
+        ignore_index: as given.
+
+    Raises:
+        ValueError: names that are none, or a file that does not give them.
+    """
+    if len(given) == 1 and given[0].lower().endswith(".json"):
+        found = _in_json(Path(given[0]))
+    elif given:
+        found = Classes(list(given))
+    else:
+        above = dict.fromkeys(path for folder in folders for path in (folder, *folder.resolve().parents[:ABOVE]))
+        files = [path / DATASET_JSON for path in above if (path / DATASET_JSON).is_file()]
+        if not files:
+            return None
+        found = _in_json(files[0])
+    _check(found.names)
+    return found if ignore_index is None else found._replace(ignore_index=ignore_index)
+
+
+def numbered(count: int) -> list[str]:
+    """Names of classes that have none."""
+    return [BACKGROUND, *(f"class{index}" for index in range(1, count))]
+
+
+def _check(names: Sequence[str]) -> None:
+    """Raise ValueError for fewer than two names, an empty one, or one twice."""
+    if len(names) < 2 or not all(name.strip() for name in names) or len(set(names)) < len(names):  # noqa: PLR2004
+        raise ValueError(
+            f"the classes are {', '.join(map(repr, names))}; there must be at least two, the background first, each "
+            "with a name of its own"
+        )
+
+
+def _in_json(file: Path) -> Classes:
+    """The classes that a JSON gives."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON: {error}") from None
+    if isinstance(content, list) and all(isinstance(name, str) for name in content):
+        return Classes(content)
+    labels = content.get("labels", content) if isinstance(content, Mapping) else None
+    if not isinstance(labels, Mapping):
+        raise ValueError(f'{file} gives no classes; needed is a list of names, or "labels" as nnU-Net has them')  # noqa: TRY004
+    return _of_labels(file, labels)
+
+
+def _of_labels(file: Path, labels: Mapping[str, Any]) -> Classes:
+    """The classes of a dictionary: names with their label, as nnU-Net has them, or the other way round."""
+    regions = [name for name, value in labels.items() if isinstance(value, list | tuple) and len(value) > 1]
+    if regions:
+        raise ValueError(
+            f"{file} has the regions {', '.join(regions)}, which overlap: their probabilities do not sum to one, and "
+            "nothing here measures them; give probabilities of classes, and --classes with their names"
+        )
+    pairs = [_pair(name, value) for name, value in labels.items()]
+    if None in pairs:
+        raise ValueError(f"{file}: each of its labels must be a whole number with a name")
+    names = dict(sorted(pair for pair in pairs if pair is not None))
+    ignored = next((label for label, name in names.items() if name.lower() == IGNORE), None)
+    names = {label: name for label, name in names.items() if label != ignored}
+    if list(names) != list(range(len(names))):
+        raise ValueError(f"{file} has the labels {', '.join(map(str, names))}; they must be 0..{len(names) - 1}")
+    return Classes(list(names.values()), ignored)
+
+
+def _pair(name: Any, value: Any) -> tuple[int, str] | None:
+    """A label and its name; None where neither of the two is a number."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(value, int):
+        return value, str(name)
+    return (int(name), value) if isinstance(value, str) and str(name).isdecimal() else None

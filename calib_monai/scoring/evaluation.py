@@ -1,0 +1,240 @@
+"""An evaluation of saved probabilities: MONAI's evaluator, the handlers of `evaluate.json`, a network that reads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import Dataset, MetaTensor
+from monai.inferers import SimpleInferer
+from monai.transforms import Compose, MapTransform, NormalizeIntensityd
+from torch import Tensor, nn
+
+from calib_monai import handlers
+from calib_monai.engines import VolumeEvaluator
+from calib_monai.loading import LoadCased
+from calib_monai.metrics.inputs import plain
+from calib_monai.posthoc import Calibrator
+from calib_monai.scoring.probs import Found, Reading, read
+from calib_monai.scoring.values import softmax_in_place
+from calib_monai.transforms import LeaveOutd, MostProbabled
+
+METRICS = (
+    *("nll_all", "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
+    *("ece_foreground", "cece_foreground", "tace_foreground", "ece_union", "cece_union"),
+)  # as in evaluate.json
+LEAST = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
+SHOWN = 5  # of many values, in a message
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is scored, and how.
+
+    Attributes:
+        cases: what was found of each case, by its name.
+        class_names: of all classes.
+        reading: how files are read.
+        ignore_index: label of voxels that do not count, or None.
+        dataset: the name of the data set.
+        method: the name of what gave the probabilities.
+        with_logits: whether the network hands on logits, which a calibrator takes.
+    """
+
+    cases: Mapping[str, Found]
+    class_names: Sequence[str]
+    reading: Reading
+    ignore_index: int | None
+    dataset: str
+    method: str
+    with_logits: bool = False
+
+    @property
+    def hands_on_logits(self) -> bool:
+        """Whether logits are handed on, and no probabilities."""
+        return self.with_logits or self.reading.logits
+
+
+def evaluator_of(scoring: Scoring, val_handlers: Sequence[Any], **options: Any) -> VolumeEvaluator:
+    """MONAI's evaluator of the cases, in order.
+
+    Args:
+        scoring: what is scored.
+        val_handlers: its handlers, before which the ignored label is told.
+        options: further arguments of the evaluator, such as metrics.
+    """
+    preparation = Compose([LoadCased(("image", "label"), allow_missing_keys=True), LabelAndImaged(scoring)])
+    data = [
+        {"case": case, "label": found.pair.label, **({"image": list(found.pair.images)} if found.pair.images else {})}
+        for case, found in scoring.cases.items()
+    ]
+    return VolumeEvaluator(
+        dataset=Dataset(data, preparation),
+        device=torch.device("cpu"),
+        network=SavedOutputs(scoring),
+        prepare_batch=_with_case,
+        inferer=SimpleInferer(),
+        val_handlers=[handlers.IgnoredLabel(scoring.ignore_index), handlers.ProgressBar(), *val_handlers],
+        **options,
+    )
+
+
+def evaluate(
+    scoring: Scoring,
+    output_dir: Path,
+    about: Path,
+    calibrator: Calibrator | None = None,
+    kind: str = "none",
+    *,
+    figures: bool = True,
+    overwrite: bool = False,
+) -> None:
+    """Measure the cases as an evaluation of a bundle does, and write the same files.
+
+    Args:
+        scoring: what is scored.
+        output_dir: the folder of the results.
+        about: a file beside the calibrator, which the results name in the place of a model.
+        calibrator: of the logits, or None.
+        kind: "none", or that of the calibrator.
+        figures: whether the report is drawn.
+        overwrite: whether results with another calibrator may be replaced.
+    """
+    folder = str(output_dir)
+    key_metric = {"dice_foreground": handlers.Dice()}
+    additional_metrics = {
+        "hd95_mm": handlers.HD95(),
+        "asd_mm": handlers.ASD(),
+        "missed_structures": handlers.MissedStructures(),
+        "volume_difference": handlers.VolumeDifference(),
+        "expected_dice": handlers.ExpectedDice(),
+        "calibration": handlers.MetricCollectionHandler(METRICS),
+    }
+    results = handlers.ResultsSaver(
+        folder,
+        scoring.class_names,
+        scoring.dataset,
+        scoring.method,
+        str(about),
+        calibrator=kind,
+        metrics=[key_metric, additional_metrics],
+        disturbance=Compose([]),
+        overwrite=overwrite,
+    )
+    val_handlers = [
+        *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
+        *([] if scoring.reading.order else [handlers.ChannelOrder(scoring.class_names)]),
+        handlers.BinsSaver(folder),
+        *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
+        handlers.SliceSaver(folder),
+        results,
+        *([handlers.FiguresSaver(folder)] if figures else []),
+    ]
+    postprocessing = Compose([Probsd(logits=scoring.hands_on_logits), LeaveOutd(ignore_index=scoring.ignore_index)])
+    evaluator_of(
+        scoring,
+        val_handlers,
+        postprocessing=postprocessing,
+        key_val_metric=key_metric,
+        additional_metrics=additional_metrics,
+    ).run()
+
+
+class SavedOutputs(nn.Module):
+    """A network whose output lies on disk: it hands on what another program has predicted.
+
+    Args:
+        scoring: says where.
+    """
+
+    def __init__(self, scoring: Scoring) -> None:
+        super().__init__()
+        self.scoring = scoring
+
+    def forward(self, image: Tensor, case: str, label: Tensor) -> Tensor:  # noqa: ARG002 - as networks
+        """Probabilities or logits of a case, (1, C, X, Y, Z), float32.
+
+        Args:
+            image: not used.
+            case: its name.
+            label: of the case, (1, 1, X, Y, Z), which says where its voxels lie.
+        """
+        given: Any = label[0]
+        values = read(self.scoring.cases[case], given, self.scoring.reading)
+        if self.scoring.with_logits and not self.scoring.reading.logits:
+            for channel in values:
+                channel.clamp_(min=LEAST).log_()
+        return MetaTensor(values, affine=given.affine)[None]
+
+
+class LabelAndImaged(MapTransform):
+    """Checks a label and makes bytes of it; a case without an image gets an empty one.
+
+    Args:
+        scoring: has the classes, and the ignored label.
+    """
+
+    def __init__(self, scoring: Scoring) -> None:
+        super().__init__("label")
+        self.num_classes = len(scoring.class_names)
+        self.ignore_index = scoring.ignore_index
+        self.normalize = NormalizeIntensityd("image", channel_wise=True)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The case with its "label" and its "image" on one grid.
+
+        Raises:
+            ValueError: labels outside of the classes, or an image of another size.
+        """
+        told = dict(data)
+        label, name = told["label"], told["label"].meta["filename_or_obj"]
+        values = torch.unique(plain(label)).numpy()
+        wrong = [one for one in values if one not in range(self.num_classes) and one != self.ignore_index]
+        if wrong:
+            shown = ", ".join(np.format_float_positional(one, trim="-") for one in wrong[:SHOWN])
+            raise ValueError(
+                f"{name} holds the label value(s) {shown}; with {self.num_classes} classes they must be whole numbers "
+                f"0..{self.num_classes - 1}"
+            )
+        told["label"] = MetaTensor(plain(label).to(torch.uint8), affine=label.affine)
+        if "image" not in told:
+            told["image"] = torch.zeros_like(told["label"])
+        elif told["image"].shape[1:] != label.shape[1:]:
+            file, size = told["image"].meta["filename_or_obj"], tuple(told["image"].shape[1:])
+            raise ValueError(f"{file} is {size} voxels and {name} is {tuple(label.shape[1:])}; they must be equal")
+        else:
+            told = self.normalize(told)
+        return told
+
+
+class Probsd(MapTransform):
+    """Makes "prob" (probabilities) and "pred" (the label) of what the network handed on, as `ProbsAndLabeld` does.
+
+    Args:
+        logits: whether it handed on logits.
+    """
+
+    def __init__(self, *, logits: bool) -> None:
+        super().__init__("pred")
+        self.logits = logits
+        self.labeled = MostProbabled("prob")
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The case with "prob", (C, X, Y, Z), and "pred", (1, X, Y, Z), uint8; logits are overwritten."""
+        told = dict(data)
+        given, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
+        told["pred"] = self.labeled({"prob": given})["prob"]
+        told["prob"] = given if calibrated is None else calibrated
+        if self.logits:
+            softmax_in_place(plain(told["prob"]))
+        return told
+
+
+def _with_case(batch: Mapping[str, Any], *_options: Any, **_others: Any) -> tuple[Any, ...]:
+    """Image, label, and what else the network takes."""
+    [case] = batch["case"]
+    return batch["image"], batch["label"], (case, batch["label"]), {}

@@ -1,0 +1,232 @@
+"""Pairs: finds the files of the probabilities of each case, and its label, by their names."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from calib_monai.case_names import check_case_name
+from calib_monai.datalists.folders import SHOWN, files_below, held, tell_passed_over
+from calib_monai.datalists.inputs import LABEL
+from calib_monai.headers import NIFTI, is_nifti
+from calib_monai.scoring.arrays import NPY, NPZ, stored_in
+from calib_monai.spelling import did_you_mean, first_of
+
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
+OF_PROBS = re.compile(r"(probs?|probabilit(y|ies)|softmax|logits?|prob_?maps?)?", re.IGNORECASE)
+OF_CLASS = re.compile(r"(?:probs?_|softmax_)?(?:class|label|channel|c)?_?(\d+)", re.IGNORECASE)
+OF_IMAGE = re.compile(r"(img|image|\d{4})?", re.IGNORECASE)  # nnU-Net numbers the channels of an image
+VOLUME = 3
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case that is scored.
+
+    Attributes:
+        case: its name.
+        probs: the file of its probabilities, or one for each class, in order.
+        label: the file of its label.
+        images: the files of its image, one for each channel; none where they are not asked for.
+    """
+
+    case: str
+    probs: tuple[str, ...]
+    label: str
+    images: tuple[str, ...] = ()
+
+
+def pairs_in(
+    probs: Path,
+    labels: Path,
+    class_names: Sequence[str],
+    *,
+    foreground: bool = False,
+    only: Sequence[str] = (),
+    images: Path | None = None,
+) -> list[Pair]:
+    """The cases of a folder of probabilities, sorted by name; the log tells which files are of none.
+
+    A file is of the case of whose label it has the name, alone or with an ending such as `_probs`. In a folder with
+    the name of a case, all files are of this case. A file for each class ends in its name or its number.
+
+    Args:
+        probs: the folder of probabilities.
+        labels: the folder of labels.
+        class_names: the names of all classes, empty where nobody knows them.
+        foreground: whether the background has no file of its own.
+        only: the names of the cases that are wanted; all where there are none.
+        images: a folder of images, or None.
+
+    Raises:
+        ValueError: a folder that is none or holds nothing of this kind, probabilities without a label, a case without
+            an image, a class without its file, or two files for one.
+    """
+    of_labels = _labels_in(labels)
+    files, _ = files_below(_folder("--probs", probs))
+    others = {*of_labels.values()}
+    files = [file for file in files if file.name.lower().endswith(PROB_SUFFIXES) and file not in others]
+    if not files:
+        raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")
+    by_case: dict[str, dict[Path, str]] = {}
+    alone: list[Path] = []
+    for file in files:
+        case = _case_of(file, probs, of_labels)
+        if case is None:
+            alone.append(file)
+        else:
+            by_case.setdefault(case, {})[file] = _rest(_stem(file), case)
+    found: dict[str, tuple[Path, ...]] = {}
+    for case, rests in by_case.items():
+        if chosen := _chosen(case, rests, class_names, foreground=foreground):
+            found[case] = chosen
+    _refuse_alone(probs, labels, alone, found, only)
+    wanted = _wanted(only, found)
+    used = {file for case in wanted for file in found[case]}
+    tell_passed_over(probs, {"of no case that is scored": [file for file in files if file not in used]})
+    unused = sorted(file for case, file in of_labels.items() if case not in wanted)
+    tell_passed_over(labels, {"without probabilities, or not asked for": unused})
+    of_images = _images_of(images, wanted)
+    return [
+        Pair(case, tuple(map(str, found[case])), str(of_labels[case].absolute()), of_images.get(case, ()))
+        for case in wanted
+    ]
+
+
+def _labels_in(folder: Path) -> dict[str, Path]:
+    """The labels of a folder, by case: those that end in `_gt`, `_label`, `_seg` and so on, or else all images."""
+    files, _ = files_below(_folder("--labels", folder))
+    images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
+    marked = {file: match[1] for file in images if (match := LABEL.fullmatch(_stem(file)))}
+    if not images:
+        raise ValueError(f"--labels {folder} holds no {', '.join(LABEL_SUFFIXES)}; {held(folder)}")
+    labels: dict[str, Path] = {}
+    for file in marked or images:
+        case = marked.get(file) or _stem(file)
+        check_case_name(case, where=str(file))
+        if case in labels:
+            raise ValueError(f"{labels[case]} and {file} are both the label of {case}; there must be one of them")
+        labels[case] = file
+    return labels
+
+
+def _case_of(file: Path, root: Path, labels: Mapping[str, Path]) -> str | None:
+    """The case with a label to which a file belongs by its name, or by that of a folder it is in; the longest fits."""
+    stem = _stem(file)
+    by_name = [case for case in labels if stem == case or (stem.startswith(case) and stem[len(case)] in "_-. ")]
+    by_folder = [part for part in file.relative_to(root).parts[:-1] if part in labels]
+    return max(by_name, key=len, default=None) or (by_folder[-1] if by_folder else None)
+
+
+def _rest(stem: str, case: str) -> str:
+    """What a name says beside the case."""
+    return stem[len(case) :].strip("_-. ") if stem.startswith(case) else stem
+
+
+def _chosen(
+    case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
+) -> tuple[Path, ...] | None:
+    """The file or files with the probabilities of a case; None if none of its files has them."""
+    whole = [file for file, rest in rests.items() if OF_PROBS.fullmatch(rest)]
+    arrays = [file for file in whole if not is_nifti(str(file))]
+    niftis = [file for file in whole if is_nifti(str(file))]
+    several = [file for file in niftis if len(stored_in(str(file)).shape) > VOLUME]
+    named = [file for file in niftis if rests[file]]
+    for best in (arrays, several, named, niftis if foreground else []):
+        if len(best) > 1:
+            raise ValueError(f"{best[0]} and {best[1]} are both the probabilities of {case}; there must be one of them")
+        if best:
+            return (best[0],)
+    by_class = _by_class(case, rests, class_names, foreground=foreground)
+    return by_class or tuple(niftis[:1]) or None
+
+
+def _by_class(
+    case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
+) -> tuple[Path, ...]:
+    """The files of each class of a case, in the order of the classes; none if no file is of a class."""
+    lower = [name.lower().replace(" ", "_") for name in class_names]
+    of_class: dict[int, Path] = {}
+    for file, rest in rests.items():
+        number = OF_CLASS.fullmatch(rest)
+        word = OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
+        index = lower.index(word) if word in lower else int(number[1]) if number else None
+        if index is None:
+            continue
+        if index in of_class:
+            raise ValueError(
+                f"{of_class[index]} and {file} are both class {index} of {case}; there must be one of them"
+            )
+        of_class[index] = file
+    wanted = range(1 if foreground else 0, len(class_names) or 1 + max(of_class, default=-1))
+    missing = [index for index in wanted if index not in of_class]
+    if of_class and missing:
+        first = class_names[missing[0]] if class_names else missing[0]
+        hint = "; where it is what the others leave, give --foreground" if missing == [0] else ""
+        raise ValueError(f"{case} has a file for each class, {min(of_class.values())} first, but none of {first}{hint}")
+    over = [of_class[index] for index in of_class if index not in wanted]
+    if over:
+        raise ValueError(f"{over[0]} is of no class: these are {', '.join(class_names)}")
+    return tuple(of_class[index] for index in wanted)
+
+
+def _refuse_alone(
+    probs: Path, labels: Path, alone: Sequence[Path], found: Mapping[str, object], only: Sequence[str]
+) -> None:
+    """Raise ValueError if probabilities have no label, or nothing has one."""
+    arrays = [file for file in alone if not is_nifti(str(file)) or len(stored_in(str(file)).shape) > VOLUME]
+    if not found:
+        first = (arrays or alone)[0] if alone else probs
+        raise ValueError(
+            f"no file of --probs {probs} has the name of a label of --labels {labels}, first {first}; {held(labels)}"
+        )
+    if arrays and not only:
+        raise ValueError(
+            f"{len(arrays)} file(s) of --probs {probs} have no label in --labels {labels}, first {arrays[0]}: give "
+            "their labels, or name the cases to score by --cases"
+        )
+
+
+def _wanted(only: Sequence[str], found: Mapping[str, object]) -> list[str]:
+    """The cases that are wanted, sorted; raise ValueError if one is not there."""
+    for case in only:
+        if case not in found:
+            raise ValueError(
+                f"there is no case {case} with probabilities and a label{did_you_mean(case, list(found))}; there are "
+                f"{first_of(sorted(found), SHOWN)}"
+            )
+    return sorted(set(only) or found)
+
+
+def _images_of(folder: Path | None, cases: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The images of these cases in a folder, in the order of their names; raise ValueError if a case has none."""
+    if folder is None:
+        return {}
+    files, _ = files_below(_folder("--images", folder))
+    images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
+    found = {}
+    for case in cases:
+        own = [file for file in images if _stem(file).startswith(case) and OF_IMAGE.fullmatch(_rest(_stem(file), case))]
+        if not own:
+            raise ValueError(f"--images {folder} holds no image of {case}; {held(folder)}")
+        found[case] = tuple(str(file.absolute()) for file in own)
+    return found
+
+
+def _folder(option: str, folder: Path) -> Path:
+    """The folder; raise ValueError if it is none."""
+    if not folder.is_dir():
+        raise ValueError(f"{option} {folder} is not a folder")
+    return folder
+
+
+def _stem(file: Path) -> str:
+    """The name of a file without the suffix of its format."""
+    suffix = next((suffix for suffix in (*LABEL_SUFFIXES, NPZ, NPY) if file.name.lower().endswith(suffix)), file.suffix)
+    return file.name[: len(file.name) - len(suffix)]

@@ -1,0 +1,186 @@
+"""Probabilities of a case: read piece by piece from their files onto the grid of the label, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from numpy.typing import NDArray
+from torch import Tensor
+
+from calib_monai.grids import distance_of_grids, half_a_voxel
+from calib_monai.headers import is_nifti
+from calib_monai.scoring.arrays import NNUNET, NPY, Stored, stored_in
+from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of
+from calib_monai.scoring.pairs import Pair
+from calib_monai.scoring.pickles import placed_by
+from calib_monai.scoring.values import check_finite, reorder, to_probs
+
+VOLUME = 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        axes: one of `calib_monai.scoring.axes.AXES`, "" where the shape tells it.
+        logits: whether they hold logits.
+        foreground: whether they lack the background, which is what the others leave.
+        order: for each class the place of its channel, the background included; empty where they are in order.
+        same_grid: whether files and label must lie on one grid.
+    """
+
+    axes: str = ""
+    logits: bool = False
+    foreground: bool = False
+    order: tuple[int, ...] = ()
+    same_grid: bool = True
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a case whose headers were read, and what they say.
+
+    Attributes:
+        pair: the case.
+        stored: the array of each file.
+        axes: of the arrays.
+        turn: the orientation of the arrays' axes from those of the label, as nibabel has it, or None.
+        num_classes: of the case, the background included.
+    """
+
+    pair: Pair
+    stored: tuple[Stored, ...]
+    axes: str
+    turn: NDArray[Any] | None
+    num_classes: int
+
+
+def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int | None) -> Found:
+    """What the headers of a case's files say, beside its label (1, X, Y, Z), whose voxels are not looked at.
+
+    Raises:
+        ValueError: files that cannot be those of the label, or of these classes.
+    """
+    stored = tuple(stored_in(file) for file in pair.probs)
+    first, several = stored[0], len(stored) > 1
+    channels = None if num_classes is None else num_classes - reading.foreground
+    size = tuple(label.shape[1:])
+    nnunet = first.key == f"{NNUNET}{NPY}"
+    known = (reading.axes,) if reading.axes else OF_NNUNET if nnunet else OF_NIFTI if is_nifti(first.file) else AXES
+    if several:
+        for one in stored:
+            axes_of(one.file, one.shape, (pair.label, size), 1, known)
+    elif len(first.shape) <= VOLUME and is_nifti(first.file) and not reading.foreground:
+        _refuse_one_channel(first)
+    turn = _turn(pair, label, reading) if nnunet else None
+    if nnunet and turn is not None:
+        size = _turned_size(size, turn)
+    axes = axes_of(first.file, first.shape, (pair.label, size), 1 if several else channels, known)
+    count = len(stored) if several else first.shape[axes.index("c")] if "c" in axes else 1
+    if count + reading.foreground < 2:  # noqa: PLR2004 - background and a structure
+        raise ValueError(
+            f"{first.file} holds one channel: give --foreground if it is the probability of the only structure"
+        )
+    if reading.same_grid:
+        _check_grid(pair, stored, label)
+    return Found(pair, stored, axes, turn, count + reading.foreground)
+
+
+def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
+    """Probabilities or logits on the grid of the label (1, X, Y, Z), (C, X, Y, Z), float32.
+
+    Raises:
+        ValueError: values that are no probabilities; the message names the file, the value and the rule.
+    """
+    values = torch.empty((found.num_classes, *label.shape[1:]))
+    places = values.numpy()[int(reading.foreground) :]
+    for index, stored in enumerate(found.stored):
+        part = places if len(found.stored) == 1 else places[index : index + 1]
+        _fill(_view(part, found), stored)
+    if reading.order:
+        reorder(values, reading.order)
+    name = found.pair.probs[0]
+    if reading.logits:
+        if reading.foreground:  # those of a sigmoid: that of the background is 0
+            values[0] = 0
+        check_finite(name, values)
+        return values
+    to_probs(name, values, found.stored[0], foreground=reading.foreground)
+    return values
+
+
+def _view(places: NDArray[Any], found: Found) -> NDArray[Any]:
+    """The values (C, X, Y, Z) with the axes of the stored array."""
+    moved = np.moveaxis(places, 0, -1)
+    if found.turn is not None:
+        moved = nibabel.apply_orientation(moved, found.turn)  # type: ignore[no-untyped-call]
+    names = "xyzc"
+    missing = [axis for axis in names if axis not in found.axes]  # the last axes, each of length 1
+    view = moved.transpose([names.index(axis) for axis in (*found.axes, *missing)])
+    only: tuple[Any, ...] = (..., *[0] * len(missing))
+    return np.asarray(view[only])
+
+
+def _fill(view: NDArray[Any], stored: Stored) -> None:
+    """Read the values of a file."""
+    for index, piece in enumerate(stored.pieces()):
+        place = (..., index) if stored.fortran else (index, ...)
+        view[place] = piece * np.float32(stored.slope) + np.float32(stored.inter) if stored.is_scaled else piece
+
+
+def _refuse_one_channel(stored: Stored) -> None:
+    """Raise ValueError for a volume of one channel: labels, or the probability of one structure."""
+    if stored.dtype.kind in "iub":
+        said = "it looks like a segmentation; needed are probabilities, before the argmax, or one file for each class"
+    else:
+        said = "give --foreground if it is the probability of the only structure"
+    raise ValueError(f"{stored.file} holds one channel, {stored.shape} voxels of {stored.dtype}: {said}")
+
+
+def _turn(pair: Pair, label: MetaTensor, reading: Reading) -> NDArray[Any] | None:
+    """How the axes of nnU-Net's probabilities lie to those of the label, None where they are the same.
+
+    Raises:
+        ValueError: the `.pkl` beside them says that they lie elsewhere than the label.
+    """
+    placed = placed_by(Path(pair.probs[0]).with_suffix(".pkl"))
+    if placed is None:
+        return None
+    affine = placed.affine
+    if reading.same_grid:
+        _check_place(pair, f"{Path(pair.probs[0]).with_suffix('.pkl')}", affine, label)
+    if placed.turned is None:
+        return None
+    from_label, to_turned = (nibabel.io_orientation(one) for one in (affine, placed.turned))  # type: ignore[no-untyped-call]
+    return np.asarray(nibabel.orientations.ornt_transform(from_label, to_turned))  # type: ignore[no-untyped-call]
+
+
+def _turned_size(size: Sequence[int], turn: NDArray[Any]) -> tuple[int, ...]:
+    """The shape after a change of orientation."""
+    return nibabel.apply_orientation(np.empty(size, np.bool_), turn).shape  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _check_grid(pair: Pair, stored: Sequence[Stored], label: MetaTensor) -> None:
+    """Raise ValueError if the headers of probabilities place them elsewhere than their label."""
+    for one in stored:
+        if one.affine is not None:
+            _check_place(pair, one.file, one.affine, label)
+
+
+def _check_place(pair: Pair, name: str, affine: NDArray[np.float64], label: MetaTensor) -> None:
+    """Raise ValueError if an affine places voxels elsewhere than the label's."""
+    there = MetaTensor(label.as_tensor(), affine=torch.as_tensor(affine))
+    distance, allowed = distance_of_grids(there, label), half_a_voxel(label)
+    if not distance <= allowed:
+        raise ValueError(
+            f"{name} lies elsewhere than {pair.label}, by {distance:.3g} mm: their headers must place each voxel "
+            f"within half a voxel, {allowed:.3g} mm (--any_grid passes over that)"
+        )

@@ -1,0 +1,175 @@
+"""Scoring: the numbers are those of an evaluation, whatever file the probabilities come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from committed import config_of, metrics_of
+from saved_probs import AFFINE, Case, Evaluated, Folders
+
+from calib_monai.reports.run_files import FILES, read_run
+from calib_monai.score import main
+from calib_monai.scoring.evaluation import METRICS
+
+FIRST, LAST = (lambda case: case.probs), (lambda case: np.moveaxis(case.probs, 0, -1))
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """The measures of a run."""
+    return json.loads((folder / "summary.json").read_text())["metrics"]
+
+
+def numbers(values: Any, path: str = "") -> dict[str, Any]:
+    """Every value of nested dictionaries by its place."""
+    if not isinstance(values, dict):
+        return {path: values}
+    return {place: one for name, inner in values.items() for place, one in numbers(inner, f"{path}/{name}").items()}
+
+
+def scored(folders: Folders, *options: str) -> dict[str, Any]:
+    """The measures of the probabilities in a folder, by their places."""
+    assert main([*folders.options, *options]) == 0
+    return numbers(summary(folders.probs.parent / "out"))
+
+
+@pytest.fixture
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Folders], Any]:
+    """The measures of these cases as 4D NIfTI."""
+
+    def measured(given: Folders) -> dict[str, Any]:
+        elsewhere = tmp_path_factory.mktemp("niftis")
+        nifti = given._replace(probs=elsewhere / "probs")
+        for name, case in given.cases.items():
+            nifti.write(name, "{}.nii.gz", LAST(case))
+        return scored(nifti)
+
+    return measured
+
+
+@pytest.mark.parametrize("form", ["nii.gz", "npz"])
+def test_saved_probabilities_of_an_evaluation_have_its_measures(
+    evaluated: Evaluated, tmp_path: Path, form: str
+) -> None:
+    """To 1e-6, every number of every metric and class."""
+    probs = evaluated.probs
+    if form == "npz":
+        probs = tmp_path / "npz"
+        probs.mkdir()
+        for file in evaluated.probs.glob("*/*_probs.nii.gz"):
+            values = np.asarray(nibabel.load(file).dataobj, np.float32)
+            np.savez_compressed(probs / f"{file.parent.name}.npz", probabilities=values.transpose(3, 2, 1, 0))
+    out = tmp_path / "scored"
+    assert main(["--probs", str(probs), "--labels", str(evaluated.labels), "--out", str(out), "--no_figures"]) == 0
+    here, there = numbers(summary(out)), numbers(summary(evaluated.run))
+    assert here == {
+        place: pytest.approx(value, rel=0, abs=1e-6, nan_ok=True) if isinstance(value, float) else value
+        for place, value in there.items()
+    }
+    assert [name for name in FILES if not (out / name).is_file()] == []
+    assert read_run(out).class_names == read_run(evaluated.run).class_names
+
+
+def test_what_is_measured_is_what_an_evaluation_measures() -> None:
+    validate = config_of("hippocampus_nacl", "evaluate")["+validate"]
+    assert list(validate["additional_metrics"]["calibration"]["metrics"]) == list(METRICS)
+    assert metrics_of(validate) - set(METRICS) == {
+        *("dice_foreground", "hd95_mm", "asd_mm", "missed_structures", "volume_difference", "expected_dice"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "options"),
+    [
+        ("{}_probs.nii.gz", FIRST, []),
+        ("{0}/{0}_softmax.nii", LAST, []),
+        ("{}.npy", FIRST, []),
+        ("{}.npy", LAST, []),
+        ("{}.npy", lambda case: case.probs.transpose(3, 2, 1, 0), []),
+        ("{}.npy", lambda case: np.asfortranarray(case.probs), []),
+        ("{}.npz", lambda case: case.probs.transpose(0, 3, 2, 1), []),
+        ("{}.nii.gz", lambda case: LAST(case)[:, :, :, None], []),
+        ("{}.nii.gz", lambda case: LAST(case)[..., [2, 0, 1]], ["--order", "tumor", "background", "liver"]),
+        ("{}.npy", lambda case: case.probs[[1, 2, 0]], ["--order", "liver", "tumor", "background"]),
+    ],
+)
+def test_a_file_of_any_form_has_the_same_measures(
+    folders: Callable[..., Folders],
+    expected: Callable[[Folders], Any],
+    name: str,
+    stored: Callable[[Case], Any],
+    options: list[str],
+) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, name, stored(made))
+    assert scored(given, *options) == expected(given)
+
+
+@pytest.mark.parametrize("name", ["{}_%s.nii.gz", "{}/%s.nii.gz", "{}_class_%s.nii.gz"])
+def test_a_file_for_each_class_has_the_same_measures(
+    folders: Callable[..., Folders], expected: Callable[[Folders], Any], name: str
+) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        for index, of_class in enumerate(("background", "liver", "tumor")):
+            given.write(case, name % (index if "class" in name else of_class), made.probs[index])
+    assert scored(given) == expected(given)
+
+
+def test_the_axes_of_cubes_must_be_said(folders: Callable[..., Folders], expected: Callable[[Folders], Any]) -> None:
+    given = folders(size=(8, 8, 8))
+    for case, made in given.cases.items():
+        given.write(case, "{}.npy", made.probs.transpose(0, 3, 2, 1))
+    with pytest.raises(ValueError, match="both --axes cxyz and --axes czyx fit"):
+        main(given.options)
+    assert scored(given, "--axes", "czyx") == expected(given)
+
+
+@pytest.mark.parametrize("steps", [255, 65535])
+@pytest.mark.parametrize("in_header", [True, False])
+def test_scaled_whole_numbers_are_probabilities_to_a_step(
+    folders: Callable[..., Folders], expected: Callable[[Folders], Any], steps: int, *, in_header: bool
+) -> None:
+    given = folders()
+    dtype = np.uint8 if steps == np.iinfo(np.uint8).max else np.uint16
+    for case, made in given.cases.items():
+        path = given.write(case, "{}.nii.gz", np.round(LAST(made) * steps).astype(dtype))
+        if in_header:
+            image = nibabel.load(path)
+            raw = np.asarray(image.dataobj)
+            image.header.set_slope_inter(1 / steps, 0)
+            scaled = nibabel.Nifti1Image(raw / steps, AFFINE, image.header)
+            nibabel.save(scaled, path)
+    here, there = scored(given), expected(given)
+    for name in ("nll_all", "brier_all", "dice_foreground"):
+        assert here[f"/{name}/value"] == pytest.approx(there[f"/{name}/value"], rel=5 / steps)
+
+
+def test_logits_are_taken_with_an_option(folders: Callable[..., Folders], expected: Callable[[Folders], Any]) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", np.log(LAST(made)) + 3)
+    here, there = scored(given, "--logits"), expected(given)
+    for name in ("nll_all", "brier_all", "dice_foreground"):
+        assert here[f"/{name}/value"] == pytest.approx(there[f"/{name}/value"], rel=1e-4)
+    assert (given.probs.parent / "out" / "logits.json").is_file()
+
+
+def test_one_channel_is_the_only_structure_with_an_option(folders: Callable[..., Folders]) -> None:
+    given = folders(classes=2)
+    names = ["--classes", "background", "lesion"]
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", LAST(made))
+    there = scored(given, *names)
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", made.probs[1])
+    here = scored(given, *names, "--foreground")
+    assert here == {
+        place: pytest.approx(value, abs=1e-4) if isinstance(value, float) else value for place, value in there.items()
+    }
