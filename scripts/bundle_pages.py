@@ -10,6 +10,8 @@ from bundle_parts import PARTS, REPOSITORY, Part, load, names, pinned_versions, 
 from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
 RESULTS = REPOSITORY / "results"
+SLICES, VOLUMES = "main", "volumes"  # folders of the results of networks for slices and for volumes
+OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
 COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
     *("ece_foreground", "cece_foreground"),
@@ -115,23 +117,38 @@ def _matrix_cell(dataset: str, method: str) -> str:
 
 
 def _results(dataset: str, method: str) -> str:
-    """The results on a page: a table with this method's row in bold, and the conditions."""
-    measured = _measured(dataset)
-    if not measured:
-        return "Not measured yet."
+    """The results on a page: those of slices, and below these of volumes, if there are some."""
+    measured, of_volumes = (_measured(dataset, experiment) for experiment in (SLICES, VOLUMES))
+    told = _table(measured, SLICES, method) if measured else "Not measured yet."
+    return told + (f"\n\n### Networks for volumes (3D)\n\n{_table(of_volumes, VOLUMES, method)}" if of_volumes else "")
+
+
+def _table(measured: Part, experiment: str, method: str) -> str:
+    """A table of an experiment's results with this method's row in bold, and the conditions."""
     columns = {key: measured["measures"][key] for key in COLUMNS if key in measured["measures"]}
     titles = " | ".join(measure["title"] for measure in columns.values())
     lines = [f"| method | {titles} |", "| --- " * (len(columns) + 1) + "|"]
     for name, row in measured["rows"].items():
         cells = [name, *(_cell(row["measures"][key], measure) for key, measure in columns.items())]
         lines.append("| " + " | ".join(f"**{cell}**" if name == method else cell for cell in cells) + " |")
-    return "\n".join([*lines, "", _conditions(measured)])
+    return "\n".join([*lines, "", _conditions(measured, experiment)])
 
 
-def _measured(dataset: str) -> Part:
-    """The results of all methods on a data set from the workflow, empty if there are none."""
-    path = RESULTS / dataset / "main" / "results.json"
+def _measured(dataset: str, experiment: str = SLICES) -> Part:
+    """The results of methods on a data set from the workflow, empty if there are none.
+
+    Raises:
+        ValueError: rows of several networks, or rows of networks for volumes among those of slices.
+    """
+    path = RESULTS / dataset / experiment / "results.json"
     found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    for name, row in found.get("rows", {}).items():
+        if (OVERLAY in row["options"]) != (experiment == VOLUMES):
+            kind = "volumes" if OVERLAY in row["options"] else "slices"
+            raise ValueError(
+                f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of slices from "
+                f"{SLICES}, and of volumes from {VOLUMES}"
+            )
     if others := found.get("rows", {}).keys() - set(names("methods")):
         raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
     return found
@@ -151,11 +168,13 @@ def _number(value: float | None, decimals: int, factor: float = 1) -> str:
 
 def _option(key: str, value: str) -> str:
     """A recorded option as it is written now: a network was once chosen by a reference."""
+    if key == OVERLAY:
+        return "`configs/volumes.json`"
     network = former_network(value) if key == f"--{CHOICE}" else ""
     return f"`--{CHOSEN} {FACTORY}{network}`" if network else f"`{key} {value}`"
 
 
-def _conditions(measured: Part) -> str:
+def _conditions(measured: Part, experiment: str) -> str:
     """The numbers of cases and seeds, and the options of the trainings."""
     rows, ran_with = measured["rows"], measured["conditions"]
     given = {
@@ -168,7 +187,7 @@ def _conditions(measured: Part) -> str:
     seeds, folds = (", ".join(map(str, measured[name])) for name in ("seeds", "folds"))
     versions = "; ".join(f"torch {one['torch']}, MONAI {one['monai']}" for one in ran_with["versions"])
     devices = "; ".join(dict.fromkeys(one["device"] for one in ran_with["hardware"]))
-    where = f"`results/{measured['dataset']}/main/results.json` of the collection"
+    where = f"`results/{measured['dataset']}/{experiment}/results.json` of the collection"
     return (
         f"Means over {measured['num_cases']} test cases and seeds {seeds} (fold {folds}), ± the standard deviation"
         f" between seeds.\nOptions: {options}. {versions}, {devices}.\nFrom {where}; its `results/README.md` has the"

@@ -145,7 +145,8 @@ class Plan:
         axis = asked.get("axis", {})
         source = f" ({asked['source']})" if "source" in asked else ""
         data = f"phantoms, not {self.dataset}" if self.on_phantoms else self.dataset
-        options = {"title": f"{asked['title']}{source}: {data}"}
+        volumes = " as volumes" if self.dims == [3] else ""  # where rows do not tell it
+        options = {"title": f"{asked['title']}{source}: {data}{volumes}"}
         return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
 
     def training_options(self, folder: str) -> list[str]:

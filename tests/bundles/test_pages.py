@@ -101,6 +101,33 @@ def test_all_machines_and_folds_are_told(results: Any) -> None:
     assert "A; B." in page
 
 
+def of_volumes(content: dict[str, Any]) -> None:
+    """Makes results those of networks for volumes."""
+    for row in content["rows"].values():
+        row["options"]["--volumes"] = "True"
+
+
+def test_results_of_volumes_stand_apart_and_never_among_those_of_slices(results: Any) -> None:
+    with pytest.raises(
+        ValueError, match="has in the row 'ce' a network for volumes; pages show results of slices from"
+    ):
+        results(of_volumes)
+    folder = bundle_pages.RESULTS / "busi"
+    (folder / "main").rename(folder / "volumes")
+    page = readme("busi", "nacl", {"dataset": dataset_part("busi")[1], "method": load("methods/nacl.json")})
+    told = page.partition("## Performance\n\nNot measured yet.\n\n### Networks for volumes (3D)\n\n| method |")[2]
+    assert "| **nacl** |" in told
+    assert "Options: `--epochs 6`, `--network_def#_target_ calib_monai.networks.unet`" in told
+    assert "`configs/volumes.json`" in told
+    assert "From `results/busi/volumes/results.json`" in told
+    assert "busi_nacl: Dice" not in matrix()
+    content = json.loads((folder / "volumes" / "results.json").read_text())
+    del content["rows"]["nacl"]["options"]["--volumes"]
+    (folder / "volumes" / "results.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="has in the row 'nacl' a network for slices"):
+        readme("busi", "nacl", {"dataset": dataset_part("busi")[1], "method": load("methods/nacl.json")})
+
+
 def test_rows_of_several_networks_are_refused(results: Any) -> None:
     def two_networks(content: Any) -> None:
         content["rows"] = {f"{name} unet": row for name, row in content["rows"].items()}

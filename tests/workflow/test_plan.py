@@ -83,6 +83,8 @@ def test_phantoms_are_no_data_set() -> None:
     assert phantoms.dataset_dir == "benchmark/phantoms/phantoms"
     titles = [options_of(plan.table_options("main"))["--title"] for plan in (real, phantoms)]
     assert titles == ["All methods: hippocampus", "All methods: phantoms, not hippocampus"]
+    of_volumes = options_of(planned(dims=[3]).table_options("main"))["--title"]
+    assert of_volumes == "All methods: hippocampus as volumes"
 
 
 def test_what_a_training_saw_is_what_it_is_evaluated_on() -> None:
