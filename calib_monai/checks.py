@@ -108,13 +108,13 @@ def check_network(
     device: torch.device,
     batch_size: int | None = None,
 ) -> None:
-    """Raise ValueError if a network cannot take the slices, or does not give a logit of each class for each voxel.
+    """Raise ValueError if a network cannot take slices or patches, or gives no logit of each class for each voxel.
 
     Args:
         network: the network, which is called without gradients and stays as it is.
         in_channels: channels of an image.
         num_classes: channels that the network must give.
-        slice_size: H and W.
+        slice_size: H and W, or H, W and D of patches.
         device: the device of the network.
         batch_size: the batch size of a training, or None.
     """

@@ -1,4 +1,4 @@
-"""Checks of a loss: it is tried on one slice before the data are read, and refused if training would fail."""
+"""Checks of a loss: it is tried on a slice or a small patch before the data are read, and refused if it would fail."""
 
 from __future__ import annotations
 

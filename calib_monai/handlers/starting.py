@@ -55,7 +55,7 @@ def check_run(
     Args:
         bundle_root: folder of the bundle.
         folders: folders that the run writes to.
-        made_for: the network, the classes, the channels and the slices of the run.
+        made_for: the network, the classes, the channels and the slices or patches of the run.
         datalist: of a training, gives the split.
         batch_size: the batch size of a training, or None.
         loss: the loss of a training, or None.

@@ -32,9 +32,10 @@ def spread_over_views(
     Args:
         image: (B, Cin, H, W[, D]).
         logits: the network's logits of the image, (B, C, H, W[, D]).
-        predict: applies a function of slices (N, Cin, H, W) to the whole image, like a MONAI inferer.
-        network: the function of slices, which returns logits (N, C, H, W).
-        random_views: draws the views, one for each slice.
+        predict: applies a function of slices (N, Cin, H, W), or of windows of a volume (N, Cin, H, W, D), to the whole
+            image, like a MONAI inferer.
+        network: this function, which returns logits (N, C, H, W[, D]).
+        random_views: draws the views, one for each slice or window. A window moves in its slices, all of them alike.
         num_views: number of views, at least 2.
 
     Raises:
@@ -42,9 +43,9 @@ def spread_over_views(
     """
     check_whole("num_views", num_views, least=2)  # one has no spread
 
-    def seen(slices: Tensor) -> Tensor:
-        """Probabilities of a view on the grid of the slices, their squares, and a mask of known pixels; 0 elsewhere."""
-        view = random_views(slices)
+    def seen(parts: Tensor) -> Tensor:
+        """Probabilities of a view of slices or windows on their grid, their squares, a mask of known voxels; else 0."""
+        view = random_views(parts)
         valid = view.valid()
         probs = view.back(network(view.image)).softmax(dim=1) * valid
         return torch.cat([probs, probs.square(), valid.float()], dim=1)

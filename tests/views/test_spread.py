@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.inferers import SliceInferer
+from monai.inferers import SliceInferer, SlidingWindowInferer
 
 from calib_monai.views import RandomViews, spread_over_views
 
@@ -38,6 +38,30 @@ def test_the_spread_is_the_deviation_over_the_views() -> None:
     expected = seen.double().gather(2, predicted).std(dim=0, correction=0)
     torch.testing.assert_close(found.double(), expected, atol=2e-4, rtol=0)
     assert found.max() > 0.01
+
+
+def test_the_spread_of_a_volume_is_the_deviation_over_the_views_of_its_windows() -> None:
+    windows = SlidingWindowInferer((16, 16, 8), sw_batch_size=2, overlap=0.25, mode="gaussian")
+    brighter = RandomViews(probability=1, gamma=(1, 1), intensity_scale=(1, 1), intensity_shift=0.1, **STILL)
+    image = torch.rand(1, 1, 16, 16, 8, generator=torch.Generator().manual_seed(0))  # a single window
+    torch.manual_seed(0)
+    found = spread_over_views(image, network(image), windows, network, brighter, 5)
+    torch.manual_seed(0)
+    seen = torch.stack([network(brighter(image).image).softmax(dim=1) for _ in range(5)])
+    predicted = network(image).argmax(dim=1, keepdim=True).expand(5, -1, -1, -1, -1, -1)
+    expected = seen.double().gather(2, predicted).std(dim=0, correction=0)
+    torch.testing.assert_close(found.double(), expected, atol=2e-4, rtol=0)
+    assert found.max() > 0.01
+
+
+def test_views_that_change_nothing_have_no_spread_in_overlapping_windows_of_a_volume() -> None:
+    windows = SlidingWindowInferer((16, 16, 8), sw_batch_size=2, overlap=0.25, mode="gaussian")
+    image = torch.rand(1, 1, 24, 20, 12)
+    moved = spread_over_views(image, network(image), windows, network, RandomViews(probability=1), 4)
+    still = spread_over_views(image, network(image), windows, network, RandomViews(probability=0), 4)
+    assert still.shape == moved.shape == image.shape
+    assert still.max() < 1e-3
+    assert moved.max() > 0.05
 
 
 def test_where_windows_overlap_the_spread_is_not_less() -> None:
