@@ -41,7 +41,7 @@ class InputsOnDemand(Sequence[Case]):
 
     Args:
         path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
-        datalist: what gives the split.
+        datalist: what gives the split. If it finds labels by a pattern, these are no images of a folder.
         made_for: the channels of an image, and the transforms from its files to the input of the network. Those after
             the reorientation are tried, too, unless one `takes_long`.
         ckpt_dir: folder of the model, whose own split is kept.
@@ -133,7 +133,9 @@ class InputsOnDemand(Sequence[Case]):
         if not self.path:
             return _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
         path = Path(self.path)
-        return channels_in(path, self.endings) if self.endings else images_in(path, self.is_label)
+        if self.endings:
+            return channels_in(path, self.endings)
+        return images_in(path, self.is_label, getattr(self.datalist, "keywords", {}).get("label", ""))
 
     def _check(self, cases: list[Case], num_workers: int) -> Inputs:
         """The cases of a list that can be predicted."""

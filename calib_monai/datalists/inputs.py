@@ -15,6 +15,7 @@ from monai.utils import ensure_tuple
 from calib_monai.case_names import as_case_name, case_of, check_case_name, name_by_file, shown_image
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.folders import files_below, tell_passed_over
+from calib_monai.datalists.patterns import is_named
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import is_dicom
 from calib_monai.held_images import is_held
@@ -28,7 +29,7 @@ LABEL_FOLDER = re.compile(r"(gt|labels?|.*masks?|seg|segmentations?)(tr|ts)?", r
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
 
 
-def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> list[Case]:
+def images_in(path: Path, is_label: Callable[[Path], bool] | None = None, label: str = "") -> list[Case]:
     """The image at a path, or all images in a folder and its folders, `{"image": path, "case": name}`.
 
     They are sorted by path. A case is named after its file; if files in different folders have the same name, the
@@ -39,6 +40,7 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> lis
     Args:
         path: the image or the folder.
         is_label: for a data set whose labels have other names: whether a path below the folder is a label.
+        label: the pattern of the data set's labels, as in `find_cases`; "" if there is none.
 
     Raises:
         ValueError: a path that does not exist or holds no image, or two images of one name.
@@ -51,6 +53,7 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None) -> lis
     labels = _labels(path, images) if path.is_dir() else set()
     root = path if path.is_dir() else path.absolute().parent.parent
     labels |= {file for file in images if is_label and is_label(file.absolute().relative_to(root.absolute()))}
+    labels |= {file for file in images if label and is_named(file.absolute(), label)}
     images = [file for file in images if file not in labels]
     names = _names(path, images)
     series = dicom_cases(path, IMAGE_SUFFIXES, names)

@@ -158,6 +158,20 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"the pattern {pattern!r} must be a path inside dataset_dir, which it leaves out")
 
 
+def is_named(path: Path, pattern: str) -> bool:
+    """Whether the end of a path matches a pattern, as `find_cases` takes it.
+
+    Args:
+        path: of a file, with as many folders as the pattern has.
+        pattern: such as "labels/{case}.nii.gz".
+
+    Examples:
+        >>> is_named(Path("data/labels/p1.nii.gz"), "labels/{case}.nii.gz")
+        True
+    """
+    return _expression(pattern).fullmatch("/".join(path.parts[-len(Path(pattern).parts) :])) is not None
+
+
 def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:
     """The files that match a pattern, by case, in all places, without those in `besides`."""
     found: dict[str, list[Path]] = {}

@@ -221,3 +221,23 @@ def test_a_name_that_no_folder_can_have_is_made_one(tmp_path: Path) -> None:
     names = [case["case"] for case in images_in(tmp_path)]
     assert names[0] == "a_b"
     assert len(names[1]) == 200
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("{case}.nii.gz", "{case}-roi.nii.gz"),
+        ("scans/{case}.nii.gz", "truth/{case}.nii.gz"),
+        ("{case}/t1.nii", "{case}/{case}*.nii"),
+    ],
+)
+def test_labels_that_a_pattern_names_are_no_images(tmp_path: Path, image: str, label: str) -> None:
+    for pattern in (image, label):
+        for case in ("p1", "p2"):
+            file = tmp_path / pattern.format(case=case).replace("*", "_drawn")
+            file.parent.mkdir(exist_ok=True)
+            file.touch()
+    found = images_in(tmp_path, label=label)
+    assert [case["image"] for case in found] == [str(tmp_path / image.format(case=case)) for case in ("p1", "p2")]
+    with pytest.raises(ValueError, match=r"holds no .* but label\(s\), first"):
+        images_in(tmp_path / label.format(case="p1").replace("*", "_drawn"), label=label)
