@@ -13,7 +13,7 @@ import torch
 from calib_monai.arguments import check_choice, check_number, check_whole
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.made_for import FILES_OF, read_model_json
+from calib_monai.made_for import FILES_OF, other_network
 from calib_monai.path_options import check_path
 from calib_monai.processes import num_processes
 from calib_monai.slices import SliceLoader
@@ -218,11 +218,10 @@ def check_model(path: str, network: torch.nn.Module) -> None:
         if set(axes) == {2, SPATIAL_DIMS}:
             kind = "volumes" if axes[0] == SPATIAL_DIMS else "slices"
             raise ValueError(f"{path} is of a network for {kind}, by its weights: {FILES_OF[axes[0] == SPATIAL_DIMS]}")
-        known = str((read_model_json(str(Path(path).parent)) or {}).get("network", {}).get("_target_", ""))
-        of = f", but of {known.rpartition('.')[2]}" if known else ""
+        this = f"{type(network).__name__}{other_network(str(Path(path).parent), network)}"
         raise ValueError(
-            f"{path} is not of this network, {type(network).__name__}{of}: of its weights {differing}; give the "
-            "--network_def, data set and classes that it was trained with"
+            f"{path} is not of this network, {this}: of its weights {differing}; give the --network_def, data set and "
+            "classes that it was trained with"
         )
 
 

@@ -220,6 +220,18 @@ def _of_files(files: Sequence[str], made_for: MadeFor) -> dict[str, Any]:
     return there.settings
 
 
+def other_network(ckpt_dir: str, network: nn.Module) -> str:
+    """What `model.json` says of the network of a model, if that differs from this one; else an empty text."""
+    known = (read_model_json(ckpt_dir) or {}).get("network", {})
+    here = _as_read(described(network))
+    if not known or known.get("_target_") != here["_target_"]:
+        return f", but of {known['_target_'].rpartition('.')[2]}" if known else ""
+    for name, value, of_model in differences("network", here, known):
+        if not name.startswith(f"the network's {LAYERS}"):
+            return f" with {name.rpartition(' ')[2]} {value}, but of one with {of_model}"
+    return ""
+
+
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """The settings that differ, their name and both values; of the same transforms the arguments that both have."""
     for name in HELD:

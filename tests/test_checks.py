@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +20,8 @@ from calib_monai.checks import (
     check_split,
     check_writable,
 )
+from calib_monai.descriptions import described
+from calib_monai.networks import unet
 from calib_monai.slices import SliceLoader
 
 
@@ -138,6 +142,27 @@ def test_a_model_of_another_network_is_refused(content: object, said: str | None
     else:
         with pytest.raises(ValueError, match=rf"model\.pt.* {said}"):
             check_model(str(path), torch.nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"in_channels": 2}, r"UNet with in_channels 2, but of one with 1"),
+        (
+            {"channels": [2, 4, 8, 16, 16, 16]},
+            r"UNet with channels \[2, 4, 8, 16, 16, 16\], but of one with \[8, 16.*",
+        ),
+        ({"num_res_units": 1}, "UNet with num_res_units 1, but of one with 0"),
+    ],
+)
+def test_a_model_of_other_channels_or_layers_is_told_by_what_differs(
+    other: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    trained = unet(1, 3)
+    torch.save(trained.state_dict(), tmp_path / "model.pt")
+    (tmp_path / "model.json").write_text(json.dumps({"network": described(trained)}))
+    with pytest.raises(ValueError, match=rf"model.pt is not of this network, {said}: of its weights"):
+        check_model(str(tmp_path / "model.pt"), unet(**{"in_channels": 1, "out_channels": 3} | other))
 
 
 @pytest.mark.parametrize(
