@@ -15,6 +15,7 @@ from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.patients import warn_of_one_patient
 from calib_monai.datalists.split_files import (
     Drawn,
+    Listed,
     Options,
     check_same_split,
     kept_split,
@@ -26,10 +27,10 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out, tell_unseen_classes
-from calib_monai.made_for import MadeFor
+from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.volumes import Loading, Rules, check_pair
+from calib_monai.volumes import Loading, Rules, Seen, check_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ def checked_split(
     by_loader = ["validation", "test"] if keep else ["validation"]  # a training tests nothing
     again = [case for name in ["training", *([] if num_workers else by_loader)] for case in split[name]]
     seen = check_all([split[name] for name in use], check, again)
-    check_shown({name: split[name] for name in use}, [one.shows for one in seen])
+    _check_seen({name: split[name] for name in use}, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}
@@ -194,3 +195,29 @@ def checked_split(
         for path in paths - {checked.replaced}:
             checked.write_split(path)
     return checked
+
+
+def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:
+    """Raise ValueError as `check_shown`; warn, in one line, of images far from those that a model was trained on.
+
+    Args:
+        sets: the cases by set.
+        seen: what was seen of each case, in order.
+        ckpt_dir: folder of the model, None if its training or split has the cases.
+    """
+    check_shown(sets, [one.shows for one in seen])
+    trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
+    told = [
+        (case["case"], far_from_training(one.geometry, trained))
+        for case, one in zip(chain(*sets.values()), seen, strict=True)
+    ]
+    far = [(name, how) for name, how in told if how]
+    if far and is_first_process():
+        name, how = far[0]
+        logger.warning(
+            "%d of %d case(s) are far outside of what the model was trained on, first %s: %s",
+            len(far),
+            len(told),
+            name,
+            how,
+        )

@@ -13,9 +13,12 @@ from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
+from calib_monai.checks import SPLIT_FILE
+from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.label_values import check_keeps_classes
 from calib_monai.made_for import MadeFor
 from calib_monai.processes import Part
 from calib_monai.volumes import files_of
@@ -44,12 +47,20 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         datalist: gives the split.
         made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes`,
             `ignore_index` and `class_names` where they are not among the settings.
+        elsewhere: other data, whose labeled cases are tested in the place of those of `datalist`.
         settings: the other arguments of `checked_split`.
     """
 
-    def __init__(self, datalist: Callable[[], Split], made_for: MadeFor | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        datalist: Callable[[], Split],
+        made_for: MadeFor | None = None,
+        elsewhere: OtherData | None = None,
+        **settings: Any,
+    ) -> None:
         self.datalist = datalist
         self.made_for = made_for
+        self.elsewhere = elsewhere
         self.use: Sequence[str] = settings.get("use", SPLITS)
         self.trains = not settings.get("keep", False)
         self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
@@ -61,7 +72,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     @cached_property
     def checked(self) -> Cases:
         """The checked split."""
-        return self._check(self.datalist)
+        return self._check(self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.
@@ -116,6 +127,16 @@ class SplitOnDemand(Mapping[str, list[Case]]):
             _check_apart(split)
         return self._check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
 
+    def _elsewhere(self, elsewhere: OtherData) -> Callable[[], Split]:
+        """What gives the cases of other data; raise ValueError if these, or this run, do not allow it."""
+        class_names, ignore_index = self.settings["class_names"], self.settings.get("ignore_index")
+        if given := self.settings.get("split_file"):
+            raise ValueError(f"--split {given} and --test_dir {elsewhere.test_dir} both say what is tested: give one")
+        if elsewhere.described(class_names).classes:
+            check_keeps_classes(self.settings["loading"], len(class_names), elsewhere.test_dir)
+        split_file = Path(self.settings["ckpt_dir"]) / SPLIT_FILE
+        return elsewhere.datalist(self.datalist, class_names, ignore_index, split_file)
+
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""
         check_sets(self.use, keep=not self.trains)
@@ -144,6 +165,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         split = Listed({one: _named(cases, name) if one == name else [] for one in SPLITS})
         if not split[name]:
             raise ValueError(f"the list of {name} cases is empty")
+        if self.elsewhere:
+            raise ValueError("both --test_dir and a list of cases say what is measured: give one")
         self._check(lambda: split, split_file="", use=[name])
 
 

@@ -16,11 +16,12 @@ from monai.transforms import EnsureChannelFirst, LoadImage, MapTransform
 from monai.utils import ensure_tuple
 from torch import Tensor
 
-from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL, LABEL_VALUES
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
+from calib_monai.label_values import with_classes
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
@@ -37,7 +38,8 @@ class LoadCased(MapTransform):
     (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is not a
     grid is refused. Several files become channels; their headers may differ by up to half a voxel, and the first header
     is used. A volume of a single slice gets its missing third axis. The meta data hold "file_shape", the shape of the
-    file. An image that is in memory already is taken as it is, if it has an affine.
+    file. An image that is in memory already is taken as it is, if it has an affine. If a case has `LABEL_VALUES`, the
+    classes of the values in the file of its label, the label gets these classes.
 
     Args:
         keys: keys that hold a path, several paths, or a MONAI MetaTensor; by default the image, and the label if there
@@ -69,6 +71,9 @@ class LoadCased(MapTransform):
         held = {key: held_image(key, data[key], self.spatial_dims) for key in keys if is_held(data[key])}
         files = {key: [str(file) for file in ensure_tuple(data[key])] for key in keys if key not in held}
         loaded = read_once(files, self.settings, lambda: {key: self._image(of_key) for key, of_key in files.items()})
+        if LABEL in loaded and LABEL_VALUES in data:
+            loaded = {**loaded, LABEL: with_classes(loaded[LABEL], data[LABEL_VALUES], files[LABEL][0])}
+            data = {key: value for key, value in data.items() if key != LABEL_VALUES}
         return {**data, **held, **loaded}
 
     def _image(self, files: list[str]) -> MetaTensor:

@@ -13,6 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
+from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.former_networks import FACTORY
 from calib_monai.grids import SPATIAL_DIMS
@@ -87,6 +88,8 @@ def check_settings(config: Mapping[str, Any]) -> None:
     if known.get("split"):
         read_lists(Path(str(known["split"])))
     class_names, count = known.get("class_names"), known.get("num_classes")
+    if known.get("test_dir") and isinstance(class_names, list):
+        OtherData(str(known["test_dir"])).described(class_names)
     if isinstance(count, int) and known.get("ignore_index") is not None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:

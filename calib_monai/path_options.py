@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split")
-MAY_BE_EMPTY = ("input", "split")
+PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split", "test_dir")
+MAY_BE_EMPTY = ("input", "split", "test_dir")
 OF_MONAI = re.compile(r"#|::")
 
 

@@ -12,7 +12,7 @@ from monai.transforms import LoadImage
 from torch import Tensor
 
 from calib_monai.arguments import check_ignored_label
-from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL_VALUES
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
@@ -87,6 +87,11 @@ def check_pair(
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
+    if LABEL_VALUES in loaded:
+        raise ValueError(
+            f"{files['label']} has labels that test_dir names, and the loading of this bundle does not take them: only "
+            "calib_monai.loading.LoadCased does"
+        )
     label = _without_meta(loaded["label"])
     if len(label) != 1 and len(_files(case["label"])) > 1:
         raise ValueError(

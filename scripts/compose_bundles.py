@@ -104,14 +104,14 @@ def compose(dataset: str, method: str) -> dict[str, str]:
     train, inference = (_with_numbers(load(f"{name}.json"), numbers) for name in ("train", "inference"))
     labeled = {"class_names": class_names}
     called = {"dataset": dataset, "method": method}
-    of_model = load("with_model.json"), load("calibrated.json")
+    with_model = load("with_model.json")
     skeletons = {"train": train, "inference": dict.fromkeys(STEPS) | inference, "metadata": load("metadata.json")}
     _check_names(dict(zip(paths, parts.values(), strict=True)), skeletons)
-    of_inference = both, *of_model, labeled, *_sections(parts, "both", "inference")
+    of_inference = both, with_model, load("calibrated.json"), labeled, *_sections(parts, "both", "inference")
     configs = {
         "train": _fill(train, wanted, both, called, *_sections(parts, "both", "train")),
-        "evaluate": _fill(load("evaluate.json"), wanted, *of_model, *_sections(parts, "evaluate")),
-        "calibrate": merge(load("calibrate.json"), of_model[0]),
+        "evaluate": _fill(load("evaluate.json"), wanted, with_model, *_sections(parts, "evaluate")),
+        "calibrate": merge(load("calibrate.json"), with_model),
         "inference": _fill(inference, wanted, *of_inference, preprocessing_of(merge(*of_inference))),
     }
     configs |= {f"multi_gpu_{name}": load(f"multi_gpu_{name}.json") for name in ("train", "evaluate")}

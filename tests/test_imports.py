@@ -42,7 +42,9 @@ ALLOWED = {
         *("case_checks", "checks", "datalists", "found_cases"),
         *("made_for", "orientation", "path_options", "volumes"),
     },
-    "listed_cases": {"case_keys", "cases", "datalists", "grids", "made_for", "processes", "volumes"},
+    "listed_cases": {
+        *("case_keys", "cases", "checks", "datalists", "grids", "label_values", "made_for", "processes", "volumes"),
+    },
     "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
     "zones": {"processes"},
     "found_cases": {
@@ -68,7 +70,11 @@ ALLOWED = {
         "orientation",
         "pictures",
     },
-    "loading": {"case_keys", "dicom", "grids", "headers", "held_images", "nifti", "pictures", "read_once", "series"},
+    "loading": {
+        *("case_keys", "dicom", "grids", "headers", "held_images", "label_values", "nifti", "pictures"),
+        *("read_once", "series"),
+    },
+    "label_values": {"composed"},
     "held_images": {"grids"},
     "pictures": {"case_keys", "held_images", "read_once"},
     "read_once": {"memory"},
@@ -84,7 +90,8 @@ ALLOWED = {
     "slices": {"arguments", "blocks", "processes"},
     "patches": {"arguments", "blocks", "case_keys", "composed", "descriptions", "grids", "processes", "slices"},
     "datalists": {
-        *("arguments", "case_names", "dicom", "held_images", "path_options", "pictures", "series", "whole_files"),
+        *("arguments", "case_keys", "case_names", "dicom", "held_images", "path_options", "pictures", "series"),
+        *("spelling", "whole_files"),
     },
     "writers": {"whole_files"},
     "predictions": {"case_keys", "inverses", "transforms"},

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 SPACING = (1.5, 1.5, 10.0)  # mm, of phantoms
 
 
-def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split: bool = False) -> Split:
+def acdc_split(dataset_dir: str, seed: int = 0, fold: int | None = 0, *, official_split: bool = False) -> Split:
     """Training, validation and test cases: 70, 10 and 20 patients as in NACL, or the same proportions.
 
     The official split tests on the 50 patients in `testing`. It validates on a tenth of the 100 patients in `training`,
@@ -36,7 +36,7 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split
     Args:
         dataset_dir: the folder that holds `training` and `testing`, or the patients themselves.
         seed: another seed draws another split.
-        fold: fold of a cross-validation.
+        fold: fold of a cross-validation; None tests all cases.
         official_split: whether to test on the release's own test patients.
 
     Raises:
@@ -45,7 +45,7 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, official_split
     """
     check_switch("official_split", official_split)
     cases = read_acdc(dataset_dir)
-    if not official_split:
+    if not official_split or fold is None:
         return split_cases(cases, PUBLISHED_COUNTS, seed, fold)
     inside = {name: [case for case in cases if _folder_of(case) == name] for name in ("training", "testing")}
     if not all(inside.values()):

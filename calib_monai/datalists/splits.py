@@ -26,7 +26,7 @@ class PartialSplit(Split):
         self.left_out = frozenset(left_out)
 
 
-def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0, fold: int = 0) -> Split:
+def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int = 0, fold: int | None = 0) -> Split:
     """Cases of "training", "validation" and "test", drawn at random from the patients sorted by name.
 
     If the number of patients is the sum of `counts`, the sets have these sizes. Otherwise they have the same
@@ -36,7 +36,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         cases: cases with a name under "case", and with the patient under "patient" if patients have several cases.
         counts: published numbers of training, validation and test patients.
         seed: another seed gives another split.
-        fold: of a cross-validation with this seed; no patient is tested in two folds.
+        fold: of a cross-validation with this seed; no patient is tested in two folds. None tests all cases.
 
     Returns:
         A list of cases for each of `SPLITS`, sorted by name.
@@ -49,6 +49,8 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         >>> {name: len(part) for name, part in split_cases(cases, (4, 1, 1)).items()}
         {'training': 4, 'validation': 1, 'test': 1}
     """
+    if fold is None:
+        return {"training": [], "validation": [], "test": sorted(cases, key=_name_of)}
     for name, value in (("seed", seed), ("fold", fold)):
         check_whole(name, value, 0)
     patients = sorted({patient_of(case) for case in cases})
@@ -69,7 +71,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         "validation": set(patients[:validation]),
         "test": set(patients[validation : validation + test]),
     }
-    ordered = sorted(cases, key=lambda case: str(case["case"]))
+    ordered = sorted(cases, key=_name_of)
     return {name: [case for case in ordered if patient_of(case) in part] for name, part in parts.items()}
 
 
@@ -95,6 +97,11 @@ def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[C
 def patient_of(case: Case) -> str:
     """The patient of a case."""
     return str(case.get("patient", case["case"]))
+
+
+def _name_of(case: Case) -> str:
+    """The name of a case, by which cases are sorted."""
+    return str(case["case"])
 
 
 def _sizes(num_patients: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -17,8 +17,8 @@ from torch import Tensor
 from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
+from calib_monai.handlers.earlier import check_calibrator
 from calib_monai.handlers.readings import items, logits_of, output_of
-from calib_monai.handlers.savers import check_calibrator
 from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
 from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.collection import binned_metrics
+from calib_monai.handlers.earlier import check_calibrator, check_data
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.handlers.shapes import SegmentationHandler
@@ -55,6 +55,8 @@ class ResultsSaver:
         overwrite: whether an evaluation with another calibrator may be replaced.
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
         disturbance: the transform that makes the images worse; `summary.json` notes its steps.
+        elsewhere: `calib_monai.datalists.elsewhere.OtherData` that are measured, if they are not the test cases of the
+            training. Their name is then that of the data set, and `summary.json` notes where they lie.
     """
 
     def __init__(
@@ -70,9 +72,11 @@ class ResultsSaver:
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
         metrics: Sequence[Mapping[str, Any] | None] = (),
         disturbance: Any = None,
+        elsewhere: Any = None,
     ) -> None:
         self.metrics = metrics
         self.disturbance = disturbance
+        self.elsewhere = elsewhere
         self.overwrite = overwrite
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
@@ -105,16 +109,24 @@ class ResultsSaver:
         """Forget the earlier run; its files stay until this run writes its own.
 
         Raises:
-            ValueError: the earlier run had another calibrator; it must stay for comparison.
+            ValueError: as `check_earlier`.
         """
-        if not self.overwrite:  # in each process, so that none waits for a process that has stopped
-            check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
+        self.check_earlier()  # in each process, so that none waits for a process that has stopped
         self.cases = []
         files, self.fitted = {"model": self.model}, ""
         if self.calibrator != NONE:
             files["calibrator_file"] = calibrator_path(self.calibrator, str(self.model.parent))
             self.fitted = fitted_region(files["calibrator_file"])
         self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
+
+    def check_earlier(self) -> None:
+        """Raise ValueError if the folder holds an evaluation with another calibrator or of other data.
+
+        It must stay for comparison, unless `overwrite`.
+        """
+        if not self.overwrite:
+            check_data(self.folder / "summary.json", (self._elsewhere() or {}).get("test_dir", ""))
+            check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases.
@@ -162,9 +174,12 @@ class ResultsSaver:
             summary[name]["voxels"] = voxels
         for name, told in summary.items():
             told["measure"] = asdict(measures[name])
+        elsewhere = self._elsewhere()
         content = {
             **self.files,
-            "dataset": self.dataset,
+            "dataset": elsewhere["name"] if elsewhere else self.dataset,
+            "trained_on": self.dataset,
+            "elsewhere": elsewhere,
             "method": self.method,
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
@@ -180,6 +195,10 @@ class ResultsSaver:
                 lines.append([column, told["value"], told["sd"], told["num_cases"]])
         write_csv(self.folder / "summary.csv", lines)
         write_json(self.folder / "summary.json", content)
+
+    def _elsewhere(self) -> dict[str, Any] | None:
+        """What is noted of other data, None where the test cases of the training are measured."""
+        return dict(self.elsewhere.told(self.class_names)) if self.elsewhere else None
 
     def _check_measured(self, metrics: Mapping[str, Any]) -> None:
         """Warn of a measure that is described but was not measured."""
@@ -265,23 +284,3 @@ class BinsSaver:
             for place, (name, voxels) in enumerate(cases)
         }
         write_json(self.path, {"region": self.region.name, "num_bins": self.num_bins, "cases": content}, indent=None)
-
-
-def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
-    """Raise ValueError if one of these files was written with another calibrator: a run with this one would replace it.
-
-    Args:
-        files: JSON; one that does not name its calibrator had none.
-        calibrator: of this run.
-        what: a file is of.
-    """
-    for file in files:
-        try:
-            before = str(json.loads(file.read_text(encoding="utf-8")).get("calibrator", NONE))
-        except (ValueError, AttributeError):
-            before = NONE
-        if before != calibrator:
-            raise ValueError(
-                f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: set another "
-                "--output_dir, or replace it by --overwrite True"
-            )

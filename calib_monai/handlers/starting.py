@@ -25,6 +25,7 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import check_earlier
+from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
@@ -63,7 +64,8 @@ def check_run(
         metrics: MONAI's handlers of metrics by name, for each kind of metric.
         noise_std: deviation of the noise that an evaluation adds.
         handlers: handlers of an evaluator. If a `CheckpointLoader` is among them its file must be a model for such a
-            run; if a `CalibratorFit` is, the model's split must be there.
+            run; if a `CalibratorFit` is, the model's split must be there; if a `ResultsSaver` is, no results of another
+            kind may be.
 
     Raises:
         ValueError: the message is one line with the value and the rule.
@@ -79,6 +81,8 @@ def check_run(
         check_made_for(made_for, folder, _configs_in(bundle_root, made_for))
     for fit in (one for one in handlers if isinstance(one, CalibratorFit)):
         check_split(fit.ckpt_dir)
+    for saver in (one for one in handlers if isinstance(one, ResultsSaver)):
+        saver.check_earlier()
     network, num_classes, in_channels = made_for.network, made_for.num_classes, made_for.in_channels
     device = next((weights.device for weights in network.parameters()), torch.device("cpu"))
     check_network(network, in_channels, num_classes, made_for.slice_size, device, batch_size)

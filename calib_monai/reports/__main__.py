@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calib_monai.refusals import tell_in_one_line
+from calib_monai.reports.outside import inside_and_outside, outside_table
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
@@ -22,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     runs = read_runs(options.runs)
     written = write_report(runs, options.out, options.case)
-    tables = in_markdown([table for group in by_dataset(runs) for table in results_tables(group)], marked=False)
+    both = inside_and_outside(runs)
+    shown = [*([outside_table(both)] if both else []), *(one for of in by_dataset(runs) for one in results_tables(of))]
+    tables = in_markdown(shown, marked=False)
     sys.stdout.write(f"\n{tables}\n" + "".join(f"{path}\n" for path in written))
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -77,13 +78,21 @@ class Section:
         return Table("", header, rows, unmarked(rows))
 
 
-def html_page(sections: Sequence[Section], title: str, radar: bytes | None = None) -> str:
+class Beside(NamedTuple):
+    """Networks on the test cases of their training and elsewhere: their table, and a PNG file of their reliability."""
+
+    table: Table
+    reliability: bytes
+
+
+def html_page(sections: Sequence[Section], title: str, radar: bytes | None = None, beside: Beside | None = None) -> str:
     """A whole HTML document.
 
     Args:
         sections: a section for each data set.
         title: the title of the document.
         radar: PNG of the methods over the data sets.
+        beside: networks inside and outside, if there are any.
     """
     environment = Environment(
         loader=PackageLoader("calib_monai.reports", package_path=""),
@@ -101,7 +110,7 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
     }
     page = environment.get_template("page.html")
     answers = answers_of([(part.name, part.runs) for part in sections])
-    return page.render(sections=sections, answers=answers, caution=CAUTION, title=title, radar=radar)
+    return page.render(sections=sections, answers=answers, caution=CAUTION, title=title, radar=radar, beside=beside)
 
 
 def _source(png: bytes) -> str:

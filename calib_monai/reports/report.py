@@ -16,7 +16,8 @@ from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.measured import measured
 from calib_monai.reports.opening_figure import opening_figure
-from calib_monai.reports.page import MOST_OPENING, Section, html_page
+from calib_monai.reports.outside import inside_and_outside, outside_table
+from calib_monai.reports.page import MOST_OPENING, Beside, Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
 from calib_monai.reports.results import results_tables, shown_measures, why_unmarked
@@ -58,16 +59,20 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
         )
         for group in by_dataset(runs)
     ]
-    return write_sections([_with_values(section) for section in sections], out, "Can these probabilities be believed?")
+    both = inside_and_outside(runs)
+    beside = Beside(outside_table(both), png_of(reliability_figure(both))) if both else None
+    title = "Can these probabilities be believed?"
+    return write_sections([_with_values(section) for section in sections], out, title, beside)
 
 
-def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[Path]:
+def write_sections(sections: Sequence[Section], out: Path, title: str, beside: Beside | None = None) -> list[Path]:
     """Write the page of these sections, as in `write_report`, and return the paths.
 
     Args:
         sections: a section for each data set.
         out: folder to write to.
         title: title of the page.
+        beside: networks inside and outside, which come first.
     """
     runs = [run for part in sections for run in part.runs]
     radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
@@ -75,12 +80,16 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> list[P
     tables = [
         head + in_markdown([*part.tables, *part.only_written]) for head, part in zip(heads, sections, strict=True)
     ]
-    contents = {"report.html": html_page(sections, title, radar).encode(), "results.md": "\n".join(tables).encode()}
+    tables = [*([in_markdown([beside.table])] if beside else []), *tables]
+    page = html_page(sections, title, radar, beside)
+    contents = {"report.html": page.encode(), "results.md": "\n".join(tables).encode()}
     for part in sections:
         prefix = f"{part.name}_" if len(sections) > 1 else ""
         opening = {"opening": part.opening[1]} if part.opening else {}
         for name, png in {**opening, **part.figures, **part.cases}.items():
             contents[_in_folder(f"{prefix}{name}", contents)] = png
+    if beside:
+        contents[_in_folder("inside_and_outside", contents)] = beside.reliability
     if radar:
         contents[_in_folder("radar", contents)] = radar
     for name, content in contents.items():
@@ -157,9 +166,9 @@ def in_markdown(tables: Sequence[Table], *, marked: bool = True) -> str:
 
 
 def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs on each data set."""
-    names = dict.fromkeys(run.dataset for run in runs)
-    return [[run for run in runs if run.dataset == name] for name in names]
+    """The runs on each data set; a folder elsewhere is one of its own, even if it has the same name."""
+    places = dict.fromkeys((run.dataset, run.test_dir) for run in runs)
+    return [[run for run in runs if (run.dataset, run.test_dir) == place] for place in places]
 
 
 def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -> list[str]:

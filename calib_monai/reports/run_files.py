@@ -22,6 +22,7 @@ from calib_monai.reports.runs import LogitCounts, Run
 logger = logging.getLogger(__name__)
 
 OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
+ELSEWHERE = "eval_on_"  # what the names of those for other data begin with
 USUAL = "all"  # voxels that a calibrator is fitted to
 FILES = ("summary.json", "cases.csv", "bins.json")
 
@@ -37,9 +38,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     for place in places:
         if places.count(place) > 1:
             raise ValueError(f"{place} is given twice; give each run once")
-    of_name: dict[str, list[Run]] = {}
+    of_name: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        of_name.setdefault(run.name, []).append(run)
+        of_name.setdefault((run.name, run.test_dir), []).append(run)
     paths = {folder: path for group in of_name.values() for folder, path in _told_apart(group).items()}
     return [replace(run, name=paths[run.folder] + run.suffix) if run.folder in paths else run for run in runs]
 
@@ -49,7 +50,7 @@ def _told_apart(runs: Sequence[Run]) -> dict[Path, str]:
     if len(runs) == 1:
         return {}
     whole = [run.folder.resolve().parts for run in runs]
-    short = [tuple(part for part in parts if part not in OF_BUNDLES) for parts in whole]
+    short = [tuple(part for part in parts if not _is_of_bundle(part)) for parts in whole]
     paths = short if len(set(short)) == len(short) else whole
     for length in range(2, max(map(len, paths)) + 1):
         names = ["/".join(parts[-length:]) for parts in paths]
@@ -112,12 +113,21 @@ def _read(folder: Path) -> Run:
         },
         case_bins=case_bins,
         voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
+        model=summary["model"]["path"],
+        calibrator=summary.get("calibrator", "none"),
+        trained_on=summary.get("trained_on", summary["dataset"]),
+        test_dir=str((summary.get("elsewhere") or {}).get("test_dir", "")),
     )
+
+
+def _is_of_bundle(name: str) -> bool:
+    """Whether an evaluation's folder of this name lies in the folder of a bundle, by which it is called."""
+    return name in OF_BUNDLES or name.startswith(ELSEWHERE)
 
 
 def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
     """The name of a run by its bundle or its own folder, and a suffix: its calibrator and its method if not in it."""
-    name, suffix = folder.parent.name if folder.name in OF_BUNDLES else folder.name, ""
+    name, suffix = folder.parent.name if _is_of_bundle(folder.name) else folder.name, ""
     calibrator, region, method = summary.get("calibrator", "none"), summary.get("calibrator_region"), summary["method"]
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"

@@ -71,6 +71,10 @@ class Run:
         logits: histograms of the logits of all cases together, None if none were kept.
         suffix: the part of `name` after the folder.
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
+        model: path of the weights.
+        calibrator: the calibrator, "none" without one.
+        trained_on: the name of the data set of the training.
+        test_dir: the folder or JSON of other data that were measured; "" for the test cases of the training.
     """
 
     name: str
@@ -91,6 +95,10 @@ class Run:
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
     suffix: str = ""
     voxels: Mapping[str, float] = field(default_factory=dict)
+    model: str = ""
+    calibrator: str = "none"
+    trained_on: str = ""
+    test_dir: str = ""
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""

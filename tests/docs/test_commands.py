@@ -32,6 +32,7 @@ from plan import Plan
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from calib_monai.datalists.files import Volumes
+from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
 
 FIRST = [README, *(REPOSITORY / "docs" / f"{name}.md" for name in ("get_started", "calibrate", "evaluate"))]
@@ -44,6 +45,7 @@ STANDS_FOR = {
     "path/to/image.nii.gz": "phantoms/imagesTr/phantom_000.nii.gz",
     "path/to/knees": "KNEES",
     "path/to/retina": "RETINA",
+    "path/to/other": "OTHER",
     "MODEL": "bundles/hippocampus_nacl/models/model.pt",
     "EVALUATION": "bundles/hippocampus_nacl/eval",
 }
@@ -166,6 +168,15 @@ def write_knees(folder: Path, cases: Volumes) -> None:
             nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), np.eye(4)), path)
 
 
+def write_hospital(folder: Path, cases: Volumes) -> None:
+    """Images and labels of each case, named as docs/evaluate.md says, the classes in another order."""
+    for case, (image, label) in cases.items():
+        (folder / case).mkdir(parents=True)
+        for name, values in (("t1", image), ("seg", np.take([0, 2, 1], label))):
+            file = nibabel.Nifti1Image(values.astype(np.float32), np.eye(4))
+            nibabel.save(file, folder / case / f"{case}_{name}.nii.gz")
+
+
 def write_retina(folder: Path, cases: Volumes) -> None:
     """A color picture and a mask of each case, named as docs/train.md says."""
     for case, (image, label) in cases.items():
@@ -210,6 +221,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     (folder / "scripts").symlink_to(REPOSITORY / "scripts")
     write_knees(folder / "KNEES", small_phantoms(3))
     write_retina(folder / "RETINA", small_phantoms(3, num_classes=2))
+    write_hippocampus(str(folder / "OTHER"), small_phantoms(2, 9))
+    write_hospital(folder / "hospital", small_phantoms(2, 9))
     os.chdir(folder)
     run("python scripts/write_phantoms.py phantoms --cases 6")
     reader = Reader(folder, [])

@@ -11,13 +11,14 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
 
 from tried import good_data, tried  # noqa: E402 - once the path is set
+from wrong_elsewhere import WRONG_ELSEWHERE  # noqa: E402
 from wrong_inputs import WRONG  # noqa: E402
 from wrong_models import WRONG_MODELS  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
 from wrong_pictures import WRONG_PICTURES  # noqa: E402
 from wrong_settings import WRONG_SETTINGS  # noqa: E402
 
-EVERY = [*WRONG, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
+EVERY = [*WRONG, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 
 
 def main() -> int:

@@ -1,0 +1,52 @@
+"""Earlier results: refuses to replace those of another kind, which are there to be compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from calib_monai.posthoc.files import NONE
+
+MEND = "set another --output_dir, or replace it by --overwrite True"
+INSIDE = "the test cases of the training"
+
+
+def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
+    """Raise ValueError if one of these files was written with another calibrator: a run with this one would replace it.
+
+    Args:
+        files: JSON; one that does not name its calibrator had none.
+        calibrator: of this run.
+        what: a file is of.
+    """
+    for file in files:
+        before = str(_content(file).get("calibrator", NONE))
+        if before != calibrator:
+            raise ValueError(
+                f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: {MEND}"
+            )
+
+
+def check_data(file: Path, test_dir: str) -> None:
+    """Raise ValueError if a file is of an evaluation of other data: a run on these would replace it.
+
+    Args:
+        file: the summary of an evaluation; one that names no data has the test cases of the training.
+        test_dir: the folder or JSON file of this run's data, "" for the test cases of the training.
+    """
+    before = (_content(file).get("elsewhere") or {}).get("test_dir", "") if file.is_file() else test_dir
+    if before != test_dir:
+        raise ValueError(
+            f"{file} is of an evaluation of {before or INSIDE}, and this one is of {test_dir or INSIDE}: {MEND}"
+        )
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """The content of a JSON file, empty if it holds no object."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

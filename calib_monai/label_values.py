@@ -1,0 +1,60 @@
+"""Label values of other data: gives the values in a file the numbers of the classes of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import MapLabelValued
+from torch import Tensor
+
+from calib_monai.composed import flattened
+
+SHOWN = 5  # of many values, in a message
+
+
+def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> MetaTensor:
+    """A label whose values became classes, in a new tensor of the same shape and type.
+
+    Args:
+        label: the values of a file, of any shape.
+        classes: the class of each value that the file may hold.
+        file: its path, for the message.
+
+    Raises:
+        ValueError: the label holds another value.
+    """
+    values = torch.unique(torch.as_tensor(label).as_subclass(Tensor)).tolist()
+    wrong = [value for value in values if value not in classes]
+    if wrong:
+        shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
+        shown += " ..." if len(wrong) > SHOWN else ""
+        raise ValueError(
+            f"{file} holds the label value(s) {shown}; the labels of test_dir name {', '.join(map(str, classes))}"
+        )
+    mapped = cast(MetaTensor, label.clone())  # type: ignore[no-untyped-call]
+    for value in values:
+        if classes[value] != value:
+            mapped[label == value] = classes[value]
+    return mapped
+
+
+def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: str) -> None:
+    """Raise ValueError if the loading of a bundle would change the classes that labels have got before.
+
+    Args:
+        loading: transforms of a case.
+        num_classes: classes are 0..num_classes - 1.
+        given: the file that gives the classes, for the message.
+    """
+    for step in flattened(loading):
+        if isinstance(step, MapLabelValued):
+            changed = zip(step.mapper.orig_labels, step.mapper.target_labels, strict=True)
+            if any(old < num_classes and old != new for old, new in changed):
+                raise ValueError(
+                    f"{given} gives labels, and the loading of this bundle changes label values itself: write labels "
+                    "with the values of the bundle's data set, and leave out 'labels'"
+                )
