@@ -29,11 +29,13 @@ class Region(ABC):
         name: the name in `region_of` and in the names of metrics.
         proper: whether the region is defined without the label.
         of_network: whether it depends on the probabilities, so that two networks are measured on different voxels.
+        by_voxel: whether a voxel's own probabilities and label decide, and no neighbor.
     """
 
     name: ClassVar[str]
     proper: ClassVar[bool]
     of_network: ClassVar[bool]
+    by_voxel: ClassVar[bool] = False
 
     def mask(self, target: Tensor, probs: Tensor, ignored: Tensor | None = None) -> Tensor:
         """The voxels of the region, (B, 1, H, W[, D]), bool.
@@ -67,6 +69,7 @@ class Plausible(Region):
     name = "plausible"
     proper = True
     of_network = True
+    by_voxel = True
 
     def __post_init__(self) -> None:  # noqa: D105 - its errors are the class's
         check_number("at_least", self.at_least, 0, 1)
@@ -113,6 +116,7 @@ class Everywhere(Region):
     name = "all"
     proper = True
     of_network = False
+    by_voxel = True
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return torch.ones_like(target, dtype=torch.bool)
@@ -124,6 +128,7 @@ class Foreground(Region):
     name = "foreground"
     proper = False
     of_network = False
+    by_voxel = True
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool()
@@ -135,6 +140,7 @@ class Union(Region):
     name = "union"
     proper = False
     of_network = True
+    by_voxel = True
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
         return target.bool() | predicted_foreground(probs)

@@ -17,8 +17,8 @@ ALLOWED = {
     },
     "score": {"refusals", "scoring"},
     "scoring": {
-        *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "loading", "metrics"),
-        *("posthoc", "reports", "spelling", "transforms", "whole_files"),
+        *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "labels", "loading"),
+        *("metrics", "posthoc", "reports", "spelling", "transforms", "whole_files"),
     },
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},

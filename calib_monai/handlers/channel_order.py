@@ -45,9 +45,10 @@ class ChannelOrder:
         classes = len(self.class_names)
         for item in items(engine):
             _, labels, ignored = given_of(item, ignored_label(engine))
-            pairs = labels[0, 0].int() * classes + plain(item["pred"])[0].int()
-            pairs = pairs.flatten() if ignored is None else pairs[~ignored[0, 0]]
-            self.counts += pairs.bincount(minlength=classes**2).view(classes, classes)
+            for index, (of_label, predicted) in enumerate(zip(labels[0, 0], plain(item["pred"])[0], strict=True)):
+                pairs = of_label.int() * classes + predicted.int()
+                pairs = pairs.flatten() if ignored is None else pairs[~ignored[0, 0, index]]
+                self.counts += pairs.bincount(minlength=classes**2).view(classes, classes)
 
     def judge(self, _engine: Engine) -> None:
         """Raise ValueError if another order of the channels has a far higher mean Dice."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import ignite.handlers
 import monai.handlers
+from ignite.engine import Engine, Events
 
 from calib_monai.processes import bar_is_hidden
 
@@ -33,6 +34,19 @@ class ProgressBar(ignite.handlers.ProgressBar):
 
     def __init__(self) -> None:
         super().__init__(disable=bar_is_hidden())
+
+
+class LetGo:
+    """Lets go of a case after its iteration, before the next one is read. Attach it last."""
+
+    def attach(self, engine: Engine) -> None:
+        """Let go after every iteration."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Forget the input and the output of this iteration."""
+        state: Any = engine.state
+        state.batch, state.output = [], []
 
 
 def close_tracking(handlers: Iterable[Any]) -> None:

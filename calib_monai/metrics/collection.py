@@ -13,6 +13,7 @@ from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.metrics.inputs import check_lists, probs_and_labels
 from calib_monai.metrics.parts import Part, joined, parts
 
+PIECE = 2**20  # voxels that are summed at a time
 # What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
 OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
 
@@ -99,24 +100,46 @@ class MetricCollection(IterationMetric):
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> list[Tensor]:  # type: ignore[override]
         """Sums of each image, (B, K, S), in the order of the metrics; one image's voxels are summed at a time."""
-        regions = list(dict.fromkeys(metric.region for metric in self.metrics.values()))
-        images = parts(regions, *probs_and_labels(y_pred, y, self.ignore_index))
-        return [torch.stack(rows) for rows in zip(*map(self._sums, images), strict=True)]
+        probs, labels, ignored = probs_and_labels(y_pred, y, self.ignore_index)
+        masks = [None] * len(probs) if ignored is None else ignored
+        images = zip(probs, labels, masks, strict=True)
+        return [torch.stack(rows) for rows in zip(*(self._sums_of(*image) for image in images), strict=True)]
 
-    def _sums(self, image: list[Part]) -> list[Tensor]:
-        """Sums of an image, (K, S), in the order of the metrics; each part is summed once for all regions."""
+    def _sums_of(self, probs: Tensor, labels: Tensor, ignored: Tensor | None) -> list[Tensor]:
+        """Sums of an image, (K, S), in the order of the metrics.
+
+        A large image is summed piece by piece: all at once, it would take its memory several times. Metrics whose sums
+        do not add up get the voxels of all pieces together.
+        """
+        regions = list(dict.fromkeys(metric.region for metric in self.metrics.values()))
+        in_pieces = all(region.by_voxel for region in regions) and probs[0].numel() > PIECE
+        step = max(1, PIECE // probs[0, 0].numel()) if in_pieces else probs.shape[1]
+        sums: dict[str, Tensor] = {}
+        kept: dict[str, list[Part]] = {name: [] for name, one in self.metrics.items() if not one.sums_add_up}
+        for start in range(0, probs.shape[1], step):
+            here = (slice(None), slice(start, start + step))
+            left_out = None if ignored is None else ignored[here][None]
+            [of_piece] = parts(regions, probs[here][None], labels[here][None], left_out, whole=probs[None])
+            for name, found in self._sums(of_piece).items():
+                sums[name] = sums[name] + found if name in sums else found
+            for name, voxels in kept.items():
+                voxels += [part for part in of_piece if self.metrics[name].region in part.regions]
+        sums |= {name: self.metrics[name].sums(*joined(voxels)) for name, voxels in kept.items()}
+        return [sums[name] for name in self.metrics]
+
+    def _sums(self, image: list[Part]) -> dict[str, Tensor]:
+        """Sums of a piece, (K, S), by metric, of those that add up; each part is summed once for all regions."""
         known: dict[tuple[int, Hashable], Tensor] = {}
-        found = []
-        for metric in self.metrics.values():
-            mine = [(place, part) for place, part in enumerate(image) if metric.region in part.regions]
+        found = {}
+        for name, metric in self.metrics.items():
             if not metric.sums_add_up:
-                found.append(metric.sums(*joined([part for _, part in mine])))
                 continue
+            mine = [(place, part) for place, part in enumerate(image) if metric.region in part.regions]
             keys = [(place, _kind(metric)) for place, _ in mine]
             for key, (_, part) in zip(keys, mine, strict=True):
                 if key not in known:
                     known[key] = metric.sums(part.probs, part.labels)
-            found.append(torch.stack([known[key] for key in keys]).sum(dim=0))
+            found[name] = torch.stack([known[key] for key in keys]).sum(dim=0)
         return found
 
 

@@ -10,6 +10,8 @@ from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import measured_voxels, plain, probs_and_labels
 from calib_monai.regions import PLAUSIBLE, Everywhere
 
+PIECE = 2**20  # voxels that are summed at a time
+
 
 class ExpectedDiceMetric(ImagewiseMetric):
     """The Dice that a network expects of its own segmentation, per image and foreground class.
@@ -59,10 +61,15 @@ class ExpectedDiceMetric(ImagewiseMetric):
 
 def _expected(probs: Tensor, labels: Tensor) -> Tensor:
     """Expected Dice of each foreground class, (C - 1,), from probabilities (C, N) and predicted labels (N,)."""
-    classes, place = len(probs), plain(labels).long()
-    predicted = torch.bincount(place, minlength=classes).double()
-    of_label = probs.gather(0, place.unsqueeze(0)).squeeze(0).double()
-    inside = torch.bincount(place, of_label, minlength=classes)
-    expected = 2 * inside / (probs.double().sum(dim=1) + predicted)
-    found = (predicted > 0) | (probs >= PLAUSIBLE).any(dim=1)
-    return expected.masked_fill(~found, float("nan"))[1:]
+    classes = len(probs)
+    predicted, inside, total = probs.new_zeros((3, classes), dtype=torch.float64)
+    found = torch.zeros_like(total, dtype=torch.bool)
+    for start in range(0, probs.shape[1], PIECE):
+        piece, place = probs[:, start : start + PIECE], plain(labels)[start : start + PIECE].long()
+        of_label = piece.gather(0, place.unsqueeze(0)).squeeze(0).double()
+        predicted += torch.bincount(place, minlength=classes)
+        inside += torch.bincount(place, of_label, minlength=classes)
+        total += piece.double().sum(dim=1)
+        found |= (piece >= PLAUSIBLE).any(dim=1)
+    expected: Tensor = 2 * inside / (total + predicted)
+    return expected.masked_fill(~(found | (predicted > 0)), float("nan"))[1:]

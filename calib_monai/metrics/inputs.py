@@ -97,7 +97,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     return checked_indices("y", y, num_classes)
 
 
-def check_probs(voxels: Tensor, image: Tensor) -> None:
+def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> None:
     """Raise ValueError if values are not probabilities over axis 0.
 
     Logits, NaN, hard labels, or probabilities after post-processing would give a wrong calibration error that looks
@@ -106,7 +106,8 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
 
     Args:
         voxels: the measured voxels of an image, (C, N).
-        image: the whole image, (C, H, W[, D]).
+        image: the image, (C, H, W[, D]), or a piece of it.
+        whole: the image that it is a piece of; by default it is whole.
     """
     low, high = (extreme.item() for extreme in (voxels if voxels.numel() else image).aminmax())
     if not (math.isfinite(low) and math.isfinite(high)):
@@ -120,7 +121,8 @@ def check_probs(voxels: Tensor, image: Tensor) -> None:
     if (voxels.sum(dim=0, dtype=torch.float32) - 1).abs_().amax().item() > tolerance:
         raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
     # In a small region all values of a confident network may be 0 or 1; in a whole image this hardly happens.
-    if image.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(image):
+    whole = image if whole is None else whole
+    if whole.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(whole):
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 
 

@@ -26,7 +26,13 @@ class Part(NamedTuple):
     labels: Tensor
 
 
-def parts(regions: Sequence[Region], probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> list[list[Part]]:
+def parts(
+    regions: Sequence[Region],
+    probs: Tensor,
+    labels: Tensor,
+    ignored: Tensor | None = None,
+    whole: Tensor | None = None,
+) -> list[list[Part]]:
     """For each image the parts into which regions divide it. The region of all voxels is a part of its own.
 
     Args:
@@ -34,6 +40,7 @@ def parts(regions: Sequence[Region], probs: Tensor, labels: Tensor, ignored: Ten
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that are in no region, (B, 1, H, W[, D]), bool.
+        whole: the images of which these are pieces, (B, C, H, W[, D]); by default they are whole.
 
     Returns:
         Lists of parts. A region without voxels has an empty part.
@@ -51,9 +58,9 @@ def parts(regions: Sequence[Region], probs: Tensor, labels: Tensor, ignored: Ten
         of_image = [Part(everywhere, image, classes)] if everywhere else []
         of_image += _selected(selected, image, classes, code) if selected else []
         found.append(of_image)
-    for image, of_image in zip(probs, found, strict=True):
+    for image, all_of_it, of_image in zip(probs, probs if whole is None else whole, found, strict=True):
         for part in of_image:
-            check_probs(part.probs, image)
+            check_probs(part.probs, image, all_of_it)
     return found
 
 

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
+from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.scoring.probs import Found, Reading, read
 from calib_monai.scoring.values import softmax_in_place
-from calib_monai.transforms import LeaveOutd, MostProbabled
+from calib_monai.transforms import LeaveOutd
 
 METRICS = (
     *("nll_all", "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
@@ -67,6 +68,7 @@ def evaluator_of(scoring: Scoring, val_handlers: Sequence[Any], **options: Any) 
         val_handlers: its handlers, before which the ignored label is told.
         options: further arguments of the evaluator, such as metrics.
     """
+    before, after = [handlers.IgnoredLabel(scoring.ignore_index), handlers.ProgressBar()], [handlers.LetGo()]
     preparation = Compose([LoadCased(("image", "label"), allow_missing_keys=True), LabelAndImaged(scoring)])
     data = [
         {"case": case, "label": found.pair.label, **({"image": list(found.pair.images)} if found.pair.images else {})}
@@ -78,7 +80,7 @@ def evaluator_of(scoring: Scoring, val_handlers: Sequence[Any], **options: Any) 
         network=SavedOutputs(scoring),
         prepare_batch=_with_case,
         inferer=SimpleInferer(),
-        val_handlers=[handlers.IgnoredLabel(scoring.ignore_index), handlers.ProgressBar(), *val_handlers],
+        val_handlers=[*before, *val_handlers, *after],
         **options,
     )
 
@@ -109,8 +111,8 @@ def evaluate(
     additional_metrics = {
         "hd95_mm": handlers.HD95(),
         "asd_mm": handlers.ASD(),
-        "missed_structures": handlers.MissedStructures(),
         "volume_difference": handlers.VolumeDifference(),
+        "missed_structures": handlers.MissedStructures(),
         "expected_dice": handlers.ExpectedDice(),
         "calibration": handlers.MetricCollectionHandler(METRICS),
     }
@@ -192,8 +194,8 @@ class LabelAndImaged(MapTransform):
         """
         told = dict(data)
         label, name = told["label"], told["label"].meta["filename_or_obj"]
-        values = torch.unique(plain(label)).numpy()
-        wrong = [one for one in values if one not in range(self.num_classes) and one != self.ignore_index]
+        values = {one for plane in plain(label)[0] for one in np.unique(plane.numpy())}
+        wrong = sorted(one for one in values if one not in range(self.num_classes) and one != self.ignore_index)
         if wrong:
             shown = ", ".join(np.format_float_positional(one, trim="-") for one in wrong[:SHOWN])
             raise ValueError(
@@ -221,13 +223,15 @@ class Probsd(MapTransform):
     def __init__(self, *, logits: bool) -> None:
         super().__init__("pred")
         self.logits = logits
-        self.labeled = MostProbabled("prob")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The case with "prob", (C, X, Y, Z), and "pred", (1, X, Y, Z), uint8; logits are overwritten."""
         told = dict(data)
         given, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
-        told["pred"] = self.labeled({"prob": given})["prob"]
+        label = torch.empty_like(plain(given)[:1], dtype=torch.uint8)
+        for values, place in zip(plain(given).unbind(1), label[0], strict=True):  # as `MostProbabled`, in less memory
+            place.copy_(most_probable(values)[0])
+        told["pred"] = MetaTensor(label, affine=given.affine)
         told["prob"] = given if calibrated is None else calibrated
         if self.logits:
             softmax_in_place(plain(told["prob"]))

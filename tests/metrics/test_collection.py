@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -13,11 +14,13 @@ from calib_monai.metrics import (
     BrierMetric,
     CECEMetric,
     ECEMetric,
+    ExpectedDiceMetric,
     HD95Metric,
     MetricCollection,
     NLLMetric,
     TACEMetric,
 )
+from calib_monai.metrics.by_name import metrics_by_name
 from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
 from calib_monai.regions import Band, Boundary, Everywhere, Foreground, Plausible, Region, Union
 
@@ -178,3 +181,25 @@ def test_one_metric_under_two_names_is_refused() -> None:
     metric = ECEMetric(region="foreground")
     with pytest.raises(ValueError, match="metrics a, b are not one each"):
         MetricCollection({"a": metric, "b": metric})
+
+
+@pytest.mark.parametrize("ignore_index", [None, 3])
+def test_a_large_image_is_summed_in_pieces(ignore_index: int | None) -> None:
+    """Planes that hold nothing but sure voxels are no hard labels."""
+    torch.manual_seed(0)
+    probs = torch.randn(1, 3, 6, 5, 4).mul(4).softmax(dim=1)
+    probs[:, :, 2:4] = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1, 1)
+    label = torch.randint(0, 3 if ignore_index is None else 4, (1, 1, 6, 5, 4))
+    names = ("nll_all", "ece_plausible", "cece_union", "tace_foreground", "brier_all")
+    values = []
+    for piece in (1000, 40, 7):
+        metrics = MetricCollection(metrics_by_name(names), ignore_index)
+        with (
+            patch("calib_monai.metrics.collection.PIECE", piece),
+            patch("calib_monai.metrics.expected_dice.PIECE", piece),
+        ):
+            metrics(y_pred=probs, y=label)
+            expected = ExpectedDiceMetric(ignore_index)(y_pred=probs, y=label)
+        values.append(torch.stack([*metrics.aggregate().values(), *expected[0]]))
+    torch.testing.assert_close(values[1], values[0])
+    torch.testing.assert_close(values[2], values[0])
