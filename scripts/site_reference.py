@@ -33,7 +33,7 @@ CALLED = (  # what people and bundles call: each has a page
         "patches",
         "overrides",
     ),
-    *("processes", "checks"),
+    *("processes", "checks", "nnunet"),
 )
 
 

@@ -20,6 +20,7 @@ ALLOWED = {
         *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "labels", "loading"),
         *("metrics", "posthoc", "reports", "spelling", "transforms", "whole_files"),
     },
+    "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},
     "reports": {"refusals", "bins", "colors", "intervals", "measures", "regions", "spelling", "whole_files"},
     "measures": {"regions"},

@@ -62,7 +62,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
     "--net_id network_def": "tests/clients/test_monai_deploy.py exports it",
     "--tracking mlflow": OTHER,
-    **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet_extTrainer"), OTHER),
+    **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet"), OTHER),
     **({} if importlib.util.find_spec("skimage") else {"largest": "needs scikit-image"}),
 }
 UNDRAWN = patch("calib_monai.reports.report.png_of", lambda _: b"")
