@@ -2,7 +2,8 @@
 
 A case of (4, 155, 240, 240) and a CT of 512 x 512 x 600 are evaluated, with all metrics and figures, and predicted,
 with all outputs but the spread, by an untrained network: its labels are everywhere, and no structure is a small one.
-The peak is that of the process, Python and its libraries included. With `--volumes` the network is one for volumes.
+The peak is that of the process, Python and its libraries included. With `--volumes` the network is one for volumes,
+and with `--inference` the cases are only predicted.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def prepare(dataset: str, folder: Path, files: tuple[str, ...]) -> None:
     write_split(Drawn(split, {}), folder / "models" / SPLIT_FILE)
 
 
-def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
-    """Peak of the memory in GiB and seconds of a run."""
+def run(dataset: str, config: str, folder: Path) -> tuple[float, float, float]:
+    """Peak of the memory in GiB, seconds and seconds of the processor of a run."""
     options: dict[str, object] = {"output_dir": folder / config, "device": "$torch.device('cpu')"}
     if config.startswith("inference"):
         options["outputs"] = ["label", "probs", "confidence", "entropy"]
@@ -82,7 +83,7 @@ def run(dataset: str, config: str, folder: Path) -> tuple[float, float]:
         _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"error: {dataset} {config}: {(folder / f'{config}.log').read_text()[-2000:]}")
-    return used.ru_maxrss / 2**20, time.monotonic() - begun
+    return used.ru_maxrss / 2**20, time.monotonic() - begun, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -90,17 +91,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="brats or flare; both without any")
     parser.add_argument("--volumes", action="store_true", help="by configs/volumes.json")
+    parser.add_argument("--inference", action="store_true", help="predict only")
     given = parser.parse_args()
     datasets, as_volumes = given.datasets or list(SHAPES), "_volumes" * given.volumes
     if unknown := set(datasets) - SHAPES.keys():
         parser.error(f"there is no {min(unknown)}; there are {', '.join(SHAPES)}")
-    print(f"{'':28}{'GiB':>8}{'seconds':>10}")  # noqa: T201
+    print(f"{'':28}{'GiB':>8}{'seconds':>10}{'CPU seconds':>13}")  # noqa: T201
     for dataset in datasets:
         with TemporaryDirectory() as name:
             prepare(dataset, Path(name), (FILES | VOLUMES)[f"train{as_volumes}"])
-            for config in (f"evaluate{as_volumes}", f"inference{as_volumes}"):
-                peak, seconds = run(dataset, config, Path(name))
-                print(f"{dataset + ' ' + config:28}{peak:8.1f}{seconds:10.0f}", flush=True)  # noqa: T201
+            for kind in ("evaluate", "inference")[given.inference :]:
+                config = f"{kind}{as_volumes}"
+                peak, seconds, of_processor = run(dataset, config, Path(name))
+                print(f"{dataset + ' ' + config:28}{peak:8.1f}{seconds:10.0f}{of_processor:13.0f}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
