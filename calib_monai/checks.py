@@ -10,12 +10,11 @@ from pathlib import Path
 
 import torch
 
-from calib_monai.arguments import check_choice, check_number, check_whole
+from calib_monai.arguments import check_choice, check_whole
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import FILES_OF, other_network
 from calib_monai.path_options import check_path
-from calib_monai.processes import num_processes
 from calib_monai.slices import SliceLoader
 from calib_monai.spelling import did_you_mean
 
@@ -42,16 +41,6 @@ def check_fold(datalist: Callable[[], object]) -> None:
     """
     if getattr(datalist, "keywords", {}).get("fold"):
         datalist()
-
-
-def check_noise(noise_std: float) -> None:
-    """Raise ValueError if `noise_std` is not a number, 0 or more, or if several processes would draw noise.
-
-    Noise is drawn case by case, and would depend on the number of processes.
-    """
-    check_number("noise_std", noise_std)
-    if noise_std and num_processes() > 1:
-        raise ValueError(f"noise_std is {noise_std}; evaluate with noise in one process")
 
 
 def check_slice_size(slice_size: Sequence[int], spatial_dims: int = 2) -> None:

@@ -42,6 +42,8 @@ def check_former(name: str, value: Any, config: Mapping[str, Any], said: str) ->
         said: the option as a message tells it, such as "--epochs 3".
     """
     _check_of_metric(name, config, said)
+    if name == "noise_std" and "shift" in config:
+        raise ValueError(f"{said}: there is no noise_std; write --shift noise_{value}")
     if CATALOGUE in config:
         return
     name, text = name.replace("::", "#"), str(value)

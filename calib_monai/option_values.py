@@ -21,6 +21,7 @@ from calib_monai.measures import check_measures
 from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.orientation import check_axcodes
 from calib_monai.path_options import OF_MONAI, PATHS
+from calib_monai.shifts import check_shift
 from calib_monai.spelling import did_you_mean, nearest
 from calib_monai.targets import TARGET, nodes
 
@@ -44,6 +45,7 @@ OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_measures, ("measures",)),
+    (check_shift, ("shift",)),
     (check_slice_size, ("slice_size", "spatial_dims")),
     (check_patch_size, ("patch_size",)),
     (check_keys, ("keys",)),

@@ -11,7 +11,7 @@ import itk
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import Compose, MapTransform, RandGaussianNoised
+from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -71,15 +71,6 @@ class Entropyd(MapTransform):
                 entropy[0] += torch.special.entr(probs)
             told[name] = entropy.div_(math.log(len(told[key])))
         return told
-
-
-def added_noise(std: float) -> Compose:
-    """Adds Gaussian noise to "image", to make it worse than the images of the training; nothing if `std` is 0.
-
-    Args:
-        std: standard deviation of the noise, where images are scaled to [0, 1].
-    """
-    return Compose([RandGaussianNoised("image", prob=1.0, std=std, sample_std=False)] if std else [])
 
 
 class LeaveOutd(MapTransform):

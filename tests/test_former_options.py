@@ -114,3 +114,9 @@ def test_an_option_of_a_metric_inside_of_its_handler_is_refused_with_its_new_nam
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         check_overrides([*PROGRAM, "--config_file", files, f"--{handler}#metric_fn#dice_below", "0.2"])
     check_overrides([*PROGRAM, "--config_file", files, f"--{handler}#dice_below", "0.2"])
+
+
+def test_noise_is_a_shift_now() -> None:
+    files = str([str(TRAIN), str(TRAIN.with_name("evaluate.json"))])
+    with pytest.raises(ValueError, match=r"^--noise_std 0.05: there is no noise_std; write --shift noise_0.05$"):
+        check_overrides([*PROGRAM, "--config_file", files, "--noise_std", "0.05"])

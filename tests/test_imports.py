@@ -100,13 +100,14 @@ ALLOWED = {
     "label_tables": {"colors", "whole_files"},
     "option_values": {
         *("arguments", "checks", "datalists", "former_networks", "grids", "measures", "networks"),
-        *("orientation", "path_options", "spelling", "targets"),
+        *("orientation", "path_options", "shifts", "spelling", "targets"),
     },
     "overrides": {
         *("former_networks", "former_options", "option_values"),
         *("path_options", "refusals", "running", "spelling", "targets"),
     },
     "former_options": {"former_networks", "networks", "spelling", "targets"},
+    "shifts": {"case_keys", "processes", "spelling"},
     "targets": {"spelling"},
     "transforms": {"boundaries", "fills", "grids", "labels"},
     "crops": {"case_keys", "grids"},

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from calib_monai import checks, processes
-from calib_monai.checks import check_noise
+from calib_monai import processes
 from calib_monai.processes import bar_is_hidden, check_alone, gathered, is_first_process, join, own_part, parallel
 
 
@@ -76,14 +75,6 @@ def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ValueError, match=r"^4 processes were started, and there are 2 GPU"):
         join()
-
-
-def test_noise_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_noise(0.1)
-    monkeypatch.setattr(checks, "num_processes", lambda: 2)
-    check_noise(0.0)
-    with pytest.raises(ValueError, match=r"^noise_std is 0.1; evaluate with noise in one process"):
-        check_noise(0.1)
 
 
 def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from calib_monai.checks import (
     check_fold,
     check_model,
     check_network,
-    check_noise,
     check_schedule,
     check_slice_size,
     check_split,
@@ -48,7 +47,6 @@ def check_run(
     loss: torch.nn.Module | None = None,
     inferer: Callable[[torch.Tensor, torch.nn.Module], Any] | None = None,
     metrics: Iterable[Mapping[str, Any] | None] = (),
-    noise_std: float = 0.0,
     handlers: Sequence[Any] = (),
 ) -> None:
     """Raise ValueError if a run cannot work; no file of a case is read.
@@ -62,7 +60,6 @@ def check_run(
         loss: the loss of a training, or None.
         inferer: of a training, what applies the network.
         metrics: MONAI's handlers of metrics by name, for each kind of metric.
-        noise_std: deviation of the noise that an evaluation adds.
         handlers: handlers of an evaluator. If a `CheckpointLoader` is among them its file must be a model for such a
             run; if a `CalibratorFit` is, the model's split must be there; if a `ResultsSaver` is, no results of another
             kind may be.
@@ -73,7 +70,6 @@ def check_run(
     _check_place(bundle_root, folders, made_for.slice_size, made_for.spatial_dims)
     if datalist is not None:
         check_fold(datalist)
-    check_noise(noise_std)
     for loader in (one for one in handlers if isinstance(one, CheckpointLoader)):
         folder = str(Path(loader.load_path).parent)
         check_axes(made_for, folder)

@@ -33,7 +33,8 @@ class Section:
         opening: the name of the case with which the section opens, and the PNG file of its slice.
         only_written: tables that stand in the Markdown file alone, because `measured` shows their values.
         figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;
-            "doubts" if an expected Dice was measured; "curves" if something was varied.
+            "doubts" if an expected Dice was measured; "curves", or one "curves_KIND" for each kind, if
+            something was varied.
         cases: a PNG file for each case that is shown, by its name.
     """
 

@@ -236,10 +236,14 @@ def test_what_was_varied_is_drawn(tmp_path: Path) -> None:
     main([*folders, "--out", str(out), "--axis", "noise", "--plain", "0"])
     assert imread(out / "curves.png").std() > 0.1
     assert "measures against what was varied" in (out / "report.html").read_text(encoding="utf-8")
+    folders.append(str(write_trial(tmp_path, "ce", CASES["ce"], evaluation="eval_blur_2")))
+    main([*folders, "--out", str(out), "--axis", "strength", "--plain", "0"])
+    assert {path.name for path in out.glob("curves_*")} == {"curves_blur.png", "curves_noise.png"}
+    assert (out / "report.html").read_text(encoding="utf-8").count("measures against what was varied") == 2
     with pytest.raises(ValueError, match="set --plain to what 'noise' is where nothing was varied"):
         main([*folders, "--out", str(out), "--axis", "noise"])
     with pytest.raises(ValueError, match="no name of a trial ends in a number of 'noise'"):
-        main([*folders[::2], "--out", str(out), "--axis", "noise", "--plain", "0"])
+        main([*folders[:4:2], "--out", str(out), "--axis", "noise", "--plain", "0"])
 
 
 @pytest.mark.usefixtures("undrawn")

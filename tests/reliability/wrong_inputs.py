@@ -210,7 +210,8 @@ WRONG = [
         options={"calibrator": "ts"},
         after_training=True,
     ),
-    Wrong("noise below 0", "noise_std is -1", config="evaluate", options={"noise_std": -1}, after_training=True),
+    Wrong("unknown shift", "shift is ", config="evaluate", options={"shift": "blur"}, after_training=True),
+    Wrong("shift of strength 0", "shift is ", config="evaluate", options={"shift": "noise_0"}, after_training=True),
     Wrong("no input", "nowhere", config="inference", options={"input": "{}/nowhere"}, after_training=True),
     Wrong(
         "input of words",

@@ -73,7 +73,7 @@ def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
     plan = planned(experiments=["posthoc", "noise"])
     assert [plan.calibrator(name) for name in ("eval", "eval_lts", "eval_noise_0.02")] == [None, "lts", None]
     options = options_of(plan.evaluation_options("unet/ce/seed0_fold0", "eval_noise_0.02"))
-    assert options["--noise_std"] == "0.02"
+    assert options["--shift"] == "noise_0.02"
     assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
 
 
