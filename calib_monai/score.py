@@ -30,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="only these; all by default")
     made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
+    made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
+    made.add_argument("--calibrate", default="", choices=("ts", "lts"), help="fit a calibrator, and measure with it")
+    made.add_argument("--fit", nargs="+", default=[], metavar="CASE", help="cases to fit to, or a folder of others")
+    made.add_argument("--fit_labels", type=Path, help="folder of the labels of that folder; --labels by default")
+    made.add_argument("--fit_images", type=Path, help="folder of its images; --images by default")
+    made.add_argument("--fit_region", default="all", help="voxels to fit to, such as plausible; all by default")
     made.add_argument("--dataset", default="", help="name of the data set in the report")
     made.add_argument("--method", default="", help="name of the model in the report")
     made.add_argument("--no_figures", action="store_true", help="write numbers only")
@@ -42,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
     logging.getLogger("calib_monai").setLevel(logging.INFO)
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)  # which tells each error twice
     given = Given(
         probs=options.probs,
         labels=options.labels,
+        images=options.images,
         classes=options.classes,
         order=options.order,
         axes=options.axes,
@@ -62,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             method=options.method,
             figures=not options.no_figures,
             overwrite=options.overwrite,
+            calibrate=options.calibrate,
+            fit=options.fit,
+            fit_labels=options.fit_labels,
+            fit_images=options.fit_images,
+            fit_region=options.fit_region,
         ),
     )
     sys.stdout.write(f"{told}\n")

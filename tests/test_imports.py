@@ -18,7 +18,7 @@ ALLOWED = {
     "score": {"refusals", "scoring"},
     "scoring": {
         *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "labels", "loading"),
-        *("metrics", "posthoc", "reports", "spelling", "transforms", "whole_files"),
+        *("metrics", "posthoc", "refusals", "reports", "spelling", "transforms", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {"refusals", "measures", "ranks", "reports", "whole_files"},

@@ -33,6 +33,7 @@ from calib_monai.posthoc import (
     new_calibrator,
     save_calibrator,
 )
+from calib_monai.posthoc.files import MODEL
 from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
@@ -65,6 +66,8 @@ class CalibratorFit:
             evaluator's data set, in order.
         class_names: the names of all classes, background first, for the report; by default their numbers.
         spatial_dims: of the network: 2 if it sees slices, 3 if it sees volumes.
+        model: name of the file in `ckpt_dir` that it is fitted to.
+        region_option: that warnings name, by default that of a bundle.
 
     Raises:
         ValueError: a kind, a region or an option that is not known, or a value that fitting would refuse.
@@ -81,6 +84,8 @@ class CalibratorFit:
         postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
         class_names: Sequence[str] | None = None,
         spatial_dims: int = 2,
+        model: str = MODEL,
+        region_option: str = "",
     ) -> None:
         self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
         self.kind = kind
@@ -89,9 +94,8 @@ class CalibratorFit:
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
         self.structures = list(class_names or map(str, range(num_classes)))[1:]
-        region = self.options.get("region", "all")
         try:
-            self.region = region_of(region)
+            self.region = region_of(region := self.options.get("region", "all"))
         except ValueError as error:
             raise ValueError(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}") from None
         try:
@@ -100,6 +104,8 @@ class CalibratorFit:
                 self.calibrator.check_fit(**{k: v for k, v in self.options.items() if k in ("epochs", "learning_rate")})
         except (TypeError, ValueError) as error:
             raise ValueError(f"fitting#{kind}: {error}") from None
+        self.model = model
+        self.region_option = region_option or f"--fitting#{kind}#region"
         self.items: _StoredItems | None = None
 
     def attach(self, engine: Engine) -> None:
@@ -115,10 +121,9 @@ class CalibratorFit:
 
     def update(self, engine: Engine) -> None:
         """Keep the logits, labels and images of this iteration."""
-        logits, target = logits_and_target(engine)
         if self.items is not None:
             images = [plain(output_of(engine)["image"])] if self.kind == "lts" else []
-            self.items.add(logits, target, *images)
+            self.items.add(*logits_and_target(engine), *images)
 
     def fit(self, engine: Engine) -> None:
         """Fit the calibrator, write it, and log the result.
@@ -126,27 +131,27 @@ class CalibratorFit:
         Raises:
             ValueError: the predictions do not allow a fit.
         """
-        device: torch.device = engine.state.device  # type: ignore[attr-defined]
         items, self.items = self.items, None
         if items is None:
             return
         try:
-            report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
+            self.calibrator.to(engine.state.device)  # type: ignore[attr-defined]
+            report = self.calibrator.fit(items, ignore_index=ignored_label(engine), **self.options)
             report = self._on_measured_grid(report, items, engine)
         finally:
             items.remove()
         before = calibrator_path(self.kind, self.ckpt_dir)
         replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
-        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir, _described(self.region))
+        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir, _described(self.region), self.model)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
         for line in _report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)
         if not self.region.proper and (costs := _changes(report.before, report.after, worse=True)):
-            logger.warning(_warning_of_cost(self.kind, report, costs))
+            logger.warning(_warning_of_cost(self.region_option, report, costs))
         elif self.region.proper and report.after.ece_plausible > report.before.ece_plausible:
             logger.warning(_warning_of_worse(self.kind, report))
             if report.region == "all":
-                logger.warning("to fit to plausible voxels instead, give --fitting#%s#region plausible", self.kind)
+                logger.warning("to fit to plausible voxels instead, give %s plausible", self.region_option)
         logger.info("%s is written%s", path, replaced)
 
     @torch.no_grad()
@@ -245,11 +250,11 @@ def _warning_of_worse(kind: str, report: FitReport) -> str:
     )
 
 
-def _warning_of_cost(kind: str, report: FitReport, costs: str) -> str:
+def _warning_of_cost(option: str, report: FitReport, costs: str) -> str:
     """The warning that a fit to voxels chosen by the label has a cost for all others."""
     return (
         f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: {costs}; "
-        f"--fitting#{kind}#region all fits to all voxels"
+        f"{option} all fits to all voxels"
     )
 
 

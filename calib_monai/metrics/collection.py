@@ -124,7 +124,7 @@ class MetricCollection(IterationMetric):
                 sums[name] = sums[name] + found if name in sums else found
             for name, voxels in kept.items():
                 voxels += [part for part in of_piece if self.metrics[name].region in part.regions]
-        sums |= {name: self.metrics[name].sums(*joined(voxels)) for name, voxels in kept.items()}
+        sums |= {name: self.metrics[name].sums(*joined(kept.pop(name))) for name in list(kept)}
         return [sums[name] for name in self.metrics]
 
     def _sums(self, image: list[Part]) -> dict[str, Tensor]:

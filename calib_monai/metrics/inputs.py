@@ -118,7 +118,7 @@ def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> N
         raise ValueError(f"y_pred holds values from {shown}; probabilities lie in 0..1 (apply softmax)")
     if voxels.numel() == 0:
         return
-    if (voxels.sum(dim=0, dtype=torch.float32) - 1).abs_().amax().item() > tolerance:
+    if voxels.sum(dim=0, dtype=torch.float32).sub_(1).abs_().amax().item() > tolerance:
         raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
     # In a small region all values of a confident network may be 0 or 1; in a whole image this hardly happens.
     whole = image if whole is None else whole

@@ -54,7 +54,7 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: 
     return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels, spatial_dims)
 
 
-def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: str = "all") -> Path:
+def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: str = "all", model: str = MODEL) -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
     Args:
@@ -62,12 +62,13 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: st
         kind: "ts" or "lts".
         ckpt_dir: folder of the model.
         region: the voxels that it was fitted to, as results name it.
+        model: name of the file there that it was fitted to.
 
     Returns:
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
-    about = {"model": _digest(Path(ckpt_dir) / MODEL), "region": region}
+    about = {"model": _digest(Path(ckpt_dir) / model), "region": region}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from monai.data import Dataset, MetaTensor
 from monai.inferers import SimpleInferer
-from monai.transforms import Compose, MapTransform, NormalizeIntensityd
+from monai.transforms import Compose, MapTransform, NormalizeIntensityd, Transform
 from torch import Tensor, nn
 
 from calib_monai import handlers
@@ -20,6 +20,7 @@ from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
+from calib_monai.refusals import refusal_of
 from calib_monai.scoring.probs import Found, Reading, read
 from calib_monai.scoring.values import softmax_in_place
 from calib_monai.transforms import LeaveOutd
@@ -91,6 +92,7 @@ def evaluate(
     about: Path,
     calibrator: Calibrator | None = None,
     kind: str = "none",
+    writing: Sequence[Transform] = (),
     *,
     figures: bool = True,
     overwrite: bool = False,
@@ -103,6 +105,7 @@ def evaluate(
         about: a file beside the calibrator, which the results name in the place of a model.
         calibrator: of the logits, or None.
         kind: "none", or that of the calibrator.
+        writing: what is done with each case and its "prob".
         figures: whether the report is drawn.
         overwrite: whether results with another calibrator may be replaced.
     """
@@ -136,14 +139,26 @@ def evaluate(
         results,
         *([handlers.FiguresSaver(folder)] if figures else []),
     ]
-    postprocessing = Compose([Probsd(logits=scoring.hands_on_logits), LeaveOutd(ignore_index=scoring.ignore_index)])
-    evaluator_of(
+    probs, left = Probsd(logits=scoring.hands_on_logits), LeaveOutd(ignore_index=scoring.ignore_index)
+    evaluator = evaluator_of(
         scoring,
         val_handlers,
-        postprocessing=postprocessing,
+        postprocessing=Compose([probs, *writing, left]),
         key_val_metric=key_metric,
         additional_metrics=additional_metrics,
-    ).run()
+    )
+    run(evaluator)
+
+
+def run(evaluator: VolumeEvaluator) -> None:
+    """Run an evaluator; raise the ValueError of a refusal, and not the error that MONAI makes of it."""
+    try:
+        evaluator.run()
+    except RuntimeError as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        raise refusal from None
 
 
 class SavedOutputs(nn.Module):

@@ -164,9 +164,11 @@ def _by_class(
                 f"{of_class[index]} and {file} are both class {index} of {case}; there must be one of them"
             )
         of_class[index] = file
+    if not of_class:
+        return ()
     wanted = range(1 if foreground else 0, len(class_names) or 1 + max(of_class, default=-1))
     missing = [index for index in wanted if index not in of_class]
-    if of_class and missing:
+    if missing:
         first = class_names[missing[0]] if class_names else missing[0]
         hint = "; where it is what the others leave, give --foreground" if missing == [0] else ""
         raise ValueError(f"{case} has a file for each class, {min(of_class.values())} first, but none of {first}{hint}")

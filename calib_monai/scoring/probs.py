@@ -104,7 +104,7 @@ def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
     places = values.numpy()[int(reading.foreground) :]
     for index, stored in enumerate(found.stored):
         part = places if len(found.stored) == 1 else places[index : index + 1]
-        _fill(_view(part, found), stored)
+        _fill(view_of(part, found), stored)
     if reading.order:
         reorder(values, reading.order)
     name = found.pair.probs[0]
@@ -117,8 +117,8 @@ def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
     return values
 
 
-def _view(places: NDArray[Any], found: Found) -> NDArray[Any]:
-    """The values (C, X, Y, Z) with the axes of the stored array."""
+def view_of(places: NDArray[Any], found: Found) -> NDArray[Any]:
+    """A view of values, (C, X, Y, Z), with the axes of the stored arrays."""
     moved = np.moveaxis(places, 0, -1)
     if found.turn is not None:
         moved = nibabel.apply_orientation(moved, found.turn)  # type: ignore[no-untyped-call]

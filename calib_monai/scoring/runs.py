@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calib_monai.checks import check_writable
-from calib_monai.reports.report import by_dataset, in_markdown
+from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
 from calib_monai.scoring.cases import Given, ScoredCases, scored_cases
 from calib_monai.scoring.evaluation import Scoring, evaluate
+from calib_monai.scoring.fits import Fit, SaveProbsd, fitted
+from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_json
 
 SCORED = "scored.json"  # says what was scored, in the place of a model
@@ -32,6 +34,11 @@ class Options:
         method: name of what gave the probabilities, by default that of `out`.
         figures: whether the report is drawn.
         overwrite: whether results of other probabilities may be replaced.
+        calibrate: "ts" or "lts", or "" where nothing is fitted.
+        fit: names of the cases to fit to, or one folder of their probabilities.
+        fit_labels: folder of their labels, by default that of the others.
+        fit_images: folder of their images, by default that of the others.
+        fit_region: the voxels to fit to.
     """
 
     out: Path
@@ -40,25 +47,92 @@ class Options:
     method: str = ""
     figures: bool = True
     overwrite: bool = False
+    calibrate: str = ""
+    fit: Sequence[str] = ()
+    fit_labels: Path | None = None
+    fit_images: Path | None = None
+    fit_region: str = "all"
 
 
 def score(given: Given, options: Options) -> str:
     """Score a folder, and write a run as an evaluation of a bundle does.
 
+    With a calibrator there are two runs, `eval` and `eval_ts` or `eval_lts`, and a report of both in `report`.
+
     Returns:
-        Where the results are.
+        The tables, and where the results are.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
     """
     check_writable([str(options.out)])
     _check_out(given, options)
+    if bool(options.calibrate) != bool(options.fit):
+        missing = "--fit: the cases, or a folder of them, to fit to" if options.calibrate else "--calibrate ts or lts"
+        raise ValueError(f"a calibrator needs both --calibrate and --fit; give {missing}")
     cases = scored_cases(given, options.cases)
+    runs = [options.out]
+    if options.calibrate:
+        cases, to_fit = _parts(given, options, cases)
+        runs = _calibrated(given, options, cases, to_fit)
+    else:
+        _tell(cases)
+        about = _note(given, options, cases)
+        evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures, overwrite=True)
+    return f"{tables_of(runs)}\nThe results are in {options.out}"
+
+
+def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCases, ScoredCases]:
+    """The cases to measure, and those to fit to, of which none is the same."""
+    folder = Path(options.fit[0])
+    if len(options.fit) == 1 and folder.is_dir() and options.fit[0] not in cases.found:
+        of_fit = replace(given, probs=folder, labels=options.fit_labels or given.labels)
+        to_fit = scored_cases(replace(of_fit, images=options.fit_images or given.images), (), cases.classes)
+        both = sorted(case for case in to_fit.found if case in cases.found)
+        if both:
+            raise ValueError(
+                f"{len(both)} case(s), first {both[0]}, are in --fit {folder} and in --probs {given.probs}: what "
+                "is fitted to a case cannot be measured on it; name the others by --cases"
+            )
+        return cases, to_fit
+    for case in options.fit:
+        if case not in cases.found:
+            near = did_you_mean(case, list(cases.found))
+            raise ValueError(f"--fit {case} is neither a folder nor a case of --probs {given.probs}{near}")
+    rest = {case: found for case, found in cases.found.items() if case not in options.fit}
+    if not rest:
+        raise ValueError(f"--fit names all {len(cases.found)} case(s), and none is left to measure")
+    return replace(cases, found=rest), replace(cases, found={case: cases.found[case] for case in options.fit})
+
+
+def _calibrated(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases) -> list[Path]:
+    """The folders of the runs before and after a fit."""
+    _tell(cases)
+    logger.info("fitting %s to %d other case(s)", options.calibrate, len(to_fit.found))
+    about = _note(given, options, cases, to_fit)
+    fit = Fit(options.calibrate, options.fit_region)
+    calibrator = fitted(fit, scoring_of(to_fit, given, options, with_logits=True), options.out, SCORED)
+    before, after = (options.out / name for name in ("eval", f"eval_{options.calibrate}"))
+    evaluate(scoring_of(cases, given, options), before, about, figures=False, overwrite=True)
+    logits = scoring_of(cases, given, options, with_logits=True)
+    saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
+    evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False, overwrite=True)
+    if options.figures:
+        write_report(read_runs([before, after]), options.out / "report")
+    return [before, after]
+
+
+def _tell(cases: ScoredCases) -> None:
+    """Log what is scored."""
     logger.info("scoring %d case(s) of %d classes: %s", len(cases.found), len(cases.classes.names), told_first(cases))
+
+
+def _note(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:
+    """The file that says what is scored, after it is written."""
     about = options.out / SCORED
-    write_json(about, _about(given, cases))
-    evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures, overwrite=True)
-    return f"{tables_of([options.out])}\nThe results are in {options.out}"
+    of_fit = {} if to_fit is None else {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
+    write_json(about, _about(given, cases) | of_fit)
+    return about
 
 
 def tables_of(runs: Sequence[Path]) -> str:

@@ -45,6 +45,9 @@ STANDS_FOR = {
     "path/to/image.nii.gz": "phantoms/imagesTr/phantom_000.nii.gz",
     "path/to/knees": "KNEES",
     "path/to/retina": "RETINA",
+    "path/to/predictions": "PREDICTIONS",
+    "path/to/others": "PREDICTIONS",
+    "path/to/labels": "phantoms/labelsTr",
     "path/to/other": "OTHER",
     "MODEL": "bundles/hippocampus_nacl/models/model.pt",
     "EVALUATION": "bundles/hippocampus_nacl/eval",
@@ -189,6 +192,18 @@ def write_retina(folder: Path, cases: Volumes) -> None:
             Image.fromarray(values.astype(np.uint8)).save(path)
 
 
+def write_predictions(folder: Path, labels: Path) -> None:
+    """Probabilities of each label's case, as nnU-Net writes them."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for path in labels.glob("*.nii.gz"):
+        label = np.asarray(nibabel.load(path).dataobj).T
+        powers = np.exp(rng.normal(size=(3, *label.shape)) + 3 * (label == np.arange(3)[:, None, None, None]))
+        np.savez_compressed(
+            folder / path.name.replace(".nii.gz", ".npz"), probabilities=(powers / powers.sum(0)).astype(np.float32)
+        )
+
+
 class Reader:
     """Somebody who reads pages and types their commands.
 
@@ -225,6 +240,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     write_hospital(folder / "hospital", small_phantoms(2, 9))
     os.chdir(folder)
     run("python scripts/write_phantoms.py phantoms --cases 6")
+    write_predictions(folder / "PREDICTIONS", folder / "phantoms" / "labelsTr")
     reader = Reader(folder, [])
     for page in FIRST:
         reader.read(page)

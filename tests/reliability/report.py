@@ -8,14 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "bundles"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("bundles", "shared", "reliability")]
 
-from tried import good_data, tried  # noqa: E402 - once the path is set
+from saved_probs import prepared  # noqa: E402 - once the path is set
+from tried import good_data, run_line, tried  # noqa: E402
 from wrong_elsewhere import WRONG_ELSEWHERE  # noqa: E402
 from wrong_inputs import WRONG  # noqa: E402
 from wrong_models import WRONG_MODELS  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
 from wrong_pictures import WRONG_PICTURES  # noqa: E402
+from wrong_scores import WRONG_SCORES, options_of  # noqa: E402
 from wrong_settings import WRONG_SETTINGS  # noqa: E402
 
 EVERY = [*WRONG, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
@@ -33,9 +35,18 @@ def main() -> int:
             verdict = done.verdict(wrong)
             verdicts[verdict] += 1
             print(f"{verdict:8} {done.seconds:5.1f} s  {wrong.name}: {done.last_line[:200]}", flush=True)  # noqa: T201
+        for index, wrong in enumerate(WRONG_SCORES):
+            folder = Path(name) / f"score_{index}"
+            folder.mkdir()
+            given = prepared(folder)
+            wrong.write(given)
+            done = run_line(folder, options_of(wrong, given), module="calib_monai.score")
+            verdict = done.verdict(wrong)
+            verdicts[verdict] += 1
+            print(f"{verdict:8} {done.seconds:5.1f} s  {wrong.name}: {done.last_line[:200]}", flush=True)  # noqa: T201
     told = f"refused clearly {verdicts['clear']}, worked as they should {verdicts['works']}, "
     told += f"refused unclearly {verdicts['unclear']}, accepted silently {verdicts['silent']}"
-    print(f"\ntried {len(EVERY)}: {told}")  # noqa: T201
+    print(f"\ntried {len(EVERY) + len(WRONG_SCORES)}: {told}")  # noqa: T201
     return verdicts["unclear"] + verdicts["silent"]
 
 

@@ -87,11 +87,13 @@ def command(folder: Path, bundle: Path, config: str, options: dict[str, object])
     ]
 
 
-def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | None = None) -> Tried:
-    """What came of `python -m monai.bundle` with these arguments."""
+def run_line(
+    folder: Path, arguments: Sequence[str], limits: dict[str, int] | None = None, module: str = "monai.bundle"
+) -> Tried:
+    """What came of `python -m` a module with these arguments."""
     log = folder / "log.txt"
     spent = processes().Value("d", PATIENCE)
-    process = processes().Process(target=_in_process, args=(str(log), list(arguments), dict(limits or {}), spent))
+    process = processes().Process(target=_in_process, args=(log, list(arguments), dict(limits or {}), spent, module))
     process.start()
     process.join(PATIENCE)
     if process.exitcode is None:
@@ -103,8 +105,8 @@ def run_line(folder: Path, arguments: Sequence[str], limits: dict[str, int] | No
     return Tried(process.exitcode or 0, lines[-1] if lines else "", spent.value, said=said)
 
 
-def _in_process(log: str, arguments: list[str], limits: dict[str, int], spent: Any) -> None:
-    """Run as `python -m monai.bundle`, with both outputs in a file; `spent` becomes the processor's seconds."""
+def _in_process(log: Path, arguments: list[str], limits: dict[str, int], spent: Any, module: str) -> None:
+    """Run as `python -m` a module, with both outputs in a file; `spent` becomes the processor's seconds."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit is then an error, as a full disk is
     _without_privileges()
     for name, value in limits.items():
@@ -113,13 +115,13 @@ def _in_process(log: str, arguments: list[str], limits: dict[str, int], spent: A
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
-    os.chdir(Path(log).parent)
+    os.chdir(log.parent)
     multiprocessing.set_start_method("fork", force=True)  # as in a process that was started by hand
     torch.set_num_threads(1)
-    sys.argv = ["monai/bundle/__main__.py", *arguments]
+    sys.argv = [f"{module.replace('.', '/')}/__main__.py", *arguments]
     code = 0
     try:
-        runpy.run_module("monai.bundle", run_name="__main__", alter_sys=False)
+        runpy.run_module(module, run_name="__main__", alter_sys=False)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         if isinstance(ended.code, str):

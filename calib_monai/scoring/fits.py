@@ -1,0 +1,137 @@
+"""Fits: a calibrator of saved probabilities, and the files of calibrated ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from monai.transforms import Transform
+from numpy.typing import NDArray
+
+from calib_monai import handlers
+from calib_monai.headers import is_nifti
+from calib_monai.metrics.inputs import plain
+from calib_monai.posthoc import Calibrator
+from calib_monai.scoring.arrays import NPZ, Stored
+from calib_monai.scoring.evaluation import Scoring, evaluator_of, run
+from calib_monai.scoring.probs import Found, view_of
+from calib_monai.whole_files import whole_file, whole_path
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a calibrator is fitted.
+
+    Attributes:
+        kind: "ts" or "lts".
+        region: the voxels whose likelihood counts, one of `calib_monai.regions`.
+    """
+
+    kind: str
+    region: str = "all"
+
+
+def fitted(fit: Fit, scoring: Scoring, folder: Path, about: str) -> Calibrator:
+    """A calibrator of saved probabilities, which is written to a folder with the report of its fit.
+
+    Args:
+        fit: how it is fitted.
+        scoring: the cases that it is fitted to.
+        folder: of the results.
+        about: name of the file there that says what was scored, which stands for a model.
+
+    Raises:
+        ValueError: local temperatures without images, or probabilities that do not allow a fit.
+    """
+    channels = {len(found.pair.images) for found in scoring.cases.values()}
+    if fit.kind == "lts" and channels == {0}:
+        raise ValueError(
+            "lts predicts the temperature of a voxel from its image, too: give --images FOLDER, or take --calibrate "
+            "ts, which needs none"
+        )
+    if len(channels) > 1:
+        numbers = " and ".join(map(str, sorted(channels)))
+        raise ValueError(f"the cases have images of {numbers} files; there must be one for each channel")
+    fitting = handlers.CalibratorFit(
+        fit.kind,
+        len(scoring.class_names),
+        max(1, *channels),
+        str(folder),
+        str(folder),
+        {fit.kind: {"region": fit.region}},
+        class_names=scoring.class_names,
+        model=about,
+        region_option="--fit_region",
+    )
+    run(evaluator_of(scoring, [fitting]))
+    return fitting.calibrator
+
+
+class SaveProbsd(Transform):
+    """Writes the probabilities of each case into another folder, as the files from which they came.
+
+    Args:
+        scoring: says which these are.
+        root: folder of the given files.
+        folder: of the written ones, which have the same paths in it.
+    """
+
+    def __init__(self, scoring: Scoring, root: Path, folder: Path) -> None:
+        self.scoring = scoring
+        self.root = root.absolute()
+        self.folder = folder
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """The unchanged case, after its "prob" is written."""
+        found = self.scoring.cases[str(data["case"])]
+        values = plain(data["prob"])
+        if self.scoring.reading.order:
+            values = values[torch.tensor(self.scoring.reading.order).argsort()]
+        places = values[int(self.scoring.reading.foreground) :].numpy()
+        for index, stored in enumerate(found.stored):
+            part = places if len(found.stored) == 1 else places[index : index + 1]
+            path = self.folder / Path(stored.file).absolute().relative_to(self.root)
+            write_like(stored, path, view_of(part, found))
+        self._copy_place(found)
+        return dict(data)
+
+    def _copy_place(self, found: Found) -> None:
+        """Copy the `.pkl` that says where nnU-Net's probabilities lie."""
+        place = Path(found.stored[0].file).with_suffix(".pkl")
+        if found.stored[0].key and place.is_file():
+            shutil.copyfile(place, self.folder / place.absolute().relative_to(self.root))
+
+
+def write_like(stored: Stored, path: Path, probs: NDArray[np.float32]) -> None:
+    """Write probabilities in the format and the type of a file, complete or not at all.
+
+    Whole numbers are scaled to their whole range, in the header of a NIfTI; logits become probabilities.
+
+    Args:
+        stored: the file.
+        path: where to write.
+        probs: with the axes of the stored array.
+    """
+    is_whole = stored.dtype.kind in "iu"
+    if is_nifti(stored.file):
+        header: Any = nibabel.load(stored.file).header
+        image: Any = nibabel.Nifti1Image(probs.reshape(header.get_data_shape()), None, header)  # type: ignore[no-untyped-call]
+        image.header.set_slope_inter(None, None)
+        image.set_data_dtype(stored.dtype if is_whole else np.float32)
+        with whole_path(path) as unfinished:
+            nibabel.save(image, unfinished)
+        return
+    values = np.round(probs * np.iinfo(stored.dtype).max) if is_whole else probs
+    values = values.astype(stored.dtype, order="F" if stored.fortran else "C")
+    with whole_file(path) as file:
+        if stored.file.lower().endswith(NPZ):
+            arrays: dict[str, Any] = {stored.key.removesuffix(".npy"): values}
+            np.savez_compressed(file, **arrays)
+        else:
+            np.save(file, values)

@@ -1,0 +1,191 @@
+"""Ways to be wrong with probabilities of another program, and what the last line must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from saved_probs import AFFINE, NAMES, Folders
+
+Values = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class WrongScore:
+    """One way to be wrong.
+
+    Attributes:
+        name: what is wrong.
+        said: regular expression of the last line.
+        write: writes the probabilities of two cases.
+        options: of the command line, after those that are right; "{}" stands for the folder.
+    """
+
+    name: str
+    said: str
+    write: Callable[[Folders], object]
+    options: Sequence[str] = ()
+
+
+def last(probs: Values) -> Values:
+    """The classes as the last axis."""
+    return np.moveaxis(probs, 0, -1)
+
+
+def niftis(change: Callable[[Any], Any] = lambda p: p, affine: Values = AFFINE) -> Callable[[Folders], object]:
+    """Writes 4D NIfTI of changed probabilities, (X, Y, Z, C)."""
+    return lambda given: [
+        given.write(case, "{}.nii.gz", change(last(one.probs)), affine) for case, one in given.cases.items()
+    ]
+
+
+def arrays(given: Folders) -> list[Path]:
+    """Write nnU-Net's files."""
+    return [given.write(case, "{}.npz", one.probs.transpose(0, 3, 2, 1)) for case, one in given.cases.items()]
+
+
+def hard(probs: Values) -> Values:
+    """1 where a class is the most probable, else 0."""
+    return (probs == probs.max(-1, keepdims=True)).astype(np.float32)
+
+
+def with_nan(probs: Values) -> Values:
+    """One value that is none."""
+    return np.where(probs == probs.max(), np.nan, probs)
+
+
+def label_of(probs: Values) -> Values:
+    """The most probable class."""
+    return probs.argmax(-1).astype(np.uint8)
+
+
+def overlapping(probs: Values) -> Values:
+    """What sums to less than 1 here and to more there."""
+    return np.sqrt(probs) * (1 - probs)
+
+
+def broken(given: Folders) -> None:
+    """Cut a file in half."""
+    path = arrays(given)[0]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def changed(given: Folders) -> None:
+    """Change a byte of the values."""
+    path = arrays(given)[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+
+
+def wrong_label(given: Folders) -> None:
+    """Give a label a value that is no class."""
+    arrays(given)
+    label = given.cases["case_1"].label.copy()
+    label[0, 0, 0] = 7
+    nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / "case_1.nii.gz")
+
+
+def no_label(given: Folders) -> None:
+    """Take a label away."""
+    arrays(given)
+    (given.labels / "case_1.nii.gz").unlink()
+
+
+def two_arrays(given: Folders) -> None:
+    """Write two arrays of which nobody knows which is meant."""
+    np.savez(arrays(given)[0], a=np.zeros(3), b=np.zeros(3))
+
+
+def any_program(given: Folders) -> None:
+    """Write an array of objects, which only a pickle can hold."""
+    np.savez(arrays(given)[0], probabilities=np.array([{}], dtype=object))
+
+
+def twice(given: Folders) -> None:
+    """Write the probabilities of a case twice."""
+    arrays(given)
+    given.write("case_0", "{}_probs.npy", given.cases["case_0"].probs)
+
+
+def no_background(given: Folders) -> None:
+    """Write a file for each class but the background."""
+    for case, one in given.cases.items():
+        for index in (1, 2):
+            given.write(case, f"{{}}_{NAMES[index]}.nii.gz", one.probs[index])
+
+
+def placed_elsewhere(given: Folders) -> None:
+    """Let nnU-Net's `.pkl` name another place."""
+    arrays(given)
+    stuff = {"spacing": (1.5, 1.5, 3.0), "origin": (9.0, 9.0, 9.0), "direction": (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)}
+    given.place("case_0", {"sitk_stuff": stuff})
+
+
+ELSEWHERE = AFFINE + np.array([[0, 0, 0, 4.0], *[[0.0] * 4] * 3])
+FIT = ("--calibrate", "ts", "--fit")
+WRONG_SCORES = [
+    WrongScore("NaN", r"case_0.nii.gz holds 1 value\(s\) that are NaN", niftis(with_nan)),
+    WrongScore("logits", r"holds values from -.*probabilities lie in 0..1 .*--logits", niftis(np.log)),
+    WrongScore("sums below 1", r"whose sums lie between 0.9 and 0.9;.* be 1", niftis(lambda p: p * 0.9)),
+    WrongScore("regions that overlap", "whose sums lie between .*overlap are not measured", niftis(overlapping)),
+    WrongScore("percent", "in percent", niftis(lambda p: 100 * p)),
+    WrongScore("hard labels", "holds only 0 and 1: a segmentation", niftis(hard)),
+    WrongScore("hard labels as bytes", "holds only 0 and 1", niftis(lambda p: hard(p).astype(np.uint8))),
+    WrongScore("a segmentation", "holds one channel.* looks like a segm", niftis(label_of)),
+    WrongScore("one channel", "holds one channel.* give --foreground if", niftis(lambda p: p[..., 1])),
+    WrongScore("a class too many", "and each class of 3", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
+    WrongScore("another size", r"is \(7, 9, 10, 3\) and .* is \(8, 9, 10\) voxels", niftis(lambda p: p[:-1])),
+    WrongScore("complex numbers", "complex numbers", niftis(lambda p: p.astype(np.complex64))),
+    WrongScore(
+        "channels in another order",
+        "look like those of other classes.*--order background tumor liver",
+        niftis(lambda p: p[..., [0, 2, 1]]),
+    ),
+    WrongScore("another grid", "lies elsewhere than .*labels/case_0.nii.gz, by 4 mm", niftis(affine=ELSEWHERE)),
+    WrongScore("another grid by the .pkl", "case_0.pkl lies elsewhere than", placed_elsewhere),
+    WrongScore("a label of no class", r"case_1.nii.gz holds the label value\(s\) 7; with 3 classes", wrong_label),
+    WrongScore("a missing label", r"1 file\(s\) .* have no label .*, first .*case_1.npz.*--cases", no_label),
+    WrongScore("nothing", "holds no .nii.gz, .nii, .npz, .npy; it is empty", lambda _: None),
+    WrongScore(
+        "other names",
+        "no file of --probs .* has the name of a label .*, first .*other.npy",
+        lambda given: given.write("other", "{}.npy", given.cases["case_0"].probs),
+    ),
+    WrongScore("a case twice", "are both the probabilities of case_0", twice),
+    WrongScore("no file of the background", "but none of background; .* give --foreground", no_background),
+    WrongScore("half a file", "case_0.npz is damaged", broken),
+    WrongScore("a changed byte", "case_0.npz is damaged", changed),
+    WrongScore("two arrays", "case_0.npz holds a, b; needed is one array", two_arrays),
+    WrongScore("an array of objects", "case_0.npz holds values of the type object", any_program),
+    *(
+        WrongScore(" ".join(options), said, arrays, options)
+        for options, said in (
+            (("--probs", "{}/nowhere"), "--probs .*nowhere is not a folder"),
+            (("--labels", "{}/nowhere"), "--labels .*nowhere is not a folder"),
+            (("--images", "{}/nowhere"), "--images .*nowhere is not a folder"),
+            (("--classes", "background"), "there must be at least two"),
+            (("--classes", "a", "b", "b"), "each with a name of its own"),
+            (("--classes", "{}/nowhere.json"), "nowhere.json cannot be read"),
+            (("--classes", "background", "liver"), "and each class of 2"),
+            (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),
+            (("--axes", "xyzc"), "with axes as xyzc"),
+            (("--cases", "case_7"), "there is no case case_7 with probabilities and a label; did you mean"),
+            (FIT[:2], "needs both --calibrate and --fit"),
+            (("--fit", "case_0"), "needs both --calibrate and --fit"),
+            ((*FIT, "case_9"), "--fit case_9 is neither a folder nor a case"),
+            ((*FIT, "case_0", "case_1"), "none is left to measure"),
+            ((*FIT, "{}/probs"), "what is fitted to a case cannot be measured on it"),
+            ((*FIT, "case_0", "--fit_region", "cubic"), "region is 'cubic'"),
+            (("--calibrate", "lts", "--fit", "case_0"), "give --images FOLDER, or take --calibrate ts"),
+        )
+    ),
+]
+
+
+def options_of(wrong: WrongScore, given: Folders) -> list[str]:
+    """The arguments of the command line."""
+    return [*given.options, *(option.format(given.probs.parent) for option in wrong.options)]

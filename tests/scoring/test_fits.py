@@ -1,0 +1,122 @@
+"""Calibrating saved probabilities: fitted to some cases, measured on others, written as they came."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from saved_probs import AFFINE, Folders, made
+
+from calib_monai.posthoc import TemperatureScaling
+from calib_monai.reports.run_files import read_runs
+from calib_monai.score import main
+
+FORMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "nifti": ("{}.nii.gz", lambda p: np.moveaxis(p, 0, -1)),
+    "npz": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1)),
+    "half": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1).astype(np.float16)),
+    "npy": ("{}.npy", lambda p: p),
+    "bytes": ("{}_probs.nii.gz", lambda p: np.round(255 * p).astype(np.uint8)),
+}
+
+
+def sharpened(probs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Probabilities of a network that is far too sure."""
+    powers = probs.astype(np.float64) ** 8
+    return (powers / powers.sum(0)).astype(np.float32)
+
+
+def with_more(given: Folders, count: int = 4) -> Folders:
+    """More labeled cases."""
+    for index in range(len(given.cases), count):
+        given.cases[f"case_{index}"] = made(index)
+        nibabel.save(
+            nibabel.Nifti1Image(given.cases[f"case_{index}"].label, AFFINE), given.labels / f"case_{index}.nii.gz"
+        )
+    return given
+
+
+@pytest.mark.parametrize(("name", "stored"), FORMS.values(), ids=FORMS)
+def test_a_temperature_is_fitted_to_some_cases_and_measured_on_others(
+    folders: Callable[..., Folders], name: str, stored: Callable[[Any], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    given = with_more(folders())
+    paths = {case: given.write(case, name, stored(sharpened(one.probs))) for case, one in given.cases.items()}
+    out = given.probs.parent / "out"
+    with caplog.at_level(logging.WARNING):
+        assert main([*given.options, "--calibrate", "ts", "--fit", "case_0", "case_1"]) == 0
+    assert "fitted to 2 case(s)" in caplog.text
+    before, after = read_runs([out / "eval", out / "eval_ts"])
+    assert list(before.cases) == list(after.cases) == ["case_2", "case_3"]
+    assert after.metrics["dice_foreground"] == before.metrics["dice_foreground"]
+    assert after.metrics["nll_all"] < 0.9 * before.metrics["nll_all"]
+    assert after.metrics["ece_plausible"] < before.metrics["ece_plausible"]
+    told = json.loads((out / "calibration_ts.json").read_text())
+    assert 2 < told["temperature_min"] < 6
+    assert (out / "calibrator_ts.safetensors").is_file()
+    again = given.probs.parent / "again"
+    options = [*given.options, "--out", str(again), "--probs", str(out / "calibrated"), "--cases", "case_2", "case_3"]
+    assert main(options) == 0
+    [measured] = read_runs([again])
+    assert measured.metrics["nll_all"] == pytest.approx(after.metrics["nll_all"], rel=0.02 if "byte" in name else 1e-3)
+    written = out / "calibrated" / paths["case_2"].relative_to(given.probs)
+    if name.endswith(".nii.gz"):
+        headers = [nibabel.load(path).header for path in (written, paths["case_2"])]
+        assert headers[0].get_data_dtype() == headers[1].get_data_dtype()
+        assert headers[0].get_data_shape() == headers[1].get_data_shape()
+        np.testing.assert_allclose(headers[0].get_best_affine(), AFFINE, atol=1e-5)
+    assert not (out / "calibrated" / paths["case_0"].name).exists()
+
+
+def test_it_is_the_temperature_of_their_logarithms(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for case, one in given.cases.items():
+        given.write(case, "{}.npy", sharpened(one.probs))
+    assert main([*given.options, "--calibrate", "ts", "--fit", "case_0"]) == 0
+    probs, label = given.cases["case_0"]
+    calibrator = TemperatureScaling()
+    logits = torch.from_numpy(sharpened(probs)).clamp(min=1e-7).log()[None]
+    report = calibrator.fit([(logits, torch.from_numpy(label)[None, None])])
+    told = json.loads((given.probs.parent / "out" / "calibration_ts.json").read_text())
+    assert told["temperature_min"] == pytest.approx(report.temperature_min, rel=1e-5)
+
+
+def test_another_folder_may_be_fitted_to(folders: Callable[..., Folders], tmp_path: Path) -> None:
+    given = with_more(folders())
+    fold, labels = tmp_path / "fold_0" / "validation", tmp_path / "fold_0" / "labels"
+    for folder in (fold, labels):
+        folder.mkdir(parents=True)
+    for index, (case, one) in enumerate(given.cases.items()):
+        if index > 1:
+            given._replace(probs=fold).write(case, "{}.npz", sharpened(one.probs).transpose(0, 3, 2, 1))
+            (given.labels / f"{case}.nii.gz").rename(labels / f"{case}.nii.gz")
+        else:
+            given.write(case, "{}.npz", sharpened(one.probs).transpose(0, 3, 2, 1))
+    options = [*given.options, "--calibrate", "ts", "--fit", str(fold), "--fit_labels", str(labels)]
+    assert main(options) == 0
+    assert json.loads((tmp_path / "out" / "scored.json").read_text())["fitted_to"] == ["case_2", "case_3"]
+    with pytest.raises(ValueError, match="what is fitted to a case cannot be measured on it"):
+        main([*given.options, "--calibrate", "ts", "--fit", str(given.probs)])
+
+
+def test_local_temperatures_take_the_images(folders: Callable[..., Folders], tmp_path: Path) -> None:
+    given = folders()
+    images = tmp_path / "images"
+    images.mkdir()
+    for case, one in given.cases.items():
+        given.write(case, "{}.npz", sharpened(one.probs).transpose(0, 3, 2, 1))
+        for channel in range(2):
+            image = nibabel.Nifti1Image(one.label.astype(np.float32) + channel, AFFINE)
+            nibabel.save(image, images / f"{case}_000{channel}.nii.gz")
+    assert main([*given.options, "--calibrate", "lts", "--fit", "case_0", "--images", str(images)]) == 0
+    before, after = read_runs([tmp_path / "out" / "eval", tmp_path / "out" / "eval_lts"])
+    assert after.metrics["dice_foreground"] == before.metrics["dice_foreground"]
+    assert after.metrics["nll_all"] != before.metrics["nll_all"]
+    assert (tmp_path / "out" / "calibrator_lts.safetensors").is_file()

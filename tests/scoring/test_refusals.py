@@ -1,0 +1,139 @@
+"""Wrong probabilities are refused in one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from saved_probs import AFFINE, NAMES, Folders
+from wrong_scores import WRONG_SCORES, WrongScore, last, options_of
+
+from calib_monai.refusals import refusal_of
+from calib_monai.score import main
+from calib_monai.scoring.class_names import classes_of
+from calib_monai.scoring.pickles import placed_by
+
+
+@pytest.mark.parametrize("wrong", WRONG_SCORES, ids=lambda wrong: wrong.name)
+def test_what_is_wrong_is_said_in_one_line(folders: Callable[..., Folders], wrong: WrongScore) -> None:
+    given = folders()
+    wrong.write(given)
+    with pytest.raises(ValueError, match=wrong.said) as error:
+        main(options_of(wrong, given))
+    assert refusal_of(error.value) is error.value
+    assert "\n" not in str(error.value)
+    assert not list(given.probs.parent.glob("out/**/summary.json"))
+
+
+def test_an_order_that_is_given_is_not_doubted(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", last(made.probs)[..., [0, 2, 1]])
+    assert main([*given.options, "--order", *NAMES]) == 0
+    refused_order = [*given.options, "--overwrite", "--order", "background", "liver"]
+    with pytest.raises(ValueError, match="--order is background, liver; it must be the classes"):
+        main(refused_order)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a missing label", ["--cases", "case_0"]), ("another grid", ["--any_grid"])]
+)
+def test_an_option_of_a_message_mends_it(folders: Callable[..., Folders], name: str, options: list[str]) -> None:
+    given = folders()
+    next(wrong for wrong in WRONG_SCORES if wrong.name == name).write(given)
+    assert main([*given.options, *options]) == 0
+
+
+def test_an_ignored_label_does_not_count(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, "{}.npz", made.probs.transpose(0, 3, 2, 1))
+        label = made.label.copy()
+        label[:, :, 0] = 255
+        nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / f"{case}.nii.gz")
+    assert main([*given.options, "--ignore_label", "255"]) == 0
+    measured = json.loads((given.probs.parent / "out" / "summary.json").read_text())["metrics"]["nll_all"]
+    assert measured["voxels"] == sum(made.label[:, :, 1:].size for made in given.cases.values())
+
+
+def test_what_a_pickle_says_is_read_and_what_it_does_is_not(folders: Callable[..., Folders], tmp_path: Path) -> None:
+    given = folders()
+    to_itk = np.diag([-1.0, -1.0, 1.0, 1.0]) @ AFFINE
+    spacing = np.linalg.norm(to_itk[:3, :3], axis=0)
+    stuff = {"spacing": tuple(spacing), "origin": tuple(to_itk[:3, 3])}
+    stuff["direction"] = tuple((to_itk[:3, :3] / spacing).flat)
+    for case, made in given.cases.items():
+        given.write(case, "{}.npz", made.probs.transpose(0, 3, 2, 1))
+        placed = placed_by(given.place(case, {"sitk_stuff": stuff, "class_locations": {1: np.zeros((2, 3))}}))
+        assert placed is not None
+        np.testing.assert_allclose(placed.affine, AFFINE, atol=1e-12)
+    assert main(given.options) == 0
+    (given.probs / "case_0.pkl").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
+    assert placed_by(given.probs / "case_0.pkl") is None
+    assert main(given.options) == 0
+    assert not (tmp_path / "ran").exists()
+
+
+class Evil:
+    """What makes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Touch the file."""
+        return Path.touch, (self.path,)
+
+
+def test_an_image_that_nnunet_turned_is_turned_back(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    turned = nibabel.as_closest_canonical(nibabel.Nifti1Image(given.cases["case_0"].label, AFFINE)).affine
+    told = {}
+    for name, made in given.cases.items():
+        image = nibabel.as_closest_canonical(nibabel.Nifti1Image(last(made.probs), AFFINE))
+        given.write(name, "{}.npz", np.asarray(image.dataobj).transpose(3, 2, 1, 0))
+        given.place(name, {"nibabel_stuff": {"original_affine": AFFINE, "reoriented_affine": turned}})
+    assert main(given.options) == 0
+    told["turned"] = (given.probs.parent / "out" / "cases.csv").read_text()
+    for name, made in given.cases.items():
+        given.write(name, "{}.npz", made.probs.transpose(0, 3, 2, 1))
+        (given.probs / f"{name}.pkl").unlink()
+    assert main(given.options) == 0
+    assert told["turned"] == (given.probs.parent / "out" / "cases.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "ignored"),
+    [
+        ({"labels": {"background": 0, "tumor": 2, "liver": 1}}, ["background", "liver", "tumor"], None),
+        ({"labels": {"0": "background", "1": "Anterior"}}, ["background", "Anterior"], None),
+        ({"labels": {"background": 0, "liver": [1], "ignore": 2}}, ["background", "liver"], 2),
+        (["background", "liver"], ["background", "liver"], None),
+    ],
+)
+def test_classes_are_those_of_a_json(tmp_path: Path, content: Any, names: list[str], ignored: int | None) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    (tmp_path / "labelsTr").mkdir()
+    for found in (classes_of([], [tmp_path / "labelsTr"]), classes_of([str(tmp_path / "dataset.json")], [])):
+        assert found == (names, ignored)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"labels": {"background": 0, "whole": [1, 2], "core": [2]}}, "has the regions whole, which overlap"),
+        ({"labels": {"background": 0, "liver": 2}}, "has the labels 0, 2; they must be 0..1"),
+        ({"labels": 3}, "gives no classes"),
+        ({"labels": {"background": 0, "liver": "one"}}, "must be a whole number with a name"),
+    ],
+)
+def test_a_json_without_classes_is_refused(tmp_path: Path, content: Any, said: str) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=said):
+        classes_of([], [tmp_path])
