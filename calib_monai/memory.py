@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+from contextlib import suppress
 
 from torch.utils.data import get_worker_info
 
@@ -17,3 +19,9 @@ def fits(size: int, held: int) -> bool:
     worker = get_worker_info()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) * (worker.num_workers if worker else 1)
     return held + size <= MOST / processes
+
+
+def give_back() -> None:
+    """Give memory that is free back to the system, where it is glibc that keeps it for later."""
+    with suppress(OSError, AttributeError):  # of another system
+        ctypes.CDLL(None).malloc_trim(0)

@@ -13,7 +13,7 @@ ALLOWED = {
         *("lagrangian", "metrics", "posthoc", "reports", "views", "grids", "patches"),
         *("arguments", "bins", "case_names", "checks", "composed", "label_tables", "labels", "loss_checks"),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
-        *("targets", "whole_files"),
+        *("memory", "targets", "whole_files"),
     },
     "score": {"refusals", "scoring"},
     "scoring": {

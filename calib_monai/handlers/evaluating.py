@@ -9,6 +9,7 @@ import ignite.handlers
 import monai.handlers
 from ignite.engine import Engine, Events
 
+from calib_monai.memory import give_back
 from calib_monai.processes import bar_is_hidden
 
 
@@ -47,6 +48,7 @@ class LetGo:
         """Forget the input and the output of this iteration."""
         state: Any = engine.state
         state.batch, state.output = [], []
+        give_back()
 
 
 def close_tracking(handlers: Iterable[Any]) -> None:

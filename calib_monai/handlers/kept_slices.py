@@ -70,7 +70,7 @@ class SliceSaver:
             is_picture = label.ndim == 2  # noqa: PLR2004 - axes
             if is_picture:
                 image, label, probs = image.unsqueeze(-1), label.unsqueeze(-1), probs.unsqueeze(-1)
-            index = int((label != 0).flatten(0, 1).sum(dim=0).argmax())
+            index = int(torch.stack([(plane != 0).sum(dim=0) for plane in label]).sum(dim=0).argmax())
             label = label if ignored is None else label.masked_fill(ignored[0, 0].view_as(label), IGNORED)
             place: dict[str, Any] = {} if is_picture else {"index": index}
             np.savez_compressed(

@@ -48,7 +48,7 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
         _add_background(name, values, total, tolerance)
     elif stored.key:
         _fill_outside(values, total)
-    if ((total - 1).abs_() > tolerance).any():
+    if any(((plane - 1).abs_() > tolerance).any() for plane in total):
         raise ValueError(_of_sums(name, len(values), total, "1"))
     if step:
         values /= total
