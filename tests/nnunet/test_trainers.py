@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +38,18 @@ def test_the_folder_of_the_trainers_is_printed(capsys: pytest.CaptureFixture[str
     assert Path(capsys.readouterr().out.strip()) == TRAINERS
 
 
-def trained(configuration: str, name: str) -> Any:
-    """A trainer of nnU-Net after an epoch of two steps."""
+def made(configuration: str, name: str) -> Any:
+    """A trainer of nnU-Net for an epoch of two steps."""
     from nnunetv2.run.run_training import get_trainer_from_args  # noqa: PLC0415 - where it is installed
 
     trainer = get_trainer_from_args("1", configuration, 0, name, device=torch.device("cpu"))
     trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = 1, 2, 2
+    return trainer
+
+
+def trained(configuration: str, name: str) -> Any:
+    """The same after the epoch."""
+    trainer = made(configuration, name)
     trainer.run_training()
     assert math.isfinite(trainer.logger.get_value("train_losses", step=-1))
     assert math.isfinite(trainer.logger.get_value("val_losses", step=-1))
@@ -54,8 +59,8 @@ def trained(configuration: str, name: str) -> Any:
 @pytest.mark.usefixtures("planned")
 @pytest.mark.filterwarnings("ignore")
 def test_crac_trains_an_epoch_on_slices_and_continues() -> None:
-    before, after = (trained("2d", "nnUNetTrainerCRaC") for _ in range(2))
-    after.load_checkpoint(os.path.join(before.output_folder, "checkpoint_final.pth"))  # noqa: PTH118 - nnU-Net's
+    before, after = trained("2d", "nnUNetTrainerCRaC"), made("2d", "nnUNetTrainerCRaC")
+    after.load_checkpoint(str(Path(before.output_folder) / "checkpoint_final.pth"))
     kept = after.multiplier_update.crac.multipliers
     assert kept.updates == 1
     assert kept.multiplier.equal(before.multiplier_update.crac.multipliers.multiplier)
