@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/venv.sh test
 export OMP_NUM_THREADS=1 # the tests are small: more threads wait for each other
+unset PYTHONDONTWRITEBYTECODE # images of containers set it, and each of many processes would compile all modules again
 
 ruff check .
 ruff format --check .

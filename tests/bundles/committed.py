@@ -44,6 +44,7 @@ VOLUMES = {f"{name}_volumes": (*FILES[name], "volumes") for name in ("train", "c
 DATASETS = sorted(path.stem for path in (REPOSITORY / "scripts" / "parts" / "datasets").glob("*.json"))
 CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"}
 CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
+SMALL_NETWORK = {"network_def#channels": [4, 8, 8], "network_def#strides": [1, 2]}  # where the network is of no matter
 
 
 def config_of(bundle: str | Path, name: str) -> dict[str, Any]:

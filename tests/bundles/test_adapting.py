@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from committed import REPOSITORY, config_of, same_bits, start, trimmed, write_dataset
+from committed import REPOSITORY, SMALL_NETWORK, config_of, same_bits, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 
 from calib_monai.phantoms import make_phantoms
@@ -26,7 +26,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(method: str, data: Path, out: Path, epochs: int, **options: Any) -> dict[str, Any]:
     """The checkpoint of the last epoch of a training."""
-    start("hippocampus_" + method, "train", data, out, epochs=epochs, batch_size=8, ckpt_dir=str(out), **options)
+    options = SMALL_NETWORK | {"batch_size": 8, "ckpt_dir": str(out)} | options
+    start("hippocampus_" + method, "train", data, out, epochs=epochs, **options)
     checkpoint: dict[str, Any] = torch.load(out / f"checkpoint_epoch={epochs}.pt", weights_only=True)
     return checkpoint
 

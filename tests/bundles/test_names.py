@@ -69,8 +69,10 @@ def values_in(node: Any) -> Iterator[Any]:
         yield from values_in(child)
 
 
-def texts_in(node: Any) -> list[str]:
-    return [value for value in values_in(node) if isinstance(value, str)]
+@cache
+def texts_of(bundle: Path, name: str) -> list[str]:
+    """The texts that a run of this name reads, each once."""
+    return list(dict.fromkeys(value for value in values_in(merged_config(bundle, name)) if isinstance(value, str)))
 
 
 def components_in(node: Any) -> list[dict[str, Any]]:
@@ -123,7 +125,7 @@ def test_every_target_can_be_called(bundle: Path) -> None:
 @of_every_bundle
 def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
     for name in runs_of(bundle):
-        texts = texts_in(merged_config(bundle, name))
+        texts = texts_of(bundle, name)
         keys = {key for text in texts for key in ReferenceResolver.match_refs_pattern(text)}
         keys |= {text[1:] for text in texts if text.startswith("%")}
         assert keys
@@ -133,7 +135,7 @@ def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
 @of_every_bundle
 def test_every_expression_uses_names_that_are_there(bundle: Path) -> None:
     for name in runs_of(bundle):
-        for text in filter(ConfigExpression.is_expression, texts_in(merged_config(bundle, name))):
+        for text in filter(ConfigExpression.is_expression, texts_of(bundle, name)):
             assert unknown_in(text) == [], (name, text)
 
 

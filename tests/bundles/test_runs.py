@@ -24,6 +24,7 @@ from committed import (
     CHECKPOINT,
     COLLECTION,
     DATASETS,
+    SMALL_NETWORK,
     config_of,
     metrics_of,
     phantoms_of,
@@ -89,7 +90,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(
     request: pytest.FixtureRequest, folder_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
-    """A bundle after one epoch; one of each data set writes its report and infers too."""
+    """A bundle after one epoch; one of each data set has the bundle's own network, writes its report and infers."""
     bundle = request.param
     dataset = config_of(bundle, "train")["dataset"]
     finished = Finished(bundle, dataset, folder_of(dataset), tmp_path_factory.mktemp(bundle))
@@ -100,6 +101,8 @@ def finished(
     steps["evaluate"] = {"figures": bundle in INFERRING}
     if bundle in INFERRING:
         steps["inference"] = {}
+    else:
+        settings |= SMALL_NETWORK
     with pytest.MonkeyPatch.context() as patch:
         if bundle not in DRAWN:
             leave_undrawn(patch)

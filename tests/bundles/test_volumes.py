@@ -49,7 +49,7 @@ def options_of(bundle: str, **others: Any) -> dict[str, Any]:
     train = config_of(bundle, "train")
     quick = {name: value for name, value in QUICK.items() if name in train}
     if "pixdim" in train:
-        quick["spacing"] = [1.0, 1.0, 2.0]
+        quick["spacing"] = [1.5, 1.5, 4.0]
     return SMALL | quick | others
 
 

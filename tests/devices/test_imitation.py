@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from committed import config_of, start, trimmed, write_dataset
+from committed import SMALL_NETWORK, config_of, start, trimmed, write_dataset
 from imitation import CARD, imitated_gpu
 
 from calib_monai.labels import united
@@ -24,7 +24,7 @@ def test_a_bundle_runs_on_a_gpu(bundle: str, calibrator: str, tmp_path: Path) ->
     data, dataset = tmp_path / "data", config["dataset"]
     data.mkdir()
     write_dataset(dataset, data, trimmed(make_phantoms(6, seed=5, num_classes=config["num_classes"]), 14, 20))
-    options: dict[str, Any] = {"device": DEVICE, "slice_size": [48, 64]}
+    options: dict[str, Any] = {"device": DEVICE, "slice_size": [48, 64], **SMALL_NETWORK}
     options |= {name: value for name, value in {"n4_iterations": [1], "num_slices": 8}.items() if name in config}
     outputs = ["label", "probs", "confidence", "entropy", "spread"]
     with imitated_gpu():
@@ -40,10 +40,11 @@ def test_a_bundle_runs_on_a_gpu(bundle: str, calibrator: str, tmp_path: Path) ->
 
 def test_a_training_goes_on_on_a_gpu(tmp_path: Path) -> None:
     write_dataset("hippocampus", tmp_path / "data", trimmed(make_phantoms(6, seed=5), 14, 20))
+    options = SMALL_NETWORK | {"device": DEVICE}
     with imitated_gpu():
-        start("hippocampus_crac", "train", tmp_path / "data", tmp_path, epochs=1, device=DEVICE)
-        options = {"resume": True, "lr_scheduler#milestones": [1]}
-        start("hippocampus_crac", "train", tmp_path / "data", tmp_path, epochs=2, device=DEVICE, **options)
+        start("hippocampus_crac", "train", tmp_path / "data", tmp_path, epochs=1, **options)
+        options |= {"resume": True, "lr_scheduler#milestones": [1]}
+        start("hippocampus_crac", "train", tmp_path / "data", tmp_path, epochs=2, **options)
     assert (tmp_path / "models" / "checkpoint_epoch=2.pt").is_file()
 
 

@@ -15,7 +15,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from committed import CHECKPOINT, processes, same_bits, start_quietly, trimmed, write_dataset
+from committed import CHECKPOINT, SMALL_NETWORK, processes, same_bits, start_quietly, trimmed, write_dataset
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from calib_monai.phantoms import make_phantoms
@@ -25,7 +25,7 @@ KILLS = 12
 EPOCHS = 5
 MOMENTS = ("open", "os.rename", "os.remove")  # of a file, in the words of audits; a step of the optimizer is one too
 METHOD = "crac"  # whose loss has a state of its own
-TRAINING = {"epochs": EPOCHS, "batch_size": 8, "loss#growth_interval": 2, "augment": True}
+TRAINING = SMALL_NETWORK | {"epochs": EPOCHS, "batch_size": 8, "loss#growth_interval": 2, "augment": True}
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def compare(whole: Path, resumed: Path) -> None:
 def test_what_comes_after_training_leaves_whole_files_and_can_be_run_again(
     config: str, runs: Runs, data: Path, whole: tuple[Path, int], tmp_path: Path
 ) -> None:
-    models: dict[str, Any] = {"ckpt_dir": str(whole[0] / "models")}
+    models: dict[str, Any] = SMALL_NETWORK | {"ckpt_dir": str(whole[0] / "models")}
     models |= {"figures": False} if config == "evaluate" else {}
     count = runs.run(config, data, tmp_path, models)
     written = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}

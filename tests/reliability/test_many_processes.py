@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 import torch
-from committed import processes, start_quietly, trimmed, write_dataset
+from committed import SMALL_NETWORK, processes, start_quietly, trimmed, write_dataset
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from calib_monai.phantoms import make_phantoms
 
 METHOD = "crac"  # whose multipliers come from the validation cases of all processes
 # Gradients that should be 0, of a bias before a normalization, are noise, and Adam makes steps of it; SGD does not.
-TRAINING = {"epochs": 1, "batch_size": 7, "optimizer#_target_": "torch.optim.SGD"}
+TRAINING = SMALL_NETWORK | {"epochs": 1, "batch_size": 7, "optimizer#_target_": "torch.optim.SGD"}
 OF_TEST_SET = ("cases.csv", "summary.json", "bins.json", "logits.json")
 
 
@@ -71,7 +71,7 @@ def measured(run: Path) -> dict[str, float]:
 def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training of one process, and its evaluation."""
     out = run(1, "train", data, tmp_path_factory.mktemp("alone"), **TRAINING)
-    return run(1, "evaluate", data, out, output_dir=str(out / "eval"), figures=False)
+    return run(1, "evaluate", data, out, output_dir=str(out / "eval"), figures=False, **SMALL_NETWORK)
 
 
 def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path) -> None:
@@ -99,7 +99,8 @@ def test_two_processes_measure_and_constrain_as_one_does(data: Path, tmp_path: P
 
 
 def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Path, tmp_path: Path) -> None:
-    out = run(2, "multi_gpu_evaluate", data, tmp_path, ckpt_dir=str(alone / "models"), figures=False)
+    models = {"ckpt_dir": str(alone / "models")} | SMALL_NETWORK
+    out = run(2, "multi_gpu_evaluate", data, tmp_path, figures=False, **models)
     for name in OF_TEST_SET:
         assert (out / name).read_bytes() == (alone / "eval" / name).read_bytes(), name
     assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["num_cases"] == 5
