@@ -17,6 +17,7 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
+from calib_monai.ensembles import check_splits
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.label_values import check_keeps_classes
 from calib_monai.made_for import MadeFor
@@ -48,6 +49,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes`,
             `ignore_index` and `class_names` where they are not among the settings.
         elsewhere: other data, whose labeled cases are tested in the place of those of `datalist`.
+        ckpt_dirs: of an ensemble, the folders of its members, none of which may know the cases that are tested.
         settings: the other arguments of `checked_split`.
     """
 
@@ -56,11 +58,13 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         datalist: Callable[[], Split],
         made_for: MadeFor | None = None,
         elsewhere: OtherData | None = None,
+        ckpt_dirs: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         self.datalist = datalist
         self.made_for = made_for
         self.elsewhere = elsewhere
+        self.ckpt_dirs = ckpt_dirs
         self.use: Sequence[str] = settings.get("use", SPLITS)
         self.trains = not settings.get("keep", False)
         self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
@@ -72,7 +76,11 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     @cached_property
     def checked(self) -> Cases:
         """The checked split."""
-        return self._check(self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist)
+        if self.elsewhere:
+            return self._check(self._elsewhere(self.elsewhere))
+        if self.ckpt_dirs:
+            check_splits(self.ckpt_dirs, self.use)
+        return self._check(self.datalist)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.
@@ -134,8 +142,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
             raise ValueError(f"--split {given} and --test_dir {elsewhere.test_dir} both say what is tested: give one")
         if elsewhere.described(class_names).classes:
             check_keeps_classes(self.settings["loading"], len(class_names), elsewhere.test_dir)
-        split_file = Path(self.settings["ckpt_dir"]) / SPLIT_FILE
-        return elsewhere.datalist(self.datalist, class_names, ignore_index, split_file)
+        split_files = [Path(folder) / SPLIT_FILE for folder in self.ckpt_dirs or [self.settings["ckpt_dir"]]]
+        return elsewhere.datalist(self.datalist, class_names, ignore_index, split_files)
 
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""

@@ -15,6 +15,7 @@ from torch import nn
 from calib_monai import __version__
 from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
 from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.networks.ensemble import members_of
 from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
 
 FILE = "model.json"
@@ -37,7 +38,8 @@ class MadeFor:
             `calib_monai.orientation.Reorientd`. Of a training also "auto", which its images decide. By default those of
             the `Reorientd` among the transforms.
         network: the network. Its class, the arguments that it keeps as attributes, and its layers are noted, because
-            layers with other strides or activations may have weights of the same names and sizes.
+            layers with other strides or activations may have weights of the same names and sizes. Of an ensemble they
+            are those of its first member.
         transforms: the transforms of a case on its way to the network.
         spatial_dims: 2 if the network sees slices, 3 if it sees patches of volumes.
         ignore_index: of a training and its evaluation, the label of voxels that are neither trained on nor measured, or
@@ -71,7 +73,7 @@ class MadeFor:
                 "slice_size": slice_size,
                 **described_transforms(transforms),
                 "axcodes": axcodes_in(transforms) if axcodes is None else axcodes,
-                "network": described(network),
+                "network": described(members_of(network, "")[0][0]),
             }
         )
 

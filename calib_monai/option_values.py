@@ -15,6 +15,7 @@ from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.given_splits import read_lists
+from calib_monai.ensembles import check_ckpt_dirs
 from calib_monai.former_networks import FACTORY
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.measures import check_measures
@@ -44,6 +45,7 @@ ENTRIES |= {"calibrated_network", "keys"}  # keys that no other one of a bundle 
 OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json, also laid over an inference
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
+    (check_ckpt_dirs, ("ckpt_dirs",)),
     (check_measures, ("measures",)),
     (check_shift, ("shift",)),
     (check_slice_size, ("slice_size", "spatial_dims")),

@@ -107,11 +107,11 @@ def pad_to(size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> Spatia
     return SpatialPadd(keys, [*size, -1][:SPATIAL_DIMS])
 
 
-def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> Compose | MapTransform:
+def resize(size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -> Compose | MapTransform:
     """Resizes images, and labels by their nearest pixels.
 
     Args:
-        spatial_size: the size in pixels.
+        size: height and width in pixels.
         keys: what is resized, "image" and "label" or one of them; a missing label is passed over.
 
     Raises:
@@ -120,7 +120,7 @@ def resize(spatial_size: Sequence[int], keys: KeysCollection = (IMAGE, LABEL)) -
     names = [str(key) for key in ensure_tuple(keys)]
     for name in names:
         check_choice("a key of resize", name, MODES)
-    resizing = [Resized(name, spatial_size, mode=MODES[name], allow_missing_keys=name == LABEL) for name in names]
+    resizing = [Resized(name, size, mode=MODES[name], allow_missing_keys=name == LABEL) for name in names]
     return resizing[0] if len(resizing) == 1 else Compose(resizing)
 
 

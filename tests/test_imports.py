@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "calib_monai"
 ALLOWED = {
     "handlers": {
-        *("lagrangian", "metrics", "posthoc", "reports", "views", "grids", "patches"),
+        *("lagrangian", "metrics", "networks", "posthoc", "reports", "views", "grids", "patches", "ensembles"),
         *("arguments", "bins", "case_names", "checks", "composed", "label_tables", "labels", "loss_checks"),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
         *("memory", "targets", "whole_files"),
@@ -44,7 +44,18 @@ ALLOWED = {
         *("made_for", "orientation", "path_options", "volumes"),
     },
     "listed_cases": {
-        *("case_keys", "cases", "checks", "datalists", "grids", "label_values", "made_for", "processes", "volumes"),
+        *(
+            "case_keys",
+            "cases",
+            "checks",
+            "datalists",
+            "ensembles",
+            "grids",
+            "label_values",
+            "made_for",
+            "processes",
+            "volumes",
+        ),
     },
     "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
     "zones": {"processes"},
@@ -84,7 +95,8 @@ ALLOWED = {
     "checks": {"arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks", "grids"},
     "inverses": {"case_keys", "slabs"},
-    "made_for": {"__version__", "descriptions", "grids", "orientation"},
+    "made_for": {"__version__", "descriptions", "grids", "orientation", "networks"},
+    "ensembles": {"checks", "datalists", "made_for", "path_options"},
     "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
@@ -99,7 +111,7 @@ ALLOWED = {
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"colors", "whole_files"},
     "option_values": {
-        *("arguments", "checks", "datalists", "former_networks", "grids", "measures", "networks"),
+        *("arguments", "checks", "datalists", "ensembles", "former_networks", "grids", "measures", "networks"),
         *("orientation", "path_options", "shifts", "spelling", "targets"),
     },
     "overrides": {

@@ -130,7 +130,11 @@ class OtherData:
         return {"name": self.name, **paths, "labels": labels}
 
     def datalist(
-        self, of_bundle: Callable[..., Split], class_names: Sequence[str], ignore_index: int | None, split_file: Path
+        self,
+        of_bundle: Callable[..., Split],
+        class_names: Sequence[str],
+        ignore_index: int | None,
+        split_files: Sequence[Path],
     ) -> Callable[[], Listed]:
         """What gives the cases, all of them for testing, as `checked_split` takes it.
 
@@ -138,17 +142,17 @@ class OtherData:
             of_bundle: gives the split of the training.
             class_names: as in `described`.
             ignore_index: as in `described`.
-            split_file: beside the model, with the cases that it was trained on.
+            split_files: beside each model, with the cases that it was trained on.
 
         Raises:
             ValueError: as `described`; and when it is called, as `find_cases`, `with_patients` or `of_bundle`, or if a
                 case is one that the model was trained on.
         """
         described = self.described(class_names, ignore_index)
-        return partial(self._tested, described, of_bundle, split_file, dataset_dir=str(described.folder))
+        return partial(self._tested, described, of_bundle, split_files, dataset_dir=str(described.folder))
 
     def _check_unknown(
-        self, tested: Sequence[Case], folder: Path, of_bundle: Callable[[], Split], split_file: Path
+        self, tested: Sequence[Case], folder: Path, of_bundle: Callable[[], Split], split_files: Sequence[Path]
     ) -> None:
         """Raise ValueError if cases are among those that the model was trained on.
 
@@ -159,8 +163,8 @@ class OtherData:
         mend = "leave out --test_dir to measure the test cases of the training"
         if trained_in is not None and Path(trained_in).resolve() == folder.resolve():
             raise ValueError(f"test_dir {folder} is the dataset_dir of the training: {mend}")
-        kept = read_split(split_file) if split_file.is_file() else None
-        known = {name for of_set in ("training", "validation") for name in kept.names[of_set]} if kept else set()
+        splits = [kept for file in split_files if file.is_file() and (kept := read_split(file))]
+        known = {name for kept in splits for of_set in ("training", "validation") for name in kept.names[of_set]}
         again = [case for case in tested if case["case"] in known]
         if not again:
             return
@@ -177,7 +181,7 @@ class OtherData:
                 )
 
     def _tested(
-        self, described: Described, of_bundle: Callable[..., Split], split_file: Path, *, dataset_dir: str
+        self, described: Described, of_bundle: Callable[..., Split], split_files: Sequence[Path], *, dataset_dir: str
     ) -> Listed:
         """All cases of the folder."""
         try:
@@ -196,7 +200,7 @@ class OtherData:
             raise ValueError(str(error).replace("dataset_dir", "test_dir")) from None
         if not cases:
             raise ValueError(f"test_dir {dataset_dir} holds no labeled case")
-        self._check_unknown(cases, described.folder, of_bundle, split_file)
+        self._check_unknown(cases, described.folder, of_bundle, split_files)
         told = {LABEL_VALUES: dict(described.classes)} if described.classes else {}
         return Listed({"training": [], "validation": [], "test": [{**case, **told} for case in cases]})
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
+from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
     CalibratedNetwork,
     Calibrator,
@@ -140,9 +141,10 @@ class CalibratorFit:
             report = self._on_measured_grid(report, items, engine)
         finally:
             items.remove()
-        before = calibrator_path(self.kind, self.ckpt_dir)
+        folders = folders_of(getattr(engine, "network", None)) or self.ckpt_dir
+        before = calibrator_path(self.kind, folders)
         replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
-        path = save_calibrator(self.calibrator, self.kind, self.ckpt_dir, _described(self.region), self.model)
+        path = save_calibrator(self.calibrator, self.kind, folders, _described(self.region), self.model)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
         for line in _report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)
@@ -280,11 +282,9 @@ def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:
         return [f"no temperature improves the likelihood of {of}; T stays 1"]
-    temperatures = (
-        f"temperature {low:.3f} ({'softer' if low > 1 else 'sharper'})"
-        if low == high
-        else f"temperatures from {low:.3f} to {high:.3f}"
-    )
+    temperatures = f"temperatures from {low:.3f} to {high:.3f}"
+    if low == high:
+        temperatures = f"temperature {low:.3f} ({'softer' if low > 1 else 'sharper'})"
     before, after = report.before, report.after
     volumes = ", ".join(
         f"{name} {first:.1%} -> {last:.1%}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,22 @@ def check_data(file: Path, test_dir: str) -> None:
         raise ValueError(
             f"{file} is of an evaluation of {before or INSIDE}, and this one is of {test_dir or INSIDE}: {MEND}"
         )
+
+
+def check_members(file: Path, models: Sequence[str]) -> None:
+    """Raise ValueError if a file is of an evaluation of another ensemble than these models, or of a single network.
+
+    Args:
+        file: the summary of an evaluation; one that names no members has a single network.
+        models: the models of this run's ensemble, none if it has a single network.
+    """
+    now = [str(Path(model).resolve()) for model in models]
+    before = _content(file).get("members", []) if file.is_file() else now
+    if before != now:
+        there, here = (
+            f"the ensemble of {', '.join(names)}" if names else "a single network" for names in (before, now)
+        )
+        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
 
 
 def _content(file: Path) -> dict[str, Any]:

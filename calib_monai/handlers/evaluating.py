@@ -10,24 +10,30 @@ import monai.handlers
 from ignite.engine import Engine, Events
 
 from calib_monai.memory import give_back
+from calib_monai.networks import members_of
 from calib_monai.processes import bar_is_hidden
 
 
 class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
     """MONAI's `CheckpointLoader` for `model.pt`, which loads the weights to the device of the evaluator's network.
 
+    The members of an ensemble get their weights from their own folders.
+
     Args:
         ckpt_dir: folder of the model.
     """
 
     def __init__(self, ckpt_dir: str) -> None:
+        self.ckpt_dir = ckpt_dir
         super().__init__(load_path=f"{ckpt_dir}/model.pt", load_dict={"network": None})
 
     def __call__(self, engine: Any) -> None:
         """Load the weights at the start of an evaluator, which has its network by then."""
-        self.load_dict = {"network": engine.network}
-        self.map_location = engine.state.device
-        super().__call__(engine)
+        self.map_location, own = engine.state.device, self.load_path
+        for member, folder in members_of(engine.network, self.ckpt_dir):
+            self.load_path, self.load_dict = f"{folder}/model.pt", {"network": member}
+            super().__call__(engine)
+        self.load_path = own  # that it begins with in another run, too
 
 
 class ProgressBar(ignite.handlers.ProgressBar):

@@ -15,7 +15,7 @@ from torch import Tensor
 from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.collection import binned_metrics
-from calib_monai.handlers.earlier import check_calibrator, check_data
+from calib_monai.handlers.earlier import check_calibrator, check_data, check_members
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.handlers.shapes import SegmentationHandler
@@ -24,6 +24,7 @@ from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
+from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
@@ -82,7 +83,7 @@ class ResultsSaver:
         self.class_names = list(class_names)
         self.dataset = dataset
         self.model = Path(model).resolve()
-        self.method = method_of_model(str(self.model.parent), method)
+        self.bundle_method = method
         self.own_measures = {name: measure_from(name, given) for name, given in (measures or {}).items()}
         unions = {name: list(of) for given in metrics for name, one in (given or {}).items() if (of := _unions(one))}
         self.structures = unions | dict(structures or {})
@@ -105,26 +106,35 @@ class ResultsSaver:
         if is_first_process():
             (self.folder / "summary.json").unlink(missing_ok=True)
 
-    def start(self, _engine: Engine) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget the earlier run; its files stay until this run writes its own.
 
         Raises:
             ValueError: as `check_earlier`.
         """
-        self.check_earlier()  # in each process, so that none waits for a process that has stopped
+        network = getattr(engine, "network", None)
+        self.check_earlier(network)  # in each process, so that none waits for a process that has stopped
+        folders = folders_of(network)
         self.cases = []
+        methods = [method_of_model(folder, self.bundle_method) for folder in folders or [str(self.model.parent)]]
+        self.method = " and ".join(dict.fromkeys(methods))
         files, self.fitted = {"model": self.model}, ""
+        self.members = [str(Path(folder, self.model.name).resolve()) for folder in folders]
         if self.calibrator != NONE:
-            files["calibrator_file"] = calibrator_path(self.calibrator, str(self.model.parent))
+            files["calibrator_file"] = calibrator_path(self.calibrator, folders or str(self.model.parent))
             self.fitted = fitted_region(files["calibrator_file"])
         self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
 
-    def check_earlier(self) -> None:
-        """Raise ValueError if the folder holds an evaluation with another calibrator or of other data.
+    def check_earlier(self, network: object = None) -> None:
+        """Raise ValueError if the folder holds an evaluation with another calibrator, of other data or of an ensemble.
 
         It must stay for comparison, unless `overwrite`.
+
+        Args:
+            network: of this run. If it is an ensemble, the folder may hold no evaluation of another one.
         """
         if not self.overwrite:
+            check_members(self.folder / "summary.json", [f"{one}/{self.model.name}" for one in folders_of(network)])
             check_data(self.folder / "summary.json", (self._elsewhere() or {}).get("test_dir", ""))
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
 
@@ -178,6 +188,7 @@ class ResultsSaver:
         content = {
             **self.files,
             "dataset": elsewhere["name"] if elsewhere else self.dataset,
+            "members": self.members,
             "trained_on": self.dataset,
             "elsewhere": elsewhere,
             "method": self.method,

@@ -20,6 +20,7 @@ from calib_monai.checks import (
     check_split,
     check_writable,
 )
+from calib_monai.ensembles import check_members
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
@@ -28,6 +29,7 @@ from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
+from calib_monai.networks import members_of
 from calib_monai.patches import check_options_of_patches
 from calib_monai.processes import check_alone
 from calib_monai.running import given_in_python
@@ -71,14 +73,18 @@ def check_run(
     if datalist is not None:
         check_fold(datalist)
     for loader in (one for one in handlers if isinstance(one, CheckpointLoader)):
-        folder = str(Path(loader.load_path).parent)
-        check_axes(made_for, folder)
-        check_model(loader.load_path, made_for.network)
-        check_made_for(made_for, folder, _configs_in(bundle_root, made_for))
+        file = Path(loader.load_path)
+        members = members_of(made_for.network, str(file.parent))
+        if len(members) > 1:
+            check_members(str(file.parent), [folder for _, folder in members])
+        for member, folder in members:
+            check_axes(made_for, folder)
+            check_model(f"{folder}/{file.name}", member)
+            check_made_for(made_for, folder, _configs_in(bundle_root, made_for))
     for fit in (one for one in handlers if isinstance(one, CalibratorFit)):
         check_split(fit.ckpt_dir)
     for saver in (one for one in handlers if isinstance(one, ResultsSaver)):
-        saver.check_earlier()
+        saver.check_earlier(made_for.network)
     network, num_classes, in_channels = made_for.network, made_for.num_classes, made_for.in_channels
     device = next((weights.device for weights in network.parameters()), torch.device("cpu"))
     check_network(network, in_channels, num_classes, made_for.slice_size, device, batch_size)

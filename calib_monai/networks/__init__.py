@@ -1,5 +1,6 @@
 """Networks: (B, C, H, W[, D]) images become (B, K, H, W[, D]) logits; a bundle chooses one by its factory."""
 
+from calib_monai.networks.ensemble import Ensemble, EnsembleNetwork, folders_of, members_of
 from calib_monai.networks.factories import attention_unet, dynunet, transunet, unet, unetpp
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
@@ -10,10 +11,14 @@ OF_VOLUMES = ("attention_unet", "dynunet", "unet")  # which take patches of volu
 __all__ = [
     "FACTORIES",
     "OF_VOLUMES",
+    "Ensemble",
+    "EnsembleNetwork",
     "TransUNet",
     "UNetPlusPlus",
     "attention_unet",
     "dynunet",
+    "folders_of",
+    "members_of",
     "transunet",
     "unet",
     "unetpp",

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice
-from calib_monai.posthoc.files import Calibrator, load_calibrator
+from calib_monai.posthoc.files import Calibrator, Folders, load_calibrator
 
 OUTPUT_KINDS = ("probs", "logits")
 
@@ -57,23 +57,32 @@ class CalibratedNetwork(nn.Module):
         return logits.softmax(dim=1) if self.output == "probs" else logits
 
 
-def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: str) -> CalibratedNetwork:
+def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: Folders) -> CalibratedNetwork:
     """A network with the calibrator that was fitted to it, of "none" one whose temperature is 1.
 
     Args:
         network: as in `CalibratedNetwork`.
         kind: "none", "ts" or "lts".
-        ckpt_dir: folder of the model.
+        ckpt_dir: folder of the model, or those of the members of an ensemble. The network alone is then no ensemble
+            and takes no weights, because an ensemble cannot be exported.
 
     Raises:
         ValueError: as `load_calibrator`.
     """
-    return CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
+    calibrated = CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
+    if not isinstance(ckpt_dir, str):
+        calibrated.register_load_state_dict_pre_hook(_refuse)  # type: ignore[no-untyped-call]
+    return calibrated
 
 
 def calibrator_of(module: Calibrator | CalibratedNetwork) -> Calibrator:
     """The calibrator of a calibrated network; any other module is one itself."""
     return module.calibrator if isinstance(module, CalibratedNetwork) else module
+
+
+def _refuse(*_arguments: object) -> None:
+    """Raise ValueError, because a single network would be exported in the place of an ensemble."""
+    raise ValueError("an ensemble is not exported to one file: leave out --ckpt_dirs, and export one of its members")
 
 
 def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -18,6 +18,7 @@ from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import whole_file
 
 Calibrator = TemperatureScaling | LocalTemperatureScaling
+Folders = str | Sequence[str]  # of a model, or of the members of an ensemble
 
 KINDS = ("ts", "lts")
 NONE = "none"  # the temperature 1
@@ -54,13 +55,15 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: 
     return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels, spatial_dims)
 
 
-def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: str = "all", model: str = MODEL) -> Path:
+def save_calibrator(
+    calibrator: Calibrator, kind: str, ckpt_dir: Folders, region: str = "all", model: str = MODEL
+) -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
     Args:
         calibrator: of this kind.
         kind: "ts" or "lts".
-        ckpt_dir: folder of the model.
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
         region: the voxels that it was fitted to, as results name it.
         model: name of the file there that it was fitted to.
 
@@ -68,20 +71,20 @@ def save_calibrator(calibrator: Calibrator, kind: str, ckpt_dir: str, region: st
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
-    about = {"model": _digest(Path(ckpt_dir) / model), "region": region}
+    about = {"model": _digest(_models(ckpt_dir, model)), "region": region}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
 
 
 def load_calibrator(
-    kind: str, ckpt_dir: str, num_classes: int | None = None, in_channels: int | None = None
+    kind: str, ckpt_dir: Folders, num_classes: int | None = None, in_channels: int | None = None
 ) -> Calibrator:
     """The calibrator that `save_calibrator` wrote, on the CPU; of "none" one whose temperature is 1.
 
     Args:
         kind: "none", "ts" or "lts".
-        ckpt_dir: folder of the model.
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
         num_classes: of the network; by default as the file says.
         in_channels: of the image; by default as the file says.
 
@@ -93,19 +96,23 @@ def load_calibrator(
     check_kind(kind, or_none=True)
     if kind == NONE:
         return TemperatureScaling()
-    path, of_network = calibrator_path(kind, ckpt_dir), Path(ckpt_dir) / MODEL
-    if not of_network.is_file():
-        raise ValueError(f"there is no model at {of_network}: train first, or set --ckpt_dir to where it is")
+    path, models = calibrator_path(kind, ckpt_dir), _models(ckpt_dir)
+    for model in models:
+        if not model.is_file():
+            raise ValueError(f"there is no model at {model}: train first, or set --ckpt_dir to where it is")
     if not path.is_file():
         raise ValueError(f"there is no calibrator at {path}: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
-            weights, model = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
+            weights, fitted_to = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
-    if model != _digest(of_network):
-        _check_readable(of_network)
-        raise ValueError(f"{path} was fitted to another {MODEL} than the one beside it: {_fit(kind)}")
+    if fitted_to != _digest(models):
+        for model in models:
+            _check_readable(model)
+        several = len(models) > 1
+        other = "other members than those of ckpt_dirs" if several else f"another {MODEL} than the one beside it"
+        raise ValueError(f"{path} was fitted to {other}: {_fit(kind)}")
     in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
     classes, channels = num_classes or in_file[0], in_channels or in_file[1]
     try:
@@ -137,9 +144,10 @@ def _spatial_dims(weights: Mapping[str, Tensor]) -> int:
     return weights["of_logits.weight"].ndim - 2 if "of_logits.weight" in weights else 2
 
 
-def calibrator_path(kind: str, ckpt_dir: str) -> Path:
-    """The path of a calibrator."""
-    return Path(ckpt_dir) / f"calibrator_{kind}.safetensors"
+def calibrator_path(kind: str, ckpt_dir: Folders) -> Path:
+    """The path of a calibrator; that of an ensemble lies beside its first member."""
+    first, *others = _models(ckpt_dir)
+    return first.parent / f"calibrator_{kind}{'_ensemble' if others else ''}.safetensors"
 
 
 def _check_temperatures(path: Path, kind: str, calibrator: Calibrator) -> None:
@@ -171,6 +179,12 @@ def _fit(kind: str) -> str:
     )
 
 
-def _digest(path: Path) -> str:
-    """A checksum of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _models(ckpt_dir: Folders, model: str = MODEL) -> list[Path]:
+    """The file of a single model, or those of the members of an ensemble."""
+    return [Path(folder) / model for folder in ([ckpt_dir] if isinstance(ckpt_dir, str) else ckpt_dir)]
+
+
+def _digest(paths: Sequence[Path]) -> str:
+    """A checksum of files; of several it does not depend on their order."""
+    digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

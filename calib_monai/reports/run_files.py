@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -21,8 +22,7 @@ from calib_monai.reports.runs import LogitCounts, Run
 
 logger = logging.getLogger(__name__)
 
-OF_BUNDLES = ("eval", "eval_ts", "eval_lts")  # folders in a bundle's
-ELSEWHERE = "eval_on_"  # what the names of those for other data begin with
+OF_BUNDLES = re.compile(r"eval(_ensemble)?(_on_.+)?(_l?ts)?")  # names of folders in a bundle's
 USUAL = "all"  # voxels that a calibrator is fitted to
 FILES = ("summary.json", "cases.csv", "bins.json")
 
@@ -113,7 +113,7 @@ def _read(folder: Path) -> Run:
         },
         case_bins=case_bins,
         voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
-        model=summary["model"]["path"],
+        model=", ".join(summary.get("members", [])) or summary["model"]["path"],
         calibrator=summary.get("calibrator", "none"),
         trained_on=summary.get("trained_on", summary["dataset"]),
         test_dir=str((summary.get("elsewhere") or {}).get("test_dir", "")),
@@ -122,7 +122,7 @@ def _read(folder: Path) -> Run:
 
 def _is_of_bundle(name: str) -> bool:
     """Whether an evaluation's folder of this name lies in the folder of a bundle, by which it is called."""
-    return name in OF_BUNDLES or name.startswith(ELSEWHERE)
+    return OF_BUNDLES.fullmatch(name) is not None
 
 
 def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
@@ -132,7 +132,9 @@ def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
         suffix += f" ({region})" if region and region != USUAL else ""
-    return name, suffix if f"_{method}_" in f"_{name}_" else f"{suffix} ({method})"
+    count = len(summary.get("members", []))
+    name = f"{name}, ensemble of {count}" if count else name
+    return name, suffix if f"_{method}_" in f"_{name}_".replace(",", "_") else f"{suffix} ({method})"
 
 
 def _logits(path: Path) -> LogitCounts | None:

@@ -71,7 +71,7 @@ class Run:
         logits: histograms of the logits of all cases together, None if none were kept.
         suffix: the part of `name` after the folder.
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
-        model: path of the weights.
+        model: path of the weights, or those of the members of an ensemble with commas between them.
         calibrator: the calibrator, "none" without one.
         trained_on: the name of the data set of the training.
         test_dir: the folder or JSON of other data that were measured; "" for the test cases of the training.

@@ -32,7 +32,7 @@ def written(tmp_path: Path, **content: Any) -> OtherData:
 def cases_of(other: OtherData, split: Any, folder: Path, model: Path | None = None) -> Listed:
     """The cases, for a bundle that was trained in a folder, whose model may have its split beside it."""
     of_bundle = partial(split, dataset_dir=str(folder), seed=0, fold=0)
-    return other.datalist(of_bundle, NAMES, None, (model or folder) / "split.json")()
+    return other.datalist(of_bundle, NAMES, None, [(model or folder) / "split.json"])()
 
 
 @pytest.mark.parametrize(("split", "write"), [(hippocampus_split, write_hippocampus), (acdc_split, write_acdc)])
@@ -101,7 +101,7 @@ def test_a_folder_or_file_that_is_missing_or_damaged_is_refused(tmp_path: Path) 
     with pytest.raises(ValueError, match=r"^test_dir .* holds no label labelsTr"):
         cases_of(OtherData(str(tmp_path)), hippocampus_split, tmp_path / "gone")
     with pytest.raises(ValueError, match="the datalist of this bundle takes no folder"):
-        OtherData(str(tmp_path)).datalist(Listed, NAMES, None, tmp_path / "split.json")()
+        OtherData(str(tmp_path)).datalist(Listed, NAMES, None, [tmp_path / "split.json"])()
 
 
 def test_cases_of_the_training_are_refused_by_their_files_and_not_by_their_names(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""Checks of ensembles: their members must be made for the same images, and none trained on what is measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from calib_monai.checks import SPLIT_FILE
+from calib_monai.datalists.split_files import read_split
+from calib_monai.made_for import FILE, HELD, differences, read_model_json
+from calib_monai.path_options import check_path
+
+LEAST = 2  # members
+
+
+def check_ckpt_dirs(ckpt_dirs: Any) -> None:
+    """Raise ValueError if folders are no list of two or more that differ; an empty list is none."""
+    if not isinstance(ckpt_dirs, list | tuple) or not all(isinstance(one, str) for one in ckpt_dirs):
+        raise ValueError(f"ckpt_dirs is {ckpt_dirs!r}; it must be a list of folders, as \"['a/models','b/models']\"")
+    for folder in ckpt_dirs:
+        check_path("ckpt_dirs", folder)
+    if ckpt_dirs and len({Path(folder).resolve() for folder in ckpt_dirs}) < max(LEAST, len(ckpt_dirs)):
+        raise ValueError(f"ckpt_dirs is {ckpt_dirs!r}; an ensemble has two or more folders that differ")
+
+
+def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
+    """Raise ValueError if the members of an ensemble were not made for the same images, classes and network.
+
+    Args:
+        ckpt_dir: of the run, whose split and calibrators are used; it must be the first member's.
+        ckpt_dirs: the folder of each member.
+    """
+    first, *others = ckpt_dirs
+    if Path(ckpt_dir).resolve() != Path(first).resolve():
+        raise ValueError(f"ckpt_dir is {ckpt_dir} and ckpt_dirs begin with {first}: give ckpt_dirs alone")
+    told = {folder: read_model_json(folder) for folder in ckpt_dirs}
+    for folder, content in told.items():
+        if content is None:
+            raise ValueError(f"there is no {Path(folder) / FILE}: nothing says what this member of the ensemble is for")
+    for folder in others:
+        here, there = told[folder] or {}, told[first] or {}
+        for name in HELD:
+            for what, one, other in differences(name, here.get(name), there.get(name)):
+                raise ValueError(
+                    f"{what} is {json.dumps(one)} in {Path(folder) / FILE} and {json.dumps(other)} in "
+                    f"{Path(first) / FILE}; the members of an ensemble must be made for the same"
+                )
+
+
+def check_splits(ckpt_dirs: Sequence[str], use: Sequence[str]) -> None:
+    """Raise ValueError if a member was trained on cases that the first member's split gives for something else.
+
+    Args:
+        ckpt_dirs: the folder of each member.
+        use: the sets of the first member's split that the run reads: "validation" or "test".
+    """
+    first, *others = [Path(folder) / SPLIT_FILE for folder in ckpt_dirs]
+    mine = read_split(first)
+    for file in others:
+        kept = read_split(file)
+        if mine is None or kept is None:
+            continue
+        for name in use:
+            seen = {case for of_set in kept.names if of_set not in (name, "test") for case in kept.names[of_set]}
+            again = [case for case in mine.names[name] if case in seen]
+            if again:
+                raise ValueError(
+                    f"{file} has {again[0]} for training or validation, and {first} has it for {name} (and "
+                    f"{len(again) - 1} more): train the members with one --split_seed and --fold, or measure other "
+                    "data with --test_dir"
+                )

@@ -1,0 +1,86 @@
+"""Ensembles: several trained networks as one, whose probabilities are averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+
+class EnsembleNetwork(nn.Module):
+    """Networks whose probabilities are averaged; the logits are the logarithm of this mean.
+
+    One member computes after the other, and only the sum so far is kept.
+
+    Args:
+        members: networks that take images (B, Cin, H, W[, D]) and give logits (B, C, H, W[, D]).
+        ckpt_dirs: the folder of each member.
+
+    Examples:
+        >>> from torch import nn, zeros
+        >>> class Sure(nn.Module):
+        ...     def __init__(self, logit):
+        ...         super().__init__()
+        ...         self.logits = torch.tensor([0.0, logit]).view(1, 2, 1, 1)
+        ...     def forward(self, image):
+        ...         return self.logits.expand(len(image), 2, *image.shape[2:])
+        >>> ensemble = EnsembleNetwork([Sure(0.0), Sure(50.0)], ["a", "b"])
+        >>> ensemble(zeros(1, 1, 1, 1)).softmax(dim=1).flatten().tolist()
+        [0.25, 0.75]
+    """
+
+    def __init__(self, members: Sequence[nn.Module], ckpt_dirs: Sequence[str]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.ckpt_dirs = list(ckpt_dirs)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits, (B, C, H, W[, D]), float32: their softmax is the mean of the members' probabilities."""
+        total: Tensor | None = None
+        for member in self.members:
+            one = member(image).float().log_softmax(dim=1)
+            total = one if total is None else torch.logaddexp(total, one)
+        if total is None:
+            raise ValueError("an ensemble has no members; it must have one at least")
+        return total - math.log(len(self.members))
+
+
+class Ensemble:
+    """The folders of the members of an ensemble; empty if a single network is used.
+
+    Args:
+        ckpt_dirs: the folders of their models.
+    """
+
+    def __init__(self, ckpt_dirs: Sequence[str] = ()) -> None:
+        self.ckpt_dirs = list(ckpt_dirs)
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name of a folder for results: "" or "_ensemble"."""
+        return "_ensemble" if self.ckpt_dirs else ""
+
+    def of(self, network: nn.Module) -> nn.Module:
+        """An ensemble of copies of a network, one for each folder, whose weights are not loaded yet; or the network."""
+        copies = [deepcopy(network) for _ in self.ckpt_dirs]
+        return EnsembleNetwork(copies, self.ckpt_dirs) if copies else network
+
+
+def folders_of(network: object) -> list[str]:
+    """The folders of the members of an ensemble; none of a single network."""
+    return network.ckpt_dirs if isinstance(network, EnsembleNetwork) else []
+
+
+def members_of(network: nn.Module, ckpt_dir: str) -> list[tuple[nn.Module, str]]:
+    """Each member of a network with the folder of its model.
+
+    Args:
+        network: an ensemble or a single network.
+        ckpt_dir: the folder of a single network.
+    """
+    if isinstance(network, EnsembleNetwork):
+        return list(zip(network.members, network.ckpt_dirs, strict=True))
+    return [(network, ckpt_dir)]

@@ -1,0 +1,84 @@
+"""Checks of ensembles: their folders, what their members are made for, and what these were trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib_monai.datalists.split_files import Drawn, write_split
+from calib_monai.ensembles import check_ckpt_dirs, check_members, check_splits
+
+MADE_FOR = {"class_names": ["background", "a"], "axcodes": "RAS", "spacing": [1.0, 1.0, -1.0]}
+
+
+def written(folder: Path, **others: Any) -> str:
+    """The folder of a model with this `model.json`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "model.json").write_text(json.dumps(MADE_FOR | others))
+    return str(folder)
+
+
+def test_no_folder_or_several_make_an_ensemble() -> None:
+    check_ckpt_dirs([])
+    check_ckpt_dirs(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("ckpt_dirs", "said"),
+    [
+        ("[a/models,b/models]", "it must be a list of folders, as"),
+        ([1, 2], "it must be a list of folders"),
+        (["a"], "two or more folders that differ"),
+        (["a", "b", "./a"], "two or more folders that differ"),
+        (["a", "b#1"], "ckpt_dirs b#1 holds '#'"),
+    ],
+)
+def test_other_folders_are_refused(ckpt_dirs: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_ckpt_dirs(ckpt_dirs)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"class_names": ["background", "b"]}, r'class_names is \["background", "b"\] in .*two/model.json and .*"a"\]'),
+        ({"axcodes": "LPS"}, 'axcodes is "LPS" in .*two/model.json and "RAS" in .*one/model.json; the members'),
+        ({"spacing": [1.0, 1.0, 2.0]}, r"spacing is \[1.0, 1.0, 2.0\] in .*two/model.json"),
+        ({"channels": ["T1"]}, r'channels is \["T1"\] in .*two/model.json and null'),
+    ],
+)
+def test_members_that_are_made_for_something_else_are_refused(
+    others: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    one, same = (written(tmp_path / name) for name in ("one", "same"))
+    check_members(one, [one, same])
+    with pytest.raises(ValueError, match=said):
+        check_members(one, [one, same, written(tmp_path / "two", **others)])
+
+
+def test_the_first_member_is_the_model_of_the_run_and_each_says_what_it_is_for(tmp_path: Path) -> None:
+    one, two = (written(tmp_path / name) for name in ("one", "two"))
+    with pytest.raises(ValueError, match=r"ckpt_dir is other and ckpt_dirs begin with .*one: give ckpt_dirs alone"):
+        check_members("other", [one, two])
+    (tmp_path / "two" / "model.json").unlink()
+    with pytest.raises(ValueError, match=r"there is no .*two/model\.json"):
+        check_members(one, [one, two])
+
+
+def test_a_member_that_was_trained_on_what_is_tested_is_refused(tmp_path: Path) -> None:
+    splits = {"one": ("a", "b", "c"), "same": ("a", "b", "c"), "fold": ("c", "a", "b"), "chosen": ("a", "c", "b")}
+    for name, cases in splits.items():
+        drawn = Drawn(dict(zip(("training", "validation", "test"), ([case] for case in cases), strict=True)), {})
+        (tmp_path / name).mkdir()
+        write_split(drawn, tmp_path / name / "split.json")
+    folders = {name: str(tmp_path / name) for name in splits}
+    check_splits([folders["one"], folders["same"]], ["test"])
+    check_splits([folders["one"], folders["chosen"]], ["validation"])  # which is a test case there
+    for name in ("fold", "chosen"):
+        with pytest.raises(
+            ValueError, match=rf"{name}/split.json has c for training or validation, and .*one.*for test"
+        ):
+            check_splits([folders["one"], folders["same"], folders[name]], ["test"])
