@@ -32,6 +32,7 @@ from calib_monai.transforms import LeaveOutd
 
 OF_THE_REPOSITORY = [*PAGES, REPOSITORY / "CONTRIBUTING.md", REPOSITORY / "bundles" / "README.md"]
 OF_OTHERS = {
+    "c",
     "ckpt_file",
     "filepath",
     "help",
@@ -253,7 +254,8 @@ def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path
 
 @pytest.mark.parametrize("page", OF_THE_REPOSITORY, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> None:
-    programs = [REPOSITORY / "calib_monai" / "reports" / "__main__.py", *(REPOSITORY / "scripts").glob("*.py")]
+    package = REPOSITORY / "calib_monai"
+    programs = [package / "reports" / "__main__.py", package / "score.py", *(REPOSITORY / "scripts").glob("*.py")]
     programs += [*(REPOSITORY / "tests" / "reliability").glob("*.py")]
     arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
     bundles = [COLLECTION / bundle for bundle in ("hippocampus_nacl", "busi_nacl")]
