@@ -21,7 +21,18 @@ NAME = re.compile(r"(?<!<b>)<code>((?:\w+\.)*\w+)</code>(?!</a>)")  # in a text;
 CALLED = (  # what people and bundles call: each has a page
     *("losses", "metrics", "regions", "bins", "measures", "posthoc", "networks", "views", "lagrangian", "priors"),
     *("boundaries", "handlers", "reports", "experiments", "datalists", "cases", "loaders", "transforms", "slabs"),
-    *("presets", "orientation", "inverses", "inferers", "engines", "pictures", "volumes", "made_for", "refusals"),
+    *(
+        "presets",
+        "shifts",
+        "orientation",
+        "inverses",
+        "inferers",
+        "engines",
+        "pictures",
+        "volumes",
+        "made_for",
+        "refusals",
+    ),
     *(
         "predicted_cases",
         "listed_cases",

@@ -145,13 +145,15 @@ def run_python(words: list[str]) -> None:
         with patch.object(sys, "argv", [program.__file__, *words[2:]]):
             runpy.run_path(program.__file__, run_name="__main__")
     else:
-        imported = sys.modules.pop(f"{words[1]}.__main__", None)  # by another test; `runpy` would warn of it
+        found = importlib.util.find_spec(words[1])
+        runs = f"{words[1]}.__main__" if found and found.submodule_search_locations else words[1]
+        imported = sys.modules.pop(runs, None)  # by another test; `runpy` would warn of it
         try:
             with patch.object(sys, "argv", words[1:]):
                 runpy.run_module(words[1], run_name="__main__")
         finally:
             if imported:
-                sys.modules[f"{words[1]}.__main__"] = imported
+                sys.modules[runs] = imported
 
 
 def small_phantoms(num_cases: int, seed: int = 5, **options: int) -> Volumes:
