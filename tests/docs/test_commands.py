@@ -87,7 +87,7 @@ def shortened(command: str) -> str:
     )
     if is_training and "--epochs" not in command and "small.json" not in command:
         command += " --epochs 1"
-    if "volumes.json" in command:
+    if "volumes.json" in command and "results/" not in command:  # whose network is as it is
         command += " --network_def#channels '[2, 2, 2, 2, 2]'"
     if command.startswith("torchrun"):
         command += " --overwrite True"
@@ -235,7 +235,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     folder = tmp_path_factory.mktemp("collection")
     for name in BUNDLES:
         shutil.copytree(COLLECTION / name, folder / "bundles" / name, ignore=shutil.ignore_patterns("models", "eval"))
-    (folder / "scripts").symlink_to(REPOSITORY / "scripts")
+    for name in ("results", "scripts"):
+        (folder / name).symlink_to(REPOSITORY / name)
     write_knees(folder / "KNEES", small_phantoms(3))
     write_retina(folder / "RETINA", small_phantoms(3, num_classes=2))
     write_hippocampus(str(folder / "OTHER"), small_phantoms(2, 9))
