@@ -61,7 +61,7 @@ def check_run(
         batch_size: the batch size of a training, or None.
         loss: the loss of a training, or None.
         inferer: of a training, what applies the network.
-        metrics: MONAI's handlers of metrics by name, for each kind of metric.
+        metrics: MONAI's handlers of metrics by name, for each kind; those of a `ResultsSaver` are checked, too.
         handlers: handlers of an evaluator. If a `CheckpointLoader` is among them its file must be a model for such a
             run; if a `CalibratorFit` is, the model's split must be there; if a `ResultsSaver` is, no results of another
             kind may be.
@@ -90,7 +90,8 @@ def check_run(
     check_network(network, in_channels, num_classes, made_for.slice_size, device, batch_size)
     if loss is not None and inferer is not None:
         check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device)
-    check_metrics(metrics, num_classes)
+    measured = [one for saver in handlers if isinstance(saver, ResultsSaver) for one in saver.metrics]
+    check_metrics([*metrics, *measured], num_classes)
 
 
 def check_training(config: ConfigParser | None = None) -> None:
