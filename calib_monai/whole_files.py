@@ -65,6 +65,25 @@ def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
     write_whole(path, json.dumps(content, indent=indent) + "\n")
 
 
+def read_json(path: Path, name: str = "") -> Any:
+    """The content of a JSON file.
+
+    Args:
+        path: of the file.
+        name: what stands before the path in a message, such as "split".
+
+    Raises:
+        ValueError: a file that cannot be read, or is no JSON.
+    """
+    told = f"{name} {path}".lstrip()
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{told} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{told} is no JSON: {error}") from None
+
+
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows as CSV, completely or not at all."""
     text = io.StringIO()

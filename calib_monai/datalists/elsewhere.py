@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from calib_monai.datalists.split_files import Listed, read_split
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.path_options import check_path
 from calib_monai.spelling import did_you_mean
+from calib_monai.whole_files import read_json
 
 KINDS = {
     "folder": str,
@@ -215,12 +215,7 @@ class OtherData:
     def _content(self) -> dict[str, Any]:
         """The content of the JSON file; raise ValueError if it cannot be read, or has an unknown key or kind."""
         file = Path(self.test_dir)
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ValueError(f"test_dir {file} cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise ValueError(f"test_dir {file} is no JSON: {error}") from None
+        content = read_json(file, "test_dir")
         if not isinstance(content, dict):
             raise ValueError(f"test_dir {file} must hold an object, {{ ... }}")  # noqa: TRY004 - as all refusals
         for key, value in content.items():

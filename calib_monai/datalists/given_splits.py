@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
 from calib_monai.datalists.patients import check_patients_apart
 from calib_monai.datalists.split_files import DRAWN_WITH, PATIENTS
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
+from calib_monai.whole_files import read_json
 
 logger = logging.getLogger(__name__)
 
@@ -62,12 +62,7 @@ def read_lists(path: Path) -> dict[str, list[str]]:
     Raises:
         ValueError: a file that cannot be read, or holds something else or an empty list.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"split {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"split {path} is no JSON: {error}") from None
+    content = read_json(path, "split")
     keys = set(content) - {DRAWN_WITH, PATIENTS} if isinstance(content, dict) else set()
     if keys != set(SPLITS):
         given = f"has {', '.join(sorted(keys))}" if keys else "has none of them"

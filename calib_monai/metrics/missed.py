@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_number, check_whole
-from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.masks import Mask, structure_pairs
+from calib_monai.arguments import check_number
+from calib_monai.metrics.masks import Mask
+from calib_monai.metrics.structurewise import StructurewiseMetric
 
 
-class MissedStructuresMetric(ImagewiseMetric):
+class MissedStructuresMetric(StructurewiseMetric):
     """Number of structures whose Dice is below a threshold, or that only one of prediction and label has.
 
     The threshold keeps a few voxels in the wrong place from hiding a missed organ. Read this number beside
@@ -27,33 +26,16 @@ class MissedStructuresMetric(ImagewiseMetric):
     """
 
     def __init__(self, *, overlapping: bool = False, num_classes: int | None = None, dice_below: float = 0.1) -> None:
-        super().__init__()
+        super().__init__(overlapping=overlapping, num_classes=num_classes)
         check_number("dice_below", dice_below, 0, 1)
-        if num_classes is not None:
-            check_whole("num_classes", num_classes, 2)
-        self.overlapping = overlapping
-        self.num_classes = num_classes
         self.dice_below = dice_below
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """1 for each missed class, else 0: (B, C), or (B, C - 1) without the background.
-
-        Args:
-            y_pred: one-hot prediction, or masks, (B, C, H, W[, D]); class indices (B, 1, H, W[, D]) with `num_classes`.
-            y: label of that shape.
-
-        Raises:
-            ValueError: shapes that differ, or values that are not one-hot.
-        """
-        pairs = structure_pairs(y_pred, y, overlapping=self.overlapping, num_classes=self.num_classes)
-        return torch.tensor([[self._is_missed(*masks) for masks in image] for image in pairs], dtype=torch.float64)
-
-    def _is_missed(self, predicted: Mask, labeled: Mask) -> bool:
-        """Whether only one of prediction and label has the structure, or their Dice is too low."""
+    def _number(self, predicted: Mask, labeled: Mask) -> float:
+        """1 if only one of prediction and label has the structure, or if their Dice is too low; else 0."""
         sizes = np.count_nonzero(predicted), np.count_nonzero(labeled)
         if 0 in sizes:
-            return any(sizes)
-        return bool(2 * np.count_nonzero(predicted & labeled) / sum(sizes) < self.dice_below)
+            return float(any(sizes))
+        return float(2 * np.count_nonzero(predicted & labeled) / sum(sizes) < self.dice_below)
 
     def aggregate(self) -> Tensor:
         """The number over all images and classes, a scalar.

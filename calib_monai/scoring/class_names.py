@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from calib_monai.whole_files import read_json
 
 BACKGROUND = "background"
 DATASET_JSON = "dataset.json"
@@ -61,12 +62,7 @@ def _check(names: Sequence[str]) -> None:
 
 def _in_json(file: Path) -> Classes:
     """The classes that a JSON gives."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ValueError(f"{file} is no JSON: {error}") from None
+    content = read_json(file)
     if isinstance(content, list) and all(isinstance(name, str) for name in content):
         return Classes(content)
     labels = content.get("labels", content) if isinstance(content, Mapping) else None
