@@ -184,12 +184,13 @@ def _conditions(measured: Part, experiment: str) -> str:
     common = set.intersection(*given.values())
     others = [f"`{name}` also {', '.join(sorted(own - common))}" for name, own in given.items() if own - common]
     options = "; ".join([", ".join(sorted(common)), *others])
+    several = len(measured["seeds"]) > 1
     seeds, folds = (", ".join(map(str, measured[name])) for name in ("seeds", "folds"))
     versions = "; ".join(f"torch {one['torch']}, MONAI {one['monai']}" for one in ran_with["versions"])
     devices = "; ".join(dict.fromkeys(one["device"] for one in ran_with["hardware"]))
     where = f"`results/{measured['dataset']}/{experiment}/results.json` of the collection"
     return (
-        f"Means over {measured['num_cases']} test cases and seeds {seeds} (fold {folds}), ± the standard deviation"
-        f" between seeds.\nOptions: {options}. {versions}, {devices}.\nFrom {where}; its `results/README.md` has the"
-        " command and says what it shows."
+        f"Means over {measured['num_cases']} test cases and {'seeds' if several else 'seed'} {seeds} (fold {folds})"
+        f"{', ± the standard deviation between seeds' if several else ''}.\nOptions: {options}. {versions}, {devices}."
+        f"\nFrom {where}; its `results/README.md` has the command and says what it shows."
     )

@@ -21,6 +21,7 @@ HEADINGS = [
     *("# Model Overview", "## Data", "### Preprocessing", "## Training configuration", "## Input", "## Output"),
     *("## Performance", "## MONAI Bundle Commands", "## Limitations", "# References", "# License"),
 ]
+VOLUMES = "### Networks for volumes (3D)"  # a part of the performance where such networks were measured
 DICE = {"title": "Dice", "decimals": 3, "more_is_better": True}
 
 
@@ -138,7 +139,8 @@ def test_weights_that_were_copied_with_their_time_keep_their_results(
 
 def test_a_page_has_the_headings_of_the_zoo_and_the_license_of_the_data_is_beside_it(bundle: Path) -> None:
     page = (bundle / PAGE).read_text(encoding="utf-8")
-    assert re.findall(r"^#{1,3} .*$", page, re.MULTILINE) == HEADINGS
+    found = re.findall(r"^#{1,3} .*$", page, re.MULTILINE)
+    assert [heading for heading in found if heading != VOLUMES] == HEADINGS
     pins = config_of(bundle, "metadata")["required_packages_version"]
     assert all(f" {name}=={version}" in page for name, version in pins.items())
     said = (bundle / "docs" / "data_license.txt").read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ def test_one_seed_has_no_deviation_and_what_is_missing_is_said(results: Any) -> 
     page = results(alone)
     assert "| **nacl** | **0.500** |" in page
     assert "| **0.3 ± 0.6** | **none** |" in page  # a structure missed once is not shown as 0
-    assert "and seeds 7 (fold 0)," in page
+    assert "and seed 7 (fold 0).\n" in page
     assert "Dice 0.500, ECE none" in matrix()
 
 
