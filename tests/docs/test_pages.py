@@ -10,6 +10,7 @@ from pathlib import Path
 
 import key_reference
 import pytest
+import which_method
 from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named, prose_of
 
 LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
@@ -55,6 +56,15 @@ def test_nothing_is_said_twice() -> None:
 
 def test_the_tables_of_keys_are_current() -> None:
     key_reference.main(["--check"])
+
+
+def test_the_numbers_that_choose_a_method_are_those_of_the_results() -> None:
+    which_method.main(["--check"])
+    assert which_method.page_of('{{ dice("volumes", "soft_dice") }}') == "0.885"
+    with pytest.raises(
+        ValueError, match=r"^results/hippocampus/volumes/results.json has no row 'nacl'; its rows are soft_dice"
+    ):
+        which_method.page_of('{{ ece("volumes", "nacl") }}')
 
 
 def texts_in_the_package() -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""Writes docs/which_method.md, whose numbers come from `results/`.
+
+`scripts/parts/which_method.md` is its text, a Jinja template: `dice("posthoc", "ce + LTS")` in braces is the mean of a
+measure in a row of `results/hippocampus/posthoc/results.json`. `--check` writes nothing and fails if the page is not
+current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+
+from bundle_parts import PARTS, REPOSITORY
+from jinja2 import Environment, StrictUndefined
+
+from calib_monai.refusals import tell_in_one_line
+
+PAGE = REPOSITORY / "docs" / "which_method.md"
+RESULTS = REPOSITORY / "results" / "hippocampus"
+MEASURES = {"dice": "dice_foreground", "ece": "ece_foreground"}
+
+
+def main(given: list[str] | None = None) -> None:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    check = parser.parse_args(given).check
+    current = page_of((PARTS / PAGE.name).read_text(encoding="utf-8"))
+    if check and PAGE.read_text(encoding="utf-8") != current:
+        raise ValueError(f"{PAGE.relative_to(REPOSITORY)} is not current: run python scripts/which_method.py")
+    if not check:
+        PAGE.write_text(current, encoding="utf-8")
+
+
+def page_of(template: str) -> str:
+    """The page of a template."""
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    return environment.from_string(template).render({name: partial(mean, key) for name, key in MEASURES.items()})
+
+
+def mean(measure: str, experiment: str, row: str) -> str:
+    """The mean of a measure over cases and seeds, with three decimals.
+
+    Raises:
+        ValueError: the results have no such row.
+    """
+    path = RESULTS / experiment / "results.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    if row not in rows:
+        raise ValueError(f"{path.relative_to(REPOSITORY)} has no row {row!r}; its rows are {', '.join(rows)}")
+    return f"{rows[row]['measures'][measure]['mean']:.3f}"
+
+
+if __name__ == "__main__":
+    tell_in_one_line()
+    main()
