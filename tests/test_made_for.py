@@ -91,12 +91,19 @@ def test_a_run_that_differs_is_refused_with_both_values(changes: dict[str, Any],
     assert "\n" not in str(stop.value)
 
 
+def test_patches_of_another_size_are_refused_with_the_option_to_give(tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, made_for(spatial_dims=3, slice_size=[48, 64, 48]).written(SEEN, {}))
+    said = r'^slice_size is \[40, 56, 40\], and .* \[48, 64, 48\].*; give --patch_size "\[48, 64, 48\]"$'
+    with pytest.raises(ValueError, match=said):
+        check_made_for(made_for(spatial_dims=3, slice_size=[40, 56, 40]), str(tmp_path), "unused.json")
+
+
 @pytest.mark.parametrize("earlier", [False, True])
 @pytest.mark.parametrize(
     ("here", "there", "mend"), [(2, 3, "give configs/volumes.json as"), (3, 2, "leave out configs/v")]
 )
 def test_a_model_of_volumes_is_none_of_slices(here: int, there: int, mend: str, earlier: bool, tmp_path: Path) -> None:  # noqa: FBT001
-    sizes = {2: [48, 64], 3: [48, 64, 48]}
+    sizes = {2: [48, 64], 3: [40, 56, 40]}
     content = made_for(spatial_dims=there, slice_size=sizes[there]).written(SEEN, {})
     if earlier:  # before a model.json said spatial_dims
         del content["spatial_dims"]

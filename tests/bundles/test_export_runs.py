@@ -61,7 +61,7 @@ def ran(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
 
 
-@pytest.mark.parametrize(("overlay", "size"), [((), [48, 64]), (("volumes",), [48, 64, 48])], ids=["slices", "volumes"])
+@pytest.mark.parametrize(("overlay", "size"), [((), [48, 64]), (("volumes",), [40, 56, 40])], ids=["slices", "volumes"])
 def test_an_exported_bundle_infers_and_is_verified_without_the_package(
     overlay: tuple[str, ...], size: list[int], bundle: Path, tmp_path: Path
 ) -> None:
@@ -101,11 +101,11 @@ def test_a_package_of_volumes_says_so(bundle: Path, tmp_path: Path) -> None:
     metadata = json.loads((root / "configs" / "metadata.json").read_text())
     for side, name in (("inputs", "image"), ("outputs", "pred")):
         tensor = metadata["network_data_format"][side][name]
-        assert (tensor["spatial_shape"], tensor["is_patch_data"]) == ([48, 64, 48], True)
+        assert (tensor["spatial_shape"], tensor["is_patch_data"]) == ([40, 56, 40], True)
     assert metadata["description"].startswith("3D UNet")
     page = (root / "docs" / "README.md").read_text(encoding="utf-8")
     assert "`hippocampus_nacl` is a 3D UNet" in page
-    assert "Patches have 48 x 64 x 48 voxels." in page
+    assert "Patches have 40 x 56 x 40 voxels." in page
     assert not [word for word in ("2D", "volumes.json'", "The network sees slices", "0.844") if word in page]
     assert EXPORT["bundle_files"](root) == EXPORT["bundle_files"](bundle, tmp_path / "best.pt")
 

@@ -76,10 +76,10 @@ def test_weights_of_a_network_for_volumes_are_told_as_such(
     said = refused(bundle, "--model", tmp_path / "best.pt")
     assert "models/model.pt: of its weights" in said  # volumes.json has larger patches, which need more levels
     (tmp_path / "model.json").write_text(json.dumps({"slice_size": [48, 64, 64]}))
-    larger = unet(1, 3, [48, 64, 48], spatial_dims=3, spacing=[1, 1, 1]).state_dict()
+    larger = unet(1, 3, [40, 56, 40], spatial_dims=3, spacing=[1, 1, 1]).state_dict()
     torch.save(larger, tmp_path / "model.pt")
     said = refused(bundle, "--model", tmp_path / "model.pt")
-    assert "models/model.json: slice_size is [48, 64, 64]; the zoo wants that of configs/train.json, [48, 64, 4" in said
+    assert "models/model.json: slice_size is [48, 64, 64]; the zoo wants that of configs/train.json, [40, 56, 4" in said
     (bundle / "configs" / "volumes.json").unlink()
     said = refused(bundle, "--model", tmp_path / "best.pt")
     assert "models/model.pt: it is of a network for volumes; the zoo wants" in said
