@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
+from bundle_page_of_volumes import page_of_volumes
 from zoo_rules import INFERENCE, METADATA, MODEL, TRAIN, VOLUMES, Files
 
 PAGE = "docs/README.md"
 OF_TRAINING = ("batch_size", "learning_rate", "patches_per_volume", "training_box", "augmentation")
-OVERLAY = r"(?ms)^#### Execute everything with a network for volumes$.*?(?=^#{1,4} |\Z)"  # up to the next title
-SLICES = r"The network sees slices; those of the training have .* pixels\."
 
 
 def laid_over(files: Files) -> Files:
@@ -22,20 +20,25 @@ def laid_over(files: Files) -> Files:
     if not {VOLUMES, MODEL, TRAIN, INFERENCE, METADATA} <= files.keys():
         return files
     # Imported here, for it takes seconds that a bundle without weights need not wait.
-    from bundle_weights import are_of_volumes  # noqa: PLC0415
+    from bundle_weights import are_of_volumes, weights_by_network  # noqa: PLC0415
 
     volumes, metadata = (json.loads(files[name]) for name in (VOLUMES, METADATA))
     if not are_of_volumes(files[MODEL]):
         return files
     of_inference = {key: value for key, value in volumes.items() if key not in OF_TRAINING}
+    train, inference = (
+        _with(json.loads(files[name]), laid) for name, laid in ((TRAIN, volumes), (INFERENCE, of_inference))
+    )
     changed = {
-        TRAIN: _with(json.loads(files[TRAIN]), volumes),
-        INFERENCE: _with(json.loads(files[INFERENCE]), of_inference),
+        TRAIN: train,
+        INFERENCE: inference,
         METADATA: _of_patches(metadata, volumes["patch_size"]),
     }
     kept = {name: content for name, content in files.items() if name != VOLUMES}
-    page = {PAGE: _page(kept[PAGE].decode(), volumes).encode()} if PAGE in kept else {}
-    return kept | page | {name: f"{json.dumps(content, indent=4)}\n".encode() for name, content in changed.items()}
+    if PAGE in kept:
+        page = page_of_volumes(kept[PAGE].decode(), train, weights_by_network(inference), VOLUMES)
+        kept[PAGE] = page.encode()
+    return kept | {name: f"{json.dumps(content, indent=4)}\n".encode() for name, content in changed.items()}
 
 
 def _with(config: dict[str, Any], volumes: dict[str, Any]) -> dict[str, Any]:
@@ -53,16 +56,3 @@ def _of_patches(metadata: dict[str, Any], patch_size: list[int]) -> dict[str, An
         tensor |= {"spatial_shape": patch_size, "is_patch_data": True}
     description = str(metadata["description"]).replace("2D", "3D").replace("the slices of each", "patches of each")
     return metadata | {"description": description}
-
-
-def _page(page: str, volumes: dict[str, Any]) -> str:
-    """The page of a bundle, where it is one of a network for volumes."""
-    size = " x ".join(map(str, volumes["patch_size"]))
-    told = (
-        f"The network of this package sees patches of volumes, {size} voxels, in three dimensions. `train.json` and "
-        f"`inference.json` hold what `{VOLUMES}` of the bundle sets, such as the learning rate and the batch size.\n\n"
-    )
-    page = re.sub(OVERLAY, "", page).replace(" is a 2D ", " is a 3D ")
-    page = re.sub(SLICES, f"Patches have {size} voxels.", page)
-    page = page.replace("Both take slices that are", "Both take patches that are")
-    return page.replace("## Data\n", f"{told}## Data\n", 1)

@@ -13,7 +13,7 @@ from zoo_rules import VOLUMES
 
 from calib_monai.checks import axes_of, check_network, differing_weights
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.networks import FACTORIES
+from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.targets import TARGET
 
 Weights = dict[str, torch.Tensor]
@@ -68,6 +68,19 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
     cpu = torch.device("cpu")
     check_network(network, image["num_channels"], pred["num_channels"], image["spatial_shape"], cpu)
     return None
+
+
+def weights_by_network(inference: dict[str, Any]) -> dict[str, int]:
+    """The number of weights of each network for volumes that inference.json can have, with the options it has there."""
+    found = {}
+    for name in OF_VOLUMES if isinstance(inference["network_def"], dict) else ():
+        try:
+            with torch.device("meta"):  # where weights take neither time nor memory
+                network = _network(inference, f"calib_monai.networks.{name}")
+        except RuntimeError:  # a network does not have the options of another
+            continue
+        found[name] = sum(weights.numel() for weights in network.parameters())
+    return found
 
 
 def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:

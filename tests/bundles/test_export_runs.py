@@ -16,7 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from committed import REPOSITORY, SCHEMA
+from committed import COLLECTION, REPOSITORY, SCHEMA
 from monai.bundle import ConfigParser
 
 from calib_monai.carried import tell_other_version
@@ -107,7 +107,32 @@ def test_a_package_of_volumes_says_so(bundle: Path, tmp_path: Path) -> None:
     assert "`hippocampus_nacl` is a 3D UNet" in page
     assert "Patches have 40 x 56 x 40 voxels." in page
     assert not [word for word in ("2D", "volumes.json'", "The network sees slices", "0.844") if word in page]
+    train = json.loads((root / "configs" / "train.json").read_text())
+    assert f"`--batch_size {train['batch_size']}`" in page
+    weights = torch.load(tmp_path / "best.pt")
+    assert f"| `unet` | {sum(value.numel() for value in weights.values()):,} | MONAI's UNet" in page
     assert EXPORT["bundle_files"](root) == EXPORT["bundle_files"](bundle, tmp_path / "best.pt")
+
+
+@pytest.mark.parametrize("name", ["hippocampus_nacl", "flare_consistency", "acdc_crac"])
+def test_the_page_of_a_package_of_volumes_tells_the_settings_of_its_own_training(name: str) -> None:
+    root = COLLECTION / name
+    page_of_volumes = runpy.run_path(str(REPOSITORY / "scripts" / "bundle_page_of_volumes.py"))["page_of_volumes"]
+    before = (root / "docs" / "README.md").read_text(encoding="utf-8")
+    train = laid_over(root / "configs", "train", "volumes").get()
+    page = page_of_volumes(before, train, {"unet": 12345, "dynunet": 6}, "volumes.json")
+    of_slices = ("The papers' settings", "batches of 16 slices", "`transunet` |", "multiples of 32", "four classes")
+    assert [word for word in of_slices if word not in before] == []
+    assert [word for word in of_slices if word in page] == []
+    schedule = train["lr_scheduler"]["_target_"].rpartition(".")[2]
+    for told in (
+        f"`--learning_rate {train['learning_rate']}`",
+        f'`--patches_per_volume 1`, `--patch_size "{train["patch_size"]}"`, ',
+        f"The optimizer is `Adam`. The schedule of the learning rate is `{schedule}`.",
+        "| `unet` | 12,345 | MONAI's UNet",
+    ):
+        assert told in page
+    assert ("`pixdim` is 1.5 x 1.5 x 3 mm" in page) == (name == "flare_consistency")
 
 
 def test_without_the_package_inside_there_is_none(tmp_path: Path) -> None:
