@@ -181,11 +181,13 @@ def _of_classes(probs: Tensor, labels: Tensor, threshold: float) -> Iterator[tup
     """For each class the confidences above a threshold, and 1 if they are right, else 0, (n,) and (n,)."""
     for k, confidence in enumerate(probs):
         right = labels.clone().eq_(k)  # `labels == k` takes ten times as long
-        if threshold <= 0:
-            yield confidence, right
-        else:
-            kept = places(confidence > threshold)
-            yield confidence[kept], right[kept]
+        yield (confidence, right) if threshold <= 0 else _above(threshold, confidence, right)
+
+
+def _above(threshold: float, confidence: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """The confidences above a threshold, and whether they are right."""
+    kept = places(confidence > threshold)
+    return confidence[kept], right[kept]
 
 
 def _bin(confidence: Tensor, right: Tensor, num_bins: int) -> Bins:
@@ -214,11 +216,16 @@ def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Te
     if bins == 0:
         return torch.tensor(float("nan"), dtype=torch.float64, device=confidence.device)
     confidence, order = confidence.sort()
+    right = right[order]
+    del order  # here and below: of a large case each takes as much as a channel
     # Voxels of one confidence are alike: each is as right as they are on average, whatever their order.
     _, tie, count = torch.unique_consecutive(confidence, return_inverse=True, return_counts=True)
     accuracy = torch.zeros(len(count), dtype=torch.float64, device=tie.device)
-    accuracy = accuracy.index_add(0, tie, right[order].double()) / count
-    gaps = confidence.double() - accuracy[tie]  # summed over a bin: count * (confidence - accuracy)
-    edges = torch.arange(bins + 1, device=gaps.device) * (voxels // bins)
-    edges[-1] = voxels
-    return torch.cat([gaps.new_zeros(1), gaps.cumsum(0)])[edges].diff().abs().sum() / voxels
+    accuracy = accuracy.index_add(0, tie, right.double()) / count
+    gaps = accuracy[tie]
+    del tie
+    sums = gaps.sub_(confidence).cumsum_(0)  # over a bin: count * (accuracy - confidence)
+    ends = torch.arange(1, bins + 1, device=sums.device) * (voxels // bins) - 1
+    ends[-1] = voxels - 1
+    of_bins: Tensor = sums[ends].diff(prepend=sums.new_zeros(1))
+    return of_bins.abs().sum() / voxels
