@@ -13,7 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
-from calib_monai.datalists.elsewhere import OtherData
+from calib_monai.datalists.elsewhere import OtherData, check_part
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.ensembles import check_ckpt_dirs
 from calib_monai.former_networks import FACTORY
@@ -47,6 +47,7 @@ CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_ckpt_dirs, ("ckpt_dirs",)),
     (check_measures, ("measures",)),
+    (check_part, ("part", "calibrator")),
     (check_shift, ("shift",)),
     (check_slice_size, ("slice_size", "spatial_dims")),
     (check_patch_size, ("patch_size",)),
@@ -93,7 +94,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
         read_lists(Path(str(known["split"])))
     class_names, count = known.get("class_names"), known.get("num_classes")
     if known.get("test_dir") and isinstance(class_names, list):
-        OtherData(str(known["test_dir"])).described(class_names)
+        OtherData(str(known["test_dir"]), known.get("part", "test")).described(class_names)
     if isinstance(count, int) and known.get("ignore_index") is not None:
         check_ignored_label(known["ignore_index"], count)
     if class_names is not None:

@@ -17,7 +17,7 @@ from calib_monai.spelling import did_you_mean, nearest
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARTS = REPOSITORY / "scripts" / "parts"
 KINDS = ("pictures",)  # parts that a data set may be like
-LINE_WIDTH = 100
+LINE_WIDTH = 120
 INDENT = 4
 NEEDED_OF_OWN: dict[tuple[str, ...], type] = {
     ("image", "channels"): list,
@@ -191,7 +191,7 @@ def merge(*parts: Part) -> Part:
 
 
 def to_json(value: Any, indent: int = 0, used: int = 0) -> str:
-    """JSON in which a value stays on one line if it fits in 100 columns and holds no nested dictionary.
+    """JSON in which a value stays on one line if it fits in 120 columns and holds no nested dictionary.
 
     A list or a dictionary may hold a single dictionary there.
 

@@ -54,9 +54,11 @@ def results_of(folder: Path, weights: Path, class_names: list[str] | None) -> Re
             f"{path} was measured with weights of {_time(modified)}, and {weights} is of"
             f" {_time(weights.stat().st_mtime)}: evaluate these weights"
         )
-    for name, wanted in (("class_names", class_names), ("calibrator", "none"), ("disturbance", [])):
+    own: dict[str, Any] = {"calibrator": "none", "disturbance": [], "part": "test", "elsewhere": None}
+    own |= {} if class_names is None else {"class_names": class_names}
+    for name, wanted in own.items():
         found = summary.get(name, wanted)
-        if wanted is not None and found != wanted:
+        if found != wanted:
             raise ValueError(f"{path} has {name} {json.dumps(found)[:80]}; the bundle's own is {json.dumps(wanted)}")
     counted = f"Means over {summary['num_cases']} test cases."
     rows = ["| measure | value |", "| --- | --- |", *shown, "", counted]

@@ -1,4 +1,4 @@
-"""Elsewhere: the labeled cases of a folder that a model was not trained on, such as those of another hospital."""
+"""Elsewhere: labeled cases in the place of a split's test cases, such as a folder of another hospital."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from calib_monai.arguments import check_choice
 from calib_monai.case_keys import LABEL_VALUES
 from calib_monai.datalists.folders import dataset_folder
 from calib_monai.datalists.patients import with_patients
@@ -28,7 +29,15 @@ KINDS = {
     "patient": str,
     "several_masks": bool,
 }  # in a JSON
+PARTS = ("test", "validation")  # of a split, that can be measured
 EXAMPLE = '"labels": {"1": "lv", "2": "myo", "3": "rv"}'
+
+
+def check_part(part: str, calibrator: str) -> None:
+    """Raise ValueError if a part of the split cannot be measured, or not with this calibrator."""
+    check_choice("part", part, PARTS)
+    if part == "validation" and calibrator != "none":
+        raise ValueError(f"calibrator is {calibrator}, which was fitted to the validation cases: leave out --part")
 
 
 class Described(NamedTuple):
@@ -55,12 +64,14 @@ class OtherData:
     """The data that an evaluation measures in the place of the test cases of the training; nothing is read at first.
 
     Args:
-        test_dir: a folder in the layout of the bundle's data set, or a JSON file, as in `described`; "" for the test
-            cases of the training.
+        test_dir: a folder in the layout of the bundle's data set, or a JSON file, as in `described`; "" for cases of
+            the training's split.
+        part: which of these, "test" or "validation". All cases of a folder are test cases.
     """
 
-    def __init__(self, test_dir: str = "") -> None:
+    def __init__(self, test_dir: str = "", part: str = "test") -> None:
         self.test_dir = test_dir
+        self.part = part
 
     def __bool__(self) -> bool:
         """Whether there are other data."""
@@ -72,10 +83,16 @@ class OtherData:
         path = Path(self.test_dir)
         return (path.stem if self._is_json else path.resolve().name) if self else ""
 
+    def named(self, dataset: str) -> str:
+        """The name of the measured data, beside the test cases of a data set, which have its own."""
+        return self.name or (dataset if self.part == "test" else f"{dataset}_{self.part}")
+
     @property
     def suffix(self) -> str:
-        """The end of the name of a folder for results: "" or "_on_NAME"."""
-        return f"_on_{re.sub(r'[^A-Za-z0-9.-]+', '_', self.name)}" if self else ""
+        """The end of the name of a folder for results: "", "_validation" or "_on_NAME"."""
+        if self:
+            return f"_on_{re.sub(r'[^A-Za-z0-9.-]+', '_', self.name)}"
+        return "" if self.part == "test" else f"_{self.part}"
 
     @property
     def _is_json(self) -> bool:
@@ -97,6 +114,8 @@ class OtherData:
                 labels that do not fit the classes.
         """
         check_path("test_dir", self.test_dir)
+        if self.part != "test":
+            raise ValueError(f"part is {self.part} and test_dir {self.test_dir}, whose cases are all tested: give one")
         if not self._is_json:
             return Described(self._folder(self.test_dir))
         file, content = Path(self.test_dir), self._content()

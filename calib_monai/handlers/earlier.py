@@ -10,7 +10,6 @@ from typing import Any
 from calib_monai.posthoc.files import NONE
 
 MEND = "set another --output_dir, or replace it by --overwrite True"
-INSIDE = "the test cases of the training"
 
 
 def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
@@ -29,18 +28,26 @@ def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
             )
 
 
-def check_data(file: Path, test_dir: str) -> None:
-    """Raise ValueError if a file is of an evaluation of other data: a run on these would replace it.
+def check_data(file: Path, test_dir: str, part: str = "test") -> None:
+    """Raise ValueError if a file is of an evaluation of other cases: a run on these would replace it.
 
     Args:
         file: the summary of an evaluation; one that names no data has the test cases of the training.
-        test_dir: the folder or JSON file of this run's data, "" for the test cases of the training.
+        test_dir: the folder or JSON file of this run's data, "" for cases of the training's split.
+        part: of the split.
     """
-    before = (_content(file).get("elsewhere") or {}).get("test_dir", "") if file.is_file() else test_dir
-    if before != test_dir:
-        raise ValueError(
-            f"{file} is of an evaluation of {before or INSIDE}, and this one is of {test_dir or INSIDE}: {MEND}"
-        )
+    if not file.is_file():
+        return
+    before = _content(file)
+    there = (before.get("elsewhere") or {}).get("test_dir") or _inside(before.get("part", "test"))
+    here = test_dir or _inside(part)
+    if there != here:
+        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
+
+
+def _inside(part: str) -> str:
+    """The cases of a part of the split, in words."""
+    return f"the {part} cases of the training"
 
 
 def check_members(file: Path, models: Sequence[str]) -> None:

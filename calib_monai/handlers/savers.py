@@ -57,7 +57,7 @@ class ResultsSaver:
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
         disturbance: the transform that makes the images worse; `summary.json` notes its steps.
         elsewhere: `calib_monai.datalists.elsewhere.OtherData` that are measured, if they are not the test cases of the
-            training. Their name is then that of the data set, and `summary.json` notes where they lie.
+            training. `summary.json` notes their part of the split, or where they lie.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class ResultsSaver:
         self.metrics = metrics
         self.disturbance = disturbance
         self.elsewhere = elsewhere
+        self.part = str(getattr(elsewhere, "part", "test"))
         self.overwrite = overwrite
         self.folder = Path(output_dir)
         self.class_names = list(class_names)
@@ -135,7 +136,7 @@ class ResultsSaver:
         """
         if not self.overwrite:
             check_members(self.folder / "summary.json", [f"{one}/{self.model.name}" for one in folders_of(network)])
-            check_data(self.folder / "summary.json", (self._elsewhere() or {}).get("test_dir", ""))
+            check_data(self.folder / "summary.json", (self._elsewhere() or {}).get("test_dir", ""), self.part)
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
 
     def update(self, engine: Engine) -> None:
@@ -187,7 +188,8 @@ class ResultsSaver:
         elsewhere = self._elsewhere()
         content = {
             **self.files,
-            "dataset": elsewhere["name"] if elsewhere else self.dataset,
+            "dataset": self.dataset if self.elsewhere is None else self.elsewhere.named(self.dataset),
+            "part": self.part,
             "members": self.members,
             "trained_on": self.dataset,
             "elsewhere": elsewhere,

@@ -22,7 +22,7 @@ from calib_monai.reports.runs import LogitCounts, Run
 
 logger = logging.getLogger(__name__)
 
-OF_BUNDLES = re.compile(r"eval(_ensemble)?(_on_.+)?(_l?ts)?")  # names of folders in a bundle's
+OF_BUNDLES = re.compile(r"eval(_ensemble)?(_validation|_on_.+)?(_l?ts)?")  # names of folders in a bundle's
 USUAL = "all"  # voxels that a calibrator is fitted to
 FILES = ("summary.json", "cases.csv", "bins.json")
 

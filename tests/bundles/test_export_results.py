@@ -84,6 +84,8 @@ def test_the_values_of_an_evaluation_are_in_the_metadata_and_on_the_page(
             r'summary.json has class_names \["background", "a"\]; the bundle\'s own',
         ),
         ({"calibrator": "ts"}, 'summary.json has calibrator "ts"; the bundle\'s own is "none"'),
+        ({"part": "validation"}, 'summary.json has part "validation"; the bundle\'s own is "test"'),
+        ({"elsewhere": {"name": "other"}}, 'summary.json has elsewhere {"name": "other"}; the bundle\'s own is null'),
         (
             {"disturbance": [{"transform": "RandGaussianNoised"}]},
             "summary.json has disturbance .*; the bundle's own is",
