@@ -63,9 +63,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 }  # of the attributes of a measure
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 DISTANCES = ("hd95", "asd")  # first words of their names
+COVERED, WIDTH = "covered_volumes", "interval_width"  # of conformal intervals
 LIMITS = {
-    **dict.fromkeys((*DISTANCES, "nll"), (0.0, inf)),
-    **dict.fromkeys(("dice", "ece", "cece", "tace"), (0.0, 1.0)),
+    **dict.fromkeys((*DISTANCES, "nll", "interval"), (0.0, inf)),
+    **dict.fromkeys(("dice", "ece", "cece", "tace", "covered"), (0.0, 1.0)),
     "brier": (0.0, 2.0),
 }  # of the values of a case, by the first word of a name
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
@@ -80,6 +81,8 @@ MEASURES = {
     "dice_regions": Measure("Dice, regions", more_is_better=True, tells_missed=True),
     "hd95_mm_regions": Measure("HD95, regions (mm)", 2),
     "volume_difference": Measure("volume difference (%)", 1, more_is_better=None, factor=100.0),
+    COVERED: Measure("volumes in their interval (%)", 1, more_is_better=None, factor=100.0),
+    WIDTH: Measure("width of the interval (% of the volume)", 1, more_is_better=None, factor=100.0),
     "missed_structures": Measure("missed structures", 0, counts=True, tells_missed=True),
 }  # of shapes; those of probabilities are named by kind and region
 

@@ -13,6 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
+from calib_monai.conformal import check_conformal
 from calib_monai.datalists.elsewhere import OtherData, check_part
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.ensembles import check_ckpt_dirs
@@ -46,6 +47,7 @@ OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json
 CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_ckpt_dirs, ("ckpt_dirs",)),
+    (check_conformal, ("conformal",)),
     (check_measures, ("measures",)),
     (check_part, ("part", "calibrator")),
     (check_shift, ("shift",)),

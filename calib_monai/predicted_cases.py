@@ -166,7 +166,7 @@ class InputsOnDemand(Sequence[Case]):
         return Inputs([case for case, _ in good], failed)
 
 
-def end_of_inputs(cases: Any, folder: str) -> None:
+def end(cases: Any, folder: str) -> None:
     """Say what was predicted, and raise ValueError if a case was passed over.
 
     Args:

@@ -26,7 +26,7 @@ from typing import Any
 
 from bundle_laid_over import PAGE, laid_over
 from bundle_results import page_with, results_of
-from zoo_rules import CALIBRATORS, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
+from zoo_rules import FITTED, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
 
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.whole_files import whole_file
@@ -35,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGE = "calib_monai"
 FOLDERS = ("configs", "docs", "scripts", PACKAGE)
 WRITTEN_BY_RUNS = ("models", "eval")
-WITH_MODEL = (MADE_FOR, *CALIBRATORS)  # which are of no use without the weights
+WITH_MODEL = (MADE_FOR, *FITTED)  # which are of no use without the weights
 MEASURED = "eval_weights_sha256"  # in the metadata: the weights that `eval_metrics` belong to
 FIND_CODE = "$sys.path.insert(0, @bundle_root)"  # MONAI does it, too, but after `initialize`
 TELL_OTHER = {"_target_": f"{PACKAGE}.carried.tell_other_version", "bundle_root": "@bundle_root"}

@@ -14,6 +14,8 @@ METADATA, INFERENCE, TRAIN = (f"configs/{name}.json" for name in ("metadata", "i
 VOLUMES = "configs/volumes.json"
 MODEL, MADE_FOR = "models/model.pt", "models/model.json"  # the weights, and what they were made for
 CALIBRATORS = tuple(f"models/calibrator_{kind}.safetensors" for kind in ("ts", "lts"))
+SCORES = tuple(f"models/conformal_{kind}.safetensors" for kind in ("none", "ts", "lts"))
+FITTED = (*CALIBRATORS, *SCORES)  # to the weights, by calibrate.json
 DATA_LICENSE = "docs/data_license.txt"
 NECESSARY = ("LICENSE", METADATA, INFERENCE)
 LARGEST_FILE = 25 * 10**6  # bytes
@@ -50,14 +52,14 @@ def check(name: str, files: Files) -> str:
         if file not in files:
             refuse(file, "it is not there", f"{', '.join(NECESSARY[:-1])} and {NECESSARY[-1]}")
     for file, content in files.items():
-        if file not in {MODEL, *CALIBRATORS}:
+        if file not in {MODEL, *FITTED}:
             _check_file(file, content)
     metadata = json.loads(files[METADATA])
     _check_metadata(name, metadata)
     if MODEL in files:
         _check_model(files[MODEL], json.loads(files[INFERENCE]), metadata["network_data_format"])
-        for file in files.keys() & {*CALIBRATORS}:
-            _check_calibrator(file, files[file], files[MODEL])
+        for file in files.keys() & {*FITTED}:
+            _check_fitted(file, files[file], files[MODEL])
     if MADE_FOR in files and TRAIN in files:
         _check_made_for(json.loads(files[MADE_FOR]), json.loads(files[TRAIN]))
     return str(metadata["version"])
@@ -142,13 +144,13 @@ def _check_model(content: bytes, inference: dict[str, Any], formats: dict[str, A
         refuse(MODEL, *found_and_wanted)
 
 
-def _check_calibrator(name: str, content: bytes, weights: bytes) -> None:
-    """Raise ValueError if a calibrator was fitted to other weights, as the header of its safetensors file says."""
+def _check_fitted(name: str, content: bytes, weights: bytes) -> None:
+    """Raise ValueError if a file was fitted to other weights, as its header says, which is safetensors'."""
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         model = header["__metadata__"]["model"]
     except (ValueError, KeyError, TypeError):
-        refuse(name, "it cannot be read", "a calibrator, as calibrate.json writes it")
+        refuse(name, "it cannot be read", "a file as calibrate.json writes it")
     if model != hashlib.sha256(weights).hexdigest():
         refuse(name, f"it was fitted to other weights than {MODEL}", "one of these weights: fit it again or remove it")
 

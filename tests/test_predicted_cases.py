@@ -20,7 +20,7 @@ from PIL import Image
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.loading import LoadCased
 from calib_monai.orientation import Reorientd
-from calib_monai.predicted_cases import Inputs, InputsOnDemand, end_of_inputs
+from calib_monai.predicted_cases import Inputs, InputsOnDemand, end
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LOADING = LoadCased("image")
@@ -116,13 +116,13 @@ def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsy
     assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
     assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
     with pytest.raises(ValueError, match=r"^2 case\(s\) were passed over, as told above$"):
-        end_of_inputs(cases, "eval")
+        end(cases, "eval")
     said, told = capsys.readouterr()
     assert said == f"{len(images) - 2} case(s): the maps and the structures in numbers are in eval/predictions\n"
     assert told.splitlines() == found.failed
     one = on_demand(images[2], phantom_dir)
     assert len(one) == 1
-    end_of_inputs(one, "eval")
+    end(one, "eval")
 
 
 def test_transforms_that_take_long_are_not_tried_before(phantom_dir: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_picture_for_a_volume_is_refused_by_name(suffix: str, tmp_path: Path) 
 
 def test_nothing_is_read_before_the_cases_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cases = on_demand(tmp_path / "nowhere", tmp_path)
-    end_of_inputs(cases, "eval")  # after an evaluator of somebody else
+    end(cases, "eval")  # after an evaluator of somebody else
     assert capsys.readouterr().out == "the maps and the structures in numbers are in eval/predictions\n"
     for look in (len, list, lambda cases: cases[0]):
         with pytest.raises(ValueError, match="does not exist"):
@@ -177,7 +177,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
     assert "label" not in found[1]
     assert listed[:3] == given  # the list of the program stays as it is
     with pytest.raises(ValueError, match=r"^1 case\(s\) were passed over"):
-        end_of_inputs(cases, "eval")
+        end(cases, "eval")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from calib_monai.handlers.checkpoints import (
 )
 from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
+from calib_monai.handlers.conformal import Conformal
 from calib_monai.handlers.evaluating import LetGo, ModelCheckpointLoader, ProgressBar, close_tracking
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
@@ -40,6 +41,7 @@ __all__ = [
     "CalibratorFit",
     "ChannelOrder",
     "CollapseGuard",
+    "Conformal",
     "Dice",
     "DurableCheckpointSaver",
     "EpochMean",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import torch
@@ -15,15 +14,19 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
+from calib_monai.handlers.conformal_fits import write_conformal
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
+from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.handlers.summaries import or_null
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
     CalibratedNetwork,
     Calibrator,
+    ConformalFit,
     Errors,
     FitReport,
+    Fitted,
     LocalTemperatureScaling,
     TemperatureScaling,
     calibrator_of,
@@ -34,7 +37,7 @@ from calib_monai.posthoc import (
     new_calibrator,
     save_calibrator,
 )
-from calib_monai.posthoc.files import MODEL
+from calib_monai.posthoc.files import MODEL, NONE
 from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
@@ -53,7 +56,8 @@ class CalibratorFit:
     The logits are on the network's own grid. They are stored in `output_dir` until the end of the run, because a fit
     passes through them several times, one volume at a time. The result of the fit is logged, and written to
     `output_dir` as `calibration_ts.json` or `calibration_lts.json`. The likelihood of the fitted voxels is measured on
-    the network's grid, all other errors on the grid of an evaluation.
+    the network's grid, all other errors on the grid of an evaluation. On that grid the scores for
+    `calib_monai.posthoc.Conformal` intervals are fitted, too, with the calibrator and without one.
 
     Args:
         kind: "ts" or "lts".
@@ -63,8 +67,8 @@ class CalibratorFit:
         output_dir: folder of the report.
         options: for each kind, the arguments of the calibrator's `fit`.
         postprocessing: makes "prob" and "label" from a case with "pred", which holds logits here, as an evaluation does
-            before it measures. Without it, errors are measured on the network's grid. The cases are those of the
-            evaluator's data set, in order.
+            before it measures. Without it, errors are measured on the network's grid, and no scores are fitted. The
+            cases are those of the evaluator's data set, in order.
         class_names: the names of all classes, background first, for the report; by default their numbers.
         spatial_dims: of the network: 2 if it sees slices, 3 if it sees volumes.
         model: name of the file in `ckpt_dir` that it is fitted to.
@@ -107,7 +111,8 @@ class CalibratorFit:
             raise ValueError(f"fitting#{kind}: {error}") from None
         self.model = model
         self.region_option = region_option or f"--fitting#{kind}#region"
-        self.items: _StoredItems | None = None
+        self.items: StoredItems | None = None
+        self.conformal = {NONE: ConformalFit(), kind: ConformalFit()}
 
     def attach(self, engine: Engine) -> None:
         """Keep the predictions of each iteration, and fit at the end of the run."""
@@ -118,7 +123,8 @@ class CalibratorFit:
     def start(self, _engine: Engine) -> None:
         """Prepare a folder for the predictions."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.items = _StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
+        self.items = StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
+        self.conformal = {NONE: ConformalFit(), self.kind: ConformalFit()}
 
     def update(self, engine: Engine) -> None:
         """Keep the logits, labels and images of this iteration."""
@@ -155,9 +161,11 @@ class CalibratorFit:
             if report.region == "all":
                 logger.warning("to fit to plausible voxels instead, give %s plausible", self.region_option)
         logger.info("%s is written%s", path, replaced)
+        if self.postprocessing is not None:
+            write_conformal(self.conformal, self.structures, folders, self.model)
 
     @torch.no_grad()
-    def _on_measured_grid(self, report: FitReport, items: _StoredItems, engine: Any) -> FitReport:
+    def _on_measured_grid(self, report: FitReport, items: StoredItems, engine: Any) -> FitReport:
         """The report with the errors on the grid on which an evaluation measures."""
         if self.postprocessing is None:
             return report
@@ -165,10 +173,11 @@ class CalibratorFit:
         device, ignore_index = engine.state.device, ignored_label(engine)
         for case, (logits, *_) in zip(engine.data_loader.dataset, items, strict=True):
             calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
-            for found, scores in zip(rows, (logits, calibrated), strict=True):
+            for found, conformal, scores in zip(rows, self.conformal.values(), (logits, calibrated), strict=True):
                 given = given_of(self.postprocessing({**case, "pred": scores[0]}), ignore_index)
                 check_probs(given[0][0].flatten(1), given[0][0])
                 found.append(errors_of(*given))
+                conformal.add(*given)
         before, after = map(mean_errors, rows)
         return replace(report, before=before, after=after)
 
@@ -187,12 +196,12 @@ class CalibratedLogits:
     """Adds "calibrated_logits" to what an evaluator puts out, of which `ProbsAndLabeld` makes the probabilities.
 
     Args:
-        calibrator: fitted to the logits of the evaluator's network, or a network that has it. A single temperature of
-            1 adds nothing.
+        calibrator: fitted to the logits of the evaluator's network, or what has it: a network or `load_fitted`. A
+            single temperature of 1 adds nothing.
     """
 
-    def __init__(self, calibrator: Calibrator | CalibratedNetwork) -> None:
-        self.calibrator = calibrator_of(calibrator)
+    def __init__(self, calibrator: Calibrator | CalibratedNetwork | Fitted) -> None:
+        self.calibrator = calibrator.calibrator if isinstance(calibrator, Fitted) else calibrator_of(calibrator)
 
     def attach(self, engine: Engine) -> None:
         """Add them after every forward pass, on the device of the evaluator."""
@@ -206,33 +215,6 @@ class CalibratedLogits:
         """Add them to this iteration's output."""
         output = output_of(engine)
         output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
-
-
-class _StoredItems:
-    """Items on disk, which can be iterated any number of times, one at a time in memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        rmtree(folder, ignore_errors=True)  # of a run that was killed
-        folder.mkdir(parents=True)
-        self.count = 0
-
-    def add(self, *item: Tensor) -> None:
-        """Keep an item."""
-        torch.save([part.cpu() for part in item], self._path(self.count))
-        self.count += 1
-
-    def __iter__(self) -> Iterator[list[Tensor]]:
-        """The items in their order."""
-        for index in range(self.count):
-            yield torch.load(self._path(index), weights_only=True)
-
-    def remove(self) -> None:
-        """Forget them."""
-        rmtree(self.folder, ignore_errors=True)
-
-    def _path(self, index: int) -> Path:
-        return self.folder / f"{index}.pt"
 
 
 def _described(region: Region) -> str:

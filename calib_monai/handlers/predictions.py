@@ -25,12 +25,14 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
-from calib_monai.posthoc import CalibratedNetwork, Calibrator, calibrator_of
+from calib_monai.posthoc import CalibratedNetwork, Calibrator, calibrator_of, intervals_of
+from calib_monai.posthoc.conformal import Interval
+from calib_monai.posthoc.files import Folders
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import write_json
 
-SURE, POSSIBLE = 0.95, 0.05
+POSSIBLE = 0.05
 MM3_PER_ML = 1000
 DECIMALS = 4
 
@@ -84,7 +86,8 @@ class ViewSpread:
 class PredictionsSaver:
     """Writes the results of each case to `predictions/CASE`: its maps, and its structures in `CASE_structures.json`.
 
-    The structures have their volumes and say how sure these are. The files of an earlier inference are removed first,
+    The structures have their volumes, with conformal intervals if the model has scores for them, and say how sure the
+    network is. The files of an earlier inference are removed first,
     because they may come from another network or hold other outputs. Other files in the case's folder stay. Beside
     label maps, `predictions` gets the names and colors of the classes for 3D Slicer and ITK-SNAP
     (`calib_monai.label_tables`).
@@ -97,6 +100,11 @@ class PredictionsSaver:
         calibrator: the calibrator of the logits: "none", "ts" or "lts".
         uncertain_below: a surface voxel is uncertain if its class has a lower probability.
         overwrite: whether predictions with another calibrator, and tables of other classes, may be replaced.
+        ckpt_dir: folder of the model and its conformal scores, or those of the members of an ensemble; "" for none.
+        conformal: the levels of what is promised, as in `calib_monai.posthoc.load_conformal`.
+
+    Raises:
+        ValueError: an unknown output, a wrong level, or scores of another model or other classes.
     """
 
     def __init__(
@@ -108,6 +116,8 @@ class PredictionsSaver:
         calibrator: str = "none",
         uncertain_below: float = 0.75,
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
+        ckpt_dir: Folders = "",
+        conformal: Mapping[str, float] | None = None,
     ) -> None:
         check_outputs(outputs, probs_dtype)
         check_number("uncertain_below", uncertain_below, 0, 1)
@@ -120,6 +130,7 @@ class PredictionsSaver:
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
         self.told = ToldVolumes(calibrated=calibrator != "none")
+        self.conformal = intervals_of(calibrator, ckpt_dir, conformal) if ckpt_dir else None
 
     def attach(self, engine: Engine) -> None:
         """Check at the start of an evaluator, clear before every iteration, write after it, tell doubts at the end."""
@@ -172,15 +183,16 @@ class PredictionsSaver:
             probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
             unit, size = _unit(item["pred"])
             case = case_of(item)
+            names = self.class_names[1:]
+            intervals = self.conformal.intervals(probs) if self.conformal else [None] * len(names)
             structures = {
-                name: structure(probs[k], label == k, unit, size, self.uncertain_below)
-                for k, name in enumerate(self.class_names)
-                if k > 0
+                name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval)
+                for k, (name, interval) in enumerate(zip(names, intervals, strict=True), start=1)
             }
             content = {
                 "case": case,
                 "calibrator": self.calibrator,
-                "low_and_high": f"volume of what is above {SURE} and above {POSSIBLE}; see docs/predict.md",
+                "interval": self._about_interval(),
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",
                 "uncertain_below": self.uncertain_below,
                 "structures": structures,
@@ -190,6 +202,13 @@ class PredictionsSaver:
             self.told.tell(case, unit, structures)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
+
+    def _about_interval(self) -> dict[str, Any] | None:
+        """What the intervals promise, None if there are none."""
+        if self.conformal is None:
+            return None
+        about = "holds the true volume in this share of cases like the validation cases; see docs/conformal.md"
+        return {"coverage": self.conformal.coverage, "validation_cases": self.conformal.cases, "about": about}
 
 
 def _remove(path: Path) -> None:
@@ -201,16 +220,12 @@ def _remove(path: Path) -> None:
 
 
 def structure(
-    probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float
-) -> dict[str, float | str | None]:
+    probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float, interval: Interval | None = None
+) -> dict[str, float | list[float] | str | None]:
     """The numbers of one structure; numbers that need a predicted structure are None if there is none.
 
-    Low and high would be the 5 % and 95 % quantiles of its volume if all voxels erred together, that is, if one draw u
-    from 0..1 decided all voxels: a voxel belongs to the structure if its probability is above u. Real voxels err
-    together only in part. The true volume therefore lies between low and high far more often than in nine of ten cases.
-
-    Expected is the volume of `calib_monai.metrics.expected_voxels`. It may exceed high if many voxels lie between 0.01
-    and 0.05; then a "note" says so. It also has the doubt of `calib_monai.handlers.told_volumes.doubt_of`.
+    Expected is the volume of `calib_monai.metrics.expected_voxels`. A "note" has the doubt of
+    `calib_monai.handlers.told_volumes.doubt_of`.
 
     Args:
         probs: probability of the structure, (H, W[, D]).
@@ -218,29 +233,25 @@ def structure(
         unit: the unit of volumes, such as "volume_ml".
         size: size of a voxel in this unit.
         uncertain_below: a surface voxel is uncertain if its probability is lower.
+        interval: the conformal interval of its volume in voxels, None if there is none.
     """
     values, mask = probs.numpy(), inside.numpy()  # NumPy's selections need less memory than PyTorch's
     there = bool(mask.any())
     edge = surface(mask) if there else mask
-    high = size * int((values > POSSIBLE).sum())
     expected = size * expected_voxels(probs)
-    told = {
+    told: dict[str, float | None] = {
         unit: size * int(mask.sum()),
-        f"{unit}_low": size * int((values > SURE).sum()),
-        f"{unit}_high": high,
         f"{unit}_expected": expected,
         "mean_confidence": float(values[mask].mean(dtype=np.float64)) if there else None,
         "uncertain_surface": float((values[edge] < uncertain_below).mean()) if there else None,
     }
-    rounded: dict[str, float | str | None] = {
+    rounded: dict[str, float | list[float] | str | None] = {
         name: None if value is None else round(value, DECIMALS) for name, value in told.items()
     }
-    notes = [doubt_of(size * int(mask.sum()), high, expected)]
-    if expected > high:
-        few = int(((values >= PLAUSIBLE) & (values <= POSSIBLE)).sum())
-        notes.append(f"expected is above high, which leaves out {few} voxels from {PLAUSIBLE} to {POSSIBLE}")
-    if any(notes):
-        rounded["note"] = "; ".join(filter(None, notes))
+    if interval is not None:
+        rounded[f"{unit}_interval"] = [round(size * end, DECIMALS) for end in interval]
+    if note := doubt_of(size * int(mask.sum()), size * int((values > POSSIBLE).sum()), expected):
+        rounded["note"] = note
     return rounded
 
 

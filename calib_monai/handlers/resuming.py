@@ -27,6 +27,7 @@ from calib_monai.slices import SliceLoader
 
 logger = logging.getLogger(__name__)
 
+SCORES = "conformal_*.safetensors"
 IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 
@@ -233,8 +234,12 @@ def _set_aside(folder: Path, aside: Path, cases: ReplacesSplit | None) -> None:
 
 
 def _left_in(folder: Path) -> list[Path]:
-    """The files of a training in a folder: its checkpoints, its model and its `model.json`."""
-    return [*checkpoints_in(folder).values(), *folder.glob(MODEL), *folder.glob(MADE_FOR)]
+    """The files of a training in a folder: its checkpoints, its model, its `model.json` and its conformal scores.
+
+    An inference reads the scores without being asked to, and refuses those of another model; calibrators it does not.
+    """
+    of_model = (path for pattern in (MODEL, MADE_FOR, SCORES) for path in sorted(folder.glob(pattern)))
+    return [*checkpoints_in(folder).values(), *of_model]
 
 
 def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> None:

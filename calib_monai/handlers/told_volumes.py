@@ -8,30 +8,29 @@ from collections.abc import Mapping
 logger = logging.getLogger(__name__)
 
 MOST_SHOWN = 4  # structures of a case in its line
-FAR_EXPECTED, FAR_HIGH = 2, 4  # times the volume of the label
+FAR_EXPECTED, FAR_POSSIBLE = 2, 4  # times the volume of the label
 AS_INTEGER = 100  # volumes from here on are shown without decimals
 
-Structure = Mapping[str, float | str | None]
+Structure = Mapping[str, float | list[float] | str | None]
 
 
-def doubt_of(volume: float, high: float, expected: float) -> str:
-    """Why the bounds or the expected volume of a structure say little; "" if they say something.
+def doubt_of(volume: float, possible: float, expected: float) -> str:
+    """Why the expected volume of a structure says little; "" if it says something.
 
-    That is so if the expected volume is less than half or more than twice the volume of the label, if the upper bound
-    is more than four times this volume, or if the label is empty and the upper bound is not 0.
+    That is so if the expected volume is less than half or more than twice the volume of the label, if the possible
+    volume is more than four times this volume, or if the label is empty and a volume is possible.
 
     Args:
         volume: volume of the structure's label, in any unit.
-        high: the upper bound, in the same unit.
+        possible: volume of the voxels with a probability above 0.05, in the same unit.
         expected: the sum of the probabilities, in the same unit.
     """
     if volume == 0:
-        return "the label is empty, but high is not 0" if high > 0 else ""
-    far = {"high": high} if high > FAR_HIGH * volume else {}
+        return "the label is empty, but some voxels have a probability above 0.05" if possible > 0 else ""
+    far = {"the volume with a probability above 0.05": possible} if possible > FAR_POSSIBLE * volume else {}
     if not volume / FAR_EXPECTED <= expected <= FAR_EXPECTED * volume:
-        far["expected"] = expected
-    said = ", ".join(f"{name} is {value / volume:.1f} times the volume of the label" for name, value in far.items())
-    return said and f"bounds and expected volume say little: {said}"
+        far["the expected volume"] = expected
+    return ", ".join(f"{name} is {value / volume:.1f} times the volume of the label" for name, value in far.items())
 
 
 class ToldVolumes:
@@ -55,8 +54,7 @@ class ToldVolumes:
         """
         word = unit.rpartition("_")[2]
         shown = [
-            f"{name} {_short(numbers[unit])} {word} ({_short(numbers[f'{unit}_low'])} to "
-            f"{_short(numbers[f'{unit}_high'])})"
+            f"{name} {_short(numbers[unit])} {word}{_in_brackets(numbers.get(f'{unit}_interval'))}"
             for name, numbers in list(structures.items())[:MOST_SHOWN]
         ]
         more = len(structures) - len(shown)
@@ -73,7 +71,12 @@ class ToldVolumes:
             logger.warning("cases with a note on a volume: %d, first %s, %s; %s", len(self.noted), case, note, advice)
 
 
-def _short(value: float | str | None) -> str:
+def _in_brackets(interval: object) -> str:
+    """An interval in brackets, "" without one."""
+    return f" ({' to '.join(map(_short, interval))})" if isinstance(interval, list) else ""
+
+
+def _short(value: object) -> str:
     """A volume in three digits, or as an integer."""
-    number = float(value or 0)
+    number = value if isinstance(value, int | float) else 0.0
     return f"{number:.0f}" if number >= AS_INTEGER else f"{number:.3g}"

@@ -1,6 +1,15 @@
-"""Post-hoc calibration: temperatures fitted on the validation set, by which logits are divided."""
+"""Post-hoc calibration: temperatures for logits, and intervals of volumes, both fitted to validation cases."""
 
 from calib_monai.posthoc.calibrated_network import CalibratedNetwork, calibrator_of, load_calibrated_network
+from calib_monai.posthoc.conformal import Conformal, ConformalFit
+from calib_monai.posthoc.conformal_files import (
+    Fitted,
+    conformal_path,
+    intervals_of,
+    load_conformal,
+    load_fitted,
+    save_conformal,
+)
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.files import (
     Calibrator,
@@ -18,18 +27,26 @@ from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 __all__ = [
     "CalibratedNetwork",
     "Calibrator",
+    "Conformal",
+    "ConformalFit",
     "Errors",
     "FitReport",
+    "Fitted",
     "LocalTemperatureScaling",
     "TemperatureScaling",
     "calibrator_of",
     "calibrator_path",
     "check_kind",
+    "conformal_path",
     "errors_of",
     "fitted_region",
+    "intervals_of",
     "load_calibrated_network",
     "load_calibrator",
+    "load_conformal",
+    "load_fitted",
     "mean_errors",
     "new_calibrator",
     "save_calibrator",
+    "save_conformal",
 ]

@@ -71,7 +71,7 @@ def save_calibrator(
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
-    about = {"model": _digest(_models(ckpt_dir, model)), "region": region}
+    about = {"model": digest_of(model_files(ckpt_dir, model)), "region": region}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
@@ -96,23 +96,23 @@ def load_calibrator(
     check_kind(kind, or_none=True)
     if kind == NONE:
         return TemperatureScaling()
-    path, models = calibrator_path(kind, ckpt_dir), _models(ckpt_dir)
+    path, models = calibrator_path(kind, ckpt_dir), model_files(ckpt_dir)
     for model in models:
         if not model.is_file():
             raise ValueError(f"there is no model at {model}: train first, or set --ckpt_dir to where it is")
     if not path.is_file():
-        raise ValueError(f"there is no calibrator at {path}: {_fit(kind)}")
+        raise ValueError(f"there is no calibrator at {path}: {how_to_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
             weights, fitted_to = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
-        raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
-    if fitted_to != _digest(models):
+        raise ValueError(f"{path} is damaged: {how_to_fit(kind)}") from None
+    if fitted_to != digest_of(models):
         for model in models:
-            _check_readable(model)
+            check_readable(model)
         several = len(models) > 1
         other = "other members than those of ckpt_dirs" if several else f"another {MODEL} than the one beside it"
-        raise ValueError(f"{path} was fitted to {other}: {_fit(kind)}")
+        raise ValueError(f"{path} was fitted to {other}: {how_to_fit(kind)}")
     in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
     classes, channels = num_classes or in_file[0], in_channels or in_file[1]
     try:
@@ -120,12 +120,12 @@ def load_calibrator(
         calibrator.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError, ValueError):
         given = f"{classes} classes and {channels} channel(s)"
-        raise ValueError(f"{path} was not fitted for {given}: {_fit(kind)}") from None
+        raise ValueError(f"{path} was not fitted for {given}: {how_to_fit(kind)}") from None
     _check_temperatures(path, kind, calibrator)
     return calibrator.eval()
 
 
-def _check_readable(model: Path) -> None:
+def check_readable(model: Path) -> None:
     """Raise ValueError if a model is damaged; then no calibrator can be fitted to it."""
     try:
         torch.load(model, map_location="cpu", weights_only=True)
@@ -146,19 +146,20 @@ def _spatial_dims(weights: Mapping[str, Tensor]) -> int:
 
 def calibrator_path(kind: str, ckpt_dir: Folders) -> Path:
     """The path of a calibrator; that of an ensemble lies beside its first member."""
-    first, *others = _models(ckpt_dir)
+    first, *others = model_files(ckpt_dir)
     return first.parent / f"calibrator_{kind}{'_ensemble' if others else ''}.safetensors"
 
 
 def _check_temperatures(path: Path, kind: str, calibrator: Calibrator) -> None:
     """Raise ValueError if the weights of a calibrator are not finite, or its temperature is none that fitting gives."""
     if not all(weights.isfinite().all() for weights in calibrator.state_dict().values()):
-        raise ValueError(f"{path} holds weights that are not finite: {_fit(kind)}")
+        raise ValueError(f"{path} holds weights that are not finite: {how_to_fit(kind)}")
     if isinstance(calibrator, TemperatureScaling):
         temperature = calibrator.temperature.item()
         if not LOWEST * (1 - ROUNDING) <= temperature <= HIGHEST * (1 + ROUNDING):
             raise ValueError(
-                f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: {_fit(kind)}"
+                f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: "
+                f"{how_to_fit(kind)}"
             )
 
 
@@ -171,7 +172,7 @@ def fitted_region(path: Path) -> str:
         return ""
 
 
-def _fit(kind: str) -> str:
+def how_to_fit(kind: str) -> str:
     """The end of a message: how to fit the calibrator."""
     return (
         "fit it with python -m monai.bundle run --config_file \"['configs/train.json','configs/calibrate.json']\" "
@@ -179,12 +180,12 @@ def _fit(kind: str) -> str:
     )
 
 
-def _models(ckpt_dir: Folders, model: str = MODEL) -> list[Path]:
+def model_files(ckpt_dir: Folders, model: str = MODEL) -> list[Path]:
     """The file of a single model, or those of the members of an ensemble."""
     return [Path(folder) / model for folder in ([ckpt_dir] if isinstance(ckpt_dir, str) else ckpt_dir)]
 
 
-def _digest(paths: Sequence[Path]) -> str:
+def digest_of(paths: Sequence[Path]) -> str:
     """A checksum of files; of several it does not depend on their order."""
     digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.case_intervals import intervals_note, intervals_table
+from calib_monai.reports.conformal import intervals_of_volumes
 from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.measured import measured
@@ -53,7 +54,7 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
             [
                 *results_tables(group),
                 structures_table(group),
-                *filter(None, [volumes_table(group), doubts_table(group)]),
+                *filter(None, [volumes_table(group), intervals_of_volumes(group), doubts_table(group)]),
             ],
             cases,
         )

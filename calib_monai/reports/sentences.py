@@ -19,6 +19,9 @@ SHAPES = {
     "asd": "How far the predicted border lies from the label's on average.",
     "volume_difference": "How much larger (+) or smaller (-) predicted structures are than the label's. Structures "
     "that are too small and too large cancel in this mean.",
+    "covered_volumes": "How often the conformal interval of a volume holds the label's. This should be close to the "
+    "coverage that was asked for.",
+    "interval_width": "How wide the conformal interval of a volume is.",
     "missed_structures": "How many structures were missed, invented or hardly touched, in all cases together.",
 }
 PROBABILITIES = {
@@ -35,7 +38,8 @@ UNITS = {
     "nll": "In nats per 1000 voxels",
     "brier": "0 to 2000 per 1000 voxels",
     "missed": "0, 1, 2 and so on",
-    "volume": "In % of the label's volume",
+    **dict.fromkeys(("volume", "interval"), "In % of the label's volume"),
+    "covered": "In % of the cases",
 }
 EXAMPLE = "For example, 0.05: the network says 90 % where 85 % or 95 % are right."
 WHERE = {

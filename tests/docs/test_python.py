@@ -73,7 +73,13 @@ def test_a_calibrator_is_fitted_and_scripted() -> None:
     torch.testing.assert_close(probs.sum(dim=1), torch.ones(2, 32, 32))
 
 
+def test_a_volume_has_an_interval() -> None:
+    intervals = ran("ConformalFit", given(8, 8, 4))["intervals"]
+    assert len(intervals) == CLASSES - 1
+    assert all(low <= high for low, high in intervals)
+
+
 def test_there_is_no_other_code() -> None:
     """Those of bundles run in tests/clients and test_commands.py; that of nnunet.md needs nnU-Net."""
     blocks = {named(page): len(blocks_of(page, "python")) for page in PAGES if blocks_of(page, "python")}
-    assert blocks == {"docs/clients.md": 1, "docs/nnunet.md": 1, "docs/predict.md": 1, "docs/python.md": 8}
+    assert blocks == {"docs/clients.md": 1, "docs/nnunet.md": 1, "docs/predict.md": 1, "docs/python.md": 9}

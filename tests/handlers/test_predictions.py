@@ -34,8 +34,6 @@ def test_the_numbers_of_a_structure_are_what_they_are_called() -> None:
     told = structure(PROBS, PROBS > 0.5, "area_pixels", 2.0, uncertain_below=0.75)
     assert told == {
         "area_pixels": 18.0,
-        "area_pixels_low": 4.0,  # 0.97 and 0.96
-        "area_pixels_high": 26.0,  # the nine, 0.06 twice and 0.10 twice
         "area_pixels_expected": pytest.approx(2 * PROBS.sum().item(), abs=1e-4),
         "mean_confidence": pytest.approx(PROBS[PROBS > 0.5].mean().item(), abs=1e-4),
         "uncertain_surface": 3 / 8,  # all but the one in the middle lie at the surface; 0.60, 0.74 and 0.60
@@ -50,17 +48,16 @@ def test_tiny_probabilities_of_a_large_background_are_no_expected_volume() -> No
     assert "note" not in told
 
 
-def test_an_expected_volume_above_the_high_one_is_explained() -> None:
-    probs = torch.full((100, 100), 0.03)
-    told = structure(probs, probs > 0.5, "volume_ml", 0.001, uncertain_below=0.75)
-    assert (told["volume_ml_high"], told["volume_ml_expected"]) == (0, pytest.approx(0.3))
-    assert "10000 voxels" in str(told["note"])
+def test_an_interval_is_told_in_the_unit_of_the_volume() -> None:
+    told = structure(PROBS, PROBS > 0.5, "volume_ml", 0.5, uncertain_below=0.75, interval=(2.5, 11.0))
+    assert told["volume_ml_interval"] == [1.25, 5.5]
+    assert not any("low" in name or "high" in name for name in told)
 
 
-def test_a_structure_that_is_not_there_has_an_interval_and_no_confidence() -> None:
+def test_a_structure_that_is_not_there_has_an_expected_volume_and_no_confidence() -> None:
     told = structure(PROBS / 2, torch.zeros(5, 5, dtype=torch.bool), "area_pixels", 1.0, uncertain_below=0.75)
-    assert told["area_pixels"] == told["area_pixels_low"] == 0
-    assert told["area_pixels_high"] == 9
+    assert told["area_pixels"] == 0
+    assert told["area_pixels_expected"] == pytest.approx(PROBS.sum().item() / 2, abs=1e-4)
     assert told["mean_confidence"] is told["uncertain_surface"] is None
 
 

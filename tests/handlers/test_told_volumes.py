@@ -1,4 +1,4 @@
-"""What the log of an inference tells of volumes, and the notes on bounds that say little."""
+"""What the log of an inference tells of volumes, and the notes on volumes that say little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from calib_monai.handlers import PredictionsSaver
-from calib_monai.handlers.told_volumes import doubt_of
+from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
 
 
 def predicted(folder: Path, probs: torch.Tensor, names: list[str], calibrator: str = "none") -> dict[str, Any]:
@@ -36,20 +36,20 @@ def of_two_classes(*columns: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("volume", "high", "expected", "said"),
+    ("volume", "possible", "expected", "said"),
     [
-        (1.17, 15.3, 3.5, ["high is 13.1 times", "expected is 3.0 times"]),
+        (1.17, 15.3, 3.5, ["above 0.05 is 13.1 times", "expected volume is 3.0 times"]),
         (10, 40, 20, []),
-        (10, 41, 20, ["high is 4.1 times"]),
-        (10, 30, 20.5, ["expected is 2.0 times"]),
-        (10, 12, 4, ["expected is 0.4 times"]),
+        (10, 41, 20, ["above 0.05 is 4.1 times"]),
+        (10, 30, 20.5, ["expected volume is 2.0 times"]),
+        (10, 12, 4, ["expected volume is 0.4 times"]),
         (10, 12, 5, []),
         (0, 3, 1, ["the label is empty"]),
         (0, 0, 0, []),
     ],
 )
-def test_bounds_that_say_little_are_found(volume: float, high: float, expected: float, said: list[str]) -> None:
-    doubt = doubt_of(volume, high, expected)
+def test_volumes_that_say_little_are_found(volume: float, possible: float, expected: float, said: list[str]) -> None:
+    doubt = doubt_of(volume, possible, expected)
     assert bool(doubt) == bool(said)
     assert all(part in doubt for part in said)
 
@@ -60,18 +60,23 @@ def test_a_note_stands_in_the_file_and_one_line_names_the_first_case(
 ) -> None:
     caplog.set_level(logging.INFO)
     structures = predicted(tmp_path, of_two_classes(0.6, *[0.3] * 5), ["tumor"], calibrator)
-    assert "high is 6.0 times" in structures["tumor"]["note"]
+    assert "above 0.05 is 6.0 times" in structures["tumor"]["note"]
     [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert line.startswith("cases with a note on a volume: 2, first one, tumor: bounds and expected volume say little")
+    assert line.startswith("cases with a note on a volume: 2, first one, tumor: the volume with a probability")
     assert advice in line
 
 
-def test_each_case_has_a_line_with_its_volumes_and_bounds(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_case_has_a_line_with_its_volumes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert "note" not in predicted(tmp_path, of_two_classes(0.97, 0.6, 0.2, 0.01), ["tumor"])["tumor"]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{case}: tumor 20 pixels (10 to 30)" for case in ("one", "two")
-    ]
+    assert [record.getMessage() for record in caplog.records] == [f"{case}: tumor 20 pixels" for case in ("one", "two")]
+
+
+def test_a_volume_is_told_with_its_interval(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    numbers = {"volume_ml": 1.234, "volume_ml_interval": [0.98, 123.4]}
+    ToldVolumes(calibrated=True).tell("one", "volume_ml", {"tumor": numbers})
+    assert caplog.records[0].getMessage() == "one: tumor 1.23 ml (0.98 to 123)"
 
 
 def test_of_many_structures_the_first_four_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,5 +84,5 @@ def test_of_many_structures_the_first_four_are_told(tmp_path: Path, caplog: pyte
     probs = torch.eye(7)[torch.arange(7).repeat(10, 1)].movedim(-1, 0)
     predicted(tmp_path, probs, list("abcdef"))
     line = caplog.records[0].getMessage()
-    assert line.endswith("d 10 pixels (10 to 10), and 2 more in the file")
+    assert line.endswith("d 10 pixels, and 2 more in the file")
     assert "e 10" not in line

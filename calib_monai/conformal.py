@@ -1,0 +1,125 @@
+"""Conformal prediction: what n cases allow to promise of one more, if it is exchangeable with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import ceil, floor, inf
+from typing import Any
+
+from scipy import stats
+from torch import Tensor
+
+from calib_monai.spelling import did_you_mean
+
+LEVELS = {"coverage": 0.9}  # what is promised by default
+SPREAD_OF_COVERAGE = 0.95  # share of evaluations whose measured coverage lies in `coverage_range`
+
+
+def levels_of(conformal: Mapping[str, float]) -> dict[str, float]:
+    """The levels that a configuration has under `conformal`, those of `LEVELS` where it has none.
+
+    Raises:
+        ValueError: something else than levels by their names.
+    """
+    known = ", ".join(LEVELS)
+    if not isinstance(conformal, Mapping):
+        raise ValueError(f"conformal is {conformal!r}; it must be a dictionary that may have {known}")  # noqa: TRY004 - of a setting
+    for name, value in conformal.items():
+        if name not in LEVELS:
+            raise ValueError(f"conformal has {name}; it may have {known}{did_you_mean(str(name), LEVELS)}")
+        check_level(f"conformal#{name}", value)
+    return LEVELS | dict(conformal)
+
+
+def check_conformal(conformal: Any) -> None:
+    """Raise ValueError as `levels_of`."""
+    levels_of(conformal)
+
+
+def check_level(name: str, value: float) -> None:
+    """Raise ValueError if a level is not a number above 0 and below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ValueError(f"{name} is {value!r}; it must be a number above 0 and below 1")
+
+
+def fewest_cases(coverage: float) -> int:
+    """The fewest cases from which an interval of this coverage follows: the least n with ceil((n + 1) coverage) <= n.
+
+    Args:
+        coverage: the share of cases whose value the interval holds.
+
+    Raises:
+        ValueError: as `check_level`.
+
+    Examples:
+        >>> fewest_cases(0.9), fewest_cases(0.95)
+        (9, 19)
+    """
+    check_level("coverage", coverage)
+    share = _exact(coverage)
+    return ceil(share / (1 - share))
+
+
+def most_coverage(cases: int) -> float:
+    """The largest coverage, in two decimals, of an interval that follows from so many cases; 0 if there are too few.
+
+    Examples:
+        >>> most_coverage(8), most_coverage(9), most_coverage(0)
+        (0.88, 0.9, 0.0)
+    """
+    return floor(Fraction(100 * cases, cases + 1)) / 100
+
+
+def conformal_quantile(scores: Tensor, coverage: float) -> float:
+    """The value that the score of one more case does not exceed with a probability of at least `coverage`.
+
+    It is the ceil((n + 1) coverage)-th smallest of n scores, and infinite if n is below `fewest_cases`. This holds if
+    the n cases and the new one are exchangeable (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173, Theorem 2).
+
+    Args:
+        scores: of the n cases, (n,).
+        coverage: the share of new cases.
+
+    Raises:
+        ValueError: as `check_level`.
+
+    Examples:
+        >>> from torch import arange
+        >>> conformal_quantile(arange(1.0, 20.0), 0.9), conformal_quantile(arange(8.0), 0.9)
+        (18.0, inf)
+    """
+    check_level("coverage", coverage)
+    rank = _rank(len(scores), coverage)
+    return inf if rank > len(scores) else float(scores.sort().values[rank - 1])
+
+
+def coverage_range(fitted: int, measured: int, coverage: float) -> tuple[float, float]:
+    """Between which shares the measured coverage of intervals lies in 95 of 100 evaluations.
+
+    The number of covered cases has a beta-binomial distribution if all cases are exchangeable and no two scores are
+    equal (Vovk 2012, arXiv:1209.2673).
+
+    Args:
+        fitted: number of cases from which the intervals follow, at least `fewest_cases`.
+        measured: number of cases that are measured, at least 1.
+        coverage: of the intervals.
+
+    Examples:
+        >>> coverage_range(fitted=25, measured=50, coverage=0.9)
+        (0.76, 1.0)
+    """
+    rank = _rank(fitted, coverage)
+    law = stats.betabinom(measured, rank, fitted + 1 - rank)
+    low, high = law.ppf([(1 - SPREAD_OF_COVERAGE) / 2, (1 + SPREAD_OF_COVERAGE) / 2])
+    return float(low) / measured, float(high) / measured
+
+
+def _rank(cases: int, coverage: float) -> int:
+    """The place of the score that decides, from 1; above `cases` if there are too few."""
+    return ceil((cases + 1) * _exact(coverage))
+
+
+def _exact(level: float) -> Fraction:
+    """A level as it is written: the nearest binary number to 0.9 would need a case more."""
+    return Fraction(str(float(level)))

@@ -1,0 +1,118 @@
+"""Volumes with a guarantee: conformal intervals, fitted to the errors of expected volumes in validation cases."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calib_monai.conformal import LEVELS, check_level, conformal_quantile
+from calib_monai.regions import PLAUSIBLE, region_voxels
+
+Interval = tuple[float, float]
+
+
+class ConformalFit:
+    """Collects the scores of validation cases, from which `Conformal` makes intervals.
+
+    The score of a structure is |true volume - expected volume| / spread, as `expected_and_spread` has them. Each case
+    counts, also one whose label does not have the structure.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Tensor] = []
+
+    def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
+        """Add cases, on the grid on which volumes are measured.
+
+        Args:
+            probs: probabilities, (B, C, H, W[, D]).
+            labels: class indices, (B, 1, H, W[, D]).
+            ignored: voxels that do not count, (B, 1, H, W[, D]), bool.
+        """
+        for voxels, of_case in region_voxels("all", labels, probs, ignored):
+            true = of_case.long().bincount(minlength=len(voxels))[1:].tolist()
+            found = [expected_and_spread(of_class) for of_class in voxels[1:]]
+            scores = [abs(one - expected) / spread for one, (expected, spread) in zip(true, found, strict=True)]
+            self.rows.append(torch.tensor(scores, dtype=torch.float64))
+
+    def scores(self) -> Tensor:
+        """The scores of all cases so far, (C - 1, cases), float64.
+
+        Raises:
+            ValueError: there was no case.
+        """
+        if not self.rows:
+            raise ValueError("there were 0 cases; intervals need scores of some")
+        return torch.stack(self.rows, dim=1)
+
+
+class Conformal:
+    """Intervals for the volumes of structures that hold the true volume with a chosen probability.
+
+    Split conformal prediction (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173) with normalized scores: an interval
+    is the expected volume plus and minus q times its spread, where q is the `conformal_quantile` of the scores of n
+    validation cases. Over such cases and one more that is exchangeable with them, the interval holds the true volume
+    with a probability from `coverage` to coverage + 1 / (n + 1). This is so for each structure by itself, whatever the
+    network is.
+
+    Args:
+        scores: from `ConformalFit.scores`, (C - 1, n).
+        coverage: the share of cases whose interval holds the true volume, above 0 and below 1.
+
+    Attributes:
+        factors: q of each structure, infinite if there are fewer than `calib_monai.conformal.fewest_cases`.
+        cases: n.
+
+    Raises:
+        ValueError: another `coverage`.
+
+    Examples:
+        >>> conformal = Conformal(torch.tensor([[0.5, 1.0, 2.0, 0.1, 0.2, 0.3, 0.7, 0.6, 0.9]]), coverage=0.9)
+        >>> probs = torch.tensor([0.0, 0.5, 1.0, 1.0]).view(1, 4, 1)
+        >>> conformal.intervals(torch.cat([1 - probs, probs]))  # 2.5 voxels are expected; the largest score is 2
+        [(0.0, 5.0)]
+    """
+
+    def __init__(self, scores: Tensor, coverage: float = LEVELS["coverage"]) -> None:
+        check_level("coverage", coverage)
+        self.coverage = coverage
+        self.factors = [conformal_quantile(of_structure, coverage) for of_structure in scores]
+        self.cases = scores.shape[1]
+
+    def intervals(self, probs: Tensor) -> list[Interval | None]:
+        """The interval of each structure but the background, in voxels; None if there were too few cases.
+
+        Args:
+            probs: probabilities of a case on the grid on which volumes are measured, (C, H, W[, D]) or (C, N).
+
+        Raises:
+            ValueError: another number of classes.
+        """
+        if len(probs) != len(self.factors) + 1:
+            raise ValueError(f"probs have {len(probs)} classes; the intervals are for {len(self.factors) + 1}")
+        return [_interval(of_class, factor) for of_class, factor in zip(probs[1:], self.factors, strict=True)]
+
+
+def expected_and_spread(probs: Tensor) -> tuple[float, float]:
+    """The expected volume of a class as `calib_monai.metrics.expected_voxels`, and its spread, both in voxels.
+
+    The spread is one voxel and the sum of p (1 - p) over the voxels that are counted. It is large where many voxels
+    may go either way. The law of an interval needs no certain spread: this one decides only how wide it is.
+
+    Args:
+        probs: probabilities of the class, of any shape.
+    """
+    values = probs.detach().to(torch.promote_types(probs.dtype, torch.float32)).cpu().numpy()
+    counted = values[values >= PLAUSIBLE].astype(np.float64)
+    return float(counted.sum()), 1.0 + float((counted * (1 - counted)).sum())
+
+
+def _interval(probs: Tensor, factor: float) -> Interval | None:
+    """The interval of a class, which does not go below 0."""
+    if not isfinite(factor):
+        return None
+    expected, spread = expected_and_spread(probs)
+    return max(0.0, expected - factor * spread), expected + factor * spread

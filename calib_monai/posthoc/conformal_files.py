@@ -1,0 +1,158 @@
+"""Conformal scores on disk: written beside the model and the calibrator that they are of, and read only with these."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors.torch
+from safetensors import safe_open
+from torch import Tensor
+
+from calib_monai.conformal import fewest_cases, levels_of, most_coverage
+from calib_monai.posthoc.conformal import Conformal
+from calib_monai.posthoc.files import (
+    MODEL,
+    NONE,
+    Calibrator,
+    Folders,
+    calibrator_path,
+    check_kind,
+    check_readable,
+    digest_of,
+    how_to_fit,
+    load_calibrator,
+    model_files,
+)
+from calib_monai.whole_files import whole_file
+
+TABLE = 2  # axes
+
+logger = logging.getLogger(__name__)
+
+
+def save_conformal(scores: Tensor, kind: str, ckpt_dir: Folders, model: str = MODEL) -> Path:
+    """Write the scores of validation cases beside their model, whole or not at all.
+
+    Args:
+        scores: from `ConformalFit.scores`, (C - 1, cases).
+        kind: the calibrator of the probabilities, "none", "ts" or "lts"; its file must be there.
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
+        model: name of the file of the weights.
+
+    Returns:
+        The file.
+    """
+    path = conformal_path(kind, ckpt_dir)
+    with whole_file(path) as file:
+        file.write(safetensors.torch.save({"scores": scores.contiguous()}, _made_with(kind, ckpt_dir, model)))
+    return path
+
+
+def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Conformal | None:
+    """The intervals that follow from what `save_conformal` wrote; None if there is no such file.
+
+    Ensembles may share their first member. A file of another ensemble is passed over where no calibrator is used, so
+    that one ensemble does not keep another from working.
+
+    Args:
+        kind: the calibrator, "none", "ts" or "lts".
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
+        conformal: the levels that are promised, as `calib_monai.conformal.levels_of`: {"coverage": 0.9}.
+
+    Raises:
+        ValueError: with one line that names the file, where it is damaged, or where it is of another model or another
+            calibrator; or as `levels_of`.
+    """
+    levels = levels_of(conformal or {})
+    check_kind(kind, or_none=True)
+    path = conformal_path(kind, ckpt_dir)
+    if not path.is_file():
+        return None
+    for file in (*model_files(ckpt_dir), *_calibrators(kind, ckpt_dir)):
+        if not file.is_file():
+            raise ValueError(f"there is no {file}, which {path} belongs to: {_fit(kind)}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            scores, fitted_to = file.get_tensor("scores").double(), file.metadata()
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own
+        raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
+    for name, digest in _made_with(kind, ckpt_dir).items():
+        if fitted_to.get(name) != digest:
+            if kind == NONE and not isinstance(ckpt_dir, str):
+                return None
+            for model in model_files(ckpt_dir):
+                check_readable(model)
+            other = "other members than those of ckpt_dirs" if not isinstance(ckpt_dir, str) else f"another {MODEL}"
+            other = other if name == "model" else f"another {calibrator_path(kind, ckpt_dir).name}"
+            raise ValueError(f"{path} was fitted to {other}: {_fit(kind)}")
+    if scores.ndim != TABLE or not scores.numel() or not (scores.isfinite() & (scores >= 0)).all():
+        raise ValueError(f"{path} holds scores that no fit gives: {_fit(kind)}")
+    return Conformal(scores, levels["coverage"])
+
+
+class Fitted(NamedTuple):
+    """What was fitted to a model.
+
+    Attributes:
+        calibrator: the calibrator, whose temperature is 1 for "none".
+        conformal: the intervals with this calibrator; None if there are no scores, or too few.
+    """
+
+    calibrator: Calibrator
+    conformal: Conformal | None
+
+
+def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Fitted:
+    """A calibrator and the conformal intervals with it. If there are no intervals, the log says why.
+
+    Args:
+        kind: the calibrator, "none", "ts" or "lts".
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
+        conformal: as in `load_conformal`; None for no intervals, such as for the cases that they were fitted to.
+
+    Raises:
+        ValueError: as `load_calibrator` and `load_conformal`.
+    """
+    intervals = None if conformal is None else intervals_of(kind, ckpt_dir, conformal)
+    return Fitted(load_calibrator(kind, ckpt_dir), intervals)
+
+
+def intervals_of(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Conformal | None:
+    """The intervals as `load_conformal`; None if there are no scores or too few of them, which is logged."""
+    found = load_conformal(kind, ckpt_dir, conformal)
+    if found is None:
+        file = conformal_path(kind, ckpt_dir)
+        logger.info("volumes have no intervals: there is no %s of these weights, which calibrate.json writes", file)
+    elif found.cases < (needed := fewest_cases(found.coverage)):
+        logger.warning(
+            "volumes have no intervals: a coverage of %g needs %d validation cases, and the fit had %d, which allow "
+            "--conformal#coverage %g",
+            *(found.coverage, needed, found.cases, most_coverage(found.cases)),
+        )
+        return None
+    return found
+
+
+def conformal_path(kind: str, ckpt_dir: Folders) -> Path:
+    """The path of the scores with a calibrator; those of an ensemble lie beside its first member."""
+    path = calibrator_path(kind, ckpt_dir)
+    return path.with_name(path.name.replace("calibrator", "conformal", 1))
+
+
+def _made_with(kind: str, ckpt_dir: Folders, model: str = MODEL) -> dict[str, str]:
+    """The checksums of the model and of the calibrator, if there is one."""
+    files = {"model": model_files(ckpt_dir, model), "calibrator": _calibrators(kind, ckpt_dir)}
+    return {name: digest_of(of_name) for name, of_name in files.items() if of_name}
+
+
+def _calibrators(kind: str, ckpt_dir: Folders) -> list[Path]:
+    """The file of the calibrator, none without one."""
+    return [] if kind == NONE else [calibrator_path(kind, ckpt_dir)]
+
+
+def _fit(kind: str) -> str:
+    """The end of a message: a fit of any calibrator fits the intervals without one, too."""
+    return how_to_fit("ts" if kind == NONE else kind)

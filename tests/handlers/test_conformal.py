@@ -1,0 +1,125 @@
+"""An evaluation measures intervals of volumes, and an inference writes them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed
+from committed import in_two_processes
+from ignite.engine import Engine
+
+from calib_monai.handlers import Conformal, PredictionsSaver
+from calib_monai.posthoc import ConformalFit, load_conformal, load_fitted, save_conformal
+
+NAMES = ["background", "anterior", "posterior"]
+
+
+def case_of(seed: int) -> dict[str, torch.Tensor]:
+    """What an evaluator holds of a case; that of seed 99 has no foreground."""
+    generator = torch.Generator().manual_seed(seed)
+    probs = (2 * torch.randn(3, 6, 5, 4, generator=generator)).softmax(dim=0)
+    label = torch.randint(3, (1, 6, 5, 4), generator=generator) * (seed != 99)
+    return {"prob": probs, "pred": probs.argmax(dim=0, keepdim=True), "label": label}
+
+
+def fitted(folder: Path, cases: int) -> Path:
+    """A folder with a model and the scores of so many cases."""
+    torch.save({"weight": torch.zeros(2)}, folder / "model.pt")
+    fit = ConformalFit()
+    for seed in range(100, 100 + cases):
+        one = case_of(seed)
+        fit.add(one["prob"][None], one["label"][None])
+    save_conformal(fit.scores(), "none", str(folder))
+    return folder
+
+
+def measured(folder: Path, seeds: list[int], coverage: float = 0.9) -> Any:
+    """The state of an engine after these cases."""
+
+    def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
+        engine.state.batch = [{"case": f"case_{seed}"}]
+        return [case_of(seed)]
+
+    engine: Any = Engine(step)
+    engine.state.metric_details = {}
+    Conformal(load_fitted("none", str(folder), {"coverage": coverage})).attach(engine, "conformal")
+    engine.run(seeds)
+    return engine.state
+
+
+def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_path: Path) -> None:
+    state = measured(fitted(tmp_path, 10), [1, 2, 99], 0.5)
+    conformal = load_conformal("none", str(tmp_path), {"coverage": 0.5})
+    assert conformal is not None
+    covered, widths = (state.metric_details[name] for name in ("covered_volumes", "interval_width"))
+    for row, seed in enumerate([1, 2, 99]):
+        one = case_of(seed)
+        for k, interval in enumerate(conformal.intervals(one["prob"])):
+            assert interval is not None
+            volume = int((one["label"] == k + 1).sum())
+            assert covered[row, k] == (interval[0] <= volume <= interval[1])
+            if volume:
+                assert widths[row, k] == (interval[1] - interval[0]) / volume
+    assert widths[2].isnan().all()
+    assert covered[2].tolist() == [0, 0]
+    assert state.metrics["covered_volumes"] == covered.mean().item()
+    assert state.metrics["interval_width"] == widths[:2].mean().item()
+    assert state.metric_settings["covered_volumes"] == {"coverage": 0.5, "validation_cases": 10}
+
+
+@pytest.mark.parametrize(
+    ("cases", "said"),
+    [(8, "needs 9 validation cases, and the fit had 8, which allow --conformal#coverage 0.88"), (0, "there is no ")],
+)
+def test_too_few_cases_or_none_are_told_and_measure_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cases: int, said: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    folder = fitted(tmp_path, cases) if cases else tmp_path
+    state = measured(folder, [1])
+    assert state.metrics == state.metric_details == {}
+    assert said in caplog.text
+    assert "interval" not in predicted(folder)["structures"]["anterior"]
+
+
+def predicted(folder: Path, coverage: float = 0.9) -> dict[str, Any]:
+    """What an inference writes of case 1."""
+    engine: Any = Engine(lambda _engine, _batch: None)
+    engine.state.batch, engine.state.output = [{"case": "one"}], [case_of(1)]
+    PredictionsSaver(str(folder), NAMES, ckpt_dir=str(folder), conformal={"coverage": coverage})(engine)
+    told: dict[str, Any] = json.loads((folder / "predictions" / "one" / "one_structures.json").read_text())
+    return told
+
+
+def test_an_inference_writes_the_intervals_that_an_evaluation_measures(tmp_path: Path) -> None:
+    told = predicted(fitted(tmp_path, 19), 0.95)
+    conformal = load_conformal("none", str(tmp_path), {"coverage": 0.95})
+    assert conformal is not None
+    expected = conformal.intervals(case_of(1)["prob"])
+    found = [numbers["volume_voxels_interval"] for numbers in told["structures"].values()]
+    assert found == [pytest.approx(interval, abs=1e-4) for interval in expected]
+    assert told["interval"] | {"about": ""} == {"coverage": 0.95, "validation_cases": 19, "about": ""}
+
+
+def one_of_two(rank: int, folder: str) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+    store = torch.distributed.FileStore(f"{folder}/store", 2)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    state = measured(Path(folder), [[1, 2], [3]][rank])
+    torch.save([state.metrics, state.metric_details], f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
+    in_two_processes(one_of_two, str(fitted(tmp_path, 10)))
+    alone = measured(tmp_path, [1, 2, 3])
+    for rank in (0, 1):
+        metrics, details = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert metrics == alone.metrics
+        assert all(details[name].equal(values) for name, values in alone.metric_details.items())

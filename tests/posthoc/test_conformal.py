@@ -1,0 +1,80 @@
+"""Intervals of volumes hold the true volume as often as they promise, whatever the probabilities are."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+import torch
+
+from calib_monai.metrics.volume_error import expected_voxels
+from calib_monai.posthoc import Conformal, ConformalFit
+from calib_monai.posthoc.conformal import expected_and_spread
+
+DRAWS, NEEDED = 2000, 9
+
+
+def exchangeable_cases(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities (count, 3, 6, 5) that are wrong, and labels whose voxels err together within a case."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(count, 3, 6, 5, generator=generator, dtype=torch.float64)
+    shift = torch.randn(count, 3, 1, 1, generator=generator, dtype=torch.float64)
+    truth = (2 * logits + shift).softmax(dim=1).movedim(1, -1)
+    labels = truth.reshape(-1, 3).multinomial(1, generator=generator).view(count, 1, 6, 5)
+    return logits.softmax(dim=1), labels
+
+
+def test_coverage_is_the_level_in_two_thousand_draws() -> None:
+    probs, labels = exchangeable_cases(DRAWS * (NEEDED + 1))
+    covered = torch.zeros(2)
+    for draw in range(DRAWS):
+        first, last = draw * (NEEDED + 1), (draw + 1) * (NEEDED + 1) - 1
+        fit = ConformalFit()
+        fit.add(probs[first:last], labels[first:last])
+        volumes = [int((labels[last] == k).sum()) for k in (1, 2)]
+        for k, interval in enumerate(Conformal(fit.scores(), 0.9).intervals(probs[last])):
+            assert interval is not None
+            covered[k] += interval[0] <= volumes[k] <= interval[1]
+    error = sqrt(0.9 * 0.1 / DRAWS)  # 9 cases promise 9 / 10 exactly
+    assert ((covered / DRAWS - 0.9).abs() < 4 * error).all()
+
+
+def test_too_few_cases_promise_nothing() -> None:
+    probs, labels = exchangeable_cases(9)
+    fit = ConformalFit()
+    fit.add(probs[:8], labels[:8])
+    assert Conformal(fit.scores()).intervals(probs[8]) == [None, None]
+    assert None not in Conformal(fit.scores(), 0.88).intervals(probs[8])
+    fit.add(probs[8:], labels[8:])
+    assert None not in Conformal(fit.scores()).intervals(probs[8])
+
+
+def test_an_interval_is_the_expected_volume_and_so_many_spreads() -> None:
+    probs = torch.tensor([0.005, 0.2, 0.5, 1.0])
+    expected, spread = expected_and_spread(probs)
+    assert expected == expected_voxels(probs) == pytest.approx(1.7)
+    assert spread == pytest.approx(1 + 0.16 + 0.25)
+    conformal = Conformal(torch.full((1, 9), 2.0))
+    assert conformal.intervals(torch.stack([1 - probs, probs])) == [(0, pytest.approx(1.7 + 2 * spread))]
+    assert expected_and_spread(torch.zeros(4)) == (0, 1)  # a score is finite where nothing is expected
+
+
+def test_ignored_voxels_count_for_neither_volume_and_an_absent_structure_counts() -> None:
+    probs = torch.tensor([[0.5, 0.5, 0.1, 0.9], [0.5, 0.5, 0.9, 0.1]]).view(1, 2, 2, 2)
+    labels, ignored = torch.tensor([[0, 1], [1, 0]]).view(1, 1, 2, 2), torch.zeros(1, 1, 2, 2, dtype=torch.bool)
+    ignored[..., 0, 1] = True
+    fit = ConformalFit()
+    fit.add(probs, labels, ignored)
+    fit.add(probs, torch.zeros_like(labels))
+    with_ignored = abs(1 - 1.5) / (1 + 0.25 + 0.09 + 0.09)
+    absent = 2.0 / (1 + 0.25 + 0.25 + 0.09 + 0.09)
+    assert fit.scores().tolist() == [pytest.approx([with_ignored, absent])]
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="coverage is 90; it must be a number above 0 and below 1"):
+        Conformal(torch.zeros(1, 9), 90)
+    with pytest.raises(ValueError, match="probs have 3 classes; the intervals are for 2"):
+        Conformal(torch.zeros(1, 9)).intervals(torch.zeros(3, 4))
+    with pytest.raises(ValueError, match="there were 0 cases"):
+        ConformalFit().scores()
