@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from calib_monai.made_for import FILE, HELD, differences, read_model_json
 from calib_monai.path_options import check_path
 
 LEAST = 2  # members
+ONE_SPLIT = "train the members with one --split_seed and --fold"
 
 
 def check_ckpt_dirs(ckpt_dirs: Any) -> None:
@@ -56,18 +57,42 @@ def check_splits(ckpt_dirs: Sequence[str], use: Sequence[str]) -> None:
         ckpt_dirs: the folder of each member.
         use: the sets of the first member's split that the run reads: "validation" or "test".
     """
-    first, *others = [Path(folder) / SPLIT_FILE for folder in ckpt_dirs]
+    first = Path(ckpt_dirs[0]) / SPLIT_FILE
     mine = read_split(first)
-    for file in others:
+    if mine is None:
+        return
+    for name in use:
+        rest = f"and {first} has it for {name}", f"{ONE_SPLIT}, or measure other data with --test_dir"
+        _check_unknown(ckpt_dirs[1:], mine.names[name], name, *rest)
+
+
+def check_predicted(ckpt_dirs: Sequence[str], cases: Iterable[str]) -> None:
+    """Raise ValueError if a member of an ensemble was trained on a case that is predicted as a test case.
+
+    Args:
+        ckpt_dirs: the folder of each member.
+        cases: the names of the test cases.
+    """
+    rest = "and it is a test case here", f"{ONE_SPLIT}, or give other images by --input"
+    _check_unknown(ckpt_dirs, cases, "test", *rest)
+
+
+def _check_unknown(folders: Sequence[str], cases: Iterable[str], name: str, here: str, remedy: str) -> None:
+    """Raise ValueError if a member knows one of these cases from its training or validation.
+
+    Args:
+        folders: of the members.
+        cases: their names.
+        name: the set that the cases are of; a member may have seen cases of its own set of this name.
+        here: what the cases are in this run, for the message.
+        remedy: what to do.
+    """
+    taken = list(cases)
+    for file in (Path(folder) / SPLIT_FILE for folder in folders):
         kept = read_split(file)
-        if mine is None or kept is None:
+        if kept is None:  # which is told
             continue
-        for name in use:
-            seen = {case for of_set in kept.names if of_set not in (name, "test") for case in kept.names[of_set]}
-            again = [case for case in mine.names[name] if case in seen]
-            if again:
-                raise ValueError(
-                    f"{file} has {again[0]} for training or validation, and {first} has it for {name} (and "
-                    f"{len(again) - 1} more): train the members with one --split_seed and --fold, or measure other "
-                    "data with --test_dir"
-                )
+        seen = {case for of_set in kept.names if of_set not in (name, "test") for case in kept.names[of_set]}
+        if again := [case for case in taken if case in seen]:
+            more = f" (and {len(again) - 1} more)" if len(again) > 1 else ""
+            raise ValueError(f"{file} has {again[0]} for training or validation, {here}{more}: {remedy}")

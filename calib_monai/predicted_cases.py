@@ -16,8 +16,10 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import kept_split, options_of
 from calib_monai.datalists.splits import Case, Split
+from calib_monai.ensembles import check_predicted
 from calib_monai.found_cases import settle, tell_doubts
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
+from calib_monai.networks import folders_of
 from calib_monai.orientation import Geometry, at_reorientation
 from calib_monai.path_options import check_path
 from calib_monai.volumes import check_image, files_of
@@ -37,7 +39,8 @@ class InputsOnDemand(Sequence[Case]):
     """The cases of an inference, `{"image": path or paths, "case": name}`; every file is read once, when they are used.
 
     A case that cannot be predicted is skipped with a warning, unless it is the only case. A warning names an image that
-    differs much from the training images. A program may put a list of its own into the data set, see `used`.
+    differs much from the training images. A program may put a list of its own into the data set, see `used`. If the
+    network is an ensemble, no member may have been trained on a test case.
 
     Args:
         path: an image, a folder of images, a JSON list of them, or "" for the test cases of `datalist`.
@@ -131,7 +134,9 @@ class InputsOnDemand(Sequence[Case]):
         if self.path.lower().endswith(".json"):
             return listed_in(Path(self.path))
         if not self.path:
-            return _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
+            found = _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
+            check_predicted(folders_of(self.made_for.network), [case["case"] for case in found])
+            return found
         path = Path(self.path)
         if self.endings:
             return channels_in(path, self.endings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from calib_monai.datalists.split_files import Drawn, write_split
-from calib_monai.ensembles import check_ckpt_dirs, check_members, check_splits
+from calib_monai.ensembles import check_ckpt_dirs, check_members, check_predicted, check_splits
 
 MADE_FOR = {"class_names": ["background", "a"], "axcodes": "RAS", "spacing": [1.0, 1.0, -1.0]}
 
@@ -76,9 +77,20 @@ def test_a_member_that_was_trained_on_what_is_tested_is_refused(tmp_path: Path) 
         write_split(drawn, tmp_path / name / "split.json")
     folders = {name: str(tmp_path / name) for name in splits}
     check_splits([folders["one"], folders["same"]], ["test"])
+    check_predicted([folders["one"], folders["same"]], ["c", "d"])
+    check_predicted([], ["a"])
+    with pytest.raises(ValueError, match=r"fold/split.json has c .*, and it is a test case here: .* by --input$"):
+        check_predicted([folders["one"], folders["fold"]], ["c", "d"])
     check_splits([folders["one"], folders["chosen"]], ["validation"])  # which is a test case there
     for name in ("fold", "chosen"):
         with pytest.raises(
             ValueError, match=rf"{name}/split.json has c for training or validation, and .*one.*for test"
         ):
             check_splits([folders["one"], folders["same"], folders[name]], ["test"])
+
+
+def test_a_member_whose_split_is_not_known_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        check_predicted([str(tmp_path)], ["a"])
+    [said] = caplog.messages
+    assert said == (f"{tmp_path / 'split.json'} is not there: nothing says which cases the model was trained on")

@@ -23,7 +23,7 @@ ALLOWED = {
             "loss_checks",
         ),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
-        *("memory", "targets", "whole_files"),
+        *("inferers", "memory", "risk_coverage", "targets", "whole_files"),
     },
     "score": {"refusals", "scoring"},
     "scoring": {
@@ -40,9 +40,11 @@ ALLOWED = {
         "intervals",
         "measures",
         "regions",
+        "risk_coverage",
         "spelling",
         "whole_files",
     },
+    "risk_coverage": {"intervals"},
     "measures": {"regions"},
     "priors": {"arguments"},
     "presets": {"case_keys", "arguments", "grids"},
@@ -60,8 +62,8 @@ ALLOWED = {
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
     "predicted_cases": {
-        *("case_checks", "checks", "datalists", "found_cases"),
-        *("made_for", "orientation", "path_options", "volumes"),
+        *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
+        *("made_for", "networks", "orientation", "path_options", "volumes"),
     },
     "listed_cases": {
         *(
@@ -149,7 +151,11 @@ ALLOWED = {
     "orientation": {"case_keys", "composed", "grids"},
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
-    "engines": {"case_names", "loaders", "losses", "patches", "processes", "slices", "transforms", "views"},
+    "engines": {
+        *("case_names", "inferers", "loaders", "losses", "networks", "patches", "processes", "slices", "transforms"),
+        "views",
+    },
+    "inferers": {"labels", "networks"},
     "networks": {"arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
