@@ -15,11 +15,14 @@ from monai.engines import (
     SupervisedTrainer,
 )
 from monai.engines.utils import IterationEvents
+from monai.inferers import SimpleInferer
 from torch.nn.parallel import DistributedDataParallel
 
 from calib_monai.case_names import check_different
+from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
+from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
 from calib_monai.slices import SliceLoader
@@ -141,6 +144,9 @@ class SliceTrainer(SupervisedTrainer):
 class VolumeEvaluator(SupervisedEvaluator):
     """MONAI's `SupervisedEvaluator` on whole volumes, one after the other, see `VolumeLoader`.
 
+    If the network is an ensemble, its members predict whole volumes one after the other, see `MembersInferer`. The
+    output of an iteration then has "member_labels", their class indices (B, M, H, W[, D]) on the network's grid.
+
     Args:
         dataset: the prepared volumes.
         device: the device of the network.
@@ -159,7 +165,12 @@ class VolumeEvaluator(SupervisedEvaluator):
         self.handlers = kwargs.get("val_handlers") or []
         self.cases = dataset.data
         _check_shared(self.cases)
+        members = isinstance(kwargs.get("network"), EnsembleNetwork)
+        if members:
+            kwargs["inferer"] = MembersInferer(kwargs.get("inferer") or SimpleInferer())
         super().__init__(device, VolumeLoader(dataset, num_workers, batch_size=1), **kwargs)
+        if members:
+            self.add_event_handler(IterationEvents.FORWARD_COMPLETED, _keep_labels_of_members)
 
     def run(self, global_epoch: int = 1) -> None:  # type: ignore[override] # as MONAI's
         """Evaluate all volumes.
@@ -204,6 +215,13 @@ def _check_shared(cases: Sequence[Any]) -> None:
             "count several times: give each the `calib_monai.processes.own_part` of them, as configs/multi_gpu_*.json "
             "do, or evaluate in one process"
         )
+
+
+def _keep_labels_of_members(engine: VolumeEvaluator) -> None:
+    """Put the label maps of an ensemble's members into the output, and forget them elsewhere."""
+    state: Any = engine.state
+    inferer: Any = engine.inferer
+    state.output[MEMBER_LABELS], inferer.labels = inferer.labels, None
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

@@ -1,12 +1,18 @@
-"""Inferers: predict a whole scan, also outside the slice size of the network."""
+"""Inferers: predict a whole scan, also outside the slice size of the network, and by each member of an ensemble."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from monai.inferers import SliceInferer
+import torch
+from monai.inferers import Inferer, SliceInferer
 from torch import Tensor
+
+from calib_monai.labels import most_probable
+from calib_monai.networks.ensemble import EnsembleNetwork, log_of_mean
+
+MEMBER_LABELS = "member_labels"  # in the output of an evaluator
 
 
 class WholeSliceInferer(SliceInferer):
@@ -46,3 +52,48 @@ class WholeSliceInferer(SliceInferer):
         whole_slices: Any = self.around(inputs, network, *args, **kwargs)
         whole_slices[center] = predicted
         return whole_slices
+
+
+class MembersInferer(Inferer):
+    """Applies an inferer to each member of an ensemble, and averages their probabilities of whole images.
+
+    One member computes after the other. Kept are the mean so far and the label map of each member. Another network is
+    handed on to the inferer.
+
+    Args:
+        inferer: predicts whole images with one network.
+
+    Attributes:
+        labels: of the last call with an ensemble, the class indices of its M members, (B, M, H, W[, D]), uint8.
+
+    Note:
+        `EnsembleNetwork` itself averages in each window. Where windows overlap, an inferer takes means of its
+        logarithms. Here windows are joined first, so the result is the mean of what each member predicts alone.
+    """
+
+    def __init__(self, inferer: Callable[..., Any]) -> None:
+        super().__init__()
+        self.inferer = inferer
+        self.labels: Tensor | None = None
+
+    def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """The logits of the whole images, (B, C, H, W[, D]), float32: the logarithm of the mean probabilities.
+
+        Args:
+            inputs: (B, Cin, H, W[, D]).
+            network: an ensemble, or another network.
+            args: of the network.
+            kwargs: of the network.
+        """
+        if not isinstance(network, EnsembleNetwork):
+            return self.inferer(inputs, network, *args, **kwargs)
+        labels: list[Tensor] = []
+
+        def predicted(member: Callable[..., Any]) -> Tensor:
+            logits: Tensor = self.inferer(inputs, member, *args, **kwargs)
+            labels.append(most_probable(logits.as_subclass(Tensor).movedim(1, 0))[0])
+            return logits
+
+        mean = log_of_mean(predicted(member) for member in network.members)
+        self.labels = torch.stack(labels, dim=1)
+        return mean

@@ -74,6 +74,7 @@ SCORES, ERRORS = (KINDS["nll"], KINDS["brier"]), (KINDS["ece"], KINDS["cece"], K
 MEASURES = {
     "dice_foreground": Measure("Dice", more_is_better=True, tells_missed=True),
     "expected_dice": Measure("Dice, expected", more_is_better=None),
+    "pairwise_dice": Measure("Dice between members", more_is_better=None),
     "hd95_mm": Measure("HD95 (mm)", 2),
     "asd_mm": Measure("ASD (mm)", 2),
     "hd95_pixels": Measure("HD95 (pixels)", 1),
@@ -107,7 +108,7 @@ def is_distance(name: str) -> bool:
 
 def limits_of(name: str) -> tuple[float, float]:
     """Between what the values of a metric of this name must lie; infinite where that is not known."""
-    return LIMITS.get(name.removeprefix("expected_").split("_")[0], (-inf, inf))
+    return LIMITS.get(name.removeprefix("expected_").removeprefix("pairwise_").split("_")[0], (-inf, inf))
 
 
 def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better: bool | None = False) -> Measure:

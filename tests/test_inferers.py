@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.inferers import SliceInferer
+from monai.inferers import SimpleInferer, SliceInferer, SlidingWindowInferer
 from torch import Tensor, nn
 
-from calib_monai.inferers import WholeSliceInferer
+from calib_monai.inferers import MembersInferer, WholeSliceInferer
+from calib_monai.networks import EnsembleNetwork
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 3), (5, 7, 3), (21, 8, 2), (30, 19, 1), (6, 25, 2)])
@@ -33,3 +34,27 @@ def test_the_center_is_predicted_as_if_there_were_nothing_around_it() -> None:
     assert torch.equal(predicted[:, :, 7:15], center)
     assert set(seen) == {(8, 8)}
     assert predicted.shape == (1, 3, 23, 8, 4)
+
+
+def test_an_ensemble_gives_the_mean_of_what_its_members_predict_alone_where_windows_overlap() -> None:
+    torch.manual_seed(0)
+    members = [nn.Conv3d(1, 3, 3, padding=1) for _ in range(3)]
+    inferer = SlidingWindowInferer((8, 8, 8), 2, overlap=0.5, mode="gaussian")
+    image = 10 * torch.rand(1, 1, 14, 12, 9)
+    together = MembersInferer(inferer)
+    with torch.no_grad():
+        logits = together(image, EnsembleNetwork(members, ["a", "b", "c"]))
+        alone = torch.stack([inferer(image, member) for member in members], dim=1)
+    torch.testing.assert_close(logits.softmax(dim=1), alone.softmax(dim=2).mean(dim=1))
+    assert together.labels is not None
+    assert torch.equal(together.labels, alone.argmax(dim=2).byte())
+    with torch.no_grad():
+        in_windows = inferer(image, EnsembleNetwork(members, ["a", "b", "c"]))
+    assert not torch.allclose(in_windows.softmax(dim=1), alone.softmax(dim=2).mean(dim=1), atol=1e-3)
+
+
+def test_a_single_network_is_handed_on() -> None:
+    inferer = MembersInferer(SimpleInferer())
+    image = torch.rand(1, 1, 4, 4, 4)
+    assert inferer(image, nn.Identity()) is image
+    assert inferer.labels is None

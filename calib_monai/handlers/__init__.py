@@ -17,14 +17,15 @@ from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
 from calib_monai.handlers.ignored import IgnoredLabel
+from calib_monai.handlers.kept_bins import BinsSaver
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import PredictionsSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
-from calib_monai.handlers.savers import BinsSaver, ResultsSaver
+from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
-from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures, VolumeDifference
+from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures, PairwiseDice, VolumeDifference
 from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochStats
 from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
@@ -61,6 +62,7 @@ __all__ = [
     "MovingAverage",
     "MultiplierUpdate",
     "NonFiniteLossGuard",
+    "PairwiseDice",
     "PredictionsSaver",
     "ProgressBar",
     "ReliabilityImage",

@@ -19,9 +19,12 @@ from calib_monai.case_names import case_of, check_case_name, check_different, na
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.earlier import check_calibrator
 from calib_monai.handlers.readings import items, logits_of, output_of
+from calib_monai.handlers.summaries import or_null
 from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
+from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain
+from calib_monai.metrics.pairwise_dice import pairwise_dice
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
@@ -197,6 +200,9 @@ class PredictionsSaver:
                 "uncertain_below": self.uncertain_below,
                 "structures": structures,
             }
+            if MEMBER_LABELS in item:
+                agreement = pairwise_dice(item[MEMBER_LABELS]).item()
+                content["pairwise_dice"] = or_null(round(agreement, DECIMALS))
             self.save_maps(item)
             write_json(self.folder / case / f"{case}_structures.json", content)
             self.told.tell(case, unit, structures)

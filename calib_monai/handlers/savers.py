@@ -1,4 +1,4 @@
-"""Savers: write the results of an evaluation to disk for the report."""
+"""Writes the results of an evaluation, of each case and over all cases, for the report."""
 
 from __future__ import annotations
 
@@ -10,24 +10,18 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from torch import Tensor
 
-from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
-from calib_monai.handlers.collection import binned_metrics
 from calib_monai.handlers.earlier import check_calibrator, check_data, check_members
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
-from calib_monai.handlers.readings import ignored_label, items, voxels_of
+from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
-from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
+from calib_monai.handlers.summaries import aurc_of, columns_of, numbers_of_all, summary_of, values_of_cases
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
-from calib_monai.metrics import CECEMetric, ECEMetric
-from calib_monai.metrics.calibration import BinnedMetric
 from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
 from calib_monai.processes import gathered, is_first_process
-from calib_monai.regions import Region, region_of
 from calib_monai.reports.structures import failures
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_csv, write_json
@@ -200,6 +194,7 @@ class ResultsSaver:
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": summary,
+            "aurc": aurc_of(cases, details, getattr(state, "mean_confidence", {})),
         }
         lines: list[list[Any]] = [["measure", "value", "sd", "num_cases"]]
         for name, metric in summary.items():
@@ -223,77 +218,3 @@ class ResultsSaver:
 def _unions(handler: Any) -> Mapping[str, Sequence[int]]:
     """The unions of classes that the handler of a metric measures, by name; none if it measures the classes."""
     return handler.unions if isinstance(handler, SegmentationHandler) else {}
-
-
-class BinsSaver:
-    """Writes `bins.json`: for every case the bins of the top label and of each class, and its number of voxels.
-
-    Those that a `MetricCollectionHandler` measures, as ECE and CECE of this region, are not computed again.
-
-    An item of the engine's output must hold "prob" (C, H, W[, D]), "label" (one-hot (C, ...) or class
-    indices (1, ...)) and "case", a name.
-
-    Args:
-        output_dir: folder of the file.
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
-        num_bins: number of bins.
-    """
-
-    def __init__(self, output_dir: str, region: str | Region = "plausible", num_bins: int = 15) -> None:
-        self.path = Path(output_dir) / "bins.json"
-        self.region = region_of(region)
-        self.num_bins = num_bins
-        self.own = {"top_label": ECEMetric(num_bins, region), "classes": CECEMetric(num_bins, region)}
-        self.measured: dict[str, BinnedMetric] = {}
-        self.cases: list[tuple[str, int]] = []  # name and number of voxels
-        self.rows: dict[str, list[Tensor]] = {}
-
-    def attach(self, engine: Engine) -> None:
-        """Collect during a run of an evaluator, and write at its end."""
-        engine.add_event_handler(Events.STARTED, self.start)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
-        engine.add_event_handler(Events.COMPLETED, self.write)
-
-    def start(self, engine: Engine) -> None:
-        """Forget the cases of the earlier run, and find the metrics of this run that have the same bins."""
-        self.cases, self.rows = [], {name: [] for name in self.own}
-        measured = [metric for metric in binned_metrics(engine) if metric.region == self.region]
-        self.measured = {}
-        for name, own in self.own.items():
-            for metric in measured:
-                if type(metric) is type(own) and metric.num_bins == self.num_bins:
-                    self.measured[name] = metric
-
-    def update(self, engine: Engine) -> None:
-        """Note the cases of this iteration, and bin them where the run does not.
-
-        Raises:
-            ValueError: "prob" or "label" that are none, as the metrics refuse them.
-        """
-        for item in items(engine):
-            self.cases.append((case_of(item), item["prob"][0].numel()))
-            missing = self.own.keys() - self.measured.keys()
-            if missing:
-                voxels = voxels_of(item, self.region, ignored_label(engine))
-                for name in missing:
-                    self.rows[name].append(self.own[name].sums(*voxels).cpu())
-
-    def write(self, _engine: Engine) -> None:
-        """Write the file for the cases of all processes."""
-        cases = [case for of_process in gathered(self.cases) for case in of_process]
-        rows = {name: metric.rows() for name, metric in self.measured.items()}
-        for name in self.own:  # in one order in all processes
-            if name not in rows:
-                rows[name] = torch.stack([row for of_process in gathered(self.rows[name]) for row in of_process])
-        if not is_first_process():
-            return
-        top_label, classes = (Bins.from_tensor(rows[name]) for name in self.own)
-        content = {
-            name: {
-                "top_label": top_label[place][0].to_dict(),
-                "classes": classes[place].to_dict(),
-                "num_voxels": voxels,
-            }
-            for place, (name, voxels) in enumerate(cases)
-        }
-        write_json(self.path, {"region": self.region.name, "num_bins": self.num_bins, "cases": content}, indent=None)

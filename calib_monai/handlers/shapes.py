@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler
 from monai.metrics import CumulativeIterationMetric, DiceMetric
 from torch import Tensor
 
 from calib_monai.handlers.ignored import segmentations_from_engine
 from calib_monai.handlers.readings import ignored_label
+from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.labels import united
 from calib_monai.metrics import (
     ASDMetric,
     ExpectedDiceMetric,
     HD95Metric,
     MissedStructuresMetric,
+    PairwiseDiceMetric,
     VolumeDifferenceMetric,
 )
+from calib_monai.networks import folders_of
 
 Taking = Callable[[Any], Any]  # what a metric is given, from the output of an engine
 
@@ -186,3 +190,36 @@ class ExpectedDice(IgniteMetricHandler):
         if self._engine is not None:
             self.metric_fn.ignore_index = ignored_label(self._engine)  # type: ignore[attr-defined]
         return segmentations_from_engine(self.metric_fn.ignore_index)(output)  # type: ignore[attr-defined]
+
+
+class PairwiseDice(IgniteMetricHandler):
+    """Handler of `PairwiseDiceMetric`, of the members of an ensemble; of a single network nothing is measured."""
+
+    def __init__(self) -> None:
+        super().__init__(PairwiseDiceMetric(), output_transform=_labels_of_members)
+
+    def iteration_completed(self, engine: Engine) -> None:
+        """Measure the cases of an iteration."""
+        if _is_of_ensemble(engine):
+            super().iteration_completed(engine)
+
+    def completed(self, engine: Engine, name: str) -> None:
+        """Put the mean over all cases into `engine.state.metrics`."""
+        if _is_of_ensemble(engine):
+            super().completed(engine, name)
+
+
+def _is_of_ensemble(engine: Engine) -> bool:
+    """Whether the network of an evaluator is an ensemble."""
+    return bool(folders_of(getattr(engine, "network", None)))
+
+
+def _labels_of_members(output: Sequence[Mapping[str, Any]]) -> tuple[list[Tensor], None]:
+    """The label maps of the members of an ensemble, (M, H, W[, D]) for each case of an iteration.
+
+    Raises:
+        ValueError: an evaluator that does not keep them.
+    """
+    if any(MEMBER_LABELS not in item for item in output):
+        raise ValueError("pairwise_dice needs calib_monai.engines.VolumeEvaluator, which keeps labels of the members")
+    return [item[MEMBER_LABELS] for item in output], None

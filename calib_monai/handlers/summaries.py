@@ -10,9 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
+from calib_monai.risk_coverage import areas
+
 logger = logging.getLogger(__name__)
 
 TABLE = 2  # axes
+DICE = "dice_foreground"
+WITHOUT_LABEL = ("expected_dice", "pairwise_dice")  # by which a case looks sure or doubtful
 
 
 def values_of_cases(details: Mapping[str, Any], num_cases: int) -> dict[str, Tensor]:
@@ -84,6 +88,32 @@ def summary_of(value: float, values: Tensor | None, columns: Sequence[str], num_
     of_cases = values.nansum(dim=1) if counts else values.nanmean(dim=1)
     told = {name: _statistics(of_column, total=counts) for name, of_column in zip(columns, values.T, strict=True)}
     return {**_statistics(of_cases, total=counts), "value": or_null(value), "columns": told}
+
+
+def aurc_of(
+    cases: Sequence[str], details: Mapping[str, Tensor], mean_confidence: Mapping[str, float]
+) -> dict[str, float | None] | None:
+    """The area under the risk-coverage curve by each confidence, in the best order and by chance; risk is 1 - Dice.
+
+    As in a report: a structure without an expected Dice makes its case the least sure. None if no Dice was measured.
+
+    Args:
+        cases: their names.
+        details: the result of `values_of_cases`.
+        mean_confidence: of each case, by its name.
+    """
+    if DICE not in details:
+        return None
+    risk = dict(zip(cases, (1 - details[DICE].nanmean(dim=1)).tolist(), strict=True))
+    confidences = {
+        name: dict(zip(cases, details[name].mean(dim=1).tolist(), strict=True))
+        for name in WITHOUT_LABEL
+        if name in details
+    }
+    found = areas(risk, confidences | ({"mean_confidence": mean_confidence} if mean_confidence else {}))
+    return {"num_cases": sum(not math.isnan(value) for value in risk.values())} | {
+        name: or_null(area) for name, area in found.items()
+    }
 
 
 def or_null(value: float) -> float | None:

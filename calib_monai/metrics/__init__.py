@@ -10,6 +10,7 @@ from calib_monai.metrics.expected_dice import ExpectedDiceMetric
 from calib_monai.metrics.hd95 import HD95Metric
 from calib_monai.metrics.missed import MissedStructuresMetric
 from calib_monai.metrics.nll import NLLMetric
+from calib_monai.metrics.pairwise_dice import PairwiseDiceMetric
 from calib_monai.metrics.tace import TACEMetric
 from calib_monai.metrics.volume_difference import VolumeDifferenceMetric
 from calib_monai.metrics.volume_error import VolumeErrorMetric
@@ -24,6 +25,7 @@ __all__ = [
     "MetricCollection",
     "MissedStructuresMetric",
     "NLLMetric",
+    "PairwiseDiceMetric",
     "TACEMetric",
     "VolumeDifferenceMetric",
     "VolumeErrorMetric",

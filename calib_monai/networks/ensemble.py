@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 
 import torch
@@ -39,13 +39,26 @@ class EnsembleNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits, (B, C, H, W[, D]), float32: their softmax is the mean of the members' probabilities."""
-        total: Tensor | None = None
-        for member in self.members:
-            one = member(image).float().log_softmax(dim=1)
-            total = one if total is None else torch.logaddexp(total, one)
-        if total is None:
-            raise ValueError("an ensemble has no members; it must have one at least")
-        return total - math.log(len(self.members))
+        return log_of_mean(member(image) for member in self.members)
+
+
+def log_of_mean(logits: Iterable[Tensor]) -> Tensor:
+    """The logarithm of the mean of softmax probabilities, (B, C, ...), float32; only the sum so far is kept.
+
+    Args:
+        logits: of each network, (B, C, ...).
+
+    Raises:
+        ValueError: there are none.
+    """
+    total, count = None, 0
+    for one in logits:
+        log_probs, count = one.float().log_softmax(dim=1), count + 1
+        del one  # before the next network computes
+        total = log_probs if total is None else torch.logaddexp(total, log_probs)
+    if total is None:
+        raise ValueError("an ensemble has no members; it must have one at least")
+    return total - math.log(count)
 
 
 class Ensemble:

@@ -4,50 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from math import ceil, inf, isnan, nan
+from math import ceil, isnan
 from statistics import fmean
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
+from calib_monai.intervals import FEWEST
 from calib_monai.measures import Measure
 from calib_monai.reports.case_values import case_columns, case_values
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE
-from calib_monai.reports.runs import Run, mean_of_known
+from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, unmarked
+from calib_monai.risk_coverage import BEST, BY_CHANCE, areas, surely_lower
 
-EXPECTED = "expected_dice"
+EXPECTED, CONFIDENCE, BETWEEN = "expected_dice", "mean_confidence", "pairwise_dice"
+ORDERS = {EXPECTED: "expected Dice", CONFIDENCE: "mean confidence", BETWEEN: "Dice between members"}
 MOST_NAMED = 5  # cases
 RISK = Measure("AURC")
 ABOUT = (
     "Cases are sorted by a confidence, and the risk is 1 - Dice. The area under the risk-coverage curve (AURC) is the "
     "mean risk of the surest case, of the two surest, and so on to all. The lower it is, the better the confidence "
     "tells which cases failed. No order is better than the order by Dice itself; a random order has the mean risk. "
-    "A case comes first if a structure has no expected Dice, because no voxel gives it at least 1 %. "
+    "A case comes first if a structure has no expected Dice, because no voxel gives it at least 1 %."
+)
+ABOUT_MEMBERS = (
+    "The Dice between members compares the segmentations of each two members of an ensemble; a case comes first if "
+    "none of them has a structure."
 )
 PANELS = 4  # of the figure, beside each other
-
-
-def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float]) -> float:
-    """Mean over n of the mean risk of the n cases of highest confidence (Geifman and El-Yaniv 2017, arXiv:1705.08500).
-
-    Cases of one confidence count with their mean risk, whatever their order; a NaN is the lowest confidence.
-
-    Args:
-        confidence: of each case.
-        risk: of each case.
-
-    Examples:
-        >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
-        0.15
-    """
-    known = np.nan_to_num(np.asarray(confidence, dtype=np.float64), nan=-inf)
-    risks = np.asarray(risk, dtype=np.float64)
-    alike = np.array([risks[known == value].mean() for value in known])
-    ordered = alike[np.argsort(-known, kind="stable")]
-    return round(float((ordered.cumsum() / np.arange(1, len(ordered) + 1)).mean()), 12)
 
 
 def mean_confidence(run: Run) -> dict[str, float]:
@@ -60,25 +46,44 @@ def expected_dice(run: Run) -> dict[str, float]:
     return {case: fmean(row) for case, row in case_columns(run, EXPECTED).items()}
 
 
+def dice_between_members(run: Run) -> dict[str, float]:
+    """For each case the mean Dice between the members of an ensemble; empty for a single network."""
+    return case_values(run, BETWEEN) if BETWEEN in run.metrics else {}
+
+
 def doubtful_first(run: Run) -> list[str]:
     """The cases by expected Dice, the lowest first, after cases with a structure that has no expected Dice."""
-    expected = expected_dice(run)
-    return sorted(expected, key=lambda case: (not isnan(expected[case]), expected[case]))
+    return _lowest_first(expected_dice(run))
 
 
 def doubts_table(runs: Sequence[Run]) -> Table | None:
-    """A table with a row for each run: AURC by expected Dice and by mean confidence. The note names cases to look at.
+    """A table with a row for each run: AURC by each confidence. The note says which is surely lower.
 
-    None if no run has an expected Dice.
+    Below it stand the cases to look at. None if no run has an expected Dice.
     """
     shown = _with_expected(runs)
     if not shown:
         return None
-    header = ["", "by expected Dice", "by mean confidence", "best order", "by chance"]
-    cells = [[run.name, *map(RISK.shown, _areas(run))] for run in shown]
-    told = [f"{run.name}: {', '.join(_named(run))}" for run in shown]
-    note = f"{ABOUT}Look first at these cases with the lowest expected Dice:"
+    of_members = any(map(dice_between_members, shown))
+    names = [name for name in ORDERS if name != BETWEEN or of_members]
+    header = ["", *(f"by {ORDERS[name]}" for name in names), "best order", "by chance"]
+    cells, told, compared = [], [], []
+    for run in shown:
+        risk, confidences = risk_of(run), {name: _confidence(run, name) for name in names}
+        found = areas(risk, confidences)
+        cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
+        compared.append(f"{run.name}: {_lowest(found, risk, confidences)}")
+        told.append(f"{run.name}: {', '.join(_named(expected_dice(run)))}")
+        if between := dice_between_members(run):
+            told.append(f"{run.name}, lowest Dice between members: {', '.join(_named(between))}")
+    about = [ABOUT, *[ABOUT_MEMBERS] * of_members, *compared]
+    note = " ".join([*about, "Look first at these cases with the lowest expected Dice:"])
     return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note, listed=told)
+
+
+def risk_of(run: Run) -> dict[str, float]:
+    """For each case 1 - Dice, NaN where it has none."""
+    return {case: 1 - run.dice(case) for case in run.cases}
 
 
 def doubts_figure(runs: Sequence[Run]) -> Figure | None:
@@ -117,21 +122,31 @@ def _with_expected(runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if EXPECTED in run.metrics and case_values(run, EXPECTED)]
 
 
-def _areas(run: Run) -> list[float]:
-    """AURC by expected Dice, by mean confidence, by the Dice itself, and by chance, over the cases that have a Dice."""
-    risk = {case: 1 - run.dice(case) for case in run.cases if not isnan(run.dice(case))}
-    if not risk:
-        return [nan] * 4
-    best = {case: -value for case, value in risk.items()}
-    orders: list[Mapping[str, float]] = [expected_dice(run), mean_confidence(run), best]
-    areas = [
-        area_under_risk_coverage([order.get(case, nan) for case in risk], list(risk.values())) if order else nan
-        for order in orders
-    ]
-    return [*areas, mean_of_known(risk.values())]
+def _confidence(run: Run, name: str) -> Mapping[str, float]:
+    """A confidence of each case of a run, one of `ORDERS`."""
+    return {EXPECTED: expected_dice, CONFIDENCE: mean_confidence, BETWEEN: dice_between_members}[name](run)
 
 
-def _named(run: Run) -> list[str]:
-    """The most doubtful cases and their expected Dice."""
-    expected = expected_dice(run)
-    return [f"{case} ({DICE.shown(expected[case])})" for case in doubtful_first(run)[:MOST_NAMED]]
+def _lowest(
+    found: Mapping[str, float], risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]
+) -> str:
+    """A sentence that says which confidence has surely the lowest area, or that this is not known."""
+    cases = sum(not isnan(value) for value in risk.values())
+    known = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
+    if cases < FEWEST:
+        return f"{cases} case(s) are too few to tell which confidence is better."
+    lowest, *others = known
+    worse = [ORDERS[name] for name in others if surely_lower(risk, confidences[lowest], confidences[name])]
+    if not worse:
+        return f"chance may explain how these confidences differ in {cases} cases."
+    return f"{ORDERS[lowest]} is surely better than {' and '.join(worse)} in cases like these."
+
+
+def _lowest_first(values: Mapping[str, float]) -> list[str]:
+    """The cases by a value, the lowest first, after cases without a value."""
+    return sorted(values, key=lambda case: (not isnan(values[case]), values[case]))
+
+
+def _named(values: Mapping[str, float]) -> list[str]:
+    """The most doubtful cases and their values."""
+    return [f"{case} ({DICE.shown(values[case])})" for case in _lowest_first(values)[:MOST_NAMED]]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from calib_monai.reports.answers import CAUTION, answers_of
-from calib_monai.reports.doubts import expected_dice
+from calib_monai.reports.doubts import dice_between_members, expected_dice
 from calib_monai.reports.measured import Measured
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run, worst_first
@@ -66,13 +66,15 @@ class Section:
 
     @property
     def every_case(self) -> Table:
-        """A row for each case, in the order of `case_names`, with Dice, ECE and expected Dice of each run."""
+        """A row for each case, in the order of `case_names`, with Dice, ECE and what tells doubts, of each run."""
         names = self.case_names
         header, columns = ["case"], [names]
         for run in self.runs:
             shown: dict[str, Callable[[str], float]] = {"Dice": run.dice, f"ECE, {run.region}": run.ece_of}
             if expected := expected_dice(run):
                 shown["expected Dice"] = expected.__getitem__
+            if between := dice_between_members(run):
+                shown["Dice between members"] = between.__getitem__
             header += [f"{what}, {run.name}" for what in shown]
             columns += [[DICE.shown(of(case)) for case in names] for of in shown.values()]
         rows = transposed(columns)

@@ -13,6 +13,8 @@ SHAPES = {
     "dice_regions": "The overlap, as Dice, of regions that join several structures.",
     "expected_dice": "The Dice that the probabilities expect without the label. It should be close to the Dice. A "
     "larger one says that the network is too sure, or that its voxels err together.",
+    "pairwise_dice": "The Dice between the segmentations of each two members of an ensemble, without the label. A "
+    "lower one says that the members disagree.",
     "hd95": "How far the predicted border lies from the label's where it is worst: 95 % of it lies closer.",
     "hd95_regions": "How far the border of regions that join several structures lies from the label's where it is "
     "worst: 95 % of it lies closer.",
@@ -34,7 +36,7 @@ PROBABILITIES = {
     "equally many voxels.",
 }
 UNITS = {
-    **dict.fromkeys(("ece", "cece", "tace", "dice", "expected"), "0 to 1"),
+    **dict.fromkeys(("ece", "cece", "tace", "dice", "expected", "pairwise"), "0 to 1"),
     "nll": "In nats per 1000 voxels",
     "brier": "0 to 2000 per 1000 voxels",
     "missed": "0, 1, 2 and so on",

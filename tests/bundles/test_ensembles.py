@@ -10,13 +10,18 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from committed import COLLECTION, refused, start, trimmed, write_dataset
 from monai.bundle import ckpt_export
+from monai.metrics import compute_dice
+from monai.networks.utils import one_hot
+from spared import leave_undrawn
 
 from calib_monai.phantoms import make_phantoms
-from calib_monai.reports.run_files import read_runs
+from calib_monai.reports.run_files import read_run, read_runs
 
 BUNDLE, CASE = "hippocampus_nacl", "phantom_000"
+SMALL: dict[str, Any] = {"patch_size": [16, 16, 8], "network_def#channels": [4, 8, 8, 8], "batch_size": 4}
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +46,19 @@ def run(folder: Path, config: str, out: str, **options: Any) -> Path:
     return folder / out
 
 
-def probs(out: Path) -> np.ndarray:
-    """The probabilities that an inference wrote of the case."""
-    return np.asarray(nibabel.load(out / "predictions" / CASE / f"{CASE}_probs.nii.gz").dataobj)
+def probs(out: Path, case: str = CASE) -> np.ndarray:
+    """The probabilities that an inference wrote of a case."""
+    return np.asarray(nibabel.load(out / "predictions" / case / f"{case}_probs.nii.gz").dataobj)
+
+
+def dice_between(folders: list[Path], case: str) -> float:
+    """The mean Dice between the labels that two inferences wrote of a case, by MONAI."""
+    labels = [
+        torch.as_tensor(np.asarray(nibabel.load(out / "predictions" / case / f"{case}_label.nii.gz").dataobj))
+        for out in folders
+    ]
+    both = [one_hot(label[None, None], 3) for label in labels]
+    return float(compute_dice(*both, include_background=False).nanmean())
 
 
 def test_an_inference_writes_the_mean_of_the_probabilities_of_the_members(trained: Path) -> None:
@@ -80,6 +95,9 @@ def test_a_calibrator_of_an_ensemble_is_fitted_to_its_mean_and_refused_with_othe
 def test_members_of_other_folds_or_networks_are_refused(trained: Path) -> None:
     with refused("2/models/split.json has .* for training or validation, and .*0/models/split.json has it for test"):
         run(trained, "evaluate", "fold", **members(trained, 0, 2), figures=False)
+    with refused("2/models/split.json has .*, and it is a test case here.* or give other images by --input"):
+        run(trained, "inference", "fold", **members(trained, 0, 2))
+    assert not list(trained.glob("fold/predictions/*"))
     made_for = trained / "1" / "models" / "model.json"
     before = made_for.read_text()
     made_for.write_text(json.dumps(json.loads(before) | {"axcodes": "LPS"}))
@@ -102,3 +120,38 @@ def test_an_ensemble_is_not_exported(trained: Path, tmp_path: Path) -> None:
             **members(trained, 0, 1),
         )
     assert not (tmp_path / "it.ts").exists()
+
+
+def test_members_of_volumes_are_calibrated_evaluated_and_predicted_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_undrawn(monkeypatch)
+    write_dataset("hippocampus", tmp_path / "data", trimmed(make_phantoms(8, 5), 12, 20))
+    for seed in (0, 1):
+        start(BUNDLE, "train_volumes", tmp_path / "data", tmp_path / str(seed), epochs=1, seed=seed, **SMALL)
+    both = members(tmp_path, 0, 1) | SMALL
+    run(tmp_path, "calibrate_volumes", "fit", **both, calibrator="ts")
+    evaluated = run(tmp_path, "evaluate_volumes", "evaluated", **both, calibrator="ts")
+    predicted = run(tmp_path, "inference_volumes", "predicted", **both)
+    alone = [
+        run(tmp_path, "inference_volumes", f"alone_{seed}", **SMALL, ckpt_dir=str(tmp_path / str(seed) / "models"))
+        for seed in (0, 1)
+    ]
+    found = read_run(evaluated)
+    for case, values in found.cases.items():
+        mean = np.mean([probs(out, case) for out in alone], axis=0)
+        np.testing.assert_allclose(probs(predicted, case), mean, rtol=0, atol=1e-6)
+        told = json.loads((predicted / "predictions" / case / f"{case}_structures.json").read_text())["pairwise_dice"]
+        assert values["pairwise_dice"] == pytest.approx(dice_between(alone, case), abs=1e-6)
+        assert told == pytest.approx(values["pairwise_dice"], abs=1e-4)
+    assert found.metrics["pairwise_dice"] == pytest.approx(
+        np.mean([row["pairwise_dice"] for row in found.cases.values()])
+    )
+    summary = json.loads((evaluated / "summary.json").read_text())
+    assert summary["aurc"].keys() == {
+        *("num_cases", "expected_dice", "pairwise_dice", "mean_confidence", "best", "by_chance")
+    }
+    assert summary["aurc"]["best"] <= summary["aurc"]["pairwise_dice"]
+    page = (evaluated / "report" / "report.html").read_text()
+    assert "by Dice between members" in page
+    assert "case(s) are too few to tell which confidence is better." in page

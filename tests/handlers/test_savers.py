@@ -20,9 +20,12 @@ from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
 
 from calib_monai.bins import Bins
-from calib_monai.handlers import BinsSaver, MetricCollectionHandler, ResultsSaver, SliceSaver
+from calib_monai.handlers import BinsSaver, Dice, ExpectedDice, MetricCollectionHandler, ResultsSaver, SliceSaver
 from calib_monai.measures import measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
+from calib_monai.reports.doubts import expected_dice, mean_confidence
+from calib_monai.reports.run_files import read_run
+from calib_monai.risk_coverage import area_under_risk_coverage
 
 EMPTY, MISSED = 100, 101  # seeds of a case without foreground, and of one whose last class is not predicted
 
@@ -105,6 +108,34 @@ def test_the_summary_is_that_of_the_rows(evaluated: Path) -> None:
     assert measured["value"] == pytest.approx(np.mean(errors))
     assert measured["sd"] == pytest.approx(np.std(errors))
     assert summary["metrics"]["missed_structures"]["value"] == 0
+
+
+def test_the_area_under_risk_and_coverage_of_each_confidence_is_noted(tmp_path: Path) -> None:
+    engine = engine_of_cases()
+    Dice().attach(engine, "dice_foreground")
+    ExpectedDice().attach(engine, "expected_dice")
+    MetricCollectionHandler(["ece_plausible"], from_engine(["prob", "label"])).attach(engine, "calibration")
+    (tmp_path / "model.pt").touch()
+    for saver in (
+        BinsSaver(str(tmp_path)),
+        SliceSaver(str(tmp_path)),
+        ResultsSaver(str(tmp_path), NAMES, "hippocampus", "nacl", str(tmp_path / "model.pt")),
+    ):
+        saver.attach(engine)
+    engine.run([1, 2, 4])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    run = read_run(tmp_path)
+    risk = [1 - run.dice(case) for case in run.cases]
+    found = summary["aurc"]
+    assert found["num_cases"] == 3
+    for name, order in (("expected_dice", expected_dice(run)), ("mean_confidence", mean_confidence(run))):
+        assert found[name] == pytest.approx(area_under_risk_coverage(list(order.values()), risk), abs=1e-6)
+    assert found["best"] <= found["expected_dice"]
+    assert found["by_chance"] == pytest.approx(np.mean(risk))
+
+
+def test_without_a_dice_there_is_no_area(evaluated: Path) -> None:
+    assert json.loads((evaluated / "summary.json").read_text())["aurc"] is None
 
 
 def test_what_is_pooled_has_no_cases_and_no_deviation(evaluated: Path) -> None:

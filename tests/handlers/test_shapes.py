@@ -10,10 +10,22 @@ from ignite.engine import Engine
 from monai.data import MetaTensor
 from monai.handlers import IgniteMetricHandler, from_engine
 from monai.metrics import DiceMetric
+from torch import nn
 
-from calib_monai.handlers import ASD, HD95, Dice, ExpectedDice, IgnoredLabel, MissedStructures, check_metrics
+from calib_monai.handlers import (
+    ASD,
+    HD95,
+    Dice,
+    ExpectedDice,
+    IgnoredLabel,
+    MissedStructures,
+    PairwiseDice,
+    check_metrics,
+)
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
+from calib_monai.metrics.pairwise_dice import pairwise_dice
+from calib_monai.networks import EnsembleNetwork
 
 UNIONS = {"et": [3], "tc": [1, 3], "wt": [1, 2, 3]}
 MAPS = from_engine(["pred", "label"])
@@ -90,3 +102,20 @@ def test_the_expected_dice_leaves_out_the_label_that_the_evaluator_ignores() -> 
     found = engine.run([1]).metrics["it"]
     assert handler.metric_fn.ignore_index == 3  # type: ignore[attr-defined]
     assert found != measured(ExpectedDice())[0][0]
+
+
+def test_the_dice_between_members_is_of_ensembles_alone_and_needs_their_labels() -> None:
+    labels = torch.randint(3, (2, 6, 5, 4))
+    found = {}
+    for kind, network in {"one": nn.Identity(), "both": EnsembleNetwork([nn.Identity()] * 2, ["a", "b"])}.items():
+        engine: Any = Engine(lambda _engine, _: [{"member_labels": labels}])
+        engine.network = network
+        PairwiseDice().attach(engine, "it")
+        found[kind] = engine.run([1]).metrics
+    assert found == {"one": {}, "both": {"it": pytest.approx(pairwise_dice(labels).item())}}
+    engine = Engine(lambda _engine, seed: [case(seed)])
+    engine.network = network
+    PairwiseDice().attach(engine, "it")
+    with pytest.raises(ValueError, match=r"pairwise_dice needs calib_monai.engines.VolumeEvaluator"):
+        engine.run([1])
+    check_metrics([{"it": PairwiseDice()}], 4)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import nan
 from pathlib import Path
 
-import numpy as np
 import pytest
 from written_runs import with_value, write_run
 
-from calib_monai.reports.doubts import area_under_risk_coverage, doubtful_first, doubts_figure, doubts_table
+from calib_monai.reports.doubts import doubtful_first, doubts_figure, doubts_table
 from calib_monai.reports.report import png_of, write_report
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
@@ -22,17 +21,6 @@ def doubted(folder: Path, expected: tuple[float, ...] = (0.9, 0.6, 0.7)) -> Run:
     for case, value in zip(run.cases, expected, strict=True):
         run.cases[case]["expected_dice"] = value
     return run
-
-
-def test_the_area_is_that_of_a_slow_sum_and_lies_between_best_and_worst_order() -> None:
-    risk, sure = np.random.default_rng(0).random((2, 20)).tolist()
-    ordered = [of_case for _, of_case in sorted(zip(sure, risk, strict=True), reverse=True)]
-    area = area_under_risk_coverage(sure, risk)
-    assert area == pytest.approx(sum(sum(ordered[:n]) / n for n in range(1, 21)) / 20)
-    best, worst = (area_under_risk_coverage([sign * value for value in risk], risk) for sign in (-1, 1))
-    assert best < area < worst
-    assert area_under_risk_coverage([0.5] * 20, risk) == pytest.approx(sum(risk) / 20)
-    assert area_under_risk_coverage([nan, 1.0], [1.0, 0.0]) == 0.25  # what is not known is least sure
 
 
 def test_the_table_has_both_orders_and_names_the_cases_to_look_at(tmp_path: Path) -> None:
@@ -78,3 +66,40 @@ def test_a_run_without_expected_dice_has_neither(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
     assert doubts_table([run]) is None
     assert doubts_figure([run]) is None
+
+
+def test_of_an_ensemble_the_dice_between_members_is_compared_and_names_cases_too(tmp_path: Path) -> None:
+    single, run = doubted(tmp_path / "single"), doubted(tmp_path / "run")
+    for case, value, between in zip("abc", (0.8, 0.4, 0.6), (0.9, nan, 0.7), strict=True):
+        run.cases[case]["dice_foreground_left"] = value
+        run.cases[case]["pairwise_dice"] = between
+    run.metrics["pairwise_dice"] = 0.8
+    table = doubts_table([single, run])
+    assert table is not None
+    assert table.header[3] == "by Dice between members"
+    assert [row[3] for row in table.cells] == ["-", "0.300"]
+    assert "The Dice between members compares the segmentations of each two members" in table.note
+    assert "run: 3 case(s) are too few to tell which confidence is better." in table.note
+    assert table.listed[-1] == "run, lowest Dice between members: b (-), c (0.700), a (0.900)"
+    alone = doubts_table([single])
+    assert alone is not None
+    assert "members" not in " ".join([*alone.header, alone.note, *alone.listed])
+
+
+@pytest.mark.parametrize(
+    ("noise", "said"),
+    [
+        (0.0, "expected Dice is surely better than mean confidence"),
+        (9.0, "chance may explain how these confidences differ in 26 cases"),
+    ],
+)
+def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str, tmp_path: Path) -> None:
+    cases = "abcdefghijklmnopqrstuvwxyz"
+    run = read_run(write_run(tmp_path / "run", 1.0, cases=cases))
+    run.metrics["expected_dice"] = 0.5
+    for place, case in enumerate(cases):
+        wrong = noise * (place * 7 % 26) / 26
+        run.cases[case]["expected_dice"] = run.cases[case]["dice_foreground_left"] + wrong
+    table = doubts_table([run])
+    assert table is not None
+    assert said in table.note

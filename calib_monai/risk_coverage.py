@@ -1,0 +1,87 @@
+"""Risk and coverage: how well a confidence tells the cases in which a network failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, isnan, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib_monai.intervals import FEWEST, LEVEL
+
+DRAWS = 2000  # of the cases, with replacement
+
+BEST, BY_CHANCE = "best", "by_chance"  # orders of cases, beside those by a confidence
+
+Values = NDArray[np.float64]
+
+
+def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float]) -> float:
+    """Mean over n of the mean risk of the n cases of highest confidence (Geifman and El-Yaniv 2017, arXiv:1705.08500).
+
+    Cases of one confidence count with their mean risk: this is the mean over all orders that they can have. A NaN is
+    the lowest confidence.
+
+    Args:
+        confidence: of each case.
+        risk: of each case.
+
+    Examples:
+        >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
+        0.15
+    """
+    return round(_area(_known(confidence), np.asarray(risk, dtype=np.float64)), 12)
+
+
+def areas(risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The area under the risk-coverage curve by each confidence, in the best order, and by chance.
+
+    Args:
+        risk: of each case; cases with NaN are left out.
+        confidences: by name a confidence of each case. One without any case has the area NaN.
+    """
+    known = {case: value for case, value in risk.items() if not isnan(value)}
+    if not known:
+        return dict.fromkeys([*confidences, BEST, BY_CHANCE], nan)
+    orders = {**confidences, BEST: {case: -value for case, value in known.items()}}
+    found = {
+        name: area_under_risk_coverage([order.get(case, nan) for case in known], list(known.values())) if order else nan
+        for name, order in orders.items()
+    }
+    return {**found, BY_CHANCE: float(np.mean(list(known.values())))}
+
+
+def surely_lower(risk: Mapping[str, float], first: Mapping[str, float], second: Mapping[str, float]) -> bool:
+    """Whether a confidence surely has a lower area than another, over cases like these: at least `FEWEST`.
+
+    The cases are drawn 2000 times with replacement. The whole interval of the difference, from its 2.5 % to its 97.5 %
+    quantile, must lie below 0. (Of two equally good confidences one is surely lower in about 3 of 100 simulations with
+    10 to 100 cases.)
+
+    Args:
+        risk: of each case; cases with NaN are left out.
+        first: a confidence of each case.
+        second: another one.
+    """
+    cases = [case for case, value in risk.items() if not isnan(value)]
+    if len(cases) < FEWEST:
+        return False
+    risks = np.asarray([risk[case] for case in cases], dtype=np.float64)
+    one, other = (_known([order.get(case, nan) for case in cases]) for order in (first, second))
+    drawn = np.random.default_rng(0).integers(len(cases), size=(DRAWS, len(cases)))
+    differences = [_area(one[row], risks[row]) - _area(other[row], risks[row]) for row in drawn]
+    return bool(np.quantile(differences, (1 + LEVEL) / 2) < 0)
+
+
+def _known(confidence: Sequence[float]) -> Values:
+    """A confidence of cases, with the lowest one in the place of NaN."""
+    return np.nan_to_num(np.asarray(confidence, dtype=np.float64), nan=-inf, posinf=inf, neginf=-inf)
+
+
+def _area(confidence: Values, risk: Values) -> float:
+    """The area from arrays."""
+    _, place = np.unique(-confidence, return_inverse=True)
+    count = np.bincount(place)
+    ordered = np.repeat(np.bincount(place, risk) / count, count)
+    return float((ordered.cumsum() / np.arange(1, len(ordered) + 1)).mean())
