@@ -18,7 +18,7 @@ from calib_monai.path_options import check_path
 from calib_monai.slices import SliceLoader
 from calib_monai.spelling import did_you_mean
 
-OUTPUTS = ("label", "probs", "confidence", "entropy", "spread")  # the maps that an inference can write
+OUTPUTS = ("label", "probs", "confidence", "entropy", "spread", "margin")  # the maps that an inference can write
 DTYPES = ("float32", "uint16", "uint8")  # the types of its probabilities; integers are scaled
 SPLIT_FILE = "split.json"  # beside a model, the cases of each set
 REPLACED = "replaced"  # folder beside a model, of the files of an earlier training

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calib_monai.spelling import did_you_mean
 
-LEVELS = {"coverage": 0.9}  # what is promised by default
+LEVELS = {"coverage": 0.9, "miss_rate": 0.05}  # what is promised by default, of intervals and of margins
 SPREAD_OF_COVERAGE = 0.95  # share of evaluations whose measured coverage lies in `coverage_range`
 
 
@@ -57,8 +57,25 @@ def fewest_cases(coverage: float) -> int:
         (9, 19)
     """
     check_level("coverage", coverage)
-    share = _exact(coverage)
+    share = exact(coverage)
     return ceil(share / (1 - share))
+
+
+def fewest_for_miss_rate(miss_rate: float) -> int:
+    """The fewest cases from which a margin with this miss rate follows: the least n with 1 / (n + 1) <= miss_rate.
+
+    Args:
+        miss_rate: the share of a structure that the margin misses on average.
+
+    Raises:
+        ValueError: as `check_level`.
+
+    Examples:
+        >>> fewest_for_miss_rate(0.05), fewest_for_miss_rate(0.1)
+        (19, 9)
+    """
+    check_level("miss_rate", miss_rate)
+    return ceil(1 / exact(miss_rate) - 1)
 
 
 def most_coverage(cases: int) -> float:
@@ -69,6 +86,16 @@ def most_coverage(cases: int) -> float:
         (0.88, 0.9, 0.0)
     """
     return floor(Fraction(100 * cases, cases + 1)) / 100
+
+
+def least_miss_rate(cases: int) -> float:
+    """The smallest miss rate, in two decimals, of a margin that follows from so many cases; 1 if there are none.
+
+    Examples:
+        >>> least_miss_rate(19), least_miss_rate(8), least_miss_rate(0)
+        (0.05, 0.12, 1.0)
+    """
+    return ceil(Fraction(100, cases + 1)) / 100
 
 
 def conformal_quantile(scores: Tensor, coverage: float) -> float:
@@ -117,9 +144,9 @@ def coverage_range(fitted: int, measured: int, coverage: float) -> tuple[float, 
 
 def _rank(cases: int, coverage: float) -> int:
     """The place of the score that decides, from 1; above `cases` if there are too few."""
-    return ceil((cases + 1) * _exact(coverage))
+    return ceil((cases + 1) * exact(coverage))
 
 
-def _exact(level: float) -> Fraction:
+def exact(level: float) -> Fraction:
     """A level as it is written: the nearest binary number to 0.9 would need a case more."""
     return Fraction(str(float(level)))

@@ -64,9 +64,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxels"}  # the others are their own
 DISTANCES = ("hd95", "asd")  # first words of their names
 COVERED, WIDTH = "covered_volumes", "interval_width"  # of conformal intervals
+MISSED, SIZE = "miss_rate_margin", "margin_size"  # of margins
 LIMITS = {
-    **dict.fromkeys((*DISTANCES, "nll", "interval"), (0.0, inf)),
-    **dict.fromkeys(("dice", "ece", "cece", "tace", "covered"), (0.0, 1.0)),
+    **dict.fromkeys((*DISTANCES, "nll", "interval", "margin"), (0.0, inf)),
+    **dict.fromkeys(("dice", "ece", "cece", "tace", "covered", "miss"), (0.0, 1.0)),
     "brier": (0.0, 2.0),
 }  # of the values of a case, by the first word of a name
 KINDS = {"ece": "ECE", "cece": "CECE", "tace": "TACE", "brier": "Brier", "nll": "NLL"}
@@ -84,6 +85,8 @@ MEASURES = {
     "volume_difference": Measure("volume difference (%)", 1, more_is_better=None, factor=100.0),
     COVERED: Measure("volumes in their interval (%)", 1, more_is_better=None, factor=100.0),
     WIDTH: Measure("width of the interval (% of the volume)", 1, more_is_better=None, factor=100.0),
+    MISSED: Measure("missed by the margin (%)", 1, more_is_better=None, factor=100.0),
+    SIZE: Measure("size of the margin (% of the volume)", 1, more_is_better=None, factor=100.0),
     "missed_structures": Measure("missed structures", 0, counts=True, tells_missed=True),
 }  # of shapes; those of probabilities are named by kind and region
 

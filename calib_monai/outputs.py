@@ -13,6 +13,7 @@ from calib_monai.checks import OUTPUTS
 from calib_monai.transforms import Confidenced, Entropyd
 from calib_monai.writers import ScaledNIfTIWriter, WholeNIfTIWriter
 
+MASKS = ("label", "margin")  # outputs that are whole numbers
 KEYS = {"label": "pred", "probs": "prob"}  # of a case, where an output is called otherwise
 MADE_BY = {"confidence": Confidenced, "entropy": Entropyd}  # of the probabilities, and forgotten once they are written
 
@@ -23,17 +24,18 @@ class SaveOutputsd(Transform):
     Args:
         output_dir: folder in which each case gets a folder.
         outputs: some of `calib_monai.checks.OUTPUTS`. A case must hold "pred", class indices (1, H, W[, D]), for
-            "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" for itself.
+            "label"; "prob", (C, H, W[, D]), for "probs", "confidence" and "entropy"; and "spread" and "margin", the
+            masks of the structures, (C - 1, H, W[, D]), for themselves.
             `calib_monai.case_names.case_of` says what the case is called.
-        probs_dtype: type of all outputs but the label, which is uint8; integers are scaled.
+        probs_dtype: type of all outputs but label and margin, which are uint8; integers are scaled.
     """
 
     def __init__(self, output_dir: str, outputs: Sequence[str], probs_dtype: str = "float32") -> None:
         self.folder = Path(output_dir)
         self.savers = {
             output: SaveImage(
-                output_dtype="uint8" if output == "label" else probs_dtype,
-                writer=WholeNIfTIWriter if output == "label" else ScaledNIfTIWriter,
+                output_dtype="uint8" if output in MASKS else probs_dtype,
+                writer=WholeNIfTIWriter if output in MASKS else ScaledNIfTIWriter,
                 resample=False,
                 print_log=False,
             )

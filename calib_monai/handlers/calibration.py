@@ -14,7 +14,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.handlers.conformal_fits import write_conformal
+from calib_monai.handlers.conformal_fits import ConformalFits
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.handlers.summaries import or_null
@@ -23,7 +23,6 @@ from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
     CalibratedNetwork,
     Calibrator,
-    ConformalFit,
     Errors,
     FitReport,
     Fitted,
@@ -112,7 +111,7 @@ class CalibratorFit:
         self.model = model
         self.region_option = region_option or f"--fitting#{kind}#region"
         self.items: StoredItems | None = None
-        self.conformal = {NONE: ConformalFit(), kind: ConformalFit()}
+        self.conformal = ConformalFits([NONE, kind])
 
     def attach(self, engine: Engine) -> None:
         """Keep the predictions of each iteration, and fit at the end of the run."""
@@ -124,7 +123,7 @@ class CalibratorFit:
         """Prepare a folder for the predictions."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
-        self.conformal = {NONE: ConformalFit(), self.kind: ConformalFit()}
+        self.conformal = ConformalFits([NONE, self.kind])
 
     def update(self, engine: Engine) -> None:
         """Keep the logits, labels and images of this iteration."""
@@ -162,7 +161,7 @@ class CalibratorFit:
                 logger.warning("to fit to plausible voxels instead, give %s plausible", self.region_option)
         logger.info("%s is written%s", path, replaced)
         if self.postprocessing is not None:
-            write_conformal(self.conformal, self.structures, folders, self.model)
+            self.conformal.write(self.structures, folders, self.model)
 
     @torch.no_grad()
     def _on_measured_grid(self, report: FitReport, items: StoredItems, engine: Any) -> FitReport:
@@ -173,11 +172,11 @@ class CalibratorFit:
         device, ignore_index = engine.state.device, ignored_label(engine)
         for case, (logits, *_) in zip(engine.data_loader.dataset, items, strict=True):
             calibrated = self.calibrator(logits.to(device), plain(case["image"])[None].to(device))
-            for found, conformal, scores in zip(rows, self.conformal.values(), (logits, calibrated), strict=True):
+            for found, kind, scores in zip(rows, (NONE, self.kind), (logits, calibrated), strict=True):
                 given = given_of(self.postprocessing({**case, "pred": scores[0]}), ignore_index)
                 check_probs(given[0][0].flatten(1), given[0][0])
                 found.append(errors_of(*given))
-                conformal.add(*given)
+                self.conformal.add(kind, given)
         before, after = map(mean_errors, rows)
         return replace(report, before=before, after=after)
 

@@ -1,4 +1,4 @@
-"""Handler of conformal intervals: whether they hold the true volumes in an evaluation, and how wide they are."""
+"""Handler of conformal promises: whether intervals and margins keep them in an evaluation, and how large they are."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from calib_monai.handlers.readings import given_of, ignored_label, items
-from calib_monai.measures import COVERED, WIDTH
+from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH
 from calib_monai.posthoc import Fitted
 from calib_monai.processes import gathered
 from calib_monai.regions import region_voxels
 
 
 class Conformal:
-    """Measures the intervals of volumes that `calib_monai.posthoc.Conformal` makes.
+    """Measures what `calib_monai.posthoc.Conformal` and `calib_monai.posthoc.Margins` promise.
 
-    It belongs into `additional_metrics`. `covered_volumes` is 1 for a structure whose interval holds the true volume,
-    and 0 for others. `interval_width` is the width of the interval over the true volume, NaN if that is 0. Nothing is
-    measured if there are no scores beside the model, or too few.
+    It belongs into `additional_metrics`, and measures, for each structure of a case:
+
+    * `covered_volumes`: 1 if the interval of its volume holds the true volume, else 0;
+    * `interval_width`: the width of this interval over the true volume;
+    * `miss_rate_margin`: the share of its voxels that lie outside of its margin;
+    * `margin_size`: the size of its margin over the true volume.
+
+    All but the first are NaN if the label does not have the structure. What is not promised is not measured.
 
     Args:
         fitted: what was fitted to the model, from `load_fitted`.
     """
 
     def __init__(self, fitted: Fitted) -> None:
-        self.conformal = fitted.conformal
+        self.intervals, self.margins = fitted.promises
         self.rows: list[Tensor] = []
 
     def attach(self, engine: Engine, _name: str) -> None:
         """Measure each run of an evaluator."""
-        if self.conformal is not None:
+        if self.intervals is not None or self.margins is not None:
             engine.add_event_handler(Events.STARTED, self.start)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
             engine.add_event_handler(Events.EPOCH_COMPLETED, self.compute)
@@ -47,24 +52,50 @@ class Conformal:
         for item in items(engine):
             probs, labels, ignored = given_of(item, ignored_label(engine))
             [(voxels, of_case)] = region_voxels("all", labels, probs, ignored)
-            self.rows.append(self._measured(voxels, of_case))
+            true = of_case.long().bincount(minlength=len(voxels))[1:]
+            parts = (self._of_intervals(voxels, true), self._of_margins(voxels, of_case, true))
+            self.rows.append(torch.cat([part.cpu() for part in parts if part is not None]))
 
     def compute(self, engine: Engine) -> None:
         """Put the values of the cases of all processes into `engine.state`, each measure under its own name."""
-        rows = torch.stack([row for of_process in gathered(self.rows) for row in of_process])  # (cases, 2, C - 1)
-        values = dict(zip((COVERED, WIDTH), rows.unbind(dim=1), strict=True))
+        rows = torch.stack([row for of_process in gathered(self.rows) for row in of_process])  # (cases, names, C - 1)
+        settings = self._settings()
+        values = dict(zip(settings, rows.unbind(dim=1), strict=True))
         state: Any = engine.state
         state.metric_details |= values
         state.metrics |= {name: of_cases.nanmean(dim=1).nanmean().item() for name, of_cases in values.items()}
-        settings = self.conformal and {"coverage": self.conformal.coverage, "validation_cases": self.conformal.cases}
-        state.metric_settings = getattr(state, "metric_settings", {}) | dict.fromkeys(values, settings)
+        state.metric_settings = getattr(state, "metric_settings", {}) | settings
 
-    def _measured(self, probs: Tensor, labels: Tensor) -> Tensor:
-        """Whether the interval of each structure holds its volume, and its relative width, (2, C - 1), float64."""
-        intervals = self.conformal.intervals(probs) if self.conformal else []
-        volumes = labels.long().bincount(minlength=len(probs))[1:].tolist()
-        found = [
-            (float(low <= volume <= high), (high - low) / volume if volume else nan)
-            for (low, high), volume in zip(filter(None, intervals), volumes, strict=True)
-        ]
-        return torch.tensor(found, dtype=torch.float64).T
+    def _of_intervals(self, probs: Tensor, true: Tensor) -> Tensor | None:
+        """Whether each interval holds the true volume, and its relative width, (2, C - 1); None without intervals."""
+        if self.intervals is None:
+            return None
+        low, high = torch.tensor(self.intervals.intervals(probs), dtype=torch.float64).T
+        volumes = true.double().cpu()
+        covered = (low <= volumes) & (volumes <= high)
+        return torch.stack([covered.double(), _over(high - low, volumes)])
+
+    def _of_margins(self, probs: Tensor, labels: Tensor, true: Tensor) -> Tensor | None:
+        """The share that each margin misses, and its relative size, (2, C - 1); None without margins."""
+        if self.margins is None:
+            return None
+        masks = self.margins.masks(probs)
+        missed = [(~mask & (labels == k)).sum() for k, mask in enumerate(masks, start=1)]
+        found = torch.stack([_over(torch.stack(missed), true), _over(masks.sum(dim=1), true)])
+        return found.masked_fill(~torch.tensor(self.margins.promised, device=found.device), nan)
+
+    def _settings(self) -> dict[str, dict[str, Any]]:
+        """The settings of each measure that is measured."""
+        settings: dict[str, dict[str, Any]] = {}
+        if self.intervals is not None:
+            told: dict[str, Any] = {"coverage": self.intervals.coverage, "validation_cases": self.intervals.cases}
+            settings |= {COVERED: told, WIDTH: told}
+        if self.margins is not None:
+            told = {"miss_rate": self.margins.miss_rate, "validation_cases": self.margins.cases}
+            settings |= {MISSED: told, SIZE: told}
+        return settings
+
+
+def _over(values: Tensor, volumes: Tensor) -> Tensor:
+    """Values over volumes, float64; NaN where a volume is 0."""
+    return (values.double() / volumes.double()).masked_fill(volumes == 0, nan)

@@ -1,42 +1,85 @@
-"""Conformal fits: writes the scores of validation cases, and tells which intervals they allow."""
+"""Conformal fits: writes what validation cases gave, and tells which intervals and margins they allow."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from math import isfinite
 
-from calib_monai.conformal import LEVELS, fewest_cases, most_coverage
-from calib_monai.posthoc import Conformal, ConformalFit, save_conformal
+from calib_monai.conformal import fewest_cases, fewest_for_miss_rate, least_miss_rate, most_coverage
+from calib_monai.metrics.inputs import Given
+from calib_monai.posthoc import Conformal, ConformalFit, MarginFit, Margins, save_conformal
 from calib_monai.posthoc.files import Folders
 
 logger = logging.getLogger(__name__)
 
 
-def write_conformal(fits: Mapping[str, ConformalFit], structures: Sequence[str], ckpt_dir: Folders, model: str) -> None:
-    """Write the scores with each calibrator beside the model, and log what they allow.
+class ConformalFits:
+    """The conformal fits of validation cases with each calibrator.
 
     Args:
-        fits: by the kind of the calibrator, "none" among them.
-        structures: the names of the classes but the background.
-        ckpt_dir: folder of the model, or those of the members of an ensemble.
-        model: name of the file of the weights.
+        kinds: the calibrators, such as "none" and "ts".
     """
-    for kind, fit in fits.items():
-        scores = fit.scores()
-        path = save_conformal(scores, kind, ckpt_dir, model)
-        logger.info("%s is written: %s", path, _told(Conformal(scores), structures))
-    if (cases := scores.shape[1]) < (needed := fewest_cases(LEVELS["coverage"])):
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self.fits = {kind: (ConformalFit(), MarginFit()) for kind in kinds}
+
+    def add(self, kind: str, given: Given) -> None:
+        """Add a case with a calibrator: probabilities, labels and ignored voxels."""
+        for fit in self.fits[kind]:
+            fit.add(*given)
+
+    def write(self, structures: Sequence[str], ckpt_dir: Folders, model: str) -> None:
+        """Write what the cases gave beside the model, and log what it allows.
+
+        Args:
+            structures: the names of the classes but the background.
+            ckpt_dir: folder of the model, or those of the members of an ensemble.
+            model: name of the file of the weights.
+        """
+        for kind, (intervals, margins) in self.fits.items():
+            path = save_conformal(intervals, margins, kind, ckpt_dir, model)
+            logger.info("%s is written", path)
+        found = Conformal(intervals.scores()), Margins(margins.missed, margins.cases)
+        for line in [*_told_intervals(found[0], structures), *_told_margins(found[1], structures)]:
+            logger.info("%s: %s", kind.upper(), line)
+        _warn_of_few(*found, structures)
+
+
+def _warn_of_few(intervals: Conformal, margins: Margins, structures: Sequence[str]) -> None:
+    """Warn of what too few cases do not allow, with the levels that they allow."""
+    if intervals.cases < (needed := fewest_cases(intervals.coverage)):
         logger.warning(
             "an interval of a volume that covers %g needs %d validation cases, and there are %d: an inference writes "
             "none. Add validation cases, or lower the level there: %d cases allow --conformal#coverage %g",
-            *(LEVELS["coverage"], needed, cases, cases, most_coverage(cases)),
+            *(intervals.coverage, needed, intervals.cases, intervals.cases, most_coverage(intervals.cases)),
+        )
+    few = [
+        f"{name} {cases} (--conformal#miss_rate {least_miss_rate(cases):g})"
+        for name, cases, promised in zip(structures, margins.cases, margins.promised, strict=True)
+        if not promised
+    ]
+    if few:
+        logger.warning(
+            "a margin that misses %g needs %d validation cases that show the structure, and there are %s",
+            *(margins.miss_rate, fewest_for_miss_rate(margins.miss_rate), ", ".join(few)),
         )
 
 
-def _told(conformal: Conformal, structures: Sequence[str]) -> str:
-    """The intervals of volumes in words."""
-    told = [f"{name} {factor:.2f}" for name, factor in zip(structures, conformal.factors, strict=True)]
-    return (
-        f"from {conformal.cases} cases, the interval that covers {conformal.coverage:g} is the expected volume +- its "
-        f"spread times {', '.join(told)}"
-    )
+def _told_intervals(intervals: Conformal, structures: Sequence[str]) -> list[str]:
+    """The intervals of volumes in words, if there are any."""
+    if not all(map(isfinite, intervals.factors)):
+        return []
+    told = [f"{name} {factor:.2f}" for name, factor in zip(structures, intervals.factors, strict=True)]
+    line = f"the interval that covers {intervals.coverage:g} of the volumes is the expected volume +- its spread times"
+    return [f"{line} {', '.join(told)} (from {intervals.cases} validation cases)"]
+
+
+def _told_margins(margins: Margins, structures: Sequence[str]) -> list[str]:
+    """The thresholds of the margins in words, if there are any."""
+    told = [
+        f"{name} {threshold:.3g}"
+        for name, threshold, promised in zip(structures, margins.thresholds, margins.promised, strict=True)
+        if promised
+    ]
+    return [f"margins that miss {margins.miss_rate:g} on average have the thresholds {', '.join(told)}"] if told else []

@@ -18,6 +18,7 @@ from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.earlier import check_calibrator
+from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.readings import items, logits_of, output_of
 from calib_monai.handlers.summaries import or_null
 from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
@@ -28,7 +29,7 @@ from calib_monai.metrics.pairwise_dice import pairwise_dice
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
-from calib_monai.posthoc import CalibratedNetwork, Calibrator, calibrator_of, intervals_of
+from calib_monai.posthoc import CalibratedNetwork, Calibrator, Promises, calibrator_of, promises_of
 from calib_monai.posthoc.conformal import Interval
 from calib_monai.posthoc.files import Folders
 from calib_monai.regions import PLAUSIBLE
@@ -127,13 +128,15 @@ class PredictionsSaver:
         self.overwrite = overwrite
         self.folder = Path(output_dir) / "predictions"
         self.save_maps = SaveOutputsd(str(self.folder), outputs, probs_dtype)
-        self.named = "label" in outputs
+        self.named, self.drawn = "label" in outputs, "margin" in outputs
         self.seen: set[str] = set()
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
         self.told = ToldVolumes(calibrated=calibrator != "none")
-        self.conformal = intervals_of(calibrator, ckpt_dir, conformal) if ckpt_dir else None
+        self.promises = promises_of(calibrator, ckpt_dir, conformal) if ckpt_dir else Promises(None, None)
+        if self.drawn:
+            check_margins(self.promises.margins, calibrator, conformal)
 
     def attach(self, engine: Engine) -> None:
         """Check at the start of an evaluator, clear before every iteration, write after it, tell doubts at the end."""
@@ -187,15 +190,17 @@ class PredictionsSaver:
             unit, size = _unit(item["pred"])
             case = case_of(item)
             names = self.class_names[1:]
-            intervals = self.conformal.intervals(probs) if self.conformal else [None] * len(names)
+            intervals = self.promises.intervals.intervals(probs) if self.promises.intervals else [None] * len(names)
+            margins = self.promises.margins
+            sizes = margins.sizes(probs) if margins else [None] * len(names)
             structures = {
-                name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval)
-                for k, (name, interval) in enumerate(zip(names, intervals, strict=True), start=1)
+                name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval, margin)
+                for k, (name, interval, margin) in enumerate(zip(names, intervals, sizes, strict=True), start=1)
             }
             content = {
                 "case": case,
                 "calibrator": self.calibrator,
-                "interval": self._about_interval(),
+                **about_promises(self.promises, names),
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",
                 "uncertain_below": self.uncertain_below,
                 "structures": structures,
@@ -203,18 +208,12 @@ class PredictionsSaver:
             if MEMBER_LABELS in item:
                 agreement = pairwise_dice(item[MEMBER_LABELS]).item()
                 content["pairwise_dice"] = or_null(round(agreement, DECIMALS))
-            self.save_maps(item)
+            masks = {"margin": _like(item["pred"], margins.masks(probs))} if margins and self.drawn else {}
+            self.save_maps(item | masks)
             write_json(self.folder / case / f"{case}_structures.json", content)
             self.told.tell(case, unit, structures)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
-
-    def _about_interval(self) -> dict[str, Any] | None:
-        """What the intervals promise, None if there are none."""
-        if self.conformal is None:
-            return None
-        about = "holds the true volume in this share of cases like the validation cases; see docs/conformal.md"
-        return {"coverage": self.conformal.coverage, "validation_cases": self.conformal.cases, "about": about}
 
 
 def _remove(path: Path) -> None:
@@ -226,7 +225,13 @@ def _remove(path: Path) -> None:
 
 
 def structure(
-    probs: Tensor, inside: Tensor, unit: str, size: float, uncertain_below: float, interval: Interval | None = None
+    probs: Tensor,
+    inside: Tensor,
+    unit: str,
+    size: float,
+    uncertain_below: float,
+    interval: Interval | None = None,
+    margin: int | None = None,
 ) -> dict[str, float | list[float] | str | None]:
     """The numbers of one structure; numbers that need a predicted structure are None if there is none.
 
@@ -240,6 +245,7 @@ def structure(
         size: size of a voxel in this unit.
         uncertain_below: a surface voxel is uncertain if its probability is lower.
         interval: the conformal interval of its volume in voxels, None if there is none.
+        margin: number of voxels in its margin, None if there is none.
     """
     values, mask = probs.numpy(), inside.numpy()  # NumPy's selections need less memory than PyTorch's
     there = bool(mask.any())
@@ -256,9 +262,16 @@ def structure(
     }
     if interval is not None:
         rounded[f"{unit}_interval"] = [round(size * end, DECIMALS) for end in interval]
+    if margin is not None:
+        rounded[f"{unit}_margin"] = round(size * margin, DECIMALS)
     if note := doubt_of(size * int(mask.sum()), size * int((values > POSSIBLE).sum()), expected):
         rounded["note"] = note
     return rounded
+
+
+def _like(image: Tensor, masks: Tensor) -> Tensor:
+    """Masks as bytes, (C - 1, H, W[, D]), in the place of an image."""
+    return MetaTensor(masks.byte(), meta=image.meta) if isinstance(image, MetaTensor) else masks.byte()
 
 
 def _unit(image: Tensor) -> tuple[str, float]:

@@ -4,10 +4,11 @@ from calib_monai.posthoc.calibrated_network import CalibratedNetwork, calibrator
 from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.conformal_files import (
     Fitted,
+    Promises,
     conformal_path,
-    intervals_of,
     load_conformal,
     load_fitted,
+    promises_of,
     save_conformal,
 )
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
@@ -21,6 +22,7 @@ from calib_monai.posthoc.files import (
     save_calibrator,
 )
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
+from calib_monai.posthoc.margins import MarginFit, Margins
 from calib_monai.posthoc.report import FitReport
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
 
@@ -33,6 +35,9 @@ __all__ = [
     "FitReport",
     "Fitted",
     "LocalTemperatureScaling",
+    "MarginFit",
+    "Margins",
+    "Promises",
     "TemperatureScaling",
     "calibrator_of",
     "calibrator_path",
@@ -40,13 +45,13 @@ __all__ = [
     "conformal_path",
     "errors_of",
     "fitted_region",
-    "intervals_of",
     "load_calibrated_network",
     "load_calibrator",
     "load_conformal",
     "load_fitted",
     "mean_errors",
     "new_calibrator",
+    "promises_of",
     "save_calibrator",
     "save_conformal",
 ]

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from calib_monai.conformal import fewest_cases, levels_of, most_coverage
-from calib_monai.posthoc.conformal import Conformal
+from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.files import (
     MODEL,
     NONE,
@@ -26,6 +26,7 @@ from calib_monai.posthoc.files import (
     load_calibrator,
     model_files,
 )
+from calib_monai.posthoc.margins import THRESHOLDS, MarginFit, Margins
 from calib_monai.whole_files import whole_file
 
 TABLE = 2  # axes
@@ -33,11 +34,14 @@ TABLE = 2  # axes
 logger = logging.getLogger(__name__)
 
 
-def save_conformal(scores: Tensor, kind: str, ckpt_dir: Folders, model: str = MODEL) -> Path:
-    """Write the scores of validation cases beside their model, whole or not at all.
+def save_conformal(
+    intervals: ConformalFit, margins: MarginFit, kind: str, ckpt_dir: Folders, model: str = MODEL
+) -> Path:
+    """Write what the validation cases gave beside their model, whole or not at all.
 
     Args:
-        scores: from `ConformalFit.scores`, (C - 1, cases).
+        intervals: the fit of intervals of volumes.
+        margins: the fit of margins to the same cases.
         kind: the calibrator of the probabilities, "none", "ts" or "lts"; its file must be there.
         ckpt_dir: folder of the model, or those of the members of an ensemble.
         model: name of the file of the weights.
@@ -46,13 +50,26 @@ def save_conformal(scores: Tensor, kind: str, ckpt_dir: Folders, model: str = MO
         The file.
     """
     path = conformal_path(kind, ckpt_dir)
+    tensors = {"scores": intervals.scores().contiguous(), "missed": margins.missed, "cases": margins.cases}
     with whole_file(path) as file:
-        file.write(safetensors.torch.save({"scores": scores.contiguous()}, _made_with(kind, ckpt_dir, model)))
+        file.write(safetensors.torch.save(tensors, _made_with(kind, ckpt_dir, model)))
     return path
 
 
-def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Conformal | None:
-    """The intervals that follow from what `save_conformal` wrote; None if there is no such file.
+class Promises(NamedTuple):
+    """What is promised of cases like the validation cases.
+
+    Attributes:
+        intervals: of volumes; None if there are too few cases.
+        margins: masks; None if too few cases have any structure.
+    """
+
+    intervals: Conformal | None
+    margins: Margins | None
+
+
+def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Promises | None:
+    """What follows from the file of `save_conformal`; None if there is no such file.
 
     Ensembles may share their first member. A file of another ensemble is passed over where no calibrator is used, so
     that one ensemble does not keep another from working.
@@ -76,7 +93,8 @@ def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] 
             raise ValueError(f"there is no {file}, which {path} belongs to: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
-            scores, fitted_to = file.get_tensor("scores").double(), file.metadata()
+            scores, missed, cases = (file.get_tensor(name) for name in ("scores", "missed", "cases"))
+            fitted_to = file.metadata()
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
     for name, digest in _made_with(kind, ckpt_dir).items():
@@ -88,52 +106,9 @@ def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] 
             other = "other members than those of ckpt_dirs" if not isinstance(ckpt_dir, str) else f"another {MODEL}"
             other = other if name == "model" else f"another {calibrator_path(kind, ckpt_dir).name}"
             raise ValueError(f"{path} was fitted to {other}: {_fit(kind)}")
-    if scores.ndim != TABLE or not scores.numel() or not (scores.isfinite() & (scores >= 0)).all():
-        raise ValueError(f"{path} holds scores that no fit gives: {_fit(kind)}")
-    return Conformal(scores, levels["coverage"])
-
-
-class Fitted(NamedTuple):
-    """What was fitted to a model.
-
-    Attributes:
-        calibrator: the calibrator, whose temperature is 1 for "none".
-        conformal: the intervals with this calibrator; None if there are no scores, or too few.
-    """
-
-    calibrator: Calibrator
-    conformal: Conformal | None
-
-
-def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Fitted:
-    """A calibrator and the conformal intervals with it. If there are no intervals, the log says why.
-
-    Args:
-        kind: the calibrator, "none", "ts" or "lts".
-        ckpt_dir: folder of the model, or those of the members of an ensemble.
-        conformal: as in `load_conformal`; None for no intervals, such as for the cases that they were fitted to.
-
-    Raises:
-        ValueError: as `load_calibrator` and `load_conformal`.
-    """
-    intervals = None if conformal is None else intervals_of(kind, ckpt_dir, conformal)
-    return Fitted(load_calibrator(kind, ckpt_dir), intervals)
-
-
-def intervals_of(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Conformal | None:
-    """The intervals as `load_conformal`; None if there are no scores or too few of them, which is logged."""
-    found = load_conformal(kind, ckpt_dir, conformal)
-    if found is None:
-        file = conformal_path(kind, ckpt_dir)
-        logger.info("volumes have no intervals: there is no %s of these weights, which calibrate.json writes", file)
-    elif found.cases < (needed := fewest_cases(found.coverage)):
-        logger.warning(
-            "volumes have no intervals: a coverage of %g needs %d validation cases, and the fit had %d, which allow "
-            "--conformal#coverage %g",
-            *(found.coverage, needed, found.cases, most_coverage(found.cases)),
-        )
-        return None
-    return found
+    if not _are_fitted(scores, missed, cases):
+        raise ValueError(f"{path} holds values that no fit gives: {_fit(kind)}")
+    return _promised(Conformal(scores, levels["coverage"]), Margins(missed, cases, levels["miss_rate"]))
 
 
 def conformal_path(kind: str, ckpt_dir: Folders) -> Path:
@@ -156,3 +131,59 @@ def _calibrators(kind: str, ckpt_dir: Folders) -> list[Path]:
 def _fit(kind: str) -> str:
     """The end of a message: a fit of any calibrator fits the intervals without one, too."""
     return how_to_fit("ts" if kind == NONE else kind)
+
+
+class Fitted(NamedTuple):
+    """What was fitted to a model.
+
+    Attributes:
+        calibrator: the calibrator, whose temperature is 1 for "none".
+        promises: intervals and margins with this calibrator.
+    """
+
+    calibrator: Calibrator
+    promises: Promises
+
+
+def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Fitted:
+    """A calibrator, and the intervals and margins with it. If there are none, the log says why.
+
+    Args:
+        kind: the calibrator, "none", "ts" or "lts".
+        ckpt_dir: folder of the model, or those of the members of an ensemble.
+        conformal: as in `load_conformal`; None for no promises, such as for the cases that they were fitted to.
+
+    Raises:
+        ValueError: as `load_calibrator` and `load_conformal`.
+    """
+    calibrator = load_calibrator(kind, ckpt_dir)
+    return Fitted(calibrator, Promises(None, None) if conformal is None else promises_of(kind, ckpt_dir, conformal))
+
+
+def promises_of(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Promises:
+    """What `load_conformal` gives, and the log says what is missing: without a file there are no promises."""
+    found = load_conformal(kind, ckpt_dir, conformal)
+    if found is None:
+        file = conformal_path(kind, ckpt_dir)
+        logger.info("volumes have no intervals: there is no %s of these weights, which calibrate.json writes", file)
+    return found or Promises(None, None)
+
+
+def _promised(intervals: Conformal, margins: Margins) -> Promises:
+    """Both, without those that have too few cases, which is logged."""
+    if few := intervals.cases < (needed := fewest_cases(intervals.coverage)):
+        logger.warning(
+            "volumes have no intervals: a coverage of %g needs %d validation cases, and the fit had %d, which allow "
+            "--conformal#coverage %g",
+            *(intervals.coverage, needed, intervals.cases, most_coverage(intervals.cases)),
+        )
+    return Promises(None if few else intervals, margins if any(margins.promised) else None)
+
+
+def _are_fitted(scores: Tensor, missed: Tensor, cases: Tensor) -> bool:
+    """Whether a fit may have given these values."""
+    shapes = scores.ndim == TABLE and scores.numel() and missed.shape == (len(scores), len(THRESHOLDS))
+    if not (shapes and cases.shape == scores.shape[:1]):
+        return False
+    rising = (missed.diff() >= 0).all() and (missed[:, 0] == 0).all() and (missed[:, -1] <= cases).all()
+    return bool((scores.isfinite() & (scores >= 0)).all() and rising)

@@ -1,25 +1,33 @@
-"""Conformal: whether intervals of volumes held the true volumes as often as they promise, and how wide they are."""
+"""Conformal: whether intervals of volumes and margins of structures kept what they promise, and how large they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
+from math import isnan, nan
 from statistics import median
 
 from calib_monai.conformal import coverage_range
-from calib_monai.measures import COVERED, WIDTH, measure_of
+from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH, measure_of
+from calib_monai.reports.case_intervals import interval_of
 from calib_monai.reports.case_values import case_columns
-from calib_monai.reports.runs import Run
+from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, unmarked
 
-TITLE = "Conformal intervals of volumes"
-HEADER = ("", "covered (%)", "of cases", "promised (%)", "expected (%)", "median width (% of the volume)")
-ABOUT = (
+INTERVALS, MARGINS = "Conformal intervals of volumes", "Conformal margins of structures"
+OF_INTERVALS = ("", "covered (%)", "of cases", "promised (%)", "expected (%)", "median width (% of the volume)")
+OF_MARGINS = ("", "missed (%)", "of cases", "promised at most (%)", "median size (% of the volume)")
+ABOUT_INTERVALS = (
     "A conformal interval holds the true volume in the promised share of cases, if these are exchangeable with the "
     "validation cases from which it follows. 'Expected' is where the covered share then lies in 95 of 100 evaluations "
     "of as many cases (a beta-binomial distribution). The validation cases also chose the best epoch and fitted the "
     "calibrator, so new cases may be covered a little less often."
 )
+ABOUT_MARGINS = (
+    "A margin misses at most the promised share of a structure's voxels on average over cases, if these are "
+    "exchangeable with the validation cases from which it follows. A single case may miss more. Brackets hold the "
+    "95 % interval of the mean over such cases. Cases without the structure do not count."
+)
+WHY_MORE = "These cases differ in kind, or the validation cases were easier by chance."
 
 
 def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
@@ -31,21 +39,45 @@ def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
     for run in (one for one in runs if COVERED in one.metrics):
         settings = run.settings[COVERED]
         coverage, fitted = float(settings["coverage"]), int(settings["validation_cases"])
-        for name, covered, widths in _structures(run):
+        for name, covered, widths in _structures(run, COVERED, WIDTH):
             share, number = sum(covered) / len(covered), len(covered)
             low, high = coverage_range(fitted, number, coverage)
-            known = [width for width in widths if not isnan(width)]
-            width = measure_of(WIDTH).shown(median(known)) if known else "-"
+            width = measure_of(WIDTH).shown(_median(widths))
             shown = [*map(measure_of(COVERED).shown, (share, coverage, low, high))]
             cells.append([f"{run.name}: {name}", shown[0], str(number), shown[1], f"{shown[2]} to {shown[3]}", width])
             if not low <= share <= high:
                 less = "fewer" if share < low else "more"
                 told.append(f"{run.name}: {name} is covered in {less} cases than chance explains: they differ in kind.")
-    return Table(TITLE, HEADER, cells, unmarked(cells), ABOUT, listed=told) if cells else None
+    return Table(INTERVALS, OF_INTERVALS, cells, unmarked(cells), ABOUT_INTERVALS, listed=told) if cells else None
 
 
-def _structures(run: Run) -> list[tuple[str, list[float], list[float]]]:
-    """For each structure its name, and of each case whether it was covered and how wide its interval was."""
-    covered, widths = (list(zip(*case_columns(run, name).values(), strict=True)) for name in (COVERED, WIDTH))
-    names = run.class_names[1:]
-    return [(name, list(one), list(other)) for name, one, other in zip(names, covered, widths, strict=True)]
+def margins_of_structures(runs: Sequence[Run]) -> Table | None:
+    """A table with a row for each run and structure: the share that its margin missed, and the margin's size.
+
+    None if no run has margins.
+    """
+    cells, told = [], []
+    for run in (one for one in runs if MISSED in one.metrics):
+        miss_rate, measure = float(run.settings[MISSED]["miss_rate"]), measure_of(MISSED)
+        for name, missed, sizes in _structures(run, MISSED, SIZE):
+            low, high = interval_of(MISSED, missed, missed=False)
+            interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
+            known = [one for one in missed if not isnan(one)]
+            mean = measure.shown(mean_of_known(known)) + interval
+            size = measure_of(SIZE).shown(_median(sizes))
+            cells.append([f"{run.name}: {name}", mean, str(len(known)), measure.shown(miss_rate), size])
+            if low > miss_rate:
+                told.append(f"{run.name}: the margin of {name} misses more than it promises. {WHY_MORE}")
+    return Table(MARGINS, OF_MARGINS, cells, unmarked(cells), ABOUT_MARGINS, listed=told) if cells else None
+
+
+def _structures(run: Run, first: str, second: str) -> list[tuple[str, list[float], list[float]]]:
+    """For each structure its name, and the values of two measures in each case."""
+    columns = (list(zip(*case_columns(run, name).values(), strict=True)) for name in (first, second))
+    return [(name, list(one), list(other)) for name, one, other in zip(run.class_names[1:], *columns, strict=True)]
+
+
+def _median(values: Sequence[float]) -> float:
+    """The median of the values that are known, NaN if there are none."""
+    known = [value for value in values if not isnan(value)]
+    return median(known) if known else nan

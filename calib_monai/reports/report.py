@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.case_intervals import intervals_note, intervals_table
-from calib_monai.reports.conformal import intervals_of_volumes
+from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
 from calib_monai.reports.doubts import doubts_figure, doubts_table
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.measured import measured
@@ -28,6 +28,7 @@ from calib_monai.reports.table import Table
 from calib_monai.whole_files import whole_file
 
 DPI = 150
+WHERE_MEASURED = (volumes_table, intervals_of_volumes, margins_of_structures, doubts_table)  # tables of some runs
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
             [
                 *results_tables(group),
                 structures_table(group),
-                *filter(None, [volumes_table(group), intervals_of_volumes(group), doubts_table(group)]),
+                *filter(None, [make(group) for make in WHERE_MEASURED]),
             ],
             cases,
         )

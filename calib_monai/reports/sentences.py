@@ -24,6 +24,9 @@ SHAPES = {
     "covered_volumes": "How often the conformal interval of a volume holds the label's. This should be close to the "
     "coverage that was asked for.",
     "interval_width": "How wide the conformal interval of a volume is.",
+    "miss_rate_margin": "How much of a structure lies outside of its margin. On average this should be at most the "
+    "miss rate that was asked for.",
+    "margin_size": "How large the margin of a structure is.",
     "missed_structures": "How many structures were missed, invented or hardly touched, in all cases together.",
 }
 PROBABILITIES = {
@@ -40,7 +43,8 @@ UNITS = {
     "nll": "In nats per 1000 voxels",
     "brier": "0 to 2000 per 1000 voxels",
     "missed": "0, 1, 2 and so on",
-    **dict.fromkeys(("volume", "interval"), "In % of the label's volume"),
+    **dict.fromkeys(("volume", "interval", "margin"), "In % of the label's volume"),
+    "miss": "In % of the label's voxels",
     "covered": "In % of the cases",
 }
 EXAMPLE = "For example, 0.05: the network says 90 % where 85 % or 95 % are right."

@@ -16,9 +16,11 @@ from committed import start as start_on
 from monai.bundle import ConfigParser
 from monai.bundle.scripts import ckpt_export
 
-from calib_monai.checks import OUTPUTS
+from calib_monai import checks
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.run_files import read_run
+
+OUTPUTS = [output for output in checks.OUTPUTS if output != "margin"]  # which needs more validation cases
 
 
 def start(bundle: str, config: str, folder: Path, **options: Any) -> None:

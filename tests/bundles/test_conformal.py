@@ -7,13 +7,15 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
 from committed import config_of, refused, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 
 from calib_monai.phantoms import make_phantoms
-from calib_monai.reports.conformal import intervals_of_volumes
+from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
 from calib_monai.reports.run_files import read_run
 
 BUNDLE, FITTED = "hippocampus_ce", 9
@@ -45,16 +47,15 @@ def start_in(folder: Path, config: str, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["none", "ts"])
-def test_an_inference_writes_the_intervals_that_an_evaluation_measured(
-    calibrated: Path, tmp_path: Path, kind: str
-) -> None:
-    options = {"output_dir": str(tmp_path), "calibrator": kind}
+def test_an_inference_writes_what_an_evaluation_measured(calibrated: Path, tmp_path: Path, kind: str) -> None:
+    options = {"output_dir": str(tmp_path), "calibrator": kind, "conformal#miss_rate": 0.1}
     start_in(calibrated, "evaluate", **options)
-    start_in(calibrated, "inference", outputs=["label"], **options)
+    start_in(calibrated, "inference", outputs=["label", "margin"], **options)
     run = read_run(tmp_path)
     table = intervals_of_volumes([run])
     assert table is not None
     assert [row[2] for row in table.cells] == ["2", "2"]
+    assert margins_of_structures([run]) is not None
     assert run.settings["covered_volumes"] == {"coverage": 0.9, "validation_cases": FITTED}
     for case, values in run.cases.items():
         told = json.loads((tmp_path / "predictions" / case / f"{case}_structures.json").read_text())
@@ -63,6 +64,12 @@ def test_an_inference_writes_the_intervals_that_an_evaluation_measured(
             assert low <= numbers["volume_ml_expected"] <= high
             volume = (high - low) / values[f"interval_width_{name}"]
             assert bool(values[f"covered_volumes_{name}"]) == (low <= volume <= high)
+            assert numbers["volume_ml_margin"] == pytest.approx(values[f"margin_size_{name}"] * volume, rel=1e-3)
+        mask = nibabel.load(tmp_path / "predictions" / case / f"{case}_margin.nii.gz")
+        label = nibabel.load(calibrated / "data" / "labelsTr" / f"{case}.nii.gz")
+        for k, name in enumerate(("anterior", "posterior")):
+            missed = np.asarray(mask.dataobj)[..., k][np.asarray(label.dataobj) == k + 1] == 0
+            assert values[f"miss_rate_margin_{name}"] == missed.mean()
 
 
 def test_a_level_that_needs_more_cases_writes_no_interval(
@@ -79,12 +86,17 @@ def test_the_cases_that_intervals_were_fitted_to_do_not_measure_them(calibrated:
     assert intervals_of_volumes([read_run(tmp_path)]) is None
 
 
+def test_a_margin_that_needs_more_cases_is_refused(calibrated: Path, tmp_path: Path) -> None:
+    with refused("a miss_rate of 0.05 needs 19 validation cases that show a structure"):
+        start_in(calibrated, "inference", outputs=["margin"], output_dir=str(tmp_path))
+
+
 @pytest.mark.parametrize("config", ["evaluate", "inference"])
 def test_wrong_levels_and_scores_of_another_model_are_refused(calibrated: Path, tmp_path: Path, config: str) -> None:
     for wrong in (0, 1, 90):
         with refused(f"conformal#coverage is {wrong}; it must be a number above 0 and below 1"):
             start_in(calibrated, config, output_dir=str(tmp_path), **{"conformal#coverage": wrong})
-    with refused("conformal has covrage; it may have coverage; did you mean coverage"):
+    with refused("conformal has covrage; it may have coverage, miss_rate; did you mean coverage"):
         start_in(calibrated, config, output_dir=str(tmp_path), conformal={"covrage": 0.9})
     models = tmp_path / "models"
     models.mkdir()

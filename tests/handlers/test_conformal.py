@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
 import pytest
 import torch
 import torch.distributed
 from committed import in_two_processes
 from ignite.engine import Engine
+from monai.data import MetaTensor
 
 from calib_monai.handlers import Conformal, PredictionsSaver
-from calib_monai.posthoc import ConformalFit, load_conformal, load_fitted, save_conformal
+from calib_monai.posthoc import ConformalFit, MarginFit, load_conformal, load_fitted, save_conformal
 
 NAMES = ["background", "anterior", "posterior"]
 
@@ -31,15 +35,16 @@ def case_of(seed: int) -> dict[str, torch.Tensor]:
 def fitted(folder: Path, cases: int) -> Path:
     """A folder with a model and the scores of so many cases."""
     torch.save({"weight": torch.zeros(2)}, folder / "model.pt")
-    fit = ConformalFit()
+    fits = ConformalFit(), MarginFit()
     for seed in range(100, 100 + cases):
         one = case_of(seed)
-        fit.add(one["prob"][None], one["label"][None])
-    save_conformal(fit.scores(), "none", str(folder))
+        for fit in fits:
+            fit.add(one["prob"][None], one["label"][None])
+    save_conformal(*fits, "none", str(folder))
     return folder
 
 
-def measured(folder: Path, seeds: list[int], coverage: float = 0.9) -> Any:
+def measured(folder: Path, seeds: list[int], coverage: float = 0.9, miss_rate: float = 0.05) -> Any:
     """The state of an engine after these cases."""
 
     def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
@@ -48,19 +53,21 @@ def measured(folder: Path, seeds: list[int], coverage: float = 0.9) -> Any:
 
     engine: Any = Engine(step)
     engine.state.metric_details = {}
-    Conformal(load_fitted("none", str(folder), {"coverage": coverage})).attach(engine, "conformal")
+    levels = {"coverage": coverage, "miss_rate": miss_rate}
+    Conformal(load_fitted("none", str(folder), levels)).attach(engine, "conformal")
     engine.run(seeds)
     return engine.state
 
 
 def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_path: Path) -> None:
     state = measured(fitted(tmp_path, 10), [1, 2, 99], 0.5)
-    conformal = load_conformal("none", str(tmp_path), {"coverage": 0.5})
-    assert conformal is not None
+    promises = load_conformal("none", str(tmp_path), {"coverage": 0.5})
+    assert promises is not None
+    assert promises.intervals is not None
     covered, widths = (state.metric_details[name] for name in ("covered_volumes", "interval_width"))
     for row, seed in enumerate([1, 2, 99]):
         one = case_of(seed)
-        for k, interval in enumerate(conformal.intervals(one["prob"])):
+        for k, interval in enumerate(promises.intervals.intervals(one["prob"])):
             assert interval is not None
             volume = int((one["label"] == k + 1).sum())
             assert covered[row, k] == (interval[0] <= volume <= interval[1])
@@ -71,6 +78,24 @@ def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_pat
     assert state.metrics["covered_volumes"] == covered.mean().item()
     assert state.metrics["interval_width"] == widths[:2].mean().item()
     assert state.metric_settings["covered_volumes"] == {"coverage": 0.5, "validation_cases": 10}
+    assert "margin_size" not in state.metrics  # 10 cases promise no miss rate of 0.05
+
+
+def test_a_margin_misses_what_lies_outside_of_it(tmp_path: Path) -> None:
+    state = measured(fitted(tmp_path, 10), [1, 2, 99], miss_rate=0.3)
+    promises = load_conformal("none", str(tmp_path), {"miss_rate": 0.3})
+    assert promises is not None
+    assert promises.margins is not None
+    missed, sizes = (state.metric_details[name] for name in ("miss_rate_margin", "margin_size"))
+    for row, seed in enumerate([1, 2]):
+        one = case_of(seed)
+        for k, mask in enumerate(promises.margins.masks(one["prob"])):
+            inside = one["label"][0] == k + 1
+            assert missed[row, k] == (~mask)[inside].double().mean()
+            assert sizes[row, k] == mask.sum() / inside.sum().double()
+    assert missed[2].isnan().all()
+    assert sizes[2].isnan().all()
+    assert state.metric_settings["margin_size"] == {"miss_rate": 0.3, "validation_cases": [10, 10]}
 
 
 @pytest.mark.parametrize(
@@ -88,23 +113,47 @@ def test_too_few_cases_or_none_are_told_and_measure_nothing(
     assert "interval" not in predicted(folder)["structures"]["anterior"]
 
 
-def predicted(folder: Path, coverage: float = 0.9) -> dict[str, Any]:
+def predicted(folder: Path, outputs: Sequence[str] = ("label",), **conformal: float) -> dict[str, Any]:
     """What an inference writes of case 1."""
     engine: Any = Engine(lambda _engine, _batch: None)
-    engine.state.batch, engine.state.output = [{"case": "one"}], [case_of(1)]
-    PredictionsSaver(str(folder), NAMES, ckpt_dir=str(folder), conformal={"coverage": coverage})(engine)
+    one = case_of(1)
+    engine.state.batch, engine.state.output = [{"case": "one"}], [one | {"pred": MetaTensor(one["pred"])}]
+    PredictionsSaver(str(folder), NAMES, outputs, ckpt_dir=str(folder), conformal=conformal)(engine)
     told: dict[str, Any] = json.loads((folder / "predictions" / "one" / "one_structures.json").read_text())
     return told
 
 
 def test_an_inference_writes_the_intervals_that_an_evaluation_measures(tmp_path: Path) -> None:
-    told = predicted(fitted(tmp_path, 19), 0.95)
-    conformal = load_conformal("none", str(tmp_path), {"coverage": 0.95})
-    assert conformal is not None
-    expected = conformal.intervals(case_of(1)["prob"])
-    found = [numbers["volume_voxels_interval"] for numbers in told["structures"].values()]
-    assert found == [pytest.approx(interval, abs=1e-4) for interval in expected]
+    told = predicted(fitted(tmp_path, 19), coverage=0.95)
+    promises = load_conformal("none", str(tmp_path), {"coverage": 0.95})
+    assert promises is not None
+    assert promises.intervals is not None
+    expected = promises.intervals.intervals(case_of(1)["prob"])
+    found = [numbers["volume_ml_interval"] for numbers in told["structures"].values()]
+    assert found == [pytest.approx([end / 1000 for end in interval or ()], abs=1e-4) for interval in expected]
     assert told["interval"] | {"about": ""} == {"coverage": 0.95, "validation_cases": 19, "about": ""}
+
+
+def test_an_inference_writes_margins_and_their_sizes(tmp_path: Path) -> None:
+    told = predicted(fitted(tmp_path, 10), ["margin"], miss_rate=0.2)
+    promises = load_conformal("none", str(tmp_path), {"miss_rate": 0.2})
+    assert promises is not None
+    assert promises.margins is not None
+    expected = promises.margins.masks(case_of(1)["prob"])
+    written = nibabel.load(tmp_path / "predictions" / "one" / "one_margin.nii.gz")
+    assert written.get_data_dtype() == "uint8"
+    assert np.array_equal(np.moveaxis(np.asarray(written.dataobj), -1, 0), expected.numpy())
+    sizes = [numbers["volume_ml_margin"] for numbers in told["structures"].values()]
+    assert sizes == [pytest.approx(int(mask.sum()) / 1000) for mask in expected]
+    assert told["margin"]["thresholds"] == dict(zip(NAMES[1:], promises.margins.thresholds, strict=True))
+
+
+@pytest.mark.parametrize("cases", [0, 10])
+def test_a_margin_that_nothing_promises_is_refused(tmp_path: Path, cases: int) -> None:
+    folder = fitted(tmp_path, cases) if cases else tmp_path
+    with pytest.raises(ValueError, match=r"outputs name margin, .* a miss_rate of 0.05 needs 19 validation cases"):
+        predicted(folder, ["margin"])
+    assert "volume_ml_margin" not in predicted(folder)["structures"]["anterior"]
 
 
 def one_of_two(rank: int, folder: str) -> None:

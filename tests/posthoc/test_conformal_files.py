@@ -9,14 +9,31 @@ import safetensors.torch
 import torch
 
 from calib_monai.posthoc import (
+    Conformal,
+    ConformalFit,
+    MarginFit,
+    Margins,
     TemperatureScaling,
     conformal_path,
     load_conformal,
     save_calibrator,
     save_conformal,
 )
+from calib_monai.posthoc.margins import THRESHOLDS
 
-SCORES = torch.arange(20, dtype=torch.float64).view(2, 10)
+PROBS = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+LABELS = torch.randint(3, (10, 1, 4, 4), generator=torch.Generator().manual_seed(0))
+FITS = ConformalFit(), MarginFit()
+for fit in FITS:
+    fit.add(PROBS, LABELS)
+
+
+def made(scores: torch.Tensor | None = None, missed: torch.Tensor | None = None) -> tuple[ConformalFit, MarginFit]:
+    """Fits that hold these values."""
+    intervals, margins = ConformalFit(), MarginFit()
+    intervals.rows = list(FITS[0].scores().T if scores is None else scores)
+    margins.missed, margins.cases = FITS[1].missed if missed is None else missed, FITS[1].cases
+    return intervals, margins
 
 
 @pytest.fixture
@@ -25,15 +42,19 @@ def models(tmp_path: Path) -> Path:
     torch.save({"weight": torch.zeros(2)}, tmp_path / "model.pt")
     save_calibrator(TemperatureScaling(), "ts", str(tmp_path))
     for kind in ("none", "ts"):
-        assert save_conformal(SCORES, kind, str(tmp_path)) == tmp_path / f"conformal_{kind}.safetensors"
+        assert save_conformal(*FITS, kind, str(tmp_path)) == tmp_path / f"conformal_{kind}.safetensors"
     return tmp_path
 
 
 @pytest.mark.parametrize("kind", ["none", "ts"])
 def test_scores_come_back_as_they_were_written(models: Path, kind: str) -> None:
-    conformal = load_conformal(kind, str(models), {"coverage": 0.9})
-    assert conformal is not None
-    assert (conformal.factors, conformal.cases, conformal.coverage) == ([9, 19], 10, 0.9)
+    promises = load_conformal(kind, str(models), {"coverage": 0.8, "miss_rate": 0.1})
+    assert promises is not None
+    assert promises.intervals is not None
+    assert promises.margins is not None
+    assert promises.intervals.intervals(PROBS[0]) == Conformal(FITS[0].scores(), 0.8).intervals(PROBS[0])
+    assert promises.margins.thresholds == Margins(FITS[1].missed, FITS[1].cases, 0.1).thresholds
+    assert load_conformal(kind, str(models), {"coverage": 0.95, "miss_rate": 0.05}) == (None, None)  # of 10 cases
 
 
 def test_without_scores_there_are_no_intervals(models: Path) -> None:
@@ -58,11 +79,11 @@ def test_scores_of_an_ensemble_lie_beside_its_first_member(models: Path, tmp_pat
     other = tmp_path / "other"
     other.mkdir()
     torch.save({"weight": torch.ones(2)}, other / "model.pt")
-    path = save_conformal(SCORES, "none", [str(models), str(other)])
+    path = save_conformal(*FITS, "none", [str(models), str(other)])
     assert path == conformal_path("none", [str(models), str(other)]) == models / "conformal_none_ensemble.safetensors"
     assert load_conformal("none", [str(models), str(other)]) is not None
     save_calibrator(TemperatureScaling(), "ts", [str(models), str(other)])
-    save_conformal(SCORES, "ts", [str(models), str(other)])
+    save_conformal(*FITS, "ts", [str(models), str(other)])
     torch.save({"weight": torch.ones(3)}, other / "model.pt")
     assert load_conformal("none", [str(models), str(other)]) is None  # another ensemble may have this first member, too
     with pytest.raises(ValueError, match="was fitted to other members than those of ckpt_dirs"):
@@ -73,16 +94,23 @@ def test_a_damaged_file_is_refused(models: Path) -> None:
     (models / "conformal_none.safetensors").write_bytes(b"scores")
     with pytest.raises(ValueError, match=r"conformal_none.safetensors is damaged: fit it with"):
         load_conformal("none", str(models))
-    for wrong in (-SCORES, SCORES / 0, SCORES[0], SCORES[:, :0]):
-        save_conformal(wrong, "none", str(models))
-        with pytest.raises(ValueError, match=r"conformal_none.safetensors holds scores that no fit gives"):
+    scores, missed = FITS[0].scores().T, FITS[1].missed
+    for wrong in (
+        made(-scores - 1),
+        made(scores / 0),
+        made(scores[:, :1]),
+        made(missed=-missed),
+        made(missed=missed + 1),
+    ):
+        save_conformal(*wrong, "none", str(models))
+        with pytest.raises(ValueError, match=r"conformal_none.safetensors holds values that no fit gives"):
             load_conformal("none", str(models))
     (models / "calibrator_ts.safetensors").unlink()
     with pytest.raises(ValueError, match=r"there is no .*calibrator_ts.safetensors, which .*conformal_ts"):
         load_conformal("ts", str(models))
 
 
-def test_the_file_holds_nothing_but_scores(models: Path) -> None:
+def test_the_file_holds_a_score_of_each_case_and_sums_over_cases(models: Path) -> None:
     written = safetensors.torch.load_file(models / "conformal_ts.safetensors")
-    assert list(written) == ["scores"]
-    assert torch.equal(written["scores"], SCORES)
+    shapes = {name: tuple(values.shape) for name, values in written.items()}
+    assert shapes == {"scores": (2, 10), "missed": (2, len(THRESHOLDS)), "cases": (2,)}

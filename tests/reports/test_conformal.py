@@ -8,25 +8,28 @@ from pathlib import Path
 import pytest
 from written_runs import write_run
 
-from calib_monai.reports.conformal import intervals_of_volumes
+from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
 
 MANY = "abcdefghijklmnopqrst"
+OF_RIGHT = (1.0, "nan", "nan", "nan")
+MEASURED = ("covered_volumes", "interval_width", "miss_rate_margin", "margin_size")
 
 
-def run_with(folder: Path, covered: int) -> Run:
+def run_with(folder: Path, covered: int = 20, missed: float = 0.03) -> Run:
     """A run of 20 cases of which so many are covered in one structure, and all in the other."""
     write_run(folder, 1.0, cases=MANY)
     lines = (folder / "cases.csv").read_text().splitlines()
-    head, rows = lines[0] + ",covered_volumes_left,covered_volumes_right,interval_width_left,interval_width_right", []
+    names = [f"{measure}_{side}" for measure in MEASURED for side in ("left", "right")]
+    head, rows = ",".join([lines[0], *names]), []
     for number, line in enumerate(lines[1:]):
-        rows.append(f"{line},{float(number < covered)},1.0,0.{number:02},nan")
+        of_left = [float(number < covered), number / 100, missed + number / 1000, 1 + number / 100]
+        rows.append(",".join([line, *(f"{one},{other}" for one, other in zip(of_left, OF_RIGHT, strict=True))]))
     (folder / "cases.csv").write_text("\n".join([head, *rows, ""]))
     summary = json.loads((folder / "summary.json").read_text())
-    settings = {"coverage": 0.9, "validation_cases": 25}
-    summary["metrics"]["covered_volumes"] = {"value": 0.9, "settings": settings}
-    summary["metrics"]["interval_width"] = {"value": 0.1, "settings": settings}
+    settings = {"coverage": 0.9, "validation_cases": 25, "miss_rate": 0.05}
+    summary["metrics"] |= {name: {"value": 0.5, "settings": settings} for name in MEASURED}
     (folder / "summary.json").write_text(json.dumps(summary))
     return read_run(folder)
 
@@ -42,5 +45,21 @@ def test_coverage_stands_beside_its_range(tmp_path: Path, covered: int, said: st
     assert all(said in line for line in table.listed)
 
 
-def test_runs_without_intervals_have_no_table(tmp_path: Path) -> None:
-    assert intervals_of_volumes([read_run(write_run(tmp_path / "run", 1.0))]) is None
+@pytest.mark.parametrize(
+    ("missed", "shown", "said"),
+    [(0.03, "4.0 (3.7 to 4.2)", ""), (0.051, "6.0 (5.8 to 6.3)", "misses more than it promises")],
+)
+def test_what_a_margin_missed_stands_beside_its_promise(tmp_path: Path, missed: float, shown: str, said: str) -> None:
+    table = margins_of_structures([run_with(tmp_path / "run", missed=missed)])
+    assert table is not None
+    left, right = table.cells
+    assert left == ["run: left", shown, "20", "5.0", "109.5"]
+    assert right == ["run: right", "-", "0", "5.0", "-"]
+    assert len(table.listed) == bool(said)
+    assert all(said in line for line in table.listed)
+
+
+def test_runs_without_promises_have_no_table(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    assert intervals_of_volumes([run]) is None
+    assert margins_of_structures([run]) is None

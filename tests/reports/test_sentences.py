@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from committed import COLLECTION, config_of
 
-from calib_monai.measures import COVERED, KINDS, MEASURES, WIDTH, measure_of
+from calib_monai.measures import COVERED, KINDS, MEASURES, MISSED, SIZE, WIDTH, measure_of
 from calib_monai.regions import REGIONS
 from calib_monai.reports.sentences import OWN, sentence_of, where_of
 
@@ -30,7 +30,7 @@ def test_a_measure_says_what_it_is_its_unit_and_its_direction(name: str) -> None
 def test_all_that_an_evaluation_measures_by_default_has_a_sentence_of_its_own() -> None:
     metrics = config_of(COLLECTION / "brats_nacl", "evaluate")["+validate"]["additional_metrics"]
     assert metrics.pop("conformal")
-    names = [*metrics.pop("calibration")["metrics"], *metrics, COVERED, WIDTH]
+    names = [*metrics.pop("calibration")["metrics"], *metrics, COVERED, WIDTH, MISSED, SIZE]
     assert len({sentence_of(name, measure_of(name)) for name in names}) == len(names) > 10
     assert not any(OWN in sentence_of(name, measure_of(name)) for name in names)
 

@@ -1,0 +1,51 @@
+"""Promises of an inference: what its files say of intervals and margins, and whether a margin can be written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from calib_monai.conformal import fewest_for_miss_rate, levels_of
+from calib_monai.posthoc import Margins, Promises
+
+logger = logging.getLogger(__name__)
+
+
+def check_margins(margins: Margins | None, calibrator: str, conformal: Mapping[str, float] | None) -> None:
+    """Raise ValueError if no margin can be written: nothing was fitted, or too few cases show any structure.
+
+    Args:
+        margins: those of the model.
+        calibrator: of the run, for the message.
+        conformal: the levels of the run.
+    """
+    if margins is None:
+        miss_rate = levels_of(conformal or {})["miss_rate"]
+        raise ValueError(
+            f"outputs name margin, and nothing was fitted for one with the calibrator {calibrator}, or to too few "
+            f"cases: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation cases that show a "
+            "structure (configs/calibrate.json fits and counts them)"
+        )
+
+
+def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, Any]:
+    """What a file of structures says of its intervals and margins; None for what is not promised.
+
+    Args:
+        promises: of the model.
+        structures: the names of the classes but the background.
+    """
+    intervals, margins = promises
+    of_intervals = intervals and {
+        "coverage": intervals.coverage,
+        "validation_cases": intervals.cases,
+        "about": "holds the true volume in this share of cases like the validation cases; see docs/conformal.md",
+    }
+    of_margins = margins and {
+        "miss_rate": margins.miss_rate,
+        "validation_cases": dict(zip(structures, margins.cases, strict=True)),
+        "thresholds": dict(zip(structures, margins.thresholds, strict=True)),
+        "about": "misses at most this share of a structure, on average over cases like the validation cases",
+    }
+    return {"interval": of_intervals, "margin": of_margins}

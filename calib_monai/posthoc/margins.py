@@ -1,0 +1,106 @@
+"""Masks with a guarantee: margins that miss at most a chosen share of each structure on average, by risk control."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from calib_monai.conformal import LEVELS, check_level, exact, fewest_for_miss_rate
+from calib_monai.regions import region_voxels
+
+EVERYTHING = 0.0  # the threshold that every voxel reaches
+LOGITS = torch.linspace(-14, 14, 561, dtype=torch.float64)  # from one to the next the odds rise by 5 %
+THRESHOLDS = torch.cat([torch.tensor([EVERYTHING]), LOGITS.sigmoid().float()])
+
+
+class MarginFit:
+    """Collects from validation cases which share of each structure a threshold misses, from which `Margins` follow.
+
+    A case counts for a structure if its label has it. Only counts of voxels between two of `THRESHOLDS` are taken from
+    a case, and only their sums over cases are kept.
+    """
+
+    def __init__(self) -> None:
+        self.missed = torch.zeros(0)
+        self.cases = torch.zeros(0)
+
+    def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
+        """Add cases, on the grid on which masks are written; arguments as in `ConformalFit.add`."""
+        for voxels, of_case in region_voxels("all", labels, probs, ignored):
+            rows = torch.stack([missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0])
+            known = ~rows.isnan().any(dim=1)
+            self.missed = rows.nan_to_num() + (self.missed if len(self.missed) else 0)
+            self.cases = known.long() + (self.cases if len(self.cases) else 0)
+
+
+class Margins:
+    """The smallest masks of the form {p >= threshold} that miss at most `miss_rate` of each structure on average.
+
+    Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814, Theorem 1) of the false negative rate, the
+    share of a structure's voxels outside of its mask. With the mean R of this share over n validation cases, the
+    threshold is the largest with n / (n + 1) R + 1 / (n + 1) <= `miss_rate`. Over such cases and one more that is
+    exchangeable with them, the share that the new case misses is then at most `miss_rate` on average. This is so for
+    each structure by itself. Cases whose label does not have the structure do not count. The margins of several
+    structures may overlap.
+
+    Args:
+        missed: from `MarginFit`, the sum of the missed shares at each of `THRESHOLDS`, (C - 1, thresholds).
+        cases: from `MarginFit`, the number of cases with each structure, (C - 1,).
+        miss_rate: the share that is missed on average, above 0 and below 1.
+
+    Attributes:
+        thresholds: of each structure; `EVERYTHING` where fewer than `fewest_for_miss_rate` cases have it.
+        promised: for each structure, whether there are enough cases.
+
+    Raises:
+        ValueError: another `miss_rate`.
+    """
+
+    def __init__(self, missed: Tensor, cases: Tensor, miss_rate: float = LEVELS["miss_rate"]) -> None:
+        check_level("miss_rate", miss_rate)
+        self.miss_rate = miss_rate
+        self.cases = [int(count) for count in cases]
+        self.promised = [count >= fewest_for_miss_rate(miss_rate) for count in self.cases]
+        self.thresholds = [
+            float(THRESHOLDS[_place(of_structure, count, miss_rate)]) if enough else EVERYTHING
+            for of_structure, count, enough in zip(missed, self.cases, self.promised, strict=True)
+        ]
+
+    def masks(self, probs: Tensor) -> Tensor:
+        """The mask of each structure but the background, (C - 1, ...), bool.
+
+        Args:
+            probs: probabilities of a case on the grid on which masks are written, (C, H, W[, D]) or (C, N), float32.
+
+        Raises:
+            ValueError: another number of classes.
+        """
+        if len(probs) != len(self.thresholds) + 1:
+            raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
+        return torch.stack([of_class >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True)])
+
+    def sizes(self, probs: Tensor) -> list[int | None]:
+        """The number of voxels in each mask, None where nothing is promised; arguments as in `masks`."""
+        counts = [int(mask.sum()) for mask in self.masks(probs)]
+        return [count if promised else None for count, promised in zip(counts, self.promised, strict=True)]
+
+
+def missed_shares(inside: Tensor) -> Tensor:
+    """The share of a structure's voxels below each of `THRESHOLDS`, (thresholds,), float64; NaN without voxels.
+
+    Args:
+        inside: probabilities of the structure in the voxels of its label, (N,).
+    """
+    limits = THRESHOLDS.to(inside.device)
+    reached = torch.bucketize(inside.float(), limits, right=True)  # so many thresholds are not above the probability
+    below = reached.bincount(minlength=len(limits) + 1).cumsum(dim=0)[: len(limits)]
+    return below.double() / len(inside)
+
+
+def _place(missed: Tensor, cases: int, miss_rate: float) -> int:
+    """The place of the largest threshold whose bound is at most `miss_rate`; there the sum is at most what is allowed.
+
+    n / (n + 1) R + 1 / (n + 1) <= rate is sum + 1 <= (n + 1) rate, where the sum over cases is n R.
+    """
+    allowed = float((cases + 1) * exact(miss_rate) - 1)
+    return int((missed <= allowed).sum()) - 1  # the shares do not fall from one threshold to the next
