@@ -58,7 +58,7 @@ def check(name: str, files: Files) -> str:
     _check_metadata(name, metadata)
     if MODEL in files:
         _check_model(files[MODEL], json.loads(files[INFERENCE]), metadata["network_data_format"])
-        for file in files.keys() & {*FITTED}:
+        for file in (one for one in FITTED if one in files):
             _check_fitted(file, files[file], files[MODEL])
     if MADE_FOR in files and TRAIN in files:
         _check_made_for(json.loads(files[MADE_FOR]), json.loads(files[TRAIN]))

@@ -129,8 +129,8 @@ def _calibrators(kind: str, ckpt_dir: Folders) -> list[Path]:
 
 
 def _fit(kind: str) -> str:
-    """The end of a message: a fit of any calibrator fits the intervals without one, too."""
-    return how_to_fit("ts" if kind == NONE else kind)
+    """The end of a message: what is promised without a calibrator is fitted with any, and nobody has to have it."""
+    return f"remove it, or {how_to_fit('ts')}" if kind == NONE else how_to_fit(kind)
 
 
 class Fitted(NamedTuple):

@@ -104,5 +104,5 @@ def test_wrong_levels_and_scores_of_another_model_are_refused(calibrated: Path, 
         (models / file.name).write_bytes(file.read_bytes())
     weights = torch.load(models / "model.pt", weights_only=True)
     torch.save({name: 2 * value for name, value in weights.items()}, models / "model.pt")
-    with refused(r"conformal_none.safetensors was fitted to another model.pt: fit it with"):
+    with refused(r"conformal_none.safetensors was fitted to another model.pt: remove it, or fit it"):
         start_in(calibrated, config, ckpt_dir=str(models), output_dir=str(tmp_path))

@@ -14,7 +14,7 @@ import torch
 from monai.bundle import ConfigParser
 
 from calib_monai.networks import unet
-from calib_monai.posthoc import TemperatureScaling
+from calib_monai.posthoc import ConformalFit, MarginFit, TemperatureScaling, save_conformal
 from calib_monai.posthoc.files import save_calibrator
 
 REPOSITORY = Path(__file__).parents[2]
@@ -125,9 +125,14 @@ def test_a_calibrator_of_the_weights_goes_with_them(
     weights = weights_of(bundle)
     torch.save(weights, folder / "model.pt")
     path = save_calibrator(TemperatureScaling(), "ts", str(folder))
+    fits = ConformalFit(), MarginFit()
+    for fit in fits:
+        fit.add(torch.full((1, 3, 2, 2), 1 / 3), torch.ones(1, 1, 2, 2))
+    conformal = [save_conformal(*fits, kind, str(folder)) for kind in ("none", "ts")]
     assert EXPORT["main"]([str(bundle), *given, "--out", str(tmp_path)]) == 0
     with zipfile.ZipFile(tmp_path / "hippocampus_nacl_v0.1.0.zip") as packed:
-        assert packed.read("hippocampus_nacl/models/calibrator_ts.safetensors") == path.read_bytes()
+        for file in (path, *conformal):
+            assert packed.read(f"hippocampus_nacl/models/{file.name}") == file.read_bytes()
     torch.save({name: value + 1 for name, value in weights.items()}, folder / "model.pt")
     said = "error: models/calibrator_ts.safetensors: it was fitted to other weights than models/model.pt; the zoo wants"
     assert refused(bundle, *given).startswith(said)

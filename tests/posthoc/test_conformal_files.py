@@ -92,7 +92,7 @@ def test_scores_of_an_ensemble_lie_beside_its_first_member(models: Path, tmp_pat
 
 def test_a_damaged_file_is_refused(models: Path) -> None:
     (models / "conformal_none.safetensors").write_bytes(b"scores")
-    with pytest.raises(ValueError, match=r"conformal_none.safetensors is damaged: fit it with"):
+    with pytest.raises(ValueError, match=r"conformal_none.safetensors is damaged: remove it, or fit it with"):
         load_conformal("none", str(models))
     scores, missed = FITS[0].scores().T, FITS[1].missed
     for wrong in (

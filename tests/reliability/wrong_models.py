@@ -86,6 +86,13 @@ WRONG_MODELS = [
         {"calibrator": "ts"},
         change=too_hot,
     ),
+    used("a share in percent", r"conformal#coverage is 90; it must be a number above 0", {"conformal#coverage": 90}),
+    used(
+        "a margin that nothing promises",
+        "outputs name margin, and nothing was fitted",
+        {"outputs": ["margin"]},
+        "inference",
+    ),
     Wrong("a label to ignore that is in no file", None, options={"ignore_index": 3}),
     Wrong(
         "another split in place of that of the model",
