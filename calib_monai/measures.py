@@ -65,6 +65,7 @@ REGION_TITLES = {Foreground.name: "label foreground", Everywhere.name: "all voxe
 DISTANCES = ("hd95", "asd")  # first words of their names
 COVERED, WIDTH = "covered_volumes", "interval_width"  # of conformal intervals
 MISSED, SIZE = "miss_rate_margin", "margin_size"  # of margins
+PROMISED = (COVERED, WIDTH, MISSED, SIZE)  # measured only if a calibration came before and had enough cases
 LIMITS = {
     **dict.fromkeys((*DISTANCES, "nll", "interval", "margin"), (0.0, inf)),
     **dict.fromkeys(("dice", "ece", "cece", "tace", "covered", "miss"), (0.0, 1.0)),

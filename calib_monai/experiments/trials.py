@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.cases_file import columns_of
@@ -212,6 +213,9 @@ def _record(path: Path) -> dict[str, Any]:
 def rows_of(trials: Sequence[Trial]) -> list[Row]:
     """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
 
+    Measures of conformal promises are left out unless all trials have them: whether an evaluation without a calibrator
+    has them depends on when the calibration ran.
+
     Raises:
         ValueError: trials of several data sets, of other classes, or that were measured with other settings, two trials
             of one training, rows of other seeds, folds or cases than the first, or trials of one setting whose images
@@ -220,6 +224,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
         raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
+    trials = _with_same_promises(trials)
     runs = [trial.run for trial in trials]
     check_same_classes(runs)
     for name in runs[0].metrics:
@@ -242,6 +247,15 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
             )
     check_images_alike(rows)
     return rows
+
+
+def _with_same_promises(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials without the measures of promises that some of them lack."""
+    dropped = {name for name in PROMISED if not all(name in trial.run.metrics for trial in trials)}
+    kept = [{name: value for name, value in trial.run.metrics.items() if name not in dropped} for trial in trials]
+    return [
+        replace(trial, run=replace(trial.run, metrics=metrics)) for trial, metrics in zip(trials, kept, strict=True)
+    ]
 
 
 def check_images_alike(rows: Sequence[Row]) -> None:

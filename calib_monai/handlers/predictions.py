@@ -136,7 +136,7 @@ class PredictionsSaver:
         self.told = ToldVolumes(calibrated=calibrator != "none")
         self.promises = promises_of(calibrator, ckpt_dir, conformal) if ckpt_dir else Promises(None, None)
         if self.drawn:
-            check_margins(self.promises.margins, calibrator, conformal)
+            check_margins(self.promises.margins, calibrator, conformal, self.class_names[1:])
 
     def attach(self, engine: Engine) -> None:
         """Check at the start of an evaluator, clear before every iteration, write after it, tell doubts at the end."""

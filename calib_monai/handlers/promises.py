@@ -12,13 +12,18 @@ from calib_monai.posthoc import Margins, Promises
 logger = logging.getLogger(__name__)
 
 
-def check_margins(margins: Margins | None, calibrator: str, conformal: Mapping[str, float] | None) -> None:
+def check_margins(
+    margins: Margins | None, calibrator: str, conformal: Mapping[str, float] | None, structures: Sequence[str]
+) -> None:
     """Raise ValueError if no margin can be written: nothing was fitted, or too few cases show any structure.
+
+    A warning names structures of which some have a margin and these have none.
 
     Args:
         margins: those of the model.
         calibrator: of the run, for the message.
         conformal: the levels of the run.
+        structures: the names of the classes but the background.
     """
     if margins is None:
         miss_rate = levels_of(conformal or {})["miss_rate"]
@@ -27,6 +32,13 @@ def check_margins(margins: Margins | None, calibrator: str, conformal: Mapping[s
             f"cases: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation cases that show a "
             "structure (configs/calibrate.json fits and counts them)"
         )
+    for name, cases, promised in zip(structures, margins.cases, margins.promised, strict=True):
+        if not promised:
+            logger.warning(
+                "the margin of %s holds every voxel: a miss_rate of %g needs %d validation cases that show it, and the "
+                "fit had %d",
+                *(name, margins.miss_rate, fewest_for_miss_rate(margins.miss_rate), cases),
+            )
 
 
 def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, Any]:

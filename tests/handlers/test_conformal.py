@@ -148,6 +148,25 @@ def test_an_inference_writes_margins_and_their_sizes(tmp_path: Path) -> None:
     assert told["margin"]["thresholds"] == dict(zip(NAMES[1:], promises.margins.thresholds, strict=True))
 
 
+def test_a_margin_of_a_structure_that_few_cases_show_holds_every_voxel(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "model.pt")
+    fits = ConformalFit(), MarginFit()
+    for seed in range(9):
+        one = case_of(seed)
+        label = one["label"].masked_fill(one["label"] == 2, 0) if seed else one["label"]
+        for fit in fits:
+            fit.add(one["prob"][None], label[None])
+    save_conformal(*fits, "none", str(tmp_path))
+    told = predicted(tmp_path, ["margin"], miss_rate=0.3)
+    assert "the margin of posterior holds every voxel: a miss_rate of 0.3 needs 3 validation cases" in caplog.text
+    written = np.asarray(nibabel.load(tmp_path / "predictions" / "one" / "one_margin.nii.gz").dataobj)
+    assert written[..., 1].all()
+    assert not written[..., 0].all()
+    assert ["volume_ml_margin" in numbers for numbers in told["structures"].values()] == [True, False]
+
+
 @pytest.mark.parametrize("cases", [0, 10])
 def test_a_margin_that_nothing_promises_is_refused(tmp_path: Path, cases: int) -> None:
     folder = fitted(tmp_path, cases) if cases else tmp_path
