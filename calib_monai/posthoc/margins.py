@@ -27,7 +27,8 @@ class MarginFit:
     def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
         """Add cases, on the grid on which masks are written; arguments as in `ConformalFit.add`."""
         for voxels, of_case in region_voxels("all", labels, probs, ignored):
-            rows = torch.stack([missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0])
+            shares = [missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0]
+            rows = torch.stack(shares).cpu()
             known = ~rows.isnan().any(dim=1)
             self.missed = rows.nan_to_num() + (self.missed if len(self.missed) else 0)
             self.cases = known.long() + (self.cases if len(self.cases) else 0)

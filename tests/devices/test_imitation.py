@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,20 @@ def test_a_bundle_runs_on_a_gpu(bundle: str, calibrator: str, tmp_path: Path) ->
     write_dataset(dataset, data, trimmed(make_phantoms(6, seed=5, num_classes=config["num_classes"]), 14, 20))
     options: dict[str, Any] = {"device": DEVICE, "slice_size": [48, 64], **SMALL_NETWORK}
     options |= {name: value for name, value in {"n4_iterations": [1], "num_slices": 8}.items() if name in config}
-    outputs = ["label", "probs", "confidence", "entropy", "spread"]
+    outputs = ["label", "probs", "confidence", "entropy", "spread", "margin"]
+    levels = {"conformal#coverage": 0.5, "conformal#miss_rate": 0.5}  # which one case allows
     with imitated_gpu():
         augmented = {"augment": True} if "augment" in config else {}
         start(bundle, "train", data, tmp_path, epochs=1, batch_size=8, **augmented, **options)
         options["calibrator"] = calibrator
         start(bundle, "calibrate", data, tmp_path, **options)
-        start(bundle, "evaluate", data, tmp_path, figures=False, **options)
-        start(bundle, "inference", data, tmp_path, outputs=outputs, num_views=2, **options)
+        start(bundle, "evaluate", data, tmp_path, figures=False, **options, **levels)
+        start(bundle, "inference", data, tmp_path, outputs=outputs, num_views=2, **options, **levels)
     assert (tmp_path / "summary.json").is_file()
     assert list(tmp_path.rglob("*_entropy.nii.gz"))
+    assert {"covered_volumes", "miss_rate_margin"} <= json.loads((tmp_path / "summary.json").read_text())[
+        "metrics"
+    ].keys()
 
 
 def test_a_training_goes_on_on_a_gpu(tmp_path: Path) -> None:
