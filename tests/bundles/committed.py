@@ -46,6 +46,8 @@ CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "los
 CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
 SMALL_NETWORK = {"network_def#channels": [4, 8, 8], "network_def#strides": [1, 2]}  # where the network is of no matter
 
+OF_SOME_RUNS = {"conformal", "pairwise_dice"}  # metrics of calibrated models, and of ensembles
+
 
 def config_of(bundle: str | Path, name: str) -> dict[str, Any]:
     """What `configs/NAME.json` of a bundle holds; one of the collection is given by its name or its folder."""
@@ -53,8 +55,9 @@ def config_of(bundle: str | Path, name: str) -> dict[str, Any]:
 
 
 def metrics_of(validate: dict[str, Any]) -> set[str]:
-    """Names of what an evaluator measures, as it is configured; those of a collection one by one."""
+    """Names of what any run of an evaluator measures, as it is configured; those of a collection one by one."""
     handlers = validate["key_metric"] | validate["additional_metrics"]
+    handlers = {name: handler for name, handler in handlers.items() if name not in OF_SOME_RUNS}
     defaults = {
         name: OF_VALIDATION if handler["_target_"] == COLLECTION_OF_METRICS else [name]
         for name, handler in handlers.items()

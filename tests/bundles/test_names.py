@@ -160,9 +160,7 @@ def unknown_in(expression: str) -> list[str]:
 @of_every_bundle
 def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     measured = metrics_of(merged_config(bundle, "evaluate")["validate"])
-    of_coverage = {"conformal"}  # whose measures are named by its handler; the best is the level
-    without_best = {"expected_dice", "pairwise_dice", "volume_difference"}
-    compared = measured - without_best - of_coverage
+    compared = measured - {"expected_dice", "volume_difference"}  # the best are the Dice, and 0
     assert all(measure_of(name).more_is_better is not None for name in compared)  # it is known
     errors = {f"{kind}_{region}" for kind in ("ece", "cece") for region in ("plausible", "foreground", "union")}
     shown = errors | {"nll_all", "brier_all", "tace_foreground", "ece_plausible_pooled", "ece_plausible_debiased"}
@@ -170,7 +168,6 @@ def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     assert (
         shown
         | {"dice_foreground", f"hd95_{unit}", f"asd_{unit}", "missed_structures", "expected_dice", "volume_difference"}
-        | {"pairwise_dice"}
         <= measured
     )
 

@@ -79,8 +79,7 @@ def test_what_is_measured_is_what_an_evaluation_measures() -> None:
     validate = config_of("hippocampus_nacl", "evaluate")["+validate"]
     assert list(validate["additional_metrics"]["calibration"]["metrics"]) == list(METRICS)
     assert metrics_of(validate) - set(METRICS) == {
-        *("dice_foreground", "hd95_mm", "asd_mm", "missed_structures", "volume_difference", "expected_dice"),
-        "pairwise_dice",  # of ensembles alone
+        *("dice_foreground", "hd95_mm", "asd_mm", "missed_structures", "volume_difference", "expected_dice")
     }
 
 
