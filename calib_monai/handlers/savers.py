@@ -203,6 +203,7 @@ class ResultsSaver:
                 lines.append([column, told["value"], told["sd"], told["num_cases"]])
         write_csv(self.folder / "summary.csv", lines)
         write_json(self.folder / "summary.json", content)
+        logger.info("the results are in %s", self.folder)
 
     def _elsewhere(self) -> dict[str, Any] | None:
         """What is noted of other data, None where the test cases of the training are measured."""
