@@ -1,5 +1,6 @@
 """Training losses: `loss(logits, target)` is a scalar."""
 
+from calib_monai.losses.ace import ACELoss
 from calib_monai.losses.bwcr import BWCRLoss
 from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.crac import CRaCLoss
@@ -11,6 +12,7 @@ from calib_monai.losses.soft_dice import SoftDiceLoss
 from calib_monai.losses.svls import SVLSLoss
 
 __all__ = [
+    "ACELoss",
     "BWCRLoss",
     "CRaCLoss",
     "CompoundLoss",

@@ -25,16 +25,25 @@ DEVICE_ELEMENTS = 2**26  # on a GPU, where one launch should serve many voxels
 Place = tuple[slice, ...]
 Piece = tuple[Tensor, Tensor]
 Sums = Callable[[Tensor, Tensor], Tensor]
+WeightedSums = Callable[[Tensor, Tensor, Tensor], Tensor]
 LossOfSums = Callable[[Tensor], Tensor]
 
 
 def loss_of_sums(
-    sums: Sums, loss: LossOfSums, logits: Tensor, padded: Tensor, radius: int, *, of_images: bool
+    sums: Sums,
+    weighted: WeightedSums,
+    loss: LossOfSums,
+    logits: Tensor,
+    padded: Tensor,
+    radius: int,
+    *,
+    of_images: bool,
 ) -> Tensor:
     """A loss that depends on sums over voxels, a scalar.
 
     Args:
         sums: the logits and padded labels of a piece -> (B, T), T sums over the voxels of each image.
+        weighted: the same and weights, (B, T) -> the sum of `sums` times weights, a scalar, for its gradient.
         loss: (B, T) -> a scalar. The loss of a batch is the sum of the losses of its pieces.
         logits: (B, C, H, W[, D]), any float type; computed in float32 where it is half.
         padded: labels with `radius` more voxels on every side, as `class_labels` makes them.
@@ -59,9 +68,11 @@ def loss_of_sums(
             values.append(value.detach())
             if differentiable:
                 (by_sums,) = torch.autograd.grad(value, total)
-                for place, part, sums_of_part in zip(places, parts, sums_of_parts, strict=True):
-                    differentiated = sums_of_part if at_once else sums(*part)
-                    (gradient[place],) = torch.autograd.grad(differentiated, part[0], by_sums)
+                if at_once:
+                    (gradient[places[0]],) = torch.autograd.grad(sums_of_parts[0], parts[0][0], by_sums)
+                else:
+                    for place, part in zip(places, parts, strict=True):
+                        (gradient[place],) = torch.autograd.grad(weighted(*part, by_sums), part[0])
     value = torch.stack(values).double().sum().to(dtype)
     return _WithGradient.apply(logits, value, gradient) if differentiable else value  # type: ignore[no-untyped-call]
 

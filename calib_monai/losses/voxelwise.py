@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,10 +17,11 @@ from calib_monai.priors import inner, pad_labels
 PENALTY_KINDS = ("linear", "quadratic")
 
 
-class VoxelwiseLoss(nn.Module, ABC):
+class VoxelwiseLoss(nn.Module):
     """A mean over voxels. A new one writes `per_voxel`, and sets `radius` and `border` if it looks at neighbors.
 
-    A loss of other sums over voxels, such as Dice, writes `terms` and `of_sums` and sets `of_images`.
+    A loss of other sums over voxels, such as Dice, writes `terms` and `of_sums` and sets `of_images`. One that sums in
+    bins writes `sums` instead of `terms`.
 
     Args:
         ignore_index: label of voxels that are left out of the mean and of every neighborhood.
@@ -39,7 +39,6 @@ class VoxelwiseLoss(nn.Module, ABC):
         check_ignore_index(ignore_index)
         self.ignore_index = ignore_index
 
-    @abstractmethod
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """The loss of each voxel, (B, H, W[, D]); that of an ignored voxel is not used.
 
@@ -47,6 +46,7 @@ class VoxelwiseLoss(nn.Module, ABC):
             logits: (B, C, H, W[, D]), float32 or float64.
             padded: labels with `radius` more voxels on every side, (B, 1, ...), as `class_labels` makes them.
         """
+        raise NotImplementedError
 
     @uncompiled  # its gradient is its own
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ class VoxelwiseLoss(nn.Module, ABC):
             images, voxels = max(1, int(counted.count_nonzero())), max(1, int(counted.sum()))
         loss = partial(self.of_sums, images=images, voxels=voxels)
         logits = logits.as_subclass(Tensor)
-        return loss_of_sums(self.sums, loss, logits, padded, self.radius, of_images=self.of_images)
+        arguments = self.sums, self.weighted_sums, loss, logits, padded, self.radius
+        return loss_of_sums(*arguments, of_images=self.of_images)
 
     def sums(self, logits: Tensor, padded: Tensor) -> Tensor:
         """The sums of `terms` over the voxels of each image that are not ignored, (B, T)."""
@@ -79,6 +80,10 @@ class VoxelwiseLoss(nn.Module, ABC):
             ignored = ignored_voxels(inner(padded, self.radius))
             terms = [term.masked_fill(ignored, 0) for term in self.terms(logits.masked_fill(ignored, 0), padded)]
         return torch.cat([term.flatten(2).sum(dim=2) for term in terms], dim=1)
+
+    def weighted_sums(self, logits: Tensor, padded: Tensor, weights: Tensor) -> Tensor:
+        """The sum of all `sums` times their weights, (B, T), a scalar."""
+        return (self.sums(logits, padded) * weights).sum()
 
     def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
         """The terms that are summed over voxels, (B, channels, H, W[, D]) each: here the loss of each voxel alone."""

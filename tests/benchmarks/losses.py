@@ -17,7 +17,7 @@ import torch
 from memory import peak_growth, printed_by
 from monai.losses import DiceCELoss, FocalLoss
 
-from calib_monai.losses import CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
+from calib_monai.losses import ACELoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 
 SHAPES = ((16, 4, 224, 224), (16, 9, 192, 192), (2, 4, 96, 96, 96))
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -43,6 +43,8 @@ LOSSES: dict[str, Loss] = {
     "soft dice": SoftDiceLoss(),
     **{f"nacl {prior}": NACLLoss(prior=prior) for prior in ("mean", "gaussian", "max", "min", "median", "mode")},
     "crac": crac,
+    "ace": ACELoss(),
+    "ace soft": ACELoss("soft"),
     "MONAI dice_ce": DiceCELoss(to_onehot_y=True, softmax=True),
     "MONAI focal": FocalLoss(to_onehot_y=True, use_softmax=True, gamma=3.0),
 }

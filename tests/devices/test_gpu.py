@@ -17,7 +17,7 @@ from torch.testing import assert_close
 
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.boundaries import boundary_weight
-from calib_monai.losses import BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
+from calib_monai.losses import ACELoss, BWCRLoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.phantoms import make_phantoms
 from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
 from calib_monai.priors import PRIORS, neighborhood_prior
@@ -34,6 +34,8 @@ LOSSES: dict[str, Callable[[], torch.nn.Module]] = {
     "ecp": ECPLoss,
     "svls": SVLSLoss,
     "soft_dice": SoftDiceLoss,
+    "ace": ACELoss,
+    "ace soft": lambda: ACELoss("soft"),
     "mbls": MbLSLoss,
     **{f"nacl {prior}": lambda prior=prior: NACLLoss(prior=prior) for prior in PRIORS},
     "nacl ignoring": lambda: NACLLoss(ignore_index=2),

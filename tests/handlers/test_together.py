@@ -14,7 +14,7 @@ from monai.engines import SupervisedTrainer
 from calib_monai.handlers import ShareOfLoss
 from calib_monai.slices import SliceLoader
 
-METHODS = ["ce", "dice_ce", "focal", "ls", "ecp", "svls", "soft_dice", "mbls", "nacl", "crac"]
+METHODS = ["ce", "dice_ce", "focal", "ls", "ecp", "svls", "soft_dice", "ace", "mbls", "nacl", "crac"]
 
 
 def volumes(slices: int) -> list[dict[str, Any]]:

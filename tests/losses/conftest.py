@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from calib_monai.losses import CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
+from calib_monai.losses import ACELoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 from calib_monai.priors import PRIORS
 
@@ -31,6 +31,8 @@ LOSSES: dict[str, Callable[[int], VoxelwiseLoss]] = {  # each for a number of cl
     "nacl probs": lambda _: NACLLoss(on="probs", penalty="quadratic", kernel_size=5, border="background"),
     "crac": crac,
     "crac p2": lambda num_classes: crac(num_classes, "p2", target_scale=5),
+    "ace": lambda _: ACELoss(num_bins=5),
+    "ace soft": lambda _: ACELoss("soft", num_bins=6),
     "crac p3": lambda num_classes: crac(num_classes, "p3"),
 }
 

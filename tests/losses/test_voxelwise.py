@@ -60,7 +60,9 @@ def test_a_batch_is_the_mean_of_its_images(loss: VoxelwiseLoss) -> None:
     torch.testing.assert_close(loss(logits, target), one_by_one)
 
 
-@pytest.mark.parametrize("name", ["ecp", "svls", "mbls", "mbls quadratic", "nacl mean", "nacl gaussian"])
+@pytest.mark.parametrize(
+    "name", ["ecp", "svls", "mbls", "mbls quadratic", "nacl mean", "nacl gaussian", "ace", "ace soft"]
+)
 def test_permuting_the_classes_changes_nothing(name: str, losses: dict[str, VoxelwiseLoss]) -> None:
     # The priors left out depend on the order of the classes; "nacl probs" on what lies beyond the border. CRaC's
     # multipliers must be permuted as well, which its own tests do.
@@ -150,7 +152,7 @@ def test_an_image_that_is_ignored_is_as_if_it_were_not_there(ignoring: Voxelwise
 def test_a_class_can_be_ignored_as_any_other_label_can(losses: dict[str, VoxelwiseLoss]) -> None:
     logits, target = batch(6, 8)
     beside = torch.where(target == 0, 255, target)
-    for name in ("svls", "nacl mean", "nacl median"):
+    for name in ("svls", "nacl mean", "nacl median", "ace"):
         of_class, of_label = copy.deepcopy(losses[name]), copy.deepcopy(losses[name])
         of_class.ignore_index, of_label.ignore_index = 0, 255
         torch.testing.assert_close(of_class(logits, target), of_label(logits, beside))

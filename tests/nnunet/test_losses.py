@@ -10,7 +10,7 @@ import torch
 
 from calib_monai.losses import NACLLoss
 
-METHODS = ["NACL", "MbLS", "SVLS", "LS", "ECP", "Focal", "SoftDice", "CRaC"]
+METHODS = ["NACL", "MbLS", "SVLS", "LS", "ECP", "Focal", "SoftDice", "ACE", "CRaC"]
 IGNORED = 3
 
 

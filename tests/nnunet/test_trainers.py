@@ -21,7 +21,7 @@ from calib_monai.nnunet import TRAINERS
 from calib_monai.score import main
 
 OF_METHODS = {"NACL": "nacl", "MbLS": "mbls", "SVLS": "svls", "LS": "ls", "ECP": "ecp", "Focal": "focal"}
-OF_METHODS |= {"SoftDice": "soft_dice", "CRaC": "crac"}  # trainers and bundles
+OF_METHODS |= {"SoftDice": "soft_dice", "ACE": "ace", "CRaC": "crac"}  # trainers and bundles
 
 
 @pytest.mark.parametrize("name", OF_METHODS)

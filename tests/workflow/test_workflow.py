@@ -59,4 +59,4 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_cannot_be_ends_in_one_line(tmp_path: Path) -> None:
-    assert "methods has 'nalc'; it must be a list of bwcr, ce, " in said(tmp_path, "-n", methods="[nalc]", code=1)
+    assert "methods has 'nalc'; it must be a list of ace, bwcr, ce, " in said(tmp_path, "-n", methods="[nalc]", code=1)

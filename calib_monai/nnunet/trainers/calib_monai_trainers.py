@@ -8,7 +8,7 @@ from monai.losses import DiceCELoss, FocalLoss
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
-from calib_monai.losses import CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
+from calib_monai.losses import ACELoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
 from calib_monai.nnunet import MultiplierUpdate, check_classes, in_place_of
 
 # ruff: noqa: N801 - nnU-Net finds a trainer by such a name
@@ -63,6 +63,13 @@ class nnUNetTrainerSoftDice(nnUNetTrainer):
 
     def _build_loss(self) -> nn.Module:
         return in_place_of(super()._build_loss(), SoftDiceLoss(), self)
+
+
+class nnUNetTrainerACE(nnUNetTrainer):
+    """Cross-entropy plus Dice plus the average calibration error of each class in hard bins (mL1-ACE)."""
+
+    def _build_loss(self) -> nn.Module:
+        return in_place_of(super()._build_loss(), ACELoss(), self)
 
 
 class nnUNetTrainerCRaC(nnUNetTrainer):
