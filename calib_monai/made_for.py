@@ -127,7 +127,7 @@ def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
     return dict(content)
 
 
-def axcodes_of_model(axcodes: str, ckpt_dir: str) -> str:
+def model_axcodes(axcodes: str, ckpt_dir: str) -> str:
     """The axis codes to which images are reoriented for a model; warn if the model does not name them.
 
     Args:

@@ -23,10 +23,10 @@ from monai.transforms import (
 from calib_monai.made_for import (
     FILE,
     MadeFor,
-    axcodes_of_model,
     check_axes,
     check_made_for,
     far_from_training,
+    model_axcodes,
     read_model_json,
 )
 from calib_monai.orientation import Geometry
@@ -167,11 +167,11 @@ def test_an_intensity_that_no_training_wrote_is_refused(intensity: Any, tmp_path
 def test_a_model_that_does_not_say_takes_the_codes_of_its_bundle(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert axcodes_of_model("LPS", str(tmp_path)) == "LPS"
-    assert axcodes_of_model("auto", str(tmp_path)) == "stored"
+    assert model_axcodes("LPS", str(tmp_path)) == "LPS"
+    assert model_axcodes("auto", str(tmp_path)) == "stored"
     assert caplog.text.count("model.json is not there or has no axcodes") == 2
     (tmp_path / FILE).write_text('{"axcodes": "ASR"}')
-    assert axcodes_of_model("auto", str(tmp_path)) == "ASR"
+    assert model_axcodes("auto", str(tmp_path)) == "ASR"
     assert len(caplog.records) == 2
 
 
