@@ -23,7 +23,9 @@ IN_3D = "_3d"  # after the name of a network for volumes, in folders and tables
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
 BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
-KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis"}
+KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select"}
+ONE, EACH = "one", "each"  # of all trainings, or for each method
+VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
 AXIS = ("title", "plain")
 PHANTOMS = "phantoms"
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
@@ -139,6 +141,23 @@ class Plan:
             for evaluation in self.evaluations(experiment)
         ]
 
+    def validations(self, experiment: str) -> list[str]:
+        """The folders of the evaluations by which an experiment chooses."""
+        return [f"{self.out}/{training.folder}/{VALIDATION}" for training in self.trainings(experiment)]
+
+    def selections(self, folder: str) -> list[str]:
+        """The files of the choices that this training is a candidate of: they are made before it is tested."""
+        of = [name for name, one in self.experiments.items() if "select" in one]
+        return [self.selected(name) for name in of if folder in {one.folder for one in self.trainings(name)}]
+
+    def selected(self, experiment: str) -> str:
+        """The file of an experiment's choice."""
+        return f"{self.out}/tables/{experiment}/selected.json"
+
+    def selection_options(self, experiment: str) -> list[str]:
+        """The options of `python -m calib_monai.experiments.selection` for an experiment."""
+        return ["--each"] if self.experiments[experiment]["select"] == EACH else []
+
     def table_options(self, experiment: str) -> list[str]:
         """The options of `python -m calib_monai.experiments` for an experiment."""
         asked = self.experiments[experiment]
@@ -147,6 +166,7 @@ class Plan:
         data = f"phantoms, not {self.dataset}" if self.on_phantoms else self.dataset
         volumes = " as volumes" if self.dims == [3] else ""  # where rows do not tell it
         options = {"title": f"{asked['title']}{source}: {data}{volumes}"}
+        options |= {"selected": self.selected(experiment)} if "select" in asked else {}
         return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
 
     def training_options(self, folder: str) -> list[str]:
@@ -208,7 +228,8 @@ class Plan:
     @cached_property
     def _all_evaluations(self) -> dict[str, Options]:
         """The options of every evaluation by its folder."""
-        return {name: options for one in self.experiments for name, options in self.evaluations(one).items()}
+        asked = {name: options for one in self.experiments for name, options in self.evaluations(one).items()}
+        return asked | {VALIDATION: {"part": "validation"}}
 
     @cached_property
     def _all_trainings(self) -> dict[str, Training]:
@@ -232,6 +253,8 @@ def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
             _among(f"experiments.yaml: {name}#{kind}", experiment[kind], NAMES[kind])
     if experiment.get("variants"):
         _among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
+    if experiment.get("select", ONE) not in (ONE, EACH):
+        raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
 

@@ -13,6 +13,7 @@ from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
+from calib_monai.experiments.selection import read_selection, selection_table
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
 from calib_monai.refusals import tell_in_one_line
@@ -33,13 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--title", default="Experiment", help="what was asked")
     parser.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
     parser.add_argument("--plain", type=float, help="that number of the trials without one")
+    parser.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
     parser.add_argument("--published", type=Path, help="JSON file of published tables")
     given = parser.parse_args(arguments)
     published = read_published(given.published) if given.published else []
+    selection = read_selection(given.selected) if given.selected else {}
     rows = rows_of([read_trial(folder) for folder in given.trials])
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
     tables = experiment_tables(rows, measures, compared)
+    tables += [selection_table(selection, rows)] if selection else []
     beside = [published_table(one, rows, measures, compared) for one in published]
     tables += [table for table in beside if table]
     curves = curves_of(rows, measures, given.axis, given.plain) if given.axis else {}
@@ -48,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     section = section_of(drawn, tables, worst_and_middle(drawn, with_slices))
     write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
+    found |= {"selection": selection} if selection else {}
     write_whole(given.out / "results.tex", "\n".join(table.latex() for table in tables))
     write_json(given.out / "results.json", found)
     if isinstance(sys.stdout, io.TextIOWrapper):

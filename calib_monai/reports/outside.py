@@ -29,7 +29,7 @@ def inside_and_outside(runs: Sequence[Run]) -> list[Run]:
     found: list[Run] = []
     for network in dict.fromkeys((run.model, run.calibrator) for run in runs):
         of_network = [run for run in runs if (run.model, run.calibrator) == network]
-        inside = [run for run in of_network if run.dataset == run.trained_on and not run.test_dir]
+        inside = [run for run in of_network if run.part == "test" and not run.test_dir]
         outside = [run for run in of_network if run.test_dir]
         found += [*inside, *outside] if inside and outside else []
     return [replace(run, name=f"{run.name} on {run.dataset}") for run in found]

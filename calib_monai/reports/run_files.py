@@ -117,6 +117,7 @@ def _read(folder: Path) -> Run:
         calibrator=summary.get("calibrator", "none"),
         trained_on=summary.get("trained_on", summary["dataset"]),
         test_dir=str((summary.get("elsewhere") or {}).get("test_dir", "")),
+        part=str(summary.get("part", "test")),
     )
 
 

@@ -74,7 +74,8 @@ class Run:
         model: path of the weights, or those of the members of an ensemble with commas between them.
         calibrator: the calibrator, "none" without one.
         trained_on: the name of the data set of the training.
-        test_dir: the folder or JSON of other data that were measured; "" for the test cases of the training.
+        test_dir: the folder or JSON of other data that were measured; "" for cases of the training's split.
+        part: of the split that was measured, "test" or "validation".
     """
 
     name: str
@@ -99,6 +100,7 @@ class Run:
     calibrator: str = "none"
     trained_on: str = ""
     test_dir: str = ""
+    part: str = "test"
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""

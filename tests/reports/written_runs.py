@@ -86,20 +86,22 @@ def write_trial(
     fold: int = 0,
     cases: str = "abc",
     evaluation: str = "eval",
+    nll: list[float] | None = None,
+    part: str = "test",
 ) -> Path:
     """What the workflow would have left of a training `name` that reached this Dice in each of these cases."""
     folder = out / "unet" / name / f"seed{seed}_fold{fold}" / evaluation
     write_run(folder, 1.0, cases=cases[: len(dice)])
-    of_case = dict(zip(cases, zip(dice, ece or [0.1] * len(dice), strict=True), strict=False))
+    values_of = {"dice_foreground": dice, "ece_plausible": ece or [0.1] * len(dice)} | ({"nll_all": nll} if nll else {})
+    of_case = dict(zip(cases, zip(*values_of.values(), strict=True), strict=False))
     with (folder / "cases.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case", "dice_foreground_left", "ece_plausible"])
+        writer.writerow(["case", "dice_foreground_left", *list(values_of)[1:]])
         writer.writerows([case, *values] for case, values in of_case.items())
     summary = json.loads((folder / "summary.json").read_text())
     means = np.nanmean(list(of_case.values()), axis=0).tolist()
-    summary["metrics"] = {
-        key: {"value": mean} for key, mean in zip(("dice_foreground", "ece_plausible"), means, strict=True)
-    }
+    summary["metrics"] = {key: {"value": mean} for key, mean in zip(values_of, means, strict=True)}
+    summary["part"] = part
     (folder / "summary.json").write_text(json.dumps(summary))
     record = {
         "options": {"--dataset_dir": "DATA", "--epochs": "2", "--seed": str(seed)},

@@ -77,6 +77,19 @@ def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
     assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
 
 
+def test_what_is_chosen_is_chosen_on_validation_cases_before_any_test() -> None:
+    plan = planned(experiments=["main", "learning_rates"], methods=["nacl", "svls"], seeds=[0])
+    folder = "unet/nacl-rate_0.0001/seed0_fold0"
+    assert len(plan.validations("learning_rates")) == 6
+    assert f"benchmark/hippocampus/{folder}/eval_validation" in plan.validations("learning_rates")
+    assert options_of(plan.evaluation_options(folder, "eval_validation"))["--part"] == "validation"
+    choice = "benchmark/hippocampus/tables/learning_rates/selected.json"
+    assert plan.selections(folder) == plan.selections("unet/nacl/seed0_fold0") == [choice]
+    assert options_of(plan.table_options("learning_rates"))["--selected"] == choice
+    assert planned(experiments=["main"]).selections("unet/nacl/seed0_fold0") == []
+    assert not any("validation" in folder for folder in plan.results("learning_rates"))
+
+
 def test_phantoms_are_no_data_set() -> None:
     real, phantoms = planned(), planned(dataset_dir="phantoms")
     assert (real.out, phantoms.out) == ("benchmark/hippocampus", "benchmark/phantoms")
@@ -118,7 +131,7 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
     ("config", "message"),
     [
         ({"methods": ["ce", "nalc"]}, "methods has 'nalc'; it must be a list of .*nacl"),
-        ({"methods": "ce"}, r"methods is 'ce'; it must be a list, such as 'methods=\[bwcr\]'"),
+        ({"methods": "ce"}, r"methods is 'ce'; it must be a list, such as 'methods=\[ace\]'"),
         ({"methods": []}, r"methods is \[\]; it must be a list"),
         ({"method": ["ce"]}, "config.yaml has no method; did you mean methods?"),
         ({"seed": 0}, "config.yaml has no seed; did you mean seeds?"),
