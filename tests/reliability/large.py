@@ -3,7 +3,7 @@
 A case of (4, 155, 240, 240) and a CT of 512 x 512 x 600 are evaluated, with all metrics and figures, and predicted,
 with all outputs but the spread, by an untrained network: its labels are everywhere, and no structure is a small one.
 The peak is that of the process, Python and its libraries included. With `--volumes` the network is one for volumes,
-and with `--inference` the cases are only predicted.
+and with `--inference` the cases are only predicted, with `--evaluation` only evaluated.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="brats or flare; both without any")
     parser.add_argument("--volumes", action="store_true", help="by configs/volumes.json")
-    parser.add_argument("--inference", action="store_true", help="predict only")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--inference", action="store_true", help="predict only")
+    one.add_argument("--evaluation", action="store_true", help="evaluate only")
     given = parser.parse_args()
     datasets, as_volumes = given.datasets or list(SHAPES), "_volumes" * given.volumes
     if unknown := set(datasets) - SHAPES.keys():
@@ -100,7 +102,7 @@ def main() -> None:
     for dataset in datasets:
         with TemporaryDirectory() as name:
             prepare(dataset, Path(name), (FILES | VOLUMES)[f"train{as_volumes}"])
-            for kind in ("evaluate", "inference")[given.inference :]:
+            for kind in ("evaluate",) * (not given.inference) + ("inference",) * (not given.evaluation):
                 config = f"{kind}{as_volumes}"
                 peak, seconds, of_processor = run(dataset, config, Path(name))
                 print(f"{dataset + ' ' + config:28}{peak:8.1f}{seconds:10.0f}{of_processor:13.0f}", flush=True)  # noqa: T201
