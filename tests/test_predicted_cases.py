@@ -28,7 +28,7 @@ LOADING = LoadCased("image")
 
 def on_demand(path: Path | str, folder: Path, endings: tuple[str, ...] = (), preparation: Any = ()) -> InputsOnDemand:
     preprocessing = Compose([LOADING, Reorientd("stored"), Compose(preparation)])
-    made_for: Any = SimpleNamespace(transforms=preprocessing, in_channels=max(1, len(endings)))
+    made_for: Any = SimpleNamespace(transforms=preprocessing, in_channels=max(1, len(endings)), network=None)
     return InputsOnDemand(str(path), partial(hippocampus_split, str(folder)), made_for, str(folder.parent), endings)
 
 

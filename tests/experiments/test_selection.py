@@ -74,6 +74,7 @@ def test_a_choice_that_is_made_again_keeps_its_time(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["written"] > early["written"]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("time", "said"),
     [("2026-11-20T00:00:00+00:00", "The tests came later."), ("2026-11-24T00:00:00+00:00", "4 of 4 tests are older")],
