@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -11,22 +11,18 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
+from plan_checks import EACH, NAMES, check_among, check_experiment, check_names, whole_numbers
 
 from calib_monai.spelling import did_you_mean
 
 Options = dict[str, Any]
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
-NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unetpp"]  # of calib_monai.networks
 OF_VOLUMES = ["attention_unet", "dynunet", "unet"]  # those that take volumes
 IN_3D = "_3d"  # after the name of a network for volumes, in folders and tables
-NAMES = {"methods": names("methods"), "networks": NETWORKS}
 BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
-KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select"}
-ONE, EACH = "one", "each"  # of all trainings, or for each method
 VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
-AXIS = ("title", "plain")
 PHANTOMS = "phantoms"
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
 
@@ -74,25 +70,25 @@ class Plan:
         for name in config.keys() - KNOWN:
             raise ValueError(f"config.yaml has no {name}{did_you_mean(name, KNOWN)}")
         self.dataset: str = config["dataset"]
-        _among("dataset", [self.dataset], names("datasets"))
-        _among("methods", config["methods"], NAMES["methods"])
-        _among("networks", config["networks"], NAMES["networks"])
+        check_among("dataset", [self.dataset], names("datasets"))
+        check_among("methods", config["methods"], NAMES["methods"])
+        check_among("networks", config["networks"], NAMES["networks"])
         for name in ("options", "method_options"):
             if not isinstance(config[name], dict):
                 raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={EXAMPLES[name]}'")  # noqa: TRY004 - as all refusals
         if config["method_options"]:
-            _among("method_options", list(config["method_options"]), names("methods"))
+            check_among("method_options", list(config["method_options"]), names("methods"))
         for name in ("epochs", "num_phantoms"):
-            _whole_numbers(name, [config[name]], least=1)
-        self.dims = _whole_numbers("dims", config["dims"])
-        _among("dims", self.dims, [2, 3])
-        self.seeds, self.folds = (_whole_numbers(name, config[name]) for name in ("seeds", "folds"))
+            whole_numbers(name, [config[name]], least=1)
+        self.dims = whole_numbers("dims", config["dims"])
+        check_among("dims", self.dims, [2, 3])
+        self.seeds, self.folds = (whole_numbers(name, config[name]) for name in ("seeds", "folds"))
         chosen = list(experiments) if config["experiments"] == "all" else config["experiments"]
-        _among("experiments", chosen, list(experiments))
+        check_among("experiments", chosen, list(experiments))
         self.experiments = {name: experiments[name] for name in chosen}
         for name, experiment in self.experiments.items():
-            _check_experiment(name, experiment)
-        _check_names(self.experiments)
+            check_experiment(name, experiment)
+        check_names(self.experiments)
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
@@ -241,60 +237,6 @@ class Plan:
         asked = self.experiments[experiment].get("variants", {})
         yield "", {}
         yield from {**asked.get("each", {}), **asked.get(method, {})}.items()
-
-
-def _check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
-    """Raise ValueError if an experiment has an unknown key, lacks its title, or names an unknown thing."""
-    _among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
-    if not isinstance(experiment.get("title"), str):
-        raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
-    for kind in ("methods", "networks"):
-        if kind in experiment:
-            _among(f"experiments.yaml: {name}#{kind}", experiment[kind], NAMES[kind])
-    if experiment.get("variants"):
-        _among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
-    if experiment.get("select", ONE) not in (ONE, EACH):
-        raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
-    if set(experiment.get("axis", AXIS)) != set(AXIS):
-        raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
-
-
-def _check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise ValueError if two experiments use one name for different things: they would share a folder."""
-    seen: dict[tuple[str, str], tuple[str, Options]] = {}
-    for experiment, asked in experiments.items():
-        told = [("evaluation", name, options) for name, options in asked.get("evaluations", {}).items()]
-        told += [
-            (method, name, options) for method, of in asked.get("variants", {}).items() for name, options in of.items()
-        ]
-        for kind, name, options in told:
-            before, others = seen.setdefault((kind, name), (experiment, options))
-            if options != others:
-                raise ValueError(
-                    f"experiments.yaml: {before} and {experiment} have a {kind} {name} with other options: rename one"
-                )
-
-
-def _among(name: str, values: object, known: Sequence[object]) -> None:
-    """Raise ValueError if values are not a list of known names."""
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{name} is {values!r}; it must be a list, such as '{name}=[{known[0]}]'")
-    unknown = [value for value in values if value not in known]
-    if unknown:
-        near = did_you_mean(str(unknown[0]), map(str, known))
-        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(map(str, known))}{near}")
-
-
-def _whole_numbers(name: str, values: object, least: int = 0) -> list[int]:
-    """Whole numbers, which Snakemake's command line gives as text; raise ValueError for other values."""
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers, such as '{name}=[0]'")
-    for value in values:
-        if not str(value).isdecimal() or int(value) < least:
-            raise ValueError(f"{name} has {value!r}; it must be a whole number, {least} or more")
-    if len({*map(int, values)}) < len(values):
-        raise ValueError(f"{name} is {values!r}; each must be there once")
-    return [int(value) for value in values]
 
 
 def _on_command_line(options: Options) -> list[str]:

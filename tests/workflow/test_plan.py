@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from committed import COLLECTION, REPOSITORY, config_of
-from plan import NETWORKS, OF_VOLUMES, Plan
+from plan import OF_VOLUMES, Plan
+from plan_checks import NETWORKS
 
 from calib_monai import networks
 from calib_monai.networks import FACTORIES

@@ -1,0 +1,70 @@
+"""Checks of a benchmark's configuration and experiments: raise ValueError with what a value must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bundle_parts import names
+
+from calib_monai.spelling import did_you_mean
+
+NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unetpp"]  # of calib_monai.networks
+NAMES = {"methods": names("methods"), "networks": NETWORKS}
+KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select"}
+ONE, EACH = "one", "each"  # of all trainings, or for each method
+AXIS = ("title", "plain")
+
+
+def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
+    """Raise ValueError if an experiment has an unknown key, lacks its title, or names an unknown thing."""
+    check_among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
+    if not isinstance(experiment.get("title"), str):
+        raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
+    for kind in ("methods", "networks"):
+        if kind in experiment:
+            check_among(f"experiments.yaml: {name}#{kind}", experiment[kind], NAMES[kind])
+    if experiment.get("variants"):
+        check_among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
+    if experiment.get("select", ONE) not in (ONE, EACH):
+        raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
+    if set(experiment.get("axis", AXIS)) != set(AXIS):
+        raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
+
+
+def check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError if two experiments use one name for different things: they would share a folder."""
+    seen: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+    for experiment, asked in experiments.items():
+        told = [("evaluation", name, options) for name, options in asked.get("evaluations", {}).items()]
+        told += [
+            (method, name, options) for method, of in asked.get("variants", {}).items() for name, options in of.items()
+        ]
+        for kind, name, options in told:
+            before, others = seen.setdefault((kind, name), (experiment, options))
+            if options != others:
+                raise ValueError(
+                    f"experiments.yaml: {before} and {experiment} have a {kind} {name} with other options: rename one"
+                )
+
+
+def check_among(name: str, values: object, known: Sequence[object]) -> None:
+    """Raise ValueError if values are not a list of known names."""
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"{name} is {values!r}; it must be a list, such as '{name}=[{known[0]}]'")
+    unknown = [value for value in values if value not in known]
+    if unknown:
+        near = did_you_mean(str(unknown[0]), map(str, known))
+        raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(map(str, known))}{near}")
+
+
+def whole_numbers(name: str, values: object, least: int = 0) -> list[int]:
+    """Whole numbers, which Snakemake's command line gives as text; raise ValueError for other values."""
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers, such as '{name}=[0]'")
+    for value in values:
+        if not str(value).isdecimal() or int(value) < least:
+            raise ValueError(f"{name} has {value!r}; it must be a whole number, {least} or more")
+    if len({*map(int, values)}) < len(values):
+        raise ValueError(f"{name} is {values!r}; each must be there once")
+    return [int(value) for value in values]
