@@ -104,7 +104,7 @@ def candidate_of(row: Row) -> Candidate:
         if isnan(row.value(name)):
             raise ValueError(f"{row.trials[0].run.folder} has no {name}, by which a training is chosen")
     name = row.name.removesuffix(f" {PART}")
-    return Candidate(name, row.trials[0].method.partition("-")[0], row.value(SCORE), row.value(OVERLAP))
+    return Candidate(name, row.trials[0].bundle_method, row.value(SCORE), row.value(OVERLAP))
 
 
 def chosen(candidates: Sequence[Candidate], *, each: bool) -> list[Candidate]:

@@ -51,6 +51,16 @@ class Trial:
     run: Run
     records: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def bundle_method(self) -> str:
+        """The bundle's method, whatever the variant."""
+        return self.method.partition("-")[0]
+
+    @property
+    def variant(self) -> str:
+        """The name of the variant, "" for the bundle as it stands."""
+        return self.method.partition("-")[2]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -67,13 +77,12 @@ class Row:
     @property
     def setting(self) -> str:
         """The options of training or evaluation that differ from the plain ones, as "noise_0.02"; "" if none do."""
-        variant = self.trials[0].method.partition("-")[2]
-        return "_".join(part for part in (variant, self.trials[0].evaluation) if part)
+        return "_".join(filter(None, (self.trials[0].variant, self.trials[0].evaluation)))
 
     @property
     def label(self) -> str:
         """The method and network, whatever the setting."""
-        return f"{self.trials[0].method.partition('-')[0]}, {self.trials[0].network}"
+        return f"{self.trials[0].bundle_method}, {self.trials[0].network}"
 
     @property
     def name_of_method(self) -> str:
@@ -282,8 +291,7 @@ def check_no_trial_twice(row: Row) -> None:
 
 def _name(trial: Trial, *, several: bool) -> str:
     """The name of a trial's row; if there are `several` networks, it names the network."""
-    method, _, variant = trial.method.partition("-")
-    parts = [method, variant.replace("_", " ")] if variant else [method]
+    parts = [trial.bundle_method, *filter(None, [trial.variant.replace("_", " ")])]
     if several:
         parts.append(trial.network)
     if trial.evaluation:

@@ -66,24 +66,6 @@ def test_a_measure_does_not_take_the_columns_of_one_whose_name_goes_on(tmp_path:
     assert list(row.columns("hd95_mm_regions")) == ["et"]
 
 
-def test_promises_are_shown_where_all_trials_have_them(tmp_path: Path) -> None:
-    trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"], seed=seed)) for seed in (0, 1)]
-    promised = [
-        replace(
-            trial,
-            run=replace(
-                trial.run,
-                metrics=trial.run.metrics | {"covered_volumes": 0.9},
-                settings={"covered_volumes": {"coverage": 0.9, "validation_cases": 25 + trial.seed}},
-            ),
-        )
-        for trial in trials
-    ]
-    assert [row.value("covered_volumes") for row in rows_of(promised)] == [0.9]  # whatever the number of cases
-    [row] = rows_of([trials[0], promised[1]])
-    assert "covered_volumes" not in row.run.metrics
-
-
 def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
     folders = [
         write_trial(tmp_path, "dice_ce", CASES["ce"]),
