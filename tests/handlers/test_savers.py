@@ -15,72 +15,17 @@ import pytest
 import torch
 import torch.distributed
 from committed import in_two_processes
+from evaluated_cases import EMPTY, MISSED, NAMES, engine_of_cases, evaluate, item
 from ignite.engine import Engine
 from monai.data import MetaTensor
-from monai.handlers import IgniteMetricHandler, from_engine
+from monai.handlers import from_engine
 
 from calib_monai.bins import Bins
 from calib_monai.handlers import BinsSaver, Dice, ExpectedDice, MetricCollectionHandler, ResultsSaver, SliceSaver
 from calib_monai.measures import measure_of
-from calib_monai.metrics import CECEMetric, ECEMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.reports.doubts import expected_dice, mean_confidence
 from calib_monai.reports.run_files import read_run
 from calib_monai.risk_coverage import area_under_risk_coverage
-
-EMPTY, MISSED = 100, 101  # seeds of a case without foreground, and of one whose last class is not predicted
-
-
-def item(seed: int) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    """Input and output of one case as MONAI's evaluator leaves them."""
-    generator = torch.Generator().manual_seed(seed)
-    probs = (3 * torch.randn(3, 6, 5, 4, generator=generator)).softmax(dim=0)
-    label = torch.randint(3, (6, 5, 4), generator=generator)
-    label[..., 1:] *= torch.rand(6, 5, 3, generator=generator) < 0.2
-    if seed == EMPTY:
-        label = torch.zeros_like(label)
-    if seed == MISSED:
-        probs = (probs * torch.tensor([1, 1, 1e-9]).view(3, 1, 1, 1)).log().softmax(dim=0)
-    predicted = probs.argmax(dim=0, keepdim=True)
-    output = {"image": torch.rand(1, 6, 5, 4), "prob": probs, "pred": predicted, "label": label.unsqueeze(0)}
-    return {"case": f"case_{seed}"}, output
-
-
-NAMES = ["background", "anterior", "posterior"]
-
-
-def engine_of_cases() -> Engine:
-    """An engine of the cases of these seeds."""
-
-    def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
-        batch, output = item(seed)
-        engine.state.batch = [batch]
-        return [output]
-
-    return Engine(step)
-
-
-def evaluate(folder: Path, seeds: list[int], names: list[str] = NAMES) -> Path:
-    """The folder, after an evaluation of these cases was written to it."""
-    engine = engine_of_cases()
-    for name, metric in (
-        ("hd95_mm", HD95Metric(num_classes=3)),
-        ("missed_structures", MissedStructuresMetric(num_classes=3)),
-    ):
-        handler = IgniteMetricHandler(metric_fn=metric, output_transform=from_engine(["pred", "label"]))
-        handler.attach(engine, name)
-    metrics = {
-        "ece_foreground": ECEMetric(region="foreground"),
-        "cece_foreground": CECEMetric(region="foreground"),
-        "cece_foreground_pooled": CECEMetric(pooled=True, region="foreground"),
-    }
-    MetricCollectionHandler(metrics, from_engine(["prob", "label"])).attach(engine, "calibration")
-    model = folder / "model.pt"
-    model.touch()
-    results = ResultsSaver(str(folder), names, "hippocampus", "nacl", str(model))
-    for saver in (results, BinsSaver(str(folder), "foreground"), SliceSaver(str(folder))):
-        saver.attach(engine)
-    engine.run(seeds)
-    return folder
 
 
 @pytest.fixture
@@ -239,16 +184,6 @@ def test_two_processes_write_what_one_does(tmp_path: Path) -> None:
     assert sorted(path.name for path in (both / "slices").iterdir()) == [f"case_{n}.npz" for n in (1, 2, 3)]
 
 
-def test_the_bins_give_the_metric_back(evaluated: Path) -> None:
-    cases = json.loads((evaluated / "bins.json").read_text())["cases"]
-    errors = [Bins.from_dict(case["top_label"]).expected_calibration_error().item() for case in cases.values()]
-    by_class = [Bins.from_dict(case["classes"]).expected_calibration_error().mean().item() for case in cases.values()]
-    metrics = json.loads((evaluated / "summary.json").read_text())["metrics"]
-    assert all(case["num_voxels"] >= sum(case["top_label"]["count"]) > 0 for case in cases.values())
-    assert np.mean(errors) == pytest.approx(metrics["ece_foreground"]["value"])
-    assert np.mean(by_class) == pytest.approx(metrics["cece_foreground"]["value"])
-
-
 def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None:
     _, output = item(1)
     with np.load(evaluated / "slices" / "case_1.npz") as kept:
@@ -256,14 +191,6 @@ def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None
         assert np.array_equal(kept["label"], output["label"][0, ..., 0])
         assert np.array_equal(kept["probs"], output["prob"][..., 0])
         assert kept["image"].shape == (6, 5)
-
-
-def test_what_the_metrics_refuse_is_not_binned(tmp_path: Path) -> None:
-    engine = Engine(lambda *_: None)
-    batch, output = item(1)
-    engine.state.batch, engine.state.output = [batch], [output | {"prob": output["prob"].log()}]
-    with pytest.raises(ValueError, match="apply softmax"):
-        BinsSaver(str(tmp_path)).update(engine)
 
 
 def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
@@ -276,27 +203,3 @@ def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
     engine.state.metric_details = {"ece_foreground": torch.tensor([[0.1]])}
     saver.write(engine)
     assert list(json.loads((tmp_path / "summary.json").read_text())["metrics"]) == ["ece_foreground"]
-
-
-@pytest.mark.parametrize("region", ["plausible", "all"])
-def test_bins_that_the_run_measures_are_those_that_a_saver_alone_would_compute(region: str, tmp_path: Path) -> None:
-    written = []
-    for shared in (False, True):
-        engine, folder = engine_of_cases(), tmp_path / str(shared)
-        folder.mkdir()
-        if shared:
-            metrics = {f"{kind.__name__[:-6].lower()}_plausible": kind() for kind in (ECEMetric, CECEMetric)}
-            MetricCollectionHandler(metrics, from_engine(["prob", "label"])).attach(engine, "calibration")
-        saver = BinsSaver(str(folder), region)
-        saver.attach(engine)
-        engine.run([1, EMPTY, MISSED])
-        assert bool(saver.measured) is (shared and region == "plausible")
-        written.append(json.loads((folder / "bins.json").read_text()))
-    first, second = (content.pop("cases") for content in written)
-    assert written[0] == written[1]
-    assert list(first) == list(second) == ["case_1", "case_100", "case_101"]
-    for name, bins in first.items():
-        assert bins["num_voxels"] == second[name]["num_voxels"] == 120
-        for kind in ("top_label", "classes"):
-            for sums in ("count", "confidence", "correctness", "total"):
-                np.testing.assert_allclose(bins[kind][sums], second[name][kind][sums], rtol=1e-9, atol=1e-12)
