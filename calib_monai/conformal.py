@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor, inf
-from typing import Any
 
 from scipy import stats
 from torch import Tensor
@@ -30,11 +29,6 @@ def levels_of(conformal: Mapping[str, float]) -> dict[str, float]:
             raise ValueError(f"conformal has {name}; it may have {known}{did_you_mean(str(name), LEVELS)}")
         check_level(f"conformal#{name}", value)
     return LEVELS | dict(conformal)
-
-
-def check_conformal(conformal: Any) -> None:
-    """Raise ValueError as `levels_of`."""
-    levels_of(conformal)
 
 
 def check_level(name: str, value: float) -> None:

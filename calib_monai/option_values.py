@@ -13,7 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import check_ignored_label
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
-from calib_monai.conformal import check_conformal
+from calib_monai.conformal import levels_of
 from calib_monai.datalists.elsewhere import OtherData, check_part
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.ensembles import check_ckpt_dirs
@@ -44,10 +44,10 @@ SWITCHES = ("augment", "resume", "overwrite", "amp", "figures")
 ENTRIES = {"initialize", "run", "finalize", "imports", "dataset", "method", "num_slices", "sw_batch_size"}
 ENTRIES |= {"calibrated_network", "keys"}  # keys that no other one of a bundle need refer to
 OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json, also laid over an inference
-CHECKS: tuple[tuple[Callable[..., None], tuple[str, ...]], ...] = (
+CHECKS: tuple[tuple[Callable[..., object], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_ckpt_dirs, ("ckpt_dirs",)),
-    (check_conformal, ("conformal",)),
+    (levels_of, ("conformal",)),
     (check_measures, ("measures",)),
     (check_part, ("part", "calibrator")),
     (check_shift, ("shift",)),

@@ -31,7 +31,7 @@ def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float])
         >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
         0.15
     """
-    return round(_area(_known(confidence), np.asarray(risk, dtype=np.float64)), 12)
+    return round(_area(_places(confidence), np.asarray(risk, dtype=np.float64)), 12)
 
 
 def areas(risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -68,20 +68,21 @@ def surely_lower(risk: Mapping[str, float], first: Mapping[str, float], second: 
     if len(cases) < FEWEST:
         return False
     risks = np.asarray([risk[case] for case in cases], dtype=np.float64)
-    one, other = (_known([order.get(case, nan) for case in cases]) for order in (first, second))
+    one, other = (_places([order.get(case, nan) for case in cases]) for order in (first, second))
     drawn = np.random.default_rng(0).integers(len(cases), size=(DRAWS, len(cases)))
     differences = [_area(one[row], risks[row]) - _area(other[row], risks[row]) for row in drawn]
     return bool(np.quantile(differences, (1 + LEVEL) / 2) < 0)
 
 
-def _known(confidence: Sequence[float]) -> Values:
-    """A confidence of cases, with the lowest one in the place of NaN."""
-    return np.nan_to_num(np.asarray(confidence, dtype=np.float64), nan=-inf, posinf=inf, neginf=-inf)
+def _places(confidence: Sequence[float]) -> NDArray[np.intp]:
+    """The place of each case from 0, the highest confidence first; equal ones share a place, and NaN is the last."""
+    known = np.nan_to_num(np.asarray(confidence, dtype=np.float64), nan=-inf, posinf=inf, neginf=-inf)
+    return np.unique(-known, return_inverse=True)[1]
 
 
-def _area(confidence: Values, risk: Values) -> float:
-    """The area from arrays."""
-    _, place = np.unique(-confidence, return_inverse=True)
-    count = np.bincount(place)
-    ordered = np.repeat(np.bincount(place, risk) / count, count)
+def _area(places: NDArray[np.intp], risk: Values) -> float:
+    """The area from the places of cases, which may leave some out, and their risk."""
+    count, total = np.bincount(places), np.bincount(places, risk)
+    there = count > 0
+    ordered = np.repeat(total[there] / count[there], count[there])
     return float((ordered.cumsum() / np.arange(1, len(ordered) + 1)).mean())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import isfinite
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from calib_monai.conformal import LEVELS, check_level, conformal_quantile
+from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.regions import PLAUSIBLE, region_voxels
 
 Interval = tuple[float, float]
@@ -105,9 +105,9 @@ def expected_and_spread(probs: Tensor) -> tuple[float, float]:
     Args:
         probs: probabilities of the class, of any shape.
     """
-    values = probs.detach().to(torch.promote_types(probs.dtype, torch.float32)).cpu().numpy()
-    counted = values[values >= PLAUSIBLE].astype(np.float64)
-    return float(counted.sum()), 1.0 + float((counted * (1 - counted)).sum())
+    values = probs.detach().to(torch.promote_types(probs.dtype, torch.float32))
+    counted = values[values >= PLAUSIBLE].double()
+    return expected_voxels(values), 1.0 + float((counted * (1 - counted)).sum())
 
 
 def _interval(probs: Tensor, factor: float) -> Interval | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -76,14 +78,18 @@ class Margins:
         Raises:
             ValueError: another number of classes.
         """
-        if len(probs) != len(self.thresholds) + 1:
-            raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
-        return torch.stack([of_class >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True)])
+        return torch.stack(list(self._each(probs)))
 
     def sizes(self, probs: Tensor) -> list[int | None]:
         """The number of voxels in each mask, None where nothing is promised; arguments as in `masks`."""
-        counts = [int(mask.sum()) for mask in self.masks(probs)]
+        counts = (int(mask.sum()) for mask in self._each(probs))  # one mask at a time
         return [count if promised else None for count, promised in zip(counts, self.promised, strict=True)]
+
+    def _each(self, probs: Tensor) -> Iterator[Tensor]:
+        """One mask of `masks` after the other."""
+        if len(probs) != len(self.thresholds) + 1:
+            raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
+        yield from (of_class >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True))
 
 
 def missed_shares(inside: Tensor) -> Tensor:
