@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 FORKED = {
     *("test_command_line", "test_commands", "test_killed", "test_loaders", "test_many_processes", "test_processes"),
-    *("test_savers", "test_wrong"),
+    *("handlers/test_conformal", "test_savers", "test_wrong"),
 }  # files that start processes by a server, which imports everything first: they share one
 
 
@@ -27,9 +27,14 @@ class InGroups(LoadScopeScheduling):
 def group_of(nodeid: str) -> str:
     """The group of a test: its file, or "forked", and in `test_runs` the bundle of its parameter."""
     file, _, test = nodeid.partition("::")
-    if Path(file).stem in FORKED:
+    if _is_forked(Path(file)):
         return "forked"
     return f"{file}[{test.partition('[')[2]}" if Path(file).stem == "test_runs" else file
+
+
+def _is_forked(path: Path) -> bool:
+    """Whether a file is one of `FORKED`, by its name or by its folder and name."""
+    return bool(FORKED & {path.stem, f"{path.parent.name}/{path.stem}"})
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 def _turn_of(path: Path) -> int:
     """When the tests of a file have their turn: 0 for what takes minutes, 1 for other long ones, 2 for the rest."""
-    if path.stem in FORKED | {"test_workflow"}:
+    if _is_forked(path) or path.stem == "test_workflow":
         return 0
     return 2 - (path.parent.name in LONG)
 

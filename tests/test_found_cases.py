@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,28 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from spared import fresh
 
 from calib_monai.datalists.busi import busi_split, write_busi
-from calib_monai.datalists.files import save_nrrd
 from calib_monai.datalists.nci_isbi import nci_isbi_split, write_nci_isbi
 from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out
 from calib_monai.phantoms import make_phantoms
-
-CHANGES_OF_FOLDER = """
-import os, sys, threading
-from monai.transforms import LoadImage
-from calib_monai.found_cases import settle
-changed = os.chdir
-def told(path):
-    print(threading.current_thread() is threading.main_thread())
-    changed(path)
-os.chdir = told
-settle([{"image": sys.argv[1]}])
-reading = threading.Thread(target=LoadImage(image_only=True), args=[sys.argv[1]])
-reading.start()
-reading.join()
-"""
 
 
 def test_paths_are_those_of_the_working_directory_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +31,6 @@ def test_a_name_that_two_have_or_none_can_have_is_refused_with_the_file() -> Non
         settle([{"image": "/a.nii", "case": "one"}, {"image": ["/b.nii"], "case": "one"}])
     with pytest.raises(ValueError, match=r"^/a\.nii: a case is called '\.\.'; it must be"):
         settle([{"image": "/a.nii", "case": ".."}])
-
-
-def test_itk_changes_the_working_directory_before_there_are_threads_and_never_after(tmp_path: Path) -> None:
-    save_nrrd(tmp_path / "a.nrrd", np.zeros((4, 5, 6), np.float32), (1, 1, 1))
-    command = [sys.executable, "-c", CHANGES_OF_FOLDER, str(tmp_path / "a.nrrd")]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=fresh())  # noqa: S603 - our own
-    assert set(done.stdout.split()) == {"True"}
 
 
 def test_headers_that_leave_a_place_in_doubt_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

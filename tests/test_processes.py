@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import threading
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
+from committed import processes as started_by_server
+from monai.transforms import LoadImage
 
 from calib_monai import processes
+from calib_monai.datalists.files import save_nrrd
 from calib_monai.processes import bar_is_hidden, check_alone, gathered, is_first_process, join, own_part, parallel
 
 
@@ -82,3 +90,25 @@ def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.Monk
     place(0, 2)
     with pytest.raises(ValueError, match=r"^Sequential normalizes over batches, .* on GPUs only"):
         parallel(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))
+
+
+def reads_in_a_thread(folder: Path) -> None:
+    """Write how ITK changed the working directory while it was loaded, and while a thread reads a file."""
+    from preloaded import FOLDER_CHANGES, change  # noqa: PLC0415 - it is for the process that this one is forked from
+
+    later: list[str] = []
+    with patch.object(os, "chdir", lambda path: (later.append(path), change(path))):
+        reading = threading.Thread(target=LoadImage(image_only=True), args=[str(folder / "a.nrrd")])
+        reading.start()
+        reading.join()
+    (folder / "changes.json").write_text(json.dumps([FOLDER_CHANGES, later]))
+
+
+def test_itk_changes_the_working_directory_before_there_are_threads_and_never_after(tmp_path: Path) -> None:
+    save_nrrd(tmp_path / "a.nrrd", np.zeros((4, 5, 6), np.float32), (1, 1, 1))
+    process = started_by_server().Process(target=reads_in_a_thread, args=(tmp_path,))
+    process.start()
+    process.join()
+    in_main_thread, later = json.loads((tmp_path / "changes.json").read_text())
+    assert set(in_main_thread) == {True}
+    assert later == []

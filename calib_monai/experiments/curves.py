@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
 from calib_monai.reports.curves import Point, curves_figure
-from calib_monai.reports.report import png_of
+from calib_monai.reports.report import drawn
 
 DRAWN = ("dice_foreground", "nll_all", "ece_plausible", "cece_plausible", "ece_foreground", "cece_foreground")
 FIGURE = "curves"  # the beginning of its name
@@ -60,4 +60,4 @@ def _curves_of_kind(kind: str, rows: Sequence[Row], measures: Mapping[str, Measu
                 curves.setdefault(row.label, []).append(point)
             elif row.label not in varied:
                 across[row.name] = row.value(name)
-    return png_of(curves_figure(panels, axis, levels))
+    return drawn(curves_figure, panels, axis, levels)

@@ -61,7 +61,7 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
 
     Below it stand the cases to look at. None if no run has an expected Dice.
     """
-    shown = _with_expected(runs)
+    shown = with_expected(runs)
     if not shown:
         return None
     of_members = any(map(dice_between_members, shown))
@@ -86,17 +86,15 @@ def risk_of(run: Run) -> dict[str, float]:
     return {case: 1 - run.dice(case) for case in run.cases}
 
 
-def doubts_figure(runs: Sequence[Run]) -> Figure | None:
+def doubts_figure(runs: Sequence[Run]) -> Figure:
     """Expected against true Dice of each case, a panel for each run. The most doubtful cases are numbered and named.
 
-    None if no run has an expected Dice.
+    Args:
+        runs: at least one, as `with_expected` gives them.
     """
-    shown = _with_expected(runs)
-    if not shown:
-        return None
-    columns, rows = min(PANELS, len(shown)), ceil(len(shown) / PANELS)
+    columns, rows = min(PANELS, len(runs)), ceil(len(runs) / PANELS)
     figure = Figure(figsize=(4.4 * columns, 4.4 * rows), layout="constrained")
-    for axes, run in zip_longest(figure.subplots(rows, columns, squeeze=False).flat, shown):
+    for axes, run in zip_longest(figure.subplots(rows, columns, squeeze=False).flat, runs):
         if run is None:
             axes.set_axis_off()
             continue
@@ -117,7 +115,7 @@ def doubts_figure(runs: Sequence[Run]) -> Figure | None:
     return figure
 
 
-def _with_expected(runs: Sequence[Run]) -> list[Run]:
+def with_expected(runs: Sequence[Run]) -> list[Run]:
     """The runs that have an expected Dice of cases."""
     return [run for run in runs if EXPECTED in run.metrics and case_values(run, EXPECTED)]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.case_intervals import intervals_note, intervals_table
 from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
-from calib_monai.reports.doubts import doubts_figure, doubts_table
+from calib_monai.reports.doubts import doubts_figure, doubts_table, with_expected
 from calib_monai.reports.logits import logits_figure
 from calib_monai.reports.measured import measured
 from calib_monai.reports.opening_figure import opening_figure
@@ -62,7 +63,7 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
         for group in by_dataset(runs)
     ]
     both = inside_and_outside(runs)
-    beside = Beside(outside_table(both), png_of(reliability_figure(both))) if both else None
+    beside = Beside(outside_table(both), drawn(reliability_figure, both)) if both else None
     title = "Can these probabilities be believed?"
     return write_sections([_with_values(section) for section in sections], out, title, beside)
 
@@ -77,7 +78,7 @@ def write_sections(sections: Sequence[Section], out: Path, title: str, beside: B
         beside: networks inside and outside, which come first.
     """
     runs = [run for part in sections for run in part.runs]
-    radar = png_of(radar_figure(runs)) if len(sections) >= LEAST_DATASETS else None
+    radar = drawn(radar_figure, runs) if len(sections) >= LEAST_DATASETS else None
     heads = [f"## {part.name}\n\n" if len(sections) > 1 else "" for part in sections]
     tables = [
         head + in_markdown([*part.tables, *part.only_written]) for head, part in zip(heads, sections, strict=True)
@@ -113,23 +114,22 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
         ValueError: runs that measured different cases, or that kept no slice of a case.
     """
     chosen = worst_and_middle(runs) if cases is None else [case for case in cases if case in runs[0].cases]
-    figures = {"reliability": reliability_figure(runs)}
+    figures = {"reliability": drawn(reliability_figure, runs)}
     if len(runs[0].class_names) > 2:  # noqa: PLR2004 - of two one is the mirror of the other
-        figures["classes"] = class_reliability_figure(runs)
-    doubts = doubts_figure(runs)
-    if doubts is not None:
-        figures["doubts"] = doubts
+        figures["classes"] = drawn(class_reliability_figure, runs)
+    if doubted := with_expected(runs):
+        figures["doubts"] = drawn(doubts_figure, doubted)
     lacking = [str(run.folder) for run in runs if run.logits is None]
     if lacking:
         logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))
     else:
-        figures["logits"] = logits_figure(runs)
+        figures["logits"] = drawn(logits_figure, runs)
     return Section(
         name=runs[0].dataset,
         runs=runs,
         tables=tables,
-        figures={name: png_of(figure) for name, figure in figures.items()},
-        cases={case: png_of(case_figure(runs, case)) for case in chosen},
+        figures=figures,
+        cases={case: drawn(case_figure, runs, case) for case in chosen},
         measured=measured(runs, with_values=False),
         opening=_opening(runs, chosen),
     )
@@ -141,7 +141,7 @@ def _opening(runs: Sequence[Run], chosen: Sequence[str]) -> tuple[str, bytes] | 
     if not chosen:
         return None
     case = min(chosen, key=lambda name: abs(ordered.index(name) - len(ordered) // 2))
-    return case, png_of(opening_figure(runs[:MOST_OPENING], case))
+    return case, drawn(opening_figure, runs[:MOST_OPENING], case)
 
 
 def _with_values(section: Section) -> Section:
@@ -183,8 +183,8 @@ def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 
-def png_of(figure: Figure) -> bytes:
-    """The figure as a PNG file."""
+def drawn(make: Callable[..., Figure], *arguments: Any) -> bytes:
+    """The figure that `make` makes of the arguments, as a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    make(*arguments).savefig(buffer, format="png", dpi=DPI)
     return buffer.getvalue()

@@ -32,6 +32,10 @@ REPOSITORY = Path(__file__).parents[2]
 SCHEMA = REPOSITORY.parent / "shared" / "reference" / "meta_schema_20240725.json"  # of the zoo
 COLLECTION = REPOSITORY / "bundles"
 BUNDLES = sorted(COLLECTION.glob("*/"))
+# Each data set and each method once. A bundle is its data set's part and its method's: tests/bundles/test_runs.py
+SOME_BUNDLES = [path for path in BUNDLES if path.name.startswith("hippocampus_") or path.name.endswith("_nacl")]
+if "ALL_BUNDLES" in os.environ:
+    SOME_BUNDLES = BUNDLES
 FILES = {
     "train": ("train",),
     "calibrate": ("train", "calibrate"),

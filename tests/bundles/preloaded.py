@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import inspect
+import os
+import threading
+from unittest.mock import patch
 
 import fire  # noqa: F401
-import itk
 import pytest
 import torch._dynamo  # noqa: F401
 import tried  # noqa: F401 - where most of them start
@@ -15,10 +17,20 @@ from monai.bundle import ComponentLocator
 from spared import spare
 
 from calib_monai import targets
-from calib_monai.found_cases import ITK_PARTS
+from calib_monai.found_cases import settle
 
-for part in ITK_PARTS:
-    getattr(itk, part)
+FOLDER_CHANGES: list[bool] = []  # of each change of the working directory by ITK: whether the main thread made it
+change = os.chdir
+
+
+def note(path: str) -> None:
+    """Change the working directory, and write it down."""
+    FOLDER_CHANGES.append(threading.current_thread() is threading.main_thread())
+    change(path)
+
+
+with patch.object(os, "chdir", note):
+    settle([{"image": "a.nrrd"}])
 
 spare(pytest.MonkeyPatch())  # as in the tests' own process
 ComponentLocator().get_component_module_name("")

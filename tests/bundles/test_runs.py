@@ -52,7 +52,7 @@ METHODS = sorted({config_of(path, "train")["method"] for path in BUNDLES})
 RUNNING = {
     *INFERRING,
     *(f"{DATASETS[number % len(DATASETS)]}_{method}" for number, method in enumerate(METHODS)),
-    *(f"{name}_{method}" for name in ("brats", "busi", "mrbrains") for method in ("bwcr", "consistency", "crac")),
+    *("brats_bwcr", "busi_crac", "mrbrains_consistency"),
 }
 if "ALL_BUNDLES" in os.environ:
     RUNNING = {path.name for path in BUNDLES}

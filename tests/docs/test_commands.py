@@ -67,7 +67,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet"), OTHER),
     **({} if importlib.util.find_spec("skimage") else {"largest": "needs scikit-image"}),
 }
-UNDRAWN = patch("calib_monai.reports.report.png_of", lambda _: b"")
+UNDRAWN = patch("calib_monai.reports.report.drawn", lambda *_: b"")
 COMPOSED = "python scripts/compose_bundles.py --dataset"  # runs here
 
 

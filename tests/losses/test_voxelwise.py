@@ -38,8 +38,7 @@ def test_every_loss_that_is_exported_is_among_those_tested_here(losses: dict[str
     assert {each for each in exported if isinstance(each, type)} - APART == {type(loss) for loss in losses.values()}
 
 
-@pytest.mark.parametrize("shape", [(7, 6), (5, 6, 4)])
-@pytest.mark.parametrize("elements", [1, 100, 300])
+@pytest.mark.parametrize(("shape", "elements"), [((7, 6), 1), ((7, 6), 100), ((5, 6, 4), 300)])
 def test_pieces_of_any_size_give_what_the_whole_gives(
     loss: VoxelwiseLoss, shape: tuple[int, ...], elements: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

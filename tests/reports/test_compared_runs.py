@@ -74,7 +74,7 @@ def test_a_run_without_dice_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
         summary = json.loads((folder / "summary.json").read_text())
         summary["metrics"] = {"ece_plausible": {"value": 0.2}}
         (folder / "summary.json").write_text(json.dumps(summary))
-    monkeypatch.setattr("calib_monai.reports.report.png_of", radar_alone)
+    monkeypatch.setattr("calib_monai.reports.report.drawn", radar_alone)
     assert main([str(folders[0]), "--out", str(tmp_path / "one")]) == 0
     assert main([*map(str, folders), "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "radar.png").is_file()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from written_runs import with_value, write_run
 
-from calib_monai.reports.doubts import doubtful_first, doubts_figure, doubts_table
-from calib_monai.reports.report import png_of, write_report
+from calib_monai.reports.doubts import doubtful_first, doubts_figure, doubts_table, with_expected
+from calib_monai.reports.report import drawn, write_report
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
 
@@ -51,21 +51,19 @@ def test_a_case_with_a_structure_that_is_not_found_comes_first_and_is_the_least_
 @pytest.mark.usefixtures("undrawn")
 def test_the_figure_names_cases_and_is_on_the_page(tmp_path: Path) -> None:
     run = doubted(tmp_path / "run")
-    figure = doubts_figure([run])
-    assert figure is not None
-    legend = figure.axes[0].get_legend()
+    legend = doubts_figure([run]).axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == doubtful_first(run)
     write_report([run], tmp_path / "report")
     assert (tmp_path / "report" / "doubts.png").is_file()
-    assert len(png_of(figure)) > 5000
+    assert len(drawn(doubts_figure, [run])) > 5000
     assert "Expected and true Dice" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_a_run_without_expected_dice_has_neither(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
     assert doubts_table([run]) is None
-    assert doubts_figure([run]) is None
+    assert with_expected([run]) == []
 
 
 def test_of_an_ensemble_the_dice_between_members_is_compared_and_names_cases_too(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ document.title = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of four runs of long names, with all measures of an evaluation."""
+    """A page of two runs of long names, with all measures of an evaluation."""
     folder = tmp_path_factory.mktemp("page")
-    runs = [read_run(write_run(folder / f"hippocampus_dice_ce_100_epochs_seed_{k}", 1.0)) for k in range(4)]
+    runs = [read_run(write_run(folder / f"hippocampus_dice_ce_100_epochs_seed_{k}", 1.0)) for k in range(2)]
     for run in runs:
         run.metrics.update(MEASURES)
     write_report(runs, folder / "report", ["a"])

@@ -131,7 +131,7 @@ def test_a_value_that_is_not_a_number_is_neither_best_nor_worst(tmp_path: Path) 
 
 
 def test_several_data_sets_have_a_section_each_and_a_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calib_monai.reports.report.png_of", radar_alone)
+    monkeypatch.setattr("calib_monai.reports.report.drawn", radar_alone)
     names = ("brains", "hearts", "livers")
     runs = [write_run(tmp_path / name / method, 1.0, name) for name in names for method in ("ce", "nacl")]
     assert main([*map(str, runs), "--out", str(tmp_path / "report"), "--case", "b"]) == 0

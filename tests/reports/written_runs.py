@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +16,8 @@ from matplotlib.figure import Figure
 from calib_monai.bins import class_bins, top_label_bins
 from calib_monai.regions import Plausible
 from calib_monai.reports.cases_file import columns_of
-from calib_monai.reports.report import png_of
+from calib_monai.reports.radar import radar_figure
+from calib_monai.reports.report import drawn
 from calib_monai.reports.runs import Run
 
 MANY = "abcdef"  # cases of which not all differences may be chance
@@ -63,9 +66,9 @@ def write_run(folder: Path, sharpness: float, dataset: str = "brains", cases: st
     return folder
 
 
-def radar_alone(figure: Figure) -> bytes:
-    """`png_of` that draws the radar alone: the pictures of a data set are drawn in other tests."""
-    return png_of(figure) if figure.axes[0].name == "polar" else b"png"
+def radar_alone(make: Callable[..., Figure], *arguments: Any) -> bytes:
+    """`drawn` that draws the radar alone: the pictures of a data set are drawn in other tests."""
+    return drawn(make, *arguments) if make is radar_figure else b"png"
 
 
 def with_value(run: Run, name: str, value: float) -> None:

@@ -19,7 +19,7 @@ from calib_monai.handlers import training_checks
 
 def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
     """Let pages have no real pictures until the patch is undone: drawing is most of the time of a page."""
-    patch.setattr("calib_monai.reports.report.png_of", lambda _: b"png")
+    patch.setattr("calib_monai.reports.report.drawn", lambda *_: b"png")
 
 
 def spare(patch: pytest.MonkeyPatch) -> None:
