@@ -26,6 +26,7 @@ from calib_monai.datalists.split_files import (
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
+from calib_monai.ensembles import check_splits
 from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
@@ -96,6 +97,7 @@ def checked_split(
     ignore_index: int | None = None,
     num_workers: int = 0,
     class_names: Sequence[str] = (),
+    ckpt_dirs: Sequence[str] = (),
 ) -> Cases:
     """The cases of a run; every file is read and checked once, and the split is written.
 
@@ -127,6 +129,7 @@ def checked_split(
         ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
         num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
         class_names: a warning names those that no label of a training shows.
+        ckpt_dirs: of an ensemble, the folders of its members, none of which may have been trained on what is read.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
@@ -148,6 +151,7 @@ def checked_split(
         options = {"split": Path(split_file).name, "split_seed": options.get("split_seed", 0)}
     if keep:
         split, options = kept_split(split, options, beside_model, use)
+        check_splits(ckpt_dirs, {name: names_of(split)[name] for name in use})
     else:
         split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
         options["train_fraction"] = train_fraction

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +50,16 @@ def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
                 )
 
 
-def check_splits(ckpt_dirs: Sequence[str], use: Sequence[str]) -> None:
-    """Raise ValueError if a member was trained on cases that the first member's split gives for something else.
+def check_splits(ckpt_dirs: Sequence[str], cases: Mapping[str, Sequence[str]]) -> None:
+    """Raise ValueError if a member but the first, whose split is that of the run, was trained on a case that is read.
 
     Args:
         ckpt_dirs: the folder of each member.
-        use: the sets of the first member's split that the run reads: "validation" or "test".
+        cases: the names of the cases of each set that the run reads: "validation" or "test".
     """
-    first = Path(ckpt_dirs[0]) / SPLIT_FILE
-    mine = read_split(first)
-    if mine is None:
-        return
-    for name in use:
-        rest = f"and {first} has it for {name}", f"{ONE_SPLIT}, or measure other data with --test_dir"
-        _check_unknown(ckpt_dirs[1:], mine.names[name], name, *rest)
+    for name, of_set in cases.items():
+        rest = f"and it is a {name} case here", f"{ONE_SPLIT}, or measure other data with --test_dir"
+        _check_unknown(ckpt_dirs[1:], of_set, name, *rest)
 
 
 def check_predicted(ckpt_dirs: Sequence[str], cases: Iterable[str]) -> None:

@@ -17,7 +17,6 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
-from calib_monai.ensembles import check_splits
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.label_values import check_keeps_classes
 from calib_monai.made_for import MadeFor
@@ -78,9 +77,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         """The checked split."""
         if self.elsewhere:
             return self._check(self._elsewhere(self.elsewhere))
-        if self.ckpt_dirs:
-            check_splits(self.ckpt_dirs, self.use)
-        return self._check(self.datalist)
+        return self._check(self.datalist, ckpt_dirs=self.ckpt_dirs)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.

@@ -76,17 +76,18 @@ def test_a_member_that_was_trained_on_what_is_tested_is_refused(tmp_path: Path) 
         (tmp_path / name).mkdir()
         write_split(drawn, tmp_path / name / "split.json")
     folders = {name: str(tmp_path / name) for name in splits}
-    check_splits([folders["one"], folders["same"]], ["test"])
+    check_splits([folders["one"], folders["same"]], {"test": ["c"]})
     check_predicted([folders["one"], folders["same"]], ["c", "d"])
     check_predicted([], ["a"])
     with pytest.raises(ValueError, match=r"fold/split.json has c .*, and it is a test case here: .* by --input$"):
         check_predicted([folders["one"], folders["fold"]], ["c", "d"])
-    check_splits([folders["one"], folders["chosen"]], ["validation"])  # which is a test case there
+    check_splits([folders["one"], folders["chosen"]], {"validation": ["b"]})  # which is a test case there
+    (tmp_path / "one" / "split.json").unlink()  # the split of the run is then drawn anew
     for name in ("fold", "chosen"):
         with pytest.raises(
-            ValueError, match=rf"{name}/split.json has c for training or validation, and .*one.*for test"
+            ValueError, match=rf"{name}/split.json has c for training or validation, and it is a test case here"
         ):
-            check_splits([folders["one"], folders["same"], folders[name]], ["test"])
+            check_splits([folders["one"], folders["same"], folders[name]], {"test": ["c"]})
 
 
 def test_a_member_whose_split_is_not_known_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,7 +58,7 @@ ALLOWED = {
     "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors", "tensor_checks"},
     "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
-        *("case_checks", "checks", "datalists", "found_cases"),
+        *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
         *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
     },
     "predicted_cases": {
@@ -71,7 +71,6 @@ ALLOWED = {
             "cases",
             "checks",
             "datalists",
-            "ensembles",
             "grids",
             "label_values",
             "made_for",

@@ -134,7 +134,9 @@ class PredictionsSaver:
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
         self.told = ToldVolumes(calibrated=calibrator != "none")
-        self.promises = promises_of(calibrator, ckpt_dir, conformal) if ckpt_dir else Promises(None, None)
+        self.promises = Promises(None, None)
+        if ckpt_dir:
+            self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.drawn)
         if self.drawn:
             check_margins(self.promises.margins, calibrator, conformal, self.class_names[1:])
 

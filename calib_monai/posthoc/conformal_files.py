@@ -11,7 +11,7 @@ import safetensors.torch
 from safetensors import safe_open
 from torch import Tensor
 
-from calib_monai.conformal import fewest_cases, levels_of, most_coverage
+from calib_monai.conformal import LEVELS, fewest_cases, levels_of, most_coverage
 from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.files import (
     MODEL,
@@ -68,16 +68,20 @@ class Promises(NamedTuple):
     margins: Margins | None
 
 
-def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Promises | None:
+def load_conformal(
+    kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None, *, needed: bool = False
+) -> Promises | None:
     """What follows from the file of `save_conformal`; None if there is no such file.
 
-    Ensembles may share their first member. A file of another ensemble is passed over where no calibrator is used, so
-    that one ensemble does not keep another from working.
+    Without a calibrator, a file of other weights is passed over unless the run asks for a promise: a training that went
+    on, or another ensemble with the same first member, must not keep a run from working that asked for none.
 
     Args:
         kind: the calibrator, "none", "ts" or "lts".
         ckpt_dir: folder of the model, or those of the members of an ensemble.
-        conformal: the levels that are promised, as `calib_monai.conformal.levels_of`: {"coverage": 0.9}.
+        conformal: the levels that are promised, as `calib_monai.conformal.levels_of`: {"coverage": 0.9}. Levels that
+            are not `LEVELS` ask for a promise.
+        needed: whether the run asks for a promise in another way.
 
     Raises:
         ValueError: with one line that names the file, where it is damaged, or where it is of another model or another
@@ -99,7 +103,7 @@ def load_conformal(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] 
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
     for name, digest in _made_with(kind, ckpt_dir).items():
         if fitted_to.get(name) != digest:
-            if kind == NONE and not isinstance(ckpt_dir, str):
+            if kind == NONE and not needed and levels == LEVELS:
                 return None
             for model in model_files(ckpt_dir):
                 check_readable(model)
@@ -160,9 +164,11 @@ def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | N
     return Fitted(calibrator, Promises(None, None) if conformal is None else promises_of(kind, ckpt_dir, conformal))
 
 
-def promises_of(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None) -> Promises:
+def promises_of(
+    kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | None = None, *, needed: bool = False
+) -> Promises:
     """What `load_conformal` gives, and the log says what is missing: without a file there are no promises."""
-    found = load_conformal(kind, ckpt_dir, conformal)
+    found = load_conformal(kind, ckpt_dir, conformal, needed=needed)
     if found is None:
         file = conformal_path(kind, ckpt_dir)
         logger.info("volumes have no intervals: there is no %s of these weights, which calibrate.json writes", file)

@@ -92,17 +92,32 @@ def test_a_margin_that_needs_more_cases_is_refused(calibrated: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("config", ["evaluate", "inference"])
-def test_wrong_levels_and_scores_of_another_model_are_refused(calibrated: Path, tmp_path: Path, config: str) -> None:
+def test_wrong_levels_are_refused(calibrated: Path, tmp_path: Path, config: str) -> None:
     for wrong in (0, 1, 90):
         with refused(f"conformal#coverage is {wrong}; it must be a number above 0 and below 1"):
             start_in(calibrated, config, output_dir=str(tmp_path), **{"conformal#coverage": wrong})
     with refused("conformal has covrage; it may have coverage, miss_rate; did you mean coverage"):
         start_in(calibrated, config, output_dir=str(tmp_path), conformal={"covrage": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [("evaluate", {"conformal#coverage": 0.8}), ("inference", {"outputs": ["label", "margin"]})],
+)
+def test_scores_of_another_model_stop_only_who_asks_for_a_promise(
+    calibrated: Path, tmp_path: Path, config: str, asked: dict[str, Any]
+) -> None:
     models = tmp_path / "models"
     models.mkdir()
     for file in (calibrated / "models").iterdir():
         (models / file.name).write_bytes(file.read_bytes())
     weights = torch.load(models / "model.pt", weights_only=True)
     torch.save({name: 2 * value for name, value in weights.items()}, models / "model.pt")
+    plain: dict[str, Any] = {"ckpt_dir": str(models), "output_dir": str(tmp_path)}
+    start_in(calibrated, config, **plain | ({"outputs": ["label"]} if config == "inference" else {}))
+    if config == "evaluate":
+        assert intervals_of_volumes([read_run(tmp_path)]) is None
+    for file in tmp_path.glob("predictions/*/*_structures.json"):
+        assert json.loads(file.read_text())["interval"] is None
     with refused(r"conformal_none.safetensors was fitted to another model.pt: remove it, or fit it"):
-        start_in(calibrated, config, ckpt_dir=str(models), output_dir=str(tmp_path))
+        start_in(calibrated, config, **plain, **asked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
+from calib_monai.conformal import LEVELS
 from calib_monai.posthoc import (
     Conformal,
     ConformalFit,
@@ -16,6 +18,7 @@ from calib_monai.posthoc import (
     TemperatureScaling,
     conformal_path,
     load_conformal,
+    load_fitted,
     save_calibrator,
     save_conformal,
 )
@@ -69,10 +72,25 @@ def test_scores_of_another_model_or_calibrator_are_refused(models: Path) -> None
         load_conformal("ts", str(models))
     assert load_conformal("none", str(models)) is not None
     torch.save({"weight": torch.ones(2)}, models / "model.pt")
-    with pytest.raises(
-        ValueError, match=r"conformal_none.safetensors was fitted to another model.pt: .*--calibrator ts"
-    ):
-        load_conformal("none", str(models))
+    with pytest.raises(ValueError, match=r"conformal_ts.safetensors was fitted to another model.pt: .*--calibrator ts"):
+        load_conformal("ts", str(models))
+
+
+def test_scores_of_other_weights_stop_only_who_asks_for_a_promise(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save({"weight": torch.ones(2)}, models / "model.pt")
+    with caplog.at_level(logging.INFO):
+        assert load_fitted("none", str(models), dict(LEVELS)).promises == (None, None)
+    [said] = caplog.messages
+    assert said.startswith(
+        f"volumes have no intervals: there is no {models}/conformal_none.safetensors of these weights"
+    )
+    stale = r"conformal_none.safetensors was fitted to another model.pt: .*--calibrator ts"
+    with pytest.raises(ValueError, match=stale):
+        load_conformal("none", str(models), {"coverage": 0.8})
+    with pytest.raises(ValueError, match=stale):
+        load_conformal("none", str(models), needed=True)
 
 
 def test_scores_of_an_ensemble_lie_beside_its_first_member(models: Path, tmp_path: Path) -> None:
