@@ -20,12 +20,13 @@ from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.cases_file import columns_of
+from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, check_same_classes, mean_of_known
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
-CALIBRATORS = ("ts", "lts")
+CALIBRATORS = ("ts", "lts", "control")
 RECORDED = {"options": dict, "seconds": int | float, "started": str, "versions": dict, "hardware": dict}
 
 
@@ -294,7 +295,6 @@ def _name(trial: Trial, *, several: bool) -> str:
     parts = [trial.bundle_method, *filter(None, [trial.variant.replace("_", " ")])]
     if several:
         parts.append(trial.network)
-    if trial.evaluation:
-        shown = trial.evaluation.replace("_", " ")
-        parts.append(f"+ {shown.upper()}" if trial.evaluation in CALIBRATORS else shown)
-    return " ".join(parts)
+    if trial.evaluation in CALIBRATORS:
+        return with_calibrator(" ".join(parts), trial.evaluation)
+    return " ".join([*parts, *filter(None, [trial.evaluation.replace("_", " ")])])

@@ -15,6 +15,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor
 
 from calib_monai.handlers.conformal_fits import ConformalFits
+from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.handlers.summaries import or_null
@@ -26,6 +27,7 @@ from calib_monai.posthoc import (
     Errors,
     FitReport,
     Fitted,
+    ForegroundShift,
     LocalTemperatureScaling,
     TemperatureScaling,
     calibrator_of,
@@ -36,7 +38,7 @@ from calib_monai.posthoc import (
     new_calibrator,
     save_calibrator,
 )
-from calib_monai.posthoc.files import MODEL, NONE
+from calib_monai.posthoc.files import CONTROL, MODEL, NONE, Measured
 from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
@@ -59,7 +61,7 @@ class CalibratorFit:
     `calib_monai.posthoc.Conformal` intervals are fitted, too, with the calibrator and without one.
 
     Args:
-        kind: "ts" or "lts".
+        kind: "ts" or "lts"; or "control", for which `calib_monai.posthoc.ForegroundShift` is fitted alone.
         num_classes: number of classes of the network.
         in_channels: number of channels of the image.
         ckpt_dir: folder of the model, where the calibrator is written.
@@ -91,7 +93,9 @@ class CalibratorFit:
         model: str = MODEL,
         region_option: str = "",
     ) -> None:
-        self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
+        self.calibrator: Calibrator = TemperatureScaling()  # which stays 1 where the control is fitted
+        if kind != CONTROL:
+            self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
         self.kind = kind
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
@@ -140,13 +144,19 @@ class CalibratorFit:
         items, self.items = self.items, None
         if items is None:
             return
+        folders = folders_of(getattr(engine, "network", None)) or self.ckpt_dir
+        device: torch.device = engine.state.device  # type: ignore[attr-defined]
         try:
-            self.calibrator.to(engine.state.device)  # type: ignore[attr-defined]
+            if self.kind == CONTROL:
+                control = ForegroundShift().to(device)
+                found = control.fit(items, ignored_label(engine))
+                write_control(control, found, folders, self.folder, self.model)
+                return
+            self.calibrator.to(device)
             report = self.calibrator.fit(items, ignore_index=ignored_label(engine), **self.options)
             report = self._on_measured_grid(report, items, engine)
         finally:
             items.remove()
-        folders = folders_of(getattr(engine, "network", None)) or self.ckpt_dir
         before = calibrator_path(self.kind, folders)
         replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
         path = save_calibrator(self.calibrator, self.kind, folders, _described(self.region), self.model)
@@ -200,7 +210,9 @@ class CalibratedLogits:
     """
 
     def __init__(self, calibrator: Calibrator | CalibratedNetwork | Fitted) -> None:
-        self.calibrator = calibrator.calibrator if isinstance(calibrator, Fitted) else calibrator_of(calibrator)
+        self.calibrator: Measured = (
+            calibrator.calibrator if isinstance(calibrator, Fitted) else calibrator_of(calibrator)
+        )
 
     def attach(self, engine: Engine) -> None:
         """Add them after every forward pass, on the device of the evaluator."""

@@ -46,7 +46,7 @@ class ResultsSaver:
             {"title": "Sensitivity", "more_is_better": true}.
         structures: for metrics whose columns are not the classes, the names of the columns; those of a metric of
             unions are known.
-        calibrator: the calibrator of the logits: "none", "ts" or "lts".
+        calibrator: the calibrator of the logits: "none", "ts" or "lts"; or "control".
         overwrite: whether an evaluation with another calibrator may be replaced.
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
         disturbance: the transform that makes the images worse; `summary.json` notes its steps.

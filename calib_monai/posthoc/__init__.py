@@ -11,6 +11,7 @@ from calib_monai.posthoc.conformal_files import (
     promises_of,
     save_conformal,
 )
+from calib_monai.posthoc.control import ControlReport, ForegroundShift
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
 from calib_monai.posthoc.files import (
     Calibrator,
@@ -31,9 +32,11 @@ __all__ = [
     "Calibrator",
     "Conformal",
     "ConformalFit",
+    "ControlReport",
     "Errors",
     "FitReport",
     "Fitted",
+    "ForegroundShift",
     "LocalTemperatureScaling",
     "MarginFit",
     "Margins",

@@ -14,16 +14,17 @@ from torch import Tensor
 from calib_monai.conformal import LEVELS, fewest_cases, levels_of, most_coverage
 from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.files import (
+    CONTROL,
     MODEL,
     NONE,
-    Calibrator,
     Folders,
+    Measured,
     calibrator_path,
     check_kind,
     check_readable,
     digest_of,
     how_to_fit,
-    load_calibrator,
+    load_measured,
     model_files,
 )
 from calib_monai.posthoc.margins import THRESHOLDS, MarginFit, Margins
@@ -141,11 +142,11 @@ class Fitted(NamedTuple):
     """What was fitted to a model.
 
     Attributes:
-        calibrator: the calibrator, whose temperature is 1 for "none".
+        calibrator: the calibrator, whose temperature is 1 for "none"; or the control of the model.
         promises: intervals and margins with this calibrator.
     """
 
-    calibrator: Calibrator
+    calibrator: Measured
     promises: Promises
 
 
@@ -153,15 +154,16 @@ def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | N
     """A calibrator, and the intervals and margins with it. If there are none, the log says why.
 
     Args:
-        kind: the calibrator, "none", "ts" or "lts".
+        kind: the calibrator, "none", "ts" or "lts"; or "control", which has no promises.
         ckpt_dir: folder of the model, or those of the members of an ensemble.
         conformal: as in `load_conformal`; None for no promises, such as for the cases that they were fitted to.
 
     Raises:
         ValueError: as `load_calibrator` and `load_conformal`.
     """
-    calibrator = load_calibrator(kind, ckpt_dir)
-    return Fitted(calibrator, Promises(None, None) if conformal is None else promises_of(kind, ckpt_dir, conformal))
+    unpromised = conformal is None or kind == CONTROL
+    promises = Promises(None, None) if unpromised else promises_of(kind, ckpt_dir, conformal)
+    return Fitted(load_measured(kind, ckpt_dir), promises)
 
 
 def promises_of(

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from calib_monai.posthoc.control import ForegroundShift
 from calib_monai.posthoc.local_temperature_scaling import LocalTemperatureScaling
 from calib_monai.posthoc.scaling import HIGHEST, LOWEST
 from calib_monai.posthoc.temperature_scaling import TemperatureScaling
@@ -18,21 +19,28 @@ from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import whole_file
 
 Calibrator = TemperatureScaling | LocalTemperatureScaling
+Measured = Calibrator | ForegroundShift  # what an evaluation takes
 Folders = str | Sequence[str]  # of a model, or of the members of an ensemble
 
 KINDS = ("ts", "lts")
 NONE = "none"  # the temperature 1
+CONTROL = "control"  # `ForegroundShift`, for evaluations alone
 MODEL = "model.pt"
 ROUNDING = 1e-4  # of a temperature from its logarithm, relative, with room
 
 
 def check_kind(kind: str, *, or_none: bool = False) -> None:
-    """Raise ValueError if a calibrator is not known; the message suggests the nearest.
+    """Raise ValueError if a calibrator is not known, or is the control; the message suggests the nearest.
 
     Args:
         kind: "ts" or "lts".
         or_none: whether "none" is allowed, too.
     """
+    if kind == CONTROL:
+        raise ValueError(
+            "calibrator is control, which only an evaluation takes: it lowers the papers' ECE and makes probabilities "
+            f"worse (docs/measures.md); for use give {', '.join([NONE, *KINDS])}"
+        )
     known = [NONE, *KINDS] if or_none else KINDS
     if kind not in known:
         near = did_you_mean(str(kind).lower(), known)
@@ -56,13 +64,13 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: 
 
 
 def save_calibrator(
-    calibrator: Calibrator, kind: str, ckpt_dir: Folders, region: str = "all", model: str = MODEL
+    calibrator: Measured, kind: str, ckpt_dir: Folders, region: str = "all", model: str = MODEL
 ) -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
     Args:
         calibrator: of this kind.
-        kind: "ts" or "lts".
+        kind: "ts", "lts" or "control".
         ckpt_dir: folder of the model, or those of the members of an ensemble.
         region: the voxels that it was fitted to, as results name it.
         model: name of the file there that it was fitted to.
@@ -75,6 +83,22 @@ def save_calibrator(
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
+
+
+def load_measured(kind: str, ckpt_dir: Folders) -> Measured:
+    """What an evaluation takes: a calibrator as `load_calibrator` gives it, or the control of the model.
+
+    Raises:
+        ValueError: as `load_calibrator`.
+    """
+    if kind != CONTROL:
+        return load_calibrator(kind, ckpt_dir)
+    path, control = calibrator_path(kind, ckpt_dir), ForegroundShift()
+    weights = _fitted_weights(path, kind, ckpt_dir)
+    if weights.keys() != {"shift"} or weights["shift"].ndim or not weights["shift"].isfinite():
+        raise ValueError(f"{path} holds no constant: {how_to_fit(kind)}")
+    control.load_state_dict(weights)
+    return control
 
 
 def load_calibrator(
@@ -96,7 +120,23 @@ def load_calibrator(
     check_kind(kind, or_none=True)
     if kind == NONE:
         return TemperatureScaling()
-    path, models = calibrator_path(kind, ckpt_dir), model_files(ckpt_dir)
+    path = calibrator_path(kind, ckpt_dir)
+    weights = _fitted_weights(path, kind, ckpt_dir)
+    in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
+    classes, channels = num_classes or in_file[0], in_channels or in_file[1]
+    try:
+        calibrator = new_calibrator(kind, classes, channels, _spatial_dims(weights))
+        calibrator.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError, ValueError):
+        given = f"{classes} classes and {channels} channel(s)"
+        raise ValueError(f"{path} was not fitted for {given}: {how_to_fit(kind)}") from None
+    _check_temperatures(path, kind, calibrator)
+    return calibrator.eval()
+
+
+def _fitted_weights(path: Path, kind: str, ckpt_dir: Folders) -> dict[str, Tensor]:
+    """The weights in the file of what was fitted to a model; raise ValueError if it was fitted to another one."""
+    models = model_files(ckpt_dir)
     for model in models:
         if not model.is_file():
             raise ValueError(f"there is no model at {model}: train first, or set --ckpt_dir to where it is")
@@ -113,16 +153,7 @@ def load_calibrator(
         several = len(models) > 1
         other = "other members than those of ckpt_dirs" if several else f"another {MODEL} than the one beside it"
         raise ValueError(f"{path} was fitted to {other}: {how_to_fit(kind)}")
-    in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
-    classes, channels = num_classes or in_file[0], in_channels or in_file[1]
-    try:
-        calibrator = new_calibrator(kind, classes, channels, _spatial_dims(weights))
-        calibrator.load_state_dict(weights)
-    except (RuntimeError, TypeError, AttributeError, ValueError):
-        given = f"{classes} classes and {channels} channel(s)"
-        raise ValueError(f"{path} was not fitted for {given}: {how_to_fit(kind)}") from None
-    _check_temperatures(path, kind, calibrator)
-    return calibrator.eval()
+    return weights
 
 
 def check_readable(model: Path) -> None:

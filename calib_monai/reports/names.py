@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+CONTROL = "control"
+SHOWN_CONTROL = "control (logits shifted, no method)"
 HANDLE, LETTER = 0.75, 0.09  # inches that a legend needs for the sign before a label, and for each of its letters
+
+
+def with_calibrator(name: str, calibrator: str) -> str:
+    """The name of a network, and after it the calibrator, or that it is only the control of this network.
+
+    Examples:
+        >>> with_calibrator("svls", "ts"), with_calibrator("svls", "control")
+        ('svls + TS', 'svls, control (logits shifted, no method)')
+    """
+    return f"{name}, {SHOWN_CONTROL}" if calibrator == CONTROL else f"{name} + {calibrator.upper()}"
 
 
 def wrapped(name: str, width: int) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from calib_monai.bins import Bins
 from calib_monai.measures import measure_from
 from calib_monai.reports.cases_file import read_cases
+from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.runs import LogitCounts, Run
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
     name, suffix = folder.parent.name if _is_of_bundle(folder.name) else folder.name, ""
     calibrator, region, method = summary.get("calibrator", "none"), summary.get("calibrator_region"), summary["method"]
     if calibrator != "none":
-        name, suffix = name.removesuffix(f"_{calibrator}"), f" + {calibrator.upper()}"
+        name, suffix = name.removesuffix(f"_{calibrator}"), with_calibrator("", calibrator)
         suffix += f" ({region})" if region and region != USUAL else ""
     count = len(summary.get("members", []))
     name = f"{name}, ensemble of {count}" if count else name
