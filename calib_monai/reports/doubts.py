@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from math import ceil, isnan
+from math import ceil, isnan, nan
 from statistics import fmean
 
 from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
     cells, told, compared = [], [], []
     for run in shown:
         risk, confidences = risk_of(run), {name: _confidence(run, name) for name in names}
-        found = areas(risk, confidences)
+        found = dict.fromkeys(names, nan) | dict(run.aurc or areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
         compared.append(f"{run.name}: {_lowest(found, risk, confidences)}")
         told.append(f"{run.name}: {', '.join(_named(expected_dice(run)))}")

@@ -95,10 +95,7 @@ def _read(folder: Path) -> Run:
         method=summary["method"],
         folder=folder,
         class_names=summary["class_names"],
-        metrics={
-            name: float("nan") if metric["value"] is None else float(metric["value"])
-            for name, metric in summary["metrics"].items()
-        },
+        metrics={name: _number(metric["value"]) for name, metric in summary["metrics"].items()},
         cases=cases,
         region=bins["region"],
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
@@ -119,7 +116,13 @@ def _read(folder: Path) -> Run:
         trained_on=summary.get("trained_on", summary["dataset"]),
         test_dir=str((summary.get("elsewhere") or {}).get("test_dir", "")),
         part=str(summary.get("part", "test")),
+        aurc={name: _number(area) for name, area in (summary.get("aurc") or {}).items()},
     )
+
+
+def _number(value: float | None) -> float:
+    """A number of a JSON file, which has null in the place of NaN."""
+    return math.nan if value is None else float(value)
 
 
 def _is_of_bundle(name: str) -> bool:

@@ -76,6 +76,8 @@ class Run:
         trained_on: the name of the data set of the training.
         test_dir: the folder or JSON of other data that were measured; "" for cases of the training's split.
         part: of the split that was measured, "test" or "validation".
+        aurc: the area under the risk-coverage curve by each order of the cases, as the evaluation noted it; empty for
+            several evaluations together.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Run:
     trained_on: str = ""
     test_dir: str = ""
     part: str = "test"
+    aurc: Mapping[str, float] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""

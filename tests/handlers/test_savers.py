@@ -76,6 +76,7 @@ def test_the_area_under_risk_and_coverage_of_each_confidence_is_noted(tmp_path: 
     for name, order in (("expected_dice", expected_dice(run)), ("mean_confidence", mean_confidence(run))):
         assert found[name] == pytest.approx(area_under_risk_coverage(list(order.values()), risk), abs=1e-6)
     assert found["best"] <= found["expected_dice"]
+    assert run.aurc == found
     assert found["by_chance"] == pytest.approx(np.mean(risk))
 
 

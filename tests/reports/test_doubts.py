@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import nan
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def test_of_an_ensemble_the_dice_between_members_is_compared_and_names_cases_too
     alone = doubts_table([single])
     assert alone is not None
     assert "members" not in " ".join([*alone.header, alone.note, *alone.listed])
+
+
+def test_the_areas_are_those_that_the_evaluation_noted(tmp_path: Path) -> None:
+    file = write_run(tmp_path / "run", 1.0) / "summary.json"
+    noted = {"num_cases": 3, "expected_dice": 0.123, "mean_confidence": None, "best": 0.1, "by_chance": 0.2}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"aurc": noted}))
+    run = read_run(file.parent)
+    with_value(run, "expected_dice", 0.5)
+    table = doubts_table([run])
+    assert table is not None
+    assert table.cells[0][1:] == ["0.123", "-", "0.100", "0.200"]
 
 
 @pytest.mark.parametrize(
