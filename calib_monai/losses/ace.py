@@ -134,7 +134,7 @@ class ACELoss(VoxelwiseLoss):
         position = (self.num_bins * probs).add_(0.5)
         slots = position.detach().long().clamp_(0, self.num_bins)
         rest = position.frac_()
-        return slots, [rest, rest.square()]
+        return slots, [rest, rest * rest]  # the slope of `square` takes a power
 
     def by_class(self, sums: Tensor) -> list[Tensor]:
         """The sums of log p_y and p_y of each class, (B, K), and of a, a p_k and a y_k in each bin, (B, K, M)."""
