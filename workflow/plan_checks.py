@@ -9,7 +9,7 @@ from bundle_parts import names
 
 from calib_monai.spelling import did_you_mean
 
-NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unetpp"]  # of calib_monai.networks
+NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select"}
 ONE, EACH = "one", "each"  # of all trainings, or for each method

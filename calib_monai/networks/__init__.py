@@ -1,11 +1,12 @@
 """Networks: (B, C, H, W[, D]) images become (B, K, H, W[, D]) logits; a bundle chooses one by its factory."""
 
 from calib_monai.networks.ensemble import Ensemble, EnsembleNetwork, folders_of, members_of
-from calib_monai.networks.factories import attention_unet, dynunet, transunet, unet, unetpp
+from calib_monai.networks.factories import attention_unet, dynunet, transunet, unet, unet_papers, unetpp
+from calib_monai.networks.plain_unet import PlainUNet
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
 
-FACTORIES = {factory.__name__: factory for factory in (attention_unet, dynunet, transunet, unet, unetpp)}
+FACTORIES = {factory.__name__: factory for factory in (attention_unet, dynunet, transunet, unet, unet_papers, unetpp)}
 OF_VOLUMES = ("attention_unet", "dynunet", "unet")  # which take patches of volumes, with a `spacing`
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "OF_VOLUMES",
     "Ensemble",
     "EnsembleNetwork",
+    "PlainUNet",
     "TransUNet",
     "UNetPlusPlus",
     "attention_unet",
@@ -21,5 +23,6 @@ __all__ = [
     "members_of",
     "transunet",
     "unet",
+    "unet_papers",
     "unetpp",
 ]

@@ -13,6 +13,7 @@ from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus, DynUNet, UNet
 from calib_monai.networks.level_unet import LevelUNet
 from calib_monai.networks.levels import Levels, levels_of
 from calib_monai.networks.options import check_levels, check_list, hands_on_to
+from calib_monai.networks.plain_unet import PlainUNet, check_image_size
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
 
@@ -194,6 +195,33 @@ def dynunet(
         res_block=res_block,
         **options,
     )
+
+
+@hands_on_to(PlainUNet)
+def unet_papers(
+    in_channels: int,
+    out_channels: int,
+    img_size: Sequence[int] | None = None,
+    *,
+    strides: Sequence[int] = (2, 2, 2, 4),
+    **options: Any,
+) -> PlainUNet:
+    """The UNet of the papers' main tables for 2D images, see `calib_monai.networks.PlainUNet`.
+
+    Args:
+        in_channels: C, channels of the image (B, C, H, W).
+        out_channels: K, number of classes; the logits are (B, K, H, W).
+        img_size: H and W, which are checked if they are given: multiples of the product of the strides, 32.
+        strides: of the max-pooling between the levels.
+        options: `features`, `act`, `norm` and `dropout` of `PlainUNet`.
+
+    Raises:
+        ValueError: an unknown option, or one that the network cannot have.
+    """
+    network = PlainUNet(in_channels, out_channels, strides=strides, **options)
+    if img_size is not None:
+        check_image_size(img_size, strides)
+    return network
 
 
 @hands_on_to(TransUNet)

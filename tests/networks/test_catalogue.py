@@ -14,12 +14,13 @@ from calib_monai.networks import FACTORIES
 
 PARTS = Path(__file__).parents[2] / "scripts" / "parts"
 NETWORKS = sorted(FACTORIES)
-# of one channel, four classes and slices of 224 x 224; dynunet's is the number of the authors' own
+# of one channel, four classes and slices of 224 x 224; dynunet and unet_papers have as many as the authors' own
 PARAMETERS = {
     "attention_unet": 31_739_380,
     "dynunet": 21_037_508,
     "transunet": 105_270_084,
     "unet": 663_686,
+    "unet_papers": 7_846_180,
     "unetpp": 2_410_180,
 }
 METHODS = sorted(path.stem for path in (PARTS / "methods").glob("*.json"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus, DynUNet, UNet
 
-from calib_monai.networks import FACTORIES, TransUNet, UNetPlusPlus, dynunet, unet, unetpp
+from calib_monai.networks import FACTORIES, PlainUNet, TransUNet, UNetPlusPlus, dynunet, unet, unetpp
 from calib_monai.targets import located
 
 KINDS: dict[str, type] = {
@@ -17,6 +17,7 @@ KINDS: dict[str, type] = {
     "dynunet": DynUNet,
     "transunet": TransUNet,
     "unet": UNet,
+    "unet_papers": PlainUNet,
     "unetpp": BasicUNetPlusPlus,
 }
 SEVERAL_OUTPUTS = {"deep_supervision", "deep_supr_num"}
@@ -25,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "dynunet": {"kernel_size": [3, 3, 3], "strides": [1, 2, 2], "filters": [4, 8, 8]},
     "transunet": {"num_layers": 1, "hidden_size": 24, "mlp_dim": 8},
     "unet": {"channels": [4, 8], "strides": [2]},
+    "unet_papers": {"features": [4, 8], "strides": [2]},
     "unetpp": {"features": [4, 4, 4, 4, 4, 4]},
 }
 
@@ -87,6 +89,13 @@ def test_the_classes_are_those_of_monai() -> None:
         ("unet", {"norm": "btach"}, "unet: .*BTACH"),
         ("unetpp", {"features": [8, 8]}, r"unetpp: features is \[8, 8\]; it must be a list of 6"),
         ("unet", {"spatial_dims": 4}, "unet: spatial_dims is 4; it must be 2 or 3"),
+        ("unet_papers", {"spatial_dims": 3}, "unet_papers has no option spatial_dims"),
+        ("unet_papers", {"strides": [2, 2]}, r"unet_papers: strides are \[2, 2\]; with 5 features there must be 4"),
+        (
+            "unet_papers",
+            {"img_size": [48, 64]},
+            r"unet_papers: img_size is \[48, 64\]; H and W must be multiples of 32",
+        ),
         ("transunet", {"img_size": None}, "transunet: img_size is None; it must be height and width"),
         ("transunet", {"img_size": [30, 32]}, r"transunet: img_size is \[30, 32\]"),
         ("transunet", {"pretrained": "nowhere.npz"}, "transunet: .*nowhere.npz"),
