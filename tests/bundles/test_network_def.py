@@ -24,6 +24,7 @@ def shares_of(network: torch.nn.Module) -> set[float]:
 def test_dropout_is_set_in_the_dictionary_as_monai_label_does(name: str) -> None:
     parser = ConfigParser()
     parser.read_config(CONFIGS / "inference.json")
+    parser["slice_size"] = [64, 64]  # unet_papers needs multiples of 32
     parser["network_def"]["_target_"] = f"calib_monai.networks.{name}"
     parser["network_def"]["dropout"] = 0.25
     network = parser.get_parsed_content("network_def", instantiate=True)
