@@ -217,15 +217,14 @@ def _error_of_equal_mass(confidence: Tensor, right: Tensor, num_bins: int) -> Te
         return torch.tensor(float("nan"), dtype=torch.float64, device=confidence.device)
     confidence, order = confidence.sort()
     right = right[order]
-    del order  # here and below: of a large case each takes as much as a channel
+    del order  # of a large case it takes as much as two channels
+    number_right = torch.cat([right.new_zeros(1, dtype=torch.int64), right.cumsum(0, dtype=torch.int64)])
+    ends = torch.arange(bins + 1, device=confidence.device) * (voxels // bins)
+    ends[-1] = voxels
     # Voxels of one confidence are alike: each is as right as they are on average, whatever their order.
-    _, tie, count = torch.unique_consecutive(confidence, return_inverse=True, return_counts=True)
-    accuracy = torch.zeros(len(count), dtype=torch.float64, device=tie.device)
-    accuracy = accuracy.index_add(0, tie, right.double()) / count
-    gaps = accuracy[tie]
-    del tie
-    sums = gaps.sub_(confidence).cumsum_(0)  # over a bin: count * (accuracy - confidence)
-    ends = torch.arange(1, bins + 1, device=sums.device) * (voxels // bins) - 1
-    ends[-1] = voxels - 1
-    of_bins: Tensor = sums[ends].diff(prepend=sums.new_zeros(1))
-    return of_bins.abs().sum() / voxels
+    highest = confidence[(ends - 1).clamp(min=0)]
+    first, last = (torch.searchsorted(confidence, highest, right=side) for side in (False, True))
+    of_tie = (number_right[last] - number_right[first]).double() / (last - first)
+    correctness = (number_right[first] + (ends - first) * of_tie).diff()
+    sums = torch.stack([part.sum(dtype=torch.float64) for part in confidence.tensor_split(ends[1:-1].tolist())])
+    return (correctness - sums).abs().sum() / voxels

@@ -9,7 +9,7 @@ from ignite.engine import Engine
 from monai.handlers import from_engine
 from torch import Tensor
 
-from calib_monai.metrics.inputs import class_map, labels_and_ignored, plain
+from calib_monai.metrics.inputs import class_map, labels_and_ignored, may_hold, plain
 
 
 class IgnoredLabel:
@@ -50,4 +50,7 @@ def _marked(item: dict[str, Any], ignore_index: int) -> Tensor:
     classes = len(item["prob"])
     segmentation = class_map(plain(item["pred"])[None], classes)[0]
     _, ignored = labels_and_ignored(plain(item["target"])[None], classes, ignore_index)
-    return segmentation if ignored is None else segmentation.int().masked_fill(ignored[0], ignore_index)
+    if ignored is None:
+        return segmentation
+    given = segmentation if may_hold(segmentation, ignore_index) else segmentation.int()
+    return given.masked_fill(ignored[0], ignore_index)

@@ -10,10 +10,9 @@ from monai.metrics import IterationMetric
 from torch import Tensor
 
 from calib_monai.metrics.calibration import CalibrationMetric
-from calib_monai.metrics.inputs import check_lists, probs_and_labels
-from calib_monai.metrics.parts import Part, joined, parts
+from calib_monai.metrics.inputs import check_lists, measured_voxels, pieces_of, probs_and_labels
+from calib_monai.metrics.parts import Part, parts
 
-PIECE = 2**20  # voxels that are summed at a time
 # What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
 OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
 
@@ -108,23 +107,21 @@ class MetricCollection(IterationMetric):
     def _sums_of(self, probs: Tensor, labels: Tensor, ignored: Tensor | None) -> list[Tensor]:
         """Sums of an image, (K, S), in the order of the metrics.
 
-        A large image is summed piece by piece: all at once, it would take its memory several times. Metrics whose sums
-        do not add up get the voxels of all pieces together.
+        A large image is summed piece by piece. Metrics whose sums do not add up get all voxels of their region.
         """
-        regions = list(dict.fromkeys(metric.region for metric in self.metrics.values()))
-        in_pieces = all(region.by_voxel for region in regions) and probs[0].numel() > PIECE
-        step = max(1, PIECE // probs[0, 0].numel()) if in_pieces else probs.shape[1]
+        regions = list(dict.fromkeys(metric.region for metric in self.metrics.values() if metric.sums_add_up))
         sums: dict[str, Tensor] = {}
-        kept: dict[str, list[Part]] = {name: [] for name, one in self.metrics.items() if not one.sums_add_up}
-        for start in range(0, probs.shape[1], step):
-            here = (slice(None), slice(start, start + step))
+        whole = [(slice(None), slice(None))]
+        for here in pieces_of(probs) if all(region.by_voxel for region in regions) else whole:
             left_out = None if ignored is None else ignored[here][None]
             [of_piece] = parts(regions, probs[here][None], labels[here][None], left_out, whole=probs[None])
             for name, found in self._sums(of_piece).items():
                 sums[name] = sums[name] + found if name in sums else found
-            for name, voxels in kept.items():
-                voxels += [part for part in of_piece if self.metrics[name].region in part.regions]
-        sums |= {name: self.metrics[name].sums(*joined(kept.pop(name))) for name in list(kept)}
+        left_out = None if ignored is None else ignored[None]
+        for name, metric in self.metrics.items():
+            if not metric.sums_add_up:
+                [voxels] = measured_voxels(metric.region, probs[None], labels[None], left_out)
+                sums[name] = metric.sums(*voxels)
         return [sums[name] for name in self.metrics]
 
     def _sums(self, image: list[Part]) -> dict[str, Tensor]:

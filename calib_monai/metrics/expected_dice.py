@@ -7,10 +7,8 @@ from torch import Tensor
 
 from calib_monai.arguments import check_ignore_index
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import measured_voxels, plain, probs_and_labels
+from calib_monai.metrics.inputs import measured_voxels, pieces_of, probs_and_labels
 from calib_monai.regions import PLAUSIBLE, Everywhere
-
-PIECE = 2**20  # voxels that are summed at a time
 
 
 class ExpectedDiceMetric(ImagewiseMetric):
@@ -55,17 +53,27 @@ class ExpectedDiceMetric(ImagewiseMetric):
         Raises:
             ValueError: values that are no probabilities, or shapes that do not fit.
         """
-        given = probs_and_labels(y_pred, y, self.ignore_index)
-        return torch.stack([_expected(probs, labels) for probs, labels in measured_voxels(Everywhere(), *given)])
+        probs, labels, ignored = probs_and_labels(y_pred, y, self.ignore_index)
+        masks = [None] * len(probs) if ignored is None else ignored
+        return torch.stack([_expected(*image) for image in zip(probs, labels, masks, strict=True)])
 
 
-def _expected(probs: Tensor, labels: Tensor) -> Tensor:
-    """Expected Dice of each foreground class, (C - 1,), from probabilities (C, N) and predicted labels (N,)."""
+def _expected(probs: Tensor, labels: Tensor, ignored: Tensor | None) -> Tensor:
+    """Expected Dice of each foreground class, (C - 1,).
+
+    Args:
+        probs: probabilities, (C, H, W[, D]).
+        labels: predicted class indices, (1, H, W[, D]).
+        ignored: voxels that do not count, (1, H, W[, D]), bool, or None.
+    """
     classes = len(probs)
     predicted, inside, total = probs.new_zeros((3, classes), dtype=torch.float64)
     found = torch.zeros_like(total, dtype=torch.bool)
-    for start in range(0, probs.shape[1], PIECE):
-        piece, place = probs[:, start : start + PIECE], plain(labels)[start : start + PIECE].long()
+    for here in pieces_of(probs):
+        left_out = None if ignored is None else ignored[here][None]
+        given = probs[here][None], labels[here][None], left_out
+        [(piece, of_piece)] = measured_voxels(Everywhere(), *given, whole=probs[None])
+        place = of_piece.long()
         of_label = piece.gather(0, place.unsqueeze(0)).squeeze(0).double()
         predicted += torch.bincount(place, minlength=classes)
         inside += torch.bincount(place, of_label, minlength=classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3
 HALF_BYTES = 2  # of half precision
+PIECE = 2**20  # voxels that are measured at a time
 
 
 def check_lists(y_pred: Any, y: Any) -> None:
@@ -48,8 +50,15 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None 
     return plain(y_pred), *labels_and_ignored(plain(y), y_pred.shape[1], ignore_index)
 
 
+def pieces_of(image: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Where an image (C, H, W[, D]) is cut into pieces along H: all at once, it would take its memory several times."""
+    step = max(1, PIECE // image[0, 0].numel())
+    for start in range(0, image.shape[1], step):
+        yield slice(None), slice(start, start + step)
+
+
 def measured_voxels(
-    region: Region, probs: Tensor, labels: Tensor, ignored: Tensor | None = None
+    region: Region, probs: Tensor, labels: Tensor, ignored: Tensor | None = None, whole: Tensor | None = None
 ) -> list[tuple[Tensor, Tensor]]:
     """For each image the probabilities (C, N) and labels (N,) of the N voxels of a region.
 
@@ -58,13 +67,14 @@ def measured_voxels(
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that are in no region, (B, 1, H, W[, D]), bool.
+        whole: the images of which these are pieces, (B, C, H, W[, D]); by default they are whole.
 
     Raises:
         ValueError: values that are no probabilities.
     """
     voxels = region_voxels(region, labels, probs, ignored)
-    for image, (selected, _) in zip(probs, voxels, strict=True):
-        check_probs(selected, image)
+    for image, all_of_it, (selected, _) in zip(probs, probs if whole is None else whole, voxels, strict=True):
+        check_probs(selected, image, all_of_it)
     return voxels
 
 
@@ -77,11 +87,20 @@ def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) ->
     if ignore_index is None or y.shape[1] != 1:
         return class_map(y, num_classes), None
     y = indices_of_usual_type("y", y)
-    # A byte that is compared with a number it cannot hold may equal it.
-    ignored = (y if y.is_floating_point() else y.long()) == ignore_index
+    if not may_hold(y, ignore_index):  # a byte that is compared with a number it cannot hold may equal it
+        return class_map(y, num_classes), None
+    ignored = y == ignore_index
     if not ignored.any():
         return class_map(y, num_classes), None
     return class_map(y.masked_fill(ignored, 0), num_classes), ignored
+
+
+def may_hold(y: Tensor, number: int) -> bool:
+    """Whether the type of a tensor has a number."""
+    if y.is_floating_point():
+        return True
+    least, most = (0, 1) if y.dtype == torch.bool else (torch.iinfo(y.dtype).min, torch.iinfo(y.dtype).max)
+    return least <= number <= most
 
 
 def class_map(y: Tensor, num_classes: int) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -47,10 +45,14 @@ def structure_pairs(
             for name, values in (("y_pred", y_pred), ("y", label))
         )
     else:
-        predicted, labeled = (
-            _masks_of_classes(checked_indices(name, values, num_classes), range(first, num_classes))
+        maps = (
+            checked_indices(name, values, num_classes).detach().cpu().numpy()
             for name, values in (("y_pred", y_pred), ("y", label))
         )
+        return [
+            [_cropped(*(image[0] == index for image in pair)) for index in range(first, num_classes)]
+            for pair in zip(*maps, strict=True)
+        ]
     return [[_cropped(*pair) for pair in zip(*image, strict=True)] for image in zip(predicted, labeled, strict=True)]
 
 
@@ -101,15 +103,6 @@ def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
     if given.is_complex():
         raise ValueError(f"{name} is {given.dtype}; it must hold whole numbers")
     return given.long() if given.dtype in UNSIGNED else given
-
-
-def _masks_of_classes(labels: Tensor, classes: Sequence[int]) -> Mask:
-    """A mask of each class, (B, C, H, W[, D]), from class indices (B, 1, H, W[, D])."""
-    values = labels.detach().cpu().numpy()
-    masks = np.empty((len(values), len(classes), *values.shape[2:]), dtype=np.bool_)
-    for channel, index in enumerate(classes):
-        np.equal(values[:, 0], index, out=masks[:, channel])
-    return masks
 
 
 def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
@@ -181,6 +174,6 @@ def bounding_box(mask: Mask) -> tuple[slice, ...]:
 
 
 def _cropped(first: Mask, second: Mask) -> tuple[Mask, Mask]:
-    """Both masks in the box that holds them."""
+    """Both masks in the box that holds them, copied: a view would keep the whole of each in memory."""
     box = bounding_box(first | second)
-    return first[box], second[box]
+    return first[box].copy(), second[box].copy()

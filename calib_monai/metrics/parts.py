@@ -64,13 +64,6 @@ def parts(
     return found
 
 
-def joined(parts: Sequence[Part]) -> tuple[Tensor, Tensor]:
-    """Probabilities (C, N) and labels (N,) of all voxels of some parts, at least one."""
-    if len(parts) == 1:
-        return parts[0].probs, parts[0].labels
-    return torch.cat([part.probs for part in parts], dim=1), torch.cat([part.labels for part in parts])
-
-
 def _selected(regions: Sequence[Region], image: Tensor, labels: Tensor, code: Tensor) -> list[Part]:
     """The parts of an image (C, N) whose voxels have a code (N,): bit k is set in region k."""
     inside = places(code.bool())

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,6 +25,7 @@ NPZ, NPY = ".npz", ".npy"
 NNUNET = "probabilities"  # the key under which nnU-Net writes, with its axes as z, y, x
 KEYS = (NNUNET, "softmax", "probs", "logits")
 AT_A_TIME = 2**20  # bytes
+MOST_OF_A_PIECE = 2**22  # bytes, of values that are read before they are put in their place
 VECTOR = 5  # axes of a NIfTI whose fourth is of time and the fifth of vectors
 
 
@@ -58,19 +60,24 @@ class Stored:
         """Whether the header says how stored values become others."""
         return (self.slope, self.inter) != (1.0, 0.0)
 
-    def pieces(self) -> Iterator[NDArray[Any]]:
-        """The stored values, index by index along the axis that runs slowest; each piece lacks this axis.
+    def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+        """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
+
+        The place is its index along the axes that run slowest, which the piece lacks. The axes of both are those of the
+        array, the first one running slowest: in the order of Fortran they are those of the transposed array.
 
         Raises:
             ValueError: the file is damaged; the message names it.
         """
-        inner = self.shape[:-1] if self.fortran else self.shape[1:]
-        count = self.shape[-1] if self.fortran else self.shape[0]
+        sizes = self.shape[::-1] if self.fortran else self.shape
+        outer = 1
+        while prod(sizes[outer:]) * self.dtype.itemsize > MOST_OF_A_PIECE and outer < len(sizes) - 1:
+            outer += 1
         with _told_as_damaged(self.file), self._stream() as stream:
-            for _ in range(count):
-                piece: NDArray[Any] = np.empty(inner, self.dtype, order="F" if self.fortran else "C")
-                _fill(stream, piece.T if self.fortran else piece)
-                yield piece
+            for place in np.ndindex(*sizes[:outer]):
+                piece: NDArray[Any] = np.empty(sizes[outer:], self.dtype)
+                _fill(stream, piece)
+                yield place, piece
             while stream.read(AT_A_TIME):  # to the end, where the checksum is
                 pass
 

@@ -195,8 +195,7 @@ def test_a_large_image_is_summed_in_pieces(ignore_index: int | None) -> None:
     for piece in (1000, 40, 7):
         metrics = MetricCollection(metrics_by_name(names), ignore_index)
         with (
-            patch("calib_monai.metrics.collection.PIECE", piece),
-            patch("calib_monai.metrics.expected_dice.PIECE", piece),
+            patch("calib_monai.metrics.inputs.PIECE", piece),
         ):
             metrics(y_pred=probs, y=label)
             expected = ExpectedDiceMetric(ignore_index)(y_pred=probs, y=label)

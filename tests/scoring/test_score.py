@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nibabel
 import numpy as np
@@ -173,3 +174,16 @@ def test_one_channel_is_the_only_structure_with_an_option(folders: Callable[...,
     assert here == {
         place: pytest.approx(value, abs=1e-4) if isinstance(value, float) else value for place, value in there.items()
     }
+
+
+@pytest.mark.parametrize("stored", ["cxyz", "xyzc", "czyx"])
+def test_a_large_file_is_read_piece_by_piece(folders: Callable[..., Folders], stored: str) -> None:
+    given, told = folders(), []
+    for case, one in given.cases.items():
+        values = one.probs.transpose(["cxyz".index(axis) for axis in stored])
+        given.write(case, "{}.npz" if stored == "czyx" else "{}.nii.gz", values)
+    for most in (2**22, 1):
+        with patch("calib_monai.scoring.arrays.MOST_OF_A_PIECE", most):
+            assert main(given.options) == 0
+        told.append((given.probs.parent / "out" / "cases.csv").read_text())
+    assert told[0] == told[1]
