@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
-from plan_checks import EACH, NAMES, check_among, check_experiment, check_names, whole_numbers
+from plan_checks import EACH, NAMES, check_among, check_elsewhere, check_experiment, check_names, whole_numbers
 
 from calib_monai.spelling import did_you_mean
 
@@ -89,6 +89,7 @@ class Plan:
         for name, experiment in self.experiments.items():
             check_experiment(name, experiment)
         check_names(self.experiments)
+        check_elsewhere(config["elsewhere"], self.experiments)
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
@@ -126,8 +127,10 @@ class Plan:
 
     def evaluations(self, experiment: str) -> dict[str, Options]:
         """Folder and options of each evaluation of the trainings of an experiment."""
-        asked: dict[str, Options] = self.experiments[experiment].get("evaluations", {})
-        return {PLAIN: {}} | {f"{PLAIN}_{name}": options for name, options in asked.items()}
+        asked = self.experiments[experiment]
+        found: dict[str, Options] = {f"{PLAIN}_{name}": of for name, of in asked.get("evaluations", {}).items()}
+        others: dict[str, Options] = self.config["elsewhere"] if asked.get("elsewhere") else {}
+        return {PLAIN: {}} | found | {f"{PLAIN}_on_{name}": of for name, of in others.items()}
 
     def results(self, experiment: str) -> list[str]:
         """The folders that the evaluations of an experiment write."""

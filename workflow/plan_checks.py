@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bundle_parts import names
@@ -11,9 +13,10 @@ from calib_monai.spelling import did_you_mean
 
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
-KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select"}
+KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select", "elsewhere"}
 ONE, EACH = "one", "each"  # of all trainings, or for each method
 AXIS = ("title", "plain")
+ELSEWHERE = "'elsewhere={vendor_a: {test_dir: path/to/vendor_a.json}}'"
 
 
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
@@ -30,6 +33,25 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
+    if not isinstance(experiment.get("elsewhere", False), bool):
+        raise ValueError(f"experiments.yaml: {name}#elsewhere is {experiment['elsewhere']!r}; it must be true or false")  # noqa: TRY004 - as all refusals
+
+
+def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError if labeled data of others have a wrong form, are not there, or no experiment measures them."""
+    if not isinstance(elsewhere, dict) or not all(isinstance(options, dict) for options in elsewhere.values()):
+        raise ValueError(f"elsewhere is {elsewhere!r}; write it such as {ELSEWHERE}")
+    for name, options in elsewhere.items():
+        if not re.fullmatch(r"[a-z0-9_.]+", str(name)):
+            raise ValueError(f"elsewhere has {name!r}; it names a folder, and must be of a-z, 0-9, _ and .")
+        test_dir = options.get("test_dir")
+        if not test_dir or not Path(str(test_dir)).exists():
+            raise ValueError(f"elsewhere#{name}#test_dir is {test_dir!r}; it must be a folder, or a JSON that is there")
+    if elsewhere and not any(one.get("elsewhere") for one in experiments.values()):
+        raise ValueError(
+            f"elsewhere is given, and the experiments {', '.join(experiments)} measure nothing on it: take shift, too, "
+            "or set elsewhere: true in experiments.yaml"
+        )
 
 
 def check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.curves import curves_of
+from calib_monai.experiments.elsewhere import by_place, elsewhere_table
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.selection import read_selection, selection_table
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trials import Row, read_trial, rows_of
 from calib_monai.refusals import tell_in_one_line
+from calib_monai.reports.page import Section
 from calib_monai.reports.report import section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
+from calib_monai.reports.table import Table
 from calib_monai.whole_files import write_json, write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read
@@ -39,26 +42,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     published = read_published(given.published) if given.published else []
     selection = read_selection(given.selected) if given.selected else {}
-    rows = rows_of([read_trial(folder) for folder in given.trials])
+    rows, *elsewhere = map(rows_of, by_place([read_trial(folder) for folder in given.trials]))
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
     tables = experiment_tables(rows, measures, compared)
     tables += [selection_table(selection, rows)] if selection else []
     beside = [published_table(one, rows, measures, compared) for one in published]
     tables += [table for table in beside if table]
+    tables += [elsewhere_table(rows, elsewhere, measures)] if elsewhere else []
     curves = curves_of(rows, measures, given.axis, given.plain) if given.axis else {}
-    drawn = [row.run for row in drawn_rows(rows)]
-    with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
-    section = section_of(drawn, tables, worst_and_middle(drawn, with_slices))
-    write_sections([replace(section, figures={**section.figures, **curves})], given.out, given.title)
+    section = section_of_rows(rows, tables)
+    sections = [replace(section, figures={**section.figures, **curves})]
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
     found |= {"selection": selection} if selection else {}
-    write_whole(given.out / "results.tex", "\n".join(table.latex() for table in tables))
+    for others in elsewhere:
+        of_others = shown_measures([row.run for row in others])
+        tested, place = compare(others, of_others), others[0].trials[0]
+        sections.append(section_of_rows(others, experiment_tables(others, of_others, tested)))
+        found.setdefault("elsewhere", {})[place.evaluation] = experiment_results(others, of_others, tested)
+    write_sections(sections, given.out, given.title)
+    titled = [
+        replace(table, title=f"{part.name}: {table.title}" if number else table.title)
+        for number, part in enumerate(sections)
+        for table in part.tables
+    ]
+    write_whole(given.out / "results.tex", "\n".join(table.latex() for table in titled))
     write_json(given.out / "results.json", found)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
     sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
     return 0
+
+
+def section_of_rows(rows: Sequence[Row], tables: Sequence[Table]) -> Section:
+    """The section of rows on one data set."""
+    drawn = [row.run for row in drawn_rows(rows)]
+    return section_of(drawn, tables, worst_and_middle(drawn, rows[0].trials[0].run.cases))  # which has the row's slices
 
 
 def drawn_rows(rows: Sequence[Row]) -> list[Row]:

@@ -40,7 +40,7 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
 
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
-    columns = [[_with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
+    columns = [[with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
     marks = marks_together(
         [
             Column(
@@ -169,7 +169,7 @@ def _table(
     return Table(title, ["", *header], cells, marked, note, ["", *kinds])
 
 
-def _with_deviation(row: Row, name: str, measure: Measure) -> str:
+def with_deviation(row: Row, name: str, measure: Measure) -> str:
     """A mean and its deviation between seeds."""
     deviation = row.deviation(name)
     mean = measure.shown(row.value(name))

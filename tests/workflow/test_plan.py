@@ -91,6 +91,17 @@ def test_what_is_chosen_is_chosen_on_validation_cases_before_any_test() -> None:
     assert not any("validation" in folder for folder in plan.results("learning_rates"))
 
 
+def test_trainings_are_evaluated_on_data_of_others_by_the_experiments_that_say_so(tmp_path: Path) -> None:
+    elsewhere = {"vendor_a": {"test_dir": str(tmp_path), "calibrator": "ts"}}
+    plan = planned(experiments=["main", "shift"], methods=["ce"], seeds=[0], elsewhere=elsewhere)
+    folder = "unet/ce/seed0_fold0"
+    assert f"benchmark/hippocampus/{folder}/eval_on_vendor_a" in plan.results("shift")
+    assert not any("vendor_a" in result for result in plan.results("main"))
+    options = options_of(plan.evaluation_options(folder, "eval_on_vendor_a"))
+    assert options["--test_dir"] == str(tmp_path)
+    assert plan.calibrator("eval_on_vendor_a") == "ts"
+
+
 def test_phantoms_are_no_data_set() -> None:
     real, phantoms = planned(), planned(dataset_dir="phantoms")
     assert (real.out, phantoms.out) == ("benchmark/hippocampus", "benchmark/phantoms")
@@ -156,6 +167,13 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
         ({"seeds": []}, r"seeds is \[\]; it must be a list of whole numbers"),
         ({"folds": ["one"]}, "folds has 'one'; it must be a whole number, 0 or more"),
         ({"method_options": {"nalc": {}}}, "method_options has 'nalc'"),
+        ({"elsewhere": ["a"]}, r"elsewhere is \['a'\]; write it such as 'elsewhere={vendor_a:"),
+        (
+            {"elsewhere": {"Vendor A": {"test_dir": "."}}},
+            "elsewhere has 'Vendor A'; it names a folder, and must be of a-z",
+        ),
+        ({"elsewhere": {"a": {"test_dir": "/nowhere"}}}, "elsewhere#a#test_dir is '/nowhere'; it must be a folder"),
+        ({"elsewhere": {"a": {"test_dir": "."}}}, "elsewhere is given, and the experiments main measure nothing on it"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused_with_the_value(config: dict[str, Any], message: str) -> None:
@@ -170,6 +188,7 @@ def test_a_configuration_that_cannot_be_is_refused_with_the_value(config: dict[s
         ({"variants": {}}, "main must have a title"),
         ({"title": "All", "methods": ["nalc"]}, "main#methods has 'nalc'"),
         ({"title": "All", "axis": {"title": "noise"}}, "main#axis must have title and plain"),
+        ({"title": "All", "elsewhere": "a"}, "main#elsewhere is 'a'; it must be true or false"),
         (
             {"title": "All", "variants": {"nacl": {"max": {"loss#kernel_size": 5}}}},
             "main and nacl_priors have a nacl max with other options: rename one",
