@@ -9,7 +9,7 @@ from typing import Any
 
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.split_files import read_split
-from calib_monai.made_for import FILE, HELD, differences, read_model_json
+from calib_monai.made_for import FILE, HELD, differences, kind_of, read_model_json
 from calib_monai.path_options import check_path
 
 LEAST = 2  # members
@@ -42,6 +42,12 @@ def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
             raise ValueError(f"there is no {Path(folder) / FILE}: nothing says what this member of the ensemble is for")
     for folder in others:
         here, there = told[folder] or {}, told[first] or {}
+        kinds = [kind_of(one) for one in (here, there)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(
+                f"{Path(folder) / FILE} is of {kinds[0]} and {Path(first) / FILE} of {kinds[1]}; the members of an "
+                "ensemble must be of one network, for slices or for volumes"
+            )
         for name in HELD:
             for what, one, other in differences(name, here.get(name), there.get(name)):
                 raise ValueError(

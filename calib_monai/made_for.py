@@ -236,6 +236,13 @@ def other_network(ckpt_dir: str, network: nn.Module) -> str:
     return ""
 
 
+def kind_of(told: Mapping[str, Any]) -> str:
+    """The class of a network and what it sees, by its `model.json`, such as "UNet for slices"."""
+    network = str((told.get("network") or {}).get("_target_", "a network")).rpartition(".")[2]
+    spatial_dims = told.get("spatial_dims", len(told.get("slice_size", ())))  # an earlier version did not write it
+    return f"{network} for {'volumes' if spatial_dims == SPATIAL_DIMS else 'slices'}"
+
+
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """The settings that differ, their name and both values; of the same transforms the arguments that both have."""
     for name in HELD:

@@ -12,7 +12,8 @@ import pytest
 from calib_monai.datalists.split_files import Drawn, write_split
 from calib_monai.ensembles import check_ckpt_dirs, check_members, check_predicted, check_splits
 
-MADE_FOR = {"class_names": ["background", "a"], "axcodes": "RAS", "spacing": [1.0, 1.0, -1.0]}
+MADE_FOR = {"class_names": ["background", "a"], "axcodes": "RAS", "spacing": [1.0, 1.0, -1.0], "spatial_dims": 2}
+MADE_FOR |= {"network": {"_target_": "monai.networks.nets.unet.UNet"}}
 
 
 def written(folder: Path, **others: Any) -> str:
@@ -48,6 +49,11 @@ def test_other_folders_are_refused(ckpt_dirs: Any, said: str) -> None:
         ({"class_names": ["background", "b"]}, r'class_names is \["background", "b"\] in .*two/model.json and .*"a"\]'),
         ({"axcodes": "LPS"}, 'axcodes is "LPS" in .*two/model.json and "RAS" in .*one/model.json; the members'),
         ({"spacing": [1.0, 1.0, 2.0]}, r"spacing is \[1.0, 1.0, 2.0\] in .*two/model.json"),
+        (
+            {"network": {"_target_": "monai.networks.nets.dynunet.DynUNet"}},
+            "two/model.json is of DynUNet for slices and .*one/model.json of UNet for slices; the members",
+        ),
+        ({"spatial_dims": 3}, "two/model.json is of UNet for volumes and .*one/model.json of UNet for slices"),
         ({"channels": ["T1"]}, r'channels is \["T1"\] in .*two/model.json and null'),
     ],
 )

@@ -11,8 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from committed import REPOSITORY
+import pytest
+import yaml
+from committed import REPOSITORY, start, trimmed, write_dataset
+from plan import Plan
 from spared import fresh
+
+from calib_monai.experiments.__main__ import main as tables
+from calib_monai.phantoms import make_phantoms
 
 PATIENCE = 240  # seconds
 
@@ -60,3 +66,29 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_configuration_that_cannot_be_ends_in_one_line(tmp_path: Path) -> None:
     assert "methods has 'nalc'; it must be a list of ace, bwcr, ce, " in said(tmp_path, "-n", methods="[nalc]", code=1)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_experiment_measures_data_of_others_beside_its_own(tmp_path: Path) -> None:
+    write_dataset("hippocampus", tmp_path / "other", trimmed(make_phantoms(2, seed=9), 12, 20))
+    config = yaml.safe_load((REPOSITORY / "workflow" / "config.yaml").read_text(encoding="utf-8"))
+    config |= {"methods": ["nacl"], "seeds": [0], "epochs": 1, "out": str(tmp_path)}
+    config["elsewhere"] = {"vendor_a": {"test_dir": str(tmp_path / "other")}}
+    plan = Plan(config, {"main": {"title": "All methods", "elsewhere": True}})
+    [training], data = plan.trainings("main"), Path(plan.dataset_dir)
+    write_dataset("hippocampus", data, trimmed(make_phantoms(6, seed=5), 12, 20))
+    steps = {"train": plan.training_options(training.folder)}
+    steps |= {name: plan.evaluation_options(training.folder, name) for name in plan.evaluations("main")}
+    for step, listed in steps.items():
+        texts = dict(zip(listed[::2], listed[1::2], strict=True))
+        options = {name.removeprefix("--"): yaml.safe_load(value) for name, value in texts.items()}
+        start(
+            "hippocampus_nacl", "train" if step == "train" else "evaluate", options.pop("dataset_dir"), data, **options
+        )
+        record = {"options": texts, "seconds": 1, "started": "2026-11-23T05:45:32+00:00", "versions": {}}
+        file = Path(options["output_dir"]) / ("train.json" if step == "train" else "evaluate.json")
+        file.write_text(json.dumps(record | {"hardware": {}, "commit": None}))
+    assert tables([*plan.results("main"), "--out", str(tmp_path), *plan.table_options("main")]) == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert (found["num_cases"], found["elsewhere"]["on_vendor_a"]["num_cases"]) == (1, 2)
+    assert "Inside and outside" in (tmp_path / "results.md").read_text()
