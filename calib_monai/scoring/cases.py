@@ -20,6 +20,8 @@ from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, num
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.probs import Found, Reading, found_in
 
+MOST_LABEL = 255  # labels are bytes
+
 logger = logging.getLogger(__name__)
 
 
@@ -94,6 +96,7 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
         found[pair.case] = found_in(pair, _label_header(pair), plain, count)
         count = count or found[pair.case].num_classes
     named = known or Classes(numbered(count or 0), given.ignore_index)
+    _check_ignored(named)
     if known is None:
         logger.warning(
             "nothing names the %d classes: they are called %s; --classes gives names", count, ", ".join(named.names)
@@ -112,6 +115,16 @@ def _order(given: Given, names: Sequence[str]) -> tuple[int, ...]:
     if given.foreground and order[0] != names[0]:
         raise ValueError(f"--order begins with {order[0]}; with --foreground no channel is of the {BACKGROUND}")
     return tuple(order.index(name) for name in names)
+
+
+def _check_ignored(classes: Classes) -> None:
+    """Raise ValueError if the ignored label is a class, or no byte."""
+    count, ignored = len(classes.names), classes.ignore_index
+    if ignored is not None and not count <= ignored <= MOST_LABEL:
+        raise ValueError(
+            f"the ignored label is {ignored}; with {count} classes it must be a whole number from {count} to "
+            f"{MOST_LABEL}"
+        )
 
 
 def _label_header(pair: Pair) -> MetaTensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
+from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
@@ -199,6 +200,7 @@ class LabelAndImaged(MapTransform):
         super().__init__("label")
         self.num_classes = len(scoring.class_names)
         self.ignore_index = scoring.ignore_index
+        self.same_grid = scoring.reading.same_grid
         self.normalize = NormalizeIntensityd("image", channel_wise=True)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -213,9 +215,11 @@ class LabelAndImaged(MapTransform):
         wrong = sorted(one for one in values if one not in range(self.num_classes) and one != self.ignore_index)
         if wrong:
             shown = ", ".join(np.format_float_positional(one, trim="-") for one in wrong[:SHOWN])
+            ignoring = len(wrong) == 1 and self.ignore_index is None and wrong[0] in range(self.num_classes, 256)
+            hint = f" (give --ignore_label {shown} if such voxels do not count)" if ignoring else ""
             raise ValueError(
                 f"{name} holds the label value(s) {shown}; with {self.num_classes} classes they must be whole numbers "
-                f"0..{self.num_classes - 1}"
+                f"0..{self.num_classes - 1}{hint}"
             )
         told["label"] = MetaTensor(plain(label).to(torch.uint8), affine=label.affine)
         if "image" not in told:
@@ -223,6 +227,11 @@ class LabelAndImaged(MapTransform):
         elif told["image"].shape[1:] != label.shape[1:]:
             file, size = told["image"].meta["filename_or_obj"], tuple(told["image"].shape[1:])
             raise ValueError(f"{file} is {size} voxels and {name} is {tuple(label.shape[1:])}; they must be equal")
+        elif self.same_grid and not distance_of_grids(told["image"], label) <= half_a_voxel(label):
+            file = told["image"].meta["filename_or_obj"]
+            raise ValueError(
+                f"{file} lies elsewhere than {name}: their headers must place each voxel within half a voxel"
+            )
         else:
             told = self.normalize(told)
         return told

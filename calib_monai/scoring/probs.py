@@ -20,7 +20,7 @@ from calib_monai.scoring.arrays import NNUNET, NPY, Stored, stored_in
 from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of
 from calib_monai.scoring.pairs import Pair
 from calib_monai.scoring.pickles import placed_by
-from calib_monai.scoring.values import check_finite, reorder, to_probs
+from calib_monai.scoring.values import check_logits, reorder, to_probs
 
 VOLUME = 3
 
@@ -111,7 +111,7 @@ def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
     if reading.logits:
         if reading.foreground:  # those of a sigmoid: that of the background is 0
             values[0] = 0
-        check_finite(name, values)
+        check_logits(name, values, foreground=reading.foreground)
         return values
     to_probs(name, values, found.stored[0], foreground=reading.foreground)
     return values

@@ -70,6 +70,11 @@ def score(given: Given, options: Options) -> str:
     if bool(options.calibrate) != bool(options.fit):
         missing = "--fit: the cases, or a folder of them, to fit to" if options.calibrate else "--calibrate ts or lts"
         raise ValueError(f"a calibrator needs both --calibrate and --fit; give {missing}")
+    of_fit = {"fit_labels": options.fit_labels, "fit_images": options.fit_images}
+    of_fit["fit_region"] = None if options.fit_region == "all" else Path(options.fit_region)
+    for name, value in of_fit.items():
+        if value is not None and not options.calibrate:
+            raise ValueError(f"--{name} is {value}, and nothing is fitted: give --calibrate and --fit, too")
     cases = scored_cases(given, options.cases)
     runs = [options.out]
     if options.calibrate:
@@ -178,6 +183,12 @@ def _about(given: Given, cases: ScoredCases) -> dict[str, object]:
 
 def _check_out(given: Given, options: Options) -> None:
     """Raise ValueError if a folder of results holds something else than those of these probabilities."""
+    for name, folder in (("--probs", given.probs), ("--labels", given.labels)):
+        if folder.resolve() in (options.out.resolve(), *options.out.resolve().parents):
+            raise ValueError(
+                f"--out {options.out} lies in {name} {folder}: set another --out, or the results would be read as "
+                f"{name.removeprefix('--')} the next time"
+            )
     about = options.out / SCORED
     if options.overwrite or not options.out.is_dir():
         return

@@ -9,7 +9,8 @@ from torch import Tensor
 from calib_monai.scoring.arrays import Stored
 
 SUM_TOLERANCE = 1e-3  # as of the metrics
-FULL = (1.0, 255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
+FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
+CUT = 0.05  # of that, by which cutting and rounding may change it, and a step for each class
 PERCENT = 100
 HALF = 2  # bytes of half precision, whose rounding shows in sums
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
@@ -39,7 +40,9 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
     if stored.dtype.kind in "iub" and not stored.is_scaled and high <= 1:
         raise ValueError(f"{name} {A_SEGMENTATION}")
     total = given.sum(dim=0)
-    whole, step = _scale(total, stored, foreground=foreground)
+    whole, step = _scale(total, stored, len(given), foreground=foreground)
+    if step == 1:
+        raise ValueError(_of_sums(name, len(given), total, "255 or 65535, for they are whole numbers"))
     if whole != 1:
         given /= whole
         total /= whole
@@ -65,6 +68,29 @@ def check_finite(name: str, values: Tensor) -> tuple[float, float]:
     return low, high
 
 
+def check_logits(name: str, values: Tensor, *, foreground: bool) -> None:
+    """Raise ValueError if a value is NaN or infinite, or if what should be logits are probabilities.
+
+    Args:
+        name: of the file.
+        values: as they were stored, (C, X, Y, Z).
+        foreground: whether `values[0]` is of the background, which the file lacks.
+    """
+    given = values[int(foreground) :]
+    low, high = check_finite(name, given)
+    if low < 0 or high == 0:
+        return
+    if foreground and high <= 1:
+        raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}: probabilities; leave out --logits")
+    least, most = (extreme.item() for extreme in given.sum(dim=0).aminmax())
+    rounded = len(given) if most > HALF else 0  # of whole numbers, a step each
+    if not foreground and most - least <= SUM_TOLERANCE * most + rounded:
+        raise ValueError(
+            f"{name} holds no value below 0, and its {len(given)} channels sum to {most:.4g} in each voxel: "
+            "probabilities; leave out --logits"
+        )
+
+
 def softmax_in_place(logits: Tensor) -> None:
     """Overwrite logits, (C, X, ...), by their softmax, piece by piece: all at once would take their memory again."""
     for piece in logits.unbind(1):
@@ -86,8 +112,11 @@ def reorder(values: Tensor, order: tuple[int, ...]) -> None:
         moved.add(place)
 
 
-def _scale(total: Tensor, stored: Stored, *, foreground: bool) -> tuple[float, float]:
-    """What the classes of a voxel sum to, and the step of a value when they sum to 1; 0 in single precision."""
+def _scale(total: Tensor, stored: Stored, channels: int, *, foreground: bool) -> tuple[float, float]:
+    """What the classes of a voxel sum to, and the step of a value when they sum to 1.
+
+    The step is 0 in single precision, and 1 for whole numbers of which nothing tells the sum.
+    """
     if stored.is_scaled:
         return 1.0, stored.slope
     if stored.dtype.kind not in "iu":
@@ -97,11 +126,18 @@ def _scale(total: Tensor, stored: Stored, *, foreground: bool) -> tuple[float, f
     else:
         middle = total.flatten()[:: max(1, total.numel() // 10_000)].median().item()
         whole = min(FULL, key=lambda full: abs(full - middle))
+        if abs(whole - middle) > CUT * whole + channels:
+            return 1.0, 1.0
     return whole, 1 / whole
 
 
 def _add_background(name: str, values: Tensor, total: Tensor, tolerance: float) -> None:
     """Let the background be what the other classes leave; `total`, of all of them, becomes 1 where they fit."""
+    if total.min() >= 1 - tolerance:
+        raise ValueError(
+            f"{name} has {len(values) - 1} channel(s) that sum to 1 in each voxel and leave nothing to the background: "
+            "one of them is of the background, so leave out --foreground"
+        )
     if total.max() > 1 + tolerance:
         raise ValueError(_of_sums(name, len(values) - 1, total, "at most 1, for the background is the rest"))
     torch.sub(1, total, out=values[0])
@@ -121,7 +157,7 @@ def _of_sums(name: str, channels: int, total: Tensor, rule: str) -> str:
     """The message of values whose sums are no probability."""
     low, high = (extreme.item() for extreme in total.aminmax())
     hint = ""
-    if abs(high - PERCENT) < 1:
+    if PERCENT - channels <= high < PERCENT + 1:
         hint = " (in percent? divide them by 100)"
     elif low < 1 < high <= channels:
         hint = " (regions that overlap are not measured here)"

@@ -125,7 +125,29 @@ def placed_elsewhere(given: Folders) -> None:
     given.place("case_0", {"sitk_stuff": stuff})
 
 
+def marked(given: Folders) -> None:
+    """Mark a voxel of a label by 255."""
+    arrays(given)
+    label = given.cases["case_1"].label.copy()
+    label[0, 0, 0] = 255
+    nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / "case_1.nii.gz")
+
+
+def image_elsewhere(given: Folders) -> None:
+    """Write images that lie elsewhere than their labels."""
+    arrays(given)
+    (given.probs.parent / "images").mkdir()
+    for case, one in given.cases.items():
+        nibabel.save(nibabel.Nifti1Image(one.probs[0], ELSEWHERE), given.probs.parent / "images" / f"{case}.nii.gz")
+
+
+def whole(of: int) -> Callable[[Any], Any]:
+    """Makes whole numbers that sum to about this."""
+    return lambda probs: (probs * of).astype(np.uint16)
+
+
 ELSEWHERE = AFFINE + np.array([[0, 0, 0, 4.0], *[[0.0] * 4] * 3])
+LOGITS = ("--logits",)
 FIT = ("--calibrate", "ts", "--fit")
 WRONG_SCORES = [
     WrongScore("NaN", r"case_0.nii.gz holds 1 value\(s\) that are NaN", niftis(with_nan)),
@@ -133,6 +155,27 @@ WRONG_SCORES = [
     WrongScore("sums below 1", r"whose sums lie between 0.9 and 0.9;.* be 1", niftis(lambda p: p * 0.9)),
     WrongScore("regions that overlap", "whose sums lie between .*overlap are not measured", niftis(overlapping)),
     WrongScore("percent", "in percent", niftis(lambda p: 100 * p)),
+    WrongScore(
+        "logits that are probabilities", "channels sum to 1 in each voxel: .*leave out --logits", niftis(), LOGITS
+    ),
+    WrongScore("logits that are bytes", "holds no value below 0.*leave out --logits", niftis(whole(255)), LOGITS),
+    WrongScore(
+        "logits of one structure that are its probability",
+        "holds values from .* to .*: probabilities; leave out --logits",
+        niftis(lambda p: p[..., 1:]),
+        (*LOGITS, "--foreground"),
+    ),
+    WrongScore("whole numbers of another sum", r"between 99\d\d and .* be 255 or 65535", niftis(whole(10000))),
+    WrongScore(
+        "a background where none should be",
+        "leave nothing to the background.*leave out --foreground",
+        niftis(),
+        ("--foreground", "--classes", *NAMES, "another"),
+    ),
+    WrongScore("a label that is perhaps ignored", r"value\(s\) 255; .*\(give --ignore_label 255 if", marked),
+    WrongScore(
+        "images elsewhere", "images/case_0.nii.gz lies elsewhere than", image_elsewhere, ("--images", "{}/images")
+    ),
     WrongScore("hard labels", "holds only 0 and 1: a segmentation", niftis(hard)),
     WrongScore("hard labels as bytes", "holds only 0 and 1", niftis(lambda p: hard(p).astype(np.uint8))),
     WrongScore("a segmentation", "holds one channel.* looks like a segm", niftis(label_of)),
@@ -174,6 +217,12 @@ WRONG_SCORES = [
             (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),
             (("--axes", "xyzc"), "with axes as xyzc"),
             (("--cases", "case_7"), "there is no case case_7 with probabilities and a label; did you mean"),
+            (("--ignore_label", "1"), "ignored label is 1; with 3 classes it must be a whole number from 3 to 255"),
+            (("--ignore_label", "300"), "ignored label is 300; with 3 classes it must be a whole number from 3 to 255"),
+            (("--out", "{}/probs/out"), "--out .*/out lies in --probs .*set another --out"),
+            (("--out", "{}/labels"), "--out .*labels lies in --labels"),
+            (("--fit_region", "plausible"), "--fit_region is plausible, and nothing is fitted"),
+            (("--fit_labels", "{}/labels"), "--fit_labels is .*labels, and nothing is fitted"),
             (FIT[:2], "needs both --calibrate and --fit"),
             (("--fit", "case_0"), "needs both --calibrate and --fit"),
             ((*FIT, "case_9"), "--fit case_9 is neither a folder nor a case"),
