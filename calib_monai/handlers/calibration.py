@@ -206,7 +206,7 @@ class CalibratedLogits:
 
     Args:
         calibrator: fitted to the logits of the evaluator's network, or what has it: a network or `load_fitted`. A
-            single temperature of 1 adds nothing.
+            single temperature of 1 adds nothing. The control takes the place of the logits, because it changes labels.
     """
 
     def __init__(self, calibrator: Calibrator | CalibratedNetwork | Fitted) -> None:
@@ -225,7 +225,8 @@ class CalibratedLogits:
     def __call__(self, engine: Engine) -> None:
         """Add them to this iteration's output."""
         output = output_of(engine)
-        output["calibrated_logits"] = self.calibrator(logits_of(engine), plain(output["image"]))
+        name = "pred" if isinstance(self.calibrator, ForegroundShift) else "calibrated_logits"
+        output[name] = self.calibrator(logits_of(engine), plain(output["image"]))
 
 
 def _described(region: Region) -> str:

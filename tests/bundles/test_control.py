@@ -7,11 +7,15 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import numpy as np
+import pytest
 import torch
 from committed import config_of, refused, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 
 from calib_monai.phantoms import make_phantoms
+from calib_monai.posthoc import ForegroundShift, save_calibrator
 from calib_monai.reports.run_files import read_run
 
 BUNDLE = "hippocampus_ce"
@@ -42,6 +46,18 @@ def test_a_control_is_chosen_measured_and_refused_by_an_inference(tmp_path: Path
     run = read_run(tmp_path / "e")
     assert run.name == "e, control (logits shifted, no method) (ce)"
     assert list(run.cases) == cases[3:]
+    control = ForegroundShift()
+    control.shift.fill_(99)  # so that no voxel is background, by its probabilities and by its label
+    save_calibrator(control, "control", str(models))
+    start(BUNDLE, "evaluate", tmp_path / "data", tmp_path, figures=False, output_dir=str(tmp_path / "99"), **SETTINGS)
+    [values] = read_run(tmp_path / "99").cases.values()
+    label = np.asarray(nibabel.load(tmp_path / "data" / "labelsTr" / f"{cases[3]}.nii.gz").dataobj)
+    volumes = [(label == k).sum() for k in (1, 2)]
+    predicted = [
+        (1 + values[f"volume_difference_{name}"]) * volume
+        for name, volume in zip(("anterior", "posterior"), volumes, strict=True)
+    ]
+    assert sum(predicted) == pytest.approx(label.size)
     for config, options in (("inference", {}), ("evaluate", {"part": "validation", "figures": False})):
         with refused("calibrator is control"):
             start(BUNDLE, config, tmp_path / "data", tmp_path, output_dir=str(tmp_path / "p"), **SETTINGS | options)
