@@ -8,7 +8,7 @@ from typing import Any
 
 OVERLAY = r"(?ms)^#### Execute everything with a network for volumes$.*?(?=^#{1,4} |\Z)"  # up to the next title
 SLICES = r"The network sees slices; those of the training have .* pixels\."
-OF_PAPERS = r"(?m)^The papers' settings: .*$"
+OF_SLICES = r"(?ms)^This collection's settings: .*?(?=\n\nChange any value)"
 NETWORK = r"(?m)^\| `(\w+)` \| [\d,]+ \| (.*) \|\n"  # a row of the table of networks
 ABOUT_COUNTS = "for one channel and four classes. A network that cannot take the slices"
 OF_PACKAGE = "for this package. A network that cannot take the patches"
@@ -37,7 +37,7 @@ def page_of_volumes(page: str, train: Mapping[str, Any], counts: Mapping[str, in
     )
     page = re.sub(OVERLAY, "", page).replace(" is a 2D ", " is a 3D ")
     page = re.sub(SLICES, f"Patches have {size} voxels.", page)
-    page = re.sub(OF_PAPERS, lambda _: _settings(train), page)
+    page = re.sub(OF_SLICES, lambda _: _settings(train), page)
     page = re.sub(NETWORK, lambda row: _row(row[1], row[2], counts), page)
     page = page.replace(ABOUT_COUNTS, OF_PACKAGE).replace("Both take slices that are", "Both take patches that are")
     page = page.replace("## Training configuration\n", f"{prepared}## Training configuration\n", 1)

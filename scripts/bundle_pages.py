@@ -16,6 +16,11 @@ COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
     *("ece_foreground", "cece_foreground"),
 )
+NEAREST = (
+    "Nearest to the training of {paper} on this data set is `{options}`. Give the options of network and slices in "
+    "evaluation and inference, too."
+)
+NONE_NEARER = "For this method and data set we know of no settings in a paper that options could bring nearer."
 TRAINING = "Adam at 1e-3, 1e-4 after half of the epochs, batches of 16 slices, 100 epochs"  # of most methods
 
 
@@ -26,6 +31,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         "bundle": f"{dataset}_{method}",
         "method_training": parts["method"]["docs"].get("training", TRAINING),
         "method_settings": _settings(parts["method"]),
+        "paper_settings": paper_settings(dataset, method),
         "references": "\n".join(f"* {one}" for one in references_of(parts)),
         "results": _results(dataset, method),
         "install": _install(),
@@ -87,6 +93,27 @@ def _settings(method: Part) -> str:
     loss: Part = method.get("train", {}).get("loss", {}) | method["docs"].get("loss_defaults", {})
     told = {key: value for key, value in loss.items() if not key.startswith("_") and not isinstance(value, dict | list)}
     return ", ".join(f"`--loss#{key} {value}`" for key, value in told.items() if not str(value).startswith("@"))
+
+
+def paper_settings(dataset: str, method: str) -> str:
+    """What the first paper in `paper_settings.json` with this method and data set set otherwise, as options.
+
+    Args:
+        dataset: name of a data set.
+        method: name of a method.
+    """
+    described = load("paper_settings.json")
+    for paper, one in described["papers"].items():
+        if method in one["methods"] and dataset in one["datasets"]:
+            options = one["options"] | one["datasets"][dataset] | one.get(f"{dataset}_{method}", {})
+            told = " ".join(f"--{name} {_value(value)}" for name, value in options.items())
+            return f"{described['shared']} {NEAREST.format(paper=paper, options=told)}"
+    return f"{described['shared']} {NONE_NEARER}"
+
+
+def _value(value: object) -> str:
+    """A value as it is typed after an option."""
+    return f'"{value}"' if isinstance(value, list) else str(value)
 
 
 def matrix() -> str:

@@ -125,7 +125,14 @@ def test_the_page_of_a_package_of_volumes_tells_the_settings_of_its_own_training
     before = (root / "docs" / "README.md").read_text(encoding="utf-8")
     train = laid_over(root / "configs", "train", "volumes").get()
     page = page_of_volumes(before, train, {"unet": 12345, "dynunet": 6}, "volumes.json")
-    of_slices = ("The papers' settings", "batches of 16 slices", "`transunet` |", "multiples of 32", "four classes")
+    of_slices = (
+        "This collection's settings",
+        "The papers depart",
+        "batches of 16 slices",
+        "`transunet` |",
+        "multiples of 32",
+        "four classes",
+    )
     assert [word for word in of_slices if word not in before] == []
     assert [word for word in of_slices if word in page] == []
     schedule = train["lr_scheduler"]["_target_"].rpartition(".")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import bundle_pages
 from bundle_pages import matrix, readme
 from bundle_parts import dataset_part, load, method_part, names
 
+from calib_monai.overrides import check_overrides
 from calib_monai.targets import located
 
+PROGRAM = ".../monai/bundle/__main__.py"
 PIXELS = {"title": "HD95 (pixels)", "decimals": 1}
 
 
@@ -167,3 +170,28 @@ def test_the_matrix_links_to_every_bundle_by_one_sign() -> None:
     head = page.split("\n| ---")[0].rpartition("\n")[2].strip("| ").split(" | ")
     assert len(set(head)) == len(head)
     assert max(map(len, head)) <= 5  # more would not fit a phone
+
+
+@pytest.mark.parametrize("paper", load("paper_settings.json")["papers"])
+def test_the_settings_of_a_paper_are_options_of_the_bundles_that_tell_them(paper: str) -> None:
+    described = load("paper_settings.json")["papers"][paper]
+    told = 0
+    for dataset in described["datasets"]:
+        for method in described["methods"]:
+            folder = REPOSITORY / "bundles" / f"{dataset}_{method}"
+            page = (folder / "docs" / "README.md").read_text(encoding="utf-8")
+            if found := re.search(rf"training of {paper} on this data set is `(.*?)`\.", page):
+                told += 1
+                options = shlex.split(found[1])
+                check_overrides([PROGRAM, "run", "--config_file", str(folder / "configs" / "train.json"), *options])
+    assert told
+
+
+def test_margin_and_learning_rate_of_mbls_on_ultrasound_stand_on_its_page() -> None:
+    page = (REPOSITORY / "bundles" / "busi_mbls" / "docs" / "README.md").read_text(encoding="utf-8")
+    assert "--batch_size 4 --learning_rate 0.0001 --loss#margin 12.0`" in page
+    assert "The papers' settings" not in page
+
+
+def test_a_method_of_no_paper_says_that_no_paper_has_settings() -> None:
+    assert bundle_pages.paper_settings("acdc", "ace").endswith(bundle_pages.NONE_NEARER)

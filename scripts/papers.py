@@ -1,0 +1,136 @@
+"""Writes docs/papers.md: tables and figures of the papers, the experiment of each, what was run here, printed values.
+
+`scripts/parts/papers.md` is its text, `scripts/parts/papers.yaml` has the rows. Budgets and values come from
+`results/`, printed values from `workflow/published.json`. `--check` writes nothing and fails if the page
+is not current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from bundle_parts import PARTS, REPOSITORY, shown
+from jinja2 import Environment, StrictUndefined
+
+from calib_monai.refusals import tell_in_one_line
+
+PAGE = REPOSITORY / "docs" / "papers.md"
+ROWS = PARTS / "papers.yaml"
+WORKFLOW, RESULTS = REPOSITORY / "workflow", REPOSITORY / "results"
+HEADER = "| | shows | experiment | run here | not yet |\n| --- | --- | --- | --- | --- |\n"
+KEYS = {"shows", "experiment", "settings", "printed", "missing"}
+
+Row = dict[str, str]
+
+
+def main(given: list[str] | None = None) -> None:
+    """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    check = parser.parse_args(given).check
+    current = page()
+    if check and PAGE.read_text(encoding="utf-8") != current:
+        raise ValueError(f"{shown(PAGE)} is not current: run python scripts/papers.py")
+    if not check:
+        PAGE.write_text(current, encoding="utf-8")
+
+
+def page() -> str:
+    """The page."""
+    papers = read_papers()
+    rows = "\n".join(
+        f"## {paper}\n\n{HEADER}{''.join(_line(name, row) for name, row in of.items())}" for paper, of in papers.items()
+    )
+    beside = "\n".join(dict.fromkeys(table for of in papers.values() for row in of.values() for table in _beside(row)))
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - Markdown
+    text = environment.from_string((PARTS / PAGE.name).read_text(encoding="utf-8")).render(rows=rows, beside=beside)
+    return text.rstrip("\n") + "\n"
+
+
+@cache
+def read_papers() -> dict[str, dict[str, Row]]:
+    """The tables and figures of each paper, by their names.
+
+    Raises:
+        ValueError: an unknown key, no text of what is shown, an unknown experiment, or a printed table that is unknown.
+    """
+    experiments = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding="utf-8"))
+    papers: dict[str, dict[str, Row]] = yaml.safe_load(ROWS.read_text(encoding="utf-8"))
+    sources = {table["source"] for table in _published()}
+    for paper, rows in papers.items():
+        for name, row in rows.items():
+            place = f"{shown(ROWS)}, {paper}, {name}"
+            if not {"shows", "experiment"} <= row.keys() <= KEYS:
+                raise ValueError(
+                    f"{place} has {', '.join(row)}; it must have shows and experiment, and may have others"
+                )
+            if row["experiment"] not in experiments:
+                raise ValueError(f"{place}: {shown(WORKFLOW)}/experiments.yaml has no {row['experiment']}")
+            if row.get("printed", next(iter(sources))) not in sources:
+                raise ValueError(f"{place}: {shown(WORKFLOW)}/published.json has no source {row['printed']!r}")
+    return papers
+
+
+def _line(name: str, row: Row) -> str:
+    """A line of a table."""
+    settings = f" with `{row['settings']}`" if "settings" in row else ""
+    runs = "; ".join(_run(measured, folder) for folder, measured in _measured(row["experiment"]))
+    cells = [name, row["shows"], f"`{row['experiment']}`{settings}", runs or "nothing", row.get("missing", "")]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _run(measured: dict[str, Any], folder: str) -> str:
+    """What was run, with its budget and a link to its results."""
+    options = [row["options"] for row in measured["rows"].values()]
+    epochs = ", ".join(dict.fromkeys(one["--epochs"] for one in options))
+    seeds = ", ".join(map(str, measured["seeds"]))
+    return f"[{measured['dataset']}](../{folder}/results.md): {epochs} epochs, seeds {seeds}"
+
+
+def _measured(experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The results of an experiment on each data set, with their folders."""
+    for path in sorted(RESULTS.glob(f"*/{experiment}/results.json")):
+        yield shown(path.parent), json.loads(path.read_text(encoding="utf-8"))
+
+
+def _beside(row: Row) -> Iterator[str]:
+    """The printed values of a row beside ours, a table for each data set that both have."""
+    for _, measured in _measured(row["experiment"]):
+        for table in _published():
+            names = [name for name in table["rows"] if name in measured["rows"]]
+            if table["source"] == row.get("printed") and table["dataset"] == measured["dataset"] and names:
+                yield _table(table, measured, names)
+
+
+def _table(table: dict[str, Any], measured: dict[str, Any], names: list[str]) -> str:
+    """The printed values of some methods beside ours."""
+    known = [(place, key) for place, key in enumerate(table["measures"]) if key in measured["measures"]]
+    titles = [measured["measures"][key]["title"] for _, key in known]
+    lines = [
+        f"### {table['source'].partition(' (')[0]}, {table['source'].rpartition(', ')[2]}, {table['dataset']}",
+        "",
+        "| | " + " | ".join(f"{title}, printed | here" for title in titles) + " |",
+        "| --- " * (2 * len(known) + 1) + "|",
+    ]
+    for name in names:
+        means = measured["rows"][name]["measures"]
+        cells = [f"{table['rows'][name][place]:.3f} | {means[key]['mean']:.3f}" for place, key in known]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+@cache
+def _published() -> list[dict[str, Any]]:
+    """The tables that papers printed."""
+    tables: list[dict[str, Any]] = json.loads((WORKFLOW / "published.json").read_text(encoding="utf-8"))
+    return tables
+
+
+if __name__ == "__main__":
+    tell_in_one_line()
+    main()
