@@ -126,38 +126,6 @@ def friedman(values: ArrayLike, *, lower_is_better: bool) -> Friedman:
     return Friedman(mean_ranks, float(statistic), float(p_value), np.clip(posthoc, 0, 1))
 
 
-def paired_permutation(first: ArrayLike, second: ArrayLike, *, num_resamples: int = 9999, seed: int = 0) -> float:
-    """Two-sided p-value for the mean difference of paired values, by a permutation of the signs of differences.
-
-    All combinations of signs are used if there are no more than `num_resamples`; else they are drawn.
-
-    Args:
-        first: the value of one method in each case, (n,).
-        second: the value of the other method in the same cases. Cases with a missing value (NaN) are left out.
-        num_resamples: number of draws.
-        seed: seed of the draws.
-
-    Raises:
-        ValueError: shapes that differ, or no case that has both.
-    """
-    one, other = (np.asarray(values, dtype=np.float64) for values in (first, second))
-    if one.shape != other.shape or one.ndim != 1:
-        raise ValueError(f"first is {one.shape} and second {other.shape}; both must be (cases,), the same ones")
-    difference = one - other
-    difference = difference[~np.isnan(difference)]
-    if not len(difference):
-        raise ValueError("no case has a value of both")
-    found = stats.permutation_test(
-        (difference,),
-        lambda values, axis: np.mean(values, axis=axis),
-        permutation_type="samples",
-        n_resamples=num_resamples,
-        rng=np.random.default_rng(seed),
-        vectorized=True,
-    )
-    return float(found.pvalue)
-
-
 def holm(p_values: ArrayLike) -> Floats:
     """p-values of any shape, corrected for their number (Holm 1979); NaN stays and does not count."""
     array = np.asarray(p_values, dtype=np.float64)

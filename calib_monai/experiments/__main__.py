@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.comparison import Comparison, compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.selection import read_selection, selection_table
 from calib_monai.experiments.tables import experiment_tables
-from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.measures import Measure
 from calib_monai.refusals import tell_in_one_line
+from calib_monai.reports.critical_differences import FIGURE as CRITICAL_DIFFERENCES
+from calib_monai.reports.critical_differences import critical_differences_figure
 from calib_monai.reports.page import Section
-from calib_monai.reports.report import section_of, worst_and_middle, write_sections
+from calib_monai.reports.report import drawn, section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import Table
 from calib_monai.whole_files import write_json, write_whole
@@ -47,18 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compared = compare(rows, measures)
     tables = experiment_tables(rows, measures, compared)
     tables += [selection_table(selection, rows)] if selection else []
-    beside = [published_table(one, rows, measures, compared) for one in published]
+    beside = [published_table(one, rows, measures) for one in published]
     tables += [table for table in beside if table]
     tables += [elsewhere_table(rows, elsewhere, measures)] if elsewhere else []
     curves = curves_of(rows, measures, given.axis, given.plain) if given.axis else {}
-    section = section_of_rows(rows, tables)
+    section = section_of_rows(rows, tables, measures, compared)
     sections = [replace(section, figures={**section.figures, **curves})]
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
     found |= {"selection": selection} if selection else {}
     for others in elsewhere:
         of_others = shown_measures([row.run for row in others])
         tested, place = compare(others, of_others), others[0].trials[0]
-        sections.append(section_of_rows(others, experiment_tables(others, of_others, tested)))
+        of_place = experiment_tables(others, of_others, tested)
+        sections.append(section_of_rows(others, of_place, of_others, tested))
         found.setdefault("elsewhere", {})[place.evaluation] = experiment_results(others, of_others, tested)
     write_sections(sections, given.out, given.title)
     titled = [
@@ -74,10 +79,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def section_of_rows(rows: Sequence[Row], tables: Sequence[Table]) -> Section:
-    """The section of rows on one data set."""
-    drawn = [row.run for row in drawn_rows(rows)]
-    return section_of(drawn, tables, worst_and_middle(drawn, rows[0].trials[0].run.cases))  # which has the row's slices
+def section_of_rows(
+    rows: Sequence[Row], tables: Sequence[Table], measures: Mapping[str, Measure], compared: Comparison
+) -> Section:
+    """The section of rows on one data set, with a diagram of their ranks if they have been ranked."""
+    shown = [row.run for row in drawn_rows(rows)]
+    with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
+    section = section_of(shown, tables, worst_and_middle(shown, with_slices))
+    tests = {measures[name].title: compared.friedman[name] for name in compared.ranked if name in compared.friedman}
+    if not tests:
+        return section
+    diagram = drawn(critical_differences_figure, tests, [row.name for row in rows])
+    return replace(section, figures={**section.figures, CRITICAL_DIFFERENCES: diagram})
 
 
 def drawn_rows(rows: Sequence[Row]) -> list[Row]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import atanh, isnan, sqrt, tanh
 from pathlib import Path
 
 from scipy import stats
 
-from calib_monai.experiments.comparison import Comparison
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
-from calib_monai.reports.table import NOTABLE, Table, transposed
+from calib_monai.reports.table import Table, transposed, unmarked
 
 NETWORK = "unet"  # that the published tables are of
 TO_ORDER = 3  # rows, below which their order says nothing
@@ -48,13 +47,11 @@ def read_published(path: Path) -> list[Published]:
         raise ValueError(f"{path} must be a JSON list of published tables: {error}") from None
 
 
-def published_table(
-    published: Published, rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison
-) -> Table | None:
+def published_table(published: Published, rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table | None:
     """A table of the measures that both have, with the difference of ours; None if they share no row or no measure.
 
-    A difference is marked if the published value lies outside our 95 % interval. Rows whose images were disturbed are
-    left out: papers printed values of undisturbed images.
+    No difference is marked: papers print no deviation, so nothing tells a difference from chance. Rows whose images
+    were disturbed are left out: papers printed values of undisturbed images.
     """
     both = [
         row
@@ -64,23 +61,32 @@ def published_table(
     shared = [name for name in published.measures if name in measures]
     if not both or not shared or published.dataset != rows[0].trials[0].run.dataset:
         return None
-    header, columns, marks, orders = [""], [[row.name for row in both]], [[""] * len(both)], []
+    header, columns, orders = [""], [[row.name for row in both]], []
     for name in shared:
         measure, index = measures[name], published.measures.index(name)
         ours, printed = ([row.value(name) for row in both], [published.rows[row.name_of_method][index] for row in both])
-        intervals = [compared.intervals[row.name][name] for row in both]
-        inside = [not (value < low or value > high) for value, (low, high) in zip(printed, intervals, strict=True)]
         header += [measure.title, "printed", "difference"]
         columns += [
             list(map(measure.shown, ours)),
             list(map(measure.shown, printed)),
             [measure.shown(one - other, "+") for one, other in zip(ours, printed, strict=True)],
         ]
-        marks += [[""] * len(both), [""] * len(both), ["" if held else NOTABLE for held in inside]]
         if len(both) >= TO_ORDER and not any(map(isnan, ours)):
-            orders.append(f"{measure.title} {stats.spearmanr(ours, printed).statistic:.2f}")
-    note = (
-        "A difference is marked if the published value lies outside our 95 % interval. Splits were never published."
-        + (f" Agreement of the order of the rows (Spearman's rho, 1 the same): {', '.join(orders)}." if orders else "")
+            orders.append(f"{measure.title} {_order(ours, printed)}")
+    note = "The paper's network, split and grid are others, and it prints no deviation: no difference is tested." + (
+        f" Agreement of the order of the {len(both)} rows (Spearman's rho, 1 the same, with its 95 % interval): "
+        f"{', '.join(orders)}."
+        if orders
+        else ""
     )
-    return Table(f"Beside {published.source}", header, transposed(columns), transposed(marks), note)
+    cells = transposed(columns)
+    return Table(f"Beside {published.source}", header, cells, unmarked(cells), note)
+
+
+def _order(ours: Sequence[float], printed: Sequence[float]) -> str:
+    """Spearman's rho, with its 95 % interval by Fisher's transform (Bonett and Wright 2000) from four rows on."""
+    rho = float(stats.spearmanr(ours, printed).statistic)
+    if len(ours) <= TO_ORDER or not abs(rho) < 1:
+        return f"{rho:.2f}"
+    half = float(stats.norm.ppf(0.975)) * sqrt((1 + rho**2 / 2) / (len(ours) - TO_ORDER))
+    return f"{rho:.2f} ({tanh(atanh(rho) - half):.2f} to {tanh(atanh(rho) + half):.2f})"

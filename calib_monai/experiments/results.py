@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
 
-from calib_monai.experiments.comparison import Comparison
+from calib_monai.experiments.comparison import MARGINS, Comparison
 from calib_monai.experiments.trials import Row, Trial
 from calib_monai.measures import Measure
 
@@ -28,7 +28,7 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
         "conditions": _conditions(trials),
         "measures": {name: asdict(measure) for name, measure in measures.items()},
         "rows": {row.name: _row(row, measures, compared) for row in rows},
-        "reference": compared.reference,
+        "patients": dict(zip(rows[0].cases, rows[0].patients, strict=True)),
         "ranked_measures": compared.ranked,
         "friedman": {
             name: {
@@ -46,7 +46,6 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
 
 def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
     """The results of a row."""
-    p_values, corrected = compared.p_values.get(row.name, {}), compared.corrected.get(row.name, {})
     return {
         "options": {name: value for name, value in _options(row.trials[0]).items() if name not in OF_TRIALS},
         "train_seconds": [_seconds(trial.records["train"]) for trial in row.trials],
@@ -59,12 +58,39 @@ def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dic
                 "interval": compared.intervals[row.name].get(name),
                 "trials": [trial.run.metrics.get(name) for trial in row.trials],
                 "structures": row.columns(name),
-                "p_value": p_values.get(name),
-                "p_value_holm": corrected.get(name),
+                "difference": _difference(row.name, name, compared),
             }
             for name in measures
         },
+        "trials": [
+            {"seed": trial.seed, "fold": trial.fold, "cases": _cases(replace(row, trials=[trial]), measures)}
+            for trial in row.trials
+        ],
     }
+
+
+def _difference(row: str, measure: str, compared: Comparison) -> dict[str, Any] | None:
+    """The difference of a row from its reference; None where they are not compared."""
+    found = compared.differences.get(row, {}).get(measure)
+    if found is None:
+        return None
+    margin = MARGINS.get(measure)
+    return {
+        "from": compared.references[row],
+        "value": found.value,
+        "interval": found.interval(),
+        "effect_size": found.effect,
+        "p_value": found.p_value,
+        "p_value_holm": compared.corrected[row][measure],
+        "margin": margin,
+        "as_good": None if margin is None else found.is_within(margin),
+    }
+
+
+def _cases(row: Row, measures: Mapping[str, Measure]) -> dict[str, dict[str, float]]:
+    """For each case of a trial, its values by measure."""
+    values = {name: row.by_case(name) for name in measures}
+    return {case: {name: of_cases[case] for name, of_cases in values.items()} for case in row.cases}
 
 
 def _options(trial: Trial) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import Row, rows_of
 from calib_monai.measures import measure_of
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.table import NOTABLE, Table

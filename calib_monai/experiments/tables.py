@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
-from calib_monai.experiments.comparison import Comparison
+from calib_monai.estimates import Estimate
+from calib_monai.experiments.comparison import MARGINS, PRIMARY, Comparison
+from calib_monai.experiments.marks import Column, marks_of
 from calib_monai.experiments.trials import Row
+from calib_monai.intervals import FEWEST
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.case_intervals import ABOUT_NONE, about_intervals
-from calib_monai.reports.case_values import Column, compared_values, marks_together
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, SCORE, too_few
 from calib_monai.reports.table import NOTABLE, PAPERS, Table, kinds_of, transposed, unmarked
 
@@ -17,6 +19,14 @@ SIGNIFICANT = 0.05
 ABOUT_MEANS = (
     "A value is the mean over cases of each case's mean over trials. Deviations, intervals, structures and tests are "
     "about the same mean. A value that is not made of cases is the mean over trials."
+)
+ABOUT_MARKS = (
+    "Bold values are not told from the best of their column. Where a column has none, no row is told from the best."
+)
+ABOUT_PATIENTS = "Cases of a patient count as one, where the patients are known."
+ABOUT_TRAININGS = f"{ABOUT_PATIENTS} The intervals count the variance of seeds, too: they hold for other trainings."
+ABOUT_ONE_SEED = (
+    f"{ABOUT_PATIENTS} There is one seed: the intervals hold for other cases, but only for these trainings."
 )
 OF_STRUCTURES = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "asd_mm", "asd_pixels"),
@@ -34,25 +44,21 @@ def experiment_tables(rows: Sequence[Row], measures: Mapping[str, Measure], comp
         _intervals(rows, of_cases, compared),
     ]
     if len(rows) > 1:
-        tables.append(_differences(of_cases, compared))
+        tables += [_differences(of_cases, compared), _tests(of_cases, compared)]
     return [*tables, _ranks(measures, compared)] if compared.ranked else tables
 
 
 def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
     """Mean of each row in each measure, with the deviation between seeds where there are several."""
     columns = [[with_deviation(row, name, measure) for row in rows] for name, measure in measures.items()]
-    marks = marks_together(
+    marks = marks_of(
+        rows,
         [
-            Column(
-                measure,
-                [row.value(name) for row in rows],
-                [compared_values(name, row.by_case(name)) for row in rows],
-                compared=name not in compared.not_compared,
-            )
+            Column(name, measure, [row.value(name) for row in rows], compared=name not in compared.not_compared)
             for name, measure in measures.items()
-        ]
+        ],
     )
-    about = [_origin(rows)]
+    about = [_origin(rows), *[ABOUT_MARKS] * any(map(any, marks))]
     if SCORE in measures:
         about.append(ABOUT_CHOICE)
     if PAPERS in kinds_of(measures.values()):
@@ -87,28 +93,23 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure], compared: 
         if name not in measures or not rows[0].columns(name):
             continue
         measure, of_rows = measures[name], [row.columns(name) for row in rows]
-        structures = list(of_rows[0])
-        of_structures = []
-        for structure in structures:
-            column = f"{name}_{structure}"
-            of_cases = [
-                compared_values(name, {case: of_case.get(column, nan) for case, of_case in row.cases.items()})
-                for row in rows
-            ]
-            values = [of_row.get(structure, nan) for of_row in of_rows]
-            of_structures.append(Column(measure, values, of_cases, compared=name not in compared.not_compared))
+        structures, is_compared = list(of_rows[0]), name not in compared.not_compared
+        columns = [
+            Column(name, measure, [of_row.get(one, nan) for of_row in of_rows], f"{name}_{one}", is_compared)
+            for one in structures
+        ]
         shown = {
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
         }
         tables.append(
-            _table(f"{measure.title} of each structure", shown, structures, transposed(marks_together(of_structures)))
+            _table(f"{measure.title} of each structure", shown, structures, transposed(marks_of(rows, columns)))
         )
     return tables
 
 
 def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> Table:
-    """95 % intervals of the means over cases."""
+    """95 % intervals of the means over cases and trainings."""
     shown = {
         row.name: [
             " to ".join(dict.fromkeys(map(measure.shown, compared.intervals[row.name][name])))
@@ -116,24 +117,71 @@ def _intervals(rows: Sequence[Row], measures: Mapping[str, Measure], compared: C
         ]
         for row in rows
     }
-    note = f"Each case counts once, with its mean over trials. {about_intervals(measures, compared.known)}"
+    note = about_intervals(measures, compared.known, ABOUT_TRAININGS if len(rows[0].seeds) > 1 else ABOUT_ONE_SEED)
     if not all(compared.known[name] for name in measures):
         note = f"{note} {ABOUT_NONE}"
     return _table("95 % intervals of the means", shown, list(measures.values()), note=note)
 
 
 def _differences(measures: Mapping[str, Measure], compared: Comparison) -> Table:
-    """p-values against the reference."""
-    values = {name: [of_row[measure] for measure in measures] for name, of_row in compared.corrected.items()}
-    marks = [[NOTABLE if value < SIGNIFICANT else "" for value in line] for line in values.values()]
+    """The differences of rows from their references, with intervals."""
+    shown, marks = {}, []
+    for row, of_row in compared.differences.items():
+        cells = [_difference(of_row.get(name), measure) for name, measure in measures.items()]
+        sure = [compared.corrected[row].get(name, nan) < SIGNIFICANT for name in measures]
+        shown[f"{row} - {compared.references[row]}"] = cells
+        marks.append([NOTABLE if of_cell else "" for of_cell in sure])
+    primary = ", ".join(measure.title for name, measure in measures.items() if name in PRIMARY)
     note = (
-        "Two-sided paired permutation tests over cases, each with its mean over trials; in each column corrected for "
-        f"their number (Holm). Values below {SIGNIFICANT} are marked. They hold for other cases, not other trainings. "
-        f"A {NOT_MEASURED} stands where rows are not compared, as where both network and disturbance of the images "
-        "differ, or where the cases that both have contradict the means."
+        f"Differences of means, with 95 % intervals. Tests are of {primary}, whose marked differences have p below "
+        f"{SIGNIFICANT} after Holm's correction for all of them together. Other columns are not tested: each of their "
+        f"intervals is wrong in 5 of 100. A {NOT_MEASURED} stands where rows are not compared, as where both network "
+        "and disturbance of the images differ."
     )
-    shown = {name: list(map(_p_value, line)) for name, line in values.items()}
-    return _table(f"Differences from {compared.reference}: p-values", shown, list(measures.values()), marks, note)
+    return _table("Differences", shown, list(measures.values()), marks, note)
+
+
+def _difference(found: Estimate | None, measure: Measure) -> str:
+    """A difference as it is shown, with its interval."""
+    if found is None or isnan(found.value):
+        return NOT_MEASURED
+    shown = measure.shown(found.value, "+")
+    if isnan(found.error):
+        return f"{shown} ({NOT_MEASURED})"
+    return f"{shown} ({' to '.join(measure.shown(end, '+') for end in found.interval())})"
+
+
+def _tests(measures: Mapping[str, Measure], compared: Comparison) -> Table:
+    """p-values of the primary measures, effect sizes, and whether rows are equally good."""
+    tested = {name: measure for name, measure in measures.items() if name in PRIMARY}
+    header = [
+        f"{measure.title}: {what}"
+        for name, measure in tested.items()
+        for what in ("p", "d", *["as good"] * (name in MARGINS))
+    ]
+    shown = {}
+    for row, of_row in compared.differences.items():
+        cells: list[str] = []
+        for name in tested:
+            found = of_row.get(name)
+            cells += [_p_value(compared.corrected[row].get(name, nan)), _effect(found)]
+            if name in MARGINS:
+                cells.append(
+                    NOT_MEASURED if found is None else "yes" if found.is_within(MARGINS[name]) else "not shown"
+                )
+        shown[f"{row} - {compared.references[row]}"] = cells
+    within = ", ".join(f"{tested[name].title} {margin}" for name, margin in MARGINS.items() if name in tested)
+    note = (
+        f"p: two-sided, after Holm's correction for all p-values of this table; none with fewer than {FEWEST} "
+        "patients. d: the difference in standard deviations between cases. As good: two one-sided tests at 5 % say "
+        f'that the difference is smaller than {within}. "Not shown" does not say that the rows differ.'
+    )
+    return _table("Tests of the differences", shown, header, note=note)
+
+
+def _effect(found: Estimate | None) -> str:
+    """The effect size of a difference as it is shown."""
+    return NOT_MEASURED if found is None or isnan(found.effect) else f"{found.effect:+.2f}"
 
 
 def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:

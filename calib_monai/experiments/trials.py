@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,19 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
-from calib_monai.reports.case_values import averaged_values
+from calib_monai.reports.case_values import averaged_values, compared_values
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.names import with_calibrator
-from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, check_same_classes, mean_of_known
 
-FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
-PLAIN = "eval"
 CALIBRATORS = ("ts", "lts", "control")
-RECORDED = {"options": dict, "seconds": int | float, "started": str, "versions": dict, "hardware": dict}
 
 
 @dataclass(frozen=True)
@@ -130,6 +125,28 @@ class Row:
         names = self._columns(measure) if self._is_of_cases(measure) else []
         return {case: mean_of_known(row.get(name, nan) for name in names) for case, row in self.cases.items()}
 
+    def by_seed(self, measure: str, column: str = "", *, compared: bool = False) -> NDArray[np.float64]:
+        """The values of a measure, (seeds, cases) in the order of `cases`; NaN where a seed has none.
+
+        Args:
+            measure: its name.
+            column: one of its columns, such as that of a structure; without one the mean over structures.
+            compared: whether to give the values that are compared with other rows, as `compared_values` says.
+        """
+        rows = []
+        for seed in self.of_seeds:
+            of_column = {case: of_case.get(column, nan) for case, of_case in seed.cases.items()}
+            values = of_column if column else seed.by_case(measure)
+            values = compared_values(measure, values) if compared else values
+            rows.append([values.get(case, nan) for case in self.cases])
+        return np.array(rows)
+
+    @property
+    def patients(self) -> list[str]:
+        """The patient of each of `cases`; a case without one is its own."""
+        known = {case: patient for trial in self.trials for case, patient in trial.run.patients.items()}
+        return [f"patient {known[case]}" if case in known else f"case {case}" for case in self.cases]
+
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:
         """For each case its values, as in `Run.cases`, averaged over the trials that tested it."""
@@ -176,48 +193,6 @@ class Row:
     def _columns(self, measure: str) -> list[str]:
         """The names in `cases` of this measure."""
         return columns_of(measure, self.trials[0].run.metrics, next(iter(self.cases.values())))
-
-
-def read_trial(folder: Path) -> Trial:
-    """The trial in `NETWORK/METHOD/seedS_foldF/EVALUATION`, as the workflow writes it.
-
-    Raises:
-        ValueError: a folder of another name, or one that lacks what the workflow writes.
-    """
-    where = folder.resolve()
-    found = FOLDER.fullmatch(where.parent.name)
-    if not found or not where.name.startswith(PLAIN):
-        raise ValueError(f"{folder} is no trial; it must be NETWORK/METHOD/seedS_foldF/{PLAIN}...")
-    records = {}
-    for path in (folder.parent / "train.json", folder / "evaluate.json"):
-        if not path.is_file():
-            raise ValueError(f"{path} is not there; the workflow writes it when a run has ended")
-        records[path.stem] = _record(path)
-    return Trial(
-        method=where.parents[1].name,
-        network=where.parents[2].name,
-        evaluation=where.name.removeprefix(PLAIN).removeprefix("_"),
-        seed=int(found["seed"]),
-        fold=int(found["fold"]),
-        run=read_run(folder),
-        records=records,
-    )
-
-
-def _record(path: Path) -> dict[str, Any]:
-    """The record that the workflow wrote of a run.
-
-    Raises:
-        ValueError: with the name of a file that is damaged.
-    """
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name in RECORDED if not isinstance(record[name], RECORDED[name])]
-    except (ValueError, KeyError, TypeError) as error:
-        missing = [str(error)]
-    if missing:
-        raise ValueError(f"{path} is damaged ({', '.join(missing)}): remove it and start the workflow again")
-    return record
 
 
 def rows_of(trials: Sequence[Trial]) -> list[Row]:

@@ -22,6 +22,7 @@ from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.reports.cases_file import PATIENT
 from calib_monai.reports.structures import failures
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_csv, write_json
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 class ResultsSaver:
     """Writes `cases.csv`, with a row for each case, and `summary.json` and `summary.csv`, with values over all cases.
 
-    Columns are named by metric and class, such as `dice_foreground_anterior`. (MONAI's MetricsSaver calls the first
+    Columns are named by metric and class, such as `dice_foreground_anterior`. If the patients of the cases are known,
+    `cases.csv` has a column `patient`. (MONAI's MetricsSaver calls the first
     foreground class "class0" if the background is left out.)
 
     Args:
@@ -83,7 +85,7 @@ class ResultsSaver:
         unions = {name: list(of) for given in metrics for name, one in (given or {}).items() if (of := _unions(one))}
         self.structures = unions | dict(structures or {})
         self.calibrator = calibrator
-        self.cases: list[str] = []
+        self.cases: list[tuple[str, str]] = []  # the name of each, and its patient
 
     def attach(self, engine: Engine) -> None:
         """Note the cases during a run of an evaluator, and write at its end. Attach it after the other savers.
@@ -142,14 +144,15 @@ class ResultsSaver:
         for item in items(engine):
             if len(item["prob"]) != len(self.class_names):
                 raise ValueError(f"class_names are {self.class_names}, and the network has {len(item['prob'])} classes")
-            self.cases.append(case_of(item))
+            self.cases.append((case_of(item), str(item.get("patient", ""))))
 
     def write(self, engine: Engine) -> None:
         """Write the files for the cases of all processes, and log the structures that failed."""
-        cases = [case for of_process in gathered(self.cases) for case in of_process]
+        with_patients = [case for of_process in gathered(self.cases) for case in of_process]
         if not is_first_process():
             return
         state: Any = engine.state
+        cases = [case for case, _ in with_patients]
         details = values_of_cases(state.metric_details, len(cases))
         columns_by_name = {
             name: columns_of(name, values, self.class_names, self.structures.get(name))
@@ -157,8 +160,11 @@ class ResultsSaver:
         }
         columns = [column for of_metric in columns_by_name.values() for column in of_metric]
         rows = torch.cat(list(details.values()), dim=1).tolist()
-        of_cases = [[case, *row] for case, row in zip(cases, rows, strict=True)]
-        write_csv(self.folder / "cases.csv", [["case", *columns], *of_cases])
+        named: list[tuple[str, ...]] = [("case", PATIENT), *with_patients]
+        if not any(patient for _, patient in with_patients):
+            named = [(case,) for case, _ in named]
+        lines_of_cases = [[*names, *row] for names, row in zip(named, [columns, *rows], strict=True)]
+        write_csv(self.folder / "cases.csv", lines_of_cases)
         values = {case: dict(zip(columns, row, strict=True)) for case, row in zip(cases, rows, strict=True)}
         for line in failures(values, self.class_names):
             logger.warning("%s", line)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from calib_monai.intervals import FEW, mean_interval
 from calib_monai.measures import Measure, is_distance, limits_of
@@ -15,10 +16,13 @@ from calib_monai.reports.table import Table, kinds_of, unmarked
 
 ABOUT_INTERVALS = (
     "The intervals are Student's t over cases. Cases count as independent; voxels do not, because voxels of a case err "
-    "together. If a patient has several cases, the intervals are too narrow. The mean over all cases of this kind lies "
-    "in such an interval 95 times in 100. Another training has other intervals. No interval goes beyond the values "
-    "that its measure can have."
+    "together."
 )
+ABOUT_ONE_TRAINING = (
+    "If a patient has several cases, the intervals are too narrow. The mean over all cases of this kind lies in such "
+    "an interval 95 times in 100. Another training has other intervals."
+)
+ABOUT_LIMITS = "No interval goes beyond the values that its measure can have."
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
     "error. A pooled error measures all cases together, and chance adds less. A debiased error subtracts what chance "
@@ -55,7 +59,14 @@ def interval_of(measure: str, values: Sequence[float], *, missed: bool) -> tuple
         values: of each case.
         missed: whether a structure was missed in any of them: then a distance has no interval.
     """
-    low, high = mean_interval(values)
+    return within_limits(measure, mean_interval(values), values, missed=missed)
+
+
+def within_limits(
+    measure: str, interval: tuple[float, float], values: ArrayLike, *, missed: bool
+) -> tuple[float, float]:
+    """An interval of a mean of these values, without what its measure cannot be; arguments as in `interval_of`."""
+    low, high = interval
     if isnan(low) or (missed and is_distance(measure)):
         return nan, nan
     least, most = limits_of(measure)
@@ -63,14 +74,17 @@ def interval_of(measure: str, values: Sequence[float], *, missed: bool) -> tuple
     return (max(low, least), min(high, most)) if within else (low, high)
 
 
-def about_intervals(measures: Mapping[str, Measure], known: Mapping[str, int]) -> str:
+def about_intervals(
+    measures: Mapping[str, Measure], known: Mapping[str, int], about_trainings: str = ABOUT_ONE_TRAINING
+) -> str:
     """The text that a reader of intervals needs.
 
     Args:
         measures: those that are shown, by name.
         known: of each the number of cases with a value, in the row that has the fewest; 0 or 1 have no interval.
+        about_trainings: what the intervals say of other trainings, and of patients with several cases.
     """
-    note = [ABOUT_INTERVALS]
+    note = [ABOUT_INTERVALS, about_trainings, ABOUT_LIMITS]
     shown = [name for name in measures if known[name] > 1]
     few = [measures[name].title for name in shown if known[name] < FEW]
     if few:

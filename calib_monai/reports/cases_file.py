@@ -9,10 +9,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 NAME = "cases.csv"
+PATIENT = "patient"  # a column of names
 
 
-def read_cases(folder: Path, num_cases: int, others: Collection[str]) -> dict[str, dict[str, float]]:
-    """The values of each case, named by metric and class.
+def read_cases(
+    folder: Path, num_cases: int, others: Collection[str]
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """The values of each case, named by metric and class, and the patient of each case, if that is known.
 
     Args:
         folder: the folder of the evaluation.
@@ -35,7 +38,9 @@ def read_cases(folder: Path, num_cases: int, others: Collection[str]) -> dict[st
     if set(names) != set(others):
         [first, *_] = sorted(set(names) ^ set(others))
         raise ValueError(f"{NAME} and bins.json have other cases: only one of them has {first}")
-    return {row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows}
+    patients = {row["case"]: patient for row in rows if (patient := row.pop(PATIENT, ""))}
+    values = {row.pop("case"): {name: float(value) for name, value in row.items()} for row in rows}
+    return values, patients
 
 
 def columns_of(measure: str, measures: Iterable[str], columns: Iterable[str]) -> list[str]:

@@ -34,7 +34,7 @@ class Section:
         only_written: tables that stand in the Markdown file alone, because `measured` shows their values.
         figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;
             "doubts" if an expected Dice was measured; "curves", or one "curves_KIND" for each kind, if
-            something was varied.
+            something was varied; "critical_differences" of an experiment with ranks.
         cases: a PNG file for each case that is shown, by its name.
     """
 

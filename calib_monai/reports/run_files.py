@@ -81,7 +81,7 @@ def _read(folder: Path) -> Run:
     """The run in a folder that has all its files."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
-    cases = read_cases(folder, summary["num_cases"], bins["cases"])
+    cases, patients = read_cases(folder, summary["num_cases"], bins["cases"])
     for name in ("model", *({"calibrator_file"} & summary.keys())):
         path = Path(summary[name]["path"])
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
@@ -97,6 +97,7 @@ def _read(folder: Path) -> Run:
         class_names=summary["class_names"],
         metrics={name: _number(metric["value"]) for name, metric in summary["metrics"].items()},
         cases=cases,
+        patients=patients,
         region=bins["region"],
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
         bins=reduce(add, case_bins.values()),

@@ -78,6 +78,7 @@ class Run:
         part: of the split that was measured, "test" or "validation".
         aurc: the area under the risk-coverage curve by each order of the cases, as the evaluation noted it; empty for
             several evaluations together.
+        patients: the patient of each case, where it is known.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Run:
     test_dir: str = ""
     part: str = "test"
     aurc: Mapping[str, float] = field(default_factory=dict)
+    patients: Mapping[str, str] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import isnan
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from written_runs import MANY, write_trial
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.published import Published, published_table
 from calib_monai.experiments.tables import experiment_tables
-from calib_monai.experiments.trials import read_trial, rows_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import rows_of
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import BEST
 
@@ -49,8 +49,10 @@ def test_rows_with_and_without_noise_are_neither_marked_nor_ranked(tmp_path: Pat
         assert bool(compared.ranked) == bool(compared.friedman) == (tables[-1].title == "Ranks") == compares
         told = "disturbed differently, so runs are neither marked nor ranked: ce, nacl with no disturbance"
         assert (told in tables[0].note) is not compares
-    known = {row: not isnan(of_row["dice_foreground"]) for row, of_row in compared.p_values.items()}
-    assert known == {"ce noise 0.01": True, "nacl": True, "nacl noise 0.01": False}
+    assert compared.references == {"ce noise 0.01": "ce", "nacl": "ce", "nacl noise 0.01": "nacl"}
+    assert all("dice_foreground" in of_row for of_row in compared.differences.values())
+    without_plain = compare([both[0], both[3]], measures)
+    assert without_plain.differences == {"nacl noise 0.01": {}}  # other networks, and other images
 
 
 def test_values_of_disturbed_images_do_not_stand_beside_printed_ones(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_values_of_disturbed_images_do_not_stand_beside_printed_ones(tmp_path: P
         rows = rows_of([read_trial(folder)])
         measures = shown_measures([row.run for row in rows])
         published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
-        assert (published_table(published, rows, measures, compare(rows, measures)) is not None) is beside
+        assert (published_table(published, rows, measures) is not None) is beside
 
 
 def test_noise_that_no_name_tells_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from written_runs import write_trial
 from calib_monai.experiments.__main__ import MOST_DRAWN, drawn_rows, main
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.tables import experiment_tables
-from calib_monai.experiments.trials import Row, read_trial, rows_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import Row, rows_of
 from calib_monai.reports.results import shown_measures
 
 CASES = {"ce": [0.70, 0.80, 0.90], "nacl": [0.72, 0.83, 0.94], "mbls": [0.69, 0.81, 0.95]}
@@ -130,8 +131,8 @@ def test_cases_are_tested_as_scipy_tests_them(tmp_path: Path) -> None:
     found = compare(rows, shown_measures([row.run for row in rows]))
     by_case = [list(row.by_case("dice_foreground").values()) for row in rows]
     assert found.friedman["dice_foreground"].p_value == pytest.approx(stats.friedmanchisquare(*by_case).pvalue)
-    assert found.p_values["nacl"]["dice_foreground"] == 0.25  # all three cases better: 2 of 8 signs are as extreme
-    assert found.corrected["nacl"]["dice_foreground"] == 0.5  # the smaller of two counts twice
+    assert found.differences["nacl"]["dice_foreground"].value == pytest.approx(0.03)
+    assert isnan(found.corrected["nacl"]["dice_foreground"])  # of three patients
     assert found.ranked == ["dice_foreground", "ece_plausible"]
     assert found.sum_ranks == {"ce": 2.0, "nacl": 2.0, "mbls": 2.0}  # what has more Dice has more ECE here
     low, high = found.intervals["ce"]["dice_foreground"]
@@ -147,7 +148,7 @@ def test_two_rows_have_ranks_but_no_friedman_and_one_is_alone(tmp_path: Path) ->
         assert bool(compared.friedman) == (count == 3)
         titles[count] = [table.title for table in experiment_tables(rows[:count], measures, compared)]
     assert titles[1] == ["Means", "Dice of each structure", "95 % intervals of the means"]
-    assert titles[2] == titles[3] == [*titles[1], "Differences from ce: p-values", "Ranks"]
+    assert titles[2] == titles[3] == [*titles[1], "Differences", "Tests of the differences", "Ranks"]
 
 
 def test_a_case_without_a_value_counts_for_nothing(tmp_path: Path) -> None:
@@ -155,14 +156,14 @@ def test_a_case_without_a_value_counts_for_nothing(tmp_path: Path) -> None:
     rows = rows_of(trials)
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
-    assert compared.p_values["nacl"]["dice_foreground"] == 0.5
+    assert compared.differences["nacl"]["dice_foreground"].patients == 2
     assert not any("nan" in cell for row in experiment_tables(rows, measures, compared)[0].cells for cell in row)
 
 
 def test_one_case_has_means_but_no_tests(tmp_path: Path) -> None:
     rows = rows_of([read_trial(write_trial(tmp_path, name, dice[:1])) for name, dice in CASES.items()])
     compared = compare(rows, shown_measures([row.run for row in rows]))
-    assert isnan(compared.p_values["nacl"]["dice_foreground"])
+    assert isnan(compared.differences["nacl"]["dice_foreground"].p_value)
     assert all(map(isnan, compared.intervals["nacl"]["dice_foreground"]))
     for shown, told in ((rows, True), (rows[:1], False)):
         measures = shown_measures([row.run for row in shown])
@@ -202,7 +203,7 @@ def test_an_experiment_is_written_as_page_markdown_latex_and_json(
     assert "<h1>All methods</h1>" in (out / "report.html").read_text(encoding="utf-8")
     latex = (out / "results.tex").read_text(encoding="utf-8")
     assert r"nacl & 0.825 $\pm$ 0.007 &" in latex
-    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 6
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") == 7
     found = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
     assert found["title"] == "All methods"
     assert found["num_cases"] == 3
@@ -218,8 +219,8 @@ def test_what_was_printed_stands_beside_what_was_measured(tmp_path: Path) -> Non
     markdown = (run_main(tmp_path) / "results.md").read_text(encoding="utf-8")
     _, _, beside = markdown.partition("### Beside A paper\n")
     assert "| ce   | 0.795 |   0.800 |     -0.005 |" in beside
-    assert "| nacl | 0.825 |   0.500 | **+0.325** |" in beside
-    assert "(Spearman's rho, 1 the same): Dice -0.50." in beside
+    assert "| nacl | 0.825 |   0.500 |     +0.325 |" in beside
+    assert "Dice -0.50." in beside
     assert "TACE" not in beside  # was not measured
     assert "absent" not in beside
     assert "Beside Another" not in markdown
@@ -283,7 +284,7 @@ def test_a_value_that_is_not_the_mean_of_its_cases_has_no_interval_and_no_test(t
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
     assert all(map(isnan, compared.intervals["nacl"]["dice_foreground"]))
-    assert isnan(compared.p_values["nacl"]["dice_foreground"])
+    assert isnan(compared.differences["nacl"]["dice_foreground"].value)
     means = experiment_tables(rows, measures, compared)[0]
     assert {mark for row in means.marks for mark in row} == {""}
 

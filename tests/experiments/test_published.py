@@ -9,9 +9,9 @@ import pytest
 from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import main
-from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.published import Published, published_table, read_published
-from calib_monai.experiments.trials import read_trial, rows_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import rows_of
 from calib_monai.measures import measure_of
 from calib_monai.reports.results import shown_measures
 
@@ -22,7 +22,7 @@ def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> Non
     rows = rows_of([read_trial(tmp_path / "transunet" / "ce" / "seed0_fold0" / "eval")])
     measures = shown_measures([row.run for row in rows])
     published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
-    assert published_table(published, rows, measures, compare(rows, measures)) is None
+    assert published_table(published, rows, measures) is None
 
 
 def test_published_tables_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
     saver = ResultsSaver(str(tmp_path), NAMES, "hippocampus", "nacl", str(tmp_path / "model.pt"))
     engine = Engine(lambda *_: None)
     saver.start(engine)
-    saver.cases = ["case_1"]
+    saver.cases = [("case_1", "")]
     engine.state.metrics = {"ece_foreground": 0.1, "confusion": [[3, 1], [0, 2]]}
     engine.state.metric_details = {"ece_foreground": torch.tensor([[0.1]])}
     saver.write(engine)

@@ -22,7 +22,7 @@ from written_runs import write_run, write_trial
 from calib_monai.datalists.patterns import pattern_split
 from calib_monai.datalists.split_files import read_split
 from calib_monai.experiments.published import read_published
-from calib_monai.experiments.trials import read_trial
+from calib_monai.experiments.trial_files import read_trial
 from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, NLLMetric, TACEMetric
 from calib_monai.reports.run_files import read_run
 

@@ -1,0 +1,57 @@
+"""Trial files: reads a trial from the folder that the workflow wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from calib_monai.experiments.trials import Trial
+from calib_monai.reports.run_files import read_run
+
+FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
+PLAIN = "eval"
+RECORDED = {"options": dict, "seconds": int | float, "started": str, "versions": dict, "hardware": dict}
+
+
+def read_trial(folder: Path) -> Trial:
+    """The trial in `NETWORK/METHOD/seedS_foldF/EVALUATION`, as the workflow writes it.
+
+    Raises:
+        ValueError: a folder of another name, or one that lacks what the workflow writes.
+    """
+    where = folder.resolve()
+    found = FOLDER.fullmatch(where.parent.name)
+    if not found or not where.name.startswith(PLAIN):
+        raise ValueError(f"{folder} is no trial; it must be NETWORK/METHOD/seedS_foldF/{PLAIN}...")
+    records = {}
+    for path in (folder.parent / "train.json", folder / "evaluate.json"):
+        if not path.is_file():
+            raise ValueError(f"{path} is not there; the workflow writes it when a run has ended")
+        records[path.stem] = _record(path)
+    return Trial(
+        method=where.parents[1].name,
+        network=where.parents[2].name,
+        evaluation=where.name.removeprefix(PLAIN).removeprefix("_"),
+        seed=int(found["seed"]),
+        fold=int(found["fold"]),
+        run=read_run(folder),
+        records=records,
+    )
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """The record that the workflow wrote of a run.
+
+    Raises:
+        ValueError: with the name of a file that is damaged.
+    """
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in RECORDED if not isinstance(record[name], RECORDED[name])]
+    except (ValueError, KeyError, TypeError) as error:
+        missing = [str(error)]
+    if missing:
+        raise ValueError(f"{path} is damaged ({', '.join(missing)}): remove it and start the workflow again")
+    return record
