@@ -6,6 +6,7 @@ import json
 from string import Template
 
 from bundle_parts import PARTS, REPOSITORY, Part, load, names, pinned_versions, references_of, shown
+from paper_settings import paper_settings
 
 from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
@@ -31,7 +32,7 @@ def readme(dataset: str, method: str, parts: dict[str, Part]) -> str:
         "bundle": f"{dataset}_{method}",
         "method_training": parts["method"]["docs"].get("training", TRAINING),
         "method_settings": _settings(parts["method"]),
-        "paper_settings": paper_settings(dataset, method),
+        "paper_settings": _paper_settings(dataset, method),
         "references": "\n".join(f"* {one}" for one in references_of(parts)),
         "results": _results(dataset, method),
         "install": _install(),
@@ -95,20 +96,13 @@ def _settings(method: Part) -> str:
     return ", ".join(f"`--loss#{key} {value}`" for key, value in told.items() if not str(value).startswith("@"))
 
 
-def paper_settings(dataset: str, method: str) -> str:
-    """What the first paper in `paper_settings.json` with this method and data set set otherwise, as options.
-
-    Args:
-        dataset: name of a data set.
-        method: name of a method.
-    """
-    described = load("paper_settings.json")
-    for paper, one in described["papers"].items():
-        if method in one["methods"] and dataset in one["datasets"]:
-            options = one["options"] | one["datasets"][dataset] | one.get(f"{dataset}_{method}", {})
-            told = " ".join(f"--{name} {_value(value)}" for name, value in options.items())
-            return f"{described['shared']} {NEAREST.format(paper=paper, options=told)}"
-    return f"{described['shared']} {NONE_NEARER}"
+def _paper_settings(dataset: str, method: str) -> str:
+    """What the paper of this method and data set set otherwise, as options."""
+    departures, found = load("paper_settings.json")["shared"], paper_settings(dataset, method)
+    if found is None:
+        return f"{departures} {NONE_NEARER}"
+    options = " ".join(f"--{name} {_value(value)}" for name, value in found.options.items())
+    return f"{departures} {NEAREST.format(paper=found.paper, options=options)}"
 
 
 def _value(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
+from paper_settings import paper_settings
 from plan_checks import EACH, NAMES, check_among, check_elsewhere, check_experiment, check_names, whole_numbers
 
 from calib_monai.spelling import did_you_mean
@@ -24,6 +25,8 @@ BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
 VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
 PHANTOMS = "phantoms"
+OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
+NETWORK = "network_def#_target_"
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
 
 
@@ -90,6 +93,8 @@ class Plan:
             check_experiment(name, experiment)
         check_names(self.experiments)
         check_elsewhere(config["elsewhere"], self.experiments)
+        check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
+        self._check_papers()
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
             raise ValueError(f"there are no phantoms of {self.dataset}: set dataset_dir to its folder")
@@ -209,6 +214,25 @@ class Plan:
                         f"{', '.join(OF_VOLUMES[:-1])} or {OF_VOLUMES[-1]}"
                     )
 
+    def _check_papers(self) -> None:
+        """Raise ValueError if trainings shall have the settings of papers, and no paper has a method on these data."""
+        if self.config["settings"] != OF_PAPERS:
+            return
+        if 3 in self.dims:  # noqa: PLR2004 - dimensions
+            raise ValueError("settings is papers, and dims has 3; the papers trained on slices: leave out one of them")
+        methods = {method for one in self.experiments.values() for method in one.get("methods", self.config["methods"])}
+        unknown = sorted(method for method in methods if paper_settings(self.dataset, method) is None)
+        if unknown:
+            raise ValueError(
+                f"settings is papers, and we know of none for {', '.join(unknown)} on {self.dataset}: choose other "
+                f"methods, or settings={OURS}"
+            )
+
+    def _of_paper(self, method: str) -> Options:
+        """What the paper of a method set otherwise, but for its network, which `networks` chooses."""
+        found = paper_settings(self.dataset, method) if self.config["settings"] == OF_PAPERS else None
+        return {name: value for name, value in found.options.items() if name != NETWORK} if found else {}
+
     def _of_data(self, folder: str) -> Options:
         """The options of a training that name data and network; every step needs them."""
         training = self._all_trainings[folder]
@@ -216,9 +240,10 @@ class Plan:
             "dataset_dir": self.dataset_dir,
             "ckpt_dir": f"{self.out}/{folder}/models",
             "output_dir": f"{self.out}/{folder}",
-            "network_def#_target_": f"calib_monai.networks.{training.network.removesuffix(IN_3D)}",
+            NETWORK: f"calib_monai.networks.{training.network.removesuffix(IN_3D)}",
             "fold": training.fold,
             "split_seed": self.config["split_seed"],
+            **self._of_paper(training.method),
             **self.config["options"],
             **self.config["method_options"].get(training.method, {}),
             **training.options,

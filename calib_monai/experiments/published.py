@@ -14,7 +14,7 @@ from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
 from calib_monai.reports.table import Table, transposed, unmarked
 
-NETWORK = "unet"  # that the published tables are of
+NETWORKS = ("unet", "unet_papers")  # beside which published values stand: the default, and that of the papers
 TO_ORDER = 3  # rows, below which their order says nothing
 
 
@@ -56,7 +56,7 @@ def published_table(published: Published, rows: Sequence[Row], measures: Mapping
     both = [
         row
         for row in rows
-        if row.name_of_method in published.rows and row.trials[0].network == NETWORK and not row.run.disturbance
+        if row.name_of_method in published.rows and row.trials[0].network in NETWORKS and not row.run.disturbance
     ]
     shared = [name for name in published.measures if name in measures]
     if not both or not shared or published.dataset != rows[0].trials[0].run.dataset:

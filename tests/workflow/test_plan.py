@@ -58,6 +58,19 @@ def test_options_of_a_method_win_over_those_of_all_and_those_of_a_variant_over_b
     assert plan.bundle("unet/bwcr-train_0.25/seed1_fold0") == "hippocampus_bwcr"
 
 
+def test_the_settings_of_a_paper_win_over_the_bundles_and_lose_to_options() -> None:
+    chosen = {"dataset": "busi", "methods": ["ce", "mbls"], "settings": "papers", "networks": ["unet_papers"]}
+    plan = planned(**chosen, options={"batch_size": 8})
+    options = options_of(plan.training_options("unet_papers/mbls/seed0_fold0"))
+    wanted = {"--batch_size": "8", "--learning_rate": "0.0001", "--loss#margin": "12.0"}
+    assert wanted.items() <= options.items()
+    assert options["--network_def#_target_"] == "calib_monai.networks.unet_papers"
+    assert "--loss#margin" not in options_of(plan.training_options("unet_papers/ce/seed0_fold0"))
+    assert "--learning_rate" not in planned(**chosen | {"settings": "collection"}).training_options(
+        "unet_papers/mbls/seed0_fold0"
+    )
+
+
 def test_the_networks_of_a_plan_are_those_of_the_package() -> None:
     assert sorted(FACTORIES) == NETWORKS
     assert sorted(networks.OF_VOLUMES) == OF_VOLUMES
@@ -149,6 +162,9 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
         ({"methods": ["ce", "nalc"]}, "methods has 'nalc'; it must be a list of .*nacl"),
         ({"methods": "ce"}, r"methods is 'ce'; it must be a list, such as 'methods=\[ace\]'"),
         ({"methods": []}, r"methods is \[\]; it must be a list"),
+        ({"settings": "paper"}, "settings has 'paper'; it must be a list of collection, papers; did you mean papers?"),
+        ({"settings": "papers", "methods": ["ce", "ace"]}, "settings is papers, and we know of none for ace on hippo"),
+        ({"settings": "papers", "methods": ["ce"], "dims": [3]}, "settings is papers, and dims has 3"),
         ({"method": ["ce"]}, "config.yaml has no method; did you mean methods?"),
         ({"seed": 0}, "config.yaml has no seed; did you mean seeds?"),
         ({"dims": [4]}, "dims has 4; it must be a list of 2, 3"),
