@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from calib_monai.intervals import LEVEL
+from calib_monai.intervals import LEVEL, variance_of_mean
 
 Floats = NDArray[np.float64]
 
@@ -100,18 +100,15 @@ def _estimate(values: Floats, patients: Sequence[Hashable], trainings: Sequence[
     if not count:
         return Estimate(nan, nan, nan, nan, 0)
     mean = float(of_cases[known].mean())
-    of_patients: dict[Hashable, float] = {}
-    for patient, value in zip(np.asarray(patients, dtype=object)[known], of_cases[known], strict=True):
-        of_patients[patient] = of_patients.get(patient, 0) + value - mean
-    clusters = len(of_patients)
-    parts = [(sum(total**2 for total in of_patients.values()) / count**2 * clusters / max(clusters - 1, 1), clusters)]
+    parts = [variance_of_mean(of_cases[known], [one for one, has in zip(patients, known, strict=True) if has])]
+    clusters = parts[0][1]
     for array in trainings:
         of_trainings = [float(np.nanmean(row)) for row in array if not np.isnan(row).all()]
         if len(of_trainings) > 1:
             parts.append((float(np.var(of_trainings, ddof=1)) / len(of_trainings), len(of_trainings)))
     deviation = float(of_cases[known].std(ddof=1)) if count > 1 else nan
     variance = sum(part for part, _ in parts)
-    if clusters < 2 or not np.isfinite(variance):  # noqa: PLR2004 - one has no deviation
+    if not np.isfinite(variance):
         return Estimate(mean, nan, nan, deviation, clusters)
     spread = sum(part**2 / (number - 1) for part, number in parts)
     return Estimate(mean, sqrt(variance), variance**2 / spread if spread else nan, deviation, clusters)

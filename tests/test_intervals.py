@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calib_monai.intervals import mean_interval, surely_more
+from calib_monai.intervals import mean_interval, surely_more, variance_of_mean
 
 
 def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
@@ -30,3 +30,15 @@ def test_a_difference_is_that_of_the_same_cases_and_has_a_direction() -> None:
     assert not surely_more(of_cases, {"a": 0.2, "b": 0.4, "c": 1.0})
     assert not surely_more(of_cases, {})
     assert not surely_more(of_cases, {"a": -0.7, "d": 0.0})
+
+
+def test_cases_of_a_patient_are_one_cluster() -> None:
+    values = np.random.default_rng(1).normal(size=12)
+    patients = [f"patient {number // 2}" for number in range(12)]
+    of_patients = values.reshape(6, 2).mean(axis=1)
+    assert mean_interval(values, patients=patients) == pytest.approx(mean_interval(of_patients))
+    assert variance_of_mean(values, patients) == (pytest.approx(of_patients.var(ddof=1) / 6), 6)
+    assert all(map(isnan, mean_interval(values[:2], patients=["a", "a"])))
+    one, other = (dict(zip("abcdefgh", given, strict=True)) for given in (values[:8], values[:8] - 1))
+    assert surely_more(one, other)
+    assert not surely_more(one, other, patients=dict(zip("abcdefgh", "aabbccdd", strict=True)))  # four patients

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calib_monai.intervals import patients_of
 from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values, compared_values
@@ -145,7 +146,7 @@ class Row:
     def patients(self) -> list[str]:
         """The patient of each of `cases`; a case without one is its own."""
         known = {case: patient for trial in self.trials for case, patient in trial.run.patients.items()}
-        return [f"patient {known[case]}" if case in known else f"case {case}" for case in self.cases]
+        return patients_of(self.cases, known)
 
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:

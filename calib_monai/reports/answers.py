@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 from statistics import fmean
 
-from calib_monai.intervals import FEWEST, mean_interval
+from calib_monai.intervals import FEWEST, mean_interval, patients_of
 from calib_monai.reports.runs import Run
 from calib_monai.reports.sentences import where_of
 from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
@@ -45,11 +45,13 @@ def answer(run: Run) -> str:
     """Whether a run is too sure or not sure enough, by how much, and whether its cases show that."""
     if run.on_label_foreground:
         return "not known, for the label chose the voxels."
-    gaps = [((bins.confidence - bins.correctness).sum() / bins.total).item() for bins in run.case_bins.values()]
-    known = [gap for gap in gaps if not isnan(gap)]
+    gaps = {
+        case: ((bins.confidence - bins.correctness).sum() / bins.total).item() for case, bins in run.case_bins.items()
+    }
+    known = [gap for gap in gaps.values() if not isnan(gap)]
     if not known:
         return "not known, for no case has such voxels."
-    mean, (low, high) = fmean(known), mean_interval(known)
+    mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
     interval = "" if isnan(low) else f" ({low:+.1%} to {high:+.1%})"
     how = "too sure" if mean > 0 else "not sure enough"
     if isnan(low):

@@ -8,7 +8,7 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import ArrayLike
 
-from calib_monai.intervals import FEW, mean_interval
+from calib_monai.intervals import FEW, mean_interval, patients_of
 from calib_monai.measures import Measure, is_distance, limits_of
 from calib_monai.reports.case_values import averaged_values, case_columns
 from calib_monai.reports.runs import Run
@@ -19,7 +19,7 @@ ABOUT_INTERVALS = (
     "together."
 )
 ABOUT_ONE_TRAINING = (
-    "If a patient has several cases, the intervals are too narrow. The mean over all cases of this kind lies in such "
+    "Cases of a patient count as one, where the patients are known. The mean over all cases of this kind lies in such "
     "an interval 95 times in 100. Another training has other intervals."
 )
 ABOUT_LIMITS = "No interval goes beyond the values that its measure can have."
@@ -51,15 +51,18 @@ def any_missed(run: Run) -> bool:
     )
 
 
-def interval_of(measure: str, values: Sequence[float], *, missed: bool) -> tuple[float, float]:
+def interval_of(
+    measure: str, values: Sequence[float], *, missed: bool, patients: Sequence[str] = ()
+) -> tuple[float, float]:
     """The interval of a mean over cases, (NaN, NaN) where there is none.
 
     Args:
         measure: its name, which says how far values can go.
         values: of each case.
         missed: whether a structure was missed in any of them: then a distance has no interval.
+        patients: the patient of each case; without them each case is a patient.
     """
-    return within_limits(measure, mean_interval(values), values, missed=missed)
+    return within_limits(measure, mean_interval(values, patients=patients), values, missed=missed)
 
 
 def within_limits(
@@ -133,5 +136,7 @@ def value_and_interval(run: Run, name: str, measure: Measure) -> tuple[str, str]
     value = measure.shown(run.metrics.get(name, nan))
     if measure.counts:
         return value, ""
-    low, high = interval_of(name, list(averaged_values(run, name).values()), missed=any_missed(run))
+    values = averaged_values(run, name)
+    patients = patients_of(values, run.patients)
+    low, high = interval_of(name, list(values.values()), missed=any_missed(run), patients=patients)
     return value, "" if isnan(low) else f"({measure.shown(low)} to {measure.shown(high)})"

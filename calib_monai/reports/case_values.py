@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calib_monai.intervals import LEVEL, surely_more
+from calib_monai.intervals import LEVEL, NONE_KNOWN, surely_more
 from calib_monai.measures import Measure, is_distance
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.runs import Run, mean_of_known
@@ -61,12 +61,14 @@ class Column(NamedTuple):
         values: the value of each row.
         of_cases: for each row, its value in each case, from `compared_values`; NaN or empty if that is not known.
         compared: whether rows are compared by it.
+        patients: the patient of each case, where it is known.
     """
 
     measure: Measure
     values: Sequence[float]
     of_cases: Sequence[Mapping[str, float]]
     compared: bool = True
+    patients: Mapping[str, str] = NONE_KNOWN
 
     @property
     def tested(self) -> bool:
@@ -82,7 +84,7 @@ def marks_together(columns: Sequence[Column]) -> list[list[str]]:
     """
     level = 1 - (1 - LEVEL) / max(sum(column.tested for column in columns), 1)
     return [
-        sure_marks(column.values, column.measure, column.of_cases, level)
+        sure_marks(column.values, column.measure, column.of_cases, level, column.patients)
         if column.tested
         else [""] * len(column.values)
         for column in columns
@@ -90,7 +92,11 @@ def marks_together(columns: Sequence[Column]) -> list[list[str]]:
 
 
 def sure_marks(
-    values: Sequence[float], measure: Measure, of_cases: Sequence[Mapping[str, float]], level: float = LEVEL
+    values: Sequence[float],
+    measure: Measure,
+    of_cases: Sequence[Mapping[str, float]],
+    level: float = LEVEL,
+    patients: Mapping[str, str] = NONE_KNOWN,
 ) -> list[str]:
     """`best_marks`, without the marks that chance may explain.
 
@@ -102,13 +108,14 @@ def sure_marks(
         measure: the measure of these values.
         of_cases: as in `Column`.
         level: of the interval.
+        patients: as in `Column`.
     """
     marks, shown = best_marks(values, measure), measure.rounded(values)
     for mark in (BEST, SECOND):
         marked = [row for row, of_row in enumerate(marks) if of_row == mark]
         worse = [row for row, value in enumerate(shown) if marked and _is_better(shown[marked[0]], value, measure)]
         pairs = [(of_cases[one], of_cases[other]) for one in marked for other in worse]
-        if not all(surely_more(*(pair if measure.more_is_better else pair[::-1]), level) for pair in pairs):
+        if not all(surely_more(*(pair if measure.more_is_better else pair[::-1]), level, patients) for pair in pairs):
             return [BEST if mark == SECOND and of_row == BEST else "" for of_row in marks]
     return marks
 

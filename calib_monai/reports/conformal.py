@@ -60,7 +60,7 @@ def margins_of_structures(runs: Sequence[Run]) -> Table | None:
     for run in (one for one in runs if MISSED in one.metrics):
         miss_rate, measure = float(run.settings[MISSED]["miss_rate"]), measure_of(MISSED)
         for name, missed, sizes in _structures(run, MISSED, SIZE):
-            low, high = interval_of(MISSED, missed, missed=False)
+            low, high = interval_of(MISSED, missed, missed=False, patients=run.patient_of_each)
             interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
             known = [one for one in missed if not isnan(one)]
             mean = measure.shown(mean_of_known(known)) + interval

@@ -51,6 +51,7 @@ def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, 
                 [run.metrics.get(name, nan) for run in runs],
                 [compared_values(name, averaged_values(run, name)) for run in runs],
                 compared=name not in why_not,
+                patients=runs[0].patients,
             )
             for name, measure in measures.items()
             if (measure.proper is False) == of_papers

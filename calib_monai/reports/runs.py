@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_monai.bins import Bins
+from calib_monai.intervals import patients_of
 from calib_monai.measures import Measure, measure_of
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.reports.cases_file import columns_of
@@ -110,6 +111,11 @@ class Run:
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""
         return self.measures.get(name) or measure_of(name)
+
+    @property
+    def patient_of_each(self) -> list[str]:
+        """The patient of each of `cases`; a case without one is its own."""
+        return patients_of(self.cases, self.patients)
 
     @property
     def share_of_voxels(self) -> float:

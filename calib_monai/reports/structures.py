@@ -30,7 +30,8 @@ def structures_table(runs: Sequence[Run]) -> Table:
     compared = []
     for name in names:
         of_cases = [{case: _value(OF_DICE, name, names, row) for case, row in run.cases.items()} for run in runs]
-        compared.append(Column(DICE, [mean_of_known(of_run.values()) for of_run in of_cases], of_cases, compared=alike))
+        means = [mean_of_known(of_run.values()) for of_run in of_cases]
+        compared.append(Column(DICE, means, of_cases, compared=alike, patients=runs[0].patients))
     columns = [[run.name for run in runs], *(list(map(DICE.shown, one.values)) for one in compared)]
     marks = [[""] * len(runs), *marks_together(compared)]
     told = [f"{run.name}: {line}." for run in runs for line in failures(run.cases, run.class_names)]
@@ -63,7 +64,10 @@ def volume_differences(run: Run) -> dict[str, tuple[float, float, float]]:
     """For each structure the mean volume difference over cases, and its 95 % interval; NaN where it is not known."""
     names = run.class_names[1:]
     of_cases = {name: [_value(OF_VOLUME, name, names, row) for row in run.cases.values()] for name in names}
-    return {name: (mean_of_known(values), *mean_interval(values)) for name, values in of_cases.items()}
+    return {
+        name: (mean_of_known(values), *mean_interval(values, patients=run.patient_of_each))
+        for name, values in of_cases.items()
+    }
 
 
 def in_percent(mean: float, low: float = nan, high: float = nan) -> str:

@@ -127,6 +127,8 @@ def test_evaluation_measures_every_test_case(finished: Finished) -> None:
     with (finished.out / "cases.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["case"] for row in rows] == split["test"]
+    if finished.dataset == "acdc":
+        assert [row["patient"] for row in rows] == [row["case"].partition("_frame")[0] for row in rows]
     assert (finished.out / "report" / "report.html").is_file() == finished.bundle.endswith("_nacl")
     run_ = read_run(finished.out)
     assert run_.logits is not None
