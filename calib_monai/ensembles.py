@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from calib_monai.made_for import FILE, HELD, differences, kind_of, read_model_js
 from calib_monai.path_options import check_path
 
 LEAST = 2  # members
+WEIGHTS = "model.pt"
 ONE_SPLIT = "train the members with one --split_seed and --fold"
 
 
@@ -41,6 +43,9 @@ def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
         if content is None:
             raise ValueError(f"there is no {Path(folder) / FILE}: nothing says what this member of the ensemble is for")
     for folder in others:
+        one, other = (Path(of) / WEIGHTS for of in (folder, first))
+        if one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False):
+            raise ValueError(f"{one} is a copy of {other}; the members of an ensemble must be trainings that differ")
         here, there = told[folder] or {}, told[first] or {}
         kinds = [kind_of(one) for one in (here, there)]
         if kinds[0] != kinds[1]:

@@ -43,6 +43,16 @@ def test_other_folders_are_refused(ckpt_dirs: Any, said: str) -> None:
         check_ckpt_dirs(ckpt_dirs)
 
 
+def test_a_copy_of_a_member_is_refused(tmp_path: Path) -> None:
+    one, two = (written(tmp_path / name) for name in ("one", "two"))
+    for folder, weights in ((one, "a"), (two, "b")):
+        (Path(folder) / "model.pt").write_text(weights)
+    check_members(one, [one, two])
+    (Path(two) / "model.pt").write_text("a")
+    with pytest.raises(ValueError, match=r"two/model.pt is a copy of .*one/model.pt; the members"):
+        check_members(one, [one, two])
+
+
 @pytest.mark.parametrize(
     ("others", "said"),
     [

@@ -175,8 +175,8 @@ class OtherData:
     ) -> None:
         """Raise ValueError if cases are among those that the model was trained on.
 
-        A name alone says nothing, for two hospitals may number their cases alike: the files are compared, unless the
-        folder of the training is missing.
+        A name says nothing, for two hospitals may number their cases alike, and files may be renamed: the files are
+        compared, unless the folder of the training is missing.
         """
         trained_in = getattr(of_bundle, "keywords", {}).get("dataset_dir")
         mend = "leave out --test_dir to measure the test cases of the training"
@@ -184,20 +184,23 @@ class OtherData:
             raise ValueError(f"test_dir {folder} is the dataset_dir of the training: {mend}")
         splits = [kept for file in split_files if file.is_file() and (kept := read_split(file))]
         known = {name for kept in splits for of_set in ("training", "validation") for name in kept.names[of_set]}
-        again = [case for case in tested if case["case"] in known]
-        if not again:
+        if not known:
             return
         try:
-            trained = {case["case"]: case for case in chain(*of_bundle().values())}
+            trained = [_first_file(case) for case in chain(*of_bundle().values()) if case["case"] in known]
         except ValueError:
             return
-        for case in again:
-            one, other = (_first_file(found) for found in (case, trained.get(case["case"], case)))
-            if case["case"] in trained and _same(one, other):
-                raise ValueError(
-                    f"test_dir {self.test_dir} holds cases that the model was trained on, first {case['case']}: {one} "
-                    f"is the same file as {other}; {mend}"
-                )
+        by_size: dict[int, list[Path]] = {}
+        for other in trained:
+            by_size.setdefault(_size(other), []).append(other)
+        for case in tested:
+            one = _first_file(case)
+            for other in by_size.get(_size(one), ()):
+                if _same(one, other):
+                    raise ValueError(
+                        f"test_dir {self.test_dir} holds cases that the model was trained on, first {case['case']}: "
+                        f"{one} is the same file as {other}; {mend}"
+                    )
 
     def _tested(
         self, described: Described, of_bundle: Callable[..., Split], split_files: Sequence[Path], *, dataset_dir: str
@@ -278,6 +281,12 @@ def _classes(labels: Mapping[str, Any], class_names: Sequence[str]) -> dict[int,
 def _first_file(case: Case) -> Path:
     """The file, or the folder, of the image of a case, the first of several."""
     return Path(case["image"] if isinstance(case["image"], str) else case["image"][0])
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file, or of the first file of a folder; -1 if there is none."""
+    file = _alone(path)
+    return file.stat().st_size if file.is_file() else -1
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -115,6 +115,11 @@ def test_cases_of_the_training_are_refused_by_their_files_and_not_by_their_names
     assert len(cases_of(OtherData(str(tmp_path / "there")), **given)["test"]) == 3
     with pytest.raises(ValueError, match="holds cases that the model was trained on, first phantom_000"):
         cases_of(OtherData(str(tmp_path / "copy")), **given)
+    shutil.copytree(tmp_path / "copy", tmp_path / "renamed")
+    for file in list((tmp_path / "renamed").glob("*/phantom_*")):
+        file.rename(file.with_name(file.name.replace("phantom", "patient")))
+    with pytest.raises(ValueError, match=r"first patient_000: .*patient_000.nii.gz is the same file as .*phantom_000"):
+        cases_of(OtherData(str(tmp_path / "renamed")), **given)
     with pytest.raises(ValueError, match="is the dataset_dir of the training: leave out --test_dir"):
         cases_of(OtherData(str(tmp_path / "here")), **given)
     assert len(cases_of(OtherData(str(tmp_path / "copy")), hippocampus_split, tmp_path / "gone", tmp_path)["test"]) == 3
