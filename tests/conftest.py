@@ -12,8 +12,8 @@ from _pytest.doctest import DoctestModule
 from xdist.scheduler import LoadScopeScheduling
 
 FORKED = {
-    *("test_command_line", "test_commands", "test_killed", "test_loaders", "test_many_processes", "test_processes"),
-    *("handlers/test_conformal", "test_savers", "test_wrong"),
+    *("test_command_line", "test_commands", "test_killed", "test_loaders", "test_locks", "test_many_processes"),
+    *("handlers/test_conformal", "test_processes", "test_savers", "test_wrong"),
 }  # files that start processes by a server, which imports everything first: they share one
 
 

@@ -23,7 +23,7 @@ ALLOWED = {
             "loss_checks",
         ),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
-        *("inferers", "memory", "risk_coverage", "targets", "whole_files"),
+        *("inferers", "locks", "memory", "risk_coverage", "targets", "whole_files"),
     },
     "score": {"refusals", "scoring"},
     "scoring": {
@@ -46,6 +46,7 @@ ALLOWED = {
         "whole_files",
     },
     "risk_coverage": {"intervals"},
+    "locks": {"processes"},
     "estimates": {"intervals"},
     "measures": {"regions"},
     "priors": {"arguments"},

@@ -19,6 +19,7 @@ from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.handlers.summaries import or_null
+from calib_monai.locks import release
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
@@ -96,7 +97,7 @@ class CalibratorFit:
         self.calibrator: Calibrator = TemperatureScaling()  # which stays 1 where the control is fitted
         if kind != CONTROL:
             self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
-        self.kind = kind
+        self.kind, self.lock = kind, f"calibration_{kind}"
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
@@ -157,6 +158,7 @@ class CalibratorFit:
             report = self._on_measured_grid(report, items, engine)
         finally:
             items.remove()
+            release(self.lock)
         before = calibrator_path(self.kind, folders)
         replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
         path = save_calibrator(self.calibrator, self.kind, folders, _described(self.region), self.model)

@@ -17,6 +17,7 @@ from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, columns_of, numbers_of_all, summary_of, values_of_cases
+from calib_monai.locks import release
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
@@ -26,6 +27,8 @@ from calib_monai.reports.cases_file import PATIENT
 from calib_monai.reports.structures import failures
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_csv, write_json
+
+EVALUATION = "evaluation"  # the name of its lock
 
 logger = logging.getLogger(__name__)
 
@@ -210,6 +213,7 @@ class ResultsSaver:
         write_csv(self.folder / "summary.csv", lines)
         write_json(self.folder / "summary.json", content)
         logger.info("the results are in %s", self.folder)
+        release(EVALUATION)
 
     def _elsewhere(self) -> dict[str, Any] | None:
         """What is noted of other data, None where the test cases of the training are measured."""

@@ -25,8 +25,10 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import check_earlier
-from calib_monai.handlers.savers import ResultsSaver
+from calib_monai.handlers.savers import EVALUATION, ResultsSaver
+from calib_monai.handlers.training import TRAINING
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
+from calib_monai.locks import hold
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
 from calib_monai.networks import members_of
@@ -52,6 +54,8 @@ def check_run(
     handlers: Sequence[Any] = (),
 ) -> None:
     """Raise ValueError if a run cannot work; no file of a case is read.
+
+    A run that can work holds the lock of what it will write.
 
     Args:
         bundle_root: folder of the bundle.
@@ -92,10 +96,20 @@ def check_run(
         check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device)
     measured = [one for saver in handlers if isinstance(saver, ResultsSaver) for one in saver.metrics]
     check_metrics([*metrics, *measured], num_classes)
+    _hold(handlers)
+
+
+def _hold(handlers: Sequence[Any]) -> None:
+    """Hold the locks of what these handlers write; raise ValueError if another process does."""
+    for one in handlers:
+        if isinstance(one, CalibratorFit):
+            hold(one.ckpt_dir, one.lock)
+        elif isinstance(one, ResultsSaver):
+            hold(str(one.folder), EVALUATION)
 
 
 def check_training(config: ConfigParser | None = None) -> None:
-    """Raise ValueError if a training cannot work; nothing of its cases is read.
+    """Raise ValueError if a training cannot work; nothing of its cases is read. One that can holds its folders' locks.
 
     Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir`,
     `slice_size` and `spatial_dims`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`,
@@ -140,6 +154,8 @@ def check_training(config: ConfigParser | None = None) -> None:
         part(name)
     _check_parts(parser, part)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
+    for folder in folders:
+        hold(folder, TRAINING)
 
 
 def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:

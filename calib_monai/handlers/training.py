@@ -16,9 +16,12 @@ from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientSca
 from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
+from calib_monai.locks import release
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
 from calib_monai.running import given_in_python
+
+TRAINING = "training"  # the name of its locks
 
 
 class TrainingSaver:
@@ -159,13 +162,14 @@ class BestModelSaver(DurableCheckpointSaver):
 
 
 def tell_best_model(evaluator: Any) -> None:
-    """Print the file of the best model of a training, if one was saved.
+    """Print the file of the best model of a training that has ended, if one was saved, and give its locks back.
 
     Args:
         evaluator: the `VolumeEvaluator` of the validation.
     """
     told = [f"The best model is {file}\n" for file in best_models(evaluator.handlers)]
     sys.stdout.writelines(told or ["No best model was saved\n"])
+    release(TRAINING)
 
 
 class MovingAverage(EMAHandler):
