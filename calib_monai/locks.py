@@ -21,6 +21,12 @@ NAME = ".{}.lock"
 logger = logging.getLogger(__name__)
 
 
+def check_free(folder: str, what: str) -> None:
+    """Raise ValueError as `hold` does, and hold the lock if the folder is there. No folder is made."""
+    if all(gathered(Path(folder).is_dir())):
+        hold(folder, what)
+
+
 def hold(folder: str, what: str) -> None:
     """Lock what a run of a kind writes in a folder, until `release` or until this process ends, however it ends.
 

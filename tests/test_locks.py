@@ -67,6 +67,7 @@ def test_each_run_is_refused_where_another_of_its_kind_writes(tmp_path: Path) ->
     write_dataset("hippocampus", tmp_path / "data", trimmed(make_phantoms(6, seed=5), 14, 16))
     run = "hippocampus_ce", tmp_path / "data", tmp_path / "out"
     bundle, *places = run
+    (tmp_path / "out").mkdir()
     with held_elsewhere(tmp_path / "out", "training"), refused("another training writes there"):
         start(bundle, "train", *places, epochs=1, **SMALL_NETWORK)
     assert not list((tmp_path / "out").rglob("*.pt"))

@@ -127,7 +127,7 @@ def test_a_program_tells_a_refusal_in_one_line_and_of_a_bug_all(
     reads = (
         "calib_monai.reports.run_files.read_runs"
         if program == "reports"
-        else "calib_monai.experiments.trials.read_trial"
+        else "calib_monai.experiments.trial_files.read_trial"
     )
     monkeypatch.setattr(reads, lambda _: int("one"))
     with pytest.raises(ValueError, match="invalid literal") as failed:

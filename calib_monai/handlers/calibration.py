@@ -19,7 +19,7 @@ from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.handlers.summaries import or_null
-from calib_monai.locks import release
+from calib_monai.locks import hold, release
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
@@ -126,6 +126,7 @@ class CalibratorFit:
 
     def start(self, _engine: Engine) -> None:
         """Prepare a folder for the predictions."""
+        hold(self.ckpt_dir, self.lock)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
         self.conformal = ConformalFits([NONE, self.kind])

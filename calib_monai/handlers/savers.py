@@ -17,7 +17,7 @@ from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, columns_of, numbers_of_all, summary_of, values_of_cases
-from calib_monai.locks import release
+from calib_monai.locks import hold, release
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
@@ -113,6 +113,7 @@ class ResultsSaver:
             ValueError: as `check_earlier`.
         """
         network = getattr(engine, "network", None)
+        hold(str(self.folder), EVALUATION)
         self.check_earlier(network)  # in each process, so that none waits for a process that has stopped
         folders = folders_of(network)
         self.cases = []

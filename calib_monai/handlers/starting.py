@@ -28,7 +28,7 @@ from calib_monai.handlers.resuming import check_earlier
 from calib_monai.handlers.savers import EVALUATION, ResultsSaver
 from calib_monai.handlers.training import TRAINING
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
-from calib_monai.locks import hold
+from calib_monai.locks import check_free
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
 from calib_monai.networks import members_of
@@ -55,7 +55,7 @@ def check_run(
 ) -> None:
     """Raise ValueError if a run cannot work; no file of a case is read.
 
-    A run that can work holds the lock of what it will write.
+    A run that can work holds the lock of what it will write, if the folder is there.
 
     Args:
         bundle_root: folder of the bundle.
@@ -96,20 +96,20 @@ def check_run(
         check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device)
     measured = [one for saver in handlers if isinstance(saver, ResultsSaver) for one in saver.metrics]
     check_metrics([*metrics, *measured], num_classes)
-    _hold(handlers)
+    _check_free(handlers)
 
 
-def _hold(handlers: Sequence[Any]) -> None:
-    """Hold the locks of what these handlers write; raise ValueError if another process does."""
+def _check_free(handlers: Sequence[Any]) -> None:
+    """Raise ValueError if another process writes what these handlers write."""
     for one in handlers:
         if isinstance(one, CalibratorFit):
-            hold(one.ckpt_dir, one.lock)
+            check_free(one.ckpt_dir, one.lock)
         elif isinstance(one, ResultsSaver):
-            hold(str(one.folder), EVALUATION)
+            check_free(str(one.folder), EVALUATION)
 
 
 def check_training(config: ConfigParser | None = None) -> None:
-    """Raise ValueError if a training cannot work; nothing of its cases is read. One that can holds its folders' locks.
+    """Raise ValueError if a training cannot work; nothing of its cases is read.
 
     Each part of the training is made right before its check, in this order: `bundle_root`, `ckpt_dir`, `output_dir`,
     `slice_size` and `spatial_dims`; `epochs` and `val_interval`; `made_for`, `datalist`, `batch_size`, `loss`,
@@ -155,7 +155,7 @@ def check_training(config: ConfigParser | None = None) -> None:
     _check_parts(parser, part)
     check_earlier(*folders, resume=bool(part("resume")), overwrite=bool(part("overwrite")))
     for folder in folders:
-        hold(folder, TRAINING)
+        check_free(folder, TRAINING)
 
 
 def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:

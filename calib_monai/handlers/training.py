@@ -16,7 +16,7 @@ from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientSca
 from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
-from calib_monai.locks import release
+from calib_monai.locks import hold, release
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
 from calib_monai.running import given_in_python
@@ -86,6 +86,8 @@ class TrainingSaver:
             ValueError: as `last_checkpoint` and `go_on`; or something else than `run` calls a trainer that resumes. A
                 client of federated learning does, and the checkpoint would replace the weights that it has set.
         """
+        for folder in filter(None, (self.ckpt_dir, self.output_dir)):
+            hold(folder, TRAINING)
         if self.resume and given_in_python() is None:
             raise ValueError("resume is True, and the trainer is called by itself: only `run` resumes a training")
         checkpoint = last_checkpoint(

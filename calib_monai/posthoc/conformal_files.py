@@ -161,9 +161,9 @@ def load_fitted(kind: str, ckpt_dir: Folders, conformal: Mapping[str, float] | N
     Raises:
         ValueError: as `load_calibrator` and `load_conformal`.
     """
+    measured = load_measured(kind, ckpt_dir)  # first, because the promises belong to it
     unpromised = conformal is None or kind == CONTROL
-    promises = Promises(None, None) if unpromised else promises_of(kind, ckpt_dir, conformal)
-    return Fitted(load_measured(kind, ckpt_dir), promises)
+    return Fitted(measured, Promises(None, None) if unpromised else promises_of(kind, ckpt_dir, conformal))
 
 
 def promises_of(
