@@ -9,7 +9,7 @@ from calib_monai.experiments.comparison import difference_of, is_sure
 from calib_monai.experiments.trials import Row
 from calib_monai.intervals import LEVEL
 from calib_monai.measures import Measure
-from calib_monai.reports.table import BEST, best_marks
+from calib_monai.reports.table import BEST, NOTABLE, best_marks
 
 
 class Column(NamedTuple):
@@ -31,7 +31,7 @@ class Column(NamedTuple):
 
 
 def marks_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
-    """For each column the mark of each row: `BEST` if it is not surely worse than the best; none if no row is worse.
+    """For each column the mark of each row: `NOTABLE` if it is not surely worse than the best; none if no row is worse.
 
     A row is surely worse if the interval of its difference from the best says so, at a level that all differences of
     all columns reach together (Bonferroni). If rows are equally good, some row of the table is wrongly left without a
@@ -54,4 +54,4 @@ def _of_column(rows: Sequence[Row], column: Column, level: float) -> list[str]:
     for row in rows:
         found = difference_of(row, best, column.name, column.structure)
         worse.append(row is not best and is_sure(found, level) and (found.value < 0) == column.measure.more_is_better)
-    return ["" if of_row else BEST for of_row in worse] if any(worse) else [""] * len(rows)
+    return ["" if of_row else NOTABLE for of_row in worse] if any(worse) else [""] * len(rows)

@@ -102,9 +102,9 @@ def _structures(rows: Sequence[Row], measures: Mapping[str, Measure], compared: 
             row.name: [measure.shown(values.get(structure, nan)) for structure in structures]
             for row, values in zip(rows, of_rows, strict=True)
         }
-        tables.append(
-            _table(f"{measure.title} of each structure", shown, structures, transposed(marks_of(rows, columns)))
-        )
+        marks = marks_of(rows, columns)
+        note = ABOUT_MARKS if any(map(any, marks)) else ""
+        tables.append(_table(f"{measure.title} of each structure", shown, structures, transposed(marks), note))
     return tables
 
 

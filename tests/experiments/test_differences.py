@@ -20,7 +20,7 @@ from calib_monai.measures import Measure
 from calib_monai.ranks import friedman, holm
 from calib_monai.reports.critical_differences import critical_differences_figure, groups_of
 from calib_monai.reports.results import shown_measures
-from calib_monai.reports.table import BEST
+from calib_monai.reports.table import NOTABLE
 
 CASES = "abcdefghijkl"
 LEVELS = {"ce": 0.70, "nacl": 0.75, "mbls": 0.752}
@@ -54,7 +54,7 @@ def test_a_difference_that_is_less_than_that_of_seeds_is_not_significant(tmp_pat
         over_cases = stats.ttest_rel(*([*row.by_case("dice_foreground").values()] for row in rows[1::-1]))
         assert over_cases.pvalue < 1e-6  # which says nothing of other trainings
         means = experiment_tables(rows, measures, compared)[0]
-        assert [line[1] for line in means.marks] == (["", BEST, BEST] if significant else ["", "", ""])
+        assert [line[1] for line in means.marks] == (["", NOTABLE, NOTABLE] if significant else ["", "", ""])
 
 
 def test_primary_measures_are_corrected_together(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import rows_of
 from calib_monai.reports.results import shown_measures
-from calib_monai.reports.table import BEST
+from calib_monai.reports.table import NOTABLE
 
 DICE = {"ce": [0.60, 0.61, 0.62], "nacl": [0.70, 0.712, 0.72], "mbls": [0.80, 0.811, 0.82]}
 
@@ -45,7 +45,7 @@ def test_rows_with_and_without_noise_are_neither_marked_nor_ranked(tmp_path: Pat
     for rows, compares in ((plain, True), (both, False)):
         compared = compare(rows, measures)
         tables = experiment_tables(rows, measures, compared)
-        assert any(BEST in line for table in tables[:2] for line in table.marks) == compares
+        assert any(NOTABLE in line for table in tables[:2] for line in table.marks) == compares
         assert bool(compared.ranked) == bool(compared.friedman) == (tables[-1].title == "Ranks") == compares
         told = "disturbed differently, so runs are neither marked nor ranked: ce, nacl with no disturbance"
         assert (told in tables[0].note) is not compares
