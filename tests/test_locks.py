@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import pytest
 from committed import SMALL_NETWORK, processes, refused, start, trimmed, write_dataset
 
 from calib_monai import locks
+from calib_monai.handlers import calibration
 from calib_monai.phantoms import make_phantoms
 
 
@@ -63,7 +65,7 @@ def test_what_holds_a_lock_need_not_say_so(tmp_path: Path) -> None:
             locks.hold(str(tmp_path), "training")
 
 
-def test_each_run_is_refused_where_another_of_its_kind_writes(tmp_path: Path) -> None:
+def test_each_run_is_refused_where_another_of_its_kind_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_dataset("hippocampus", tmp_path / "data", trimmed(make_phantoms(6, seed=5), 14, 16))
     run = "hippocampus_ce", tmp_path / "data", tmp_path / "out"
     bundle, *places = run
@@ -78,7 +80,15 @@ def test_each_run_is_refused_where_another_of_its_kind_writes(tmp_path: Path) ->
         start(bundle, "evaluate", *places, output_dir=str(tmp_path / "out" / "eval"), figures=False, **SMALL_NETWORK)
     assert not list((tmp_path / "out").rglob("calibrator*"))
     assert not list((tmp_path / "out" / "eval").glob("*.json"))
+    held_then, save = [], calibration.save_calibrator
+
+    def saved(*given: Any) -> Path:
+        held_then.append(len(locks.held))
+        return save(*given)
+
+    monkeypatch.setattr(calibration, "save_calibrator", saved)
     start(bundle, "calibrate", *places, calibrator="ts", **SMALL_NETWORK)
+    assert held_then == [1]  # until all is written
     start(bundle, "evaluate", *places, output_dir=str(tmp_path / "out" / "eval"), figures=False, **SMALL_NETWORK)
     assert not locks.held
     assert not list((tmp_path / "out").rglob("*.lock"))

@@ -146,20 +146,23 @@ class CalibratorFit:
         items, self.items = self.items, None
         if items is None:
             return
-        folders = folders_of(getattr(engine, "network", None)) or self.ckpt_dir
-        device: torch.device = engine.state.device  # type: ignore[attr-defined]
         try:
-            if self.kind == CONTROL:
-                control = ForegroundShift().to(device)
-                found = control.fit(items, ignored_label(engine))
-                write_control(control, found, folders, self.folder, self.model)
-                return
-            self.calibrator.to(device)
-            report = self.calibrator.fit(items, ignore_index=ignored_label(engine), **self.options)
-            report = self._on_measured_grid(report, items, engine)
+            self._fit_to(items, engine)
         finally:
             items.remove()
             release(self.lock)
+
+    def _fit_to(self, items: StoredItems, engine: Engine) -> None:
+        """Fit the calibrator or the control to what was kept, write it, and log the result."""
+        folders = folders_of(getattr(engine, "network", None)) or self.ckpt_dir
+        device: torch.device = engine.state.device  # type: ignore[attr-defined]
+        if self.kind == CONTROL:
+            control = ForegroundShift().to(device)
+            write_control(control, control.fit(items, ignored_label(engine)), folders, self.folder, self.model)
+            return
+        self.calibrator.to(device)
+        report = self.calibrator.fit(items, ignore_index=ignored_label(engine), **self.options)
+        report = self._on_measured_grid(report, items, engine)
         before = calibrator_path(self.kind, folders)
         replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
         path = save_calibrator(self.calibrator, self.kind, folders, _described(self.region), self.model)
