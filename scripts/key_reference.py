@@ -6,12 +6,12 @@ the page is not current. A key without a text, or a text without a key, is an er
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from bundle_parts import PARTS, REPOSITORY, load
+from written_pages import write_or_check
 
 from calib_monai.refusals import tell_in_one_line
 
@@ -24,15 +24,7 @@ LONGEST = 32  # characters of a value that is shown
 
 def main(given: list[str] | None = None) -> None:
     """Write the tables, or compare them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args(given).check
-    page = PAGE.read_text(encoding="utf-8")
-    current = with_tables(page)
-    if check and page != current:
-        raise ValueError(f"{PAGE.relative_to(REPOSITORY)} is not current: run python scripts/key_reference.py")
-    if not check:
-        PAGE.write_text(current, encoding="utf-8")
+    write_or_check(PAGE, lambda: with_tables(PAGE.read_text(encoding="utf-8")), __file__, __doc__ or "", given)
 
 
 def with_tables(page: str) -> str:

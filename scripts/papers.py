@@ -7,7 +7,6 @@ is not current.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import PARTS, REPOSITORY, shown
 from jinja2 import Environment, StrictUndefined
+from written_pages import write_or_check
 
 from calib_monai.refusals import tell_in_one_line
 
@@ -30,14 +30,7 @@ Row = dict[str, str]
 
 def main(given: list[str] | None = None) -> None:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args(given).check
-    current = page()
-    if check and PAGE.read_text(encoding="utf-8") != current:
-        raise ValueError(f"{shown(PAGE)} is not current: run python scripts/papers.py")
-    if not check:
-        PAGE.write_text(current, encoding="utf-8")
+    write_or_check(PAGE, page, __file__, __doc__ or "", given)
 
 
 def page() -> str:

@@ -7,12 +7,12 @@ current.
 
 from __future__ import annotations
 
-import argparse
 import json
 from functools import partial
 
 from bundle_parts import PARTS, REPOSITORY
 from jinja2 import Environment, StrictUndefined
+from written_pages import write_or_check
 
 from calib_monai.refusals import tell_in_one_line
 
@@ -23,14 +23,9 @@ MEASURES = {"dice": "dice_foreground", "ece": "ece_foreground"}
 
 def main(given: list[str] | None = None) -> None:
     """Write the page, or compare it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args(given).check
-    current = page_of((PARTS / PAGE.name).read_text(encoding="utf-8"))
-    if check and PAGE.read_text(encoding="utf-8") != current:
-        raise ValueError(f"{PAGE.relative_to(REPOSITORY)} is not current: run python scripts/which_method.py")
-    if not check:
-        PAGE.write_text(current, encoding="utf-8")
+    write_or_check(
+        PAGE, lambda: page_of((PARTS / PAGE.name).read_text(encoding="utf-8")), __file__, __doc__ or "", given
+    )
 
 
 def page_of(template: str) -> str:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import plain
+from calib_monai.metrics.inputs import PIECE, plain
 
-PIECE = 2**20  # voxels that are counted at a time
 LEAST = 2  # label maps
 
 

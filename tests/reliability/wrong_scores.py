@@ -81,12 +81,16 @@ def changed(given: Folders) -> None:
     path.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
 
 
-def wrong_label(given: Folders) -> None:
-    """Give a label a value that is no class."""
-    arrays(given)
-    label = given.cases["case_1"].label.copy()
-    label[0, 0, 0] = 7
-    nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / "case_1.nii.gz")
+def with_label(value: int) -> Callable[[Folders], object]:
+    """Gives a voxel of a label this value, which is no class."""
+
+    def write(given: Folders) -> None:
+        arrays(given)
+        label = given.cases["case_1"].label.copy()
+        label[0, 0, 0] = value
+        nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / "case_1.nii.gz")
+
+    return write
 
 
 def no_label(given: Folders) -> None:
@@ -123,14 +127,6 @@ def placed_elsewhere(given: Folders) -> None:
     arrays(given)
     stuff = {"spacing": (1.5, 1.5, 3.0), "origin": (9.0, 9.0, 9.0), "direction": (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)}
     given.place("case_0", {"sitk_stuff": stuff})
-
-
-def marked(given: Folders) -> None:
-    """Mark a voxel of a label by 255."""
-    arrays(given)
-    label = given.cases["case_1"].label.copy()
-    label[0, 0, 0] = 255
-    nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / "case_1.nii.gz")
 
 
 def image_elsewhere(given: Folders) -> None:
@@ -172,7 +168,7 @@ WRONG_SCORES = [
         niftis(),
         ("--foreground", "--classes", *NAMES, "another"),
     ),
-    WrongScore("a label that is perhaps ignored", r"value\(s\) 255; .*\(give --ignore_label 255 if", marked),
+    WrongScore("a label that is perhaps ignored", r"value\(s\) 255; .*\(give --ignore_label 255 if", with_label(255)),
     WrongScore(
         "images elsewhere", "images/case_0.nii.gz lies elsewhere than", image_elsewhere, ("--images", "{}/images")
     ),
@@ -190,7 +186,7 @@ WRONG_SCORES = [
     ),
     WrongScore("another grid", "lies elsewhere than .*labels/case_0.nii.gz, by 4 mm", niftis(affine=ELSEWHERE)),
     WrongScore("another grid by the .pkl", "case_0.pkl lies elsewhere than", placed_elsewhere),
-    WrongScore("a label of no class", r"case_1.nii.gz holds the label value\(s\) 7; with 3 classes", wrong_label),
+    WrongScore("a label of no class", r"case_1.nii.gz holds the label value\(s\) 7; with 3 classes", with_label(7)),
     WrongScore("a missing label", r"1 file\(s\) .* have no label .*, first .*case_1.npz.*--cases", no_label),
     WrongScore("nothing", "holds no .nii.gz, .nii, .npz, .npy; it is empty", lambda _: None),
     WrongScore(
