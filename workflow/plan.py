@@ -25,6 +25,7 @@ BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
 VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
 PHANTOMS = "phantoms"
+CONTROL = "control"  # the calibrator without promises
 OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORK = "network_def#_target_"
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
@@ -195,10 +196,18 @@ class Plan:
         """What `run_bundle.py` is given besides for a network of volumes."""
         return ["--volumes"] if self._all_trainings[folder].network.endswith(IN_3D) else []
 
-    def calibrator(self, evaluation: str) -> str | None:
-        """The calibrator that an evaluation needs."""
-        found: str | None = self._all_evaluations[evaluation].get("calibrator")
-        return found
+    def calibrators(self, folder: str, evaluation: str) -> list[str]:
+        """The calibrators that are fitted to this training before the evaluation.
+
+        Without a calibrator of its own, an evaluation waits for those of all others: each fit writes the promises that
+        hold without a calibrator, too, and whether an evaluation measures them must not depend on the order.
+        """
+        own = self._all_evaluations[evaluation].get("calibrator")
+        if own or evaluation == VALIDATION:  # which measures no promises
+            return [own] if own else []
+        of = [name for name in self.experiments if folder in {one.folder for one in self.trainings(name)}]
+        others: set[str] = {one.get("calibrator", CONTROL) for name in of for one in self.evaluations(name).values()}
+        return sorted(others - {CONTROL})
 
     def _check_volumes(self) -> None:
         """Raise ValueError if networks or data are to be trained on as volumes, and are for slices alone."""

@@ -86,11 +86,20 @@ def test_volumes_are_networks_of_their_own() -> None:
 
 
 def test_an_evaluation_with_a_calibrator_waits_for_it() -> None:
-    plan = planned(experiments=["posthoc", "noise"])
-    assert [plan.calibrator(name) for name in ("eval", "eval_lts", "eval_noise_0.02")] == [None, "lts", None]
-    options = options_of(plan.evaluation_options("unet/ce/seed0_fold0", "eval_noise_0.02"))
+    folder, plan = "unet/ce/seed0_fold0", planned(experiments=["posthoc", "noise"])
+    assert plan.calibrators(folder, "eval_lts") == ["lts"]
+    options = options_of(plan.evaluation_options(folder, "eval_noise_0.02"))
     assert options["--shift"] == "noise_0.02"
     assert options["--output_dir"] == "benchmark/hippocampus/unet/ce/seed0_fold0/eval_noise_0.02"
+
+
+def test_an_evaluation_without_a_calibrator_waits_for_all_that_write_its_promises() -> None:
+    folder, plan = "unet/ce/seed0_fold0", planned(experiments=["posthoc", "control", "noise", "learning_rates"])
+    assert plan.calibrators(folder, "eval") == plan.calibrators(folder, "eval_noise_0.02") == ["lts", "ts"]
+    assert plan.calibrators(folder, "eval_control") == ["control"]
+    assert plan.calibrators(folder, "eval_validation") == []
+    assert plan.calibrators("unet/ce-rate_0.0001/seed0_fold0", "eval") == []
+    assert planned(experiments=["main"]).calibrators(folder, "eval") == []
 
 
 def test_what_is_chosen_is_chosen_on_validation_cases_before_any_test() -> None:
@@ -114,7 +123,7 @@ def test_trainings_are_evaluated_on_data_of_others_by_the_experiments_that_say_s
     assert not any("vendor_a" in result for result in plan.results("main"))
     options = options_of(plan.evaluation_options(folder, "eval_on_vendor_a"))
     assert options["--test_dir"] == str(tmp_path)
-    assert plan.calibrator("eval_on_vendor_a") == "ts"
+    assert plan.calibrators(folder, "eval_on_vendor_a") == ["ts"]
 
 
 def test_phantoms_are_no_data_set() -> None:
