@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import os
 import threading
 from unittest.mock import patch
@@ -36,7 +35,7 @@ spare(pytest.MonkeyPatch())  # as in the tests' own process
 ComponentLocator().get_component_module_name("")
 for name in ("train", "inference"):
     targets.check_targets(config_of("hippocampus_nacl", name))
-inspect.stack()  # Python then knows the files of all modules; Fire asks for them in every run
 
 gc.freeze()  # a process that is forked looks through what it makes; it would copy what it looked through
+gc.set_threshold(20000, 50, 100)  # and seldom, for it lives for seconds
 gc.enable()

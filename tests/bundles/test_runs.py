@@ -43,11 +43,7 @@ from calib_monai.reports.run_files import read_run
 
 SLICE_SIZE = [48, 64]
 INFERRING = [f"{name}_nacl" for name in DATASETS]
-DRAWN = (
-    "busi_nacl",
-    "hippocampus_nacl",
-    "mrbrains_nacl",
-)  # 2D, two structures and many: the others draw no picture
+DRAWN = "hippocampus_nacl"  # the others draw no picture
 METHODS = sorted({config_of(path, "train")["method"] for path in BUNDLES})
 RUNNING = {
     *INFERRING,
@@ -104,7 +100,7 @@ def finished(
     else:
         settings |= SMALL_NETWORK
     with pytest.MonkeyPatch.context() as patch:
-        if bundle not in DRAWN:
+        if bundle != DRAWN:
             leave_undrawn(patch)
         for config, options in steps.items():
             start(bundle, config, finished.data, finished.out, **settings, **options)

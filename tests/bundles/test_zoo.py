@@ -266,9 +266,9 @@ def test_monai_verifies_the_network(bundles: list[Path]) -> None:
         )
 
 
-@pytest.mark.parametrize("bundles", DATASETS.values(), ids=DATASETS)
-def test_monai_exports_the_network_to_torchscript(bundles: list[Path], tmp_path: Path) -> None:
-    [bundle, *_] = bundles
+@pytest.mark.parametrize("dataset", ["brats", "busi", "mrbrains"])  # four channels, a picture, nine classes
+def test_monai_exports_the_network_to_torchscript(dataset: str, tmp_path: Path) -> None:
+    bundle = DATASETS[dataset][0]
     weights = weights_of(bundle)
     torch.save(weights, tmp_path / "model.pt")
     files = {"meta_file": str(bundle / METADATA), "config_file": str(bundle / INFERENCE)}

@@ -49,7 +49,7 @@ def test_pieces_of_any_size_give_what_the_whole_gives(
 
 
 def test_the_gradient_is_that_of_the_value(loss: VoxelwiseLoss) -> None:
-    logits, target = batch(3, 4, dtype=torch.float64)
+    logits, target = (each[:1] for each in batch(3, 4, dtype=torch.float64))
     assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+import pydoc
+import sys
+from collections.abc import Callable
+from functools import lru_cache, reduce
 from pathlib import Path
-from typing import Any
 
+import monai.utils.module
+import numpy as np
 import pytest
 from monai.bundle import ComponentLocator
 
-from calib_monai import former_options, overrides, targets
-from calib_monai.handlers import training_checks
+from calib_monai import phantoms, targets
+from calib_monai.phantoms import Phantom
 
 
 def leave_undrawn(patch: pytest.MonkeyPatch) -> None:
@@ -26,32 +29,52 @@ def spare(patch: pytest.MonkeyPatch) -> None:
     """Leave it out until the patch is undone.
 
     Only a failure of power tells a file that is synced from one that is not. Each of MONAI's parsers goes through all
-    modules of MONAI, half a second long. Fire needs the calls that led to it in each run, and not the lines of their
-    sources, for which Python goes through all modules.
+    modules of MONAI, half a second long, and looks for a file of each component's name. Fire asks for the frame that
+    called it, and gets the lines of all sources, for which Python goes through all modules. A phantom is made anew for
+    each test.
     """
     patch.setattr(os, "fsync", lambda _: None)
-    patch.setattr(inspect, "stack", partial(inspect.stack, 0))
-    find, known = ComponentLocator._find_classes_or_functions, {}
+    patch.setattr(inspect, "stack", _stack)
+    find = lru_cache(ComponentLocator._find_classes_or_functions)  # of which each instance finds the same
+    patch.setattr(ComponentLocator, "_find_classes_or_functions", lambda _, names: find(None, tuple(names)))
+    for module in (monai.utils.module, targets):
+        patch.setattr(module, "locate", _locate)
+    patch.setattr(phantoms, "make_phantom", _keeping(phantoms.make_phantom))
 
-    def found(self: ComponentLocator, modnames: Sequence[str]) -> dict[str, list[str]]:
-        table: dict[str, list[str]] = {}
-        for module in modnames:
-            if module not in known:
-                known[module] = find(self, module)
-            for name, modules in known[module].items():
-                table.setdefault(name, []).extend(modules)
-        return table
 
-    patch.setattr(ComponentLocator, "_find_classes_or_functions", found)
-    locate, there = targets.located, {}
+def _stack(_: int = 1) -> list[inspect.FrameInfo]:
+    """`inspect.stack` without the lines of the sources."""
+    frames: list[inspect.FrameInfo] = []
+    frame = sys._getframe(1)
+    while frame:
+        frames.append(
+            inspect.FrameInfo(frame, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, None, None)
+        )
+        frame = frame.f_back
+    return frames
 
-    def located(target: str) -> Callable[..., Any] | None:
-        if target not in there and (component := locate(target)) is not None:
-            there[target] = component
-        return there.get(target)
 
-    for module in (targets, former_options, overrides, training_checks):
-        patch.setattr(module, "located", located)
+def _locate(path: str) -> object:
+    """`pydoc.locate`, which looks for a file first, of what is in a module that is imported already."""
+    parts = path.split(".")
+    for number in range(len(parts), 0, -1):
+        if module := sys.modules.get(".".join(parts[:number])):
+            found = reduce(lambda each, name: getattr(each, name, None), parts[number:], module)
+            return pydoc.locate(path) if found is None else found
+    return pydoc.locate(path)
+
+
+def _keeping(make: Callable[[np.random.Generator, int], Phantom]) -> Callable[..., Phantom]:
+    """What makes phantoms, and gives a copy of one that it made before."""
+    made: dict[str, Phantom] = {}
+
+    def kept(rng: np.random.Generator, num_classes: int = 3) -> Phantom:
+        key = f"{rng.bit_generator.state} {num_classes}"
+        if key not in made:
+            made[key] = make(rng, num_classes)
+        return Phantom(*(array.copy() for array in made[key]))
+
+    return kept
 
 
 def let_torch_propagate(patch: pytest.MonkeyPatch) -> None:
