@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 FORKED = {
     *("test_command_line", "test_commands", "test_killed", "test_loaders", "test_locks", "test_many_processes"),
-    *("handlers/test_conformal", "test_processes", "test_savers", "test_wrong"),
+    *("handlers/test_conformal", "test_processes", "test_savers", "test_workflow", "test_wrong"),
 }  # files that start processes by a server, which imports everything first: they share one
 
 
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 def _turn_of(path: Path) -> int:
     """When the tests of a file have their turn: 0 for what takes minutes, 1 for other long ones, 2 for the rest."""
-    if _is_forked(path) or path.stem == "test_workflow":
+    if _is_forked(path):
         return 0
     return 2 - (path.parent.name in LONG)
 

@@ -111,11 +111,18 @@ def _in_process(log: Path, arguments: list[str], limits: dict[str, int], spent: 
     _without_privileges()
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, name), (value, value))
+    code = run_program(module, arguments, log.parent, log)
+    spent.value = sum(os.times()[:4])  # of its own and of its children
+    os._exit(code)
+
+
+def run_program(module: str, arguments: Sequence[str], folder: Path, log: Path) -> int:
+    """The exit code of `python -m` a module, run in this process in a folder; what it writes is put at a file's end."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
-    os.chdir(log.parent)
+    os.chdir(folder)
     multiprocessing.set_start_method("fork", force=True)  # as in a process that was started by hand
     torch.set_num_threads(1)
     sys.argv = [f"{module.replace('.', '/')}/__main__.py", *arguments]
@@ -131,8 +138,7 @@ def _in_process(log: Path, arguments: list[str], limits: dict[str, int], spent: 
         sys.excepthook(*sys.exc_info())
     sys.stdout.flush()
     sys.stderr.flush()
-    spent.value = sum(os.times()[:4])  # of its own and of its children
-    os._exit(code)
+    return code
 
 
 def _without_privileges() -> None:

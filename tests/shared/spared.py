@@ -69,7 +69,7 @@ def _keeping(make: Callable[[np.random.Generator, int], Phantom]) -> Callable[..
     made: dict[str, Phantom] = {}
 
     def kept(rng: np.random.Generator, num_classes: int = 3) -> Phantom:
-        key = f"{rng.bit_generator.state} {num_classes}"
+        key = f"{rng.bit_generator.state} {num_classes} {phantoms.WANDER}"
         if key not in made:
             made[key] = make(rng, num_classes)
         return Phantom(*(array.copy() for array in made[key]))

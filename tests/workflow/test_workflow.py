@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from committed import REPOSITORY, start, trimmed, write_dataset
 from plan import Plan
+from served import served
 from spared import fresh
 
 from calib_monai.experiments.__main__ import main as tables
@@ -38,6 +40,14 @@ def said(out: Path, *flags: str, code: int = 0, **config: object) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.fixture
+def _at_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a workflow starts has MONAI already."""
+    with served(tmp_path_factory.mktemp("at")):
+        yield
+
+
+@pytest.mark.usefixtures("_at_once")
 def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     run = tmp_path / "phantoms" / "unet" / "nacl" / "seed0_fold0"
     with subprocess.Popen(command(tmp_path), start_new_session=True, stderr=subprocess.PIPE, env=fresh()) as process:  # noqa: S603
