@@ -163,14 +163,19 @@ class Plan:
         """The options of `python -m calib_monai.experiments.selection` for an experiment."""
         return ["--each"] if self.experiments[experiment]["select"] == EACH else []
 
+    def title(self, experiment: str) -> str:
+        """What an experiment asks, and which paper asked it."""
+        asked = self.experiments[experiment]
+        source = f" ({asked['source']})" if "source" in asked else ""
+        return f"{asked['title']}{source}"
+
     def table_options(self, experiment: str) -> list[str]:
         """The options of `python -m calib_monai.experiments` for an experiment."""
         asked = self.experiments[experiment]
         axis = asked.get("axis", {})
-        source = f" ({asked['source']})" if "source" in asked else ""
         data = f"phantoms, not {self.dataset}" if self.on_phantoms else self.dataset
         volumes = " as volumes" if self.dims == [3] else ""  # where rows do not tell it
-        options = {"title": f"{asked['title']}{source}: {data}{volumes}"}
+        options = {"title": f"{self.title(experiment)}: {data}{volumes}"}
         options |= {"selected": self.selected(experiment)} if "select" in asked else {}
         return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from math import atanh, isnan, sqrt, tanh
+from math import atanh, isnan, nan, sqrt, tanh
 from pathlib import Path
 
 from scipy import stats
@@ -16,6 +16,8 @@ from calib_monai.reports.table import Table, transposed, unmarked
 
 NETWORKS = ("unet", "unet_papers")  # beside which published values stand: the default, and that of the papers
 TO_ORDER = 3  # rows, below which their order says nothing
+IN_VOXELS = "hd95_voxels"  # the distance that papers print, beside which that of this collection stands
+OWN_DISTANCES = ("hd95_mm", "hd95_pixels")  # of which a data set has one
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Published:
         dataset: what it was measured on.
         measures: its columns, by the names that ours have.
         rows: the values of each row, by the name that ours has.
+        structure: the structure that all values are of; "" for means over structures.
     """
 
     source: str
     dataset: str
     measures: list[str]
     rows: dict[str, list[float]]
+    structure: str = ""
 
 
 def read_published(path: Path) -> list[Published]:
@@ -58,19 +62,21 @@ def published_table(published: Published, rows: Sequence[Row], measures: Mapping
         for row in rows
         if row.name_of_method in published.rows and row.trials[0].network in NETWORKS and not row.run.disturbance
     ]
-    shared = [name for name in published.measures if name in measures]
+    shared = {name: own for name in published.measures if (own := own_measure(name, measures))}
     if not both or not shared or published.dataset != rows[0].trials[0].run.dataset:
         return None
     header, columns, orders = [""], [[row.name for row in both]], []
-    for name in shared:
-        measure, index = measures[name], published.measures.index(name)
-        ours, printed = ([row.value(name) for row in both], [published.rows[row.name_of_method][index] for row in both])
-        header += [measure.title, "printed", "difference"]
-        columns += [
-            list(map(measure.shown, ours)),
-            list(map(measure.shown, printed)),
-            [measure.shown(one - other, "+") for one, other in zip(ours, printed, strict=True)],
-        ]
+    for name, own in shared.items():
+        measure, index = measures[own], published.measures.index(name)
+        ours, printed = (
+            [_value(row, own, published.structure) for row in both],
+            [published.rows[row.name_of_method][index] for row in both],
+        )
+        header += [measure.title, "printed" if own == name else "printed (voxels)"]
+        columns += [list(map(measure.shown, ours)), list(map(measure.shown, printed))]
+        if own == name:
+            header.append("difference")
+            columns.append([measure.shown(one - other, "+") for one, other in zip(ours, printed, strict=True)])
         if len(both) >= TO_ORDER and not any(map(isnan, ours)):
             orders.append(f"{measure.title} {_order(ours, printed)}")
     note = "The paper's network, split and grid are others, and it prints no deviation: no difference is tested." + (
@@ -80,7 +86,24 @@ def published_table(published: Published, rows: Sequence[Row], measures: Mapping
         else ""
     )
     cells = transposed(columns)
-    return Table(f"Beside {published.source}", header, cells, unmarked(cells), note)
+    of_structure = f", {published.structure}" if published.structure else ""
+    return Table(f"Beside {published.source}{of_structure}", header, cells, unmarked(cells), note)
+
+
+def own_measure(name: str, measures: Container[str]) -> str | None:
+    """The measure of ours that stands beside a printed one: the same, or for a distance in voxels one in another unit.
+
+    Args:
+        name: of the printed measure.
+        measures: the names of ours.
+    """
+    names = [name.replace(IN_VOXELS, own) for own in OWN_DISTANCES] if name.startswith(IN_VOXELS) else [name]
+    return next((own for own in names if own in measures), None)
+
+
+def _value(row: Row, measure: str, structure: str) -> float:
+    """The value of a row, or of one of its structures; NaN if there is none."""
+    return row.columns(measure).get(structure, nan) if structure else row.value(measure)
 
 
 def _order(ours: Sequence[float], printed: Sequence[float]) -> str:

@@ -40,7 +40,7 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
             for name, test in compared.friedman.items()
         },
     }
-    whole: dict[str, Any] = _without_nan(found)
+    whole: dict[str, Any] = without_nan(found)
     return whole
 
 
@@ -124,12 +124,12 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
     return [value for index, value in enumerate(values) if value not in values[:index]]
 
 
-def _without_nan(content: Any) -> Any:
-    """The content with rounded numbers, and None for NaN, which JSON does not have."""
+def without_nan(content: Any) -> Any:
+    """JSON content with rounded numbers, and None for NaN, which JSON does not have."""
     if isinstance(content, float):
         return None if isnan(content) else round(content, DIGITS)
     if isinstance(content, dict):
-        return {name: _without_nan(value) for name, value in content.items()}
+        return {name: without_nan(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     return content

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
+from calib_monai.reports.names import beside
 from calib_monai.reports.runs import Run
 
 LEAST_DATASETS = 3  # fewer axes span no area
 MARKERS = "osD^vPX*"
+LOWEST = 0.1  # by which the center lies below the lowest value
+PANEL = 5.5  # width in inches
 
 
 def radar_figure(runs: Sequence[Run]) -> Figure:
@@ -24,17 +27,36 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
     """
     datasets = list(dict.fromkeys(run.dataset for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
+    outward: dict[str, Callable[[Run], float]] = {"Dice": _dice, "1 - ECE": _one_minus_ece}
+    return radars_figure(
+        {
+            title: {
+                method: [
+                    _mean([of(run) for run in runs if (run.dataset, run.method) == (dataset, method)])
+                    for dataset in datasets
+                ]
+                for method in methods
+            }
+            for title, of in outward.items()
+        },
+        datasets,
+    )
+
+
+def radars_figure(panels: Mapping[str, Mapping[str, Sequence[float]]], datasets: Sequence[str]) -> Figure:
+    """A radar for each panel, with an axis for each data set and a line for each method.
+
+    Args:
+        panels: by title, for each method its value on each data set, at most 1, more is better; NaN is a gap.
+        datasets: names of the axes.
+    """
     angles = np.linspace(0, 2 * np.pi, len(datasets), endpoint=False)
-    figure = Figure(figsize=(11, 5.6), layout="constrained")
-    for place, (title, outward) in enumerate((("Dice", _dice), ("1 - ECE", _one_minus_ece)), 1):
-        axes = figure.add_subplot(1, 2, place, projection="polar")
-        shown = [1.0]
-        for index, method in enumerate(methods):
-            radii = [
-                _mean([outward(run) for run in runs if (run.dataset, run.method) == (dataset, method)])
-                for dataset in datasets
-            ]
-            shown += [radius for radius in radii if not math.isnan(radius)]
+    figure = Figure(figsize=(PANEL * len(panels), 5.6), layout="constrained")
+    methods = list(dict.fromkeys(method for of_methods in panels.values() for method in of_methods))
+    for place, (title, of_methods) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), place, projection="polar")
+        for method, radii in of_methods.items():
+            index = methods.index(method)
             axes.plot(
                 [*angles, angles[0]],
                 [*radii, radii[0]],
@@ -42,11 +64,15 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
                 marker=MARKERS[index % len(MARKERS)],
                 label=method,
             )
+        shown = [1.0, *(radius for radii in of_methods.values() for radius in radii if not math.isnan(radius))]
         axes.set_xticks(angles, datasets)
-        axes.set_ylim(max(0, min(shown) - 0.1), 1)
+        axes.set_rlabel_position(math.degrees(angles[1]) / 2)  # type: ignore[attr-defined]  # between two axes
+        axes.set_ylim(max(0, min(shown) - LOWEST), 1)
         axes.set_title(title)
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(methods), 6), frameon=False)
+    rows = math.ceil(len(labels) / beside(labels, figure.get_figwidth()))
+    columns = math.ceil(len(labels) / rows)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 

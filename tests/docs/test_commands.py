@@ -59,6 +59,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "snakemake": "takes minutes, or days; tests/workflow/test_workflow.py runs less, the test below knows the settings",
     "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
     "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
+    "calib_monai.experiments.across": "tests/experiments/test_across.py runs it",
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
     "'margin'": "needs more validation cases than phantoms; tests/bundles/test_conformal.py writes one",
@@ -259,7 +260,7 @@ def test_the_workflow_has_the_settings_that_a_page_gives() -> None:
         yaml.safe_load((REPOSITORY / "workflow" / name).read_text(encoding="utf-8"))
         for name in ("config.yaml", "experiments.yaml")
     )
-    assert len(settings) == 2
+    assert len(settings) == 3
     for given in settings:
         options = {name: yaml.safe_load(value) for name, _, value in (each.partition("=") for each in given)}
         assert options.keys() <= config.keys()

@@ -11,6 +11,7 @@ import yaml
 from committed import COLLECTION, REPOSITORY, config_of
 from plan import OF_VOLUMES, Plan
 from plan_checks import NETWORKS
+from plans import plans_of
 
 from calib_monai import networks
 from calib_monai.networks import FACTORIES
@@ -124,6 +125,28 @@ def test_trainings_are_evaluated_on_data_of_others_by_the_experiments_that_say_s
     options = options_of(plan.evaluation_options(folder, "eval_on_vendor_a"))
     assert options["--test_dir"] == str(tmp_path)
     assert plan.calibrators(folder, "eval_on_vendor_a") == ["ts"]
+
+
+def test_methods_are_ranked_over_the_data_sets_of_across(tmp_path: Path) -> None:
+    across = {"acdc": str(tmp_path), "flare": str(tmp_path)}
+    plans = plans_of(CONFIG | {"across": across, "methods": ["ce"], "seeds": [0]}, EXPERIMENTS)
+    assert list(plans) == ["phantoms", "acdc", "flare"]
+    assert plans["acdc"].bundle("unet/ce/seed0_fold0") == "acdc_ce"
+    assert plans["flare"].results("main") == ["benchmark/flare/unet/ce/seed0_fold0/eval"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"across": ["acdc"]}, r"across is \['acdc'\]; it must name further data sets and their folders"),
+        ({"across": {"hippocampus": "."}, "dataset_dir": "."}, "across has hippocampus, which is dataset, too"),
+        ({"across": {"acdc": "/nowhere"}}, "dataset_dir /nowhere is not a folder"),
+        ({"across": {"acdc": "."}, "elsewhere": {"a": {"test_dir": "."}}}, "across and elsewhere are given"),
+    ],
+)
+def test_data_sets_that_cannot_be_ranked_over_are_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plans_of(CONFIG | config, EXPERIMENTS)
 
 
 def test_phantoms_are_no_data_set() -> None:
