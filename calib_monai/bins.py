@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import itemgetter
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -98,6 +100,10 @@ class Bins:
         """
         return (self.mean_confidence() - self.accuracy()).abs().nanmean(dim=-1)
 
+    def sum(self) -> Bins:
+        """The bins of all sets of voxels along the first axis together."""
+        return _each(lambda sums: sums.sum(dim=0), self)
+
     def cpu(self) -> Bins:
         """The bins on the CPU."""
         return _each(Tensor.cpu, self)
@@ -122,9 +128,9 @@ class Bins:
         return {field.name: getattr(self, field.name).tolist() for field in fields(self)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, list[float]]) -> Bins:
+    def from_dict(cls, values: Mapping[str, Sequence[Any]]) -> Bins:
         """The bins from a dictionary of `to_dict`."""
-        return cls(**{name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()})
+        return cls(**{name: torch.from_numpy(np.array(value, dtype=np.float64)) for name, value in values.items()})
 
 
 def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:

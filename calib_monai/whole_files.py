@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+FORMULA = re.compile(r"'*\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|'*[\t\r]")  # and a text that was one before "'" came
 UNFINISHED = ".unfinished_"  # the beginning of the name of what is being written
 
 
@@ -85,7 +87,29 @@ def read_json(path: Path, name: str = "") -> Any:
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows as CSV, completely or not at all."""
+    """Write rows as CSV, completely or not at all.
+
+    A text that a spreadsheet would run as a formula gets a "'" before it, after which a spreadsheet shows it as a text.
+    `read_csv` takes that away. Numbers stay as they are.
+    """
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows([_as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     write_whole(path, text.getvalue())
+
+
+def read_csv(text: str) -> list[dict[str, str]]:
+    """The rows of a text that `write_csv` wrote, each by the names in the first row."""
+    return [
+        {_as_written(name): _as_written(cell) for name, cell in row.items()}
+        for row in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def _as_text(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def _as_written(cell: Any) -> Any:
+    """A cell as it was before `_as_text`; what is no text, of a row that is too long or too short, stays."""
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell

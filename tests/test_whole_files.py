@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.whole_files import whole_file, write_whole
+from calib_monai.whole_files import read_csv, whole_file, write_csv, write_whole
 
 
 def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,3 +58,12 @@ def test_monai_saves_volumes_through_it(tmp_path: Path, monkeypatch: pytest.Monk
     save(volume)
     assert written == [f".unfinished_{os.getpid()}_case.nii.gz"]
     assert np.array_equal(nibabel.load(tmp_path / "case.nii.gz").get_fdata(), volume[0].numpy())
+
+
+def test_what_a_spreadsheet_would_run_is_a_text_in_csv_and_is_read_back_as_it_was(tmp_path: Path) -> None:
+    names = ["=1+1", "@SUM(A1)", "+1", "-3", "\t=1", "\N{FULLWIDTH EQUALS SIGN}1", "'=1", "''", "'a", "a=b", "a, b"]
+    write_csv(tmp_path / "cases.csv", [["case", "=value"], *[[name, -0.5] for name in names]])
+    text = (tmp_path / "cases.csv").read_text()
+    assert "'=1+1,-0.5\n" in text
+    assert [line for line in text.splitlines() if line[0] in "=+-@\t\N{FULLWIDTH EQUALS SIGN}"] == []
+    assert read_csv(text) == [{"case": name, "=value": "-0.5"} for name in names]

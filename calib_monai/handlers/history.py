@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from calib_monai.processes import is_first_process
-from calib_monai.whole_files import write_csv
+from calib_monai.whole_files import read_csv, write_csv
 
 FILE = "history.csv"
 
@@ -59,8 +58,7 @@ class History:
         """Continue after these rows; raise ValueError if the present file has other rows."""
         self.rows = [dict(row) for row in state["rows"]]
         if self.path.is_file():
-            with self.path.open(encoding="utf-8", newline="") as file:
-                there = list(csv.DictReader(file))
+            there = read_csv(self.path.read_text(encoding="utf-8"))
             for mine, other in zip(self.rows, there, strict=False):  # that of a run that was killed may have one more
                 if any(other.get(name) != str(value) for name, value in mine.items()):
                     raise ValueError(

@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs = read_runs(options.runs)
     written = write_report(runs, options.out, options.case)
     both = inside_and_outside(runs)
-    shown = [*([outside_table(both)] if both else []), *(one for of in by_dataset(runs) for one in results_tables(of))]
+    shown = [outside_table(both)] if both else []
+    shown += [table for group in by_dataset(runs) for table in results_tables(group, marked=False)]
     tables = in_markdown(shown, marked=False)
     sys.stdout.write(f"\n{tables}\n" + "".join(f"{path}\n" for path in written))
     return 0

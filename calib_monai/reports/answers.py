@@ -45,9 +45,7 @@ def answer(run: Run) -> str:
     """Whether a run is too sure or not sure enough, by how much, and whether its cases show that."""
     if run.on_label_foreground:
         return "not known, for the label chose the voxels."
-    gaps = {
-        case: ((bins.confidence - bins.correctness).sum() / bins.total).item() for case, bins in run.case_bins.items()
-    }
+    gaps = run.of_case_bins(lambda bins: (bins.confidence - bins.correctness).sum(dim=-1) / bins.total)
     known = [gap for gap in gaps.values() if not isnan(gap)]
     if not known:
         return "not known, for no case has such voxels."

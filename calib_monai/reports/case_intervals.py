@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from calib_monai.intervals import FEW, mean_interval, patients_of
 from calib_monai.measures import Measure, is_distance, limits_of
-from calib_monai.reports.case_values import averaged_values, case_columns
+from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, kinds_of, unmarked
 
@@ -46,7 +46,7 @@ def any_missed(run: Run) -> bool:
     return any(
         value > 0 if measure.counts else value == 0
         for name, measure in telling.items()
-        for values in case_columns(run, name).values()
+        for values in run.columns(name).values()
         for value in values
     )
 
@@ -119,14 +119,12 @@ def intervals_table(runs: Sequence[Run], measures: Mapping[str, Measure]) -> Tab
 def intervals_note(runs: Sequence[Run], measures: Mapping[str, Measure]) -> str:
     """The text that a reader of these runs' intervals needs; counts have none."""
     averaged = {name: measure for name, measure in measures.items() if not measure.counts}
-    known = {
-        name: min(sum(not isnan(value) for value in averaged_values(run, name).values()) for run in runs)
-        for name in averaged
-    }
+    values = {name: [averaged_values(run, name) for run in runs] for name in averaged}
+    known = {name: min(sum(not isnan(one) for one in of.values()) for of in values[name]) for name in averaged}
     note = about_intervals(averaged, known)
     if any(name.endswith("_debiased") for name in averaged):
         note = f"{note} {ABOUT_CHANCE}"
-    if not all(averaged_values(run, name) for run in runs for name in averaged if name in run.metrics):
+    if not all(of for name in averaged for run, of in zip(runs, values[name], strict=True) if name in run.metrics):
         note = f"{note} {ABOUT_NONE}"
     return note
 
@@ -137,6 +135,6 @@ def value_and_interval(run: Run, name: str, measure: Measure) -> tuple[str, str]
     if measure.counts:
         return value, ""
     values = averaged_values(run, name)
-    patients = patients_of(values, run.patients)
-    low, high = interval_of(name, list(values.values()), missed=any_missed(run), patients=patients)
+    patients, missed = patients_of(values, run.patients), is_distance(name) and any_missed(run)
+    low, high = interval_of(name, list(values.values()), missed=missed, patients=patients)
     return value, "" if isnan(low) else f"({measure.shown(low)} to {measure.shown(high)})"

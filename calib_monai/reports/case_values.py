@@ -11,27 +11,20 @@ import numpy as np
 
 from calib_monai.intervals import LEVEL, NONE_KNOWN, surely_more
 from calib_monai.measures import Measure, is_distance
-from calib_monai.reports.cases_file import columns_of
-from calib_monai.reports.runs import Run, mean_of_known
+from calib_monai.reports.runs import Run, mean_of_known, means_of_known
 from calib_monai.reports.table import BEST, SECOND, best_marks
-
-
-def case_columns(run: Run, measure: str) -> dict[str, list[float]]:
-    """For each case the values in the columns of a measure; empty if it has no columns."""
-    names = columns_of(measure, run.metrics, next(iter(run.cases.values())))
-    return {case: [row[name] for name in names] for case, row in run.cases.items()} if names else {}
 
 
 def case_values(run: Run, measure: str) -> dict[str, float]:
     """For each case the mean over the columns of a measure; empty if it has no columns."""
-    return {case: mean_of_known(row) for case, row in case_columns(run, measure).items()}
+    return means_of_known(run.columns(measure))
 
 
 def averaged_values(run: Run, measure: str) -> dict[str, float]:
     """`case_values` if their mean (for counts their sum) is the value over all cases, else empty."""
     values = case_values(run, measure)
     if run.measure(measure).counts:
-        over_all = fsum(chain(*case_columns(run, measure).values()))
+        over_all = fsum(chain(*run.columns(measure).values()))
     else:
         over_all = mean_of_known(values.values())
     same = np.isclose(over_all, run.metrics.get(measure, nan), rtol=1e-4, atol=1e-9, equal_nan=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
+
+from calib_monai.whole_files import read_csv
 
 NAME = "cases.csv"
 PATIENT = "patient"  # a column of names
@@ -26,7 +26,7 @@ def read_cases(
         ValueError: the file is not whole, or has other cases than `summary.json` and `bins.json`.
     """
     text = (folder / NAME).read_text(encoding="utf-8")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    rows = read_csv(text)
     if not rows or not text.endswith("\n"):
         raise ValueError(f"{NAME} {'broke off in a line' if rows else 'has no case'}")
     if len(rows) != num_cases:

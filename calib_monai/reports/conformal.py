@@ -9,7 +9,6 @@ from statistics import median
 from calib_monai.conformal import coverage_range
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH, measure_of
 from calib_monai.reports.case_intervals import interval_of
-from calib_monai.reports.case_values import case_columns
 from calib_monai.reports.runs import Run, mean_of_known
 from calib_monai.reports.table import Table, unmarked
 
@@ -73,7 +72,7 @@ def margins_of_structures(runs: Sequence[Run]) -> Table | None:
 
 def _structures(run: Run, first: str, second: str) -> list[tuple[str, list[float], list[float]]]:
     """For each structure its name, and the values of two measures in each case."""
-    columns = (list(zip(*case_columns(run, name).values(), strict=True)) for name in (first, second))
+    columns = (list(zip(*run.columns(name).values(), strict=True)) for name in (first, second))
     return [(name, list(one), list(other)) for name, one, other in zip(run.class_names[1:], *columns, strict=True)]
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from calib_monai.colors import class_color
 from calib_monai.intervals import FEWEST
 from calib_monai.measures import Measure
-from calib_monai.reports.case_values import case_columns, case_values
+from calib_monai.reports.case_values import case_values
 from calib_monai.reports.names import wrapped
 from calib_monai.reports.results import DICE
 from calib_monai.reports.runs import Run
@@ -38,12 +38,12 @@ PANELS = 4  # of the figure, beside each other
 
 def mean_confidence(run: Run) -> dict[str, float]:
     """For each case the mean of the highest probability over the voxels in the run's bins; NaN without voxels."""
-    return {case: (bins.confidence.sum() / bins.total).item() for case, bins in run.case_bins.items()}
+    return run.of_case_bins(lambda bins: bins.confidence.sum(dim=-1) / bins.total)
 
 
 def expected_dice(run: Run) -> dict[str, float]:
     """For each case its expected Dice, NaN if a structure has none: a missed structure must not look sure."""
-    return {case: fmean(row) for case, row in case_columns(run, EXPECTED).items()}
+    return {case: fmean(row) for case, row in run.columns(EXPECTED).items()}
 
 
 def dice_between_members(run: Run) -> dict[str, float]:
@@ -83,7 +83,7 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
 
 def risk_of(run: Run) -> dict[str, float]:
     """For each case 1 - Dice, NaN where it has none."""
-    return {case: 1 - run.dice(case) for case in run.cases}
+    return {case: 1 - dice for case, dice in run.dices.items()}
 
 
 def doubts_figure(runs: Sequence[Run]) -> Figure:
@@ -98,8 +98,8 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         if run is None:
             axes.set_axis_off()
             continue
-        expected = case_values(run, EXPECTED)
-        points = {case: (value, run.dice(case)) for case, value in expected.items()}
+        dices = run.dices
+        points = {case: (value, dices[case]) for case, value in case_values(run, EXPECTED).items()}
         known = {case: point for case, point in points.items() if not any(map(isnan, point))}
         if known:
             axes.scatter(*zip(*known.values(), strict=True), s=14, color=class_color(5))
@@ -107,9 +107,9 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         named = [case for case in doubtful_first(run) if case in known][:MOST_NAMED]
         for number, case in enumerate(named, start=1):
             axes.annotate(f"{number}", known[case], xytext=(4, -3), textcoords="offset points", fontsize="small")
-            axes.scatter([], [], marker=f"${number}$", color="black", label=wrapped(case, 24))
+            axes.plot([], [], linestyle="", label=f"{number}: {wrapped(case, 24)}")
         if named:
-            axes.legend(title="look first at", fontsize="small", loc="best")
+            axes.legend(title="look first at", fontsize="small", loc="best", handlelength=0, handletextpad=0)
         low = max(0.0, min((min(point) for point in known.values()), default=0.0) - 0.05)
         axes.set(xlim=(low, 1), ylim=(low, 1), xlabel="expected Dice", ylabel="Dice", title=wrapped(run.name, 34))
     return figure

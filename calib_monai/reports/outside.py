@@ -8,7 +8,6 @@ from math import isnan
 
 from calib_monai.intervals import patients_of
 from calib_monai.reports.case_intervals import interval_of, value_and_interval
-from calib_monai.reports.case_values import case_columns
 from calib_monai.reports.results import DICE, shown_measures
 from calib_monai.reports.runs import DICE as OF_DICE
 from calib_monai.reports.runs import Run, mean_of_known
@@ -59,7 +58,7 @@ def outside_table(runs: Sequence[Run]) -> Table:
 
 def _dice_of(run: Run, place: int) -> str:
     """The mean Dice of a structure over cases, with its interval; "-" where it was not measured."""
-    rows = case_columns(run, OF_DICE)
+    rows = run.columns(OF_DICE)
     of_cases = {case: row[place] for case, row in rows.items() if len(row) == len(run.class_names) - 1}
     values, patients = list(of_cases.values()), patients_of(of_cases, run.patients)
     low, high = interval_of(OF_DICE, values, missed=False, patients=patients) if values else (float("nan"),) * 2

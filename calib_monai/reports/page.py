@@ -70,7 +70,7 @@ class Section:
         names = self.case_names
         header, columns = ["case"], [names]
         for run in self.runs:
-            shown: dict[str, Callable[[str], float]] = {"Dice": run.dice, f"ECE, {run.region}": run.ece_of}
+            shown: dict[str, Callable[[str], float]] = {"Dice": run.dices.__getitem__, f"ECE, {run.region}": run.ece_of}
             if expected := expected_dice(run):
                 shown["expected Dice"] = expected.__getitem__
             if between := dice_between_members(run):

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from calib_monai.reports.case_figure import case_figure
-from calib_monai.reports.case_intervals import intervals_note, intervals_table
+from calib_monai.reports.case_intervals import intervals_table
 from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
 from calib_monai.reports.doubts import doubts_figure, doubts_table, with_expected
 from calib_monai.reports.logits import logits_figure
@@ -147,11 +149,12 @@ def _opening(runs: Sequence[Run], chosen: Sequence[str]) -> tuple[str, bytes] | 
 def _with_values(section: Section) -> Section:
     """The section whose sentences about the measures have the values of its runs, with intervals."""
     measures = shown_measures(section.runs)
+    intervals = intervals_table(section.runs, measures)
     return replace(
         section,
         measured=measured(section.runs),
-        notes=[*why_unmarked(measures, section.runs), intervals_note(section.runs, measures)],
-        only_written=[intervals_table(section.runs, measures)],
+        notes=[*why_unmarked(measures, section.runs), intervals.note],
+        only_written=[intervals],
     )
 
 
@@ -184,7 +187,13 @@ def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -
 
 
 def drawn(make: Callable[..., Figure], *arguments: Any) -> bytes:
-    """The figure that `make` makes of the arguments, as a PNG file."""
+    """The figure that `make` makes of the arguments, as a PNG file; a `$` in a name is no formula.
+
+    `Figure.savefig` would draw each figure twice.
+    """
     buffer = io.BytesIO()
-    make(*arguments).savefig(buffer, format="png", dpi=DPI)
+    with rc_context({"text.parse_math": False}):
+        figure = make(*arguments)
+        figure.set_dpi(DPI)
+        FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()

@@ -31,17 +31,25 @@ def shown_measures(runs: Sequence[Run]) -> dict[str, Measure]:
     return {name: named[name] for name in sorted(named, key=lambda name: named[name].proper is False)}
 
 
-def results_tables(runs: Sequence[Run]) -> list[Table]:
-    """The table of proper measures, and a second table "as the papers measure" if any run has such measures."""
+def results_tables(runs: Sequence[Run], *, marked: bool = True) -> list[Table]:
+    """The table of proper measures, and a second table "as the papers measure" if any run has such measures.
+
+    Args:
+        runs: runs of the same cases.
+        marked: whether the best values are marked.
+    """
     measures = shown_measures(runs)
     proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
     papers = {name: measure for name, measure in measures.items() if measure.proper is False}
-    tables = [_table("", proper, runs, ABOUT_CHOICE if SCORE in proper else "", with_share=True)]
-    return [*tables, _table(AS_PAPERS, papers, runs, ABOUT_PAPERS)] if papers else tables
+    marks = marks_of(measures, runs) if marked else {name: [""] * len(runs) for name in measures}
+    tables = [_table("", proper, runs, marks, ABOUT_CHOICE if SCORE in proper else "", with_share=True)]
+    return [*tables, _table(AS_PAPERS, papers, runs, marks, ABOUT_PAPERS)] if papers else tables
 
 
 def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, list[str]]:
     """For each measure the mark of each run: proper measures together, and those of the papers together."""
+    if len(runs) == 1:
+        return {name: [""] for name in measures}
     why_not = not_compared(measures, runs)
     marks: dict[str, list[str]] = {}
     for of_papers in (False, True):
@@ -72,7 +80,13 @@ def too_few(rows: int, cases: int) -> list[str]:
 
 
 def _table(
-    title: str, measures: Mapping[str, Measure], runs: Sequence[Run], note: str = "", *, with_share: bool = False
+    title: str,
+    measures: Mapping[str, Measure],
+    runs: Sequence[Run],
+    marks_by_measure: Mapping[str, Sequence[str]],
+    note: str = "",
+    *,
+    with_share: bool = False,
 ) -> Table:
     """A table with a row for each run and a column for each measure.
 
@@ -84,7 +98,7 @@ def _table(
     kinds = ["", *kinds_of(measures.values())]
     columns = [[run.name for run in runs]]
     columns += [[measure.shown(run.metrics.get(name, nan)) for run in runs] for name, measure in measures.items()]
-    marks = [[""] * len(runs), *marks_of(measures, runs).values()]
+    marks = [[""] * len(runs), *(marks_by_measure[name] for name in measures)]
     shares = [run.share_of_voxels for run in runs]
     if with_share and not all(map(isnan, shares)):
         header.append(f"{runs[0].region} voxels (%)")

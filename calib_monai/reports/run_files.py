@@ -6,10 +6,8 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import reduce
-from operator import add
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +84,7 @@ def _read(folder: Path) -> Run:
         path = Path(summary[name]["path"])
         if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
-    case_bins = {case: Bins.from_dict(of_case["top_label"]) for case, of_case in bins["cases"].items()}
+    top_label, classes = (_stacked(kind, bins["cases"].values()) for kind in ("top_label", "classes"))
     name, suffix = _name(folder.resolve(), summary)
     return Run(
         name=name + suffix,
@@ -100,8 +98,8 @@ def _read(folder: Path) -> Run:
         patients=patients,
         region=bins["region"],
         num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
-        bins=reduce(add, case_bins.values()),
-        class_bins=reduce(add, (Bins.from_dict(of_case["classes"]) for of_case in bins["cases"].values())),
+        bins=top_label.sum(),
+        class_bins=classes.sum(),
         logits=_logits(folder / "logits.json"),
         settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
         disturbance=summary.get("disturbance"),
@@ -110,7 +108,7 @@ def _read(folder: Path) -> Run:
             for name, metric in summary["metrics"].items()
             if "measure" in metric
         },
-        case_bins=case_bins,
+        case_bins={case: top_label[place] for place, case in enumerate(bins["cases"])},
         voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
         model=", ".join(summary.get("members", [])) or summary["model"]["path"],
         calibrator=summary.get("calibrator", "none"),
@@ -119,6 +117,12 @@ def _read(folder: Path) -> Run:
         part=str(summary.get("part", "test")),
         aurc={name: _number(area) for name, area in (summary.get("aurc") or {}).items()},
     )
+
+
+def _stacked(kind: str, of_cases: Iterable[Mapping[str, Any]]) -> Bins:
+    """The bins of a kind of all cases, stacked along a first axis."""
+    kept = [of_case[kind] for of_case in of_cases]
+    return Bins.from_dict({field.name: [of_case[field.name] for of_case in kept] for field in fields(Bins)})
 
 
 def _number(value: float | None) -> float:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import statistics
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from calib_monai.bins import Bins
 from calib_monai.intervals import patients_of
@@ -143,10 +145,27 @@ class Run:
         """ECE of one case on the region of `bins`."""
         return self.cases[case].get(f"ece_{self.region}", float("nan"))
 
+    @property
+    def dices(self) -> dict[str, float]:
+        """Mean Dice of each case over its classes; NaN where it has none."""
+        return means_of_known(self.columns(DICE)) or dict.fromkeys(self.cases, math.nan)
+
     def dice(self, case: str) -> float:
         """Mean Dice of a case over its classes; NaN where it has none."""
         row = self.cases[case]
         return mean_of_known(row[name] for name in columns_of(DICE, self.metrics, row))
+
+    def columns(self, measure: str) -> dict[str, tuple[float, ...]]:
+        """For each case the values in the columns of a measure; empty if it has no columns."""
+        names = columns_of(measure, self.metrics, next(iter(self.cases.values())))
+        if len(names) == 1:
+            return {case: (row[names[0]],) for case, row in self.cases.items()}
+        return dict(zip(self.cases, map(itemgetter(*names), self.cases.values()), strict=True)) if names else {}
+
+    def of_case_bins(self, number: Callable[[Bins], Tensor]) -> dict[str, float]:
+        """A number of the bins of each case, (cases, num_bins) to (cases,)."""
+        of_cases = number(Bins.stack(self.case_bins.values())).tolist() if self.case_bins else []
+        return dict(zip(self.case_bins, of_cases, strict=True))
 
     def slice_of(self, case: str) -> Slice:
         """The slice that was kept of a case.
@@ -207,7 +226,8 @@ def check_same_classes(runs: Sequence[Run]) -> None:
 
 def worst_first(runs: Sequence[Run]) -> list[str]:
     """The cases of these runs by Dice in the first run, the lowest first; cases without a Dice come last."""
-    return sorted(shared_cases(runs), key=lambda case: (math.isnan(runs[0].dice(case)), runs[0].dice(case)))
+    dices = runs[0].dices
+    return sorted(shared_cases(runs), key=lambda case: (math.isnan(dices[case]), dices[case]))
 
 
 def case_bins_of(runs: Sequence[Run]) -> dict[str, Bins]:
@@ -222,3 +242,14 @@ def mean_of_known(values: Iterable[float]) -> float:
     """The mean of the values that are not NaN; NaN if there are none."""
     known = [value for value in values if not math.isnan(value)]
     return statistics.fmean(known) if known else math.nan
+
+
+def means_of_known(rows: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """`mean_of_known` of each row; rows are equally long."""
+    if not rows:
+        return {}
+    values = np.array([*rows.values()], dtype=np.float64)
+    known = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):  # of no value it is NaN
+        means = np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+    return dict(zip(rows, means.tolist(), strict=True))

@@ -25,7 +25,9 @@ OF_LATEX = {
     "|": "$|$",
     "[": "{[}",  # the end of the line above would take it, and a star, for its own
     "*": "{*}",
+    '"': r"\symbol{34}",  # a command in German texts
 }
+LIGATURES = re.compile(r"(?<=[-'`,])(?=[-'`,])|(?<=[?!])(?=`)")  # between two letters that would become another sign
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Table:
         ]
         begin = rf"\begin{{tabular}}{{l{'r' * (len(self.header) - 1)}}}"
         lines = [begin, r"\toprule", first, r"\midrule", *others, r"\bottomrule", r"\end{tabular}"]
-        return "\n".join(([f"% {' '.join(self.title.split())}"] if self.title else []) + lines) + "\n"
+        return "\n".join(([f"% {_latex(self.title)}"] if self.title else []) + lines) + "\n"
 
     def _styled(self, styles: Mapping[str, str], text: Callable[[str], str]) -> list[list[str]]:
         """The cells; a cell with a mark has the style of its mark."""
@@ -127,5 +129,9 @@ def _markdown(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    """Text with the special characters of LaTeX escaped."""
-    return "".join(OF_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    """Text with the special characters of LaTeX escaped, and "?" for those that are no text.
+
+    Letters that are not Latin need XeLaTeX or LuaLaTeX.
+    """
+    apart = "".join(OF_LATEX.get(letter, letter if letter.isprintable() else "?") for letter in " ".join(text.split()))
+    return LIGATURES.sub("{}", apart)

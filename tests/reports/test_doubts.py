@@ -54,7 +54,8 @@ def test_the_figure_names_cases_and_is_on_the_page(tmp_path: Path) -> None:
     run = doubted(tmp_path / "run")
     legend = doubts_figure([run]).axes[0].get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == doubtful_first(run)
+    told = [f"{number}: {case}" for number, case in enumerate(doubtful_first(run), 1)]
+    assert [text.get_text() for text in legend.get_texts()] == told
     write_report([run], tmp_path / "report")
     assert (tmp_path / "report" / "doubts.png").is_file()
     assert len(drawn(doubts_figure, [run])) > 5000

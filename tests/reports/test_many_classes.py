@@ -44,12 +44,19 @@ def test_more_than_four_classes_have_further_rows(drawn: Callable[[list[Run]], F
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(boxes))
 
 
+def test_a_panel_of_logits_has_two_artists_for_any_number_of_classes_and_no_layout_is_solved(run: Run) -> None:
+    for make in (logits_figure, class_reliability_figure):
+        assert make([run]).get_layout_engine() is None
+    alone = len(Figure().subplots().get_children())
+    assert {len(axes.get_children()) for axes in logits_figure([run]).axes} == {alone + 2}
+
+
 def test_texts_of_a_single_row_of_classes_do_not_lie_on_each_other(tmp_path: Path) -> None:
     figure = class_reliability_figure([read_run(write_run(tmp_path / "run", 1.0))])
     renderer = FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
     [line] = [text for text in figure.texts if "against the rest" in text.get_text()]
-    above, below = figure.axes[:3], figure.axes[3:]
+    above, below = figure.axes[::2], figure.axes[1::2]
     assert all(axes.title.get_window_extent().y1 <= line.get_window_extent().y0 for axes in above)
     assert all(
         upper.get_tightbbox().y0 >= lower.get_window_extent().y1 for upper, lower in zip(above, below, strict=True)

@@ -16,10 +16,13 @@ from matplotlib.image import imread
 from written_runs import MANY, radar_alone, with_value, write_run
 
 from calib_monai.bins import class_bins, top_label_bins
+from calib_monai.reports import runs
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.case_figure import case_figure
+from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.page import Section, html_page
 from calib_monai.reports.reliability import reliability_figure
+from calib_monai.reports.report import drawn
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import worst_first
@@ -200,8 +203,8 @@ def test_bars_of_few_voxels_are_pale(tmp_path: Path) -> None:
     confidence = torch.cat([torch.full((2000,), 0.9), torch.full((1,), 0.55), torch.full((2,), 0.65)])
     bins = top_label_bins(torch.stack([confidence, 1 - confidence]), torch.zeros(2003, dtype=torch.int64))
     figure = reliability_figure([replace(read_run(write_run(tmp_path / "run", 1.0)), bins=bins)])
-    bars = [bar for bar in figure.axes[0].patches if bar.get_height() == 1]
-    pale = {round(bar.get_x(), 3): bar.get_alpha() for bar in bars}
+    bars = [(path.get_extents(), one.get_alpha()) for one in figure.axes[0].collections for path in one.get_paths()]
+    pale = {round(box.x0, 3): alpha for box, alpha in bars if box.height == 1}
     assert pale == {round(13 / 15, 3): 1, round(8 / 15, 3): 0.25, round(9 / 15, 3): 0.25}
     assert "pale: of less than 0.1% of the voxels" in [text.get_text() for text in figure.legends[0].get_texts()]
 
@@ -239,6 +242,26 @@ def test_no_name_of_a_data_set_leads_out_of_the_folder_of_the_report(tmp_path: P
     assert main([*map(str, runs), "--out", str(tmp_path / "report" / "here")]) == 0
     assert not (tmp_path / "out").exists()
     assert (tmp_path / "report" / "here" / ".._.._out_brains_reliability.png").is_file()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_columns_of_a_measure_are_looked_up_as_often_for_few_cases_as_for_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(runs, "columns_of", lambda *given: looked.append(given[0]) or columns_of(*given))
+    counts = []
+    for number, cases in enumerate(("abc", "abcdefghi")):
+        folder = write_run(tmp_path / f"run{number}", 1.0, cases=cases)
+        looked.clear()
+        main([str(folder), "--out", str(tmp_path / f"report{number}")])
+        counts.append(len(looked))
+    assert counts[0] == counts[1] > 0
+
+
+def test_a_dollar_in_a_name_is_no_formula(tmp_path: Path) -> None:
+    run = replace(read_run(write_run(tmp_path / "run", 1.0)), name=r"cost $\frac$ and $x^$")
+    assert drawn(reliability_figure, [run]).startswith(b"\x89PNG")
 
 
 def test_the_table_of_cases_names_the_voxels_and_has_the_expected_dice(tmp_path: Path) -> None:

@@ -33,6 +33,11 @@ def test_latex_takes_no_letter_of_a_name_for_a_command() -> None:
     assert r"{*}a & 50 \%" in latex
     assert r"{[}x] & \textbf{line break}" in CELLS.latex()
     assert CELLS.latex().startswith("% two lines\n")
+    table = Table("50 % \x00", ["", "a--b ''c'' ?`d\x1b"], [['"a', ",,"]], [["", ""]])
+    title, _, _, header, _, row, *_ = table.latex().splitlines()
+    assert title == r"% 50 \% ?"
+    assert header == r" & a-{}-b '{}'c'{}' ?{}`d? \\"
+    assert row == r"\symbol{34}a & ,{}, \\"
 
 
 @pytest.mark.usefixtures("undrawn")
