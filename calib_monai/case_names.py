@@ -12,7 +12,7 @@ from typing import Any
 from monai.utils import ensure_tuple
 
 MOST_BYTES = 200  # a file may have 255, and "_confidence.nii.gz" and what marks an unfinished file come to the name
-NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:]")
+NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:\ud800-\udfff]")  # and bytes that are no text
 RULE = (
     f"it must be a name that a folder can have: 1 to {MOST_BYTES} bytes, no slash, backslash, colon or control "
     "character, no dot at its beginning and no blank at either end"

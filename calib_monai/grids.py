@@ -10,11 +10,12 @@ from torch import Tensor
 
 SPATIAL_DIMS = 3  # of a volume
 FLAT = 1e-3  # of a voxel's volume to that of a box with its edges: less is no volume
+SMALLEST, LARGEST, FARTHEST = 1e-6, 1e4, 1e7  # mm: size of a voxel, and place of the first one
 SQUARE = 1e-3  # cosine of the angle between two axes, up to which they are at right angles
 
 
 def check_affine(name: str, affine: Tensor | NDArray[np.float64]) -> None:
-    """Raise ValueError if an affine is not finite, has a voxel size of 0, or has all axes in one plane.
+    """Raise ValueError if an affine is not finite, has voxels of no possible size or place, or axes in one plane.
 
     Args:
         name: name of the file.
@@ -27,6 +28,13 @@ def check_affine(name: str, affine: Tensor | NDArray[np.float64]) -> None:
     edges = np.linalg.norm(axes, axis=0)
     if not edges.all():
         raise ValueError(f"{name} has an affine with voxels of {_sizes(edges)} mm; each size must be above 0")
+    if edges.min() < SMALLEST or edges.max() > LARGEST:
+        raise ValueError(
+            f"{name} has an affine with voxels of {_sizes(edges)} mm; each size must lie between {SMALLEST:g} and "
+            f"{LARGEST:g}"
+        )
+    if np.abs(matrix[:-1, -1]).max() > FARTHEST:
+        raise ValueError(f"{name} has an affine that places it {np.abs(matrix[:-1, -1]).max():.3g} mm away from 0")
     if abs(np.linalg.det(axes / edges)) < FLAT:
         raise ValueError(f"{name} has an affine whose axes lie in one plane; it does not say where its voxels lie")
 

@@ -28,11 +28,23 @@ logger = logging.getLogger(__name__)
 
 
 class Inputs(list[Case]):
-    """The cases that can be predicted, and for each of the others a line with the reason."""
+    """The cases that can be predicted, and for each of the others a line with the reason.
+
+    Attributes:
+        failed: a line for each case that is passed over.
+        lost: the names of the cases that were read, but whose results could not be written.
+    """
 
     def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
         super().__init__(cases)
         self.failed = list(failed)
+        self.lost: list[str] = []
+
+    def lose(self, case: str, why: str) -> None:
+        """Note that the results of a case could not be written; the others are predicted."""
+        logger.warning("passed over: %s", why)
+        self.lost.append(case)
+        self.failed.append(why)
 
 
 class InputsOnDemand(Sequence[Case]):
@@ -92,6 +104,10 @@ class InputsOnDemand(Sequence[Case]):
     def __len__(self) -> int:
         """The number of cases that can be predicted."""
         return len(self._checked(None))
+
+    def lose(self, case: str, why: str) -> None:
+        """Note that the results of a case could not be written; the others are predicted."""
+        self._checked(None).lose(case, why)
 
     def used(self, dataset: Dataset, num_workers: int = 0) -> None:
         """Give a data set the cases that can be predicted: these, or those of the list that it has in their place.
@@ -182,8 +198,9 @@ def end(cases: Any, folder: str) -> None:
         ValueError: cases were passed over; the message has their number. A line on stderr names each.
     """
     checked = getattr(cases, "checked", None)
-    told = "" if checked is None else f"{len(checked)} case(s): "
+    told = "" if checked is None else f"{len(checked) - len(checked.lost)} case(s): "
     sys.stdout.write(f"{told}the maps and the structures in numbers are in {folder}/predictions\n")
+    sys.stdout.flush()
     if checked is not None and checked.failed:
         sys.stderr.writelines(f"{line}\n" for line in checked.failed)
         raise ValueError(f"{len(checked.failed)} case(s) were passed over, as told above")

@@ -27,6 +27,9 @@ def changed(column: int, values: object) -> np.ndarray:
         (changed(2, [1, 2, 1e-5]), "lie in one plane"),
         (changed(0, np.nan), "NaN or infinite"),
         (changed(3, np.inf), "NaN or infinite"),
+        (1e-30 * np.eye(4), "each size must lie between 1e-06 and 10000"),
+        (changed(0, [1e20, 0, 0]), "each size must lie between 1e-06 and 10000"),
+        (changed(3, [0, -1e38, 0]), "places it 1e[+]38 mm away"),
     ],
 )
 def test_an_affine_that_places_no_voxel_is_refused(affine: np.ndarray, said: str) -> None:

@@ -120,6 +120,10 @@ def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsy
     said, told = capsys.readouterr()
     assert said == f"{len(images) - 2} case(s): the maps and the structures in numbers are in eval/predictions\n"
     assert told.splitlines() == found.failed
+    cases.lose(found[0]["case"], "no room for its name")
+    with pytest.raises(ValueError, match=r"^3 case\(s\) were passed over, as told above$"):
+        end(cases, "eval")
+    assert capsys.readouterr().out.startswith(f"{len(images) - 3} case(s): ")
     one = on_demand(images[2], phantom_dir)
     assert len(one) == 1
     end(one, "eval")

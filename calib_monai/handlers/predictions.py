@@ -18,6 +18,7 @@ from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.handlers.earlier import check_calibrator
+from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.readings import items, logits_of, output_of
 from calib_monai.handlers.summaries import or_null
@@ -96,6 +97,9 @@ class PredictionsSaver:
     label maps, `predictions` gets the names and colors of the classes for 3D Slicer and ITK-SNAP
     (`calib_monai.label_tables`).
 
+    If the folder or a file of one case cannot be written, because of its name, its rights or what is there, the case is
+    passed over: the cases of the evaluator note it by their `lose` (`calib_monai.predicted_cases.Inputs`).
+
     Args:
         output_dir: folder in which `predictions` is made.
         class_names: the names of the classes, the background first.
@@ -130,6 +134,7 @@ class PredictionsSaver:
         self.save_maps = SaveOutputsd(str(self.folder), outputs, probs_dtype)
         self.named, self.drawn = "label" in outputs, "margin" in outputs
         self.seen: set[str] = set()
+        self.lost: set[str] = set()
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
@@ -148,18 +153,14 @@ class PredictionsSaver:
         engine.add_event_handler(Events.COMPLETED, self.end)
 
     def start(self, engine: Engine) -> None:
-        """Raise ValueError if two cases have one name, or a folder is none, or is of another calibrator or classes."""
-        self.seen = set()
+        """Raise ValueError if two cases have one name, or the folder is no folder, or is of another network."""
+        self.seen, self.lost = set(), set()
         self.told = ToldVolumes(calibrated=self.calibrator != "none")
-        dataset = getattr(getattr(engine, "data_loader", None), "dataset", None)
-        cases = getattr(dataset, "data", ())
-        names: list[str] = []
+        cases = cases_of(engine)
         if cases and all(isinstance(case, Mapping) for case in cases):
             check_different(cases)
-            names = [str(case["case"]) for case in cases if "case" in case]
-        for folder in (self.folder, *(self.folder / name for name in names)):
-            if folder.exists() and not folder.is_dir():
-                raise ValueError(f"nothing can be written to {folder}: it is not a folder")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"nothing can be written to {self.folder}: it is not a folder")
         if not self.overwrite:
             check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
             if self.named:
@@ -174,7 +175,7 @@ class PredictionsSaver:
 
         Raises:
             ValueError: a case whose name would lead out of the folder, or is that of another case of this run; or a
-                file that cannot be removed.
+                file that cannot be removed, if the cases cannot note that.
         """
         batch: Any = engine.state.batch
         for case in names_in(batch):
@@ -182,8 +183,9 @@ class PredictionsSaver:
             if case in self.seen:
                 raise ValueError(f'two cases are called {case}: give each a "case" of its own, or files of other names')
             self.seen.add(case)
-            for ending in ("structures.json", *(f"{output}.nii.gz" for output in OUTPUTS)):
-                _remove(self.folder / case / f"{case}_{ending}")
+            with passing_over(engine, case, self.lost):
+                for ending in ("structures.json", *(f"{output}.nii.gz" for output in OUTPUTS)):
+                    (self.folder / case / f"{case}_{ending}").unlink(missing_ok=True)
 
     def __call__(self, engine: Engine) -> None:
         """Write the files of this iteration's cases."""
@@ -191,6 +193,8 @@ class PredictionsSaver:
             probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
             unit, size = _unit(item["pred"])
             case = case_of(item)
+            if case in self.lost:
+                continue
             names = self.class_names[1:]
             intervals = self.promises.intervals.intervals(probs) if self.promises.intervals else [None] * len(names)
             margins = self.promises.margins
@@ -211,19 +215,12 @@ class PredictionsSaver:
                 agreement = pairwise_dice(item[MEMBER_LABELS]).item()
                 content["pairwise_dice"] = or_null(round(agreement, DECIMALS))
             masks = {"margin": _like(item["pred"], margins.masks(probs))} if margins and self.drawn else {}
-            self.save_maps(item | masks)
-            write_json(self.folder / case / f"{case}_structures.json", content)
-            self.told.tell(case, unit, structures)
+            with passing_over(engine, case, self.lost):
+                self.save_maps(item | masks)
+                write_json(self.folder / case / f"{case}_structures.json", content)
+                self.told.tell(case, unit, structures)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, if it is there; raise ValueError if that is not possible."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be replaced: {error.strerror}") from None
 
 
 def structure(

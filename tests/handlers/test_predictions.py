@@ -17,6 +17,7 @@ from torch import nn
 from calib_monai.handlers import PredictionsSaver, ViewSpread
 from calib_monai.handlers.predictions import structure
 from calib_monai.posthoc import TemperatureScaling
+from calib_monai.predicted_cases import Inputs
 from calib_monai.views import RandomViews
 
 PROBS = torch.tensor(
@@ -193,12 +194,32 @@ def test_a_place_that_is_taken_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "predictions"
     (folder / "one" / "one_probs.nii.gz").mkdir(parents=True)
     engine.state.batch = {"case": ["one"]}
-    with pytest.raises(ValueError, match=r"one_probs\.nii\.gz cannot be replaced: Is a directory"):
+    with pytest.raises(ValueError, match=r"one_probs\.nii\.gz cannot be written or replaced: Is a directory"):
         saver.clear(engine)
+    taken = PredictionsSaver(str(folder / "one"), ["background", "tumor"])
+    (folder / "one" / "predictions").touch()
+    with pytest.raises(ValueError, match=r"nothing can be written to .*/one/predictions: it is not a folder"):
+        taken.start(engine)
+
+
+def test_a_case_that_cannot_be_written_does_not_cost_the_others(tmp_path: Path) -> None:
+    folder, cases = tmp_path / "predictions", Inputs([{"case": name} for name in ("one", "two", "three")])
+    (folder / "one" / "one_probs.nii.gz").mkdir(parents=True)
     (folder / "two").touch()
-    running: Any = SimpleNamespace(data_loader=SimpleNamespace(dataset=Dataset([{"image": "a", "case": "two"}])))
-    with pytest.raises(ValueError, match=r"nothing can be written to .*/predictions/two: it is not a folder"):
-        saver.start(running)
+    engine: Any = Engine(lambda _engine, _batch: None)
+    engine.data_loader = SimpleNamespace(dataset=Dataset(cases))
+    saver = PredictionsSaver(str(tmp_path), ["background", "tumor"])
+    saver.start(engine)
+    probs = torch.stack([1 - PROBS, PROBS])[..., None]
+    for name in ("one", "two", "three"):
+        engine.state.batch = {"case": [name]}
+        saver.clear(engine)
+        engine.state.batch = [{"case": name}]
+        engine.state.output = [{"prob": probs, "pred": (probs[1:] > 0.5).float()}]
+        saver(engine)
+    assert cases.lost == ["one", "two"]
+    assert [line.rsplit(": ")[1] for line in cases.failed] == ["Is a directory", "Not a directory"]
+    assert (folder / "three" / "three_structures.json").is_file()
 
 
 def test_an_image_in_memory_has_a_name_or_is_called_case(tmp_path: Path) -> None:

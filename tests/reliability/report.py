@@ -12,6 +12,7 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("bundles", "shared", "re
 
 from saved_probs import prepared  # noqa: E402 - once the path is set
 from tried import good_data, run_line, tried  # noqa: E402
+from wrong_cases import WRONG_CASES  # noqa: E402
 from wrong_elsewhere import WRONG_ELSEWHERE  # noqa: E402
 from wrong_inputs import WRONG  # noqa: E402
 from wrong_models import WRONG_MODELS  # noqa: E402
@@ -20,7 +21,7 @@ from wrong_pictures import WRONG_PICTURES  # noqa: E402
 from wrong_scores import WRONG_SCORES, options_of  # noqa: E402
 from wrong_settings import WRONG_SETTINGS  # noqa: E402
 
-EVERY = [*WRONG, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
+EVERY = [*WRONG, *WRONG_CASES, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 
 
 def main() -> int:

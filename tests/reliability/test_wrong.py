@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tried import good_data, tried
+from wrong_cases import WRONG_CASES
 from wrong_elsewhere import WRONG_ELSEWHERE
 from wrong_inputs import WRONG, Wrong
 from wrong_models import WRONG_MODELS
@@ -13,7 +14,7 @@ from wrong_paths import WRONG_PATHS
 from wrong_pictures import WRONG_PICTURES
 from wrong_settings import WRONG_SETTINGS
 
-EVERY = [*WRONG, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
+EVERY = [*WRONG, *WRONG_CASES, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
     "--networks#unet#channels [16, 32]": "KeyError: 'query key: networks'",
