@@ -212,6 +212,8 @@ def check_model(path: str, network: torch.nn.Module) -> None:
             f"{path} is not of this network, {this}: of its weights {differing}; give the --network_def, data set and "
             "classes that it was trained with"
         )
+    if spoiled := spoiled_weights(weights, network.state_dict()):
+        raise ValueError(f"{path} is damaged: of its weights {spoiled}; train again, or set --ckpt_dir to a whole one")
 
 
 def axes_of(weights: Mapping[str, torch.Tensor]) -> int:
@@ -227,6 +229,23 @@ def differing_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, tor
         "are of another size": [name for name in own if name in weights and own[name].shape != weights[name].shape],
     }
     return ", ".join(f"{len(names)} {what} (first {names[0]})" for what, names in differing.items() if names)
+
+
+def spoiled_weights(weights: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:
+    """The weights that a network of these names and sizes cannot compute with, or an empty text.
+
+    PyTorch takes whole and complex numbers for real ones, and cuts off what does not fit.
+    """
+    real = [name for name, value in own.items() if value.is_floating_point()]
+    held = [name for name in real if weights[name].is_floating_point()]
+    spoiled = {
+        "hold no real numbers": [name for name in real if name not in held],
+        "hold NaN or infinite values": [
+            name for name in held if not weights[name].to(own[name].dtype).isfinite().all()
+        ],
+    }
+    told = [f"{len(names)} of {len(own)} {what} (first {names[0]})" for what, names in spoiled.items() if names]
+    return ", ".join(told)
 
 
 def first_line(error: BaseException) -> str:

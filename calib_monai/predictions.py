@@ -9,8 +9,11 @@ import torch
 from monai.transforms import Compose, EnsureTyped, Invertd, InvertibleTransform, MapTransform
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_names import case_of
 from calib_monai.inverses import InvertProbsd
 from calib_monai.transforms import MostProbabled
+
+MAPS = {"prob": "a probability", "spread": "a spread"}
 
 
 class ProbsAndLabeld(MapTransform):
@@ -34,7 +37,11 @@ class ProbsAndLabeld(MapTransform):
         self.spread_back = Compose([EnsureTyped("spread"), back])
 
     def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
-        """The data with "prob", (C, H, W[, D]), float32, and "pred", (1, H, W[, D]), uint8, without any logits."""
+        """The data with "prob", (C, H, W[, D]), float32, and "pred", (1, H, W[, D]), uint8, without any logits.
+
+        Raises:
+            ValueError: a probability or a spread is NaN; the message names the case.
+        """
         told = dict(data)
         logits, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
         told["prob"] = self._probs(logits, told)
@@ -44,12 +51,23 @@ class ProbsAndLabeld(MapTransform):
         if "spread" in told:
             given = {"spread": told["spread"], self.orig_keys: told[self.orig_keys]}
             told["spread"] = self.spread_back(given)["spread"]
+        for name in sorted({"prob", "spread"} & told.keys()):
+            _check_finite(name, told)
         return told
 
     def _probs(self, logits: Any, data: Mapping[Hashable, Any]) -> Any:
         """The softmax of logits, (C, H, W[, D]), on the grid from which the image came."""
         probs = torch.as_tensor(logits).float().softmax(dim=0)
         return self.invert({"prob": probs, self.orig_keys: data[self.orig_keys]})["prob"]
+
+
+def _check_finite(name: str, data: Mapping[Any, Any]) -> None:
+    """Raise ValueError if a map of a case holds NaN; a sum tells it without a mask of all voxels."""
+    if not torch.as_tensor(data[name]).sum().isfinite():
+        raise ValueError(
+            f"the network gives {MAPS[name]} that is no number (NaN) for {case_of(data)}: train again, or give "
+            "--amp False if the run has amp"
+        )
 
 
 class ScoredOnOriginald(ProbsAndLabeld):

@@ -63,8 +63,16 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any, *, indent: int | None = 1) -> None:
-    """Write JSON, completely or not at all."""
-    write_whole(path, json.dumps(content, indent=indent) + "\n")
+    """Write JSON, completely or not at all.
+
+    Raises:
+        ValueError: the content holds NaN or an infinite number, which JSON does not know.
+    """
+    try:
+        text = json.dumps(content, indent=indent, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{path} is not written, for a number in it is NaN or infinite: {error}") from None
+    write_whole(path, f"{text}\n")
 
 
 def read_json(path: Path, name: str = "") -> Any:

@@ -11,7 +11,7 @@ import torch
 from monai.bundle import ConfigParser
 from zoo_rules import VOLUMES
 
-from calib_monai.checks import axes_of, check_network, differing_weights
+from calib_monai.checks import axes_of, check_network, differing_weights, spoiled_weights
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.targets import TARGET
@@ -58,6 +58,8 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
             fitting = _fitting(weights, inference)
             hint = f"; these fit {fitting}: write that there and in configs/train.json" if fitting else ""
             return f"of its weights {differing}", wanted + hint
+        if spoiled := spoiled_weights(weights, network.state_dict()):
+            raise ValueError(f"of its weights {spoiled}")  # noqa: TRY301 - told as what torch does not take
         network.load_state_dict(weights)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # TorchScript is deprecated, and still what the zoo exports

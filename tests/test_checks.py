@@ -145,6 +145,26 @@ def test_a_model_of_another_network_is_refused(content: object, said: str | None
 
 
 @pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        (torch.tensor([0.0, float("nan"), 0.0]), r"1 of 2 hold NaN or infinite values \(first bias\)"),
+        (torch.tensor([0.0, -float("inf"), 0.0]), r"1 of 2 hold NaN or infinite values \(first bias\)"),
+        (torch.tensor([0.0, 1e300, 0.0], dtype=torch.float64), r"1 of 2 hold NaN or infinite values \(first bias\)"),
+        (torch.zeros(3, dtype=torch.complex64), r"1 of 2 hold no real numbers \(first bias\)"),
+        (torch.zeros(3, dtype=torch.int8), r"1 of 2 hold no real numbers \(first bias\)"),
+        (torch.zeros(3, dtype=torch.float16), None),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(bias: torch.Tensor, said: str | None, tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3, 2), "bias": bias}, tmp_path / "model.pt")
+    if said is None:
+        check_model(str(tmp_path / "model.pt"), torch.nn.Linear(2, 3))
+    else:
+        with pytest.raises(ValueError, match=rf"model\.pt is damaged: of its weights {said}"):
+            check_model(str(tmp_path / "model.pt"), torch.nn.Linear(2, 3))
+
+
+@pytest.mark.parametrize(
     ("other", "said"),
     [
         ({"in_channels": 2}, r"UNet with in_channels 2, but of one with 1"),

@@ -132,7 +132,7 @@ ALLOWED = {
         *("spelling", "whole_files"),
     },
     "writers": {"whole_files"},
-    "predictions": {"case_keys", "inverses", "transforms"},
+    "predictions": {"case_keys", "case_names", "inverses", "transforms"},
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"colors", "whole_files"},
     "option_values": {

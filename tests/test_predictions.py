@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureTyped, ResizeWithPadOrCropd
@@ -11,7 +14,7 @@ from calib_monai.predictions import ProbsAndLabeld
 LOGITS = torch.randn(3, 6, 6, 2, generator=torch.Generator().manual_seed(0))
 
 
-def predicted(**others: torch.Tensor) -> dict[str, torch.Tensor]:
+def predicted(**others: Any) -> dict[str, torch.Tensor]:
     """A case as the engine leaves it, of an image that was padded."""
     pad = Compose([EnsureTyped("image", track_meta=True), ResizeWithPadOrCropd("image", [6, 6, -1])])
     case = pad({"image": MetaTensor(torch.rand(1, 4, 4, 2), affine=2 * torch.eye(4))})
@@ -40,6 +43,14 @@ def test_a_spread_comes_back_to_the_grid_of_the_image() -> None:
     found = predicted(spread=spread)["spread"]
     torch.testing.assert_close(found.as_tensor(), spread[:, 1:5, 1:5])
     assert torch.equal(found.affine, 2 * torch.eye(4))
+
+
+@pytest.mark.parametrize("name", ["pred", "calibrated_logits", "spread"])
+def test_a_prediction_that_is_no_number_is_refused(name: str) -> None:
+    values = LOGITS.clone() if name != "spread" else torch.rand(1, 6, 6, 2)
+    values[0, 2, 2, 1] = float("nan" if name == "spread" else "inf")
+    with pytest.raises(ValueError, match=r"that is no number \(NaN\) for scan: train again"):
+        predicted(**{"case": "scan", name: values})
 
 
 def test_logits_in_half_precision_become_probabilities_in_single() -> None:

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.whole_files import read_csv, whole_file, write_csv, write_whole
+from calib_monai.whole_files import read_csv, whole_file, write_csv, write_json, write_whole
 
 
 def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +38,13 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
         file.writelines([b"half", "the other half"])  # type: ignore[list-item]
     assert path.read_text() == "before"
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_json_does_not_know_is_not_written(number: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"file\.json is not written, for a number in it is NaN or infinite"):
+        write_json(tmp_path / "file.json", {"dice": [1.0, number]})
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_full_disk_refuses_is_named(tmp_path: Path) -> None:

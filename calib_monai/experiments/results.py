@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from math import isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
 def without_nan(content: Any) -> Any:
     """JSON content with rounded numbers, and None for NaN, which JSON does not have."""
     if isinstance(content, float):
-        return None if isnan(content) else round(content, DIGITS)
+        return None if not isfinite(content) else round(content, DIGITS)
     if isinstance(content, dict):
         return {name: without_nan(value) for name, value in content.items()}
     if isinstance(content, list | tuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from spoiled import model
 from wrong_inputs import Wrong
 
 from calib_monai.posthoc import TemperatureScaling, save_calibrator
@@ -28,6 +29,17 @@ def too_hot(folder: Path) -> None:
     calibrator = TemperatureScaling()
     torch.nn.init.constant_(calibrator.log_temperature, 10.0)
     save_calibrator(calibrator, "ts", str(folder / "models"))
+
+
+def no_numbers(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights with one NaN."""
+    next(iter(weights.values())).view(-1)[0] = torch.nan
+    return weights
+
+
+def huge(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Finite weights of which no finite logits come."""
+    return {name: torch.full_like(value, 3e38) for name, value in weights.items()}
 
 
 def used(name: str, said: str, options: dict[str, Any], config: str = "evaluate", **given: Any) -> Wrong:
@@ -85,6 +97,14 @@ WRONG_MODELS = [
         r"calibrator_ts.safetensors holds the temperature 22026.5; it must be 0.01 to 100",
         {"calibrator": "ts"},
         change=too_hot,
+    ),
+    used("weights that are NaN", "model.pt is damaged: .* NaN", {}, "inference", change=model(no_numbers)),
+    used(
+        "weights whose probabilities are NaN",
+        r"a probability that is no number \(NaN\) for phantom_00\d: train again",
+        {},
+        "inference",
+        change=model(huge),
     ),
     used("a share in percent", r"conformal#coverage is 90; it must be a number above 0", {"conformal#coverage": 90}),
     used(
