@@ -17,6 +17,7 @@ from calib_monai.descriptions import LAYERS, TORCH, described, described_transfo
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.networks.ensemble import members_of
 from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
+from calib_monai.stored import StoredModelJson, read_whole
 
 FILE = "model.json"
 HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
@@ -117,14 +118,13 @@ def read_model_json(ckpt_dir: str) -> dict[str, Any] | None:
     path = Path(ckpt_dir) / FILE
     if not path.is_file():
         return None
+    mend = "it must be what training wrote beside its model"
+    content = read_whole(path, StoredModelJson, mend)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         check_axcodes(content.get("axcodes", STORED), auto=False)
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is damaged ({str(error).splitlines()[0]}): it must be what training wrote beside its model"
-        ) from None
-    return dict(content)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}): {mend}") from None
+    return content
 
 
 def model_axcodes(axcodes: str, ckpt_dir: str) -> str:

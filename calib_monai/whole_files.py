@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 FORMULA = re.compile(r"'*\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|'*[\t\r]")  # and a text that was one before "'" came
 UNFINISHED = ".unfinished_"  # the beginning of the name of what is being written
@@ -83,15 +83,28 @@ def read_json(path: Path, name: str = "") -> Any:
         name: what stands before the path in a message, such as "split".
 
     Raises:
-        ValueError: a file that cannot be read, or is no JSON.
+        ValueError: a file that cannot be read, or is no JSON, which knows neither NaN nor infinite numbers.
     """
     told = f"{name} {path}".lstrip()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ValueError(f"{told} cannot be read: it is no regular file")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{told} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{told} is no JSON: {error}") from None
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError(f"{told} is no JSON that can be read: it is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"{told} is no JSON: {error}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Raise ValueError for NaN and Infinity, which Python's parser takes."""
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from calib_monai.datalists.splits import Case
 from calib_monai.dicom import is_dicom
 from calib_monai.held_images import is_held
 from calib_monai.pictures import SUFFIXES
+from calib_monai.whole_files import read_json
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
@@ -117,12 +117,7 @@ def listed_in(path: Path) -> list[Case]:
     Raises:
         ValueError: a file that does not exist, is not JSON or lists something else, or two cases of one name.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise ValueError(f"input {path} cannot be read") from None
-    except ValueError as error:
-        raise ValueError(f"input {path} is no JSON: {error}") from None
+    content = read_json(path, "input")
     for key in ("test", "testing"):
         content = content.get(key, content) if isinstance(content, dict) else content
     if not isinstance(content, list) or not content:

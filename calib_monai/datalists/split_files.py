@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from calib_monai.datalists.splits import SPLITS, Split
+from calib_monai.stored import StoredSplit, read_stored
 from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
@@ -131,21 +131,14 @@ def read_split(path: Path) -> Drawn | None:
     if not path.is_file():
         logger.warning("%s is not there: nothing says which cases the model was trained on", path)
         return None
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        names = {name: [str(case) for case in kept[name]] for name in SPLITS}
-        options = dict(kept.get(DRAWN_WITH, {}))
-        listed = all(isinstance(kept[name], list) for name in SPLITS)
-    except (ValueError, KeyError, TypeError):
-        listed = False
-    if not listed:
-        raise ValueError(f"{path} is damaged: it must list the cases of {', '.join(SPLITS)}")
+    kept = read_stored(path, StoredSplit, f"it must list the cases of {', '.join(SPLITS)}")
+    names: dict[str, list[str]] = {name: getattr(kept, name) for name in SPLITS}
     often = [case for case, count in Counter(chain(*names.values())).items() if count > 1]
     if often:
         raise ValueError(
             f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
         )
-    return Drawn(names, options)
+    return Drawn(names, kept.drawn_with)
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import atanh, isnan, nan, sqrt, tanh
@@ -13,6 +12,8 @@ from scipy import stats
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
 from calib_monai.reports.table import Table, transposed, unmarked
+from calib_monai.stored import StoredTable, checked
+from calib_monai.whole_files import read_json
 
 NETWORKS = ("unet", "unet_papers")  # beside which published values stand: the default, and that of the papers
 TO_ORDER = 3  # rows, below which their order says nothing
@@ -46,9 +47,10 @@ def read_published(path: Path) -> list[Published]:
         ValueError: a file that is not there, or that holds something else.
     """
     try:
-        return [Published(**table) for table in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
+        tables = [checked(table, path, StoredTable, "see workflow/published.json") for table in read_json(path)]
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} must be a JSON list of published tables: {error}") from None
+    return [Published(**vars(table)) for table in tables]
 
 
 def published_table(published: Published, rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table | None:

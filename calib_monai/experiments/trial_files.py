@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from calib_monai.experiments.trials import Trial
 from calib_monai.reports.run_files import read_run
+from calib_monai.stored import Record, read_whole
 
 FOLDER = re.compile(r"seed(?P<seed>\d+)_fold(?P<fold>\d+)")
 PLAIN = "eval"
-RECORDED = {"options": dict, "seconds": int | float, "started": str, "versions": dict, "hardware": dict}
 
 
 def read_trial(folder: Path) -> Trial:
@@ -47,11 +46,4 @@ def _record(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: with the name of a file that is damaged.
     """
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name in RECORDED if not isinstance(record[name], RECORDED[name])]
-    except (ValueError, KeyError, TypeError) as error:
-        missing = [str(error)]
-    if missing:
-        raise ValueError(f"{path} is damaged ({', '.join(missing)}): remove it and start the workflow again")
-    return record
+    return read_whole(path, Record, "remove it and start the workflow again")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from calib_monai.posthoc.files import NONE
+from calib_monai.stored import Told, read_stored
 
 MEND = "set another --output_dir, or replace it by --overwrite True"
 
@@ -21,7 +19,7 @@ def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
         what: a file is of.
     """
     for file in files:
-        before = str(_content(file).get("calibrator", NONE))
+        before = _content(file).calibrator
         if before != calibrator:
             raise ValueError(
                 f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: {MEND}"
@@ -39,7 +37,7 @@ def check_data(file: Path, test_dir: str, part: str = "test") -> None:
     if not file.is_file():
         return
     before = _content(file)
-    there = (before.get("elsewhere") or {}).get("test_dir") or _inside(before.get("part", "test"))
+    there = (before.elsewhere.test_dir if before.elsewhere else "") or _inside(before.part)
     here = test_dir or _inside(part)
     if there != here:
         raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
@@ -58,7 +56,7 @@ def check_members(file: Path, models: Sequence[str]) -> None:
         models: the models of this run's ensemble, none if it has a single network.
     """
     now = [str(Path(model).resolve()) for model in models]
-    before = _content(file).get("members", []) if file.is_file() else now
+    before = _content(file).members if file.is_file() else now
     if before != now:
         there, here = (
             f"the ensemble of {', '.join(names)}" if names else "a single network" for names in (before, now)
@@ -66,10 +64,9 @@ def check_members(file: Path, models: Sequence[str]) -> None:
         raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
 
 
-def _content(file: Path) -> dict[str, Any]:
-    """The content of a JSON file, empty if it holds no object."""
+def _content(file: Path) -> Told:
+    """What a JSON file tells; of one that is damaged, which may be replaced, what it would tell if it were empty."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        return read_stored(file, Told, MEND)
     except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        return Told()

@@ -24,6 +24,7 @@ from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
 from calib_monai.running import given_in_python
 from calib_monai.slices import SliceLoader
+from calib_monai.stored import StoredCheckpoint, checked
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +104,9 @@ def _read(path: Path, *, mmap: bool = False) -> dict[str, Any]:
             f"{path} is damaged ({type(error).__name__}): to start again, give --overwrite True in place of "
             "--resume True"
         ) from None
-    if not _is_of_a_training(content):
+    if not isinstance(content, Mapping) or "trainer" not in content:
         raise ValueError(f"{path} is no checkpoint of a training: to start again, give --overwrite True")
+    checked(content, path, StoredCheckpoint, "to start again, give --overwrite True in place of --resume True")
     return dict(content)
 
 
@@ -117,12 +119,6 @@ def _is_loaded(ckpt_dir: str) -> bool:
         if Path(path).resolve() == Path(ckpt_dir, MODEL).resolve():
             return True
     return False
-
-
-def _is_of_a_training(content: Any) -> bool:
-    """Whether the content of a file has the number of iterations of a training."""
-    trainer = content.get("trainer") if isinstance(content, Mapping) else None
-    return isinstance(trainer, Mapping) and isinstance(trainer.get("iteration"), int)
 
 
 def go_on(
@@ -159,7 +155,7 @@ def go_on(
         if plan is not None:
             check_rates(plan, rates, planned, epochs)
             plan.put(parts["lr_scheduler"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         reason = textwrap.shorten(str(error), 300)  # torch's first line says only that there are errors
         raise ValueError(
             f"the checkpoint in {saver.save_dir} does not fit: {reason}; resume with the options it was trained with, "

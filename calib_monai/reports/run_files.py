@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import csv
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from pydantic import ValidationError as Invalid
 
 from calib_monai.bins import Bins
 from calib_monai.measures import measure_from
 from calib_monai.reports.cases_file import read_cases
 from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.runs import LogitCounts, Run
+from calib_monai.stored import ClassBins, StoredBins, StoredLogits, Summary, TopLabelBins, first_fault, first_missing
+from calib_monai.whole_files import read_json
 
 logger = logging.getLogger(__name__)
 
 OF_BUNDLES = re.compile(r"eval(_ensemble)?(_validation|_on_.+)?(_l?ts)?")  # names of folders in a bundle's
 USUAL = "all"  # voxels that a calibrator is fitted to
+ROUNDING = 1e-6  # of sums, relative, with room
 FILES = ("summary.json", "cases.csv", "bins.json")
 
 
@@ -68,61 +73,89 @@ def read_run(folder: Path) -> Run:
         if not (folder / name).is_file():
             raise ValueError(f"{folder} has no {name}; it must be the output_dir of an evaluation")
     try:
-        return _read(folder)
-    except KeyError as error:
-        raise ValueError(f"{folder} has no {error} in its files: an older version wrote them; evaluate again") from None
-    except (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
+        summary = Summary.model_validate(read_json(folder / "summary.json"))
+        return _read(folder, summary, StoredBins.model_validate(read_json(folder / "bins.json")))
+    except Invalid as error:
+        if lacking := first_missing(error):
+            older = f"{folder} has no {lacking!r} in its files: an older version wrote them; evaluate again"
+            raise ValueError(older) from None
+        raise ValueError(f"the files in {folder} are damaged ({first_fault(error)}): evaluate again") from None
+    except (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, OSError, csv.Error) as error:
         raise ValueError(f"the files in {folder} are damaged ({error}): evaluate again") from None
 
 
-def _read(folder: Path) -> Run:
+def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
     """The run in a folder that has all its files."""
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    bins = json.loads((folder / "bins.json").read_text(encoding="utf-8"))
-    cases, patients = read_cases(folder, summary["num_cases"], bins["cases"])
-    for name in ("model", *({"calibrator_file"} & summary.keys())):
-        path = Path(summary[name]["path"])
-        if path.is_file() and path.stat().st_mtime > summary[name]["modified"]:
+    cases, patients = read_cases(folder, summary.num_cases, stored.cases)
+    for file in filter(None, (summary.model, summary.calibrator_file)):
+        path = Path(file.path)
+        if path.is_file() and path.stat().st_mtime > file.modified:
             logger.warning("%s is newer than its evaluation in %s: evaluate again", path, folder)
-    top_label, classes = (_stacked(kind, bins["cases"].values()) for kind in ("top_label", "classes"))
+    size = len(summary.class_names), stored.num_bins
+    top_label = _stacked({case: one.top_label for case, one in stored.cases.items()}, size[1:])
+    classes = _stacked({case: one.classes for case, one in stored.cases.items()}, size)
     name, suffix = _name(folder.resolve(), summary)
+    metrics = summary.metrics.items()
     return Run(
         name=name + suffix,
         suffix=suffix,
-        dataset=summary["dataset"],
-        method=summary["method"],
+        dataset=summary.dataset,
+        method=summary.method,
         folder=folder,
-        class_names=summary["class_names"],
-        metrics={name: _number(metric["value"]) for name, metric in summary["metrics"].items()},
+        class_names=summary.class_names,
+        metrics={name: _number(metric.value) for name, metric in metrics},
         cases=cases,
         patients=patients,
-        region=bins["region"],
-        num_voxels=sum(float(case.get("num_voxels", math.nan)) for case in bins["cases"].values()),
+        region=stored.region,
+        num_voxels=sum(_number(case.num_voxels) for case in stored.cases.values()),
         bins=top_label.sum(),
         class_bins=classes.sum(),
-        logits=_logits(folder / "logits.json"),
-        settings={name: metric.get("settings", {}) for name, metric in summary["metrics"].items()},
-        disturbance=summary.get("disturbance"),
-        measures={
-            name: measure_from(name, metric["measure"])
-            for name, metric in summary["metrics"].items()
-            if "measure" in metric
-        },
-        case_bins={case: top_label[place] for place, case in enumerate(bins["cases"])},
-        voxels={name: metric["voxels"] for name, metric in summary["metrics"].items() if "voxels" in metric},
-        model=", ".join(summary.get("members", [])) or summary["model"]["path"],
-        calibrator=summary.get("calibrator", "none"),
-        trained_on=summary.get("trained_on", summary["dataset"]),
-        test_dir=str((summary.get("elsewhere") or {}).get("test_dir", "")),
-        part=str(summary.get("part", "test")),
-        aurc={name: _number(area) for name, area in (summary.get("aurc") or {}).items()},
+        logits=_logits(folder / "logits.json", len(summary.class_names)),
+        settings={name: metric.settings for name, metric in metrics},
+        disturbance=summary.disturbance,
+        measures={name: measure_from(name, metric.measure) for name, metric in metrics if metric.measure is not None},
+        case_bins={case: top_label[place] for place, case in enumerate(stored.cases)},
+        voxels={name: metric.voxels for name, metric in metrics if metric.voxels is not None},
+        model=", ".join(summary.members) or summary.model.path,
+        calibrator=summary.calibrator,
+        trained_on=summary.trained_on or summary.dataset,
+        test_dir=summary.elsewhere.test_dir if summary.elsewhere else "",
+        part=summary.part,
+        aurc={name: _number(area) for name, area in (summary.aurc or {}).items()},
     )
 
 
-def _stacked(kind: str, of_cases: Iterable[Mapping[str, Any]]) -> Bins:
-    """The bins of a kind of all cases, stacked along a first axis."""
-    kept = [of_case[kind] for of_case in of_cases]
-    return Bins.from_dict({field.name: [of_case[field.name] for of_case in kept] for field in fields(Bins)})
+def _stacked(bins: Mapping[str, TopLabelBins | ClassBins], size: tuple[int, ...]) -> Bins:
+    """The bins of all cases, stacked along a first axis; ValueError if a case has others, or no numbers of voxels.
+
+    Args:
+        bins: of each case, (num_bins,), or of each class, (C, num_bins).
+        size: num_bins, or C and num_bins.
+    """
+    names = [field.name for field in fields(Bins)]
+    for case, one in bins.items():
+        for name in names:
+            wanted = size[:-1] if name == "total" else size
+            if (found := _size(getattr(one, name))) != wanted:
+                raise ValueError(f"bins.json has for {case} bins of the size {found}; it must be {wanted}")
+    stacked = Bins.from_dict({name: [getattr(one, name) for one in bins.values()] for name in names})
+    most = stacked.count * (1 + ROUNDING) + ROUNDING
+    parts = (stacked.count, stacked.confidence, stacked.correctness)
+    wrong = torch.stack([(part < 0) | (part > most) for part in parts]).any(dim=0).flatten(1).any(dim=1)
+    apart = (stacked.count.sum(dim=-1) - stacked.total).abs() > ROUNDING * stacked.total
+    wrong |= apart.view(len(bins), -1).any(dim=1)
+    if wrong.any():
+        case = list(bins)[int(wrong.int().argmax())]
+        raise ValueError(f"bins.json has for {case} numbers of voxels that contradict each other")
+    return stacked
+
+
+def _size(values: Any) -> tuple[int, ...]:
+    """The size of nested lists along each axis; -1 where they differ."""
+    if not isinstance(values, list):
+        return ()
+    inner = {_size(one) for one in values} if values and isinstance(values[0], list) else {()}
+    return (len(values), *(inner.pop() if len(inner) == 1 else (-1,)))
 
 
 def _number(value: float | None) -> float:
@@ -135,21 +168,27 @@ def _is_of_bundle(name: str) -> bool:
     return OF_BUNDLES.fullmatch(name) is not None
 
 
-def _name(folder: Path, summary: Mapping[str, Any]) -> tuple[str, str]:
+def _name(folder: Path, summary: Summary) -> tuple[str, str]:
     """The name of a run by its bundle or its own folder, and a suffix: its calibrator and its method if not in it."""
     name, suffix = folder.parent.name if _is_of_bundle(folder.name) else folder.name, ""
-    calibrator, region, method = summary.get("calibrator", "none"), summary.get("calibrator_region"), summary["method"]
+    calibrator, region, method = summary.calibrator, summary.calibrator_region, summary.method
     if calibrator != "none":
         name, suffix = name.removesuffix(f"_{calibrator}"), with_calibrator("", calibrator)
         suffix += f" ({region})" if region and region != USUAL else ""
-    count = len(summary.get("members", []))
+    count = len(summary.members)
     name = f"{name}, ensemble of {count}" if count else name
     return name, suffix if f"_{method}_" in f"_{name}_".replace(",", "_") else f"{suffix} ({method})"
 
 
-def _logits(path: Path) -> LogitCounts | None:
-    """The histograms of the logits, None where there is no such file."""
+def _logits(path: Path, num_classes: int) -> LogitCounts | None:
+    """The histograms of the logits, None where there is no such file; ValueError if they are of other classes."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return LogitCounts(np.asarray(content["edges"], dtype=np.float64), np.asarray(content["count"], dtype=np.int64))
+    content = StoredLogits.model_validate(read_json(path))
+    edges, count = np.asarray(content.edges, dtype=np.float64), np.asarray(content.count, dtype=np.int64)
+    if count.shape != (num_classes, num_classes, len(edges) - 1) or not (np.diff(edges) > 0).all():
+        raise ValueError(
+            f"{path.name} has {' x '.join(map(str, count.shape))} counts and {len(edges)} edges, which must rise, "
+            f"of {num_classes} classes"
+        )
+    return LogitCounts(edges, count)

@@ -24,6 +24,7 @@ from calib_monai.reports.cases_file import columns_of
 
 DICE = "dice_foreground"
 IGNORED = 255  # in the label of a slice
+ROUNDING = 1e-3  # of a probability, with room
 
 
 @dataclass(frozen=True)
@@ -189,9 +190,28 @@ class Run:
             raise ValueError(
                 f"{path} is damaged (its image, label and probs are {', '.join(map(str, shapes))}): evaluate again"
             )
+        if fault := _fault_of(arrays, len(self.class_names)):
+            raise ValueError(f"{path} is damaged ({fault}): evaluate again")
         index = int(arrays["index"]) if "index" in arrays else None
         aspect = float(arrays.get("voxel_aspect", 1.0))
         return Slice(arrays["image"], arrays["label"], arrays["probs"], index, bool(arrays["from_below"]), aspect)
+
+
+def _fault_of(arrays: Mapping[str, NDArray[Any]], num_classes: int) -> str:
+    """What is wrong with the values of a kept slice, "" if nothing is."""
+    scalars = [np.asarray(arrays.get(name, 1.0)) for name in ("index", "voxel_aspect", "from_below")]
+    if any(one.dtype.kind not in "iufb" for one in (*arrays.values(), *scalars)) or any(one.ndim for one in scalars):
+        return "an array is of another type"
+    if not all(np.isfinite(one).all() for one in arrays.values()):
+        return "a value is NaN or infinite"
+    if scalars[1] <= 0:
+        return f"voxel_aspect is {scalars[1]}"
+    if arrays["probs"].min(initial=0) < 0 or arrays["probs"].max(initial=0) > 1 + ROUNDING:
+        return "probs are none"
+    label = arrays["label"]
+    if not ((label >= 0) & ((label < num_classes) | (label == IGNORED))).all():
+        return f"a label is none of {num_classes} classes"
+    return ""
 
 
 def shared_cases(runs: Sequence[Run]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from calib_monai.scoring.cases import Given, ScoredCases, scored_cases
 from calib_monai.scoring.evaluation import Scoring, evaluate
 from calib_monai.scoring.fits import Fit, SaveProbsd, fitted
 from calib_monai.spelling import did_you_mean
-from calib_monai.whole_files import write_json
+from calib_monai.whole_files import read_json, write_json
 
 SCORED = "scored.json"  # says what was scored, in the place of a model
 
@@ -195,8 +194,8 @@ def _check_out(given: Given, options: Options) -> None:
     before = None
     if about.is_file():
         try:
-            before = json.loads(about.read_text(encoding="utf-8")).get("probs")
-        except (ValueError, AttributeError):
+            before = read_json(about)["probs"]
+        except (ValueError, TypeError, KeyError):
             before = "something else"
     elif (options.out / "summary.json").is_file():
         before = "an evaluation"
