@@ -133,6 +133,7 @@ class StoredLogits(Stored):
 
     edges: list[float]
     count: list[list[list[NonNegativeInt]]]
+    largest: list[list[NonNegativeInt]] | None = None
 
 
 class StoredSplit(Stored):

@@ -12,6 +12,7 @@ from pathlib import Path
 from calib_monai.experiments.comparison import Comparison, compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
+from calib_monai.experiments.figures import figures_of
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.selection import read_selection, selection_table
@@ -23,6 +24,7 @@ from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.critical_differences import FIGURE as CRITICAL_DIFFERENCES
 from calib_monai.reports.critical_differences import critical_differences_figure
 from calib_monai.reports.page import Section
+from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.report import drawn, section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import Table
@@ -86,6 +88,9 @@ def section_of_rows(
     shown = [row.run for row in drawn_rows(rows)]
     with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
     section = section_of(shown, tables, worst_and_middle(shown, with_slices))
+    section = replace(
+        section, figures={**section.figures, **figures_of(drawn_rows(rows), measures), **other_regions(rows)}
+    )
     tests = {measures[name].title: compared.friedman[name] for name in compared.ranked if name in compared.friedman}
     if not tests:
         return section
@@ -93,10 +98,24 @@ def section_of_rows(
     return replace(section, figures={**section.figures, CRITICAL_DIFFERENCES: diagram})
 
 
+def other_regions(rows: Sequence[Row]) -> dict[str, bytes]:
+    """Reliability diagrams of the rows whose bins are of another region than the first, as of the boundary."""
+    first = rows[0].trials[0].run.region
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.trials[0].run.region, []).append(row)
+    return {
+        f"reliability_{region}": drawn(reliability_figure, [row.run for row in group[:MOST_DRAWN]])
+        for region, group in groups.items()
+        if region != first
+    }
+
+
 def drawn_rows(rows: Sequence[Row]) -> list[Row]:
-    """The rows whose diagrams are shown: all, or of many the first of those that were evaluated plainly."""
-    plain = [row for row in rows if not row.trials[0].evaluation]
-    return list(rows) if len(rows) <= MOST_DRAWN else (plain or list(rows))[:MOST_DRAWN]
+    """The rows whose diagrams are shown: those of one region, or of many the first that were evaluated plainly."""
+    alike = [row for row in rows if row.trials[0].run.region == rows[0].trials[0].run.region]
+    plain = [row for row in alike if not row.trials[0].evaluation]
+    return alike if len(alike) <= MOST_DRAWN else (plain or alike)[:MOST_DRAWN]
 
 
 if __name__ == "__main__":

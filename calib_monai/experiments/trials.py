@@ -181,7 +181,7 @@ class Row:
             num_voxels=sum(run.num_voxels for run in runs),
             voxels={name: sum(run.voxels.get(name, nan) for run in runs) for name in first.voxels},
             case_bins=case_bins_of(runs),
-            logits=LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0)) if whole else None,
+            logits=_together(counts) if whole else None,
             settings=first.settings,
             disturbance=next((run.disturbance for run in runs if run.disturbance is not None), None),
             measures=first.measures,
@@ -194,6 +194,13 @@ class Row:
     def _columns(self, measure: str) -> list[str]:
         """The names in `cases` of this measure."""
         return columns_of(measure, self.trials[0].run.metrics, next(iter(self.cases.values())))
+
+
+def _together(counts: Sequence[LogitCounts]) -> LogitCounts:
+    """The histograms of several trials as one; the largest logits only if each trial has them."""
+    largest = [one.largest for one in counts if one.largest is not None]
+    whole = np.sum(largest, axis=0) if len(largest) == len(counts) else None
+    return LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0), whole)
 
 
 def rows_of(trials: Sequence[Trial]) -> list[Row]:

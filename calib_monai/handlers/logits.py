@@ -20,7 +20,7 @@ EDGES = torch.linspace(-LARGEST, LARGEST, NUM_BINS + 1)  # what lies beyond coun
 
 
 class LogitsSaver:
-    """Writes `logits.json`: for the voxels of each true class, a histogram of each class's logit.
+    """Writes `logits.json`: for the voxels of each true class, histograms of each class's logit and of the largest one.
 
     The logits are on the network's own grid, before MONAI's postprocessing.
 
@@ -45,16 +45,15 @@ class LogitsSaver:
     def update(self, engine: Engine) -> None:
         """Count the logits of this iteration's voxels."""
         logits, target = logits_and_target(engine)
-        count = torch.stack(
-            [histogram(channel.unsqueeze(1), target, logits.shape[1]) for channel in logits.unbind(1)], 1
-        )
+        channels = [*logits.unbind(1), logits.amax(dim=1)]
+        count = torch.stack([histogram(channel.unsqueeze(1), target, logits.shape[1]) for channel in channels], 1)
         self.count = count if self.count is None else self.count + count
 
     def write(self, _engine: Engine) -> None:
-        """Write the file: the edges of the bins and, by true class and by class of the logit, the counts."""
+        """Write the file: the edges of the bins; counts by true class and class of the logit, and of the largest."""
         count = sum(of_process for of_process in gathered(self.count) if of_process is not None)
         if is_first_process() and isinstance(count, Tensor):
-            content = {"edges": EDGES.tolist(), "count": count.tolist()}
+            content = {"edges": EDGES.tolist(), "count": count[:, :-1].tolist(), "largest": count[:, -1].tolist()}
             write_json(self.path, content, indent=None)
 
 

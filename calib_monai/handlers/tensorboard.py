@@ -9,10 +9,11 @@ import torch
 from ignite.engine import Engine, Events
 from ignite.metrics import Average
 from monai.engines.utils import IterationEvents
+from torch import Tensor
 
 from calib_monai.bins import Bins, top_label_bins
 from calib_monai.handlers.board import Board
-from calib_monai.handlers.logits import EDGES, LARGEST, NUM_BINS, histogram
+from calib_monai.handlers.logits import EDGES, LARGEST, histogram
 from calib_monai.handlers.readings import ignored_label, items, logits_and_target, loss_of, voxels_of
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.regions import Region, region_of
@@ -96,7 +97,9 @@ class ReliabilityImage:
 class MaxLogitHistogram:
     """Shows the histogram of each voxel's largest logit in TensorBoard, after every validation.
 
-    That of an overconfident network moves to the right from epoch to epoch.
+    That of an overconfident network moves to the right from epoch to epoch. Among the validation's metrics, and so in
+    `history.csv`, are two means over the voxels of each class k: "max_logit/k" of their largest logit, and
+    "mean_logit/k" of the logit of their class. They are those of the histograms, whose bins are 0.25 wide.
 
     Args:
         output_dir: folder of the output, see `Board`. It is shown as "val_max_logit".
@@ -104,7 +107,7 @@ class MaxLogitHistogram:
 
     def __init__(self, output_dir: str) -> None:
         self.board = Board(output_dir)
-        self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
+        self.count: Tensor | None = None
 
     def attach(self, engine: Engine) -> None:
         """Watch every run of an evaluator."""
@@ -114,19 +117,30 @@ class MaxLogitHistogram:
 
     def start(self, _engine: Engine) -> None:
         """Forget the earlier run."""
-        self.count = torch.zeros(NUM_BINS, dtype=torch.int64)
+        self.count = None
 
     def update(self, engine: Engine) -> None:
-        """Count the largest logits of this iteration's voxels."""
+        """Count the largest logits of this iteration's voxels, and those of their classes."""
         logits, target = logits_and_target(engine)
-        self.count += histogram(logits.amax(dim=1, keepdim=True), target, logits.shape[1]).sum(dim=0)
+        classes = logits.shape[1]
+        own = logits.gather(1, target.long().clamp(0, classes - 1))
+        shown = (logits.amax(dim=1, keepdim=True), own)
+        count = torch.stack([histogram(values, target, classes) for values in shown])
+        self.count = count if self.count is None else self.count + count
 
     def show(self, engine: Engine) -> None:
-        """Write the histogram of this epoch."""
-        count = torch.stack(gathered(self.count)).sum(dim=0)
-        if not is_first_process():
+        """Write the histogram of this epoch, and note the means of each class."""
+        by_class = sum(count for count in gathered(self.count) if count is not None)
+        if not isinstance(by_class, Tensor):
             return
         middles = (EDGES[1:] + EDGES[:-1]) / 2
+        for name, of_classes in zip(("max_logit", "mean_logit"), by_class, strict=True):
+            for k, counted in enumerate(of_classes):
+                if counted.any():
+                    engine.state.metrics[f"{name}/{k}"] = float((counted * middles).sum() / counted.sum())
+        if not is_first_process():
+            return
+        count = by_class[0].sum(dim=0)
         self.board.add_histogram_raw(
             "val_max_logit",
             min=-LARGEST,

@@ -12,6 +12,8 @@ from calib_monai.arguments import check_choice, check_number, check_whole, shown
 
 AREAS = ("inner", "outer")
 AVERAGES = ("all", "region")
+BOTH = "class and region"
+SHARES = (BOTH, "class", "region")  # what each multiplier is of
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class ViolationSums:
         ]
         return cls(*of_regions)
 
+    def shared(self, of: str) -> ViolationSums:
+        """The sums where regions share a multiplier, which is of a "class", or classes share one, of a "region"."""
+        tensor = self.to_tensor()
+        return ViolationSums.from_tensor(tensor.sum(dim=1 if of == "class" else 2, keepdim=True).expand_as(tensor))
+
     def __add__(self, other: ViolationSums) -> ViolationSums:
         """The sums over the voxels of both."""
         return ViolationSums.from_tensor(self.to_tensor() + other.to_tensor())
@@ -79,6 +86,8 @@ class Multipliers(nn.Module):
         growth_interval: coefficients may grow at each `growth_interval`-th update.
         sufficient_decrease: violations persist if their mean exceeds this share of the previous mean.
         coefficient_max: upper limit of the coefficients.
+        of: what has a multiplier and a coefficient of its own: "class and region", each class in each region; "class",
+            each class, whose regions share them; "region", each region, whose classes share them.
 
     Raises:
         ValueError: an argument is negative or not finite, or limits do not fit together.
@@ -106,8 +115,10 @@ class Multipliers(nn.Module):
         growth_interval: int = 10,
         sufficient_decrease: float = 0.9,
         coefficient_max: float = 10.0,
+        of: str = BOTH,
     ) -> None:
         super().__init__()
+        check_choice("of", of, SHARES)
         check_whole("num_classes", num_classes, least=2)
         check_number("multiplier_init", multiplier_init, most=multiplier_max)
         check_number("coefficient_init", coefficient_init)
@@ -126,6 +137,7 @@ class Multipliers(nn.Module):
         self.growth_interval = growth_interval
         self.sufficient_decrease = sufficient_decrease
         self.coefficient_max = coefficient_max
+        self.of = of
         shape = (len(AREAS), num_classes)
         self.register_buffer("multiplier", torch.full(shape, float(multiplier_init)))
         self.register_buffer("coefficient", torch.full(shape, float(coefficient_init)))
@@ -138,7 +150,8 @@ class Multipliers(nn.Module):
 
         lambda = mean P'(h; lambda, rho), kept within its bounds. At every `growth_interval`-th update
         rho = min(growth rho, coefficient_max) where mean h > sufficient_decrease max(0, mean h before).
-        CRaC (Murugesan et al. 2024, arXiv:2403.12364), Eq. 8 and 9.
+        CRaC (Murugesan et al. 2024, arXiv:2403.12364), Eq. 8 and 9. If regions share a multiplier, the means are
+        over the voxels of both; if classes share it, over all classes.
 
         Args:
             sums: of the whole validation set, made with the current multipliers and coefficients.
@@ -160,7 +173,11 @@ class Multipliers(nn.Module):
         if not sums.to_tensor().isfinite().all():
             raise ValueError(f"the violations add up to {sums.violation.tolist()}; all must be finite")
         sums = sums.to(self.multiplier.device)
-        count = sums.count if average == "region" else sums.count.sum(dim=0, keepdim=True).expand_as(sums.count)
+        whole = sums.count.sum(dim=0, keepdim=True).expand_as(sums.count)
+        if self.of != BOTH:
+            sums = sums.shared(self.of)
+            whole = whole.sum(dim=1, keepdim=True).expand_as(whole) if self.of == "region" else whole
+        count = sums.count if average == "region" else whole
         violation = sums.violation / count
         slope = (sums.slope + (count - sums.count) * self.multiplier) / count  # the slope at 0 is the multiplier
         self.updates += 1

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.arguments import check_above_zero, check_choice
-from calib_monai.lagrangian import PENALTIES, Multipliers, ViolationSums, slope
+from calib_monai.lagrangian import BOTH, PENALTIES, SHARES, Multipliers, ViolationSums, slope
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.targets import ignored_voxels
 from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
@@ -44,6 +44,8 @@ class CRaCLoss(VoxelwiseLoss):
         sufficient_decrease: violations persist if their mean exceeds this share of the previous mean.
         coefficient_max: upper limit of rho.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
+        multipliers_of: "class and region", or "class" or "region" for the paper's ablation: a multiplier for each class
+            alone, which its regions share, or for each region alone, which its classes share.
 
     Raises:
         ValueError: an argument has a value that is not allowed here.
@@ -74,10 +76,12 @@ class CRaCLoss(VoxelwiseLoss):
         sufficient_decrease: float = 0.9,
         coefficient_max: float = 10.0,
         ignore_index: int | None = None,
+        multipliers_of: str = BOTH,
     ) -> None:
         super().__init__(ignore_index)
         check_prior("mean", kernel_size, 1.0, border, ignore_index)
         check_choice("penalty", penalty, PENALTIES)
+        check_choice("multipliers_of", multipliers_of, SHARES)
         check_above_zero("target_scale", target_scale)
         self.num_classes = num_classes
         self.kernel_size = kernel_size
@@ -93,6 +97,7 @@ class CRaCLoss(VoxelwiseLoss):
             growth_interval=growth_interval,
             sufficient_decrease=sufficient_decrease,
             coefficient_max=coefficient_max,
+            of=multipliers_of,
         )
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:

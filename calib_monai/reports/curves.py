@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -11,7 +12,8 @@ from calib_monai.colors import class_color
 from calib_monai.measures import Measure
 from calib_monai.reports.radar import MARKERS
 
-WIDTH = 5.2  # of a panel, in inches
+WIDTH, HEIGHT, LEGEND = 5.2, 4.0, 0.6  # of a panel, and of what is below all, in inches
+MOST_COLUMNS = 4
 
 
 class Point(NamedTuple):
@@ -25,15 +27,20 @@ class Point(NamedTuple):
 def curves_figure(
     panels: Mapping[Measure, Mapping[str, Sequence[Point]]], axis: str, levels: Mapping[Measure, Mapping[str, float]]
 ) -> Figure:
-    """A panel for each measure, with a curve for each method.
+    """A panel for each measure, with a curve for each method; at most four panels stand beside each other.
 
     Args:
         panels: for each measure, the points of each method.
         axis: the name of the varied number.
         levels: for each measure, the results of methods in which nothing was varied, drawn as horizontal lines.
     """
-    figure = Figure(figsize=(WIDTH * len(panels), 4.6), layout="constrained")
-    for axes, (measure, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    columns = min(len(panels), MOST_COLUMNS)
+    rows = ceil(len(panels) / columns)
+    figure = Figure(figsize=(WIDTH * columns, HEIGHT * rows + LEGEND), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (measure, curves) in zip(grid, panels.items(), strict=False):
         for index, (name, points) in enumerate(curves.items()):
             ordered = sorted(points)
             axes.errorbar(

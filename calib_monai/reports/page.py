@@ -17,6 +17,28 @@ from calib_monai.reports.runs import Run, worst_first
 from calib_monai.reports.table import Table, transposed, unmarked
 
 MOST_OPENING = 4  # runs whose slices open a section
+OF_EXPERIMENTS = (
+    (
+        "dice_and_ece",
+        "Dice against ECE",
+        "The best methods lie at the upper left. Small marks are single trainings.",
+    ),
+    (
+        "ece_of_patients",
+        "ECE of each patient",
+        "The box holds the middle half of the patients; its line is the median, its triangle the mean.",
+    ),
+    (
+        "logits_of_classes",
+        "Logits of each class",
+        "Means over the test voxels of each class: of the logit of their class, and of the largest of their logits.",
+    ),
+    (
+        "logits_over_epochs",
+        "Logits over the epochs",
+        "The same means on the validation cases after each epoch. Those of an overconfident network keep growing.",
+    ),
+)  # figures that an experiment alone has: name, heading, what they show
 LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below LEAST letters are too small, so the figure scrolls
 
 
@@ -34,7 +56,8 @@ class Section:
         only_written: tables that stand in the Markdown file alone, because `measured` shows their values.
         figures: PNG files by name: "reliability"; "classes" if there are more than two; "logits" if they were kept;
             "doubts" if an expected Dice was measured; "curves", or one "curves_KIND" for each kind, if
-            something was varied; "critical_differences" of an experiment with ranks.
+            something was varied; "critical_differences" of an experiment with ranks; those of `OF_EXPERIMENTS`; and
+            "reliability_REGION" of runs whose bins are of another region.
         cases: a PNG file for each case that is shown, by its name.
     """
 
@@ -107,6 +130,7 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
     environment.globals |= {
         "source": _source,
         "width": _width,
+        "OF_EXPERIMENTS": OF_EXPERIMENTS,
         "LEAST": LEAST,
         "MOST": MOST,
         "MOST_OPENING": MOST_OPENING,

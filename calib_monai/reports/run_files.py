@@ -191,4 +191,7 @@ def _logits(path: Path, num_classes: int) -> LogitCounts | None:
             f"{path.name} has {' x '.join(map(str, count.shape))} counts and {len(edges)} edges, which must rise, "
             f"of {num_classes} classes"
         )
-    return LogitCounts(edges, count)
+    largest = None if content.largest is None else np.asarray(content.largest, dtype=np.int64)
+    if largest is not None and largest.shape != count.shape[1:]:
+        raise ValueError(f"{path.name} has {' x '.join(map(str, largest.shape))} counts of the largest logit")
+    return LogitCounts(edges, count, largest)

@@ -45,10 +45,14 @@ class Slice:
 
 @dataclass(frozen=True)
 class LogitCounts:
-    """Number of voxels by true class, class of the logit and bin of its value, (C, C, N), between N + 1 edges."""
+    """Number of voxels by true class, class of the logit and bin of its value, (C, C, N), between N + 1 edges.
+
+    `largest` has their number by true class and bin of their largest logit, (C, N), if it was kept.
+    """
 
     edges: NDArray[np.float64]
     count: NDArray[np.int64]
+    largest: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,14 @@ def test_the_logits_of_each_true_class_are_counted(
     cases = [batch_of(seed) for seed in (1, 2)]
     logits = torch.cat([case["pred"][0].flatten(1) for case in cases], dim=1)
     labels = torch.cat([case["label"].flatten() for case in cases])
+    largest = torch.tensor(content["largest"])
     for truth in range(3):
+        of_truth = logits[:, labels == truth].clamp(-60, 59.99)
         for k in range(3):
-            values = logits[k, labels == truth].clamp(-60, 59.99)
-            expected, _ = torch.histogram(values, edges)
+            expected, _ = torch.histogram(of_truth[k], edges)
             assert torch.equal(count[truth, k], expected.long())
+        expected, _ = torch.histogram(of_truth.amax(dim=0), edges)
+        assert torch.equal(largest[truth], expected.long())
 
 
 def test_what_is_too_large_counts_at_the_end() -> None:

@@ -28,6 +28,13 @@ def test_the_largest_logit_is_shown_after_each_validation(
     for epoch in (1, 2):
         engine.state.max_epochs, engine.state.epoch = epoch, epoch - 1  # as MONAI's ValidationHandler does
         engine.run([1, 2], max_epochs=epoch)
+    cases = [batch_of(seed) for seed in (1, 2)]
+    logits = torch.cat([case["pred"][0].flatten(1).clamp(-60, 60) for case in cases], dim=1)
+    labels = torch.cat([case["label"].flatten() for case in cases])
+    for k in range(3):
+        of_class = logits[:, labels == k]
+        for name, values in (("max_logit", of_class.amax(dim=0)), ("mean_logit", of_class[k])):
+            assert engine.state.metrics[f"{name}/{k}"] == pytest.approx(values.mean().item(), abs=0.125)
     Board(str(tmp_path)).close()
     shown = events(tmp_path / "tensorboard").Histograms("val_max_logit")
     largest = torch.stack([batch_of(seed)["pred"].amax(dim=1) for seed in (1, 2)])

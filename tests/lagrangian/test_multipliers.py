@@ -42,6 +42,27 @@ def test_an_update_is_its_equation_in_float64(average: str) -> None:
             assert multipliers.multiplier[r, k].item() == pytest.approx(sum(slopes) / len(slopes), rel=1e-6)
 
 
+@pytest.mark.parametrize("average", ["all", "region"])
+@pytest.mark.parametrize("of", ["class", "region"])
+def test_shared_multipliers_are_the_means_over_what_shares_them(of: str, average: str) -> None:
+    multipliers = Multipliers(3, multiplier_init=0.2, coefficient_init=0.5, of=of)
+    multipliers.update(sums(multipliers, seed=0), average)
+    violation, regions = voxels(seed=0)
+    for r in range(2):
+        for k in range(3):
+            slopes = []
+            for i in range(len(violation)):
+                inside = of == "class" or bool(regions[r][i])
+                if inside or average == "all":
+                    classes = [k] if of == "class" else [0, 1, 2]
+                    slopes += [0.2 + 0.5 * violation[i, one].item() * inside for one in classes]
+            assert multipliers.multiplier[r, k].item() == pytest.approx(sum(slopes) / len(slopes), rel=1e-6)
+    multipliers.update(sums(multipliers, seed=1, scale=2.0), average)
+    for quantity in ("multiplier", "coefficient", "violation"):
+        values = multipliers.get_buffer(quantity)
+        assert torch.equal(values, (values[:1] if of == "class" else values[:, :1]).expand_as(values))
+
+
 def test_the_multiplier_of_a_problem_with_a_known_solution_is_found() -> None:
     # The nearest x to `wanted` with x <= bound: x = min(wanted, bound), multiplier max(0, wanted - bound).
     wanted = torch.tensor([[3.0, 1.5, -1.0], [0.2, 7.0, 2.0]], dtype=torch.float64)
@@ -135,6 +156,7 @@ def test_a_state_that_was_saved_goes_on_as_if_it_had_not_stopped() -> None:
         ({"growth_interval": 0}, "growth_interval is 0"),
         ({"sufficient_decrease": "0.9"}, "sufficient_decrease is '0.9'"),
         ({"coefficient_max": math.inf}, "coefficient_max is inf"),
+        ({"of": "classes"}, "of is 'classes'"),
     ],
 )
 def test_wrong_arguments_are_refused_by_value(arguments: dict[str, Any], said: str) -> None:

@@ -1,0 +1,98 @@
+"""Figures of an experiment: they show the numbers of its rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+
+import pytest
+from written_runs import write_trial
+
+from calib_monai.experiments.__main__ import drawn_rows, other_regions
+from calib_monai.experiments.figures import logit_panels, logits_over_epochs, of_patients, spots_of
+from calib_monai.experiments.trial_files import read_trial
+from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.measures import measure_of
+from calib_monai.reports.bars import bars_figure
+from calib_monai.reports.boxes import boxes_figure
+from calib_monai.reports.curves import curves_figure
+from calib_monai.reports.plane import plane_figure
+
+ECE = measure_of("ece_plausible")
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[Row]:
+    """A row of two methods with two seeds; the largest logit of class 1 grows with the epochs of the second."""
+    trials = []
+    for name, dice in (("ce", 0.8), ("nacl", 0.9)):
+        for seed in (0, 1):
+            folder = write_trial(tmp_path, name, [dice, dice + 0.02 * seed], ece=[0.1, 0.3], seed=seed, cases="ab")
+            logits = json.loads((folder / "logits.json").read_text())
+            largest = [[0] * 240 for _ in range(3)]
+            largest[1][200], largest[1][201] = 1, 3
+            (folder / "logits.json").write_text(json.dumps(logits | {"largest": largest}))
+            with (folder.parent / "history.csv").open("w", newline="") as file:
+                lines = [[1, 2.0, ""], [2, 3.0 + seed, 1.5]]
+                csv.writer(file).writerows([["epoch", "max_logit/1", "mean_logit/2"], *lines])
+            trials.append(read_trial(folder))
+    return rows_of(trials)
+
+
+def test_a_method_lies_where_its_dice_and_ece_are(rows: list[Row]) -> None:
+    panels = spots_of(rows, {"ece_plausible": ECE})
+    spot = panels[ECE]["nacl"]
+    assert (spot.error, spot.dice) == pytest.approx((0.2, 0.905))
+    assert spot.trainings == [pytest.approx((0.2, 0.9)), pytest.approx((0.2, 0.91))]
+    [axes] = plane_figure(panels, measure_of("dice_foreground")).axes
+    assert axes.collections[1].get_offsets().tolist() == [pytest.approx([0.2, 0.805])]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("ECE, plausible", "Dice")
+
+
+def test_a_box_is_over_patients(rows: list[Row]) -> None:
+    assert of_patients(rows, {"ece_plausible": ECE})[ECE]["ce"] == pytest.approx([0.1, 0.3])
+    of_one = [
+        replace(row, trials=[replace(t, run=replace(t.run, patients=dict.fromkeys("ab", "p"))) for t in row.trials])
+        for row in rows
+    ]
+    found = of_patients(of_one, {"ece_plausible": ECE})
+    assert found[ECE]["ce"] == pytest.approx([0.2])
+    [axes] = boxes_figure({ECE: {"ce": [0.1, 0.3, float("nan")], "nacl": [0.2]}}).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["ce", "nacl"]
+    assert axes.lines[4].get_ydata().tolist() == pytest.approx([0.2, 0.2])  # the median of ce
+
+
+def test_bars_have_the_mean_logits_of_the_classes(rows: list[Row]) -> None:
+    own, largest = logit_panels(rows)
+    # A bin of 0.25 holds the logit 1 of the own class.
+    assert own.values["ce"] == pytest.approx([1.125] * 3)
+    assert own.categories == ["background", "left", "right"]
+    assert [isnan(value) for value in largest.values["nacl"]] == [True, False, True]
+    assert largest.values["nacl"][1] == pytest.approx(-30 + (200.5 + 3 * 201.5) / 4 / 4)
+    heights = [bar.get_height() for bar in bars_figure([own]).axes[0].patches]
+    assert heights == pytest.approx([1.125] * 6)
+
+
+def test_curves_have_the_logits_of_each_epoch(rows: list[Row]) -> None:
+    curves = {measure.title: of for measure, of in logits_over_epochs(rows).items()}
+    assert list(curves) == ["mean logit, right", "largest logit, left"]
+    first, second = curves["largest logit, left"]["nacl"]
+    assert (first.at, first.value, first.deviation) == (1, 2.0, 0.0)
+    assert (second.at, second.value, second.deviation) == pytest.approx((2, 3.5, 0.5**0.5))
+    [alone] = curves["mean logit, right"]["ce"]
+    assert alone.at == 2  # an epoch without a voxel of the class has no point
+    panels = {measure_of(name): curves["largest logit, left"] for name in "abcde"}
+    figure = curves_figure(panels, "epoch", {measure: {} for measure in panels})
+    assert sum(axes.axison for axes in figure.axes) == 5  # in two lines of four
+
+
+def test_rows_of_another_region_have_diagrams_of_their_own(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [replace(one, evaluation="boundary", run=replace(one.run, region="boundary")) for one in rows[0].trials]
+    other = Row("ce boundary", at)
+    assert drawn_rows([*rows, other]) == rows
+    monkeypatch.setattr("calib_monai.experiments.__main__.drawn", lambda make, runs: [make.__name__, len(runs)])
+    assert other_regions([*rows, other]) == {"reliability_boundary": ["reliability_figure", 1]}
+    assert other_regions(rows) == {}
