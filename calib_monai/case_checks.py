@@ -1,4 +1,4 @@
-"""Checks of many cases: in several threads, with a limit on voxels in memory, and with one line as the result."""
+"""Checks of many cases: in several threads, with a limit on memory, and with one line as the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from calib_monai.budgets import Budget
 from calib_monai.datalists.splits import Case
-from calib_monai.headers import voxels_in
+from calib_monai.headers import bytes_once_loaded
+from calib_monai.memory import memory_here
 from calib_monai.processes import bar_is_hidden, check_enough, gathered, is_first_process, share
 from calib_monai.read_once import forget, keeping
 from calib_monai.volumes import files_of
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 MOST_TOLD = 10  # of the cases that are found bad
 MAX_THREADS = 4
-MOST_VOXELS = 4 * 10**8  # that they read at a time, each in up to 9 bytes; a larger case is read alone
+MOST_BYTES = 4 * 10**9  # that they take at a time, or half of the memory; a larger case is read alone
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +55,11 @@ def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Ite
 def checked_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T | str]:
     """The result of `check` for each case, or the text of its ValueError; the arguments are those of `check_all`."""
     forget()  # what is left of the check before
-    budget, kept = Budget(MOST_VOXELS), {id(case) for case in again}
+    budget, kept = Budget(int(min(MOST_BYTES, memory_here() / 2))), {id(case) for case in again}
 
     def checked(case: Case) -> T | str:
         try:
-            voxels = sum(voxels_in(file) for file in files_of(case))
-            with budget.share(voxels), keeping(id(case) in kept):
+            with budget.share(sum(map(bytes_once_loaded, files_of(case)))), keeping(id(case) in kept):
                 return check(case)
         except ValueError as error:
             return str(error)

@@ -3,21 +3,64 @@
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+import itk
 import nibabel
 import numpy as np
+from nibabel.nifti1 import Nifti1Image
 from nibabel.openers import ImageOpener
 from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
+from PIL import Image
+
+from calib_monai.dicom import header_of, is_dicom
+from calib_monai.memory import memory_here
+from calib_monai.pictures import SUFFIXES
 
 NIFTI = (".nii", ".nii.gz")
+ITK_SUFFIXES, DETACHED = (".nrrd", ".nhdr", ".mha", ".mhd"), (".nhdr", ".mhd")  # the last have their voxels elsewhere
 MOST_COMPRESSED = 1032  # to one: deflate can do no more
-BYTES_A_VOXEL = 4  # loaded as float32
+LARGE, MOST_OF_A_SCAN = 10**8, 200  # voxels from which an image may be compressed to one so many'th
+LOADED = 12  # bytes that the loading of a voxel takes: measured are 8.2, and a preparation takes a copy
+BYTES_OF_DOUBLE = 8  # more where it is read as float64
+BYTES_OF_DICOM = 2
+GIB = 2**30
 MOST_APART = 0.5  # of a voxel, between the places that qform and sform give the corners
+
+
+class Promised(NamedTuple):
+    """What a header promises.
+
+    Attributes:
+        shape: of the voxels.
+        stored: bytes of a voxel in the file, before compression.
+        needed: bytes that the loading of a voxel takes.
+        dtype: of the stored values, where it is known.
+    """
+
+    shape: tuple[int, ...]
+    stored: int
+    needed: int
+    dtype: np.dtype[Any] | None = None
+
+    @property
+    def voxels(self) -> int:
+        """Their number."""
+        return math.prod(self.shape)
+
+    @property
+    def loaded(self) -> int:
+        """The bytes that loading takes."""
+        return self.voxels * self.needed
+
+    @property
+    def told(self) -> str:
+        """The shape in words."""
+        return " x ".join(map(str, self.shape))
 
 
 def is_nifti(file: str) -> bool:
@@ -26,37 +69,95 @@ def is_nifti(file: str) -> bool:
 
 
 def check_header(file: str) -> None:
-    """Raise ValueError if a file cannot be opened, or is a NIfTI with a wrong header or voxels that cannot be loaded.
+    """Raise ValueError if a file cannot be opened, or its header promises voxels that cannot be loaded.
 
-    The header is wrong if it promises more voxels than the file can hold. Voxels must be real numbers and fit into
-    memory. Other formats, and files that only have the name of a NIfTI, are left to their readers.
+    Voxels must fit into memory, with what loading takes beside them. Those of a NIfTI must be real numbers, and no more
+    than the file can hold. Files that only have the name of a format are left to their readers.
     """
     try:
         if not Path(file).is_dir():  # a DICOM series is one
             Path(file).open("rb").close()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
-    if not is_nifti(file):
+    if is_nifti(file) and (opened := Nifti1Image.filespec_to_file_map(file)["image"].filename) != file:
+        raise ValueError(f"{file} ends in mixed capitals, and nibabel would read {opened}: rename it")
+    found = promised(file)
+    if found is None:
         return
-    try:
-        image = _image(file)
-    except Exception:  # noqa: BLE001 - the reader says what is wrong
-        return
-    if not isinstance(image, SpatialImage):
-        return
-    shape, dtype = image.shape, image.get_data_dtype()
-    if dtype.kind not in "iufb":
-        raise ValueError(f"{file} holds {_kind(dtype)} ({dtype}); it must hold real numbers")
-    voxels, told = math.prod(shape), " x ".join(map(str, shape))
+    if found.dtype is not None and found.dtype.kind not in "iufb":
+        raise ValueError(f"{file} holds {_kind(found.dtype)} ({found.dtype}); it must hold real numbers")
     held = Path(file).stat().st_size * (MOST_COMPRESSED if file.lower().endswith(".gz") else 1)
-    if voxels * dtype.itemsize > held:
-        raise ValueError(f"{file} is damaged: its header promises {told} voxels, more than a file of its size can hold")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
-    if voxels * BYTES_A_VOXEL > memory:
+    if is_nifti(file) and found.voxels * found.stored > held:
         raise ValueError(
-            f"{file} is {told} voxels, {voxels * BYTES_A_VOXEL / 2**30:.0f} GiB once loaded; there are "
-            f"{memory / 2**30:.0f} GiB here"
+            f"{file} is damaged: its header promises {found.told} voxels, more than a file of its size can hold"
         )
+    memory = memory_here()
+    if found.loaded > memory:
+        raise ValueError(
+            f"{file} is {found.told} voxels, {found.loaded / GIB:.1f} GiB once loaded; there are "
+            f"{memory / GIB:.1f} GiB here"
+        )
+
+
+def check_image_header(file: str) -> None:
+    """Raise ValueError if an image is large and compressed as no scan can be; a label may be that simple."""
+    found = promised(file)
+    if found is None or found.voxels < LARGE or file.lower().endswith(DETACHED):
+        return
+    size = Path(file).stat().st_size
+    if found.voxels * found.stored > MOST_OF_A_SCAN * size:
+        raise ValueError(
+            f"{file} promises {found.told} voxels in {size} bytes; no scan is compressed to less than one part in "
+            f"{MOST_OF_A_SCAN}, so it is damaged, or made to fill the memory"
+        )
+
+
+def check_room(files: Sequence[str]) -> None:
+    """Raise ValueError if files that are loaded together do not fit into memory."""
+    loaded, memory = sum(map(bytes_once_loaded, files)), memory_here()
+    if loaded > memory:
+        raise ValueError(
+            f"{files[0]} (with {len(files) - 1} more) takes {loaded / GIB:.1f} GiB once loaded; there are "
+            f"{memory / GIB:.1f} GiB here"
+        )
+
+
+def promised(file: str) -> Promised | None:
+    """What the header of a file promises; None for a folder, another format, or a file whose reader says what is wrong.
+
+    Pictures, NRRD, MetaImage and DICOM are read by the headers alone, too.
+    """
+    try:
+        name = file.lower()
+        if is_nifti(file):
+            return _of_nifti(_image(file))
+        if name.endswith(SUFFIXES):
+            with Image.open(file) as picture:
+                return Promised(picture.size, len(picture.getbands()), LOADED * len(picture.getbands()))
+        if name.endswith(ITK_SUFFIXES):
+            return _of_itk(itk.ImageIOFactory.CreateImageIO(file, itk.CommonEnums.IOFileMode_ReadMode), file)
+        header = header_of(file) if is_dicom(file) else None
+        return Promised(header.size, header.colors * BYTES_OF_DICOM, LOADED * header.colors) if header else None
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return None
+
+
+def _of_nifti(image: Any) -> Promised | None:
+    """What the header of a NIfTI promises; None for an image that is no volume."""
+    if not isinstance(image, SpatialImage):
+        return None
+    dtype, proxy = image.get_data_dtype(), cast(Any, image.dataobj)
+    as_double = dtype.itemsize > BYTES_OF_DOUBLE // 2 or (proxy.slope, proxy.inter) != (1, 0)
+    return Promised(image.shape, dtype.itemsize, LOADED + BYTES_OF_DOUBLE * as_double, dtype)
+
+
+def _of_itk(reader: Any, file: str) -> Promised:
+    """What the header of a file promises that ITK reads."""
+    reader.SetFileName(file)
+    reader.ReadImageInformation()
+    shape = tuple(int(reader.GetDimensions(axis)) for axis in range(reader.GetNumberOfDimensions()))
+    components = int(reader.GetNumberOfComponents())
+    return Promised(shape, components * int(reader.GetComponentSize()), components * LOADED)
 
 
 def doubt_of_place(file: str) -> str:
@@ -92,14 +193,16 @@ def stored_affine(file: str) -> NDArray[np.float64] | None:
         return None
 
 
-def voxels_in(file: str) -> int:
-    """The number of voxels in a file or folder: from the header of a NIfTI, else about the number of bytes."""
+def bytes_once_loaded(file: str) -> int:
+    """About the bytes that the loading of a file takes, or of a folder of DICOM."""
     path = Path(file)
+    found = promised(file)
+    if found is not None:
+        return found.loaded
     try:
-        if is_nifti(file):
-            return math.prod(cast(SpatialImage, _image(file)).shape)
-        return sum(inside.stat().st_size for inside in (path.rglob("*") if path.is_dir() else [path]))
-    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        inside = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else []
+        return sum(bytes_once_loaded(str(one)) for one in inside) if inside else path.stat().st_size
+    except OSError:  # the reader says what is wrong
         return 0
 
 

@@ -1,14 +1,33 @@
-"""Memory: how much of it may hold what is kept only to save time."""
+"""Memory: how much of it there is, and how much may hold what is kept only to save time."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 from contextlib import suppress
+from pathlib import Path
 
 from torch.utils.data import get_worker_info
 
 MOST = 2**30  # bytes, for all processes of a run on this machine together
+OF_CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # files with a limit
+
+
+def memory_here() -> float:
+    """The bytes of memory that this process may use: those of the machine, or the limit of a container or a user."""
+    limits = [math.inf]
+    if hasattr(os, "sysconf"):
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in OF_CONTAINERS:
+        with suppress(OSError, ValueError):  # there is none, or it is "max"
+            limits.append(int(Path(path).read_text(encoding="ascii")))
+    with suppress(ImportError):  # of another system
+        import resource  # noqa: PLC0415
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        limits += [soft] if soft != resource.RLIM_INFINITY else []
+    return min(limits)
 
 
 def fits(size: int, held: int) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from monai.data import NibabelReader
 from monai.utils import ensure_tuple
 
-BYTES_AT_A_TIME = 2**20
+MOST_BEHIND = 2**20  # bytes after the last voxel
 
 
 class WholeNiftiReader(NibabelReader):
@@ -56,9 +56,9 @@ def _on_stream(image: Any) -> Iterator[None]:
 
 
 def _read_on(stream: gzip.GzipFile) -> None:
-    """Read a stream to its end; ValueError if that is not as it was written."""
+    """Read a stream to its end; ValueError if that is not as it was written, or far behind the voxels."""
     try:
-        while stream.read(BYTES_AT_A_TIME):
-            pass
+        if stream.read(MOST_BEHIND) and stream.read(1):
+            raise ValueError(f"{stream.name} is damaged: it unpacks to more than its header says")
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{stream.name} is damaged: {error}") from None

@@ -16,7 +16,7 @@ from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL_VALUES
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
-from calib_monai.headers import check_header
+from calib_monai.headers import check_header, check_image_header, check_room
 from calib_monai.held_images import is_held
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
@@ -218,13 +218,16 @@ def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:
 
 def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     """A case with its files loaded; raise ValueError with the first file that cannot be read alone."""
-    for file in files_of(case):
+    files = files_of(case)
+    for file in files:
         check_header(file)
+    for file in _files(case["image"]):
+        check_image_header(file)
+    check_room(files)
     try:
         return copied(loading)(dict(case))
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
         cause = _first_cause(error)
-        files = files_of(case)
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
         if any(is_held(case[key]) for key in IMAGE_AND_LABEL if key in case) and isinstance(cause, ValueError):

@@ -16,7 +16,7 @@ from calib_monai.phantoms import make_phantoms
 def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_hippocampus(str(tmp_path), make_phantoms(7))
     cases = [case for part in hippocampus_split(str(tmp_path)).values() for case in part]
-    monkeypatch.setattr(calib_monai.case_checks, "MOST_VOXELS", 1)
+    monkeypatch.setattr(calib_monai.case_checks, "MOST_BYTES", 1)
     read, most = [], []
 
     def check(case: dict[str, Any]) -> bool:

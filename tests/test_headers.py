@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import gzip
-import os
 from pathlib import Path
 
+import itk
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 
-from calib_monai.headers import check_header, doubt_of_place, voxels_in
+from calib_monai import headers
+from calib_monai.headers import (
+    bytes_once_loaded,
+    check_header,
+    check_image_header,
+    check_room,
+    doubt_of_place,
+    promised,
+)
 
 COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -53,11 +62,76 @@ def test_what_are_no_real_numbers_is_refused(dtype: np.dtype, said: str, tmp_pat
         check_header(str(nifti(tmp_path / "one.nii", dtype)))
 
 
-def test_what_this_machine_has_no_room_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = nifti(tmp_path / "one.nii")
-    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 4 * 6 * 5 * 4 - 1}[name])
-    with pytest.raises(ValueError, match=r"one.nii is 6 x 5 x 4 voxels, .* GiB once loaded; there are .* GiB here"):
+def written(path: Path) -> Path:
+    """A file of 6 x 5 (x 4) voxels in the format of its name."""
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return nifti(path)
+    if path.suffix == ".dcm":
+        pixels = itk.image_from_array(np.zeros((1, 5, 6), np.uint16))
+        itk.imwrite(pixels, str(path), imageio=itk.GDCMImageIO.New())
+    elif path.suffix == ".png":
+        Image.new("L", (6, 5)).save(path)
+    else:
+        itk.imwrite(itk.image_from_array(np.zeros((4, 5, 6), np.int16)), str(path), compression=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["a.nii", "a.NII.GZ", "a.nrrd", "a.NRRD", "a.nhdr", "a.mha", "a.mhd", "a.dcm", "a.png"]
+)
+def test_what_this_machine_has_no_room_for_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / name)
+    found = promised(str(path))
+    assert found is not None
+    assert sorted(size for size in found.shape if size > 1) == (
+        [5, 6] if path.suffix in (".dcm", ".png") else [4, 5, 6]
+    )
+    needed = 12 * found.voxels
+    assert bytes_once_loaded(str(path)) == needed
+    monkeypatch.setattr(headers, "memory_here", lambda: needed)
+    check_header(str(path))
+    check_room([str(path)])
+    with pytest.raises(ValueError, match=rf"{name} \(with 1 more\) takes .* GiB once loaded; there are"):
+        check_room([str(path), str(path)])
+    monkeypatch.setattr(headers, "memory_here", lambda: needed - 1)
+    with pytest.raises(ValueError, match=rf"{name} is 6 x 5.* voxels, .* GiB once loaded; there are .* GiB here"):
         check_header(str(path))
+
+
+@pytest.mark.parametrize("name", ["a.Nii.gz", "a.NiI"])
+def test_a_name_for_which_nibabel_would_read_another_file_is_refused(name: str, tmp_path: Path) -> None:
+    other = nifti(tmp_path / name.lower())
+    other.with_name(name).write_bytes(other.read_bytes())
+    with pytest.raises(ValueError, match=f"{name} ends in mixed capitals, and nibabel would read {other}: rename it"):
+        check_header(str(other.with_name(name)))
+
+
+def test_values_that_are_read_as_float64_take_more(tmp_path: Path) -> None:
+    assert bytes_once_loaded(str(nifti(tmp_path / "a.nii", np.float64))) == 20 * 120
+    image = nibabel.Nifti1Image(np.zeros((6, 5, 4), np.int16), np.eye(4))
+    image.header.set_slope_inter(2, 1)
+    nibabel.save(image, tmp_path / "b.nii")
+    assert bytes_once_loaded(str(tmp_path / "b.nii")) == 20 * 120
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mha"])
+def test_an_image_that_is_compressed_as_no_scan_can_be_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    itk.imwrite(itk.image_from_array(np.zeros((64, 64, 64), np.int16)), str(path), compression=True)
+    check_image_header(str(path))  # small
+    monkeypatch.setattr(headers, "LARGE", 64**3)
+    with pytest.raises(
+        ValueError, match=rf"{name} promises 64 x 64 x 64 voxels in \d+ bytes; no scan is compressed to"
+    ):
+        check_image_header(str(path))
+    check_header(str(path))  # a label may be empty
+    noise = np.random.default_rng(0).integers(0, 999, (64, 64, 64), np.int16)
+    itk.imwrite(itk.image_from_array(noise), str(path), compression=True)
+    check_image_header(str(path))
 
 
 def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
@@ -68,13 +142,14 @@ def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
 
 def test_voxels_are_counted_without_reading_them(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.zeros((30, 40, 5), np.uint8), np.eye(4)), tmp_path / "a.nii.gz")
-    assert voxels_in(str(tmp_path / "a.nii.gz")) == 30 * 40 * 5
+    assert bytes_once_loaded(str(tmp_path / "a.nii.gz")) == 12 * 30 * 40 * 5
     (tmp_path / "series").mkdir()
     for name in ("1.dcm", "2.dcm"):
         (tmp_path / "series" / name).write_bytes(bytes(500))
-    assert voxels_in(str(tmp_path / "series")) == 1000
+    assert bytes_once_loaded(str(tmp_path / "series")) == 1000
     (tmp_path / "b.nii").write_text("none")
-    assert voxels_in(str(tmp_path / "b.nii")) == voxels_in(str(tmp_path / "missing.nrrd")) == 0
+    assert bytes_once_loaded(str(tmp_path / "b.nii")) == 4
+    assert bytes_once_loaded(str(tmp_path / "missing.nrrd")) == 0
 
 
 def test_a_place_in_doubt_is_told(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ ALLOWED = {
             "volumes",
         ),
     },
-    "case_checks": {"budgets", "datalists", "headers", "processes", "read_once", "volumes"},
+    "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
+    "headers": {"dicom", "memory", "pictures"},
     "zones": {"processes"},
     "found_cases": {
         "case_keys",

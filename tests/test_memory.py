@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import calib_monai.memory
-from calib_monai.memory import MOST, fits
+from calib_monai.memory import MOST, fits, memory_here
 
 
 def test_what_is_kept_has_a_limit() -> None:
@@ -22,3 +24,15 @@ def test_processes_and_workers_share_the_limit(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(calib_monai.memory, "get_worker_info", lambda: SimpleNamespace(num_workers=4))
     assert fits(MOST // 8, held=0)
     assert not fits(MOST // 8, held=1)
+
+
+def test_the_limit_of_a_container_or_a_user_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = memory_here()
+    assert 2**28 < here < 2**50
+    (tmp_path / "none").write_text("max\n")
+    (tmp_path / "some").write_text("1000\n")
+    for names, limit in ((("gone", "none"), here), (("none", "some"), 1000)):
+        monkeypatch.setattr(calib_monai.memory, "OF_CONTAINERS", [str(tmp_path / name) for name in names])
+        assert memory_here() == limit
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (500, -1))
+    assert memory_here() == 500

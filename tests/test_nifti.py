@@ -12,7 +12,7 @@ import pytest
 from monai.transforms import LoadImage
 
 from calib_monai.loading import LoadCased
-from calib_monai.nifti import WholeNiftiReader
+from calib_monai.nifti import MOST_BEHIND, WholeNiftiReader
 
 LOAD = LoadCased("image")
 VOXELS = np.random.default_rng(0).integers(0, 99, (16, 15, 14)).astype(np.int16)
@@ -40,6 +40,15 @@ def test_a_file_that_its_checksum_does_not_fit_is_refused(way: str, path: Path) 
     changed[-20] ^= 1
     path.write_bytes({"a byte changed": bytes(changed), "without its checksum": packed[:-8]}[way])
     with pytest.raises(ValueError, match=r"a\.nii\.gz is damaged: (CRC check failed|Compressed file ended)"):
+        LOAD({"image": str(path)})
+
+
+def test_a_file_that_unpacks_to_far_more_than_its_header_says_is_refused(path: Path) -> None:
+    packed = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(packed + bytes(MOST_BEHIND)))
+    LOAD({"image": str(path)})
+    path.write_bytes(gzip.compress(packed + bytes(MOST_BEHIND + 1)))
+    with pytest.raises(ValueError, match=r"a\.nii\.gz is damaged: it unpacks to more than its header says"):
         LOAD({"image": str(path)})
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import nibabel
 import numpy as np
-from spoiled import CASE, IMAGE, header
+from spoiled import CASE, IMAGE, file, header
 from wrong_inputs import Wrong
 
 
@@ -14,6 +15,15 @@ def sized(image: nibabel.Nifti1Image) -> None:
     """Voxels larger than the earth."""
     image.set_sform(np.diag([1e20, 1e20, 1e20, 1]), code=1)
     image.set_qform(None, code=0)
+
+
+def empty_and_huge(path: Path) -> None:
+    """512 million voxels in 500 kilobytes."""
+    nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4)), path)
+    content = bytearray(gzip.decompress(path.read_bytes())[:352])
+    content[40:56] = np.array([3, 512, 1000, 1000, 1, 1, 1, 1], dtype="<i2").tobytes()
+    zeros = gzip.compress(bytes(2**24))  # a file may have several members
+    path.write_bytes(gzip.compress(bytes(content)) + zeros * (512 * 10**6 // 2**24 + 1))
 
 
 def taken(folder: Path) -> None:
@@ -31,5 +41,9 @@ WRONG_CASES = [
         {"input": "{}/data/imagesTr"},
         after_training=True,
     )
-    for name, change in (("voxels larger than the earth", header(IMAGE, sized)), ("its place is taken", taken))
+    for name, change in (
+        ("voxels larger than the earth", header(IMAGE, sized)),
+        ("512 million voxels in 500 KB", file(IMAGE, empty_and_huge)),
+        ("its place is taken", taken),
+    )
 ]
