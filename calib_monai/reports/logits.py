@@ -53,7 +53,7 @@ def logits_figure(runs: Sequence[Run]) -> Figure:
             row, column = divmod(truth, columns)
             [axes] = panels.axes(number * rows + row, column)
             _draw(axes, logits.edges, shares[number][truth])
-            axes.set_title(title, fontsize="medium")
+            axes.set_title(title, fontsize="medium", y=1)
             last = truth + columns >= len(names)
             axes.tick_params(labelbottom=last, labelleft=column == 0)
             of_row = shares[number][row * columns : (row + 1) * columns]

@@ -44,7 +44,7 @@ def reliability_figure(runs: Sequence[Run]) -> Figure:
         row, column = divmod(index, columns)
         above, below = panels.axes(row, column)
         _draw_both(above, below, run.bins, numbered=column == 0)
-        above.set_title(title)
+        above.set_title(title, y=1)  # elsewhere matplotlib measures what is below it
         below.set_xlabel("confidence")
         if column == 0:
             above.set_ylabel(f"accuracy, {run.region} voxels")
@@ -93,7 +93,7 @@ def class_reliability_figure(runs: Sequence[Run]) -> Figure:
             _draw_both(above, below, bins, numbered=column == 0, ticks=FEW_TICKS)
             below.set_xlabel("probability of the class")
             error = ERROR.shown(bins.expected_calibration_error().item())
-            above.set_title(f"{name}\npooled error {error}", fontsize="medium")
+            above.set_title(f"{name}\npooled error {error}", fontsize="medium", y=1)
             if column == 0:
                 above.set_ylabel(called[number])
                 below.set_ylabel("share of\nvoxels")
