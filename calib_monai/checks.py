@@ -197,8 +197,13 @@ def check_model(path: str, network: torch.nn.Module) -> None:
         raise ValueError(f"there is no model at {path}: train first, or set --ckpt_dir to where it is")
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - each broken file has an error of its own
-        raise ValueError(f"{path} cannot be read: {first_line(error)}") from None
+    except PermissionError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own, of PyTorch's inner parts
+        size = Path(path).stat().st_size
+        raise ValueError(
+            f"{path} is damaged, or no model ({size} bytes): it must be the whole model.pt that a training wrote"
+        ) from None
     if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise ValueError(f"{path} holds no weights; needed is the model.pt of a training")
     differing = differing_weights(weights, network.state_dict())

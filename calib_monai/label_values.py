@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -30,16 +30,26 @@ def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> Me
     values = torch.unique(torch.as_tensor(label).as_subclass(Tensor)).tolist()
     wrong = [value for value in values if value not in classes]
     if wrong:
-        shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
-        shown += " ..." if len(wrong) > SHOWN else ""
         raise ValueError(
-            f"{file} holds the label value(s) {shown}; the labels of test_dir name {', '.join(map(str, classes))}"
+            f"{file} holds the label value(s) {values_in_words(wrong)}; the labels of test_dir name "
+            f"{', '.join(map(str, classes))}"
         )
     mapped = cast(MetaTensor, label.clone())  # type: ignore[no-untyped-call]
     for value in values:
         if classes[value] != value:
             mapped[label == value] = classes[value]
     return mapped
+
+
+def values_in_words(values: Iterable[float]) -> str:
+    """The first of the values of a label, each as short as it can be; NaN, which differs from itself, once.
+
+    Examples:
+        >>> values_in_words([4.0, 0.5, float("nan"), float("nan")])
+        '4, 0.5, nan'
+    """
+    words = list(dict.fromkeys(np.format_float_positional(value, trim="-") for value in values))
+    return ", ".join(words[:SHOWN]) + (" ..." if len(words) > SHOWN else "")
 
 
 def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: str) -> None:

@@ -18,12 +18,11 @@ from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header, check_image_header, check_room
 from calib_monai.held_images import is_held
+from calib_monai.label_values import values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
-
-SHOWN = 5  # of many values, in a message
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,10 @@ def check_pair(
     values = values[values != rules.ignore_index] if rules.ignore_index is not None else values
     wrong = [value for value in values if value not in range(rules.num_classes)]
     if wrong:
-        shown = ", ".join(np.format_float_positional(value, trim="-") for value in wrong[:SHOWN])
-        shown += " ..." if len(wrong) > SHOWN else ""
         ignored = "" if rules.ignore_index is None else f" or {rules.ignore_index}"
         raise ValueError(
-            f"{files['label']} holds the label value(s) {shown}; with {rules.num_classes} classes they must be whole "
-            f"numbers 0..{rules.num_classes - 1}{ignored}"
+            f"{files['label']} holds the label value(s) {values_in_words(wrong)}; with {rules.num_classes} classes "
+            f"they must be whole numbers 0..{rules.num_classes - 1}{ignored}"
         )
     distance, allowed = distance_of_grids(loaded["image"], loaded["label"]), half_a_voxel(loaded["image"])
     if rules.same_grid and distance > allowed:

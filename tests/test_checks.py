@@ -127,8 +127,9 @@ def test_folders_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
         ({"weight": torch.zeros(4, 2), "bias": torch.zeros(4)}, r"2 are of another size \(first weight\)"),
         ({"weight": torch.zeros(3, 2), "bias": torch.zeros(3), "x": torch.zeros(1)}, r"1 are not of the network"),
         ({"network": {"weight": torch.zeros(3, 2)}}, "holds no weights"),
-        (b"", "cannot be read"),
-        (b"no weights", "cannot be read"),
+        (b"", r"is damaged, or no model \(0 bytes\): it must be the whole model\.pt that a training wrote$"),
+        (b"no weights", r"is damaged, or no model \(10 bytes\)"),
+        (Path, r"is damaged, or no model"),  # code, which is not run
     ],
 )
 def test_a_model_of_another_network_is_refused(content: object, said: str | None, tmp_path: Path) -> None:

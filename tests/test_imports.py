@@ -27,8 +27,8 @@ ALLOWED = {
     },
     "score": {"refusals", "scoring"},
     "scoring": {
-        *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "labels", "loading"),
-        *("metrics", "posthoc", "refusals", "reports", "spelling", "transforms", "whole_files"),
+        *("case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_values", "labels"),
+        *("loading", "metrics", "posthoc", "refusals", "reports", "spelling", "transforms", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {"estimates", "intervals", "measures", "ranks", "refusals", "reports", "stored", "whole_files"},
@@ -105,6 +105,7 @@ ALLOWED = {
         "grids",
         "headers",
         "held_images",
+        "label_values",
         "orientation",
         "pictures",
     },

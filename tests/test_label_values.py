@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import pytest
 import torch
 from monai.data import MetaTensor
@@ -19,7 +21,9 @@ def test_values_become_classes_all_at_once_and_the_tensor_stays() -> None:
     assert torch.equal(mapped.affine, label.affine)
 
 
-@pytest.mark.parametrize(("values", "shown"), [([0.0, 4], "4"), ([1.0, 0.5], "0.5"), ([-1.0, 9], "-1, 9")])
+@pytest.mark.parametrize(
+    ("values", "shown"), [([0.0, 4], "4"), ([1.0, 0.5], "0.5"), ([-1.0, 9, *[nan] * 3], "-1, 9, nan")]
+)
 def test_a_value_without_a_class_is_refused_with_its_file(values: list[float], shown: str) -> None:
     with pytest.raises(ValueError, match=rf"^a\.nii holds the label value\(s\) {shown}; .* name 0, 1"):
         with_classes(MetaTensor(torch.tensor([values])), {0: 0, 1: 2}, "a.nii")

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
 from calib_monai.grids import distance_of_grids, half_a_voxel
+from calib_monai.label_values import values_in_words
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
@@ -31,7 +32,6 @@ METRICS = (
     *("ece_foreground", "cece_foreground", "tace_foreground", "ece_union", "cece_union"),
 )  # as in evaluate.json
 LEAST = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
-SHOWN = 5  # of many values, in a message
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class LabelAndImaged(MapTransform):
         values = {one for plane in plain(label)[0] for one in np.unique(plane.numpy())}
         wrong = sorted(one for one in values if one not in range(self.num_classes) and one != self.ignore_index)
         if wrong:
-            shown = ", ".join(np.format_float_positional(one, trim="-") for one in wrong[:SHOWN])
+            shown = values_in_words(wrong)
             ignoring = len(wrong) == 1 and self.ignore_index is None and wrong[0] in range(self.num_classes, 256)
             hint = f" (give --ignore_label {shown} if such voxels do not count)" if ignoring else ""
             raise ValueError(
