@@ -89,7 +89,7 @@ def read_json(path: Path, name: str = "") -> Any:
     try:
         if path.exists() and not path.is_file():  # a pipe would be waited for
             raise ValueError(f"{told} cannot be read: it is no regular file")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows put a mark before the text
     except OSError as error:
         raise ValueError(f"{told} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -99,7 +99,7 @@ def load_conformal(
     try:
         with safe_open(path, framework="pt") as file:
             scores, missed, cases = (file.get_tensor(name) for name in ("scores", "missed", "cases"))
-            fitted_to = file.metadata()
+            fitted_to = file.metadata() or {}
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
     for name, digest in _made_with(kind, ckpt_dir).items():
@@ -191,7 +191,7 @@ def _promised(intervals: Conformal, margins: Margins) -> Promises:
 def _are_fitted(scores: Tensor, missed: Tensor, cases: Tensor) -> bool:
     """Whether a fit may have given these values."""
     shapes = scores.ndim == TABLE and scores.numel() and missed.shape == (len(scores), len(THRESHOLDS))
-    if not (shapes and cases.shape == scores.shape[:1]):
+    if not (shapes and cases.shape == scores.shape[:1]) or cases.is_floating_point():
         return False
     rising = (missed.diff() >= 0).all() and (missed[:, 0] == 0).all() and (missed[:, -1] <= cases).all()
     return bool((scores.isfinite() & (scores >= 0)).all() and rising)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
-from calib_monai.posthoc.validation_set import Item, ValidationSet
+from calib_monai.posthoc.validation_set import PIECE, Item, ValidationSet
 
 FEW = 10  # volumes
 
@@ -78,8 +78,7 @@ def likelihood(calibrator: HasTemperatures, items: ValidationSet) -> Likelihood:
     lowest, highest = [], []
     for item in items:
         temperature = calibrator.temperature_of(item)
-        pair = (item, _calibrated(item, temperature))
-        nll += torch.stack([voxel_nll(each).sum(dtype=torch.float64).cpu() for each in pair])
+        nll += torch.stack([_summed_nll(item).cpu(), _summed_nll(_calibrated(item, temperature)).cpu()])
         low, high = temperature.aminmax()
         lowest.append(low.item())
         highest.append(high.item())
@@ -102,8 +101,11 @@ def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihoo
     before: list[Tensor] = []
     after: list[Tensor] = []
     for item in items:
-        for rows, each in ((before, item), (after, _calibrated(item, calibrator.temperature_of(item)))):
-            rows.append(errors_of(each.logits.softmax(dim=1), each.labels, each.ignored))
+        before.append(errors_of(item.logits.softmax(dim=1), item.labels, item.ignored))
+        probs = _calibrated(item, calibrator.temperature_of(item)).logits.contiguous()
+        for piece in torch.split(probs.flatten(2), PIECE, dim=2):  # in place: these logits are this function's own
+            piece.copy_(piece.softmax(dim=1))
+        after.append(errors_of(probs, item.labels, item.ignored))
     volumes = sum(len(rows) for rows in before)
     if volumes < FEW:
         logger.warning(
@@ -127,6 +129,14 @@ def voxel_nll(item: Item) -> Tensor:
     """Negative log-likelihood of the labels of the N fitted voxels, (N,), in nats."""
     nll = torch.nn.functional.cross_entropy(item.logits, item.labels.squeeze(1), reduction="none")
     return nll[item.mask.squeeze(1)]
+
+
+def _summed_nll(item: Item) -> Tensor:
+    """The sum of `voxel_nll`, float64, in less memory."""
+    total = torch.zeros((), dtype=torch.float64, device=item.logits.device)
+    for logits, labels in item.voxels():
+        total += torch.nn.functional.cross_entropy(logits[None], labels[None], reduction="none").sum(dtype=total.dtype)
+    return total
 
 
 def _calibrated(item: Item, temperature: Tensor) -> Item:

@@ -13,6 +13,7 @@ from calib_monai.regions import Plausible, Region, region_of
 
 Data = Iterable[Sequence[Tensor]]
 
+PIECE = 2**22  # voxels that a pass computes with at once: what it makes of them takes several times their memory
 SUM_TO_ONE = 0.02  # how far sums of rounded probabilities lie from 1: 8 classes as bytes
 
 
@@ -34,10 +35,12 @@ class Item(NamedTuple):
     ignored: Tensor | None = None
 
     def voxels(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each image the logits (C, N) and labels (N,) of the N fitted voxels."""
+        """Logits (C, N) and labels (N,) of the fitted voxels of each image, in pieces of at most `PIECE` voxels."""
         for logits, labels, mask in zip(self.logits, self.labels, self.mask, strict=True):
-            place = mask.flatten().nonzero().squeeze(1)
-            yield logits.flatten(1).index_select(1, place), labels.flatten().index_select(0, place)
+            pieces = (logits.flatten(1).split(PIECE, dim=1), labels.flatten().split(PIECE), mask.flatten().split(PIECE))
+            for values, classes, counted in zip(*pieces, strict=True):
+                place = counted.nonzero().squeeze(1)
+                yield values.index_select(1, place), classes.index_select(0, place)
 
 
 class ValidationSet:

@@ -82,7 +82,11 @@ def _of_labels(file: Path, labels: Mapping[str, Any]) -> Classes:
     pairs = [_pair(name, value) for name, value in labels.items()]
     if None in pairs:
         raise ValueError(f"{file}: each of its labels must be a whole number with a name")
-    names = dict(sorted(pair for pair in pairs if pair is not None))
+    names: dict[int, str] = {}
+    for label, name in sorted(pair for pair in pairs if pair is not None):
+        if label in names:
+            raise ValueError(f"{file} calls the label {label} {names[label]} and {name}; a label must have one name")
+        names[label] = name
     ignored = next((label for label, name in names.items() if name.lower() == IGNORE), None)
     names = {label: name for label, name in names.items() if label != ignored}
     if list(names) != list(range(len(names))):

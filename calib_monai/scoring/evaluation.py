@@ -24,7 +24,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.refusals import refusal_of
 from calib_monai.scoring.probs import Found, Reading, read
-from calib_monai.scoring.values import softmax_in_place
+from calib_monai.scoring.values import check_soft, softmax_in_place
 from calib_monai.transforms import LeaveOutd
 
 METRICS = (
@@ -140,7 +140,7 @@ def evaluate(
         results,
         *([handlers.FiguresSaver(folder)] if figures else []),
     ]
-    probs, left = Probsd(logits=scoring.hands_on_logits), LeaveOutd(ignore_index=scoring.ignore_index)
+    probs, left = Probsd(scoring), LeaveOutd(ignore_index=scoring.ignore_index)
     evaluator = evaluator_of(
         scoring,
         val_handlers,
@@ -193,11 +193,13 @@ class LabelAndImaged(MapTransform):
     """Checks a label and makes bytes of it; a case without an image gets an empty one.
 
     Args:
-        scoring: has the classes, and the ignored label.
+        scoring: has the cases, which are read once each, the classes and the ignored label.
     """
 
     def __init__(self, scoring: Scoring) -> None:
         super().__init__("label")
+        self.of_cases = len(scoring.cases)
+        self.empty: list[str] = []  # labels without a structure
         self.num_classes = len(scoring.class_names)
         self.ignore_index = scoring.ignore_index
         self.same_grid = scoring.reading.same_grid
@@ -207,7 +209,8 @@ class LabelAndImaged(MapTransform):
         """The case with its "label" and its "image" on one grid.
 
         Raises:
-            ValueError: labels outside of the classes, or an image of another size.
+            ValueError: labels outside of the classes, an image of another size, or the last of cases that are all
+                without a structure.
         """
         told = dict(data)
         label, name = told["label"], told["label"].meta["filename_or_obj"]
@@ -221,6 +224,10 @@ class LabelAndImaged(MapTransform):
                 f"{name} holds the label value(s) {shown}; with {self.num_classes} classes they must be whole numbers "
                 f"0..{self.num_classes - 1}{hint}"
             )
+        if not any(0 < one < self.num_classes for one in values):
+            self.empty.append(name)
+        if len(self.empty) == self.of_cases:
+            raise ValueError(f"no label shows a structure, first {self.empty[0]}; one must, or nothing can be measured")
         told["label"] = MetaTensor(plain(label).to(torch.uint8), affine=label.affine)
         if "image" not in told:
             told["image"] = torch.zeros_like(told["label"])
@@ -241,12 +248,12 @@ class Probsd(MapTransform):
     """Makes "prob" (probabilities) and "pred" (the label) of what the network handed on, as `ProbsAndLabeld` does.
 
     Args:
-        logits: whether it handed on logits.
+        scoring: says whether it handed on logits.
     """
 
-    def __init__(self, *, logits: bool) -> None:
+    def __init__(self, scoring: Scoring) -> None:
         super().__init__("pred")
-        self.logits = logits
+        self.scoring = scoring
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The case with "prob", (C, X, Y, Z), and "pred", (1, X, Y, Z), uint8; logits are overwritten."""
@@ -257,8 +264,10 @@ class Probsd(MapTransform):
             place.copy_(most_probable(values)[0])
         told["pred"] = MetaTensor(label, affine=given.affine)
         told["prob"] = given if calibrated is None else calibrated
-        if self.logits:
+        if self.scoring.hands_on_logits:
             softmax_in_place(plain(told["prob"]))
+        if self.scoring.reading.logits:
+            check_soft(self.scoring.cases[str(told["case"])].pair.probs[0], plain(told["prob"]))
         return told
 
 

@@ -101,8 +101,8 @@ def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCa
         return cases, to_fit
     for case in options.fit:
         if case not in cases.found:
-            near = did_you_mean(case, list(cases.found))
-            raise ValueError(f"--fit {case} is neither a folder nor a case of --probs {given.probs}{near}")
+            hint = did_you_mean(case, list(cases.found)) if not options.cases else ", or --cases leaves it out"
+            raise ValueError(f"--fit {case} is neither a folder nor a case of --probs {given.probs}{hint}")
     rest = {case: found for case, found in cases.found.items() if case not in options.fit}
     if not rest:
         raise ValueError(f"--fit names all {len(cases.found)} case(s), and none is left to measure")

@@ -11,6 +11,7 @@ from calib_monai.scoring.arrays import Stored
 SUM_TOLERANCE = 1e-3  # as of the metrics
 FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
 CUT = 0.05  # of that, by which cutting and rounding may change it, and a step for each class
+OVERSHOT = 0.2  # by which a spline may leave 0..1
 PERCENT = 100
 HALF = 2  # bytes of half precision, whose rounding shows in sums
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
@@ -34,9 +35,9 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
     given = values[int(foreground) :]
     low, high = check_finite(name, given)
     if low < 0:
-        raise ValueError(
-            f"{name} holds values from {low:.6g} to {high:.6g}; probabilities lie in 0..1 (give --logits?)"
-        )
+        interpolated = low > -OVERSHOT and high < 1 + OVERSHOT
+        hint = "(interpolated? cut them at 0, and divide by their sum)" if interpolated else "(give --logits?)"
+        raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}; probabilities lie in 0..1 {hint}")
     if stored.dtype.kind in "iub" and not stored.is_scaled and high <= 1:
         raise ValueError(f"{name} {A_SEGMENTATION}")
     total = given.sum(dim=0)
@@ -55,7 +56,7 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
         raise ValueError(_of_sums(name, len(values), total, "1"))
     if step:
         values /= total
-    if _is_hard(values):
+    if is_hard(values):
         raise ValueError(f"{name} {A_SEGMENTATION}")
 
 
@@ -95,6 +96,15 @@ def softmax_in_place(logits: Tensor) -> None:
     """Overwrite logits, (C, X, ...), by their softmax, piece by piece: all at once would take their memory again."""
     for piece in logits.unbind(1):
         piece.copy_(piece.softmax(dim=0))
+
+
+def check_soft(name: str, probs: Tensor) -> None:
+    """Raise ValueError if probabilities that were made of logits are only 0 and 1."""
+    if is_hard(probs):
+        raise ValueError(
+            f"{name} holds logits whose softmax is only 0 and 1; needed are those of a network, before any argmax or "
+            "scaling"
+        )
 
 
 def reorder(values: Tensor, order: tuple[int, ...]) -> None:
@@ -167,7 +177,7 @@ def _of_sums(name: str, channels: int, total: Tensor, rule: str) -> str:
     )
 
 
-def _is_hard(values: Tensor) -> bool:
+def is_hard(values: Tensor) -> bool:
     """Whether all values are 0 or 1; a few are tried first."""
     few = values.flatten()[:: max(1, values.numel() // 1000)]
     return all(bool(((part == 0) | (part == 1)).all()) for part in (few, *values))

@@ -123,6 +123,11 @@ def test_a_damaged_file_is_refused(models: Path) -> None:
         save_conformal(*wrong, "none", str(models))
         with pytest.raises(ValueError, match=r"conformal_none.safetensors holds values that no fit gives"):
             load_conformal("none", str(models))
+    save_conformal(*FITS, "ts", str(models))
+    path = models / "conformal_ts.safetensors"
+    safetensors.torch.save_file(safetensors.torch.load_file(path), path)  # without saying what it was made with
+    with pytest.raises(ValueError, match=r"conformal_ts.safetensors was fitted to another model"):
+        load_conformal("ts", str(models))
     (models / "calibrator_ts.safetensors").unlink()
     with pytest.raises(ValueError, match=r"there is no .*calibrator_ts.safetensors, which .*conformal_ts"):
         load_conformal("ts", str(models))

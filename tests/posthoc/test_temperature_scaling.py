@@ -104,6 +104,18 @@ def test_the_order_of_voxels_items_and_classes_changes_nothing(predictions: Pred
         assert fitted(other) == pytest.approx(expected, rel=1e-5)
 
 
+def test_pieces_of_an_item_change_nothing(predictions: Predictions, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = predictions(8, 9)
+    expected = TemperatureScaling().fit(data)
+    for module in ("report", "validation_set"):
+        monkeypatch.setattr(f"calib_monai.posthoc.{module}.PIECE", 7)
+    turned = [(logits.transpose(2, 3), target.transpose(2, 3)) for logits, target, _ in data]
+    found = TemperatureScaling().fit(turned)
+    for one, other in ((found, expected), (found.before, expected.before), (found.after, expected.after)):
+        numbers = [{k: v for k, v in vars(report).items() if isinstance(v, float)} for report in (one, other)]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-5)
+
+
 def test_what_is_ignored_is_as_if_it_were_cut_off() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = 4 * torch.randn(1, 3, 20, 30, generator=generator)

@@ -93,6 +93,20 @@ def with_label(value: int) -> Callable[[Folders], object]:
     return write
 
 
+def empty_labels(given: Folders) -> None:
+    """Take the structures out of all labels."""
+    arrays(given)
+    for case, one in given.cases.items():
+        nibabel.save(nibabel.Nifti1Image(0 * one.label, AFFINE), given.labels / f"{case}.nii.gz")
+
+
+def named_twice(given: Folders) -> None:
+    """Give a label two names, behind the mark that editors of Windows put before a text."""
+    arrays(given)
+    text = '{"labels": {"background": 0, "liver": 1, "tumor": 2, "cyst": 2}}'
+    (given.labels / "dataset.json").write_text(text, encoding="utf-8-sig")
+
+
 def no_label(given: Folders) -> None:
     """Take a label away."""
     arrays(given)
@@ -148,6 +162,19 @@ FIT = ("--calibrate", "ts", "--fit")
 WRONG_SCORES = [
     WrongScore("NaN", r"case_0.nii.gz holds 1 value\(s\) that are NaN", niftis(with_nan)),
     WrongScore("logits", r"holds values from -.*probabilities lie in 0..1 .*--logits", niftis(np.log)),
+    WrongScore("a spline's overshoot", r"values from -0.0.*interpolated\? cut them at 0", niftis(lambda p: p - 0.01)),
+    WrongScore(
+        "saturated logits", "case_0.nii.gz holds logits .* only 0 and 1", niftis(lambda p: 1e9 * np.log(p)), LOGITS
+    ),
+    WrongScore(
+        "labels without structures", "no label shows a structure, first .*case_0.nii.gz; one must", empty_labels
+    ),
+    WrongScore(
+        "a label with two names",
+        "calls the label 2 cyst and tumor",
+        named_twice,
+        ("--classes", "{}/labels/dataset.json"),
+    ),
     WrongScore("sums below 1", r"whose sums lie between 0.9 and 0.9;.* be 1", niftis(lambda p: p * 0.9)),
     WrongScore("regions that overlap", "whose sums lie between .*overlap are not measured", niftis(overlapping)),
     WrongScore("percent", "in percent", niftis(lambda p: 100 * p)),
@@ -222,6 +249,7 @@ WRONG_SCORES = [
             (FIT[:2], "needs both --calibrate and --fit"),
             (("--fit", "case_0"), "needs both --calibrate and --fit"),
             ((*FIT, "case_9"), "--fit case_9 is neither a folder nor a case"),
+            ((*FIT, "case_0", "--cases", "case_1"), "--fit case_0 is neither .*, or --cases leaves it out"),
             ((*FIT, "case_0", "case_1"), "none is left to measure"),
             ((*FIT, "{}/probs"), "what is fitted to a case cannot be measured on it"),
             ((*FIT, "case_0", "--fit_region", "cubic"), "region is 'cubic'"),
