@@ -17,6 +17,7 @@ from bundle_parts import PARTS, REPOSITORY, shown
 from jinja2 import Environment, StrictUndefined
 from written_pages import write_or_check
 
+from calib_monai.experiments.published import own_measure
 from calib_monai.refusals import tell_in_one_line
 
 PAGE = REPOSITORY / "docs" / "papers.md"
@@ -102,17 +103,27 @@ def _beside(row: Row) -> Iterator[str]:
 
 def _table(table: dict[str, Any], measured: dict[str, Any], names: list[str]) -> str:
     """The printed values of some methods beside ours."""
-    known = [(place, key) for place, key in enumerate(table["measures"]) if key in measured["measures"]]
-    titles = [measured["measures"][key]["title"] for _, key in known]
+    known = [
+        (place, own)
+        for place, key in enumerate(table["measures"])
+        if (own := own_measure(key, measured["measures"])) is not None
+    ]
+    titles = [measured["measures"][own]["title"] for _, own in known]
+    structure = table.get("structure", "")
+    of = ", ".join(filter(None, [table["source"].rpartition(", ")[2], table["dataset"], structure]))
     lines = [
-        f"### {table['source'].partition(' (')[0]}, {table['source'].rpartition(', ')[2]}, {table['dataset']}",
+        f"### {table['source'].partition(' (')[0]}, {of}",
         "",
         "| | " + " | ".join(f"{title}, printed | here" for title in titles) + " |",
         "| --- " * (2 * len(known) + 1) + "|",
     ]
     for name in names:
         means = measured["rows"][name]["measures"]
-        cells = [f"{table['rows'][name][place]:.3f} | {means[key]['mean']:.3f}" for place, key in known]
+        ours = [means[own]["structures"].get(structure) if structure else means[own]["mean"] for _, own in known]
+        printed = [f"{table['rows'][name][place]:.3f}" for place, _ in known]
+        cells = [
+            f"{theirs} | {'-' if own is None else f'{own:.3f}'}" for theirs, own in zip(printed, ours, strict=True)
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
 

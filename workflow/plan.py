@@ -93,6 +93,8 @@ class Plan:
         for name, experiment in self.experiments.items():
             check_experiment(name, experiment)
         check_names(self.experiments)
+        if not isinstance(config["cases"], list):
+            raise ValueError(f"cases is {config['cases']!r}; it must be a list, such as 'cases=[hippocampus_001]'")  # noqa: TRY004 - as all refusals
         check_elsewhere(config["elsewhere"], self.experiments)
         check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
         self._check_papers()
@@ -177,7 +179,9 @@ class Plan:
         volumes = " as volumes" if self.dims == [3] else ""  # where rows do not tell it
         options = {"title": f"{self.title(experiment)}: {data}{volumes}"}
         options |= {"selected": self.selected(experiment)} if "select" in asked else {}
-        return _on_command_line(options | {"axis": axis["title"], "plain": axis["plain"]} if axis else options)
+        options |= {"axis": axis["title"], "plain": axis["plain"]} if axis else {}
+        drawn = ["--cases", *map(str, self.config["cases"])] if self.config["cases"] else []
+        return [*_on_command_line(options), *drawn]
 
     def training_options(self, folder: str) -> list[str]:
         """The options of the training in a folder of this data set, as given on a command line."""

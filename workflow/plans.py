@@ -27,7 +27,10 @@ def plans_of(config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, A
     if across and config["elsewhere"]:
         raise ValueError("across and elsewhere are given; the data of others belong to one data set: leave out one")
     plans = [Plan(config, experiments)]
-    plans += [Plan({**config, "dataset": name, "dataset_dir": folder}, experiments) for name, folder in across.items()]
+    plans += [
+        Plan({**config, "dataset": name, "dataset_dir": folder, "cases": []}, experiments)
+        for name, folder in across.items()
+    ]
     by_folder = {Path(plan.out).name: plan for plan in plans}
     if len(by_folder) < len(plans):
         raise ValueError(f"across has {plans[0].dataset}, which is dataset, too; each data set is there once")

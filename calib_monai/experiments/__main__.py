@@ -45,10 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", type=float, help="that number of the trials without one")
     parser.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
     parser.add_argument("--published", type=Path, help="JSON file of published tables")
+    parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
+    parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
     published = read_published(given.published) if given.published else []
     selection = read_selection(given.selected) if given.selected else {}
     rows, *elsewhere = map(rows_of, by_place([read_trial(folder) for folder in given.trials]))
+    check_cases(given.cases or [], [rows, *elsewhere])
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
     tables = experiment_tables(rows, measures, compared)
@@ -57,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables += [table for table in beside if table]
     tables += [elsewhere_table(rows, elsewhere, measures)] if elsewhere else []
     curves = curves_of(rows, measures, given.axis, given.plain) if given.axis else {}
-    section = section_of_rows(rows, tables, measures, compared)
+    section = section_of_rows(rows, tables, measures, compared, given.cases)
     sections = [replace(section, figures={**section.figures, **curves})]
     found = {"title": given.title, **experiment_results(rows, measures, compared)}
     found |= {"selection": selection} if selection else {}
@@ -65,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of_others = shown_measures([row.run for row in others])
         tested, place = compare(others, of_others), others[0].trials[0]
         of_place = experiment_tables(others, of_others, tested)
-        sections.append(section_of_rows(others, of_place, of_others, tested))
+        sections.append(section_of_rows(others, of_place, of_others, tested, given.cases))
         found.setdefault("elsewhere", {})[place.evaluation] = experiment_results(others, of_others, tested)
-    write_sections(sections, given.out, given.title)
+    write_sections(sections, given.out, given.title, vector=given.vector)
     titled = [
         replace(table, title=f"{part.name}: {table.title}" if number else table.title)
         for number, part in enumerate(sections)
@@ -81,13 +84,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def check_cases(cases: Sequence[str], groups: Sequence[Sequence[Row]]) -> None:
+    """Raise ValueError if a case that shall be drawn was not measured, on any of the data sets."""
+    known = [case for rows in groups for case in rows[0].cases]
+    for case in cases:
+        if case not in known:
+            raise ValueError(f"there is no case {case} to draw; there are {', '.join(known[:5])} ...")
+
+
 def section_of_rows(
-    rows: Sequence[Row], tables: Sequence[Table], measures: Mapping[str, Measure], compared: Comparison
+    rows: Sequence[Row],
+    tables: Sequence[Table],
+    measures: Mapping[str, Measure],
+    compared: Comparison,
+    cases: Sequence[str] | None = None,
 ) -> Section:
-    """The section of rows on one data set, with a diagram of their ranks if they have been ranked."""
+    """The section of rows on one data set, with a diagram of their ranks if they have been ranked.
+
+    `cases` are drawn with the maps of each row, by default the worst and the middle one.
+    """
     shown = [row.run for row in drawn_rows(rows)]
     with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
-    section = section_of(shown, tables, worst_and_middle(shown, with_slices))
+    section = section_of(shown, tables, cases or worst_and_middle(shown, with_slices))
     section = replace(
         section, figures={**section.figures, **figures_of(drawn_rows(rows), measures), **other_regions(rows)}
     )

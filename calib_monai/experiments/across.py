@@ -24,9 +24,9 @@ from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.bars import Panel, bars_figure
 from calib_monai.reports.radar import LEAST_DATASETS, radars_figure
-from calib_monai.reports.report import drawn, in_markdown
+from calib_monai.reports.report import drawn, in_markdown, write_pictures
 from calib_monai.reports.table import Table, best_marks, transposed, unmarked
-from calib_monai.whole_files import whole_file, write_json, write_whole
+from calib_monai.whole_files import write_json, write_whole
 
 RADARS = {"dice_foreground": False, "ece_foreground": True, "ece_plausible": True}  # whether 1 minus it is drawn
 ABOUT = (
@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", nargs="+", help="the rows to rank; all by default")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--title", default="Ranks over data sets", help="what was asked")
+    parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
     found = [read_results(path) for path in given.results]
     if given.published:
@@ -60,11 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sources = "; ".join(dict.fromkeys(table.source for table in tables))
             raise ValueError(f"--source is {'; '.join(unknown) or 'missing'}; {given.published} has {sources}")
         found += from_published([table for table in tables if table.source in given.source])
-    write_across([one.of_rows(given.rows) if given.rows else one for one in found], given.out, given.title)
+    chosen = [one.of_rows(given.rows) if given.rows else one for one in found]
+    write_across(chosen, given.out, given.title, vector=given.vector)
     return 0
 
 
-def write_across(results: Sequence[OnDataset], out: Path, title: str) -> None:
+def write_across(results: Sequence[OnDataset], out: Path, title: str, *, vector: bool = False) -> None:
     """Write the tables as Markdown and LaTeX, the ranks as JSON, the ranks as bars, and radars of 3 or more data sets.
 
     Raises:
@@ -81,9 +83,7 @@ def write_across(results: Sequence[OnDataset], out: Path, title: str) -> None:
     figures = {"ranks": drawn(bars_figure, rank_panels(ranked))} if ranked else {}
     if radars:
         figures["radar"] = drawn(radars_figure, radars, [one.dataset for one in results])
-    for name, png in figures.items():
-        with whole_file(out / f"{name}.png") as file:
-            file.write(png)
+    write_pictures({f"{name}.png": png for name, png in figures.items()}, out, vector=vector)
     left_out = sorted({row for one in results for row in one.means} - set(rows))
     without = f"Not on all data sets, and left out: {', '.join(left_out)}.\n\n" if left_out else ""
     write_whole(out / "across.md", f"# {title}\n\n{without}{in_markdown(tables)}")

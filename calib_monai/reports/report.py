@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from calib_monai.reports.table import Table
 from calib_monai.whole_files import whole_file
 
 DPI = 150
+VECTOR = ("svg", "pdf")
+STYLE: dict[Any, Any] = {"text.parse_math": False, "pdf.fonttype": 42, "svg.hashsalt": "calib_monai"}  # 42 is TrueType
+UNDATED: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 WHERE_MEASURED = (volumes_table, intervals_of_volumes, margins_of_structures, doubts_table)  # tables of some runs
 
 logger = logging.getLogger(__name__)
@@ -70,7 +74,9 @@ def write_report(runs: Sequence[Run], out: Path, cases: Sequence[str] | None = N
     return write_sections([_with_values(section) for section in sections], out, title, beside)
 
 
-def write_sections(sections: Sequence[Section], out: Path, title: str, beside: Beside | None = None) -> list[Path]:
+def write_sections(
+    sections: Sequence[Section], out: Path, title: str, beside: Beside | None = None, *, vector: bool = False
+) -> list[Path]:
     """Write the page of these sections, as in `write_report`, and return the paths.
 
     Args:
@@ -78,6 +84,7 @@ def write_sections(sections: Sequence[Section], out: Path, title: str, beside: B
         out: folder to write to.
         title: title of the page.
         beside: networks inside and outside, which come first.
+        vector: whether to write each figure as SVG and as PDF, too.
     """
     runs = [run for part in sections for run in part.runs]
     radar = drawn(radar_figure, runs) if len(sections) >= LEAST_DATASETS else None
@@ -97,10 +104,19 @@ def write_sections(sections: Sequence[Section], out: Path, title: str, beside: B
         contents[_in_folder("inside_and_outside", contents)] = beside.reliability
     if radar:
         contents[_in_folder("radar", contents)] = radar
+    write_pictures(contents, out, vector=vector)
+    return [out / name for name in contents]
+
+
+def write_pictures(contents: Mapping[str, bytes], out: Path, *, vector: bool) -> None:
+    """Write files by their names; with `vector` each `Picture` also as SVG and as PDF."""
     for name, content in contents.items():
         with whole_file(out / name) as file:
             file.write(content)
-    return [out / name for name in contents]
+        if vector and isinstance(content, Picture):
+            for form in VECTOR:
+                with whole_file((out / name).with_suffix(f".{form}")) as file:
+                    file.write(content.again(form))
 
 
 def _in_folder(name: str, taken: Container[str]) -> str:
@@ -186,14 +202,34 @@ def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 
+class Picture(bytes):
+    """The PNG file of a figure that can be drawn again as a vector graphic.
+
+    Attributes:
+        again: the file in one of the formats of `VECTOR`.
+    """
+
+    again: Callable[[str], bytes]
+
+
 def drawn(make: Callable[..., Figure], *arguments: Any) -> bytes:
     """The figure that `make` makes of the arguments, as a PNG file; a `$` in a name is no formula.
 
     `Figure.savefig` would draw each figure twice.
     """
     buffer = io.BytesIO()
-    with rc_context({"text.parse_math": False}):
+    with rc_context(STYLE):
         figure = make(*arguments)
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(buffer)  # type: ignore[no-untyped-call]
+    picture = Picture(buffer.getvalue())
+    picture.again = partial(_as_vector, make, arguments)
+    return picture
+
+
+def _as_vector(make: Callable[..., Figure], arguments: Sequence[Any], form: str) -> bytes:
+    """The file of a figure in a format of `VECTOR`, the same bytes for the same arguments."""
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        make(*arguments).savefig(buffer, format=form, dpi=DPI, metadata=UNDATED[form])
     return buffer.getvalue()

@@ -7,19 +7,22 @@ import json
 from dataclasses import replace
 from math import isnan
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from written_runs import write_trial
 
-from calib_monai.experiments.__main__ import drawn_rows, other_regions
+from calib_monai.experiments.__main__ import check_cases, drawn_rows, other_regions, section_of_rows
+from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.figures import logit_panels, logits_over_epochs, of_patients, spots_of
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import Row, rows_of
 from calib_monai.measures import measure_of
-from calib_monai.reports.bars import bars_figure
+from calib_monai.reports.bars import Panel, bars_figure
 from calib_monai.reports.boxes import boxes_figure
 from calib_monai.reports.curves import curves_figure
 from calib_monai.reports.plane import plane_figure
+from calib_monai.reports.report import Picture, drawn, write_pictures
 
 ECE = measure_of("ece_plausible")
 
@@ -96,3 +99,25 @@ def test_rows_of_another_region_have_diagrams_of_their_own(rows: list[Row], monk
     monkeypatch.setattr("calib_monai.experiments.__main__.drawn", lambda make, runs: [make.__name__, len(runs)])
     assert other_regions([*rows, other]) == {"reliability_boundary": ["reliability_figure", 1]}
     assert other_regions(rows) == {}
+
+
+def test_a_figure_is_written_as_a_vector_graphic_too(tmp_path: Path) -> None:
+    picture = drawn(bars_figure, [Panel("ranks", {"": [1.0, 2.0]}, ["ce", "nacl"])])
+    write_pictures({"ranks.png": picture, "other.png": b"png"}, tmp_path, vector=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.png", "ranks.pdf", "ranks.png", "ranks.svg"]
+    assert ET.parse(tmp_path / "ranks.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - ours
+    pdf = (tmp_path / "ranks.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/TrueType" in pdf or b"/Type42" in pdf or b"CIDFontType2" in pdf  # journals refuse others
+    assert isinstance(picture, Picture)
+    assert picture.again("svg") == (tmp_path / "ranks.svg").read_bytes()  # without a date
+
+
+def test_the_cases_that_were_chosen_are_drawn(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calib_monai.reports.report.drawn", lambda *_: b"png")
+    monkeypatch.setattr("calib_monai.experiments.__main__.drawn", lambda *_: b"png")
+    compared = compare(rows, {"dice_foreground": measure_of("dice_foreground")})
+    section = section_of_rows(rows, [], {}, compared, ["b"])
+    assert list(section.cases) == ["b"]
+    with pytest.raises(ValueError, match=r"there is no case c to draw; there are a, b"):
+        check_cases(["b", "c"], [rows])

@@ -155,6 +155,7 @@ def test_phantoms_are_no_data_set() -> None:
     assert phantoms.dataset_dir == "benchmark/phantoms/phantoms"
     titles = [options_of(plan.table_options("main"))["--title"] for plan in (real, phantoms)]
     assert titles == ["All methods: hippocampus", "All methods: phantoms, not hippocampus"]
+    assert planned(cases=["a", 7]).table_options("main")[-3:] == ["--cases", "a", "7"]
     of_volumes = options_of(planned(dims=[3]).table_options("main"))["--title"]
     assert of_volumes == "All methods: hippocampus as volumes"
 
@@ -202,6 +203,7 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
         ({"dims": [4]}, "dims has 4; it must be a list of 2, 3"),
         ({"dims": [3], "dataset": "busi"}, "dims has 3, and busi has no volumes"),
         ({"dims": [2, 3], "networks": ["unetpp"]}, "dims has 3, and unetpp, of the experiment main, is for slices"),
+        ({"cases": "a"}, r"cases is 'a'; it must be a list, such as 'cases=\[hippocampus_001\]'"),
         ({"dataset_dir": "/nowhere"}, "dataset_dir /nowhere is not a folder"),
         ({"options": 5}, "options is 5; write it such as 'options={batch_size: 8}'"),
         ({"epochs": "one"}, "epochs has 'one'; it must be a whole number, 1 or more"),
