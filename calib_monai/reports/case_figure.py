@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -20,11 +21,13 @@ from calib_monai.reports.drawn_slices import (
     upright,
 )
 from calib_monai.reports.names import beside, wrapped
+from calib_monai.reports.panels import EDGE, Panels
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import IGNORED, Run
 
 PANEL = 2.6  # width of a picture, in inches
 NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches
+LEFT, RIGHT = 2.4, 0.9  # space for names, and for the scale of the confidence, in inches
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 
 
@@ -46,8 +49,25 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     width, height = slices[0].label.shape
     tallest = max(name.count("\n") + 2 for name in names)
     row = max(PANEL * slices[0].voxel_aspect * height / width, LINE * tallest)
-    figure = Figure(figsize=(PANEL * len(COLUMNS) + 3.2, row * len(runs) + 1.1), layout="constrained")
-    grid = figure.subplots(len(runs), len(COLUMNS), squeeze=False)
+    seen = Patch(label="outside the crop", **OUTSIDE)
+    patches = [Patch(color=class_color(k), label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
+    patches += [Patch(color=ERROR_COLOR, label="not the truth"), *[seen] * any(outside(part).any() for part in slices)]
+    columns = beside([str(patch.get_label()) for patch in patches], PANEL * len(COLUMNS))
+    panels = Panels(
+        len(runs),
+        len(COLUMNS),
+        width=PANEL,
+        heights=(row,),
+        title=0,
+        left=LEFT,
+        between=EDGE,
+        right=RIGHT,
+        below=EDGE,
+        head=0.65,
+        keys=ceil(len(patches) / columns),
+    )
+    figure = panels.figure
+    grid = np.array([[panels.axes(row, column)[0] for column in range(len(COLUMNS))] for row in range(len(runs))])
     colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
     for axes, name, part in zip(grid, names, slices, strict=True):
         predicted, label = part.probs.argmax(axis=0), np.where(part.label == IGNORED, 0, part.label)
@@ -61,16 +81,18 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         shown = draw_confidence(axes[4], part)
         axes[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
-        axes.set_title(title)
+        axes.set_title(title, y=1)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[], aspect=slices[0].voxel_aspect)
-    figure.colorbar(shown, ax=grid[:, 4], label="highest probability")
+    right, bottom = grid[-1, -1].get_position().get_points()[1, 0], grid[-1, -1].get_position().y0
+    place = (
+        right + EDGE / figure.get_figwidth(),
+        bottom,
+        0.15 / figure.get_figwidth(),
+        grid[0, 0].get_position().y1 - bottom,
+    )
+    figure.colorbar(shown, cax=figure.add_axes(place), label="highest probability")
     of_volume = "" if slices[0].index is None else f", slice {slices[0].index}"
-    figure.suptitle(f"{case}{of_volume}", fontsize="medium")
-    patches = [Patch(color=class_color(k), label=name) for k, name in enumerate(runs[0].class_names) if k > 0]
-    patches.append(Patch(color=ERROR_COLOR, label="not the truth"))
-    if any(outside(part).any() for part in slices):
-        patches.append(Patch(label="outside the crop", **OUTSIDE))
-    columns = beside([str(patch.get_label()) for patch in patches], figure.get_figwidth())
-    figure.legend(handles=patches, loc="outside lower center", ncols=columns, frameon=False)
+    figure.suptitle(f"{case}{of_volume}", fontsize="medium", y=1 - EDGE / figure.get_figheight(), va="top")
+    panels.explain(patches, columns)
     return figure

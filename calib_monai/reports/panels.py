@@ -24,9 +24,10 @@ class Panels:
         width: of all axes, in inches.
         heights: of the axes of a panel, from above, in inches.
         title: height of the title of a panel, in inches.
-        names: height of the name of the last axis of a panel, in inches.
+        below: height of the numbers and the name of the last axis of a panel, in inches.
         left: space for the names of vertical axes, in inches.
         between: space between columns, in inches.
+        right: space beside the last column, in inches.
         head: space above the first row, in inches.
         keys: number of lines of the legend below all panels.
     """
@@ -41,13 +42,14 @@ class Panels:
         title: float,
         left: float,
         between: float = 0.35,
-        names: float = LINE,
+        right: float = 2 * EDGE,
+        below: float = TICKS + LINE,
         head: float = EDGE,
         keys: int = 0,
     ) -> None:
         self.width, self.heights, self.head, self.title, self.between = width, heights, head, title, between
-        self.row = title + sum(heights) + EDGE * (len(heights) - 1) + TICKS + names
-        needed = left + columns * width + (columns - 1) * between + 2 * EDGE
+        self.row = title + sum(heights) + EDGE * (len(heights) - 1) + below
+        needed = left + columns * width + (columns - 1) * between + right
         self.left = left + max(LEAST - needed, 0) / 2
         self.figure = Figure(figsize=(max(needed, LEAST), head + rows * self.row + keys * KEY + 2 * EDGE))
 
