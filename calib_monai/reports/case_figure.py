@@ -27,7 +27,7 @@ from calib_monai.reports.runs import IGNORED, Run
 
 PANEL = 2.6  # width of a picture, in inches
 NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches
-LEFT, RIGHT = 2.4, 0.9  # space for names, and for the scale of the confidence, in inches
+LEFT, RIGHT, SCALE = 2.4, 0.9, 0.15  # space for names, for the scale of the confidence, and its width, in inches
 COLUMNS = ("image", "truth", "prediction", "errors", "confidence")
 
 
@@ -84,14 +84,9 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
         axes.set_title(title, y=1)
     for axes in grid.flat:
         axes.set(xticks=[], yticks=[], aspect=slices[0].voxel_aspect)
-    right, bottom = grid[-1, -1].get_position().get_points()[1, 0], grid[-1, -1].get_position().y0
-    place = (
-        right + EDGE / figure.get_figwidth(),
-        bottom,
-        0.15 / figure.get_figwidth(),
-        grid[0, 0].get_position().y1 - bottom,
-    )
-    figure.colorbar(shown, cax=figure.add_axes(place), label="highest probability")
+    across, first, last = figure.get_figwidth(), grid[0, 0].get_position(), grid[-1, -1].get_position()
+    scale = figure.add_axes((last.x1 + EDGE / across, last.y0, SCALE / across, first.y1 - last.y0))
+    figure.colorbar(shown, cax=scale, label="highest probability")
     of_volume = "" if slices[0].index is None else f", slice {slices[0].index}"
     figure.suptitle(f"{case}{of_volume}", fontsize="medium", y=1 - EDGE / figure.get_figheight(), va="top")
     panels.explain(patches, columns)
