@@ -128,7 +128,9 @@ def write_like(stored: Stored, path: Path, probs: NDArray[np.float32]) -> None:
             nibabel.save(image, unfinished)
         return
     values = np.round(probs * np.iinfo(stored.dtype).max) if is_whole else probs
-    values = values.astype(stored.dtype, order="F" if stored.fortran else "C")
+    values = values.astype(
+        stored.dtype, order="F" if stored.fortran else "K", copy=False
+    )  # which NumPy writes in parts
     with whole_file(path) as file:
         if stored.file.lower().endswith(NPZ):
             arrays: dict[str, Any] = {stored.key.removesuffix(".npy"): values}
