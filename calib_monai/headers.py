@@ -17,6 +17,7 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 from PIL import Image
 
+from calib_monai.data_files import check_data_file, check_regular
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.memory import memory_here
 from calib_monai.pictures import SUFFIXES
@@ -74,11 +75,13 @@ def check_header(file: str) -> None:
     Voxels must fit into memory, with what loading takes beside them. Those of a NIfTI must be real numbers, and no more
     than the file can hold. Files that only have the name of a format are left to their readers.
     """
+    check_regular(file)
     try:
         if not Path(file).is_dir():  # a DICOM series is one
             Path(file).open("rb").close()
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
+    check_data_file(file)
     if is_nifti(file) and (opened := Nifti1Image.filespec_to_file_map(file)["image"].filename) != file:
         raise ValueError(f"{file} ends in mixed capitals, and nibabel would read {opened}: rename it")
     found = promised(file)
@@ -128,6 +131,7 @@ def promised(file: str) -> Promised | None:
     Pictures, NRRD, MetaImage and DICOM are read by the headers alone, too.
     """
     try:
+        check_regular(file)
         name = file.lower()
         if is_nifti(file):
             return _of_nifti(_image(file))
@@ -208,6 +212,7 @@ def bytes_once_loaded(file: str) -> int:
 
 def _image(file: str) -> Any:
     """The image of a NIfTI, whose voxels are not read; its header is read once until the file changes."""
+    check_regular(file)
     status = Path(file).stat()
     return _read(file, status.st_mtime_ns, status.st_size)
 

@@ -17,6 +17,7 @@ from monai.utils import ensure_tuple
 from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL, LABEL_VALUES
+from calib_monai.data_files import check_data_file, check_regular
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti, stored_affine
@@ -85,6 +86,7 @@ class LoadCased(MapTransform):
     def _volume(self, file: str) -> MetaTensor:
         """The image of one file, or of a folder of DICOM, (C, H, W[, D])."""
         path = Path(file)
+        check_regular(file)
         if path.is_dir():
             held = sorted(held for held in path.iterdir() if not held.name.startswith(".") and is_dicom(held))
             image = load_series(file, held)
@@ -99,6 +101,7 @@ class LoadCased(MapTransform):
 
     def _other(self, file: str) -> MetaTensor:
         """The image of a file that is no DICOM, (C, H, W[, D])."""
+        check_data_file(file)
         affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)

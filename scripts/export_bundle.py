@@ -119,7 +119,7 @@ def _read(root: Path, taken: Sequence[Path]) -> Files:
     """The content of these files of a folder, and of all files in these folders of it; hidden ones are left out.
 
     Raises:
-        ValueError: a link leads out of the folder, to another folder or to nothing.
+        ValueError: a link leads out of the folder, to another folder, to nothing, or to what is not exported itself.
     """
     places = [place for path in taken for place in (root / path, *(root / path).rglob("*"))]
     paths = {place.relative_to(root).as_posix(): place for place in places}
@@ -129,6 +129,10 @@ def _read(root: Path, taken: Sequence[Path]) -> Files:
             refuse(name, f"it leads out of the bundle, to {path.resolve()}", "files of the bundle's own folder")
         if path.is_symlink() and not path.is_file():
             refuse(name, f"it is a link to {path.resolve()}, which is no file", "files of the bundle's own folder")
+        target = path.resolve().relative_to(root.resolve())
+        beside = target.parent == Path(name).parent and not target.name.startswith(".")
+        if path.is_symlink() and target.as_posix() not in paths and not beside:
+            refuse(name, f"it is a link to {target}, which the package does not hold", "files that it holds themselves")
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 

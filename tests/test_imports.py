@@ -83,7 +83,7 @@ ALLOWED = {
         ),
     },
     "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
-    "headers": {"dicom", "memory", "pictures"},
+    "headers": {"data_files", "dicom", "memory", "pictures"},
     "zones": {"processes"},
     "found_cases": {
         "case_keys",
@@ -110,12 +110,12 @@ ALLOWED = {
         "pictures",
     },
     "loading": {
-        *("case_keys", "dicom", "grids", "headers", "held_images", "label_values", "nifti", "pictures"),
+        *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "nifti", "pictures"),
         *("read_once", "series"),
     },
     "label_values": {"composed"},
     "held_images": {"grids"},
-    "pictures": {"case_keys", "held_images", "read_once"},
+    "pictures": {"case_keys", "data_files", "held_images", "read_once"},
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom"},

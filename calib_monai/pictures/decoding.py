@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from calib_monai.data_files import check_regular
+
 Values = NDArray[Any]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
@@ -65,6 +67,7 @@ def decoded(file: str) -> Picture:
     Raises:
         ValueError: the file is not a picture, holds several, or has an unsupported color model.
     """
+    check_regular(file)
     try:
         with Image.open(file, formats=FORMATS) as image:
             # Several views of one scene in a JPEG (MPO) begin with the picture itself.

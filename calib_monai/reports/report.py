@@ -14,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from calib_monai.case_names import as_case_name
 from calib_monai.reports.case_figure import case_figure
 from calib_monai.reports.case_intervals import intervals_table
 from calib_monai.reports.conformal import intervals_of_volumes, margins_of_structures
@@ -120,8 +121,8 @@ def write_pictures(contents: Mapping[str, bytes], out: Path, *, vector: bool) ->
 
 
 def _in_folder(name: str, taken: Container[str]) -> str:
-    """The name of a picture's file, without what would make it the path of another folder; none that is taken."""
-    file = name.replace("/", "_").replace("\\", "_") + ".png"
+    """The name of a picture's file, by the rule for names of cases; none that is taken."""
+    file = f"{as_case_name(name)}.png"
     return _in_folder(f"{name}_", taken) if file in taken else file
 
 

@@ -14,6 +14,7 @@ from saved_probs import prepared  # noqa: E402 - once the path is set
 from tried import good_data, run_line, tried  # noqa: E402
 from wrong_cases import WRONG_CASES  # noqa: E402
 from wrong_elsewhere import WRONG_ELSEWHERE  # noqa: E402
+from wrong_files import WRONG_FILES  # noqa: E402
 from wrong_inputs import WRONG  # noqa: E402
 from wrong_models import WRONG_MODELS  # noqa: E402
 from wrong_paths import WRONG_PATHS  # noqa: E402
@@ -21,7 +22,16 @@ from wrong_pictures import WRONG_PICTURES  # noqa: E402
 from wrong_scores import WRONG_SCORES, options_of  # noqa: E402
 from wrong_settings import WRONG_SETTINGS  # noqa: E402
 
-EVERY = [*WRONG, *WRONG_CASES, *WRONG_ELSEWHERE, *WRONG_MODELS, *WRONG_PATHS, *WRONG_PICTURES, *WRONG_SETTINGS]
+EVERY = [
+    *WRONG,
+    *WRONG_CASES,
+    *WRONG_ELSEWHERE,
+    *WRONG_FILES,
+    *WRONG_MODELS,
+    *WRONG_PATHS,
+    *WRONG_PICTURES,
+    *WRONG_SETTINGS,
+]
 
 
 def main() -> int:

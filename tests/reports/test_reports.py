@@ -238,10 +238,15 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_no_name_of_a_data_set_leads_out_of_the_folder_of_the_report(tmp_path: Path) -> None:
-    runs = [write_run(tmp_path / name, 1.0, dataset) for name, dataset in (("one", "../../out/brains"), ("two", "b"))]
+    runs = [
+        write_run(tmp_path / name, 1.0, dataset)
+        for name, dataset in (("one", "../../out/brains"), ("two", "b\0" * 200))
+    ]
     assert main([*map(str, runs), "--out", str(tmp_path / "report" / "here")]) == 0
     assert not (tmp_path / "out").exists()
-    assert (tmp_path / "report" / "here" / ".._.._out_brains_reliability.png").is_file()
+    written = [path.name for path in (tmp_path / "report" / "here").iterdir()]
+    assert "_._.._out_brains_reliability.png" in written
+    assert sum(name.startswith("b_b_b_") and name.endswith(".png") for name in written) > 1
 
 
 @pytest.mark.usefixtures("undrawn")

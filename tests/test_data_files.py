@@ -1,0 +1,125 @@
+"""No image takes its voxels from a file that is not its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib_monai.data_files import check_data_file
+from calib_monai.datalists.inputs import images_in
+from calib_monai.headers import bytes_once_loaded, check_header, doubt_of_place
+from calib_monai.loading import LoadCased
+
+VOXELS = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)
+MHD = (
+    "ObjectType = Image\nNDims = 3\nDimSize = 2 3 4\nElementType = MET_UCHAR\nElementSpacing = 1 1 1\n"
+    "ElementDataFile = {}\n"
+)
+NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 3 4\nencoding: raw\nspace: left-posterior-superior\n{}\n\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of images beside a secret, with voxels, links and a pipe in it."""
+    (tmp_path / "secret").write_bytes(VOXELS.tobytes())
+    inside = tmp_path / "images"
+    (inside / "below").mkdir(parents=True)
+    for name in ("scan.raw", "below/scan.raw", "a scan.raw"):
+        (inside / name).write_bytes(VOXELS.tobytes())
+    (inside / "short.raw").write_bytes(VOXELS.tobytes()[:-1])
+    (inside / "link.raw").symlink_to("scan.raw")
+    (inside / "out.raw").symlink_to("../secret")
+    os.mkfifo(inside / "pipe.raw")
+    return inside
+
+
+OWN = ("scan.raw", "below/scan.raw", "a scan.raw", "link.raw")
+FOREIGN = [
+    ("../secret", "takes its voxels from '../secret', .*secret; a header may name one file for its voxels, which lies"),
+    ("{}/secret", "takes its voxels from '.*secret', .*secret; a header may name one file"),
+    ("{}/images/scan.raw", "a header may name one file for its voxels, which lies in its own folder"),
+    ("below/../../secret", "a header may name one file"),
+    ("out.raw", "takes its voxels from 'out.raw', .*secret; a header may name one file"),
+    ("pipe.raw", "takes its voxels from 'pipe.raw', which is no regular file there"),
+    ("nowhere.raw", "takes its voxels from 'nowhere.raw', which is no regular file there"),
+    ("below", "which is no regular file there"),
+    ("LIST", "takes its voxels from 'LIST'; a header may name one file"),
+    ("scan%03d.raw 1 4 1", "a header may name one file"),
+    ("short.raw", "promises 24 bytes of voxels, and its file 'short.raw' has 23"),
+]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_an_image_whose_voxels_are_its_own_is_read(name: str, folder: Path) -> None:
+    (folder / "scan.mhd").write_text(MHD.format(name))
+    (folder / "scan.nrrd").write_text(NRRD.format(f"data file: {name}"))
+    for file in ("scan.mhd", "scan.nrrd"):
+        image = LoadCased("image")({"image": str(folder / file)})["image"]
+        assert np.array_equal(image[0].numpy(), VOXELS.transpose())
+
+
+@pytest.mark.parametrize(("name", "said"), FOREIGN)
+@pytest.mark.parametrize("kind", ["mhd", "nrrd"])
+def test_an_image_whose_voxels_are_not_its_own_is_refused(kind: str, name: str, said: str, folder: Path) -> None:
+    told = name.format(folder.parent)
+    text = MHD.format(told) if kind == "mhd" else NRRD.format(f"DataFile: {told}")
+    (folder / f"scan.{kind}").write_text(text)
+    for look in (check_header, lambda file: LoadCased("image")({"image": file})):
+        with pytest.raises(ValueError, match=rf"scan\.{kind} .*{said}"):
+            look(str(folder / f"scan.{kind}"))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("scan.MHD", MHD.format("../secret")),
+        ("scan.mha", MHD.format("../secret")),
+        ("scan.mhd", MHD.replace("File = {}", "File: ../secret")),
+        ("scan.mhd", MHD.format("../secret").replace("\n", "\r\n")),
+        ("scan.mhd", "Comment = ElementDataFile = LOCAL\n" + MHD.format("../secret")),
+        ("scan.mhd", "Comment = \x0bElementDataFile = LOCAL\n" + MHD.format("../secret")),
+        ("scan.mhd", f"Comment = {'x' * 2**20}\n" + MHD.format("../secret")),
+        ("scan.nrrd", NRRD.format("data file: ../secret").replace("\n", "\r\n")),
+        ("scan.nrrd", NRRD.format(f"# {'x' * 2**20}\nDATAFILE: ../secret")),
+        ("scan.of_another_name", NRRD.format("data file: ../secret")),
+    ],
+)
+def test_no_way_to_write_a_header_hides_what_it_names(file: str, text: str, folder: Path) -> None:
+    (folder / file).write_text(text, newline="")
+    with pytest.raises(ValueError, match=rf"{file} (takes its voxels from '\.\./secret'|has a header of more than)"):
+        check_data_file(str(folder / file))
+
+
+def test_local_and_compressed_voxels_are_left_to_the_reader(folder: Path) -> None:
+    (folder / "scan.mha").write_bytes(MHD.format("LOCAL").encode() + VOXELS.tobytes())
+    check_data_file(str(folder / "scan.mha"))
+    compressed = MHD.replace("NDims", "CompressedData = True\nNDims")
+    (folder / "scan.mhd").write_text(compressed.format("short.raw"))
+    check_data_file(str(folder / "scan.mhd"))
+
+
+def test_hdf5_which_may_link_to_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scan.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(ValueError, match=r"scan\.h5 is HDF5, which may take its voxels from other files"):
+        check_data_file(str(tmp_path / "scan.h5"))
+
+
+@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nrrd", "scan.png", "scan"])
+def test_a_pipe_or_a_device_is_not_read(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "device.nii").symlink_to("/dev/zero")
+    for file in (tmp_path / name, tmp_path / "device.nii"):
+        for look in (check_header, lambda given: LoadCased("image")({"image": given})):
+            with pytest.raises(ValueError, match="is no regular file: a pipe, a socket or a device is not read"):
+                look(str(file))
+        assert bytes_once_loaded(str(file)) == 0
+        assert doubt_of_place(str(file)) == ""
+
+
+def test_a_folder_with_a_pipe_in_it_is_searched(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "IM0001")
+    (tmp_path / "scan.nii").touch()
+    assert [case["case"] for case in images_in(tmp_path)] == ["scan"]
