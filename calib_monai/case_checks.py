@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from calib_monai.budgets import Budget
 from calib_monai.datalists.splits import Case
-from calib_monai.headers import bytes_once_loaded
+from calib_monai.headers import bytes_together
 from calib_monai.memory import memory_here
 from calib_monai.processes import bar_is_hidden, check_enough, gathered, is_first_process, share
 from calib_monai.read_once import forget, keeping
@@ -59,7 +59,7 @@ def checked_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[C
 
     def checked(case: Case) -> T | str:
         try:
-            with budget.share(sum(map(bytes_once_loaded, files_of(case)))), keeping(id(case) in kept):
+            with budget.share(bytes_together(files_of(case))), keeping(id(case) in kept):
                 return check(case)
         except ValueError as error:
             return str(error)

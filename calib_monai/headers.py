@@ -27,6 +27,7 @@ ITK_SUFFIXES, DETACHED = (".nrrd", ".nhdr", ".mha", ".mhd"), (".nhdr", ".mhd")  
 MOST_COMPRESSED = 1032  # to one: deflate can do no more
 LARGE, MOST_OF_A_SCAN = 10**8, 200  # voxels from which an image may be compressed to one so many'th
 LOADED = 12  # bytes that the loading of a voxel takes: measured are 8.2, and a preparation takes a copy
+KEPT = 4  # of these
 BYTES_OF_DOUBLE = 8  # more where it is read as float64
 BYTES_OF_DICOM = 2
 GIB = 2**30
@@ -117,7 +118,7 @@ def check_image_header(file: str) -> None:
 
 def check_room(files: Sequence[str]) -> None:
     """Raise ValueError if files that are loaded together do not fit into memory."""
-    loaded, memory = sum(map(bytes_once_loaded, files)), memory_here()
+    loaded, memory = bytes_together(files), memory_here()
     if loaded > memory:
         raise ValueError(
             f"{files[0]} (with {len(files) - 1} more) takes {loaded / GIB:.1f} GiB once loaded; there are "
@@ -208,6 +209,19 @@ def bytes_once_loaded(file: str) -> int:
         return sum(bytes_once_loaded(str(one)) for one in inside) if inside else path.stat().st_size
     except OSError:  # the reader says what is wrong
         return 0
+
+
+def bytes_together(files: Sequence[str]) -> int:
+    """About the bytes that files take that are loaded one after the other: of a loaded NIfTI only float32 is kept.
+
+    The files of other formats may be the slices of one volume, which are loaded at once.
+    """
+    most, kept = 0, 0
+    for file in files:
+        loaded = bytes_once_loaded(file)
+        stays = loaded * KEPT // LOADED if is_nifti(file) else loaded
+        most, kept = max(most, loaded - stays), kept + stays
+    return most + kept
 
 
 def _image(file: str) -> Any:

@@ -14,6 +14,7 @@ from PIL import Image
 from calib_monai import headers
 from calib_monai.headers import (
     bytes_once_loaded,
+    bytes_together,
     check_header,
     check_image_header,
     check_room,
@@ -114,6 +115,13 @@ def test_values_that_are_read_as_float64_take_more(tmp_path: Path) -> None:
     image.header.set_slope_inter(2, 1)
     nibabel.save(image, tmp_path / "b.nii")
     assert bytes_once_loaded(str(tmp_path / "b.nii")) == 20 * 120
+
+
+def test_files_are_loaded_one_after_the_other_and_the_slices_of_a_series_at_once(tmp_path: Path) -> None:
+    one, other = (str(nifti(tmp_path / name)) for name in ("a.nii", "b.nii"))
+    assert bytes_together([one, other, other]) == (12 + 4 + 4) * 120
+    slices = [str(written(tmp_path / f"{k}.dcm")) for k in range(3)]
+    assert bytes_together(slices) == 12 * 3 * 30
 
 
 @pytest.mark.parametrize("name", ["a.nii.gz", "a.mha"])
