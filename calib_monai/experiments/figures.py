@@ -36,7 +36,8 @@ def figures_of(rows: Sequence[Row], measures: Mapping[str, Measure]) -> dict[str
         rows: at most as many as a figure can show.
         measures: of all rows.
     """
-    errors = {name: measures[name] for name in ERRORS if name in measures}
+    known = [name for name in ERRORS if name in measures and any(not isnan(row.value(name)) for row in rows)]
+    errors = {name: measures[name] for name in known}
     figures = {}
     if errors and DICE in measures and len(rows) > 1:
         figures["dice_and_ece"] = drawn(plane_figure, spots_of(rows, errors), measures[DICE])

@@ -54,6 +54,8 @@ def curves_figure(
             )
         for index, (name, value) in enumerate(levels[measure].items(), len(curves)):
             axes.axhline(value, color=class_color(index + 1), linestyle="--", label=name)
+        if all(float(point.at).is_integer() for points in curves.values() for point in points):
+            axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel(axis)
         axes.set_ylabel(measure.title)
         axes.grid(alpha=0.3)

@@ -14,7 +14,7 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import check_cases, drawn_rows, other_regions, section_of_rows
 from calib_monai.experiments.comparison import compare
-from calib_monai.experiments.figures import logit_panels, logits_over_epochs, of_patients, spots_of
+from calib_monai.experiments.figures import figures_of, logit_panels, logits_over_epochs, of_patients, spots_of
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import Row, rows_of
 from calib_monai.measures import measure_of
@@ -43,6 +43,15 @@ def rows(tmp_path: Path) -> list[Row]:
                 csv.writer(file).writerows([["epoch", "max_logit/1", "mean_logit/2"], *lines])
             trials.append(read_trial(folder))
     return rows_of(trials)
+
+
+def test_what_no_row_measured_has_no_figure(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[object, ...]] = []
+    monkeypatch.setattr("calib_monai.experiments.figures.drawn", lambda *given: shown.append(given) or b"png")
+    measures = {name: measure_of(name) for name in ("dice_foreground", "ece_plausible", "ece_boundary")}
+    names = ["dice_and_ece", "ece_of_patients", "logits_of_classes", "logits_over_epochs"]
+    assert list(figures_of(rows, measures)) == names
+    assert [list(given[1]) for given in shown[:2]] == [[ECE], [ECE]]
 
 
 def test_a_method_lies_where_its_dice_and_ece_are(rows: list[Row]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def test_latex_takes_no_letter_of_a_name_for_a_command() -> None:
     assert title == r"% 50 \% ?"
     assert header == r" & a-{}-b '{}'c'{}' ?{}`d? \\"
     assert row == r"\symbol{34}a & ,{}, \\"
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX is installed")
+def test_latex_compiles_whatever_a_name_holds(tmp_path: Path) -> None:
+    odd = Table(
+        "50 % \x00", ["", "a--b ''c'' ?`d\x1b", "R^2 {x} $y$ ~ \\z"], [['"a', ",,", "± 1 < 2"]], [["", "best", ""]]
+    )
+    tables = "\n\n".join(table.latex() for table in (CELLS, odd))
+    (tmp_path / "all.tex").write_text(
+        rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{tables}\end{{document}}", encoding="utf-8"
+    )
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all.tex"]
+    done = subprocess.run(command, check=False, capture_output=True, cwd=tmp_path)  # noqa: S603
+    assert done.returncode == 0, done.stdout[-1000:]
+    assert (tmp_path / "all.pdf").is_file()
 
 
 @pytest.mark.usefixtures("undrawn")
