@@ -95,6 +95,7 @@ def top(content: Any) -> Any:
         (edited("logits.json", lambda c: c["edges"].reverse()), "which must rise"),
         (edited("logits.json", lambda c: c["count"][0][0].__setitem__(0, -1)), r"count\.0\.0\.0: .*greater than or eq"),
         (lambda run: (run / "cases.csv").write_text("case,dice\n" + "a" * 200_000 + ",1\n"), "field larger than"),
+        (lambda run: (run / "cases.csv").write_text("ase,dice\na,1\nb,1\nc,1\n"), "has no column of cases"),
         (renamed, r"a case is called '\.\./\.\./x'; it must be a name that a folder can have"),
     ],
 )

@@ -31,6 +31,8 @@ def read_cases(
         raise ValueError(f"{NAME} {'broke off in a line' if rows else 'has no case'}")
     if len(rows) != num_cases:
         raise ValueError(f"{NAME} has {len(rows)} row(s) and summary.json says {num_cases} case(s)")
+    if any("case" not in row for row in rows):
+        raise ValueError(f"{NAME} has no column of cases")
     names = [row["case"] for row in rows]
     [(most, count)] = Counter(names).most_common(1)
     if count > 1:

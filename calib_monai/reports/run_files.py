@@ -80,7 +80,16 @@ def read_run(folder: Path) -> Run:
             older = f"{folder} has no {lacking!r} in its files: an older version wrote them; evaluate again"
             raise ValueError(older) from None
         raise ValueError(f"the files in {folder} are damaged ({first_fault(error)}): evaluate again") from None
-    except (ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, OSError, csv.Error) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        ArithmeticError,
+        OSError,
+        csv.Error,
+    ) as error:
         raise ValueError(f"the files in {folder} are damaged ({error}): evaluate again") from None
 
 
