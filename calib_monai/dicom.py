@@ -93,11 +93,11 @@ class Found:
 def is_dicom(path: str | Path) -> bool:
     """Whether a file is DICOM by its content, or promises to be by its suffix."""
     file = Path(path)
-    if not file.is_file():
-        return False
-    if file.suffix.lower() in SUFFIXES:
-        return True
     try:
+        if not file.is_file():
+            return False
+        if file.suffix.lower() in SUFFIXES:
+            return True
         with file.open("rb") as content:
             if content.read(MAGIC_AT + len(MAGIC))[MAGIC_AT:] == MAGIC:
                 return True

@@ -31,7 +31,7 @@ SPLIT = {"training": ["a"], "validation": ["b"], "test": ["c"], "drawn_with": {"
         (json.dumps(SPLIT | {"drawn_with": {"fold": float("nan")}}), "is no JSON: NaN is no number of JSON"),
         ("[" * 100_000, "nested too deep"),
         ("[]", "valid dictionary"),
-        ("\ufeff{}", "is no JSON"),
+        ('{"training": ["a"', "is no JSON: Expecting"),
     ],
 )
 def test_a_file_that_holds_something_else_is_named_with_the_place(content: str, said: str, tmp_path: Path) -> None:

@@ -161,12 +161,17 @@ def _listed_case(image: Any, folder: Path) -> Case:
     if is_held(image):
         return {"image": image, "case": case_of({"image": image})}
     listed = list(image) if isinstance(image, list | tuple) else [image]
-    if not listed or not all(isinstance(file, str | PathLike) and str(file) for file in listed):
+    if not listed or not all(map(_is_path, listed)):
         return {}
     paths = [str(folder / file) for file in listed]
     case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(paths[0])}
     series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
     return case | series[0] if len(series) == 1 else case
+
+
+def _is_path(file: Any) -> bool:
+    """Whether an entry can be the path of a file."""
+    return isinstance(file, str | PathLike) and str(file) != "" and "\0" not in str(file)
 
 
 def _name_and_suffix(file: str) -> tuple[str, str]:
