@@ -9,8 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from monai.utils import ensure_tuple
-
 MOST_BYTES = 200  # a file may have 255, and "_confidence.nii.gz" and what marks an unfinished file come to the name
 NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:\ud800-\udfff]")  # and bytes that are no text
 RULE = (
@@ -81,8 +79,9 @@ def names_in(batch: Mapping[str, Any]) -> list[str]:
     """
     if "case" in batch:
         return list(batch["case"])
-    files = getattr(batch["image"], "meta", {}).get("filename_or_obj")
-    return [name_by_file(file) for file in ensure_tuple(files)] if files else [NAMELESS] * len(batch["image"])
+    files: Any = getattr(batch["image"], "meta", {}).get("filename_or_obj")
+    listed = [files] if isinstance(files, str | PathLike) else files  # without MONAI, which a report need not import
+    return [name_by_file(file) for file in listed] if files else [NAMELESS] * len(batch["image"])
 
 
 def shown_image(image: Any) -> str:
