@@ -31,6 +31,7 @@ from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
+from calib_monai.same_images import check_same_images
 from calib_monai.volumes import Loading, Rules, Seen, check_pair
 from calib_monai.zones import ZoneShapes
 
@@ -184,7 +185,10 @@ def checked_split(
     by_loader = ["validation", "test"] if keep else ["validation"]  # a training tests nothing
     again = [case for name in ["training", *([] if num_workers else by_loader)] for case in split[name]]
     seen = check_all([split[name] for name in use], check, again)
-    _check_seen({name: split[name] for name in use}, seen, ckpt_dir if isinstance(split, Listed) else None)
+    sets = {name: split[name] for name in use}
+    apart = keep or bool(split_file) or options.get("group_duplicates") is False
+    check_same_images(sets, [one.digest for one in seen], apart=apart)
+    _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}

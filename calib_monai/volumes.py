@@ -21,6 +21,7 @@ from calib_monai.held_images import is_held
 from calib_monai.label_values import values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
+from calib_monai.same_images import digest_of
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -55,9 +56,10 @@ class Rules:
 
 
 class Seen(NamedTuple):
-    """The result of reading a case: the geometry of its image, and the classes that its label shows."""
+    """The result of reading a case: the geometry and a digest of its image, and the classes that its label shows."""
 
     geometry: Geometry
+    digest: bytes
     classes: frozenset[int]
 
     @property
@@ -69,7 +71,7 @@ class Seen(NamedTuple):
 def check_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
 ) -> Seen:
-    """Check a case for training; return the geometry of its image, and the classes that its label shows.
+    """Check a case for training; return the geometry and a digest of its image, and the classes that its label shows.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
@@ -126,7 +128,7 @@ def check_pair(
     if look is not None:
         across = on_grid.thickest
         look(files["label"], label if across is None else label.movedim(across + 1, -1))
-    return Seen(geometry, frozenset(map(int, values)))
+    return Seen(geometry, digest_of(image), frozenset(map(int, values)))
 
 
 def check_image(

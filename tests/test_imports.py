@@ -63,7 +63,7 @@ ALLOWED = {
     "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
-        *("made_for", "orientation", "path_options", "processes", "volumes", "zones"),
+        *("made_for", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
     },
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
@@ -84,6 +84,7 @@ ALLOWED = {
     },
     "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
     "headers": {"data_files", "dicom", "memory", "pictures"},
+    "same_images": {"datalists", "processes"},
     "zones": {"processes"},
     "found_cases": {
         "case_keys",
@@ -106,6 +107,7 @@ ALLOWED = {
         "headers",
         "held_images",
         "label_values",
+        "same_images",
         "orientation",
         "pictures",
     },

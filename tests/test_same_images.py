@@ -1,0 +1,52 @@
+"""Copies of a case under another name: refused where results would say too much."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from checked_phantoms import check
+
+from calib_monai.same_images import check_same_images, digest_of
+
+
+def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
+    image = torch.arange(24.0).reshape(1, 4, 6)
+    assert digest_of(image) == digest_of(image.clone()) != b""
+    assert digest_of(image) != digest_of(image.reshape(1, 6, 4))
+    assert digest_of(image) != digest_of(image.flip(1))
+    assert digest_of(torch.ones(1, 4, 6)) == b""
+
+
+def named(*names: str) -> list[dict[str, str]]:
+    return [{"case": name} for name in names]
+
+
+def test_a_copy_in_another_set_is_refused_and_one_in_the_same_set_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    sets = {"training": named("a", "b"), "test": named("c")}
+    check_same_images(sets, [b"", b"", b""], apart=False)
+    check_same_images(sets, [b"1", b"2", b"3"], apart=False)
+    assert not caplog.records
+    with pytest.raises(ValueError, match=r"^the image of c \(test\) is that of a \(training\): remove one, or tell by"):
+        check_same_images(sets, [b"1", b"1", b"1"], apart=False)
+    with caplog.at_level(logging.WARNING):
+        check_same_images(sets, [b"1", b"1", b"2"], apart=False)
+        check_same_images(sets, [b"1", b"2", b"1"], apart=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 case(s) are copies of others: the image of b (training) is that of a (training)",
+        "1 case(s) are copies of others: the image of c (test) is that of a (training)",
+    ]
+
+
+def test_a_training_refuses_a_case_under_two_names(phantom_dir: Path) -> None:
+    for number in range(1, 8):
+        for folder in ("imagesTr", "labelsTr"):
+            files = phantom_dir / folder
+            shutil.copyfile(files / "phantom_000.nii.gz", files / f"phantom_{number:03d}.nii.gz")
+    with pytest.raises(
+        ValueError, match=r"^the image of phantom_00\d \((validation|test)\) is that of phantom_00\d \("
+    ):
+        check(phantom_dir)
