@@ -50,7 +50,7 @@ class Stored(BaseModel):
 class ModelFile(Stored):
     """A file that was measured, and its time."""
 
-    path: str
+    path: str = ""
     modified: float
 
 
@@ -78,15 +78,20 @@ class Told(Stored):
     part: str = "test"
 
 
-class Summary(Told):
+class Evaluated(Told):
+    """What an export takes from `summary.json` of an evaluation."""
+
+    num_cases: PositiveInt
+    metrics: dict[str, Measured]
+    model: ModelFile
+
+
+class Summary(Evaluated):
     """`summary.json` of an evaluation."""
 
     dataset: str
     method: str
     class_names: ClassNames
-    num_cases: PositiveInt
-    metrics: dict[str, Measured]
-    model: ModelFile
     calibrator_region: str | None = None
     calibrator_file: ModelFile | None = None
     disturbance: list[dict[str, Any]] | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from calib_monai.measures import measure_from, measure_of
-from calib_monai.stored import Summary, read_whole
+from calib_monai.stored import Evaluated, read_whole
 
 DIGITS = 4
 SECOND = 0.001  # to which file systems keep the time of a file
@@ -44,7 +44,7 @@ def results_of(folder: Path, weights: Path, class_names: list[str] | None) -> Re
             f"{path} is not there: an evaluation writes it (configs/train.json with configs/evaluate.json)"
         )
     try:
-        summary = read_whole(path, Summary, "evaluate again")
+        summary = read_whole(path, Evaluated, "evaluate again")
         modified, metrics = float(summary["model"]["modified"]), dict(summary["metrics"])
         values = {name: told["value"] for name, told in metrics.items() if told["value"] is not None}
         shown = [_row(name, metrics[name]) for name in values]
