@@ -11,7 +11,7 @@ from pathlib import Path
 MOST_HEADER = 2**20  # bytes
 META = (".mhd", ".mha")
 NRRD, HDF5 = b"NRRD000", b"\x89HDF\r\n\x1a\n"
-DATA_FILE, LOCAL = "ElementDataFile", "LOCAL"  # the voxels follow in the same file
+AXES, DATA_FILE, LOCAL = "NDims", "ElementDataFile", "LOCAL"  # the voxels follow in the same file
 META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4} | {
     "LONG_LONG": 8,
     "ULONG_LONG": 8,
@@ -70,6 +70,8 @@ def check_data_file(file: str) -> None:
     for line in head.decode("latin-1").split("\n"):
         key, *value = re.split("[=:]", line, maxsplit=1)
         fields[key.strip()] = "".join(value).strip()
+        if key.strip() == AXES and not re.fullmatch("[1-9]", fields[AXES]):  # ITK writes beyond its memory
+            raise ValueError(f"{file} has {AXES} {fields[AXES][:MOST_SHOWN]!r}; it must be a whole number from 1 to 9")
         if key.strip() == DATA_FILE:  # there MetaImage's header ends
             _check_meta(path, fields)
             return

@@ -101,6 +101,13 @@ def test_local_and_compressed_voxels_are_left_to_the_reader(folder: Path) -> Non
     check_data_file(str(folder / "scan.mhd"))
 
 
+@pytest.mark.parametrize("axes", ["-3", "99", "0", "", "3e5"])
+def test_axes_at_which_itk_would_crash_are_refused(axes: str, tmp_path: Path) -> None:
+    (tmp_path / "scan.mha").write_text(MHD.format("LOCAL").replace("NDims = 3", f"NDims ={axes}"))
+    with pytest.raises(ValueError, match=rf"scan\.mha has NDims '{axes}'; it must be a whole number from 1 to 9"):
+        check_header(str(tmp_path / "scan.mha"))
+
+
 def test_hdf5_which_may_link_to_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scan.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(ValueError, match=r"scan\.h5 is HDF5, which may take its voxels from other files"):
