@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor, nn  # which programs that only plan or compose need not wait for
@@ -18,25 +18,25 @@ MOST = 255  # the largest label
 
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
-    if not (isinstance(value, int | float) and math.isfinite(value) and least <= value <= most):
+    if not (_is_number(value) and math.isfinite(value) and least <= value <= most):
         raise ValueError(f"{name} is {value!r}; it must be a finite number, {_from(least, most)}")
 
 
 def check_above_zero(name: str, value: float) -> None:
     """Raise ValueError if the value is not a finite number above 0."""
-    if not (isinstance(value, int | float) and 0 < value < math.inf):
+    if not (_is_number(value) and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
 
 
 def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a whole number from `least` to `most`."""
-    if isinstance(value, bool) or not (isinstance(value, int) and least <= value <= most):
+    if not (_is_whole(value) and least <= value <= most):
         raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}")
 
 
 def check_range(name: str, value: Sequence[float], least: float) -> None:
     """Raise ValueError if the value is not two finite numbers from `least` on, the smaller first."""
-    two = isinstance(value, Sequence) and len(value) == 2 and all(isinstance(end, int | float) for end in value)  # noqa: PLR2004 - low and high
+    two = isinstance(value, Sequence) and len(value) == 2 and all(map(_is_number, value))  # noqa: PLR2004 - low and high
     if not (two and least <= value[0] <= value[1] < math.inf):
         raise ValueError(f"{name} is {value!r}; it must be two numbers from {least} on, the smaller first")
 
@@ -61,27 +61,52 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
 
 def check_ignored_label(ignore_index: int | None, num_classes: int) -> None:
     """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
-    if ignore_index is not None and not (isinstance(ignore_index, int) and num_classes <= ignore_index <= MOST):
+    if ignore_index is not None and not (_is_whole(ignore_index) and num_classes <= ignore_index <= MOST):
         rule = f"it must be a whole number from {num_classes} to {MOST}, or None"
         raise ValueError(f"ignore_index is {ignore_index!r}; with {num_classes} classes {rule}")
 
 
 def check_ignore_index(ignore_index: int | None) -> None:
     """Raise ValueError if this is neither a whole number nor None."""
-    if not (ignore_index is None or isinstance(ignore_index, int)):
+    if not (ignore_index is None or _is_whole(ignore_index)):
         raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
+
+
+def check_changed(module: nn.Module, **changed: object) -> None:
+    """Raise ValueError if the module's constructor refuses its arguments with these changed.
+
+    A module that has not kept all its arguments as attributes is passed over.
+    """
+    kept = _kept_arguments(module)
+    if kept.keys() == inspect.signature(type(module)).parameters.keys():
+        type(module)(**(kept | changed))
 
 
 def shown_arguments(module: nn.Module) -> str:
     """The arguments of a module's constructor that are its attributes, as "name=value, ..."."""
-    names = inspect.signature(type(module)).parameters
-    return ", ".join(f"{name}={getattr(module, name)!r}" for name in names if hasattr(module, name))
+    return ", ".join(f"{name}={value!r}" for name, value in _kept_arguments(module).items())
 
 
 def check_label_shape(target: Tensor) -> None:
     """Raise ValueError if labels are not (B, 1, H, W[, D])."""
     if target.ndim not in (4, 5) or target.shape[1] != 1:
         raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
+
+
+def _kept_arguments(module: nn.Module) -> dict[str, Any]:
+    """The arguments of a module's constructor that are its attributes."""
+    names = inspect.signature(type(module)).parameters
+    return {name: getattr(module, name) for name in names if hasattr(module, name)}
+
+
+def _is_number(value: object) -> bool:
+    """Whether this is a number; to Python, True and False are numbers, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether this is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _from(least: float, most: float) -> str:

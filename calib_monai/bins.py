@@ -93,13 +93,6 @@ class Bins:
             gaps, count = gaps.masked_fill(alone, 0), count.masked_fill(alone, 0)
         return (gaps * direction.sign()).sum(dim=-1), count.sum(dim=-1)
 
-    def average_calibration_error(self) -> Tensor:
-        """Mean distance between confidence and accuracy over the bins that are not empty, (...); NaN without any.
-
-        ACE gives all bins the same weight, whatever their number of voxels; Neumann et al. 2018, Eq. 3.
-        """
-        return (self.mean_confidence() - self.accuracy()).abs().nanmean(dim=-1)
-
     def sum(self) -> Bins:
         """The bins of all sets of voxels along the first axis together."""
         return _each(lambda sums: sums.sum(dim=0), self)

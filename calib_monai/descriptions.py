@@ -35,7 +35,7 @@ def described_changes(transforms: Any) -> list[Any]:
     Args:
         transforms: as a `Compose` takes them.
     """
-    return [_told(one) for one in flattened(transforms)]
+    return [_shown(one) for one in flattened(transforms)]
 
 
 def described(network: nn.Module) -> dict[str, Any]:
@@ -71,16 +71,16 @@ def _arguments(transforms: Iterable[Any]) -> Iterator[tuple[str, dict[str, Any]]
         yield type(one).__name__, {name: _json_value(kept[name]) for name in sorted(asked & kept.keys())}
 
 
-def _told(value: Any) -> Any:
+def _shown(value: Any) -> Any:
     """A transform as its class and the arguments that it, or one inside of it, has kept; another value as in JSON."""
     if isinstance(value, list | tuple):
-        return [_told(one) for one in value]
+        return [_shown(one) for one in value]
     if not isinstance(value, Transform):
         return _json_value(value)
     kept: dict[str, Any] = {}
     for part in _nested(value):
         asked = signature(type(part).__init__).parameters.keys()
-        kept = {name: _told(held) for name, held in vars(part).items() if name in asked} | kept  # the outermost wins
+        kept = {name: _shown(held) for name, held in vars(part).items() if name in asked} | kept  # the outermost wins
     return [type(value).__name__, dict(sorted(kept.items()))]
 
 

@@ -55,7 +55,7 @@ def _tables(class_names: Sequence[str]) -> dict[str, str]:
     """The text of each file."""
     slicer = ["# Color table file", f"# {len(class_names)} values"]
     snap = ["# ITK-SnAP Label Description File", SNAP_HEAD]
-    in_slicer, in_snap = (_told_apart(map(named, class_names)) for named in (_slicer_name, _snap_name))
+    in_slicer, in_snap = (_distinct(map(named, class_names)) for named in (_slicer_name, _snap_name))
     for k in range(len(class_names)):
         seen = int(k > 0)
         red, green, blue = rgb_of(class_color(k)) if k else (0, 0, 0)
@@ -68,12 +68,12 @@ def _has_names_of(path: Path, table: str) -> bool:
     """Whether a file tells the names of a table, whatever its colors and comments."""
     place = NAME_PLACE[path.name]
     try:
-        return _told(path.read_text(encoding="utf-8"), place) == _told(table, place)
+        return _names_in(path.read_text(encoding="utf-8"), place) == _names_in(table, place)
     except (OSError, ValueError):
         return False
 
 
-def _told(table: str, place: int) -> list[tuple[str, str]]:
+def _names_in(table: str, place: int) -> list[tuple[str, str]]:
     """The number and the name on each line of a table; ValueError if a line has none.
 
     Args:
@@ -87,7 +87,7 @@ def _told(table: str, place: int) -> list[tuple[str, str]]:
     return [(one[0], one[place]) for one in fields]
 
 
-def _told_apart(names: Iterable[str]) -> list[str]:
+def _distinct(names: Iterable[str]) -> list[str]:
     """Names of which no two are the same: a name that an earlier class has gets the number of its class."""
     listed = list(names)
     for k, name in enumerate(listed):
@@ -98,14 +98,14 @@ def _told_apart(names: Iterable[str]) -> list[str]:
 
 def _slicer_name(name: str) -> str:
     """A name as Slicer reads it: up to the next blank, with "_" for blanks; ticks around it would be removed."""
-    return re.sub(r"\s", "_", _plain(name)).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    return re.sub(r"\s", "_", _on_one_line(name)).replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
 
 
 def _snap_name(name: str) -> str:
     """A name as ITK-SNAP reads it: up to the next quotation mark."""
-    return _plain(name).replace('"', "'")
+    return _on_one_line(name).replace('"', "'")
 
 
-def _plain(name: str) -> str:
+def _on_one_line(name: str) -> str:
     """A name on one line."""
     return "".join(one if one.isprintable() else " " for one in name).strip()[:MOST_CHARACTERS] or "-"

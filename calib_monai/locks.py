@@ -69,8 +69,8 @@ def _refusal(file: str, what: str) -> str:
         lock.acquire()
     except Timeout:
         return (
-            f"{Path(file).parent}: another {what} writes there{_told(file)}; wait until it has ended, or give this one "
-            "another folder"
+            f"{Path(file).parent}: another {what} writes there{_owner(file)}; wait until it has ended, or give this "
+            "one another folder"
         )
     except (OSError, NotImplementedError) as error:
         logger.warning("%s cannot be locked (%s): start no other %s there", Path(file).parent, error, what)
@@ -83,7 +83,7 @@ def _refusal(file: str, what: str) -> str:
     return ""
 
 
-def _told(file: str) -> str:
+def _owner(file: str) -> str:
     """The process that holds a lock, as far as its file tells."""
     try:
         about = json.loads(Path(file).read_text(encoding="utf-8"))

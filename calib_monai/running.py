@@ -14,8 +14,6 @@ from monai.bundle.utils import DEFAULT_EXP_MGMT_SETTINGS
 
 TRACKINGS: dict[str, Any] = DEFAULT_EXP_MGMT_SETTINGS
 OF_TRACKING = frozenset(key for settings in TRACKINGS.values() for key in settings["configs"])  # what MONAI adds
-# What MONAI called `workflow_type`. The tests of its model zoo still give it, and nothing reads it.
-FORMERLY = "workflow"
 
 
 class Given(NamedTuple):

@@ -66,7 +66,7 @@ def _network(part: Part) -> dict[str, str]:
     """Input and output of a data set's networks in words."""
     channels, classes = part["image"]["channels"], part["train"]["class_names"]
     return {
-        "input_channels": f"{len(channels)} channel{'s' * (len(channels) > 1)} ({', '.join(channels)})",
+        "input_channels": f"{len(channels)} channel{'s' if len(channels) > 1 else ''} ({', '.join(channels)})",
         "input_meaning": part["metadata"]["image_classes"],
         "slice_size": " x ".join(map(str, part["both"]["slice_size"])),
         "num_classes": str(len(classes)),

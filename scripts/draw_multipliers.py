@@ -32,7 +32,7 @@ def main() -> None:
     with history.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     first = f"crac/multiplier/{AREAS[0]}/"
-    names = [column.removeprefix(first) for column in rows[0] if column.startswith(first)]
+    names = [column.removeprefix(first) for column in next(iter(rows), {}) if column.startswith(first)]
     if not names:
         raise ValueError(f"{history} has no multipliers: was CRaC trained there?")
     figure = Figure(figsize=(9, 6), layout="constrained")

@@ -40,7 +40,7 @@ def elsewhere_table(inside: Sequence[Row], outside: Sequence[Sequence[Row]], mea
     shown = {name: measures[name] for name in SHOWN if name in measures}
     cells = [
         [
-            _told(network),
+            _name_of_line(network),
             *(
                 with_deviation(found[at], name, one) if at in found else NOT_MEASURED
                 for name, one in shown.items()
@@ -59,7 +59,7 @@ def _network(row: Row) -> tuple[str, ...]:
     return row.trials[0].method, row.trials[0].network, row.trials[0].run.calibrator
 
 
-def _told(network: tuple[str, ...]) -> str:
+def _name_of_line(network: tuple[str, ...]) -> str:
     """The name of a line."""
     method, name, calibrator = network
     calibrated = "" if calibrator == "none" else f" + {calibrator.upper()}"

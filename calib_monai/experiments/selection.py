@@ -39,7 +39,7 @@ class Candidate:
         name: of its row in tables.
         method: the bundle's, without its variant.
         nll: over all voxels of the validation cases, a mean over cases, seeds and folds.
-        dice: of foreground there, likewise.
+        dice: of foreground, over the same cases, seeds and folds.
     """
 
     name: str

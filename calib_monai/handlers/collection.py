@@ -112,7 +112,7 @@ def _measure(name: str, metric: CalibrationMetric) -> Measure:
 
 
 def _check_name(name: str, metric: CalibrationMetric) -> None:
-    """Raise ValueError for a name that does not say what a metric measures, and on which voxels."""
+    """Raise ValueError if a name does not say what a metric measures, and on which voxels."""
     kind = type(metric).__name__
     measure = kind.removesuffix("Metric").lower()
     first, regions, said_together, _ = named(name)

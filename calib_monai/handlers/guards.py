@@ -40,10 +40,9 @@ class NonFiniteLossGuard:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.check_weights)
 
     def check_weights(self, engine: Engine) -> None:
-        """Check the weights after the last step of an epoch, because no loss has used them yet.
+        """Raise ValueError if a weight is NaN or infinite after the last step of an epoch, as no loss could tell yet.
 
-        Raises:
-            ValueError: a weight is NaN or infinite; the message has the iteration and the epoch.
+        The message has the iteration and the epoch.
         """
         finite = [torch.isfinite(weights).all() for weights in engine.network.parameters()]  # type: ignore[attr-defined]
         if not torch.stack(finite).all():
@@ -61,10 +60,9 @@ class NonFiniteLossGuard:
             self.check_losses(engine)
 
     def check_losses(self, engine: Engine) -> None:
-        """Check the losses that were not checked yet.
+        """Raise ValueError if a loss that was not checked yet is NaN or infinite.
 
-        Raises:
-            ValueError: a loss is NaN or infinite; the message has the first such loss, its iteration and the epoch.
+        The message has the first such loss, its iteration and the epoch.
         """
         losses = torch.stack(self.losses).tolist() if self.losses else []
         self.losses = []

@@ -17,8 +17,8 @@ Structure = Mapping[str, float | list[float] | str | None]
 def doubt_of(volume: float, possible: float, expected: float) -> str:
     """Why the expected volume of a structure says little; "" if it says something.
 
-    That is so if the expected volume is less than half or more than twice the volume of the label, if the possible
-    volume is more than four times this volume, or if the label is empty and a volume is possible.
+    There are three reasons. The expected volume is less than half or more than twice the volume of the label. The
+    possible volume is more than four times the volume of the label. The label is empty, and a volume is possible.
 
     Args:
         volume: volume of the structure's label, in any unit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from calib_monai.arguments import check_changed, check_ignore_index
 from calib_monai.losses.bwcr import BWCRLoss
 from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.targets import class_labels, ignored_voxels
@@ -16,7 +17,7 @@ class IgnoringLoss(nn.Module):
 
     L = sum over images of n / N times the loss of the image's n counted voxels; N is their number in the batch. For a
     mean over voxels, such as cross-entropy, L is the mean over the N voxels. Dice weighs each image by n. If no voxel
-    is ignored, L is the loss itself.
+    is ignored, L is the loss of the whole batch.
 
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
@@ -62,14 +63,19 @@ def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
     Args:
         loss: a function of (logits, target).
         ignore_index: a label that is no class.
+
+    Raises:
+        ValueError: the loss's constructor refuses this label.
     """
     if ignore_index is None:
         return loss
     if isinstance(loss, CompoundLoss):
-        loss.ignore_index = ignore_index
         for name, part in loss.losses.items():
             loss.losses[name] = leaving_out(part, ignore_index)
+        loss.ignore_index = ignore_index
     elif isinstance(loss, VoxelwiseLoss | BWCRLoss):
+        check_ignore_index(ignore_index)
+        check_changed(loss, ignore_index=ignore_index)
         loss.ignore_index = ignore_index
     else:
         return IgnoringLoss(loss, ignore_index)

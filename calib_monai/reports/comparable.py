@@ -19,8 +19,8 @@ def not_compared(
     """By name the measures that do not say which run is better, and why: no run may be marked or ranked by them.
 
     Runs cannot be compared if their images were disturbed differently or they measured with other settings. If each
-    network chooses the voxels, they are never compared by NLL and Brier score, which depend on how hard the voxels are,
-    and by calibration errors only if no run has more than `MOST_UNLIKE` times as many voxels as another.
+    network chooses the voxels, they are never compared by NLL and Brier score, which depend on how hard the voxels are.
+    They are compared by calibration errors only if no run has more than `MOST_UNLIKE` times as many voxels as another.
 
     Args:
         measures: by name.

@@ -52,7 +52,7 @@ def numbered(count: int) -> list[str]:
 
 
 def _check(names: Sequence[str]) -> None:
-    """Raise ValueError for fewer than two names, an empty one, or one twice."""
+    """Raise ValueError if there are fewer than two names, an empty one, or one twice."""
     if len(names) < 2 or not all(name.strip() for name in names) or len(set(names)) < len(names):  # noqa: PLR2004
         raise ValueError(
             f"the classes are {', '.join(map(repr, names))}; there must be at least two, the background first, each "

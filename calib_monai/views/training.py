@@ -51,7 +51,7 @@ class TwoViewInferer(Inferer):
 
         Args:
             inputs: images, (B, C, H, W[, D]).
-            network: called with the images of both views, (2 B, C, H, W[, D]); gives logits (2 B, K, H, W[, D]).
+            network: called once for each view, with images (B, C, H, W[, D]); gives logits (B, K, H, W[, D]).
             args: further arguments of the network.
             weight: passed on to the loss; `PrepareBatchExtraInput(extra_keys={"weight": "weight"})` takes it from the
                 batch.

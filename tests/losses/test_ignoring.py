@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from monai.losses import DiceCELoss, DiceLoss, FocalLoss
 from torch import nn
 
-from calib_monai.losses import BWCRLoss, CompoundLoss, IgnoringLoss, NACLLoss, leaving_out
+from calib_monai.losses import BWCRLoss, CompoundLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
 
 VOXELWISE = {
     "cross-entropy": DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0),
@@ -77,3 +79,17 @@ def test_own_losses_are_told_and_others_are_wrapped() -> None:
     views = BWCRLoss()
     assert leaving_out(views, 255) is views
     assert views.ignore_index == 255
+
+
+@pytest.mark.parametrize(
+    ("loss", "ignore_index"),
+    [
+        (NACLLoss(border="background"), 0),
+        (ECPLoss(), 1.5),
+        (ECPLoss(), True),
+        (CompoundLoss({"a": ECPLoss()}, {"a": 1.0}), True),
+    ],
+)
+def test_what_a_constructor_refuses_is_refused(loss: nn.Module, ignore_index: Any) -> None:
+    with pytest.raises(ValueError, match="ignore_index"):
+        leaving_out(loss, ignore_index)

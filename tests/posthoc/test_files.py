@@ -105,7 +105,8 @@ def test_the_ends_of_the_range_are_temperatures(temperature: float, models: Path
     calibrator = new_calibrator("ts", 3, 2)
     nn.init.constant_(calibrator.log_temperature, math.log(temperature))  # type: ignore[arg-type] # it is a parameter
     save_calibrator(calibrator, "ts", str(models))
-    load_calibrator("ts", str(models), 3, 2)
+    loaded = load_calibrator("ts", str(models), 3, 2)
+    assert torch.equal(loaded.log_temperature, calibrator.log_temperature)  # type: ignore[arg-type] # parameters
 
 
 def test_local_temperatures_of_weights_that_are_not_finite_are_refused(models: Path) -> None:

@@ -1,0 +1,27 @@
+"""Arguments: what is no number is refused, True and False among it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from calib_monai import arguments
+
+NUMBERS = {
+    "number": partial(arguments.check_number, "size"),
+    "above zero": partial(arguments.check_above_zero, "size"),
+    "whole": partial(arguments.check_whole, "size", least=0),
+    "range": lambda value: arguments.check_range("size", [0, value], 0),
+    "ignore_index": arguments.check_ignore_index,
+    "ignored label": partial(arguments.check_ignored_label, num_classes=1),
+}
+
+
+@pytest.mark.parametrize("check", NUMBERS.values(), ids=NUMBERS)
+@pytest.mark.parametrize("value", [True, False, "1", float("nan"), 1j])
+def test_what_is_no_number_is_refused(check: Callable[[object], None], value: object) -> None:
+    check(1)
+    with pytest.raises(ValueError, match=r"must be"):
+        check(value)
