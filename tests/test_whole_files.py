@@ -70,7 +70,7 @@ def test_monai_saves_volumes_through_it(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_a_spreadsheet_would_run_is_a_text_in_csv_and_is_read_back_as_it_was(tmp_path: Path) -> None:
     names = ["=1+1", "@SUM(A1)", "+1", "-3", "\t=1", "\N{FULLWIDTH EQUALS SIGN}1", "'=1", "''", "'a", "a=b", "a, b"]
     write_csv(tmp_path / "cases.csv", [["case", "=value"], *[[name, -0.5] for name in names]])
-    text = (tmp_path / "cases.csv").read_text()
+    text = (tmp_path / "cases.csv").read_text(encoding="utf-8")
     assert "'=1+1,-0.5\n" in text
     assert [line for line in text.splitlines() if line[0] in "=+-@\t\N{FULLWIDTH EQUALS SIGN}"] == []
     assert read_csv(text) == [{"case": name, "=value": "-0.5"} for name in names]

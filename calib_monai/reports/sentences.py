@@ -92,7 +92,7 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
     """
     kind, *words = name.split("_")
     region = next((word for word in words if word in REGIONS), "")
-    length = next((word for word in words if word in ("mm", "pixels")), "")
+    length = next((word for word in words if word in ("mm", "pixels", "voxels")), "")
     if name in MEASURES:
         said = [SHAPES[name.replace(f"_{length}", "") if length else name]]
     elif kind in KINDS and region:

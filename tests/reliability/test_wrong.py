@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tried import good_data, tried
+from tried import Worker, good_data, tried
 from wrong_cases import WRONG_CASES
 from wrong_elsewhere import WRONG_ELSEWHERE
 from wrong_files import WRONG_FILES
@@ -38,9 +39,16 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.close()
+
+
 @pytest.mark.parametrize("wrong", EVERY, ids=lambda wrong: wrong.name)
-def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, tmp_path: Path) -> None:
-    done = tried(wrong, tmp_path / "tried", good)
+def test_what_is_wrong_is_said_in_the_last_line(wrong: Wrong, good: Path, worker: Worker, tmp_path: Path) -> None:
+    done = tried(wrong, tmp_path / "tried", good, worker)
     if wrong.name in OF_MONAI:
         assert done.code != 0
         assert done.last_line.startswith(OF_MONAI[wrong.name])

@@ -56,7 +56,7 @@ def test_the_dice_of_a_case_takes_no_column_of_a_measure_whose_name_goes_on(tmp_
     assert run.dice("a") == before
 
 
-@pytest.mark.parametrize("names", [["background", "right", "left"], ["background", "lesion"]])
+@pytest.mark.parametrize("names", [["background", "right", "left"], ["background", "left", "lesion"]])
 def test_runs_of_other_classes_are_not_compared(names: list[str], tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name, 1.0) for name in ("first", "second")]
     summary = json.loads((runs[1] / "summary.json").read_text()) | {"class_names": names}
