@@ -21,7 +21,7 @@ def test_a_measure_says_what_it_is_its_unit_and_its_direction(name: str) -> None
     *said, last = re.split(r"(?<=[.]) ", sentence)
     assert said
     assert "{" not in sentence
-    assert re.match(r"In (mm|pixels|nats|%)|0 to \d|0, 1, 2", last)
+    assert re.match(r"In (mm|pixels|voxels|nats|%)|0 to \d|0, 1, 2", last)
     direction = {True: "more is better", False: "less is better", None: ""}[measure.more_is_better]
     assert last.endswith(f"{direction}.")
     assert ("The label chooses these voxels" in sentence) == (measure.proper is False)
