@@ -27,7 +27,14 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
-from calib_monai.found_cases import check_shown, settle, tell_doubts, tell_left_out, tell_unseen_classes
+from calib_monai.found_cases import (
+    check_shown,
+    settle,
+    tell_doubts,
+    tell_left_out,
+    tell_odd_voxels,
+    tell_unseen_classes,
+)
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
@@ -214,6 +221,8 @@ def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_d
         ckpt_dir: folder of the model, None if its training or split has the cases.
     """
     check_shown(sets, [one.shows for one in seen])
+    spacings = {str(case["case"]): one.geometry.spacing for case, one in zip(chain(*sets.values()), seen, strict=True)}
+    tell_odd_voxels(spacings)
     trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
     told = [
         (case["case"], far_from_training(one.geometry, trained))

@@ -22,6 +22,7 @@ from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
 from calib_monai.volumes import files_of
 
+LEAST_EDGE, MOST_EDGE = 0.01, 50.0  # mm, of the voxels of scans
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,22 @@ def tell_doubts(cases: Iterable[Case]) -> None:
             doubts.setdefault(doubt, []).append(file)
     for doubt, files in doubts.items():
         logger.warning("%d file(s), first %s, %s", len(files), files[0], doubt)
+
+
+def tell_odd_voxels(spacings: Mapping[str, Sequence[float]]) -> None:
+    """Warn, in one line, of voxels that no scanner makes: their file may give other units than it says.
+
+    Args:
+        spacings: edges of the voxels in mm, by case.
+    """
+    odd = [name for name, edges in spacings.items() if not LEAST_EDGE <= min(edges) <= max(edges) <= MOST_EDGE]
+    if odd and is_first_process():
+        edges = " x ".join(f"{edge:.4g}" for edge in spacings[odd[0]])
+        logger.warning(
+            "%d of %d case(s) have voxels with an edge outside of %s to %s mm, first %s with %s mm: are these the "
+            "units that the file says? All lengths and volumes depend on them",
+            *(len(odd), len(spacings), LEAST_EDGE, MOST_EDGE, odd[0], edges),
+        )
 
 
 def check_shown(sets: Mapping[str, Sequence[Case]], shows: Sequence[bool]) -> None:

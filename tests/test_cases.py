@@ -190,3 +190,13 @@ def test_a_class_that_no_training_label_shows_is_named(phantom_dir: Path, caplog
     [line] = warnings_in(caplog)
     count = len(split["training"])
     assert line.startswith(f"no label of the {count} training cases shows class 2 (posterior): a network cannot learn")
+
+
+def test_voxels_that_no_scanner_makes_are_told(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for path in phantom_dir.glob("*Tr/phantom_00[12].nii.gz"):
+        image = nibabel.load(path)
+        nibabel.save(nibabel.Nifti1Image(image.get_fdata(dtype=np.float32), np.diag([1000.0, 1000, 1000, 1])), path)
+    check(phantom_dir)
+    [told] = [line for line in warnings_in(caplog) if "edge" in line]
+    assert told.startswith("2 of 8 case(s) have voxels with an edge outside of 0.01 to 50.0 mm, first phantom_00")
+    assert "with 1000 x 1000 x 1000 mm: are these the units" in told
