@@ -16,9 +16,12 @@ from calib_monai.same_images import check_same_images, digest_of
 def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
     image = torch.arange(24.0).reshape(1, 4, 6)
     assert digest_of(image) == digest_of(image.clone()) != b""
+    assert digest_of(image) == digest_of(image.transpose(1, 2).contiguous().transpose(1, 2))
     assert digest_of(image) != digest_of(image.reshape(1, 6, 4))
     assert digest_of(image) != digest_of(image.flip(1))
     assert digest_of(torch.ones(1, 4, 6)) == b""
+    large = torch.rand(2, 600, 700, generator=torch.Generator().manual_seed(0))
+    assert digest_of(large) == digest_of(large.clone()) != digest_of(large.flip(2))
 
 
 def named(*names: str) -> list[dict[str, str]]:
