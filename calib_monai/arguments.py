@@ -16,27 +16,37 @@ if TYPE_CHECKING:
 MOST = 255  # the largest label
 
 
+def is_number(value: object) -> bool:
+    """Whether this is a number; to Python, True and False are numbers, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> bool:
+    """Whether this is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
-    if not (_is_number(value) and math.isfinite(value) and least <= value <= most):
+    if not (is_number(value) and math.isfinite(value) and least <= value <= most):
         raise ValueError(f"{name} is {value!r}; it must be a finite number, {_from(least, most)}")
 
 
 def check_above_zero(name: str, value: float) -> None:
     """Raise ValueError if the value is not a finite number above 0."""
-    if not (_is_number(value) and 0 < value < math.inf):
+    if not (is_number(value) and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
 
 
 def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a whole number from `least` to `most`."""
-    if not (_is_whole(value) and least <= value <= most):
+    if not (is_whole(value) and least <= value <= most):
         raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}")
 
 
 def check_range(name: str, value: Sequence[float], least: float) -> None:
     """Raise ValueError if the value is not two finite numbers from `least` on, the smaller first."""
-    two = isinstance(value, Sequence) and len(value) == 2 and all(map(_is_number, value))  # noqa: PLR2004 - low and high
+    two = isinstance(value, Sequence) and len(value) == 2 and all(map(is_number, value))  # noqa: PLR2004 - low and high
     if not (two and least <= value[0] <= value[1] < math.inf):
         raise ValueError(f"{name} is {value!r}; it must be two numbers from {least} on, the smaller first")
 
@@ -61,14 +71,14 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
 
 def check_ignored_label(ignore_index: int | None, num_classes: int) -> None:
     """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
-    if ignore_index is not None and not (_is_whole(ignore_index) and num_classes <= ignore_index <= MOST):
+    if ignore_index is not None and not (is_whole(ignore_index) and num_classes <= ignore_index <= MOST):
         rule = f"it must be a whole number from {num_classes} to {MOST}, or None"
         raise ValueError(f"ignore_index is {ignore_index!r}; with {num_classes} classes {rule}")
 
 
 def check_ignore_index(ignore_index: int | None) -> None:
     """Raise ValueError if this is neither a whole number nor None."""
-    if not (ignore_index is None or _is_whole(ignore_index)):
+    if not (ignore_index is None or is_whole(ignore_index)):
         raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
 
 
@@ -97,16 +107,6 @@ def _kept_arguments(module: nn.Module) -> dict[str, Any]:
     """The arguments of a module's constructor that are its attributes."""
     names = inspect.signature(type(module)).parameters
     return {name: getattr(module, name) for name in names if hasattr(module, name)}
-
-
-def _is_number(value: object) -> bool:
-    """Whether this is a number; to Python, True and False are numbers, too."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: object) -> bool:
-    """Whether this is a whole number."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _from(least: float, most: float) -> str:

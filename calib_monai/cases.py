@@ -221,8 +221,8 @@ def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_d
         ckpt_dir: folder of the model, None if its training or split has the cases.
     """
     check_shown(sets, [one.shows for one in seen])
-    spacings = {str(case["case"]): one.geometry.spacing for case, one in zip(chain(*sets.values()), seen, strict=True)}
-    tell_odd_voxels(spacings)
+    geometries = {str(case["case"]): one.geometry for case, one in zip(chain(*sets.values()), seen, strict=True)}
+    tell_odd_voxels({name: geometry.spacing for name, geometry in geometries.items()})
     trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
     told = [
         (case["case"], far_from_training(one.geometry, trained))

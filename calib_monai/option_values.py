@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
-from calib_monai.arguments import check_ignored_label
+from calib_monai.arguments import check_ignored_label, is_number, is_whole
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
 from calib_monai.conformal import levels_of
 from calib_monai.datalists.elsewhere import OtherData, check_part
@@ -230,8 +230,7 @@ def _rule_of_kind(value: Any, now: Any) -> str:
     if isinstance(now, bool):
         return "" if isinstance(value, bool | int) and value in (0, 1) else "it must be True or False"
     if isinstance(now, int | float):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if is_number else "it must be a number"
+        return "" if is_number(value) else "it must be a number"
     if isinstance(now, list) and not isinstance(value, list | tuple):
         return f"it must be a list, as {now}" if len(str(now)) < 60 else "it must be a list"  # noqa: PLR2004 - of a line
     return ""
@@ -256,19 +255,18 @@ def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
 
 def _rule_of_setting(name: str, value: Any) -> str:
     """The rule that a value at the top of a configuration breaks; empty if it breaks none, or if no rule is known."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     rule = ""
     if name in WHOLE:
         least, most = WHOLE[name]
-        if not is_number or not isinstance(value, int) or not least <= value <= most:
+        if not is_whole(value) or not least <= value <= most:
             rule = f"it must be a whole number, {least} or more" + (f", and at most {most}" if most < inf else "")
-    elif name in ABOVE_ZERO and not (is_number and isfinite(value) and value > 0):
+    elif name in ABOVE_ZERO and not (is_number(value) and isfinite(value) and value > 0):
         rule = "it must be a number above 0"
     elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
         rule = "it must be true or false"
-    elif name == "overlap" and not (is_number and 0 <= value < 1):
+    elif name == "overlap" and not (is_number(value) and 0 <= value < 1):
         rule = "it must be 0 or more and below 1"
-    elif name == "train_fraction" and not (is_number and 0 < value <= 1):
+    elif name == "train_fraction" and not (is_number(value) and 0 < value <= 1):
         rule = "it must be above 0 and at most 1"
     elif name == "device" and not _is_device(value):
         rule = "it must name a device of PyTorch, as cpu or cuda:0"

@@ -6,7 +6,6 @@ It reads `history.csv`, which a training with CRaC wrote to its output folder.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from calib_monai.colors import class_color
 from calib_monai.handlers.history import FILE
 from calib_monai.lagrangian import AREAS
 from calib_monai.refusals import tell_in_one_line
+from calib_monai.whole_files import read_csv
 
 TITLES = {"multiplier": "multiplier", "violation": "mean violation (logits)"}
 
@@ -29,8 +29,7 @@ def main() -> None:
     history = arguments.output_dir / FILE
     if not history.is_file():
         raise ValueError(f"{history} is not there; needed is the output_dir of a training")
-    with history.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(history.read_text(encoding="utf-8"))
     first = f"crac/multiplier/{AREAS[0]}/"
     names = [column.removeprefix(first) for column in next(iter(rows), {}) if column.startswith(first)]
     if not names:

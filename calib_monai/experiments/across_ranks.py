@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan, nan
@@ -16,6 +15,7 @@ from calib_monai.measures import Measure, measure_from, measure_of
 from calib_monai.ranks import METHODS_OF_FRIEDMAN, METHODS_TO_RANK, friedman, mean_case_rank, method_ranks
 from calib_monai.reports.case_values import compared_values
 from calib_monai.reports.runs import mean_of_known
+from calib_monai.whole_files import read_json
 
 HD95, TACE = "hd95", "tace"
 NAMES = {
@@ -94,7 +94,7 @@ def read_results(path: Path) -> OnDataset:
         ValueError: the file is not there, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         measures = {name: measure_from(name, of) for name, of in content["measures"].items()}
         rows: dict[str, Any] = content["rows"]
         means = {
@@ -102,7 +102,7 @@ def read_results(path: Path) -> OnDataset:
         }
         cases = {row: _cases(found.get("trials", []), measures) for row, found in rows.items()}
         return OnDataset(content["dataset"], measures, means, cases if all(cases.values()) else {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} must be the results.json of an experiment: {error}") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -18,6 +17,7 @@ from calib_monai.reports.curves import Point, curves_figure
 from calib_monai.reports.plane import Spot, plane_figure
 from calib_monai.reports.report import drawn
 from calib_monai.reports.runs import LogitCounts, mean_of_known
+from calib_monai.whole_files import read_csv
 
 DICE = "dice_foreground"
 ERRORS = ("ece_foreground", "ece_plausible", "ece_boundary")  # those of the papers first
@@ -133,10 +133,7 @@ def _points(histories: Sequence[Sequence[Mapping[str, str]]], column: str) -> li
 def _history(trial: Trial) -> list[dict[str, str]]:
     """The lines of the history of a training, which lies beside its evaluation; none where there is no such file."""
     path = trial.run.folder.parent / HISTORY
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_csv(path.read_text(encoding="utf-8")) if path.is_file() else []
 
 
 def _mean(counts: LogitCounts, count: Sequence[int]) -> float:

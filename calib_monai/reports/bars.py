@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
-from calib_monai.reports.names import beside
+from calib_monai.reports.panels import explain_below
 
 TOGETHER = 0.8  # share of a category's room that its bars take
 LETTERS = 24  # of all categories of a panel, above which their names are turned
@@ -51,9 +51,6 @@ def bars_figure(panels: Sequence[Panel]) -> Figure:
         axes.tick_params(labelsize="small")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    if len(labels) > 1:
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=beside(labels, figure.get_figwidth()), frameon=False
-        )
+    if len(panels[0].values) > 1:
+        explain_below(figure)
     return figure

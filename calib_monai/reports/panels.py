@@ -8,6 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from calib_monai.reports.names import beside
+
 LINE, LARGE = 0.18, 0.21  # height of a line of text and of a large one, all in inches
 TICKS = 0.28  # height of the numbers below the last axis of a panel
 EDGE = 0.1  # beside what stands at the edge of a figure
@@ -71,6 +73,13 @@ class Panels:
     def explain(self, handles: Sequence[Any], columns: int) -> None:
         """Explain signs in a legend below all panels."""
         self.figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False)
+
+
+def explain_below(figure: Figure) -> None:
+    """Explain what the first axes show in a legend below a figure of constrained layout."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = beside(labels, figure.get_figwidth())
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def most_lines(texts: Iterable[str]) -> int:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
 from calib_monai.measures import Measure
-from calib_monai.reports.names import beside
+from calib_monai.reports.panels import explain_below
 from calib_monai.reports.radar import MARKERS
 
 WIDTH, HEIGHT = 3.6, 3.4  # of a panel, in inches: a panel fits a column
@@ -41,7 +41,5 @@ def plane_figure(panels: Mapping[Measure, Mapping[str, Spot]], dice: Measure) ->
         axes.set_xlabel(error.title)
         axes.grid(alpha=0.3)
     row[0].set_ylabel(dice.title)
-    handles, labels = row[0].get_legend_handles_labels()
-    columns = beside(labels, figure.get_figwidth())
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    explain_below(figure)
     return figure

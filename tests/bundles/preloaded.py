@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from unittest.mock import patch
@@ -14,6 +13,7 @@ import tried  # noqa: F401 - where most of them start
 from committed import config_of
 from monai.bundle import ComponentLocator
 from spared import spare
+from uncollected import collect_seldom
 
 from calib_monai import targets
 from calib_monai.found_cases import settle
@@ -36,6 +36,4 @@ ComponentLocator().get_component_module_name("")
 for name in ("train", "inference"):
     targets.check_targets(config_of("hippocampus_nacl", name))
 
-gc.freeze()  # a process that is forked looks through what it makes; it would copy what it looked through
-gc.set_threshold(20000, 50, 100)  # and seldom, for it lives for seconds
-gc.enable()
+collect_seldom()  # a process that is forked would copy what it looked through

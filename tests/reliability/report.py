@@ -10,28 +10,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("bundles", "shared", "reliability")]
 
+from every_wrong import EVERY  # noqa: E402
 from saved_probs import prepared  # noqa: E402 - once the path is set
 from tried import good_data, run_line, tried  # noqa: E402
-from wrong_cases import WRONG_CASES  # noqa: E402
-from wrong_elsewhere import WRONG_ELSEWHERE  # noqa: E402
-from wrong_files import WRONG_FILES  # noqa: E402
-from wrong_inputs import WRONG  # noqa: E402
-from wrong_models import WRONG_MODELS  # noqa: E402
-from wrong_paths import WRONG_PATHS  # noqa: E402
-from wrong_pictures import WRONG_PICTURES  # noqa: E402
 from wrong_scores import WRONG_SCORES, options_of  # noqa: E402
-from wrong_settings import WRONG_SETTINGS  # noqa: E402
-
-EVERY = [
-    *WRONG,
-    *WRONG_CASES,
-    *WRONG_ELSEWHERE,
-    *WRONG_FILES,
-    *WRONG_MODELS,
-    *WRONG_PATHS,
-    *WRONG_PICTURES,
-    *WRONG_SETTINGS,
-]
 
 
 def main() -> int:

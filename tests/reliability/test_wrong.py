@@ -6,26 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from every_wrong import EVERY
 from tried import Worker, good_data, tried
-from wrong_cases import WRONG_CASES
-from wrong_elsewhere import WRONG_ELSEWHERE
-from wrong_files import WRONG_FILES
-from wrong_inputs import WRONG, Wrong
-from wrong_models import WRONG_MODELS
-from wrong_paths import WRONG_PATHS
-from wrong_pictures import WRONG_PICTURES
-from wrong_settings import WRONG_SETTINGS
+from wrong_inputs import Wrong
 
-EVERY = [
-    *WRONG,
-    *WRONG_CASES,
-    *WRONG_ELSEWHERE,
-    *WRONG_FILES,
-    *WRONG_MODELS,
-    *WRONG_PATHS,
-    *WRONG_PICTURES,
-    *WRONG_SETTINGS,
-]
 OF_MONAI = {
     "JSON without a comma": "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 7",
     "--networks#unet#channels [16, 32]": "KeyError: 'query key: networks'",

@@ -3,3 +3,10 @@
 import gc
 
 gc.disable()
+
+
+def collect_seldom() -> None:
+    """Collect garbage again, of what is made from now on, and seldom: most tests leave little."""
+    gc.freeze()
+    gc.set_threshold(20000, 50, 100)
+    gc.enable()
