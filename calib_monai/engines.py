@@ -18,10 +18,11 @@ from monai.engines.utils import IterationEvents
 from monai.inferers import SimpleInferer
 from torch.nn.parallel import DistributedDataParallel
 
-from calib_monai.case_names import check_different
+from calib_monai.case_names import check_different, names_in
 from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
+from calib_monai.lost_cases import LOST, LosingDataset, why_lost
 from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
@@ -186,9 +187,41 @@ class VolumeEvaluator(SupervisedEvaluator):
         super().run(global_epoch)
 
 
+class InputEvaluator(VolumeEvaluator):
+    """The evaluator of an inference: a case that cannot be loaded or predicted is noted, and does not end the run.
+
+    The iteration of such a case has an empty batch and an empty output.
+
+    Args:
+        dataset: the prepared images.
+        lose: notes the name of a case and the reason.
+        kwargs: as in `VolumeEvaluator`.
+    """
+
+    def __init__(self, *, dataset: Dataset, lose: Callable[[str, str], None], **kwargs: Any) -> None:
+        super().__init__(dataset=LosingDataset(dataset), **kwargs)
+        self.lose = lose
+
+    def _iteration(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> Any:
+        """Predict a case, as MONAI's."""
+        [why] = batchdata.get(LOST, [""])
+        try:
+            if not why:
+                return super()._iteration(engine, batchdata)
+        except Exception as error:
+            why = why_lost(error)
+            if not why:
+                raise
+        [case] = names_in(batchdata)
+        self.lose(case, why)
+        state: Any = engine.state
+        state.batch = []
+        return []
+
+
 def input_evaluator(
     *, dataset: Dataset, cases: Any, device: torch.device, num_workers: int = 0, **kwargs: Any
-) -> VolumeEvaluator:
+) -> InputEvaluator:
     """The evaluator of an inference, after those of its images are left out that cannot be predicted.
 
     Args:
@@ -204,7 +237,7 @@ def input_evaluator(
     if isinstance(cases, list | tuple):
         raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
     cases.used(dataset, num_workers)
-    return VolumeEvaluator(dataset=dataset, device=device, num_workers=num_workers, **kwargs)
+    return InputEvaluator(dataset=dataset, lose=cases.lose, device=device, num_workers=num_workers, **kwargs)
 
 
 def _check_shared(cases: Sequence[Any]) -> None:

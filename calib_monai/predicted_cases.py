@@ -32,7 +32,7 @@ class Inputs(list[Case]):
 
     Attributes:
         failed: a line for each case that is passed over.
-        lost: the names of the cases that were read, but whose results could not be written.
+        lost: the names of the cases that were read, but not predicted, or whose results could not be written.
     """
 
     def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
@@ -41,7 +41,7 @@ class Inputs(list[Case]):
         self.lost: list[str] = []
 
     def lose(self, case: str, why: str) -> None:
-        """Note that the results of a case could not be written; the others are predicted."""
+        """Note that a case could not be predicted, or its results not be written; the others are predicted."""
         logger.warning("passed over: %s", why)
         self.lost.append(case)
         self.failed.append(why)
@@ -106,7 +106,7 @@ class InputsOnDemand(Sequence[Case]):
         return len(self._checked(None))
 
     def lose(self, case: str, why: str) -> None:
-        """Note that the results of a case could not be written; the others are predicted."""
+        """Note that a case could not be predicted, or its results not be written; the others are predicted."""
         self._checked(None).lose(case, why)
 
     def used(self, dataset: Dataset, num_workers: int = 0) -> None:
@@ -195,13 +195,16 @@ def end(cases: Any, folder: str) -> None:
         folder: of the results, which has the predictions in `predictions`.
 
     Raises:
-        ValueError: cases were passed over; the message has their number. A line on stderr names each.
+        ValueError: cases were passed over; the message has their number. A line on stderr names each. If none is
+            left, the message is that of the first.
     """
     checked = getattr(cases, "checked", None)
     told = "" if checked is None else f"{len(checked) - len(checked.lost)} case(s): "
     sys.stdout.write(f"{told}the maps and the structures in numbers are in {folder}/predictions\n")
     sys.stdout.flush()
     if checked is not None and checked.failed:
+        if len(checked.lost) == len(checked):
+            raise ValueError(told_of(checked.failed, len(checked.failed)))
         sys.stderr.writelines(f"{line}\n" for line in checked.failed)
         raise ValueError(f"{len(checked.failed)} case(s) were passed over, as told above")
 

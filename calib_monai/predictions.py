@@ -16,6 +16,10 @@ from calib_monai.transforms import MostProbabled
 MAPS = {"prob": "a probability", "spread": "a spread"}
 
 
+class NotFiniteError(ValueError):
+    """A case whose result holds NaN."""
+
+
 class ProbsAndLabeld(MapTransform):
     """Makes "prob" (probabilities) and "pred" (the label) from logits, and takes both back to the grid of the image.
 
@@ -40,7 +44,7 @@ class ProbsAndLabeld(MapTransform):
         """The data with "prob", (C, H, W[, D]), float32, and "pred", (1, H, W[, D]), uint8, without any logits.
 
         Raises:
-            ValueError: a probability or a spread is NaN; the message names the case.
+            NotFiniteError: a probability or a spread is NaN; the message names the case.
         """
         told = dict(data)
         logits, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
@@ -62,11 +66,11 @@ class ProbsAndLabeld(MapTransform):
 
 
 def _check_finite(name: str, data: Mapping[Any, Any]) -> None:
-    """Raise ValueError if a map of a case holds NaN; a sum tells it without a mask of all voxels."""
+    """Raise NotFiniteError if a map of a case holds NaN; a sum tells it without a mask of all voxels."""
     if not torch.as_tensor(data[name]).sum().isfinite():
-        raise ValueError(
+        raise NotFiniteError(
             f"the network gives {MAPS[name]} that is no number (NaN) for {case_of(data)}: train again, or give "
-            "--amp False if the run has amp"
+            "--amp False if the run has amp; if other cases are predicted, look at the values of this image"
         )
 
 

@@ -82,7 +82,7 @@ def check_pair(
     Raises:
         ValueError: image and label cannot be trained on; the message names the file, the value and the rule.
     """
-    files = {key: _named(case, key) for key in IMAGE_AND_LABEL}
+    files = {key: named_in(case, key) for key in IMAGE_AND_LABEL}
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
@@ -150,15 +150,18 @@ def check_image(
     Raises:
         ValueError: it cannot be predicted; the message names the file, the value and the rule.
     """
-    name = _named(case, "image")
+    name = named_in(case, "image")
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
     _checked(loaded["image"], name, in_channels, spatial_dims)
     if preparation is not None:
         try:
-            copied(preparation)(loaded)
+            ends = torch.aminmax(_without_meta(copied(preparation)(loaded)["image"]))
         except Exception as error:  # noqa: BLE001 - every transform has errors of its own
-            raise ValueError(f"{name} cannot be prepared: {first_line(_first_cause(error))}") from None
+            raise ValueError(f"{name} cannot be prepared: {first_line(causes_of(error)[-1])}") from None
+        if not all(end.isfinite() for end in ends):
+            low, high = (end.item() for end in torch.aminmax(_without_meta(loaded["image"])))
+            raise ValueError(f"{name} cannot be prepared: its values, {low:g} to {high:g}, become NaN or infinite")
     return _geometry(loaded["image"], name)
 
 
@@ -173,7 +176,7 @@ def named(of_key: str | list[str]) -> str:
     return first + (f" (with {len(more)} more)" if more else "")
 
 
-def _named(case: Mapping[str, Any], key: str) -> str:
+def named_in(case: Mapping[str, Any], key: str) -> str:
     """The image or the label of a case in words, by its files or as one that is in memory."""
     return f"the {key} of {case['case']}" if is_held(case[key]) else named(case[key])
 
@@ -226,7 +229,7 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
     try:
         return copied(loading)(dict(case))
     except Exception as error:  # noqa: BLE001 - every reader has errors of its own
-        cause = _first_cause(error)
+        cause = causes_of(error)[-1]
         if isinstance(cause, ValueError) and any(file in str(cause) for file in files):
             raise ValueError(first_line(cause)) from None
         if any(is_held(case[key]) for key in IMAGE_AND_LABEL if key in case) and isinstance(cause, ValueError):
@@ -238,11 +241,12 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
 
 
-def _first_cause(error: BaseException) -> BaseException:
-    """The first of a chain of errors."""
-    while error.__cause__:
-        error = error.__cause__
-    return error
+def causes_of(error: BaseException) -> list[BaseException]:
+    """An error, the one that it was raised from, and so on."""
+    causes = [error]
+    while causes[-1].__cause__:
+        causes.append(causes[-1].__cause__)
+    return causes
 
 
 def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:

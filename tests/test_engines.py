@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from monai.data import Dataset
+from monai.data import Dataset, MetaTensor
+from monai.transforms import Compose, Flipd
 from torch import nn
 
 from calib_monai import engines
 from calib_monai.boundaries import boundary_weight
-from calib_monai.engines import SliceTrainer, VolumeEvaluator
+from calib_monai.engines import InputEvaluator, SliceTrainer, VolumeEvaluator
+from calib_monai.handlers import PredictionsSaver
 from calib_monai.losses import BWCRLoss, NACLLoss
+from calib_monai.predicted_cases import Inputs
+from calib_monai.predictions import ProbsAndLabeld
 from calib_monai.processes import Part
 from calib_monai.refusals import OneLine
 from calib_monai.views import TwoViewInferer
@@ -112,3 +118,32 @@ def test_processes_that_run_together_do_not_each_evaluate_all_cases(monkeypatch:
         with pytest.raises(ValueError, match=r"^2 processes run together, and each would evaluate all 2 case\(s\)"):
             evaluate()
     VolumeEvaluator(dataset=Dataset(Part(cases[:1], cases)), **given)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_case_that_is_not_loaded_or_predicted_does_not_cost_the_others(num_workers: int, tmp_path: Path) -> None:
+    values = {"one": 1.0, "gone": -1.0, "vast": float("inf"), "last": 2.0}
+    cases: Any = Inputs({"image": f"{name}.nii", "case": name} for name in values)
+
+    def loading(case: dict[str, Any]) -> dict[str, Any]:
+        value = values[case["case"]]
+        if value < 0:
+            raise OSError("the disk is gone")
+        return case | {"image": MetaTensor(torch.full((1, 8, 8, 2), value), torch.eye(4))}
+
+    transform = Compose([loading, Flipd("image", 0)])
+    saver = PredictionsSaver(str(tmp_path), ["background", "structure"], ["label"])
+    evaluator = InputEvaluator(
+        dataset=Dataset(cases, transform),
+        lose=cases.lose,
+        device=torch.device("cpu"),
+        num_workers=num_workers,
+        network=nn.Conv3d(1, 2, 1),
+        postprocessing=ProbsAndLabeld(transform),
+        val_handlers=[saver],
+    )
+    evaluator.run()
+    assert cases.lost == ["gone", "vast"]
+    assert cases.failed[0] == "gone.nii cannot be loaded or prepared: the disk is gone"
+    assert re.match(r"the network gives a probability that is no number \(NaN\) for vast: ", cases.failed[1])
+    assert {path.parent.name for path in tmp_path.glob("predictions/*/*_label.nii.gz")} == {"one", "last"}

@@ -159,9 +159,10 @@ ALLOWED = {
     "bins": {"labels", "regions"},
     "views": {"arguments", "labels"},
     "engines": {
-        *("case_names", "inferers", "loaders", "losses", "networks", "patches", "processes", "slices", "transforms"),
-        "views",
+        *("case_names", "inferers", "loaders", "losses", "lost_cases", "networks", "patches", "processes", "slices"),
+        *("transforms", "views"),
     },
+    "lost_cases": {"case_names", "checks", "predictions", "volumes"},
     "inferers": {"labels", "networks"},
     "networks": {"arguments", "spelling"},
 }

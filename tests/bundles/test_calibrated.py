@@ -157,12 +157,17 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
     settings = prepare("hippocampus_ce", tmp_path)
     images = sorted((tmp_path / "data" / "imagesTr").iterdir())
     images[1].write_bytes(images[1].read_bytes()[:100])
-    with refused(r"^1 case\(s\) were passed over"):
+    scan = nibabel.load(images[2])
+    voxels = scan.get_fdata(dtype=np.float32)
+    voxels[0], voxels[1] = 3e38, -3e38  # whose difference float32 does not have
+    nibabel.save(nibabel.Nifti1Image(voxels, scan.affine), images[2])
+    with refused(r"^2 case\(s\) were passed over"):
         start("hippocampus_ce", "inference", tmp_path, input=str(images[0].parent), **settings)
     said, told = capsys.readouterr()
-    assert f"{len(images) - 1} case(s)" in said
+    assert f"{len(images) - 2} case(s)" in said
     assert f"{images[1].name} cannot be read: " in told
-    assert len(list((tmp_path / "eval" / "predictions").glob("*/*_label.nii.gz"))) == len(images) - 1
+    assert f"{images[2].name} cannot be prepared: its values, -3e+38 to 3e+38, become NaN or infinite" in told
+    assert len(list((tmp_path / "eval" / "predictions").glob("*/*_label.nii.gz"))) == len(images) - 2
 
 
 @pytest.mark.parametrize(
