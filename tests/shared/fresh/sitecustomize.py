@@ -8,7 +8,9 @@ import os
 import sys
 
 gc.disable()
-server, *program = os.environ.get("SERVED_AT"), *sys.orig_argv[1:]
+server, program = os.environ.get("SERVED_AT"), sys.orig_argv[1:]
+if program[:2] == ["-W", "ignore"]:
+    program = program[2:]
 if server and program[:1] == ["-m"] and program[1].startswith(("monai", "calib_monai")):
     import json
     import socket
