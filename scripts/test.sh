@@ -8,12 +8,12 @@ source scripts/venv.sh test
 export OMP_NUM_THREADS=1 # the tests are small: more threads wait for each other
 unset PYTHONDONTWRITEBYTECODE # images of containers set it, and each of many processes would compile all modules again
 
+types="$(mktemp)"
+trap 'kill $! 2> /dev/null || true; rm -f "$types"' EXIT
+mypy > "$types" 2>&1 & # one process for a minute: beside what follows
 ruff check .
 ruff format --check .
 python scripts/compose_bundles.py --check
-types="$(mktemp)"
-trap 'kill $! 2> /dev/null || true; rm -f "$types"' EXIT
-mypy > "$types" 2>&1 & # one process for a minute: beside the tests, which use both cores to their end
 # The order is random. The first lines say its seed: --randomly-seed=SEED repeats it, -p no:randomly keeps that of the files.
 tests=0
 python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder "$@" || tests=$?

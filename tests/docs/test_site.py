@@ -48,8 +48,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
-    """The pages of the site by their files, without the page for addresses that do not exist."""
-    return {path: Page(path) for path in site.rglob("*.html") if path.name != "404.html"}
+    """The pages of the site by their files, of bundles those of one method, without the page of lost addresses."""
+    others = {path for path in site.glob("bundles/*_*/**/*.html") if "_nacl/" not in path.as_posix()}
+    return {path: Page(path) for path in set(site.rglob("*.html")) - others if path.name != "404.html"}
 
 
 def test_every_link_leads_to_a_file_and_a_place_in_it(pages: dict[Path, Page]) -> None:

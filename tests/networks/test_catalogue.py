@@ -31,7 +31,7 @@ def built(name: str, slice_size: list[int], **changes: int) -> nn.Module:
     return FACTORIES[name](1, 4, slice_size, **changes)
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=NETWORKS, scope="module")
 def network(request: pytest.FixtureRequest) -> nn.Module:
     torch.manual_seed(0)
     return built(request.param, [64, 64], **QUICKER.get(request.param, {}))
@@ -39,7 +39,7 @@ def network(request: pytest.FixtureRequest) -> nn.Module:
 
 def test_a_slice_becomes_logits_and_every_loss_reaches_every_weight(network: nn.Module) -> None:
     image, target = torch.randn(2, 1, 64, 64), torch.randint(4, (2, 1, 64, 64)).float()
-    logits = network(image)
+    logits = network.train()(image)
     assert logits.shape == (2, 4, 64, 64)
     for method in METHODS:
         parser = ConfigParser(config_of(f"hippocampus_{method}", "train") | {"num_classes": 4})
