@@ -30,13 +30,15 @@ def spare(patch: pytest.MonkeyPatch) -> None:
 
     Only a failure of power tells a file that is synced from one that is not. Each of MONAI's parsers goes through all
     modules of MONAI, half a second long, and looks for a file of each component's name. Fire asks for the frame that
-    called it, and gets the lines of all sources, for which Python goes through all modules. A phantom is made anew for
-    each test.
+    called it, and gets the lines of all sources, for which Python goes through all modules. A key that a configuration
+    does not have is compared with all that it has. A phantom is made anew for each test.
     """
     patch.setattr(os, "fsync", lambda _: None)
     patch.setattr(inspect, "stack", _stack)
     find = lru_cache(ComponentLocator._find_classes_or_functions)  # of which each instance finds the same
     patch.setattr(ComponentLocator, "_find_classes_or_functions", lambda _, names: find(None, tuple(names)))
+    distance = monai.utils.module.damerau_levenshtein_distance
+    patch.setattr(monai.utils.module, "damerau_levenshtein_distance", lru_cache(maxsize=None)(distance))
     for module in (monai.utils.module, targets):
         patch.setattr(module, "locate", _locate)
     patch.setattr(phantoms, "make_phantom", _keeping(phantoms.make_phantom))
