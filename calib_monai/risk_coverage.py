@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from calib_monai.intervals import FEWEST, LEVEL
 
 DRAWS = 2000  # of the cases, with replacement
+AT_ONCE = 2**20  # cases that are drawn and held together
 
 BEST, BY_CHANCE = "best", "by_chance"  # orders of cases, beside those by a confidence
 
@@ -31,7 +32,8 @@ def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float])
         >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
         0.15
     """
-    return round(_area(_places(confidence), np.asarray(risk, dtype=np.float64)), 12)
+    [area] = _areas(_places(confidence)[None], np.asarray([risk], dtype=np.float64))
+    return round(float(area), 12)
 
 
 def areas(risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -70,8 +72,9 @@ def surely_lower(risk: Mapping[str, float], first: Mapping[str, float], second: 
     risks = np.asarray([risk[case] for case in cases], dtype=np.float64)
     one, other = (_places([order.get(case, nan) for case in cases]) for order in (first, second))
     drawn = np.random.default_rng(0).integers(len(cases), size=(DRAWS, len(cases)))
-    differences = [_area(one[row], risks[row]) - _area(other[row], risks[row]) for row in drawn]
-    return bool(np.quantile(differences, (1 + LEVEL) / 2) < 0)
+    parts = np.array_split(drawn, -(-drawn.size // AT_ONCE))
+    differences = [_areas(one[rows], risks[rows]) - _areas(other[rows], risks[rows]) for rows in parts]
+    return bool(np.quantile(np.concatenate(differences), (1 + LEVEL) / 2) < 0)
 
 
 def _places(confidence: Sequence[float]) -> NDArray[np.intp]:
@@ -80,9 +83,9 @@ def _places(confidence: Sequence[float]) -> NDArray[np.intp]:
     return np.unique(-known, return_inverse=True)[1]
 
 
-def _area(places: NDArray[np.intp], risk: Values) -> float:
-    """The area from the places of cases, which may leave some out, and their risk."""
-    count, total = np.bincount(places), np.bincount(places, risk)
-    there = count > 0
-    ordered = np.repeat(total[there] / count[there], count[there])
-    return float((ordered.cumsum() / np.arange(1, len(ordered) + 1)).mean())
+def _areas(places: NDArray[np.intp], risk: Values) -> Values:
+    """The area of each row, from the places of its cases, which may leave some out, and their risk."""
+    places = places + (places.max() + 1) * np.arange(len(places))[:, None]  # each row has its own
+    count, total = np.bincount(places.ravel()), np.bincount(places.ravel(), risk.ravel())
+    ordered = (total / np.maximum(count, 1))[np.sort(places)]
+    return np.asarray((ordered.cumsum(axis=1) / np.arange(1, places.shape[1] + 1)).mean(axis=1))
