@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/venv.sh test
 export OMP_NUM_THREADS=1 # the tests are small: more threads wait for each other
 unset PYTHONDONTWRITEBYTECODE # images of containers set it, and each of many processes would compile all modules again
-free="$(df -Pk /dev/shm 2> /dev/null | awk 'NR == 2 { print $4 }')"
+free="$(df -Pk /dev/shm 2> /dev/null | awk 'NR == 2 { print $4 }' || true)"
 if [ "${free:-0}" -gt 4000000 ]; then
     export PYTEST_DEBUG_TEMPROOT="${PYTEST_DEBUG_TEMPROOT:-/dev/shm}" # many disks take 2 ms to remove a folder, of thousands
 fi
