@@ -95,12 +95,7 @@ def check_header(file: str) -> None:
         raise ValueError(
             f"{file} is damaged: its header promises {found.told} voxels, more than a file of its size can hold"
         )
-    memory = memory_here()
-    if found.loaded > memory:
-        raise ValueError(
-            f"{file} is {found.told} voxels, {found.loaded / GIB:.1f} GiB once loaded; there are "
-            f"{memory / GIB:.1f} GiB here"
-        )
+    check_fits(f"{file} is {found.told} voxels,", found.loaded)
 
 
 def check_image_header(file: str) -> None:
@@ -118,12 +113,19 @@ def check_image_header(file: str) -> None:
 
 def check_room(files: Sequence[str]) -> None:
     """Raise ValueError if files that are loaded together do not fit into memory."""
-    loaded, memory = bytes_together(files), memory_here()
+    check_fits(f"{files[0]} (with {len(files) - 1} more) takes", bytes_together(files))
+
+
+def check_fits(told: str, loaded: int) -> None:
+    """Raise ValueError if something takes more memory than there is.
+
+    Args:
+        told: what it is, the beginning of the message.
+        loaded: the bytes that it takes.
+    """
+    memory = memory_here()
     if loaded > memory:
-        raise ValueError(
-            f"{files[0]} (with {len(files) - 1} more) takes {loaded / GIB:.1f} GiB once loaded; there are "
-            f"{memory / GIB:.1f} GiB here"
-        )
+        raise ValueError(f"{told} {loaded / GIB:.1f} GiB once loaded; there are {memory / GIB:.1f} GiB here")
 
 
 def promised(file: str) -> Promised | None:
@@ -132,7 +134,7 @@ def promised(file: str) -> Promised | None:
     Pictures, NRRD, MetaImage and DICOM are read by the headers alone, too.
     """
     try:
-        check_regular(file)
+        check_data_file(file)
         name = file.lower()
         if is_nifti(file):
             return _of_nifti(_image(file))

@@ -32,6 +32,7 @@ ALLOWED = {
     "experiments": {"estimates", "intervals", "measures", "ranks", "refusals", "reports", "stored", "whole_files"},
     "reports": {
         "refusals",
+        "archives",
         "bins",
         "colors",
         "conformal",
@@ -162,7 +163,7 @@ ALLOWED = {
     },
     "lost_cases": {"case_names", "checks", "predictions", "volumes"},
     "inferers": {"labels", "networks"},
-    "networks": {"arguments", "spelling"},
+    "networks": {"archives", "arguments", "spelling"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

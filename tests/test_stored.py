@@ -6,14 +6,18 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from numpy.lib import format as npy
 from written_runs import write_run
 
 from calib_monai.made_for import read_model_json
+from calib_monai.reports import slice_files
 from calib_monai.reports.run_files import read_run
 from calib_monai.stored import StoredCheckpoint, StoredSplit, checked, read_stored
 
@@ -126,6 +130,23 @@ def test_a_kept_slice_of_other_values_is_refused(values: dict[str, Any], said: s
     with np.load(path) as file:
         np.savez(path, **{**file, **values})
     with pytest.raises(ValueError, match=rf"^{path} is damaged \(.*{said}.*\): evaluate again$"):
+        read_run(run).slice_of("a")
+
+
+def test_a_kept_slice_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run", 1.0)
+    path = run / "slices" / "a.npz"
+    monkeypatch.setattr(slice_files, "MOST_UNPACKED", 2**20)
+    np.savez_compressed(path, image=np.zeros((400, 400)))
+    with pytest.raises(
+        ValueError, match=rf"^{path} is damaged \(it unpacks to 1 MiB; it may have 1\): evaluate again$"
+    ):
+        read_run(run).slice_of("a")
+    header = BytesIO()
+    npy.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**7, 10**7)})
+    with ZipFile(path, "w") as archive:
+        archive.writestr("image.npy", header.getvalue())
+    with pytest.raises(ValueError, match=rf"^{path} is damaged \(Unable to allocate .*\): evaluate again$"):
         read_run(run).slice_of("a")
 
 

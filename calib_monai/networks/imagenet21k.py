@@ -12,10 +12,12 @@ import torch
 from numpy.lib.npyio import NpzFile
 from torch import Tensor, nn
 
+from calib_monai.archives import check_unpacked
 from calib_monai.networks.resnetv2 import ResNetV2, standardized
 from calib_monai.networks.vit import TransformerLayer, VisionTransformer, resized
 
 RGB = 3  # channels of the published first convolution
+MOST_UNPACKED = 2**31  # bytes; the published file has 0.4 GB
 
 
 def load_imagenet21k(path: str | Path, encoder: ResNetV2, transformer: VisionTransformer) -> None:
@@ -35,6 +37,10 @@ def load_imagenet21k(path: str | Path, encoder: ResNetV2, transformer: VisionTra
     """
     if not isinstance(path, str | Path) or not is_zipfile(path):
         raise ValueError(f"{path} is missing or damaged; it must be Google's R50+ViT-B_16.npz")
+    try:
+        check_unpacked(path, MOST_UNPACKED)
+    except (ValueError, OSError, BadZipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}); it must be Google's R50+ViT-B_16.npz") from None
     with np.load(path, allow_pickle=False) as file, torch.no_grad():
         arrays = _Arrays(path, file)
         _fill_encoder(arrays, encoder)

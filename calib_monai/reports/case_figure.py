@@ -23,7 +23,8 @@ from calib_monai.reports.drawn_slices import (
 from calib_monai.reports.names import beside, wrapped
 from calib_monai.reports.panels import EDGE, Panels
 from calib_monai.reports.results import DICE, ERROR
-from calib_monai.reports.runs import IGNORED, Run
+from calib_monai.reports.runs import Run
+from calib_monai.reports.slice_files import IGNORED
 
 PANEL = 2.6  # width of a picture, in inches
 NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from calib_monai.reports.runs import IGNORED, Slice
+from calib_monai.reports.slice_files import IGNORED, Slice
 
 ERROR_COLOR = "#D55E00"
 PREDICTED: dict[str, Any] = {"colors": "#E69F00", "linewidths": 2}

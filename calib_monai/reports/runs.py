@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,26 +19,9 @@ from calib_monai.intervals import patients_of
 from calib_monai.measures import Measure, measure_of
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.reports.cases_file import columns_of
+from calib_monai.reports.slice_files import Slice, read_slice
 
 DICE = "dice_foreground"
-IGNORED = 255  # in the label of a slice
-ROUNDING = 1e-3  # of a probability, with room
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One slice of a case: image (H, W), label (H, W), probs (C, H, W), its index, and whether W runs upwards.
-
-    The label of an ignored voxel is `IGNORED`. A picture has no index. `voxel_aspect` is the length of a voxel along W
-    divided by its length along H.
-    """
-
-    image: NDArray[np.float32]
-    label: NDArray[np.uint8]
-    probs: NDArray[np.float32]
-    index: int | None
-    from_below: bool
-    voxel_aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -181,41 +162,7 @@ class Run:
         path = self.folder / "slices" / f"{case}.npz"
         if not path.is_file():
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = dict(archive)
-        except (OSError, EOFError, ValueError, AttributeError, zlib.error, BadZipFile) as error:
-            raise ValueError(f"{path} is damaged ({error}): evaluate again") from None
-        if "from_below" not in arrays:
-            raise ValueError(f"{path} was written by an earlier version: evaluate again")
-        shapes = [arrays[name].shape if name in arrays else None for name in ("image", "label", "probs")]
-        size = shapes[0]
-        if size is None or len(size) != 2 or shapes[1:] != [size, (len(self.class_names), *size)]:  # noqa: PLR2004 - H and W
-            raise ValueError(
-                f"{path} is damaged (its image, label and probs are {', '.join(map(str, shapes))}): evaluate again"
-            )
-        if fault := _fault_of(arrays, len(self.class_names)):
-            raise ValueError(f"{path} is damaged ({fault}): evaluate again")
-        index = int(arrays["index"]) if "index" in arrays else None
-        aspect = float(arrays.get("voxel_aspect", 1.0))
-        return Slice(arrays["image"], arrays["label"], arrays["probs"], index, bool(arrays["from_below"]), aspect)
-
-
-def _fault_of(arrays: Mapping[str, NDArray[Any]], num_classes: int) -> str:
-    """What is wrong with the values of a kept slice, "" if nothing is."""
-    scalars = [np.asarray(arrays.get(name, 1.0)) for name in ("index", "voxel_aspect", "from_below")]
-    if any(one.dtype.kind not in "iufb" for one in (*arrays.values(), *scalars)) or any(one.ndim for one in scalars):
-        return "an array is of another type"
-    if not all(np.isfinite(one).all() for one in arrays.values()):
-        return "a value is NaN or infinite"
-    if scalars[1] <= 0:
-        return f"voxel_aspect is {scalars[1]}"
-    if arrays["probs"].min(initial=0) < 0 or arrays["probs"].max(initial=0) > 1 + ROUNDING:
-        return "probs are none"
-    label = arrays["label"]
-    if not ((label >= 0) & ((label < num_classes) | (label == IGNORED))).all():
-        return f"a label is none of {num_classes} classes"
-    return ""
+        return read_slice(path, len(self.class_names))
 
 
 def shared_cases(runs: Sequence[Run]) -> list[str]:

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.headers import check_header, is_nifti
+from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, numbered
@@ -21,6 +21,7 @@ from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.probs import Found, Reading, found_in
 
 MOST_LABEL = 255  # labels are bytes
+BYTES_OF_PROB = 4
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,10 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
     count = len(known.names) if known else None
     found: dict[str, Found] = {}
     for pair in pairs:
-        found[pair.case] = found_in(pair, _label_header(pair), plain, count)
+        label = _label_header(pair)
+        found[pair.case] = found_in(pair, label, plain, count)
         count = count or found[pair.case].num_classes
+        check_fits(f"{pair.probs[0]} with its label takes", label.numel() * (LOADED + BYTES_OF_PROB * count))
     named = known or Classes(numbered(count or 0), given.ignore_index)
     _check_ignored(named)
     if known is None:

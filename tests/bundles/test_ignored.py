@@ -17,7 +17,7 @@ from monai.data import MetaTensor
 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.run_files import read_run
-from calib_monai.reports.runs import IGNORED
+from calib_monai.reports.slice_files import IGNORED
 
 SETTINGS = {"slice_size": [48, 64]}
 

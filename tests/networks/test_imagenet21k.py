@@ -12,7 +12,7 @@ from scipy.special import erf, softmax
 from torch import Tensor
 from torch.nn import functional
 
-from calib_monai.networks import TransUNet
+from calib_monai.networks import TransUNet, imagenet21k
 from calib_monai.networks.imagenet21k import load_imagenet21k
 from calib_monai.networks.resnetv2 import ResNetV2
 from calib_monai.networks.vit import VisionTransformer
@@ -208,6 +208,13 @@ def test_a_file_that_lacks_an_array_or_holds_another_is_refused(arrays: Arrays, 
     ):
         with pytest.raises(ValueError, match=message):
             load_imagenet21k(written(few | changed, tmp_path), encoder, transformer)
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagenet21k, "MOST_UNPACKED", 2**20)
+    path = written({"conv_root/kernel": np.zeros((600, 600), np.float32)}, tmp_path)
+    with pytest.raises(ValueError, match=r"is damaged \(it unpacks to 1 MiB; it may have 1\); it must be Google's"):
+        load_imagenet21k(path, ResNetV2(3), VisionTransformer(1024, [14, 14], num_layers=0))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and no more"])

@@ -11,7 +11,7 @@ from written_runs import write_run
 from calib_monai.reports.drawn_slices import around_structures
 from calib_monai.reports.opening_figure import opening_figure
 from calib_monai.reports.run_files import read_run
-from calib_monai.reports.runs import Slice
+from calib_monai.reports.slice_files import Slice
 
 
 def test_each_run_has_its_outlines_errors_and_confidence(tmp_path: Path) -> None:

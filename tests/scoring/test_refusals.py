@@ -14,6 +14,7 @@ import pytest
 from saved_probs import AFFINE, NAMES, Folders
 from wrong_scores import WRONG_SCORES, WrongScore, last, options_of
 
+from calib_monai import headers
 from calib_monai.refusals import refusal_of
 from calib_monai.score import main
 from calib_monai.scoring.class_names import classes_of
@@ -29,6 +30,18 @@ def test_what_is_wrong_is_said_in_one_line(folders: Callable[..., Folders], wron
     assert refusal_of(error.value) is error.value
     assert "\n" not in str(error.value)
     assert not list(given.probs.parent.glob("out/**/summary.json"))
+
+
+def test_probabilities_that_do_not_fit_into_memory_are_refused_by_their_headers(
+    folders: Callable[..., Folders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = folders()
+    [(case, made), *_] = given.cases.items()
+    given.write(case, "{}.npz", made.probs.transpose(0, 3, 2, 1))
+    needed = made.label.size * (12 + 4 * len(made.probs))
+    monkeypatch.setattr(headers, "memory_here", lambda: needed - 1)
+    with pytest.raises(ValueError, match=f"{case}.npz with its label takes .* GiB once loaded; there are .* GiB here"):
+        main([*given.options, "--cases", case])
 
 
 def test_an_order_that_is_given_is_not_doubted(folders: Callable[..., Folders]) -> None:
