@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 PATHS = ("bundle_root", "dataset_dir", "ckpt_dir", "output_dir", "input", "split", "test_dir")
@@ -19,6 +20,21 @@ def check_path(name: str, path: str) -> None:
             f"{name} {path} holds '{found[0]}'; MONAI makes '::' of '#' in a configuration, so no path in one may hold "
             "either: rename the folder, or start inside of it and give '.'"
         )
+
+
+def check_searched(folder: Path, most: int | None = None, found: int = 0) -> None:
+    """Raise ValueError if a folder is not one of images alone: nobody wants a whole disk to be searched.
+
+    Args:
+        folder: in which files are searched at any depth.
+        most: number of files that are searched, None for any.
+        found: number of files until now.
+    """
+    whole, home = folder.resolve(), Path.home().resolve()
+    if whole == Path(whole.anchor) or home.is_relative_to(whole):
+        raise ValueError(f"{folder} is {whole}, and all folders in it would be searched: name the folder of the images")
+    if most is not None and found > most:
+        raise ValueError(f"{folder} holds more than {most} files: name the folder of one DICOM series")
 
 
 def check_path_option(name: str, value: Any, config: Mapping[str, Any], written: str | None = None) -> None:

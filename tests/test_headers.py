@@ -142,6 +142,13 @@ def test_an_image_that_is_compressed_as_no_scan_can_be_is_refused(
     check_image_header(str(path))
 
 
+def test_a_header_that_would_crash_its_reader_is_not_given_to_it(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.mhd")
+    path.write_text(path.read_text().replace("NDims = 3", "NDims = 3545 347 -5"))
+    assert promised(str(path)) is None
+    assert bytes_once_loaded(str(path)) == path.stat().st_size
+
+
 def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
     for name in ("words.nii.gz", "picture.png"):
         (tmp_path / name).write_text("no image")

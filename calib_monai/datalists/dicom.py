@@ -12,6 +12,7 @@ import numpy as np
 
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import SAME, Header, is_dicom, sorted_into_series
+from calib_monai.path_options import check_searched
 from calib_monai.series import far_apart
 
 LONGEST_NAME = 80
@@ -19,7 +20,9 @@ LONGEST_NAME = 80
 logger = logging.getLogger(__name__)
 
 
-def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = ()) -> list[Case]:
+def dicom_cases(
+    path: Path, others: Sequence[str] = (), taken: Iterable[str] = (), most: int | None = None
+) -> list[Case]:
     """A case `{"image": folder or files, "case": name}` for each DICOM series at a path, in the order of their folders.
 
     Files are recognized by their content, at any depth. Reports, localizers and similar files are skipped with a
@@ -33,9 +36,13 @@ def dicom_cases(path: Path, others: Sequence[str] = (), taken: Iterable[str] = (
         path: a file or a folder.
         others: suffixes of other formats, whose files are not opened.
         taken: names of other cases.
+        most: number of files in a folder and its folders, None for any.
+
+    Raises:
+        ValueError: a folder as `check_searched` refuses it.
     """
     series: list[tuple[Path, list[Header], list[str], bool]] = []
-    for folder, files in _by_folder(path, others):
+    for folder, files in _by_folder(path, others, most):
         found = sorted_into_series(files)
         passed_over = found.passed_over | dict.fromkeys(
             () if found.series else found.damaged, "it is damaged, or no DICOM inside"
@@ -74,7 +81,7 @@ def _distinct(name: str, names: set[str]) -> str:
     return told
 
 
-def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[Path]]]:
+def _by_folder(root: Path, others: Sequence[str], most: int | None) -> Iterator[tuple[Path, list[Path]]]:
     """The DICOM files of each folder below a root, without hidden files; each link is followed once.
 
     If the root is a DICOM file, these are the files of its folder.
@@ -84,7 +91,10 @@ def _by_folder(root: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[P
             yield root.parent, [file for file in sorted(root.parent.iterdir()) if is_dicom(file)]
         return
     seen: set[Path] = set()
+    count = 0
     for folder, folders, names in os.walk(root, followlinks=True):
+        count += len(names)
+        check_searched(root, most, count)
         here = Path(folder).resolve()
         if here in seen:
             folders.clear()

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from calib_monai.path_options import check_path
+from calib_monai.path_options import check_path, check_searched
 
 SHOWN = 5  # of many files, in a message
 MOST_NAMED = 10  # of the files that are passed over
@@ -43,7 +43,11 @@ def files_below(root: Path) -> tuple[list[Path], list[Path]]:
 
     Links are followed, into each folder once. A name that begins with a dot is hidden, such as the `._` files of macOS,
     and so is all content of a hidden folder.
+
+    Raises:
+        ValueError: as `check_searched`.
     """
+    check_searched(root)
     files: list[Path] = []
     hidden: list[Path] = []
     seen: set[Path] = set()

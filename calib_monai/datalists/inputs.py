@@ -24,6 +24,7 @@ from calib_monai.whole_files import read_json
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
 MOST_SHOWN = 200  # characters of an entry of a list that is refused
+MOST_OF_A_SERIES = 20_000  # files in a folder that a list names, and in its folders
 LABEL = re.compile(r"(.+)[_.-](gt|label|mask|seg|segmentation)(_\d+)?", re.IGNORECASE)  # that lies beside its image
 LABEL_FOLDER = re.compile(r"(gt|labels?|.*masks?|seg|segmentations?)(tr|ts)?", re.IGNORECASE)
 INSIDE_A_CASE = ("anat", "images", "orig", "pre")  # folders that say nothing of the case
@@ -165,7 +166,7 @@ def _listed_case(image: Any, folder: Path) -> Case:
         return {}
     paths = [str(folder / file) for file in listed]
     case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(paths[0])}
-    series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES) if len(paths) == 1 else []
+    series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES, most=MOST_OF_A_SERIES) if len(paths) == 1 else []
     return case | series[0] if len(series) == 1 else case
 
 

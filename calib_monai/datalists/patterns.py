@@ -154,7 +154,7 @@ def check_pattern(pattern: str) -> None:
     """Raise ValueError if a pattern does not name the case, or is no path inside the folder of a data set."""
     if "{case}" not in pattern:
         raise ValueError(f"the pattern {pattern!r} must name the case: put {{case}} where its name stands")
-    if Path(pattern).is_absolute():
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise ValueError(f"the pattern {pattern!r} must be a path inside dataset_dir, which it leaves out")
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calib_monai.datalists import inputs
 from calib_monai.datalists.files import save_dicom
+from calib_monai.datalists.folders import files_below
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES, channels_in, images_in, listed_in
 
 
@@ -47,6 +49,27 @@ def test_a_list_may_name_a_series_by_its_folder_or_a_file(listed: str, tmp_path:
     save_dicom(tmp_path / "series", np.zeros((4, 4, 2), np.int16), (1, 1, 1), tags_of={"0010|0020": "P1"})
     (tmp_path / "cases.json").write_text(json.dumps([listed]))
     assert listed_in(tmp_path / "cases.json") == [{"image": str(tmp_path / "series"), "case": "P1"}]
+
+
+@pytest.mark.parametrize("listed", ["/", "home", "up", "link", "many"])
+def test_no_disk_is_searched_for_images(listed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "up" / "home"
+    home.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(inputs, "MOST_OF_A_SERIES", 2)
+    touch(tmp_path, "many/inside/1.txt", "many/inside/2.txt", "many/3.txt")
+    (tmp_path / "link").symlink_to("/")
+    folder = {"/": Path("/"), "home": home}.get(listed, tmp_path / listed)
+    (tmp_path / "cases.json").write_text(json.dumps([str(folder)]))
+    said = (
+        rf"^{folder} (is .*, and all folders in it would be searched: name the folder of the images|holds more than 2)"
+    )
+    with pytest.raises(ValueError, match=said):
+        listed_in(tmp_path / "cases.json")
+    if listed != "many":
+        for search in (images_in, lambda path: channels_in(path, ("t1.nii",)), files_below):
+            with pytest.raises(ValueError, match=said):
+                search(folder)
 
 
 def test_inputs_that_are_none_are_named(tmp_path: Path) -> None:
