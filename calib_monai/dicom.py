@@ -12,7 +12,8 @@ import itk
 import numpy as np
 from numpy.typing import NDArray
 
-MAGIC, MAGIC_AT = b"DICM", 128
+from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, has_true_lengths
+
 SUFFIXES = (".dcm", ".dicom", ".ima")
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 NO_VOLUMES = {
@@ -163,6 +164,8 @@ def header_of(file: str) -> Header | None:
 @lru_cache(maxsize=100_000)
 def _header(file: str, _changed: int, _size: int) -> Header | None:
     """`header_of`, remembered until the file changes."""
+    if not has_true_lengths(file):
+        return None
     reader = itk.GDCMImageIO.New()
     reader.SetFileName(file)
     try:

@@ -120,6 +120,7 @@ ALLOWED = {
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom"},
+    "dicom": {"dicom_lengths"},
     "conformal": {"spelling"},
     "checks": {"arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling"},
     "loss_checks": {"checks", "grids"},
