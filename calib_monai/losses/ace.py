@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_number, check_whole
-from calib_monai.losses.voxelwise import VoxelwiseLoss
+from calib_monai.losses.voxelwise import VoxelwiseLoss, dice_loss
 
 BINNINGS = ("hard", "soft")
-SMOOTH = 1e-5  # MONAI's; the second term is 0 where a class has neither label nor probability
-LEAST = 0.01  # voxels in a bin that is not empty, as in the authors' code
+LEAST_COUNT = 0.01  # voxels in a bin that is not empty, as in the authors' code
 
 
 class ACELoss(VoxelwiseLoss):
@@ -76,56 +75,30 @@ class ACELoss(VoxelwiseLoss):
         self.penalty_weight = penalty_weight
         self.num_slots = num_bins if binning == "hard" else num_bins + 1
 
-    def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:
-        """The cross-entropy, a mean over voxels, plus Dice and mL1-ACE, means over images and classes."""
-        log_likelihood, overlap, count, confidence, correct = self.by_class(sums)
-        labeled = correct.sum(dim=2)
-        dice = 1 - (2 * overlap + SMOOTH) / (confidence.sum(dim=2) + labeled + SMOOTH)
-        filled = count >= LEAST
-        gaps = (confidence - correct).abs() / count.clamp(min=LEAST) * filled
-        errors = gaps.sum(dim=2) / filled.sum(dim=2).clamp(min=1) * labeled.sign()
-        return (dice + self.penalty_weight * errors).mean(dim=1).sum() / images - log_likelihood.sum() / voxels
+    def sums(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
+        """-log p_y, (B, 1), and what is summed in slots: 1 and `values` of all p_k, then 1 and the first value of p_y.
 
-    def sums(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """The sums of `binned` over each image, (B, T)."""
-        return torch.cat([_sums_in_slots(*each).flatten(1) for each in self.binned(logits, padded)], dim=1)
-
-    def weighted_sums(self, logits: Tensor, padded: Tensor, weights: Tensor) -> Tensor:
-        """The same times weights, (B, T), in one sum. To look a weight up costs less than to add to a slot."""
-        terms, start = [], 0
-        for slots, values, size in self.binned(logits, padded):
-            stop = start + slots.shape[1] * size
-            if values.requires_grad:
-                table = weights[:, start:stop].reshape(*slots.shape[:2], *[1] * (slots.ndim - 3), size)
-                terms.append((table.expand(*slots.shape[:-1], size).gather(-1, slots) * values).sum())
-            start = stop
-        return torch.stack(terms).sum()
-
-    def binned(self, logits: Tensor, padded: Tensor) -> Iterator[tuple[Tensor, Tensor, int]]:
-        """What is summed in slots: the slot of each value, the values, and the number of slots.
-
-        First come 1 and p_k if bins are hard, or 1, r and r^2 if they are soft, (B, K, ...) each. The last slot is for
-        ignored voxels. Then come log p_y, p_y, 1 and, if bins are soft, r of the label, (B, 1, ...) each. These have
-        such slots for each class, and for one more class of ignored voxels.
-
-        Hard bins are slots. A soft slot reaches from the center of a bin to the next center: M p = s + r - 1/2 in
-        slot s, and the shares of the voxel are r in bin s and 1 - r in bin s - 1. Slot 0 lies below all centers, slot M
-        above.
+        The voxels of an image are summed in slots of each class k, (B, K, S), those of p_y in class y. A hard slot is a
+        bin. A soft slot reaches from the center of a bin to the next center: M p = s + r - 1/2 in slot s, and the
+        shares of the voxel are r in bin s and 1 - r in bin s - 1. Slot 0 lies below all centers, slot M above.
         """
-        classes, size = logits.shape[1], self.num_slots + 1
+        classes, size = logits.shape[1], self.num_slots + 1  # the last class and slot are of ignored voxels
         labels = padded.long().clamp_(max=classes)
-        if self.ignore_index is not None:  # the logits of an ignored voxel need not be finite
-            logits = logits.masked_fill(labels == classes, 0)
+        ignored = None if self.ignore_index is None else labels == classes
+        if ignored is not None:  # the logits of an ignored voxel need not be finite
+            logits = logits.masked_fill(ignored, 0)
         log_probs = logits.log_softmax(dim=1)
-        log_prob = log_probs.gather(1, labels.clamp(max=classes - 1))
-        prob, one = log_prob.exp(), torch.ones_like(log_prob)
+        likelihood = log_probs.gather(1, labels.clamp(max=classes - 1))
         slots, values = self.slots_and_values(log_probs.exp())
-        if self.ignore_index is not None:
-            slots = slots.masked_fill(labels == classes, self.num_slots)
-        yield from ((slots, each, size) for each in (one.expand_as(slots), *values))
-        slots, values = self.slots_and_values(prob)
-        slots += labels * size
-        yield from ((slots, each, size * (classes + 1)) for each in (log_prob, prob, one, *values[:-1]))
+        slots_of_label, values_of_label = self.slots_and_values(likelihood.exp())
+        if ignored is not None:
+            slots, likelihood = slots.masked_fill_(ignored, self.num_slots), likelihood.masked_fill(ignored, 0)
+        one = torch.ones_like(likelihood)
+        of_voxels = [_in_slots(slots, each, size) for each in (one.expand_as(slots), *values)]
+        slots_of_label += labels * size
+        of_labels = [_in_slots(slots_of_label, each, size * (classes + 1)) for each in (one, values_of_label[0])]
+        of_labels = [each.reshape(-1, classes + 1, size)[:, :classes] for each in of_labels]
+        return [-likelihood.flatten(2).sum(dim=2), *(each[..., :-1] for each in (*of_voxels, *of_labels))]
 
     def slots_and_values(self, probs: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The slots of probabilities p, int64, and p, or r and r^2 if bins are soft."""
@@ -136,32 +109,35 @@ class ACELoss(VoxelwiseLoss):
         rest = position.frac_()
         return slots, [rest, rest * rest]  # the slope of `square` takes a power
 
-    def by_class(self, sums: Tensor) -> list[Tensor]:
-        """The sums of log p_y and p_y of each class, (B, K), and of a, a p_k and a y_k in each bin, (B, K, M)."""
-        size = self.num_slots + 1
-        of_voxels, of_labels = (2, 3) if self.binning == "hard" else (3, 4)
-        classes = (sums.shape[1] // size - of_labels) // (of_voxels + of_labels)
-        stop = of_voxels * classes * size
-        count, confidence, *squares = sums[:, :stop].reshape(-1, of_voxels, classes, size)[..., :-1].unbind(dim=1)
-        labeled = sums[:, stop:].reshape(-1, of_labels, classes + 1, size)[:, :, :-1, :-1]
-        log_prob, prob, correct, *rests_of_label = labeled.unbind(dim=1)
-        bins = [count, confidence, correct]
-        if self.binning == "soft":
-            bins = self.in_soft_bins(count, confidence, squares[0], correct, rests_of_label[0])
-        return [log_prob.sum(dim=2), prob.sum(dim=2), *bins]
+    def of_image(self, *sums: Tensor) -> Tensor:
+        """1 - Dice and mL1-ACE of each class, (B, K)."""
+        count, confidence, correct, overlap = sums if self.binning == "hard" else self.in_bins(*sums)
+        labeled, total = correct.sum(dim=2), (confidence + correct).sum(dim=2)
+        filled = count >= LEAST_COUNT
+        gaps = (confidence - correct).abs() / count.clamp(min=LEAST_COUNT) * filled
+        errors = gaps.sum(dim=2) / filled.sum(dim=2).clamp(min=1) * labeled.sign()
+        return dice_loss(total - 2 * overlap.sum(dim=2), total) + self.penalty_weight * errors
 
-    def in_soft_bins(
-        self, count: Tensor, rests: Tensor, squares: Tensor, correct: Tensor, rests_of_label: Tensor
-    ) -> list[Tensor]:
-        """The sums of a, a p_k and a y_k in bins, (B, K, M), of 1, r, r^2, y_k, r y_k in slots, (B, K, M + 1)."""
-        start = torch.arange(self.num_slots, device=count.device) - 0.5
-        slots = torch.stack([count, (start * count + rests) / self.num_bins, correct])
-        upper = torch.stack([rests, (start * rests + squares) / self.num_bins, rests_of_label])
-        upper = torch.cat([slots[..., :1], upper[..., 1:-1], torch.zeros_like(upper[..., -1:])], dim=-1)
-        return list(upper[..., :-1] + (slots - upper)[..., 1:])
+    def in_bins(self, count: Tensor, r: Tensor, square: Tensor, correct: Tensor, r_of_label: Tensor) -> list[Tensor]:
+        """The sums of a, a p_k and a y_k in soft bins, (B, K, M), and of p_k y_k in slots, (B, K, M + 1).
+
+        Args:
+            count: the sums of 1 in slots, (B, K, M + 1), as all others.
+            r: of r.
+            square: of r^2.
+            correct: of y_k.
+            r_of_label: of r y_k.
+        """
+        slot = torch.arange(self.num_slots, device=count.device)
+        start = slot - 0.5
+        whole = torch.stack([count, (start * count + r) / self.num_bins, correct])
+        above = torch.stack([r, (start * r + square) / self.num_bins, r_of_label])
+        bins = torch.zeros_like(whole[..., 1:]).index_add(-1, slot.clamp(max=self.num_bins - 1), above)
+        bins = bins.index_add(-1, (slot - 1).clamp(min=0), whole - above)
+        return [*bins, (start * correct + r_of_label) / self.num_bins]
 
 
-def _sums_in_slots(slots: Tensor, values: Tensor, size: int) -> Tensor:
+def _in_slots(slots: Tensor, values: Tensor, size: int) -> Tensor:
     """The sums of the values of each image in each slot 0..size - 1, (B, K, size).
 
     Each row is summed first, so that float32 keeps its digits.
@@ -171,5 +147,5 @@ def _sums_in_slots(slots: Tensor, values: Tensor, size: int) -> Tensor:
         values: (B, K, H, W[, D]).
         size: number of slots.
     """
-    rows = values.new_zeros(*slots.shape[:-1], size).scatter_add(-1, slots, values)
+    rows = values.new_zeros(*slots.shape[:-1], size).scatter_add_(-1, slots, values)
     return rows.flatten(2, -2).sum(dim=2)

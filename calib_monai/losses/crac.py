@@ -7,13 +7,14 @@ from torch import Tensor
 
 from calib_monai.arguments import check_above_zero, check_choice
 from calib_monai.lagrangian import BOTH, PENALTIES, SHARES, Multipliers, ViolationSums, slope
+from calib_monai.losses.neighborhood import NeighborhoodLoss
 from calib_monai.losses.pieces import pieces
 from calib_monai.losses.targets import ignored_voxels
-from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
-from calib_monai.priors import check_prior, inner, window_prior
+from calib_monai.losses.voxelwise import negative_log_likelihood
+from calib_monai.priors import inner
 
 
-class CRaCLoss(VoxelwiseLoss):
+class CRaCLoss(NeighborhoodLoss):
     r"""Cross-entropy plus a penalty on the distance between each logit and its class's share of the neighborhood.
 
     ```math
@@ -78,17 +79,13 @@ class CRaCLoss(VoxelwiseLoss):
         ignore_index: int | None = None,
         multipliers_of: str = BOTH,
     ) -> None:
-        super().__init__(ignore_index)
-        check_prior("mean", kernel_size, 1.0, border, ignore_index)
+        super().__init__("mean", kernel_size, 1.0, border, ignore_index)
         check_choice("penalty", penalty, PENALTIES)
         check_choice("multipliers_of", multipliers_of, SHARES)
         check_above_zero("target_scale", target_scale)
         self.num_classes = num_classes
-        self.kernel_size = kernel_size
-        self.border = border
         self.penalty = penalty
         self.target_scale = target_scale
-        self.radius = kernel_size // 2
         self.multipliers = Multipliers(
             num_classes,
             multiplier_init,
@@ -142,8 +139,7 @@ class CRaCLoss(VoxelwiseLoss):
         """
         if logits.shape[1] != self.num_classes:
             raise ValueError(f"logits have {logits.shape[1]} channels; num_classes is {self.num_classes}")
-        complete = self.ignore_index is None
-        tau = window_prior(padded, self.num_classes, "mean", self.kernel_size, 1.0, complete=complete).to(logits)
+        tau = self.tau(padded, logits)
         uniform = self.uniform(tau)
         if self.target_scale != 1:
             tau = tau * (1 + (self.target_scale - 1) * uniform)

@@ -40,5 +40,4 @@ class ECPLoss(VoxelwiseLoss):
         """-log p_y + w / K sum_k p_k log p_k."""
         log_probs = logits.log_softmax(dim=1)
         negative_entropy = log_probs.exp() * log_probs
-        share = self.penalty_weight / logits.shape[1]
-        return negative_log_likelihood(log_probs, padded) + share * negative_entropy.sum(dim=1)
+        return negative_log_likelihood(log_probs, padded) + self.penalty_weight * negative_entropy.mean(dim=1)

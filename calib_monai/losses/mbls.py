@@ -52,5 +52,4 @@ class MbLSLoss(VoxelwiseLoss):
         """-log p_y + w / K sum_k max(0, max_j l_j - m - l_k)."""
         excess = (logits.amax(dim=1, keepdim=True) - self.margin - logits).relu()
         penalty = excess if self.penalty == "linear" else excess.square()
-        share = self.penalty_weight / logits.shape[1]
-        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + share * penalty.sum(dim=1)
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)

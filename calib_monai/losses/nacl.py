@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_number
-from calib_monai.losses.voxelwise import PENALTY_KINDS, VoxelwiseLoss, negative_log_likelihood
-from calib_monai.priors import check_prior, window_prior
+from calib_monai.losses.neighborhood import NeighborhoodLoss
+from calib_monai.losses.voxelwise import PENALTY_KINDS, negative_log_likelihood
 
 
-class NACLLoss(VoxelwiseLoss):
+class NACLLoss(NeighborhoodLoss):
     r"""Cross-entropy plus the distance of the logits from the classes' shares in the neighborhood.
 
     ```math
@@ -50,25 +50,16 @@ class NACLLoss(VoxelwiseLoss):
         penalty_weight: float = 0.1,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(ignore_index)
-        check_prior(prior, kernel_size, sigma, border, ignore_index)
+        super().__init__(prior, kernel_size, sigma, border, ignore_index)
         check_choice("penalty", penalty, PENALTY_KINDS)
         check_choice("on", on, ("logits", "probs"))
         check_number("penalty_weight", penalty_weight)
-        self.prior = prior
-        self.kernel_size = kernel_size
-        self.sigma = sigma
-        self.border = border
         self.penalty = penalty
         self.on = on
         self.penalty_weight = penalty_weight
-        self.radius = kernel_size // 2
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-log p_y + w / K sum_k |l_k - tau_k|."""
-        complete = self.ignore_index is None
-        tau = window_prior(padded, logits.shape[1], self.prior, self.kernel_size, self.sigma, complete=complete)
-        distance = (logits if self.on == "logits" else logits.softmax(dim=1)) - tau
+        distance = (logits if self.on == "logits" else logits.softmax(dim=1)) - self.tau(padded, logits)
         penalty = distance.abs() if self.penalty == "linear" else distance.square()
-        share = self.penalty_weight / logits.shape[1]
-        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + share * penalty.sum(dim=1)
+        return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)

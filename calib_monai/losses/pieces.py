@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -24,27 +24,18 @@ DEVICE_ELEMENTS = 2**26  # on a GPU, where one launch should serve many voxels
 
 Place = tuple[slice, ...]
 Piece = tuple[Tensor, Tensor]
-Sums = Callable[[Tensor, Tensor], Tensor]
-WeightedSums = Callable[[Tensor, Tensor, Tensor], Tensor]
-LossOfSums = Callable[[Tensor], Tensor]
+Sums = Callable[[Tensor, Tensor], Sequence[Tensor]]
+LossOfSums = Callable[..., Tensor]
 
 
 def loss_of_sums(
-    sums: Sums,
-    weighted: WeightedSums,
-    loss: LossOfSums,
-    logits: Tensor,
-    padded: Tensor,
-    radius: int,
-    *,
-    of_images: bool,
+    sums: Sums, loss: LossOfSums, logits: Tensor, padded: Tensor, radius: int, *, of_images: bool
 ) -> Tensor:
     """A loss that depends on sums over voxels, a scalar.
 
     Args:
-        sums: the logits and padded labels of a piece -> (B, T), T sums over the voxels of each image.
-        weighted: the same and weights, (B, T) -> the sum of `sums` times weights, a scalar, for its gradient.
-        loss: (B, T) -> a scalar. The loss of a batch is the sum of the losses of its pieces.
+        sums: the logits and padded labels of a piece -> its sums over the voxels of each image, (B, ...) each.
+        loss: these sums -> a scalar. The loss of a batch is the sum of the losses of its pieces.
         logits: (B, C, H, W[, D]), any float type; computed in float32 where it is half.
         padded: labels with `radius` more voxels on every side, as `class_labels` makes them.
         radius: of the margin.
@@ -62,19 +53,24 @@ def loss_of_sums(
                 logits_of_part.requires_grad_(differentiable)
             at_once = len(parts) == 1  # what autograd keeps of several pieces would be too much
             with torch.set_grad_enabled(differentiable and at_once):
-                sums_of_parts = [sums(*part) for part in parts]
-            total = torch.stack(sums_of_parts).sum(dim=0).detach().requires_grad_(differentiable)
-            value = loss(total)
+                found = [sums(*part) for part in parts]
+            totals = [sum(each).detach().requires_grad_(differentiable) for each in zip(*found, strict=True)]
+            value = loss(*totals)
             values.append(value.detach())
             if differentiable:
-                (by_sums,) = torch.autograd.grad(value, total)
-                if at_once:
-                    (gradient[places[0]],) = torch.autograd.grad(sums_of_parts[0], parts[0][0], by_sums)
-                else:
-                    for place, part in zip(places, parts, strict=True):
-                        (gradient[place],) = torch.autograd.grad(weighted(*part, by_sums), part[0])
+                slopes = torch.autograd.grad(value, totals)
+                for place, part in zip(places, parts, strict=True):
+                    gradient[place] = _gradient(found[0] if at_once else sums(*part), slopes, part[0])
     value = torch.stack(values).double().sum().to(dtype)
     return _WithGradient.apply(logits, value, gradient) if differentiable else value  # type: ignore[no-untyped-call]
+
+
+def _gradient(sums: Sequence[Tensor], slopes: Sequence[Tensor], logits: Tensor) -> Tensor:
+    """The gradient by the logits of the sums times their slopes; numbers of voxels have none."""
+    pairs = [(each, slope) for each, slope in zip(sums, slopes, strict=True) if each.requires_grad]
+    outputs, weights = zip(*pairs, strict=True)
+    (gradient,) = torch.autograd.grad(outputs, logits, weights)
+    return gradient
 
 
 def pieces(logits: Tensor, padded: Tensor, radius: int) -> Iterator[Piece]:
@@ -127,6 +123,8 @@ def _places(logits: Tensor, *, of_images: bool) -> list[list[Place]]:
     if logits.device.type == "cpu":
         share = min(SHARE, images) if of_images else SHARE
         limit = min(PIECE_ELEMENTS, max(PIECE_ELEMENTS // 4, logits.numel() // share)) * torch.get_num_threads()
+        if of_images and limit < logits[0].numel():
+            limit //= 2  # the image is read twice anyway, and half as much is kept at once
     lengths = [images, *sides]
     for axis, length in enumerate(lengths):
         most = max(1, limit // (classes * math.prod(lengths[axis + 1 :])))

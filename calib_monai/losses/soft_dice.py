@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from calib_monai.losses.svls import SVLSLoss
-
-SMOOTH = 1e-5  # MONAI's; the second term is 0 where a class has neither label nor probability
+from calib_monai.losses.voxelwise import dice_loss
 
 
 class SoftDiceLoss(SVLSLoss):
@@ -39,13 +38,11 @@ class SoftDiceLoss(SVLSLoss):
 
     def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
         """-sum_k tau_k log p_k, (B, 1, ...), then |p_k - tau_k|, p_k and tau_k, (B, C, ...) each."""
-        tau = self.soft_labels(padded, logits.shape[1]).to(logits)
-        log_probs = logits.log_softmax(dim=1)
+        tau, log_probs = self.tau(padded, logits), logits.log_softmax(dim=1)
         probs = log_probs.exp()
         return -(tau * log_probs).sum(dim=1, keepdim=True), (probs - tau).abs(), probs, tau
 
-    def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:
-        """The cross-entropy, a mean over voxels, plus Dice, a mean over images and classes."""
-        distance, of_probs, of_tau = sums[:, 1:].chunk(3, dim=1)
-        dice = distance / (of_probs + of_tau + SMOOTH)
-        return sums[:, 0].sum() / voxels + dice.mean(dim=1).sum() / images
+    def of_image(self, *sums: Tensor) -> Tensor:
+        """1 - Dice of each class, (B, C)."""
+        distance, of_probs, of_tau = sums
+        return dice_loss(distance, of_probs + of_tau)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from calib_monai.losses.voxelwise import VoxelwiseLoss
-from calib_monai.priors import check_prior, window_prior
+from calib_monai.losses.neighborhood import NeighborhoodLoss
 
 
-class SVLSLoss(VoxelwiseLoss):
+class SVLSLoss(NeighborhoodLoss):
     r"""Cross-entropy with labels that are smoothed where the neighborhood holds several classes.
 
     ```math
@@ -29,17 +28,8 @@ class SVLSLoss(VoxelwiseLoss):
     """
 
     def __init__(self, kernel_size: int = 3, sigma: float = 2.0, ignore_index: int | None = None) -> None:
-        super().__init__(ignore_index)
-        check_prior("gaussian", kernel_size, sigma, self.border)
-        self.kernel_size = kernel_size
-        self.sigma = sigma
-        self.radius = kernel_size // 2
+        super().__init__("gaussian", kernel_size, sigma, "replicate", ignore_index)
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-sum_k tau_k log p_k."""
-        return -(self.soft_labels(padded, logits.shape[1]) * logits.log_softmax(dim=1)).sum(dim=1)
-
-    def soft_labels(self, padded: Tensor, num_classes: int) -> Tensor:
-        """tau, (B, C, H, W[, D]), of padded labels, as `per_voxel` takes them."""
-        complete = self.ignore_index is None
-        return window_prior(padded, num_classes, "gaussian", self.kernel_size, self.sigma, complete=complete)
+        return -(self.tau(padded, logits) * logits.log_softmax(dim=1)).sum(dim=1)

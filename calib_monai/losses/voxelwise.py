@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_ignore_index, shown_arguments
@@ -15,12 +14,13 @@ from calib_monai.losses.uncompiled import uncompiled
 from calib_monai.priors import inner, pad_labels
 
 PENALTY_KINDS = ("linear", "quadratic")
+SMOOTH = 1e-5  # MONAI's, in Dice: a class with neither label nor probability has a loss of 0
 
 
 class VoxelwiseLoss(nn.Module):
     """A mean over voxels. A new one writes `per_voxel`, and sets `radius` and `border` if it looks at neighbors.
 
-    A loss of other sums over voxels, such as Dice, writes `terms` and `of_sums` and sets `of_images`. One that sums in
+    One with a term of whole images, such as Dice, writes `terms` and `of_image` and sets `of_images`. One that sums in
     bins writes `sums` instead of `terms`.
 
     Args:
@@ -67,37 +67,40 @@ class VoxelwiseLoss(nn.Module):
         if self.ignore_index is not None:
             counted = (~ignored_voxels(inner(padded, self.radius))).flatten(1).sum(dim=1)
             images, voxels = max(1, int(counted.count_nonzero())), max(1, int(counted.sum()))
-        loss = partial(self.of_sums, images=images, voxels=voxels)
-        logits = logits.as_subclass(Tensor)
-        arguments = self.sums, self.weighted_sums, loss, logits, padded, self.radius
-        return loss_of_sums(*arguments, of_images=self.of_images)
+        loss = partial(self._of_sums, images=images, voxels=voxels)
+        return loss_of_sums(self.sums, loss, logits.as_subclass(Tensor), padded, self.radius, of_images=self.of_images)
 
-    def sums(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """The sums of `terms` over the voxels of each image that are not ignored, (B, T)."""
+    def sums(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
+        """The sums of `terms` over the voxels of each image that are not ignored, (B, channels) each."""
         if self.ignore_index is None:
             terms = self.terms(logits, padded)
         else:  # the logits of an ignored voxel need not be finite
             ignored = ignored_voxels(inner(padded, self.radius))
             terms = [term.masked_fill(ignored, 0) for term in self.terms(logits.masked_fill(ignored, 0), padded)]
-        return torch.cat([term.flatten(2).sum(dim=2) for term in terms], dim=1)
-
-    def weighted_sums(self, logits: Tensor, padded: Tensor, weights: Tensor) -> Tensor:
-        """The sum of all `sums` times their weights, (B, T), a scalar."""
-        return (self.sums(logits, padded) * weights).sum()
+        return [term.flatten(2).sum(dim=2) for term in terms]
 
     def terms(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
-        """The terms that are summed over voxels, (B, channels, H, W[, D]) each: here the loss of each voxel alone."""
+        """What is summed over voxels, (B, channels, H, W[, D]) each.
+
+        The first is the loss of each voxel. `of_image` takes the sums of the others, if there are any.
+        """
         return [self.per_voxel(logits, padded).unsqueeze(1)]
 
-    def of_sums(self, sums: Tensor, images: int, voxels: int) -> Tensor:  # noqa: ARG002 - Dice needs the images
-        """The loss, a scalar, of the sums of `terms`: here their mean over voxels.
+    def of_image(self, *sums: Tensor) -> Tensor:
+        """The loss of each class in each image, (B, C), of all sums but the first."""
+        raise NotImplementedError
+
+    def _of_sums(self, of_voxels: Tensor, *others: Tensor, images: int, voxels: int) -> Tensor:
+        """The mean loss of the voxels plus, if there are other sums, the mean loss of the classes of the images.
 
         Args:
-            sums: (B, T), of some images or, unless `of_images`, of parts of them.
+            of_voxels: sum of the losses of voxels, (B, 1), of some images or, unless `of_images`, of parts of them.
+            others: the other sums, (B, ...) each.
             images: number of images in the whole batch with a voxel that is not ignored, at least 1.
             voxels: number of such voxels in the whole batch, at least 1.
         """
-        return sums.sum() / voxels
+        mean = of_voxels.sum() / voxels
+        return mean + self.of_image(*others).mean(dim=1).sum() / images if others else mean
 
     def padded_labels(self, logits: Tensor, target: Tensor) -> Tensor:
         """The labels as `per_voxel` takes them, (B, 1, ...).
@@ -110,6 +113,11 @@ class VoxelwiseLoss(nn.Module):
     def extra_repr(self) -> str:
         """The arguments it was made with."""
         return shown_arguments(self)
+
+
+def dice_loss(distance: Tensor, total: Tensor) -> Tensor:
+    """1 - Dice: the sum of |p - y| over that of p + y, both of any shape."""
+    return distance / (total + SMOOTH)
 
 
 def negative_log_likelihood(log_probs: Tensor, padded: Tensor) -> Tensor:
