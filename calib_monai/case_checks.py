@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from calib_monai.budgets import Budget
 from calib_monai.datalists.splits import Case
-from calib_monai.headers import bytes_together
+from calib_monai.headers import bytes_together, check_fits
 from calib_monai.memory import memory_here
 from calib_monai.processes import bar_is_hidden, check_enough, gathered, is_first_process, share
 from calib_monai.read_once import forget, keeping
@@ -69,6 +70,23 @@ def checked_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[C
         others = pool.map(checked, cases[1:])
         told = chain(first, others)
         return list(tqdm(told, total=len(cases), desc="Checking files", unit="case", disable=bar_is_hidden()))
+
+
+def check_workers(cases: Sequence[Case], num_workers: int) -> None:
+    """Raise ValueError if the largest cases do not fit into memory where each worker of a loader loads one of them.
+
+    Args:
+        cases: those that the loader of this process loads.
+        num_workers: of this loader; where several processes run on this machine, each has as many.
+    """
+    at_once = min(num_workers * int(os.environ.get("LOCAL_WORLD_SIZE", "1")), len(cases))
+    if at_once < 2:  # noqa: PLR2004 - one alone was checked
+        return
+    largest = sorted(((bytes_together(files_of(case)), case["case"]) for case in cases), reverse=True)[:at_once]
+    check_fits(
+        f"num_workers is {num_workers}; give fewer, for the {at_once} largest cases, first {largest[0][1]}, take",
+        sum(size for size, _ in largest),
+    )
 
 
 def told_of(problems: list[str], num_cases: int) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from calib_monai.case_checks import check_all
+from calib_monai.case_checks import check_all, check_workers
 from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.patients import warn_of_one_patient
@@ -189,9 +189,9 @@ def checked_split(
         ),
     )
     cases = [case for name in use for case in split[name]]
-    by_loader = ["validation", "test"] if keep else ["validation"]  # a training tests nothing
-    again = [case for name in ["training", *([] if num_workers else by_loader)] for case in split[name]]
-    seen = check_all([split[name] for name in use], check, again)
+    by_loader = [case for name in use if name == "validation" or (keep and name == "test") for case in split[name]]
+    seen = check_all([split[name] for name in use], check, [*split["training"], *([] if num_workers else by_loader)])
+    check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     apart = keep or bool(split_file) or options.get("group_duplicates") is False
     check_same_images(sets, [one.digest for one in seen], apart=apart)

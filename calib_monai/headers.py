@@ -112,8 +112,9 @@ def check_image_header(file: str) -> None:
 
 
 def check_room(files: Sequence[str]) -> None:
-    """Raise ValueError if files that are loaded together do not fit into memory."""
-    check_fits(f"{files[0]} (with {len(files) - 1} more) takes", bytes_together(files))
+    """Raise ValueError if files that are loaded together do not fit into memory; images in memory have none."""
+    if files:
+        check_fits(f"{files[0]} (with {len(files) - 1} more) takes", bytes_together(files))
 
 
 def check_fits(told: str, loaded: int) -> None:
@@ -134,19 +135,27 @@ def promised(file: str) -> Promised | None:
     Pictures, NRRD, MetaImage and DICOM are read by the headers alone, too.
     """
     try:
-        check_data_file(file)
-        name = file.lower()
-        if is_nifti(file):
-            return _of_nifti(_image(file))
-        if name.endswith(SUFFIXES):
-            with Image.open(file) as picture:
-                return Promised(picture.size, len(picture.getbands()), LOADED * len(picture.getbands()))
-        if name.endswith(ITK_SUFFIXES):
-            return _of_itk(itk.ImageIOFactory.CreateImageIO(file, itk.CommonEnums.IOFileMode_ReadMode), file)
-        header = header_of(file) if is_dicom(file) else None
-        return Promised(header.size, header.colors * BYTES_OF_DICOM, LOADED * header.colors) if header else None
+        check_regular(file)
+        status = Path(file).stat()
+        return _promised(file, status.st_mtime_ns, status.st_size)
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return None
+
+
+@lru_cache(maxsize=100_000)
+def _promised(file: str, _changed: int, _size: int) -> Promised | None:
+    """`promised`, remembered until the file changes."""
+    check_data_file(file)
+    name = file.lower()
+    if is_nifti(file):
+        return _nifti(file).promised
+    if name.endswith(SUFFIXES):
+        with Image.open(file) as picture:
+            return Promised(picture.size, len(picture.getbands()), LOADED * len(picture.getbands()))
+    if name.endswith(ITK_SUFFIXES):
+        return _of_itk(itk.ImageIOFactory.CreateImageIO(file, itk.CommonEnums.IOFileMode_ReadMode), file)
+    header = header_of(file) if is_dicom(file) else None
+    return Promised(header.size, header.colors * BYTES_OF_DICOM, LOADED * header.colors) if header else None
 
 
 def _of_nifti(image: Any) -> Promised | None:
@@ -170,7 +179,14 @@ def _of_itk(reader: Any, file: str) -> Promised:
 def doubt_of_place(file: str) -> str:
     """A doubt about the place that the header of a NIfTI gives its voxels, or an empty text."""
     try:
-        header: Any = _image(file).header
+        return _nifti(file).doubt
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return ""
+
+
+def _doubt_of(header: Any) -> str:
+    """`doubt_of_place`, of a header."""
+    try:
         codes = int(header["sform_code"]), int(header["qform_code"])
         if not any(codes):
             return "say nothing of their orientation (sform and qform codes are 0); LAS is taken"
@@ -192,7 +208,7 @@ def stored_affine(file: str) -> NDArray[np.float64] | None:
     nibabel replaces a size of 0 by 1.
     """
     try:
-        kind: Any = type(_image(file).header)
+        kind = _nifti(file).kind
         with ImageOpener(file) as content:
             header = kind.from_fileobj(content, check=False)
         return np.asarray(header.get_best_affine(), dtype=np.float64) if len(header.get_data_shape()) > 1 else None
@@ -226,17 +242,26 @@ def bytes_together(files: Sequence[str]) -> int:
     return most + kept
 
 
-def _image(file: str) -> Any:
-    """The image of a NIfTI, whose voxels are not read; its header is read once until the file changes."""
+class _Nifti(NamedTuple):
+    """What the header of a NIfTI says: what it promises, a doubt about its place, and the class of the header."""
+
+    promised: Promised | None
+    doubt: str
+    kind: Any
+
+
+def _nifti(file: str) -> _Nifti:
+    """The header of a NIfTI, which is read once until the file changes."""
     check_regular(file)
     status = Path(file).stat()
     return _read(file, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=100_000)
-def _read(file: str, _changed: int, _size: int) -> Any:
-    """`_image`, remembered."""
-    return nibabel.load(file)
+def _read(file: str, _changed: int, _size: int) -> _Nifti:
+    """`_nifti`, remembered."""
+    image: Any = nibabel.load(file)
+    return _Nifti(_of_nifti(image), _doubt_of(image.header), type(image.header))
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from monai.data import Dataset
 
-from calib_monai.case_checks import checked_all, told_of
+from calib_monai.case_checks import check_workers, checked_all, told_of
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import kept_split, options_of
@@ -181,6 +181,7 @@ class InputsOnDemand(Sequence[Case]):
             logger.warning("passed over: %s", line)
         trained = read_model_json(self.ckpt_dir)
         good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
+        check_workers([case for case, _ in good], num_workers)
         for case, geometry in good:
             if far := far_from_training(geometry, trained):
                 logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import itk
@@ -147,6 +148,29 @@ def test_a_header_that_would_crash_its_reader_is_not_given_to_it(tmp_path: Path)
     path.write_text(path.read_text().replace("NDims = 3", "NDims = 3545 347 -5"))
     assert promised(str(path)) is None
     assert bytes_once_loaded(str(path)) == path.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "opens"), [("a.nii.gz", "nibabel.load"), ("a.mha", "_of_itk"), ("a.png", "Image.open")]
+)
+def test_a_header_is_read_once_until_its_file_changes(
+    name: str, opens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(written(tmp_path / name))
+    read, (*inside, function) = [], opens.split(".")
+    place = getattr(headers, inside[0]) if inside else headers
+    original = getattr(place, function)
+    monkeypatch.setattr(place, function, lambda *given: (read.append(given), original(*given))[1])
+    for _ in range(2):
+        check_header(path)
+        check_image_header(path)
+        check_room([path])
+        assert bytes_together([path]) == bytes_once_loaded(path) > 0
+        assert not doubt_of_place(path)
+    assert len(read) == 1
+    os.utime(path, (0, 0))
+    check_header(path)
+    assert len(read) == 2
 
 
 def test_what_is_no_nifti_is_left_to_its_reader(tmp_path: Path) -> None:
