@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,16 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
 from paper_settings import paper_settings
-from plan_checks import EACH, NAMES, check_among, check_elsewhere, check_experiment, check_names, whole_numbers
+from plan_checks import (
+    EACH,
+    NAMES,
+    SEEDS,
+    check_among,
+    check_elsewhere,
+    check_experiment,
+    check_names,
+    whole_numbers,
+)
 
 from calib_monai.spelling import did_you_mean
 
@@ -23,6 +32,7 @@ OF_VOLUMES = ["attention_unet", "dynunet", "unet"]  # those that take volumes
 IN_3D = "_3d"  # after the name of a network for volumes, in folders and tables
 BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
+ENSEMBLE = "ensemble"  # the folder of what is fitted to the mean of all seeds, beside the first of them
 VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
 PHANTOMS = "phantoms"
 CONTROL = "control"  # the calibrator without promises
@@ -97,6 +107,7 @@ class Plan:
             raise ValueError(f"cases is {config['cases']!r}; it must be a list, such as 'cases=[hippocampus_001]'")  # noqa: TRY004 - as all refusals
         check_elsewhere(config["elsewhere"], self.experiments)
         check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
+        self._check_seeds()
         self._check_papers()
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
@@ -133,6 +144,19 @@ class Plan:
             for variant, options in self._variants(experiment, method)
         ]
 
+    def tested(self, experiment: str) -> list[Training]:
+        """The trainings of an experiment whose evaluations it compares: of the first seed, if seeds are averaged."""
+        seeds = self.seeds[:1] if self._averages(experiment) else self.seeds
+        return [training for training in self.trainings(experiment) if training.seed in seeds]
+
+    def is_of_ensemble(self, evaluation: str) -> bool:
+        """Whether an evaluation is one of the mean of all seeds."""
+        return self._all_evaluations[evaluation].get("ckpt_dirs") == SEEDS
+
+    def members(self, folder: str) -> list[str]:
+        """The places of the trainings that differ from the one in this folder in nothing but the seed, and its own."""
+        return [f"{self.out}/{replace(self._all_trainings[folder], seed=seed).folder}" for seed in self.seeds]
+
     def evaluations(self, experiment: str) -> dict[str, Options]:
         """Folder and options of each evaluation of the trainings of an experiment."""
         asked = self.experiments[experiment]
@@ -144,7 +168,7 @@ class Plan:
         """The folders that the evaluations of an experiment write."""
         return [
             f"{self.out}/{training.folder}/{evaluation}"
-            for training in self.trainings(experiment)
+            for training in self.tested(experiment)
             for evaluation in self.evaluations(experiment)
         ]
 
@@ -191,11 +215,13 @@ class Plan:
     def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
         """The options of an evaluation of this training, in the folder of this name."""
         own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._all_evaluations[evaluation]}
+        own |= {"ckpt_dirs": self._models(folder)} if self.is_of_ensemble(evaluation) else {}
         return _on_command_line({**self._of_data(folder), **own})
 
-    def calibration_options(self, folder: str, calibrator: str) -> list[str]:
-        """The options of a calibration of this training."""
-        return _on_command_line({**self._of_data(folder), "calibrator": calibrator})
+    def calibration_options(self, folder: str, calibrator: str, *, ensemble: bool = False) -> list[str]:
+        """The options of a calibration of this training, or of the mean of all seeds."""
+        own = {"output_dir": f"{self.out}/{folder}/{ENSEMBLE}", "ckpt_dirs": self._models(folder)} if ensemble else {}
+        return _on_command_line({**self._of_data(folder), "calibrator": calibrator, **own})
 
     def bundle(self, folder: str) -> str:
         """The bundle that is trained in a folder of this data set."""
@@ -215,8 +241,28 @@ class Plan:
         if own or evaluation == VALIDATION:  # which measures no promises
             return [own] if own else []
         of = [name for name in self.experiments if folder in {one.folder for one in self.trainings(name)}]
-        others: set[str] = {one.get("calibrator", CONTROL) for name in of for one in self.evaluations(name).values()}
+        others: set[str] = {
+            options.get("calibrator", CONTROL)
+            for name in of
+            for other, options in self.evaluations(name).items()
+            if self.is_of_ensemble(other) == self.is_of_ensemble(evaluation)
+        }
         return sorted(others - {CONTROL})
+
+    def _averages(self, experiment: str) -> bool:
+        """Whether an experiment evaluates the mean of all seeds."""
+        evaluations = self.experiments[experiment].get("evaluations", {})
+        return any(one.get("ckpt_dirs") == SEEDS for one in evaluations.values())
+
+    def _models(self, folder: str) -> list[str]:
+        """The folders of the models of all seeds."""
+        return [f"{member}/models" for member in self.members(folder)]
+
+    def _check_seeds(self) -> None:
+        """Raise ValueError if seeds are to be averaged, and there is one."""
+        for name in self.experiments:
+            if self._averages(name) and len(self.seeds) == 1:
+                raise ValueError(f"seeds is {self.seeds}, and the experiment {name} averages seeds: give several")
 
     def _check_volumes(self) -> None:
         """Raise ValueError if networks or data are to be trained on as volumes, and are for slices alone."""

@@ -14,6 +14,7 @@ from calib_monai.spelling import did_you_mean
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select", "elsewhere"}
+SEEDS = "seeds"  # in place of the folders of `ckpt_dirs`: those of all seeds
 ONE, EACH = "one", "each"  # of all trainings, or for each method
 AXIS = ("title", "plain")
 ELSEWHERE = "'elsewhere={vendor_a: {test_dir: path/to/vendor_a.json}}'"
@@ -31,6 +32,12 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         check_among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
     if experiment.get("select", ONE) not in (ONE, EACH):
         raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
+    for evaluation, options in experiment.get("evaluations", {}).items():
+        if options.get("ckpt_dirs", SEEDS) != SEEDS:
+            raise ValueError(
+                f"experiments.yaml: {name}#evaluations#{evaluation}#ckpt_dirs is {options['ckpt_dirs']!r}; it must be "
+                f"{SEEDS}, all of which are averaged"
+            )
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
     if not isinstance(experiment.get("elsewhere", False), bool):

@@ -104,13 +104,16 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
     trainings = {(trial.method, trial.network, trial.seed, trial.fold): trial.records["train"] for trial in trials}
     records = list(trainings.values())
     hardware, seconds = [record["hardware"] for record in records], [_seconds(record) for record in records]
+    averaged = any(
+        "--ckpt_dirs" in trial.records["evaluate"]["options"] for trial in trials
+    )  # others were trained, too
     return {
         "versions": _distinct([record["versions"] for record in records]),
         "commits": _distinct([record["commit"] for record in records]),
         "hardware": _distinct(hardware),
         "data": _distinct([Path(record["options"].get("--dataset_dir", "")).name for record in records]),
         "started": min(record["started"] for record in records),
-        "train_hours": None if None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
+        "train_hours": None if averaged or None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
     }
 
 

@@ -103,6 +103,25 @@ def test_an_evaluation_without_a_calibrator_waits_for_all_that_write_its_promise
     assert planned(experiments=["main"]).calibrators(folder, "eval") == []
 
 
+def test_what_averages_all_seeds_stands_beside_the_first_of_them() -> None:
+    plan, first = planned(experiments=["posthoc", "recipe"], methods=["svls"], seeds=[3, 1]), "unet/svls/seed3_fold0"
+    members = [f"benchmark/hippocampus/unet/svls/seed{seed}_fold0" for seed in (3, 1)]
+    assert plan.members(first) == members
+    options = options_of(plan.evaluation_options(first, "eval_ensemble_ts"))
+    assert options["--ckpt_dirs"] == str([f"{member}/models" for member in members])
+    assert options["--ckpt_dir"] == f"{members[0]}/models"
+    fit = options_of(plan.calibration_options(first, "ts", ensemble=True))
+    assert fit["--ckpt_dirs"] == options["--ckpt_dirs"]
+    assert fit["--output_dir"] == f"{members[0]}/ensemble"
+    assert plan.calibrators(first, "eval_ensemble") == [
+        "ts"
+    ]  # whose promises it measures; LTS was fitted to one network
+    assert plan.calibrators(first, "eval") == ["lts", "ts"]
+    assert {Path(folder).parent.name for folder in plan.results("recipe")} == {"seed3_fold0"}
+    assert {Path(folder).parent.name for folder in plan.validations("recipe")} == {"seed3_fold0", "seed1_fold0"}
+    assert {Path(folder).parent.name for folder in plan.results("posthoc")} == {"seed3_fold0", "seed1_fold0"}
+
+
 def test_what_is_chosen_is_chosen_on_validation_cases_before_any_test() -> None:
     plan = planned(experiments=["main", "learning_rates"], methods=["nacl", "svls"], seeds=[0])
     folder = "unet/nacl-rate_0.0001/seed0_fold0"
@@ -210,6 +229,7 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
         ({"epochs": 0}, "epochs has 0; it must be a whole number, 1 or more"),
         ({"num_phantoms": "many"}, "num_phantoms has 'many'"),
         ({"seeds": [0, "0"]}, r"seeds is \[0, '0'\]; each must be there once"),
+        ({"seeds": [2], "experiments": ["recipe"]}, r"seeds is \[2\], and the experiment recipe averages seeds: give"),
         ({"seeds": 0}, r"seeds is 0; it must be a list of whole numbers, such as 'seeds=\[0\]'"),
         ({"networks": ["resnet"]}, "networks has 'resnet'"),
         ({"dataset": "kidneys"}, "dataset has 'kidneys'"),
@@ -242,6 +262,10 @@ def test_a_configuration_that_cannot_be_is_refused_with_the_value(config: dict[s
         ({"variants": {}}, "main must have a title"),
         ({"title": "All", "methods": ["nalc"]}, "main#methods has 'nalc'"),
         ({"title": "All", "axis": {"title": "noise"}}, "main#axis must have title and plain"),
+        (
+            {"title": "All", "evaluations": {"mean": {"ckpt_dirs": "seed"}}},
+            "main#evaluations#mean#ckpt_dirs is 'seed'; it must be seeds, all of which are averaged",
+        ),
         ({"title": "All", "elsewhere": "a"}, "main#elsewhere is 'a'; it must be true or false"),
         (
             {"title": "All", "variants": {"nacl": {"max": {"loss#kernel_size": 5}}}},
