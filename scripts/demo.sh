@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Trains two networks on phantoms, one with CE+Dice and one with NACL, and shows how far each is to be believed.
+# Shows what a trained network says of real images; then trains two networks on phantoms, one with CE+Dice and one with
+# NACL, and shows how far each is to be believed.
 #
-# Usage: bash scripts/demo.sh [FOLDER]   everything is written to FOLDER, "demo" by default.
+# Usage: bash scripts/demo.sh [FOLDER [TASK04_HIPPOCAMPUS]]
+# Everything is written to FOLDER, "demo" by default. The real images are downloaded if their folder is not given; where
+# there is no network, the demo goes on without them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/venv.sh
@@ -10,6 +13,21 @@ export OMP_NUM_THREADS=1 # each of the two trainings below has a core of its own
 out="${1:-demo}"
 data="$out/Task04_Hippocampus"
 mkdir -p "$out"
+
+echo "=== A trained network on eight real images, which it never saw: less than a minute"
+volumes=bundles/hippocampus_soft_dice
+configs="['$volumes/configs/train.json','$volumes/configs/evaluate.json','$volumes/configs/volumes.json']"
+if python scripts/real_cases.py "$out/real" ${2:+--data "$2"}; then
+    python -W ignore -m monai.bundle run --config_file "$configs" --bundle_root "$volumes" \
+        --ckpt_dir results/hippocampus/volumes/soft_dice_seed0 --test_dir "$out/real/cases" --output_dir "$out/trained"
+    echo "=== Its segmentation, its confidence and whether that can be believed: $out/trained/report/report.html"
+elif [ -n "${2:-}" ]; then
+    exit 1
+else
+    echo "=== No real images: give the folder Task04_Hippocampus as the second argument to see them"
+fi
+
+echo
 python scripts/write_phantoms.py "$data" --cases 36
 
 run() { # run BUNDLE CONFIG_FILE [OPTION ...]

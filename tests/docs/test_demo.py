@@ -1,4 +1,4 @@
-"""The demo: its figures are held to those of docs/get_started.md."""
+"""The demo: its real images, and its figures, which are held to those of docs/get_started.md."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import check_demo
 import pytest
+import real_cases
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,28 @@ def test_other_figures_than_those_of_the_page_are_told(
             check_demo.check_demo(Path("demo"))
     else:
         check_demo.check_demo(Path("demo"))
+
+
+def test_real_images_are_test_cases_of_the_trained_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(_address: str, _archive: Path, folder: Path, **_checks: object) -> None:
+        for kind in ("imagesTr", "labelsTr"):
+            (folder / real_cases.TASK / kind).mkdir(parents=True)
+            for case in ("hippocampus_011", "hippocampus_019", "hippocampus_001"):
+                (folder / real_cases.TASK / kind / f"{case}.nii.gz").write_text(f"{kind} of {case}")
+
+    monkeypatch.setattr(real_cases, "download_and_extract", download)
+    data = real_cases.downloaded(tmp_path)
+    assert real_cases.copy_cases(data, tmp_path / "cases", 2) == ["hippocampus_011", "hippocampus_019"]
+    assert (tmp_path / "cases" / "labelsTr" / "hippocampus_019.nii.gz").read_text() == "labelsTr of hippocampus_019"
+    assert len(list((tmp_path / "cases").rglob("*.nii.gz"))) == 4
+    with pytest.raises(ValueError, match=r"hippocampus_024.nii.gz is not there; .* must be the folder Task04_Hippo"):
+        real_cases.copy_cases(data, tmp_path / "more", 3)
+
+
+def test_without_a_network_the_address_and_the_reason_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(real_cases, "download_and_extract", fail)
+    with pytest.raises(ValueError, match=r"^https://.*Task04_Hippocampus.tar cannot be downloaded: no route to host$"):
+        real_cases.downloaded(tmp_path)
