@@ -278,6 +278,7 @@ def _name(trial: Trial, *, several: bool) -> str:
     parts = [trial.bundle_method, *filter(None, [trial.variant.replace("_", " ")])]
     if several:
         parts.append(trial.network)
-    if trial.evaluation in CALIBRATORS:
-        return with_calibrator(" ".join(parts), trial.evaluation)
+    before, _, calibrator = trial.evaluation.rpartition("_")
+    if calibrator in CALIBRATORS:
+        return with_calibrator(" ".join([*parts, *filter(None, [before.replace("_", " ")])]), calibrator)
     return " ".join([*parts, *filter(None, [trial.evaluation.replace("_", " ")])])

@@ -73,10 +73,12 @@ def test_rows_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
         write_trial(tmp_path, "dice_ce-train_0.25", CASES["ce"]),
         write_trial(tmp_path, "dice_ce", CASES["ce"], evaluation="eval_lts"),
         write_trial(tmp_path, "dice_ce", CASES["ce"], evaluation="eval_noise_0.01"),
+        write_trial(tmp_path, "dice_ce", CASES["ce"], evaluation="eval_ensemble_ts"),
     ]
     rows = rows_of([read_trial(folder) for folder in folders])
-    assert [row.name for row in rows] == ["dice_ce", "dice_ce train 0.25", "dice_ce + LTS", "dice_ce noise 0.01"]
-    assert [row.setting for row in rows] == ["", "train_0.25", "lts", "noise_0.01"]
+    names = ["dice_ce", "dice_ce train 0.25", "dice_ce + LTS", "dice_ce noise 0.01", "dice_ce ensemble + TS"]
+    assert [row.name for row in rows] == names
+    assert [row.setting for row in rows] == ["", "train_0.25", "lts", "noise_0.01", "ensemble_ts"]
     other = tmp_path / "unetpp"
     (tmp_path / "unet").rename(other)
     trials = [read_trial(write_trial(tmp_path, "ce", CASES["ce"])), read_trial(other / "dice_ce/seed0_fold0/eval")]
