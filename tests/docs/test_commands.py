@@ -65,7 +65,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "'margin'": "needs more validation cases than phantoms; tests/bundles/test_conformal.py writes one",
     "--net_id network_def": "tests/clients/test_monai_deploy.py exports it",
     "--tracking mlflow": OTHER,
-    **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet"), OTHER),
+    **dict.fromkeys(("monailabel", "mkdir", "mlflow", "nnUNet", "nvidia-cuda-mps-control"), OTHER),
     **({} if importlib.util.find_spec("skimage") else {"largest": "needs scikit-image"}),
 }
 UNDRAWN = patch("calib_monai.reports.report.drawn", lambda *_: b"")
