@@ -26,6 +26,11 @@ def is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_switch(value: object) -> bool:
+    """Whether this is True or False, or 1 or 0, which Python takes for them."""
+    return isinstance(value, bool | int) and value in (0, 1)
+
+
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
     if not (is_number(value) and math.isfinite(value) and least <= value <= most):
@@ -38,10 +43,23 @@ def check_above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
 
 
+def check_share(name: str, value: float, *, zero: bool = False, one: bool = False) -> None:
+    """Raise ValueError if the value is not a number between 0 and 1; it may be 0 or 1 itself only if so said."""
+    if not (is_number(value) and 0 <= value <= 1 and (zero or value != 0) and (one or value != 1)):
+        rule = f"{'from 0 on' if zero else 'above 0'} and {'at most' if one else 'below'} 1"
+        raise ValueError(f"{name} is {value!r}; it must be a number {rule}")
+
+
 def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a whole number from `least` to `most`."""
     if not (is_whole(value) and least <= value <= most):
         raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}")
+
+
+def check_odd(name: str, value: int) -> None:
+    """Raise ValueError if the value is not an odd whole number from 1 on."""
+    if not (is_whole(value) and value >= 1 and value % 2):
+        raise ValueError(f"{name} is {value!r}; it must be odd, whole and at least 1")
 
 
 def check_range(name: str, value: Sequence[float], least: float) -> None:
@@ -53,7 +71,7 @@ def check_range(name: str, value: Sequence[float], least: float) -> None:
 
 def check_switch(name: str, value: bool) -> None:  # noqa: FBT001 - what is checked
     """Raise ValueError if the value is neither True nor False."""
-    if value not in (True, False):
+    if not is_switch(value):
         raise ValueError(f"{name} is {value!r}; it must be True or False")
 
 
@@ -65,15 +83,15 @@ def check_spatial_dims(spatial_dims: int) -> None:
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise ValueError if the value is not one of the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
 
 
-def check_ignored_label(ignore_index: int | None, num_classes: int) -> None:
-    """Raise ValueError if the label that is ignored is a class, or no byte, as which labels are kept."""
+def check_ignored_label(ignore_index: int | None, num_classes: int, name: str = "ignore_index") -> None:
+    """Raise ValueError if the label that is ignored, under this name, is a class, or no byte, as labels are kept."""
     if ignore_index is not None and not (is_whole(ignore_index) and num_classes <= ignore_index <= MOST):
-        rule = f"it must be a whole number from {num_classes} to {MOST}, or None"
-        raise ValueError(f"ignore_index is {ignore_index!r}; with {num_classes} classes {rule}")
+        rule = f"it must be a whole number from {num_classes} to {MOST}, or none"
+        raise ValueError(f"{name} is {ignore_index!r}; with {num_classes} classes {rule}")
 
 
 def check_ignore_index(ignore_index: int | None) -> None:

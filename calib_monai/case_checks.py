@@ -28,14 +28,14 @@ MOST_BYTES = 4 * 10**9  # that they take at a time, or half of the memory; a lar
 logger = logging.getLogger(__name__)
 
 
-def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T]:
-    """The result of `check` for each case of the sets, in order; raise the first ValueError of `check`.
+def read_all(sets: Sequence[list[Case]], read: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T]:
+    """The result of `read` for each case of the sets, in order; raise the first ValueError of `read`.
 
     Processes share each set as `own_part` does, so that the one that checks a case is the one that runs it.
 
     Args:
-        sets: the cases to check.
-        check: reads a case.
+        sets: the cases to read.
+        read: reads a case, and raises ValueError if it is bad.
         again: the cases that the run will read in this process, too: what was read of them is kept (`read_once`).
     """
     num_cases = sum(map(len, sets))
@@ -43,7 +43,7 @@ def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Ite
     if is_first_process():
         logger.info("checking %d file(s) of %d case(s)", sum(len(files_of(case)) for case in chain(*sets)), num_cases)
     parts = [share(cases) for cases in sets]
-    told = iter(checked_all([*chain(*parts)], check, again))
+    told = iter(read_or_refused([*chain(*parts)], read, again))
     by_process = gathered([list(islice(told, len(part))) for part in parts])
     found = [one for of_set in zip(*by_process, strict=True) for of_process in of_set for one in of_process]
     problems = [line for line in found if isinstance(line, str)]
@@ -53,21 +53,21 @@ def check_all(sets: Sequence[list[Case]], check: Callable[[Case], T], again: Ite
     return [value for value in found if not isinstance(value, str)]
 
 
-def checked_all(cases: list[Case], check: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T | str]:
-    """The result of `check` for each case, or the text of its ValueError; the arguments are those of `check_all`."""
+def read_or_refused(cases: list[Case], read: Callable[[Case], T], again: Iterable[Case] = ()) -> list[T | str]:
+    """The result of `read` for each case, or the text of its ValueError; the arguments are those of `read_all`."""
     forget()  # what is left of the check before
     budget, kept = Budget(int(min(MOST_BYTES, memory_here() / 2))), {id(case) for case in again}
 
-    def checked(case: Case) -> T | str:
+    def attempt(case: Case) -> T | str:
         try:
             with budget.share(bytes_together(files_of(case))), keeping(id(case) in kept):
-                return check(case)
+                return read(case)
         except ValueError as error:
             return str(error)
 
-    first = [checked(case) for case in cases[:1]]  # alone: readers load their parts lazily, as `found_cases` says
+    first = [attempt(case) for case in cases[:1]]  # alone: readers load their parts lazily, as `found_cases` says
     with ThreadPoolExecutor(MAX_THREADS) as pool:
-        others = pool.map(checked, cases[1:])
+        others = pool.map(attempt, cases[1:])
         told = chain(first, others)
         return list(tqdm(told, total=len(cases), desc="Checking files", unit="case", disable=bar_is_hidden()))
 

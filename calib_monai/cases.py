@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from calib_monai.case_checks import check_all, check_workers
+from calib_monai.case_checks import check_workers, read_all
 from calib_monai.checks import REPLACED, SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.patients import warn_of_one_patient
@@ -39,7 +39,7 @@ from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import check_same_images
-from calib_monai.volumes import Loading, Rules, Seen, check_pair
+from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -173,8 +173,8 @@ def checked_split(
             )
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
-    check = partial(
-        check_pair,
+    read = partial(
+        read_pair,
         look=shapes.look if shapes else None,
         loading=loading,
         rules=Rules(
@@ -190,7 +190,7 @@ def checked_split(
     )
     cases = [case for name in use for case in split[name]]
     by_loader = [case for name in use if name == "validation" or (keep and name == "test") for case in split[name]]
-    seen = check_all([split[name] for name in use], check, [*split["training"], *([] if num_workers else by_loader)])
+    seen = read_all([split[name] for name in use], read, [*split["training"], *([] if num_workers else by_loader)])
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     apart = keep or bool(split_file) or options.get("group_duplicates") is False

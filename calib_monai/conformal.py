@@ -9,6 +9,7 @@ from math import ceil, floor, inf
 from scipy import stats
 from torch import Tensor
 
+from calib_monai.arguments import check_share
 from calib_monai.spelling import did_you_mean
 
 LEVELS = {"coverage": 0.9, "miss_rate": 0.05}  # what is promised by default, of intervals and of margins
@@ -27,14 +28,8 @@ def levels_of(conformal: Mapping[str, float]) -> dict[str, float]:
     for name, value in conformal.items():
         if name not in LEVELS:
             raise ValueError(f"conformal has {name}; it may have {known}{did_you_mean(str(name), LEVELS)}")
-        check_level(f"conformal#{name}", value)
+        check_share(f"conformal#{name}", value)
     return LEVELS | dict(conformal)
-
-
-def check_level(name: str, value: float) -> None:
-    """Raise ValueError if a level is not a number above 0 and below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a number above 0 and below 1")
 
 
 def fewest_cases(coverage: float) -> int:
@@ -44,13 +39,13 @@ def fewest_cases(coverage: float) -> int:
         coverage: the share of cases whose value the interval holds.
 
     Raises:
-        ValueError: as `check_level`.
+        ValueError: as `check_share`.
 
     Examples:
         >>> fewest_cases(0.9), fewest_cases(0.95)
         (9, 19)
     """
-    check_level("coverage", coverage)
+    check_share("coverage", coverage)
     share = exact(coverage)
     return ceil(share / (1 - share))
 
@@ -62,13 +57,13 @@ def fewest_for_miss_rate(miss_rate: float) -> int:
         miss_rate: the share of a structure that the margin misses on average.
 
     Raises:
-        ValueError: as `check_level`.
+        ValueError: as `check_share`.
 
     Examples:
         >>> fewest_for_miss_rate(0.05), fewest_for_miss_rate(0.1)
         (19, 9)
     """
-    check_level("miss_rate", miss_rate)
+    check_share("miss_rate", miss_rate)
     return ceil(1 / exact(miss_rate) - 1)
 
 
@@ -103,14 +98,14 @@ def conformal_quantile(scores: Tensor, coverage: float) -> float:
         coverage: the share of new cases.
 
     Raises:
-        ValueError: as `check_level`.
+        ValueError: as `check_share`.
 
     Examples:
         >>> from torch import arange
         >>> conformal_quantile(arange(1.0, 20.0), 0.9), conformal_quantile(arange(8.0), 0.9)
         (18.0, inf)
     """
-    check_level("coverage", coverage)
+    check_share("coverage", coverage)
     rank = _rank(len(scores), coverage)
     return inf if rank > len(scores) else float(scores.sort().values[rank - 1])
 

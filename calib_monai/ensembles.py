@@ -13,7 +13,7 @@ from calib_monai.datalists.split_files import read_split
 from calib_monai.made_for import FILE, HELD, differences, kind_of, read_model_json
 from calib_monai.path_options import check_path
 
-LEAST = 2  # members
+LEAST_MEMBERS = 2  # members
 WEIGHTS = "model.pt"
 ONE_SPLIT = "train the members with one --split_seed and --fold"
 
@@ -24,7 +24,7 @@ def check_ckpt_dirs(ckpt_dirs: Any) -> None:
         raise ValueError(f"ckpt_dirs is {ckpt_dirs!r}; it must be a list of folders, as \"['a/models','b/models']\"")
     for folder in ckpt_dirs:
         check_path("ckpt_dirs", folder)
-    if ckpt_dirs and len({Path(folder).resolve() for folder in ckpt_dirs}) < max(LEAST, len(ckpt_dirs)):
+    if ckpt_dirs and len({Path(folder).resolve() for folder in ckpt_dirs}) < max(LEAST_MEMBERS, len(ckpt_dirs)):
         raise ValueError(f"ckpt_dirs is {ckpt_dirs!r}; an ensemble has two or more folders that differ")
 
 

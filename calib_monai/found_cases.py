@@ -12,7 +12,7 @@ import itk
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.case_names import case_of, check_case_name, check_different, name_by_file, shown_image
-from calib_monai.datalists.folders import SHOWN, files_below, tell_passed_over
+from calib_monai.datalists.folders import MOST_FILES, files_below, tell_passed_over
 from calib_monai.datalists.inputs import IMAGE_SUFFIXES
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import doubt_of_place, is_nifti
@@ -94,7 +94,7 @@ def check_shown(sets: Mapping[str, Sequence[Case]], shows: Sequence[bool]) -> No
             raise ValueError(f"none of the {len(found)} labels for {name}, first that of {first}, shows a structure")
     names = [str(case["case"]) for case, shown in zip(cases, shows, strict=True) if not shown]
     if names and is_first_process():
-        told_names = first_of(names, SHOWN)
+        told_names = first_of(names, MOST_FILES)
         logger.warning("the label(s) of %d of %d case(s) show no structure: %s", len(names), len(cases), told_names)
 
 
@@ -112,7 +112,7 @@ def tell_unseen_classes(classes: Sequence[frozenset[int]], names: Sequence[str])
             "no label of the %d training cases shows class %s: a network cannot learn it; if your labels do not have "
             "it, take it out of class_names",
             len(classes),
-            first_of(unseen, SHOWN),
+            first_of(unseen, MOST_FILES),
         )
 
 

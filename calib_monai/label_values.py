@@ -13,7 +13,7 @@ from torch import Tensor
 
 from calib_monai.composed import flattened
 
-SHOWN = 5  # of many values, in a message
+MOST_VALUES = 5  # of many values, in a message
 
 
 def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> MetaTensor:
@@ -49,7 +49,7 @@ def values_in_words(values: Iterable[float]) -> str:
         '4, 0.5, nan'
     """
     words = list(dict.fromkeys(np.format_float_positional(value, trim="-") for value in values))
-    return ", ".join(words[:SHOWN]) + (" ..." if len(words) > SHOWN else "")
+    return ", ".join(words[:MOST_VALUES]) + (" ..." if len(words) > MOST_VALUES else "")
 
 
 def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: str) -> None:

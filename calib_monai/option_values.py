@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import torch
 from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
-from calib_monai.arguments import check_ignored_label, is_number, is_whole
+from calib_monai.arguments import (
+    check_above_zero,
+    check_ignored_label,
+    check_share,
+    check_switch,
+    check_whole,
+    is_number,
+    is_switch,
+)
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
 from calib_monai.conformal import levels_of
 from calib_monai.datalists.elsewhere import OtherData, check_part
@@ -86,8 +94,7 @@ def check_settings(config: Mapping[str, Any]) -> None:
     _check_texts(config)
     known = {name: value for name, value in config.items() if not _is_made_later(value)}
     for name, value in known.items():
-        if rule := _rule_of_setting(name, value):
-            raise ValueError(f"{name} is {value!r}; {rule}")
+        _check_setting(name, value)
     _check_network_of_volumes(config)
     for check, names in CHECKS:
         if known.keys() >= set(names):
@@ -165,7 +172,7 @@ def check_device(config: ConfigParser) -> None:
         raise ValueError(f"device is {device}, which PyTorch cannot use here ({reason}): leave out --device") from None
 
 
-def check_all_used(config: Mapping[str, Any]) -> list[str]:
+def unused_keys(config: Mapping[str, Any]) -> list[str]:
     """The keys at the top of a configuration that nothing in it refers to, as a note may be.
 
     Raises:
@@ -228,7 +235,7 @@ def _rule(value: Any, now: Any, config: ConfigParser) -> str:
 def _rule_of_kind(value: Any, now: Any) -> str:
     """The rule that a value breaks in place of a number, a truth value or a list, or an empty text."""
     if isinstance(now, bool):
-        return "" if isinstance(value, bool | int) and value in (0, 1) else "it must be True or False"
+        return "" if is_switch(value) else "it must be True or False"
     if isinstance(now, int | float):
         return "" if is_number(value) else "it must be a number"
     if isinstance(now, list) and not isinstance(value, list | tuple):
@@ -253,24 +260,20 @@ def _rule_of_component(value: Any, now: Any, config: ConfigParser) -> str:
     return rule
 
 
-def _rule_of_setting(name: str, value: Any) -> str:
-    """The rule that a value at the top of a configuration breaks; empty if it breaks none, or if no rule is known."""
-    rule = ""
+def _check_setting(name: str, value: Any) -> None:
+    """Raise ValueError if the value at the top of a configuration breaks the rule of its name, if one is known."""
     if name in WHOLE:
-        least, most = WHOLE[name]
-        if not is_whole(value) or not least <= value <= most:
-            rule = f"it must be a whole number, {least} or more" + (f", and at most {most}" if most < inf else "")
-    elif name in ABOVE_ZERO and not (is_number(value) and isfinite(value) and value > 0):
-        rule = "it must be a number above 0"
-    elif name in SWITCHES and not (isinstance(value, bool | int) and value in (0, 1)):
-        rule = "it must be true or false"
-    elif name == "overlap" and not (is_number(value) and 0 <= value < 1):
-        rule = "it must be 0 or more and below 1"
-    elif name == "train_fraction" and not (is_number(value) and 0 < value <= 1):
-        rule = "it must be above 0 and at most 1"
+        check_whole(name, value, *WHOLE[name])
+    elif name in ABOVE_ZERO:
+        check_above_zero(name, value)
+    elif name in SWITCHES:
+        check_switch(name, value)
+    elif name == "overlap":
+        check_share(name, value, zero=True)
+    elif name == "train_fraction":
+        check_share(name, value, one=True)
     elif name == "device" and not _is_device(value):
-        rule = "it must name a device of PyTorch, as cpu or cuda:0"
-    return rule
+        raise ValueError(f"device is {value!r}; it must name a device of PyTorch, as cpu or cuda:0")
 
 
 def _is_device(value: Any) -> bool:

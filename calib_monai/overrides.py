@@ -21,7 +21,7 @@ from monai.bundle import run as bundle_run
 
 from calib_monai.former_networks import CHOICE
 from calib_monai.former_options import check_composed, check_former
-from calib_monai.option_values import check_all_used, check_device, check_option, check_references, check_settings
+from calib_monai.option_values import check_device, check_option, check_references, check_settings, unused_keys
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
@@ -74,7 +74,7 @@ def _check_command_line(arguments: Sequence[str]) -> None:
     files = [options["config_file"]] if isinstance(options["config_file"], str) else list(options["config_file"])
     if "help" in options:
         end_with(_help(ConfigParser.load_config_files(files)))
-    asked = _check_options(files, options, texts)
+    asked = _with_options(files, options, texts)
     check_device(asked)
     tell_in_one_line(asked)
 
@@ -82,7 +82,7 @@ def _check_command_line(arguments: Sequence[str]) -> None:
 def _check_python(given: Given) -> None:
     """Raise ValueError if Python gave a workflow a wrong option."""
     if given.files:
-        _check_options(given.files, given.options, {})
+        _with_options(given.files, given.options, {})
         return
     config = given.config.get()
     check_former(CHOICE, config.get(CHOICE), config, f"{CHOICE} {config.get(CHOICE)}")
@@ -94,13 +94,16 @@ def _check_python(given: Given) -> None:
         check_device(ConfigParser({"device": config["device"]}))
 
 
-def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[str, str]) -> ConfigParser:
-    """The configuration with its options; raise ValueError if one is wrong.
+def _with_options(files: list[str], options: Mapping[str, Any], texts: Mapping[str, str]) -> ConfigParser:
+    """The configuration with its options.
 
     Args:
         files: the configuration files.
         options: the options by name, and among them the arguments of MONAI's workflow.
         texts: the options as they were written on the command line.
+
+    Raises:
+        ValueError: an option is wrong.
     """
     level = logging.WARNING if is_first() else logging.DEBUG
     _check_overlays(files)
@@ -126,7 +129,7 @@ def _check_options(files: list[str], options: Mapping[str, Any], texts: Mapping[
     check_settings(asked.get())
     check_targets(asked.get())
     check_references(asked)
-    for key in check_all_used(config.get()):
+    for key in unused_keys(config.get()):
         logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
     return asked
 

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from monai.data import Dataset
 
-from calib_monai.case_checks import check_workers, checked_all, told_of
+from calib_monai.case_checks import check_workers, read_or_refused, told_of
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import kept_split, options_of
@@ -22,7 +22,7 @@ from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.networks import folders_of
 from calib_monai.orientation import Geometry, at_reorientation
 from calib_monai.path_options import check_path
-from calib_monai.volumes import check_image, files_of
+from calib_monai.volumes import files_of, read_image
 
 logger = logging.getLogger(__name__)
 
@@ -166,14 +166,14 @@ class InputsOnDemand(Sequence[Case]):
         tell_doubts(cases)
         loading, preparation = at_reorientation(self.made_for.transforms)
         takes_long = any(getattr(step, "takes_long", False) for step in preparation.transforms)
-        check = partial(
-            check_image,
+        read = partial(
+            read_image,
             loading=loading,
             in_channels=self.made_for.in_channels,
             spatial_dims=self.spatial_dims,
             preparation=None if takes_long else preparation,
         )
-        found = checked_all(cases, check, again=[] if num_workers else cases)
+        found = read_or_refused(cases, read, again=[] if num_workers else cases)
         failed = [line for line in found if isinstance(line, str)]
         if len(failed) == len(cases):
             raise ValueError(told_of(failed, len(cases)))

@@ -8,7 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_choice, check_label_shape, check_number, check_whole
+from calib_monai.arguments import check_choice, check_label_shape, check_number, check_odd, check_whole
 
 PRIORS = ("mean", "gaussian", "max", "min", "median", "mode")
 BORDERS = ("replicate", "background")
@@ -136,8 +136,7 @@ def check_prior(kind: str, kernel_size: int, sigma: float, border: str, ignore_i
     """Raise ValueError if `neighborhood_prior` could not use these arguments, or the class of the border is ignored."""
     check_choice("prior", kind, PRIORS)
     check_choice("border", border, BORDERS)
-    if not isinstance(kernel_size, int) or kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"kernel_size is {kernel_size!r}; it must be odd, whole and at least 1")
+    check_odd("kernel_size", kernel_size)
     check_number("sigma", sigma, LEAST_SIGMA)
     if border == "background" and ignore_index == 0:
         raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_number, check_whole
+from calib_monai.arguments import check_choice, check_number, check_whole
 
 PLAUSIBLE = 0.01  # the lowest probability that is taken for one; softmax gives every voxel some of each class
 SMALL = 1e-3  # a smaller probability of the foreground is not 1 minus that of the background, which is rounded
@@ -170,9 +170,8 @@ def region_of(region: str | Region) -> Region:
     """
     if isinstance(region, Region):
         return region
-    if isinstance(region, str) and region in REGIONS:
-        return REGIONS[region]()
-    raise ValueError(f"region is {region!r}; it must be one of {', '.join(REGIONS)}")
+    check_choice("region", region, REGIONS)
+    return REGIONS[region]()
 
 
 def predicted_foreground(probs: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def check_shift(shift: object) -> None:
             f"shift is {shift!r}; it must be {NONE}, or one of {', '.join(CHANGES)} with its strength behind it, as "
             f"blur_2{did_you_mean(kind, CHANGES)}"
         )
-    least = LEAST[kind]
+    least = NO_CHANGE[kind]
     if strength <= least:
         raise ValueError(f"shift is {shift!r}; the strength of {kind} must be above {least}")
 
@@ -155,4 +155,4 @@ CHANGES: dict[str, Callable[[Tensor, float, np.random.RandomState], Any]] = {
     "gamma": _gamma,
     "spacing": _spacing,
 }
-LEAST = {"noise": 0, "blur": 0, "bias_field": 0, "gamma": 1, "spacing": 1}  # strengths that change nothing
+NO_CHANGE = {"noise": 0, "blur": 0, "bias_field": 0, "gamma": 1, "spacing": 1}  # strengths that change nothing

@@ -68,10 +68,10 @@ class Seen(NamedTuple):
         return any(self.classes)
 
 
-def check_pair(
+def read_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
 ) -> Seen:
-    """Check a case for training; return the geometry and a digest of its image, and the classes that its label shows.
+    """The geometry and a digest of the image of a case for training, and the classes that its label shows.
 
     Args:
         case: the files of its "image" and its "label", a path or several each.
@@ -131,14 +131,14 @@ def check_pair(
     return Seen(geometry, digest_of(image), frozenset(map(int, values)))
 
 
-def check_image(
+def read_image(
     case: Mapping[str, Any],
     loading: Loading,
     in_channels: int,
     spatial_dims: int,
     preparation: Loading | None = None,
 ) -> Geometry:
-    """Check a case for prediction; return the geometry of its image.
+    """The geometry of the image of a case that can be predicted.
 
     Args:
         case: the files of its "image", a path or several, or an image in memory.

@@ -14,10 +14,10 @@ import torch
 from monai.data import NibabelWriter
 from monai.data.utils import to_affine_nd
 
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.whole_files import whole_path
 
 PICTURE_DIMS = 3  # channel, height, width
-VOLUME = 3  # axes
 
 
 class WholeNIfTIWriter(NibabelWriter):
@@ -71,7 +71,7 @@ class WholeNIfTIWriter(NibabelWriter):
         else:
             _, self.affine, _ = self.get_meta_info(meta_dict)
         shape = tuple(int(size) for size in (meta_dict or {}).get("file_shape", ()))
-        self.file_shape = shape[:VOLUME] if prod(shape[VOLUME:]) > 1 else shape
+        self.file_shape = shape[:SPATIAL_DIMS] if prod(shape[SPATIAL_DIMS:]) > 1 else shape
 
     @classmethod
     def create_backend_obj(cls, data_array: Any, affine: Any = None, dtype: Any = None, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from calib_monai.stored import Evaluated, read_whole
 
 DIGITS = 4
 SECOND = 0.001  # to which file systems keep the time of a file
-SHOWN = r"(?ms)^## Performance$.*?(?=^#{1,2} |\Z)"  # of a page, up to its next title
+PERFORMANCE = r"(?ms)^## Performance$.*?(?=^#{1,2} |\Z)"  # of a page, up to its next title
 UNKNOWN = "Of these weights none are told here: evaluate them, and show what `eval/summary.csv` says."
 
 
@@ -69,7 +69,7 @@ def results_of(folder: Path, weights: Path, class_names: list[str] | None) -> Re
 def page_with(page: str, table: str | None) -> str:
     """A page that shows these results, or says that none are known, instead of those of other weights."""
     told = f"## Performance\n\n{table or UNKNOWN}\n\n"
-    return re.sub(SHOWN, lambda _: told, page).rstrip("\n") + "\n"
+    return re.sub(PERFORMANCE, lambda _: told, page).rstrip("\n") + "\n"
 
 
 def _row(name: str, told: dict[str, Any]) -> str:

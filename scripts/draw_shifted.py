@@ -31,10 +31,10 @@ from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetr
 from calib_monai.refusals import tell_in_one_line
 
 CONSTANTS = [step / 4 for step in range(-4, 9)]
-SHOWN = (-1, 0, 1, 2)  # in the table
-VOLUME = "volume_error"
+CONSTANTS_SHOWN = (-1, 0, 1, 2)  # in the table
+VOLUME_ERROR = "volume_error"
 MEASURES = {name: measure_of(name) for name in ("dice_foreground", "nll_all")}
-MEASURES[VOLUME] = Measure("volume error (%)", 1, factor=100)
+MEASURES[VOLUME_ERROR] = Measure("volume error (%)", 1, factor=100)
 MEASURES |= {
     f"{kind}_{region}": measure_of(f"{kind}_{region}")
     for region in ("plausible", "foreground")
@@ -44,7 +44,7 @@ PANELS = {
     "ECE": ("ece_plausible", "ece_foreground"),
     "CECE": ("cece_plausible", "cece_foreground"),
     "NLL (per 1000 voxels)": ("nll_all",),
-    "volume error (%)": (VOLUME,),
+    "volume error (%)": (VOLUME_ERROR,),
     "Dice": ("dice_foreground",),
 }
 PROPER, PAPERS = {"color": "#0072B2"}, {"color": "#D55E00", "linestyle": "--"}
@@ -115,16 +115,16 @@ def _metrics() -> MetricCollection:
         for kind, made in kinds.items()
         for region in ("plausible", "foreground")
     }
-    return MetricCollection({"nll_all": NLLMetric(), VOLUME: VolumeErrorMetric(at_least=0), **on_regions})
+    return MetricCollection({"nll_all": NLLMetric(), VOLUME_ERROR: VolumeErrorMetric(at_least=0), **on_regions})
 
 
 def table(rows: Sequence[Mapping[str, float]]) -> str:
-    """The rows of the constants `SHOWN` in Markdown, the papers' columns last."""
+    """The rows of the constants `CONSTANTS_SHOWN` in Markdown, the papers' columns last."""
     titles = ["added", *(measure.title for measure in MEASURES.values())]
     lines = [
         [f"{row['constant']:g}", *(measure.shown(row[name]) for name, measure in MEASURES.items())]
         for row in rows
-        if row["constant"] in SHOWN
+        if row["constant"] in CONSTANTS_SHOWN
     ]
     lines = [titles, ["---"] * len(titles), *lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

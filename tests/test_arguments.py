@@ -12,6 +12,8 @@ from calib_monai import arguments
 NUMBERS = {
     "number": partial(arguments.check_number, "size"),
     "above zero": partial(arguments.check_above_zero, "size"),
+    "share": partial(arguments.check_share, "size", one=True),
+    "odd": partial(arguments.check_odd, "size"),
     "whole": partial(arguments.check_whole, "size", least=0),
     "range": lambda value: arguments.check_range("size", [0, value], 0),
     "ignore_index": arguments.check_ignore_index,

@@ -30,7 +30,7 @@ def test_cases_of_many_voxels_are_read_one_at_a_time(tmp_path: Path, monkeypatch
         read.remove(case["case"])
         return True
 
-    assert calib_monai.case_checks.check_all([cases], check) == [True] * 7
+    assert calib_monai.case_checks.read_all([cases], check) == [True] * 7
     assert max(most) == 1
 
 

@@ -15,7 +15,7 @@ from checked_phantoms import check, warnings_in
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.loading import LoadCased
 from calib_monai.phantoms import make_phantoms
-from calib_monai.volumes import Rules, check_pair
+from calib_monai.volumes import Rules, read_pair
 
 IMAGE = "imagesTr/phantom_002.nii.gz"
 LABEL = "labelsTr/phantom_002.nii.gz"
@@ -56,7 +56,7 @@ def test_an_ignored_label_is_no_structure(phantom_dir: Path) -> None:
 
 @pytest.mark.parametrize("ignore_index", [2, -1, 256, "255"])
 def test_a_class_or_no_byte_cannot_be_ignored(ignore_index: Any, phantom_dir: Path) -> None:
-    with pytest.raises(ValueError, match=f"ignore_index is {ignore_index!r}; with 3 classes .* from 3 to 255, or None"):
+    with pytest.raises(ValueError, match=f"ignore_index is {ignore_index!r}; with 3 classes .* from 3 to 255, or none"):
         check(phantom_dir, ignore_index=ignore_index)
 
 
@@ -150,7 +150,7 @@ def test_several_masks_of_a_volume_are_refused_by_name(phantom_dir: Path) -> Non
     label = str(phantom_dir / LABEL)
     case = {"image": label.replace("labels", "images"), "label": [label, label], "case": "phantom_002"}
     with pytest.raises(ValueError, match=r"phantom_002.* are the masks of one case; those of a volume must be united"):
-        check_pair(case, LoadCased(), Rules(3, 1, 3, None, "RAS", empty_labels=True, same_grid=True))
+        read_pair(case, LoadCased(), Rules(3, 1, 3, None, "RAS", empty_labels=True, same_grid=True))
 
 
 def test_a_label_that_shows_nothing_is_refused_where_each_must_show_something(phantom_dir: Path) -> None:

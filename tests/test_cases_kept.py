@@ -50,7 +50,7 @@ def test_a_training_on_a_share_of_the_cases_is_evaluated_as_it_was_split(
     assert 0 < len(part["training"]) < len(whole["training"])
     assert check(phantom_dir, keep=True) == part
     assert not warnings_in(caplog)
-    with pytest.raises(ValueError, match=r"train_fraction is 2; it must be above 0 and at most 1"):
+    with pytest.raises(ValueError, match=r"train_fraction is 2; it must be a number above 0 and at most 1"):
         check(phantom_dir, train_fraction=2)
 
 

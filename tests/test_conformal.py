@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
+from calib_monai.arguments import check_share
 from calib_monai.conformal import (
-    check_level,
     conformal_quantile,
     coverage_range,
     fewest_cases,
@@ -54,4 +54,4 @@ def test_coverage_has_its_beta_binomial_law(cases: int) -> None:
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, float("nan"), "0.9", True, None])
 def test_what_is_no_level_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"coverage is .* it must be a number above 0 and below 1"):
-        check_level("coverage", value)
+        check_share("coverage", value)

@@ -16,7 +16,7 @@ from PIL import Image
 
 import calib_monai.memory
 from calib_monai import case_checks, processes, read_once
-from calib_monai.case_checks import check_all, checked_all
+from calib_monai.case_checks import read_all, read_or_refused
 from calib_monai.cases import checked_split
 from calib_monai.copies import copied
 from calib_monai.datalists.hippocampus import hippocampus_split
@@ -51,7 +51,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 def check(again: list[dict[str, str]]) -> None:
     """Read all cases as a check does; the run is to read some of them again."""
-    check_all([CASES], read, again)
+    read_all([CASES], read, again)
 
 
 def read(case: dict[str, Any]) -> dict[Any, Any]:
@@ -100,7 +100,7 @@ def test_of_a_check_that_refuses_nothing_is_kept(reads: Counter[str]) -> None:
             raise ValueError("it cannot be read") from None
 
     with pytest.raises(ValueError, match="it cannot be read"):
-        check_all([CASES], refuse, CASES)
+        read_all([CASES], refuse, CASES)
     LOAD(CASES[0])
     assert reads["a_image.nii.gz"] == 2
 
@@ -111,7 +111,7 @@ def test_of_a_case_that_is_passed_over_nothing_is_kept(reads: Counter[str]) -> N
         if case["case"] == "b":
             raise ValueError("it shows nothing")
 
-    assert checked_all(CASES, refuse, CASES) == [None, "it shows nothing", None]
+    assert read_or_refused(CASES, refuse, CASES) == [None, "it shows nothing", None]
     for case in CASES:
         LOAD(case)
     assert {name[0]: count for name, count in reads.items()} == {"a": 1, "b": 2, "c": 1}
@@ -126,10 +126,10 @@ def test_the_process_that_checks_a_case_is_the_one_that_runs_it(monkeypatch: pyt
     for rank in range(2):
         monkeypatch.setattr(processes, "own_rank", lambda rank=rank: rank)
         monkeypatch.setattr(case_checks, "gathered", lambda part: [parts.append(part), part][1:])
-        check_all(sets, lambda case: [case["case"]])
+        read_all(sets, lambda case: [case["case"]])
         assert parts[rank] == [[[case["case"]] for case in own_part(cases)] for cases in sets]
     monkeypatch.setattr(case_checks, "gathered", lambda _: parts)
-    assert check_all(sets, lambda case: [case["case"]]) == [[case["case"]] for cases in sets for case in cases]
+    assert read_all(sets, lambda case: [case["case"]]) == [[case["case"]] for cases in sets for case in cases]
 
 
 @pytest.mark.parametrize(("keep", "num_workers", "sets"), [(False, 0, 2), (False, 2, 1), (True, 0, 3), (True, 2, 1)])
@@ -153,7 +153,7 @@ def test_pictures_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return decode(file)
 
     monkeypatch.setattr(calib_monai.pictures.loading, "decoded", counted)
-    first = check_all([[case]], load, [case])[0]
+    first = read_all([[case]], load, [case])[0]
     second = load(case)
     assert set(count.values()) == {1}
     assert all(torch.equal(first[key].as_tensor(), second[key].as_tensor()) for key in ("image", "label"))

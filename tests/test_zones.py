@@ -9,7 +9,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.volumes import Rules, check_pair
+from calib_monai.volumes import Rules, read_pair
 from calib_monai.zones import ZoneShapes, fill_of_box
 
 ROWS, COLUMNS = np.mgrid[-20:20, -20:20]
@@ -52,8 +52,8 @@ def test_zones_are_looked_at_across_the_thickest_axis_wherever_it_is(axis: int) 
     loaded = {key: MetaTensor(prostate.float(), affine=affine) for key in ("image", "label")}
     rules = Rules(3, in_channels=1, spatial_dims=3, largest=None, axcodes="LPS", empty_labels=False, same_grid=True)
     shapes = ZoneShapes(2, 1)
-    check_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, shapes.look)
+    read_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, shapes.look)
     assert (shapes.count, shapes.swapped) == (1, [__file__])
     seen: list[tuple[int, ...]] = []
-    check_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, lambda _, one: seen.append(one.shape))
+    read_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, lambda _, one: seen.append(one.shape))
     assert seen == [(1, 40, 40, 3)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from bundle_parts import names
 
+from calib_monai.arguments import check_choice, check_switch, check_whole
 from calib_monai.spelling import did_you_mean
 
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
@@ -30,8 +31,7 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
             check_among(f"experiments.yaml: {name}#{kind}", experiment[kind], NAMES[kind])
     if experiment.get("variants"):
         check_among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
-    if experiment.get("select", ONE) not in (ONE, EACH):
-        raise ValueError(f"experiments.yaml: {name}#select is {experiment['select']!r}; it must be {ONE} or {EACH}")
+    check_choice(f"experiments.yaml: {name}#select", experiment.get("select", ONE), (ONE, EACH))
     for evaluation, options in experiment.get("evaluations", {}).items():
         if options.get("ckpt_dirs", SEEDS) != SEEDS:
             raise ValueError(
@@ -40,8 +40,7 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
             )
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
-    if not isinstance(experiment.get("elsewhere", False), bool):
-        raise ValueError(f"experiments.yaml: {name}#elsewhere is {experiment['elsewhere']!r}; it must be true or false")  # noqa: TRY004 - as all refusals
+    check_switch(f"experiments.yaml: {name}#elsewhere", experiment.get("elsewhere", False))
 
 
 def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]) -> None:
@@ -91,9 +90,9 @@ def whole_numbers(name: str, values: object, least: int = 0) -> list[int]:
     """Whole numbers, which Snakemake's command line gives as text; raise ValueError for other values."""
     if not isinstance(values, list) or not values:
         raise ValueError(f"{name} is {values!r}; it must be a list of whole numbers, such as '{name}=[0]'")
-    for value in values:
-        if not str(value).isdecimal() or int(value) < least:
-            raise ValueError(f"{name} has {value!r}; it must be a whole number, {least} or more")
-    if len({*map(int, values)}) < len(values):
+    numbers = [int(value) if str(value).isdecimal() else value for value in values]
+    for number in numbers:
+        check_whole(f"a value of {name}", number, least)
+    if len(set(numbers)) < len(numbers):
         raise ValueError(f"{name} is {values!r}; each must be there once")
-    return [int(value) for value in values]
+    return numbers

@@ -15,14 +15,14 @@ from calib_monai.datalists.splits import Case
 from calib_monai.pictures import decoded, gray_values, picture_values
 
 SIDE = 32  # pixels of a thumbnail
-LEAST = 0.93  # correlation of the thumbnails of near-duplicates
+LEAST_CORRELATION = 0.93  # correlation of the thumbnails of near-duplicates
 MAX_THREADS = 4
-SHOWN = 10  # groups, in the log
+MOST_GROUPS = 10  # groups, in the log
 
 logger = logging.getLogger(__name__)
 
 
-def with_groups(cases: Sequence[Case], least: float = LEAST) -> list[Case]:
+def with_groups(cases: Sequence[Case], least: float = LEAST_CORRELATION) -> list[Case]:
     """The cases; near-duplicates get a common "patient", the name of the first of them. The log names the groups.
 
     Two pictures are near-duplicates if their gray thumbnails of 32 x 32 pixels correlate by more than `least`. In 121
@@ -40,7 +40,9 @@ def with_groups(cases: Sequence[Case], least: float = LEAST) -> list[Case]:
     groups = [[case for case, place in zip(cases, of_group, strict=True) if place == group] for group in range(count)]
     names = [[str(case["case"]) for case in group] for group in groups if len(group) > 1]
     if names:
-        told = "; ".join(", ".join(group) for group in names[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+        told = "; ".join(", ".join(group) for group in names[:MOST_GROUPS]) + (
+            " ..." if len(names) > MOST_GROUPS else ""
+        )
         logger.info("%d group(s) of near-duplicates stay on one side of the split: %s", len(names), told)
     first = {name: group[0] for group in names for name in group}
     return [case | {"patient": first[case["case"]]} if case["case"] in first else case for case in cases]

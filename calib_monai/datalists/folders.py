@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calib_monai.path_options import check_path, check_searched
 
-SHOWN = 5  # of many files, in a message
+MOST_FILES = 5  # of many files, in a message
 MOST_NAMED = 10  # of the files that are passed over
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,11 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
 def held(root: Path) -> str:
     """The content of a folder in words: the first few names."""
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
-    return f"it holds {', '.join(names[:SHOWN])}{' ...' if len(names) > SHOWN else ''}" if names else "it is empty"
+    return (
+        f"it holds {', '.join(names[:MOST_FILES])}{' ...' if len(names) > MOST_FILES else ''}"
+        if names
+        else "it is empty"
+    )
 
 
 def files_below(root: Path) -> tuple[list[Path], list[Path]]:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from calib_monai.arguments import check_switch
-from calib_monai.datalists.folders import SHOWN, dataset_folder, held
+from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
 from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.splits import Case, Split, split_cases
 
@@ -134,9 +134,9 @@ def find_cases(
     if aside:
         logger.warning("%d image(s) without a label are passed over, first %s", len(aside), aside[0])
     for pattern, files in zip(images, channels, strict=True):
-        _refuse_unpaired("label", labels, pattern, files)
+        _check_partners("label", labels, pattern, files)
         if not unlabeled:
-            _refuse_unpaired("image", files, label, labels)
+            _check_partners("image", files, label, labels)
     cases: list[Case] = []
     for case in sorted(labels):
         paths = [str(files[case]) for files in channels]
@@ -219,9 +219,9 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile(escaped[0] + r"(?P<case>[^/.][^/]*)" + "(?P=case)".join(escaped[1:]))
 
 
-def _refuse_unpaired(kind: str, files: dict[str, Path], pattern: str, partners: dict[str, Path]) -> None:
+def _check_partners(kind: str, files: dict[str, Path], pattern: str, partners: dict[str, Path]) -> None:
     """Raise ValueError if a file has no partner; the message names the first files and the missing pattern."""
     alone = [path for case, path in sorted(files.items()) if case not in partners]
     if alone:
-        shown = ", ".join(map(str, alone[:SHOWN])) + (" ..." if len(alone) > SHOWN else "")
+        shown = ", ".join(map(str, alone[:MOST_FILES])) + (" ..." if len(alone) > MOST_FILES else "")
         raise ValueError(f"{len(alone)} {kind}(s) without a partner {pattern}: {shown}")

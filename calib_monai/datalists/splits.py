@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from calib_monai.arguments import check_whole
+from calib_monai.arguments import check_share, check_whole
 
 Case = dict[str, Any]
 Split = dict[str, list[Case]]
@@ -86,8 +86,7 @@ def fewer_cases(cases: Sequence[Case], fraction: float, seed: int = 0) -> list[C
     Raises:
         ValueError: another `fraction`.
     """
-    if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-        raise ValueError(f"train_fraction is {fraction!r}; it must be above 0 and at most 1")
+    check_share("train_fraction", fraction, one=True)
     patients = sorted({patient_of(case) for case in cases})
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     kept = set(patients[: max(1, round(fraction * len(patients)))])

@@ -10,7 +10,7 @@ from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.outside import TITLE
 from calib_monai.reports.table import Table, unmarked
 
-SHOWN = ("dice_foreground", "nll_all", "ece_plausible", "cece_plausible")
+MEASURES_SHOWN = ("dice_foreground", "nll_all", "ece_plausible", "cece_plausible")
 ABOUT = (
     "The same networks on the test cases of their training and on labeled cases of others: means, ± the deviation "
     "between seeds where there are several. The cases differ, so nothing is marked as best."
@@ -37,7 +37,7 @@ def elsewhere_table(inside: Sequence[Row], outside: Sequence[Sequence[Row]], mea
     for place, group in enumerate(groups):
         for row in group:
             lines.setdefault(_network(row), {})[place] = row
-    shown = {name: measures[name] for name in SHOWN if name in measures}
+    shown = {name: measures[name] for name in MEASURES_SHOWN if name in measures}
     cells = [
         [
             _name_of_line(network),

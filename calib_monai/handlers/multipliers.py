@@ -14,7 +14,7 @@ from calib_monai.handlers.readings import logits_and_target
 from calib_monai.lagrangian import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.processes import gathered
 
-SHOWN = ("multiplier", "coefficient", "violation")
+QUANTITIES = ("multiplier", "coefficient", "violation")
 
 
 class ConstrainedLoss(Protocol):
@@ -113,7 +113,7 @@ class MultiplierUpdate:
         except ValueError as error:
             raise ValueError(f"the multipliers of the loss cannot be updated: {error}") from None
         self.trained = False
-        for quantity in SHOWN:
+        for quantity in QUANTITIES:
             for region, values in zip(AREAS, self.loss.multipliers.get_buffer(quantity).tolist(), strict=True):
                 for class_name, value in zip(self.class_names, values, strict=True):
                     engine.state.metrics[f"{name}/{quantity}/{region}/{class_name}"] = value

@@ -12,12 +12,10 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.arguments import check_whole
-from calib_monai.grids import is_sheared
+from calib_monai.grids import SPATIAL_DIMS, is_sheared
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.masks import Mask, label_of, structure_pairs
 from calib_monai.metrics.surfaces import Spacing, diagonal, surface
-
-VOLUME = 3  # axes
 
 
 class SurfaceMetric(ImagewiseMetric):
@@ -125,4 +123,6 @@ def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[Spacing]:
             raise ValueError(f"spacing is {given}; it must have {dims} sizes, one an axis")
         if not all(math.isfinite(size) and size > 0 for size in given):
             raise ValueError(f"spacing is {given}; sizes are finite and above 0 mm")
-    return [affine[:3, :3].tolist() if dims == VOLUME and is_sheared(affine) else sizes for sizes, affine in found]
+    return [
+        affine[:3, :3].tolist() if dims == SPATIAL_DIMS and is_sheared(affine) else sizes for sizes, affine in found
+    ]

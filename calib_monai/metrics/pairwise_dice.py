@@ -10,7 +10,7 @@ from torch import Tensor
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import PIECE, plain
 
-LEAST = 2  # label maps
+LEAST_MAPS = 2  # label maps
 
 
 class PairwiseDiceMetric(ImagewiseMetric):
@@ -49,7 +49,7 @@ def pairwise_dice(labels: Tensor) -> Tensor:
         >>> round(pairwise_dice(torch.tensor([[[1, 1, 0, 0]], [[1, 0, 0, 0]], [[1, 1, 0, 2]]])).item(), 4)
         0.5
     """
-    if len(labels) < LEAST or not labels[0].numel():
+    if len(labels) < LEAST_MAPS or not labels[0].numel():
         raise ValueError(f"labels are {tuple(labels.shape)}; they must be the label maps of two members or more")
     if labels.is_floating_point() or labels.min() < 0:
         raise ValueError(f"labels are {labels.dtype} from {labels.min().item()}; they must be class indices from 0 on")

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from torch import nn
 
-from calib_monai.arguments import check_spatial_dims, check_whole
+from calib_monai.arguments import check_share, check_spatial_dims, check_whole, is_number
 from calib_monai.spelling import did_you_mean
 
 P = ParamSpec("P")
@@ -87,9 +87,9 @@ def _signature(factory: Callable[..., Any], kind: type, but: Collection[str]) ->
 
 
 def _check_dropout(dropout: Any) -> None:
-    """Raise ValueError if a share that is dropped does not lie in 0..1, or is 1, which leaves nothing."""
-    if isinstance(dropout, int | float) and not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; it must lie in 0..1, 1 excluded")
+    """Raise ValueError if a number that is the share dropped is negative, or leaves nothing."""
+    if is_number(dropout):
+        check_share("dropout", dropout, zero=True)
 
 
 def _first_line(error: Exception) -> str:

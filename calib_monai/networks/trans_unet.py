@@ -9,7 +9,7 @@ from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 from torch.nn import functional
 
-from calib_monai.arguments import check_whole
+from calib_monai.arguments import check_share, check_whole
 from calib_monai.networks.imagenet21k import load_imagenet21k
 from calib_monai.networks.resnetv2 import ResNetV2
 from calib_monai.networks.vit import VisionTransformer
@@ -65,8 +65,7 @@ class TransUNet(nn.Module):
         _check_image_size(img_size)
         if hidden_size % num_heads:
             raise ValueError(f"hidden_size is {hidden_size}; it must be a multiple of num_heads, {num_heads}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}; it must lie in 0..1, 1 excluded")
+        check_share("dropout", dropout, zero=True)
         grid = [size // MULTIPLE for size in img_size]
         self.multiple = MULTIPLE
         self.encoder = ResNetV2(in_channels)

@@ -7,8 +7,8 @@ This package is imported without nnU-Net, which `pip install calib-monai[nnunet]
 from pathlib import Path
 
 from calib_monai.nnunet.losses import check_classes, in_place_of
-from calib_monai.nnunet.multipliers import MultiplierUpdate
+from calib_monai.nnunet.multipliers import NNUNetMultiplierUpdate
 
 TRAINERS = Path(__file__).parent / "trainers"
 
-__all__ = ["TRAINERS", "MultiplierUpdate", "check_classes", "in_place_of"]
+__all__ = ["TRAINERS", "NNUNetMultiplierUpdate", "check_classes", "in_place_of"]

@@ -15,7 +15,7 @@ from calib_monai.whole_files import whole_file
 KEY = "calib_monai_multipliers"  # in a checkpoint of nnU-Net
 
 
-class MultiplierUpdate:
+class NNUNetMultiplierUpdate:
     """Updates the multipliers of a CRaC loss from the patches of nnU-Net's validation of an epoch.
 
     Where outputs of several resolutions are trained, the finest one counts.

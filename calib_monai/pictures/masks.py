@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calib_monai.pictures.decoding import Picture, gray_values, is_gray
 
-SHOWN = 5  # of many values, in a message
+MOST_VALUES = 5  # of many values, in a message
 LOSSY, NOISE = ("JPEG", "MPO"), 64  # two values of a JPEG that are nearer than this are noise
 
 Values = NDArray[Any]
@@ -95,7 +95,9 @@ def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
 def _too_many(file: str, pixels: Values) -> str:
     """The message for a mask with too many values."""
     found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
-    shown = ", ".join(map(_text_of, found[:SHOWN])) + (f" ... {_text_of(found[-1])}" if len(found) > SHOWN else "")
+    shown = ", ".join(map(_text_of, found[:MOST_VALUES])) + (
+        f" ... {_text_of(found[-1])}" if len(found) > MOST_VALUES else ""
+    )
     return (
         f"{file} holds {len(found)} values, {shown}; a mask must hold two, of which the larger is the structure (JPEG "
         "and smoothing change values: save masks as PNG, or set --mask_threshold)"

@@ -7,7 +7,8 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from calib_monai.conformal import LEVELS, check_level, conformal_quantile
+from calib_monai.arguments import check_share
+from calib_monai.conformal import LEVELS, conformal_quantile
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.regions import PLAUSIBLE, region_voxels
 
@@ -77,7 +78,7 @@ class Conformal:
     """
 
     def __init__(self, scores: Tensor, coverage: float = LEVELS["coverage"]) -> None:
-        check_level("coverage", coverage)
+        check_share("coverage", coverage)
         self.coverage = coverage
         self.factors = [conformal_quantile(of_structure, coverage) for of_structure in scores]
         self.cases = scores.shape[1]

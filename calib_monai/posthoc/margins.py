@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from calib_monai.conformal import LEVELS, check_level, exact, fewest_for_miss_rate
+from calib_monai.arguments import check_share
+from calib_monai.conformal import LEVELS, exact, fewest_for_miss_rate
 from calib_monai.regions import region_voxels
 
 EVERYTHING = 0.0  # the threshold that every voxel reaches
@@ -60,7 +61,7 @@ class Margins:
     """
 
     def __init__(self, missed: Tensor, cases: Tensor, miss_rate: float = LEVELS["miss_rate"]) -> None:
-        check_level("miss_rate", miss_rate)
+        check_share("miss_rate", miss_rate)
         self.miss_rate = miss_rate
         self.cases = [int(count) for count in cases]
         self.promised = [count >= fewest_for_miss_rate(miss_rate) for count in self.cases]

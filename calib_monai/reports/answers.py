@@ -12,7 +12,7 @@ from calib_monai.reports.sentences import where_of
 from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
 from calib_monai.spelling import first_of
 
-SHOWN = (OF_DICE, "ece_{region}")  # measures in the second sentence
+MEASURES_SHOWN = (OF_DICE, "ece_{region}")  # measures in the second sentence
 MOST_VOLUMES = 4  # structures
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
@@ -64,7 +64,7 @@ def answer(run: Run) -> str:
 
 def beside(run: Run) -> str:
     """Dice, ECE, and how much too small or too large the predicted structures are."""
-    names = dict.fromkeys(name.format(region=run.region) for name in SHOWN)
+    names = dict.fromkeys(name.format(region=run.region) for name in MEASURES_SHOWN)
     measures = {name: run.measure(name) for name in names if name in run.metrics}
     told = [f"{measure.title} {measure.shown(run.metrics[name])}" for name, measure in measures.items()]
     if OF_VOLUME in run.metrics:

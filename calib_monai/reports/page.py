@@ -39,7 +39,7 @@ OF_EXPERIMENTS = (
         "The same means on the validation cases after each epoch. Those of an overconfident network keep growing.",
     ),
 )  # figures that an experiment alone has: name, heading, what they show
-LEAST, MOST = 0.45, 0.6  # width of a figure over its pixels; below LEAST letters are too small, so the figure scrolls
+LEAST_WIDTH, MOST_WIDTH = 0.45, 0.6  # of a figure over its pixels; if narrower, letters were too small: it scrolls
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def html_page(sections: Sequence[Section], title: str, radar: bytes | None = Non
         "source": _source,
         "width": _width,
         "OF_EXPERIMENTS": OF_EXPERIMENTS,
-        "LEAST": LEAST,
-        "MOST": MOST,
+        "LEAST_WIDTH": LEAST_WIDTH,
+        "MOST_WIDTH": MOST_WIDTH,
         "MOST_OPENING": MOST_OPENING,
     }
     page = environment.get_template("page.html")

@@ -14,7 +14,7 @@ LINE, LARGE = 0.18, 0.21  # height of a line of text and of a large one, all in 
 TICKS = 0.28  # height of the numbers below the last axis of a panel
 EDGE = 0.1  # beside what stands at the edge of a figure
 KEY = 0.22  # height of a line of a legend
-LEAST = 6.5  # width of a figure, so that its legend fits
+LEAST_WIDTH = 6.5  # width of a figure, so that its legend fits
 
 
 class Panels:
@@ -52,8 +52,8 @@ class Panels:
         self.width, self.heights, self.head, self.title, self.between = width, heights, head, title, between
         self.row = title + sum(heights) + EDGE * (len(heights) - 1) + below
         needed = left + columns * width + (columns - 1) * between + right
-        self.left = left + max(LEAST - needed, 0) / 2
-        self.figure = Figure(figsize=(max(needed, LEAST), head + rows * self.row + keys * KEY + 2 * EDGE))
+        self.left = left + max(LEAST_WIDTH - needed, 0) / 2
+        self.figure = Figure(figsize=(max(needed, LEAST_WIDTH), head + rows * self.row + keys * KEY + 2 * EDGE))
 
     def axes(self, row: int, column: int) -> list[Axes]:
         """New axes of the panel at a place, from above."""

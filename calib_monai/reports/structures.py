@@ -15,7 +15,7 @@ from calib_monai.reports.table import Table, transposed, unmarked
 from calib_monai.spelling import first_of
 
 OF_DICE, OF_FAILURES, OF_VOLUME = "dice_foreground", "missed_structures", "volume_difference"
-VOLUME = measure_of(OF_VOLUME)
+MEASURE_OF_VOLUME = measure_of(OF_VOLUME)
 ABOUT_VOLUMES = "Mean over cases of (predicted - true) / true, with its 95 % interval."
 MOST_TOLD = 10  # cases of one structure that are named
 
@@ -56,7 +56,7 @@ def volumes_table(runs: Sequence[Run]) -> Table | None:
             for name, (mean, low, high) in differences.items()
             if low > 0 or high < 0
         ]
-    title = f"{VOLUME.title[0].upper()}{VOLUME.title[1:]} of each structure"
+    title = f"{MEASURE_OF_VOLUME.title[0].upper()}{MEASURE_OF_VOLUME.title[1:]} of each structure"
     return Table(title, ["", *names], cells, unmarked(cells), ABOUT_VOLUMES, listed=told)
 
 
@@ -72,8 +72,8 @@ def volume_differences(run: Run) -> dict[str, tuple[float, float, float]]:
 
 def in_percent(mean: float, low: float = nan, high: float = nan) -> str:
     """A volume difference as text, with its interval if that is known: "-12.0 (-15.1 to -8.9)"."""
-    interval = "" if isnan(low) else f" ({VOLUME.shown(low, '+')} to {VOLUME.shown(high, '+')})"
-    return VOLUME.shown(mean, "+") + interval
+    interval = "" if isnan(low) else f" ({MEASURE_OF_VOLUME.shown(low, '+')} to {MEASURE_OF_VOLUME.shown(high, '+')})"
+    return MEASURE_OF_VOLUME.shown(mean, "+") + interval
 
 
 def failures(cases: Mapping[str, Mapping[str, float]], class_names: Sequence[str]) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from calib_monai.grids import SPATIAL_DIMS
+
 AXES = ("cxyz", "xyzc", "czyx", "zyxc")  # c is the axis of the classes; x, y and z are those of the label
 OF_NIFTI = ("cxyz", "xyzc")
 OF_NNUNET = ("czyx",)
-VOLUME = 3
 
 
 def axes_of(
@@ -30,9 +31,11 @@ def axes_of(
         ValueError: no axes fit, or several do.
     """
     of_label, size = label
-    wanted = dict(zip("xyz", (*size, 1)[:VOLUME], strict=True))
+    wanted = dict(zip("xyz", (*size, 1)[:SPATIAL_DIMS], strict=True))
     shape = list(stored)
-    alone = [axes.replace("c", "") for axes in known] if len(shape) <= VOLUME and num_channels in (1, None) else []
+    alone = (
+        [axes.replace("c", "") for axes in known] if len(shape) <= SPATIAL_DIMS and num_channels in (1, None) else []
+    )
     fitting = [axes for axes in [*known, *alone] if _fits(axes, shape, wanted, num_channels)]
     fitting = list({_effect(axes, shape): axes for axes in reversed(fitting)}.values())
     if len(fitting) > 1:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from monai.data import MetaTensor
 
+from calib_monai.arguments import check_ignored_label
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
@@ -20,7 +21,6 @@ from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, num
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.probs import Found, Reading, found_in
 
-MOST_LABEL = 255  # labels are bytes
 BYTES_OF_PROB = 4
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
         count = count or found[pair.case].num_classes
         check_fits(f"{pair.probs[0]} with its label takes", label.numel() * (LOADED + BYTES_OF_PROB * count))
     named = known or Classes(numbered(count or 0), given.ignore_index)
-    _check_ignored(named)
+    check_ignored_label(named.ignore_index, len(named.names), "--ignore_label")
     if known is None:
         logger.warning(
             "nothing names the %d classes: they are called %s; --classes gives names", count, ", ".join(named.names)
@@ -118,16 +118,6 @@ def _order(given: Given, names: Sequence[str]) -> tuple[int, ...]:
     if given.foreground and order[0] != names[0]:
         raise ValueError(f"--order begins with {order[0]}; with --foreground no channel is of the {BACKGROUND}")
     return tuple(order.index(name) for name in names)
-
-
-def _check_ignored(classes: Classes) -> None:
-    """Raise ValueError if the ignored label is a class, or no byte."""
-    count, ignored = len(classes.names), classes.ignore_index
-    if ignored is not None and not count <= ignored <= MOST_LABEL:
-        raise ValueError(
-            f"the ignored label is {ignored}; with {count} classes it must be a whole number from {count} to "
-            f"{MOST_LABEL}"
-        )
 
 
 def _label_header(pair: Pair) -> MetaTensor:

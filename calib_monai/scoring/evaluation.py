@@ -31,7 +31,7 @@ METRICS = (
     *("nll_all", "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
     *("ece_foreground", "cece_foreground", "tace_foreground", "ece_union", "cece_union"),
 )  # as in evaluate.json
-LEAST = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
+LEAST_PROB = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class SavedOutputs(nn.Module):
         values = read(self.scoring.cases[case], given, self.scoring.reading)
         if self.scoring.with_logits and not self.scoring.reading.logits:
             for channel in values:
-                channel.clamp_(min=LEAST).log_()
+                channel.clamp_(min=LEAST_PROB).log_()
         return MetaTensor(values, affine=given.affine)[None]
 
 

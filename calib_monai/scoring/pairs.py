@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib_monai.case_names import check_case_name
-from calib_monai.datalists.folders import SHOWN, files_below, held, tell_passed_over
+from calib_monai.datalists.folders import MOST_FILES, files_below, held, tell_passed_over
 from calib_monai.datalists.inputs import LABEL
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import NIFTI, is_nifti
 from calib_monai.scoring.arrays import NPY, NPZ, stored_in
 from calib_monai.spelling import did_you_mean, first_of
@@ -20,7 +21,6 @@ PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
 OF_PROBS = re.compile(r"(probs?|probabilit(y|ies)|softmax|logits?|prob_?maps?)?", re.IGNORECASE)
 OF_CLASS = re.compile(r"(?:probs?_|softmax_)?(?:class|label|channel|c)?_?(\d+)", re.IGNORECASE)
 OF_IMAGE = re.compile(r"(img|image|\d{4})?", re.IGNORECASE)  # nnU-Net numbers the channels of an image
-VOLUME = 3
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def pairs_in(
     for case, rests in by_case.items():
         if chosen := _chosen(case, rests, class_names, foreground=foreground):
             found[case] = chosen
-    _refuse_alone(probs, labels, alone, found, only)
+    _check_labels(probs, labels, alone, found, only)
     wanted = _wanted(only, found)
     used = {file for case in wanted for file in found[case]}
     tell_passed_over(probs, {"of no case that is scored": [file for file in files if file not in used]})
@@ -136,7 +136,7 @@ def _chosen(
     whole = [file for file, rest in rests.items() if OF_PROBS.fullmatch(rest)]
     arrays = [file for file in whole if not is_nifti(str(file))]
     niftis = [file for file in whole if is_nifti(str(file))]
-    several = [file for file in niftis if len(stored_in(str(file)).shape) > VOLUME]
+    several = [file for file in niftis if len(stored_in(str(file)).shape) > SPATIAL_DIMS]
     named = [file for file in niftis if rests[file]]
     for best in (arrays, several, named, niftis if foreground else []):
         if len(best) > 1:
@@ -178,11 +178,11 @@ def _by_class(
     return tuple(of_class[index] for index in wanted)
 
 
-def _refuse_alone(
+def _check_labels(
     probs: Path, labels: Path, alone: Sequence[Path], found: Mapping[str, object], only: Sequence[str]
 ) -> None:
     """Raise ValueError if probabilities have no label, or nothing has one."""
-    arrays = [file for file in alone if not is_nifti(str(file)) or len(stored_in(str(file)).shape) > VOLUME]
+    arrays = [file for file in alone if not is_nifti(str(file)) or len(stored_in(str(file)).shape) > SPATIAL_DIMS]
     if not found:
         first = (arrays or alone)[0] if alone else probs
         raise ValueError(
@@ -201,7 +201,7 @@ def _wanted(only: Sequence[str], found: Mapping[str, object]) -> list[str]:
         if case not in found:
             raise ValueError(
                 f"there is no case {case} with probabilities and a label{did_you_mean(case, list(found))}; there are "
-                f"{first_of(sorted(found), SHOWN)}"
+                f"{first_of(sorted(found), MOST_FILES)}"
             )
     return sorted(set(only) or found)
 

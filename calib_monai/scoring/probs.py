@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import nibabel
 import numpy as np
@@ -14,15 +14,13 @@ from monai.data import MetaTensor
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calib_monai.grids import distance_of_grids, half_a_voxel
+from calib_monai.grids import SPATIAL_DIMS, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti
 from calib_monai.scoring.arrays import NNUNET, NPY, Stored, stored_in
 from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of
 from calib_monai.scoring.pairs import Pair
 from calib_monai.scoring.pickles import placed_by
 from calib_monai.scoring.values import check_logits, reorder, to_probs
-
-VOLUME = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     if several:
         for one in stored:
             axes_of(one.file, one.shape, (pair.label, size), 1, known)
-    elif len(first.shape) <= VOLUME and is_nifti(first.file) and not reading.foreground:
+    elif len(first.shape) <= SPATIAL_DIMS and is_nifti(first.file) and not reading.foreground:
         _refuse_one_channel(first)
     turn = _turn(pair, label, reading) if nnunet else None
     if nnunet and turn is not None:
@@ -138,7 +136,7 @@ def _fill(view: NDArray[Any], stored: Stored) -> None:
         )
 
 
-def _refuse_one_channel(stored: Stored) -> None:
+def _refuse_one_channel(stored: Stored) -> NoReturn:
     """Raise ValueError for a volume of one channel: labels, or the probability of one structure."""
     if stored.dtype.kind in "iub":
         said = "it looks like a segmentation; needed are probabilities, before the argmax, or one file for each class"

@@ -33,7 +33,7 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
         ValueError: values that are no probabilities; the message has the file, the value and the rule.
     """
     given = values[int(foreground) :]
-    low, high = check_finite(name, given)
+    low, high = finite_range(name, given)
     if low < 0:
         interpolated = low > -OVERSHOT and high < 1 + OVERSHOT
         hint = "(interpolated? cut them at 0, and divide by their sum)" if interpolated else "(give --logits?)"
@@ -60,8 +60,12 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
         raise ValueError(f"{name} {A_SEGMENTATION}")
 
 
-def check_finite(name: str, values: Tensor) -> tuple[float, float]:
-    """The lowest and highest value; raise ValueError if one is NaN or infinite."""
+def finite_range(name: str, values: Tensor) -> tuple[float, float]:
+    """The lowest and highest value.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
     low, high = (extreme.item() for extreme in values.aminmax())
     if not np.isfinite([low, high]).all():
         bad = sum(int((~channel.isfinite()).sum()) for channel in values)
@@ -78,7 +82,7 @@ def check_logits(name: str, values: Tensor, *, foreground: bool) -> None:
         foreground: whether `values[0]` is of the background, which the file lacks.
     """
     given = values[int(foreground) :]
-    low, high = check_finite(name, given)
+    low, high = finite_range(name, given)
     if low < 0 or high == 0:
         return
     if foreground and high <= 1:

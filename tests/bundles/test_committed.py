@@ -10,7 +10,7 @@ import pytest
 from committed import BUNDLES, COLLECTION, FILES, REPOSITORY, SCHEMA, SOME_BUNDLES, VOLUMES, config_of
 from monai.bundle import ConfigParser, ConfigWorkflow
 
-from calib_monai.option_values import check_all_used, check_settings
+from calib_monai.option_values import check_settings, unused_keys
 
 
 def test_methods_differ_in_their_loss_and_in_what_adapts() -> None:
@@ -81,4 +81,4 @@ def test_each_setting_may_be_as_it_is_and_something_takes_it(files: tuple[str, .
             continue
         config = ConfigParser.load_config_files([str(bundle / "configs" / f"{name}.json") for name in files])
         check_settings(config)
-        assert check_all_used(config) == []
+        assert unused_keys(config) == []

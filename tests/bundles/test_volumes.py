@@ -186,7 +186,7 @@ def test_a_calibrator_is_fitted_and_used(
             "unetpp is for slices; volumes need",
         ),
         ({"network_def#_target_": "calib_monai.networks.transunet"}, "transunet is for slices"),
-        ({"overlap": 1.0}, r"overlap is 1.0; it must be 0 or more and below 1"),
+        ({"overlap": 1.0}, r"overlap is 1.0; it must be a number from 0 on and below 1"),
         ({"training_box#ratios": [0, 0, 0]}, "one must be above 0"),
         ({"spacing": [1.0, 1.0]}, r"spacing is \[1.0, 1.0\]; it must be a list of 3"),
     ],

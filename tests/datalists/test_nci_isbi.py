@@ -16,7 +16,7 @@ from calib_monai.datalists.files import save_nifti
 from calib_monai.datalists.inputs import images_in
 from calib_monai.datalists.nci_isbi import is_label, nci_isbi_split, read_nci_isbi, write_nci_isbi
 from calib_monai.phantoms import make_phantoms
-from calib_monai.volumes import Rules, check_pair
+from calib_monai.volumes import Rules, read_pair
 
 PART = Path(__file__).parents[2] / "scripts" / "parts" / "datasets" / "nci_isbi.json"
 RULES = Rules(3, in_channels=1, spatial_dims=3, largest=None, axcodes="LPS", empty_labels=False, same_grid=True)
@@ -115,10 +115,10 @@ def test_a_case_that_is_not_whole_is_refused(change: Callable[[Path], object], s
     loading = ConfigParser(part).get_parsed_content("loading")
     [case] = read_nci_isbi(str(tmp_path))
     if not said:
-        assert check_pair(case, loading, RULES)
+        assert read_pair(case, loading, RULES)
     else:
         with pytest.raises(ValueError, match=said):
-            check_pair(case, loading, RULES)
+            read_pair(case, loading, RULES)
 
 
 def test_labels_among_inputs_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -70,5 +70,5 @@ def test_a_share_keeps_all_cases_of_a_patient() -> None:
 
 @pytest.mark.parametrize("fraction", [0, -0.5, 1.5, "half", float("nan")])
 def test_a_share_that_is_none_is_refused(fraction: float) -> None:
-    with pytest.raises(ValueError, match=r"train_fraction is .*; it must be above 0 and at most 1"):
+    with pytest.raises(ValueError, match=r"train_fraction is .*; it must be a number above 0 and at most 1"):
         fewer_cases(named(7), fraction)

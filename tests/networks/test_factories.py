@@ -78,7 +78,7 @@ def test_the_classes_are_those_of_monai() -> None:
         ("unet", {"dropouts": 0.1}, "unet has no option dropouts; did you mean dropout?"),
         ("unetpp", {"deep_supervision": True}, "unetpp has no option deep_supervision"),
         ("dynunet", {"channels": [8]}, "dynunet has no option channels; did you mean in_channels?"),
-        ("unet", {"dropout": 1}, "unet: dropout is 1; it must lie in 0..1, 1 excluded"),
+        ("unet", {"dropout": 1}, "unet: dropout is 1; it must be a number from 0 on and below 1"),
         ("unetpp", {"dropout": -0.1}, "unetpp: dropout is -0.1"),
         ("unet", {"strides": [2, 2]}, r"unet: strides are \[2, 2\]; with 6 channels there must be 5"),
         ("attention_unet", {"strides": [2] * 5}, r"attention_unet: strides are .*; with 5 channels there must be 4"),

@@ -128,7 +128,7 @@ def test_the_encoder_gives_its_skips_the_coarsest_first() -> None:
         ({"img_size": [0, 64]}, r"img_size is \[0, 64\]"),
         ({"img_size": 64}, "img_size is 64; it must be height and width"),
         ({"num_heads": 7}, "hidden_size is 768; it must be a multiple of num_heads, 7"),
-        ({"dropout": 1.0}, "dropout is 1.0; it must lie in 0..1"),
+        ({"dropout": 1.0}, "dropout is 1.0; it must be a number from 0 on"),
     ],
 )
 def test_an_argument_out_of_its_range_is_refused(arguments: dict[str, Any], message: str) -> None:

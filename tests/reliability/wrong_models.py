@@ -72,7 +72,7 @@ WRONG_MODELS = [
     *(
         Wrong(
             f"--ignore_index {value} to {config}",
-            f"ignore_index is '?{value}'?; with 3 classes it must be a whole number from 3 to 255, or None",
+            f"ignore_index is '?{value}'?; with 3 classes it must be a whole number from 3 to 255, or none",
             config=config,
             options={"ignore_index": value},
             after_training=config != "train",
@@ -89,7 +89,7 @@ WRONG_MODELS = [
     ),
     used(
         "a class that the measures of probabilities alone ignore",
-        "calibration: ignore_index is 1; with 3 classes it must be a whole number from 3 to 255, or None",
+        "calibration: ignore_index is 1; with 3 classes it must be a whole number from 3 to 255, or none",
         {"validate#additional_metrics#calibration#ignore_index": 1},
     ),
     used(

@@ -240,8 +240,11 @@ WRONG_SCORES = [
             (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),
             (("--axes", "xyzc"), "with axes as xyzc"),
             (("--cases", "case_7"), "there is no case case_7 with probabilities and a label; did you mean"),
-            (("--ignore_label", "1"), "ignored label is 1; with 3 classes it must be a whole number from 3 to 255"),
-            (("--ignore_label", "300"), "ignored label is 300; with 3 classes it must be a whole number from 3 to 255"),
+            (("--ignore_label", "1"), "--ignore_label is 1; with 3 classes it must be a whole number from 3 to 255"),
+            (
+                ("--ignore_label", "300"),
+                "--ignore_label is 300; with 3 classes it must be a whole number from 3 to 255",
+            ),
             (("--out", "{}/probs/out"), "--out .*/out lies in --probs .*set another --out"),
             (("--out", "{}/labels"), "--out .*labels lies in --labels"),
             (("--fit_region", "plausible"), "--fit_region is plausible, and nothing is fitted"),

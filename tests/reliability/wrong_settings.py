@@ -121,7 +121,7 @@ WRONG_SETTINGS = [
         Wrong(f"{option} that cannot be, where a training is already", said, options=given, after_training=True)
         for option, said, given in (
             ("a split", "split .*nowhere.json cannot be read", {"split": "{}/nowhere.json"}),
-            ("a fold", "fold is -1; it must be a whole number, 0 or more", {"fold": -1}),
+            ("a fold", "fold is -1; it must be a whole number, at least 0", {"fold": -1}),
             ("a fold too large", "fold is 99; .* make [0-9]+ folds: 0 to [0-9]+$", {"fold": 99}),
             ("a label to ignore", "ignore_index is 2; with 3 classes it must be", {"ignore_index": 2}),
         )

@@ -9,7 +9,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from calib_monai.losses import ACELoss, CRaCLoss, ECPLoss, MbLSLoss, NACLLoss, SoftDiceLoss, SVLSLoss
-from calib_monai.nnunet import MultiplierUpdate, check_classes, in_place_of
+from calib_monai.nnunet import NNUNetMultiplierUpdate, check_classes, in_place_of
 
 # ruff: noqa: N801 - nnU-Net finds a trainer by such a name
 
@@ -75,13 +75,13 @@ class nnUNetTrainerACE(nnUNetTrainer):
 class nnUNetTrainerCRaC(nnUNetTrainer):
     """Cross-entropy plus an augmented Lagrangian, whose multipliers adapt after each validation (CRaC)."""
 
-    multiplier_update: MultiplierUpdate
+    multiplier_update: NNUNetMultiplierUpdate
 
     def _build_loss(self) -> nn.Module:
         check_classes(self)  # of one region nnU-Net makes one output
         crac = CRaCLoss(self.label_manager.num_segmentation_heads, target_scale=5.0)
         loss = in_place_of(super()._build_loss(), crac, self)
-        self.multiplier_update = MultiplierUpdate(crac, loss)
+        self.multiplier_update = NNUNetMultiplierUpdate(crac, loss)
         return loss
 
     def on_validation_epoch_end(self, val_outputs: list[dict[str, Any]]) -> None:
