@@ -10,6 +10,8 @@ from calib_monai.datalists.split_files import DRAWN_WITH, PATIENTS
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.whole_files import read_json
 
+MOST_SHOWN = 20  # keys that are none, and characters of one
+
 logger = logging.getLogger(__name__)
 
 
@@ -65,7 +67,8 @@ def read_lists(path: Path) -> dict[str, list[str]]:
     content = read_json(path, "split")
     keys = set(content) - {DRAWN_WITH, PATIENTS} if isinstance(content, dict) else set()
     if keys != set(SPLITS):
-        given = f"has {', '.join(sorted(keys))}" if keys else "has none of them"
+        told = [key if key in SPLITS else repr(key[:MOST_SHOWN]) for key in sorted(keys)[:MOST_SHOWN]]
+        given = f"has {', '.join(told)}" if keys else "has none of them"
         raise ValueError(f"split {path} must have the lists {', '.join(SPLITS)}, and no other; it {given}")
     for name in SPLITS:
         names = content[name]

@@ -61,7 +61,8 @@ def test_cases_in_no_list_are_left_out_and_told(tmp_path: Path, caplog: pytest.L
             {"training": ["a"], "test": ["c"]},
             "must have the lists training, validation, test, and no other; it has test",
         ),
-        ({"train": ["a"], "val": ["b"], "test": ["c"]}, "and no other; it has test, train, val"),
+        ({"train": ["a"], "val": ["b"], "test": ["c"]}, "and no other; it has test, 'train', 'val'$"),
+        ({"training\n": ["a"], "x" * 99: ["b"]}, rf"no other; it has 'training\\n', '{20 * 'x'}'$"),
         ({}, "has none of them"),
     ],
 )

@@ -32,6 +32,7 @@ BRAIN, TUMOR = (145, 185, 140), (60, 70, 66)  # voxels of BraTS's largest brains
 BRAINS = 335  # cases of BraTS 2019
 DEPTHS = {1059: 1, 850: 3, 700: 6, 500: 16, 330: 24, 220: 28, 150: 32, 103: 35, 80: 28, 61: 25, 29: 12}  # KiTS19: CTs
 LARGE = 850  # slices, from which a CT is stored as float64
+NOISY = 16  # of so many slices one is noise
 
 
 def ellipsoid(shape: tuple[int, ...], size: tuple[float, ...]) -> np.ndarray:
@@ -64,10 +65,20 @@ def write_brats(data: Path) -> None:
                 save(path, brain.astype(np.int16), np.diag([-1.0, -1, 1, 1]))
 
 
+def split_of(folder: Path, names: list[str], training: int, validation: int) -> str:
+    """A file that says which cases are in which set: copies in two sets are refused where nobody says it."""
+    path = folder / "split_of_copies.json"
+    lists = names[:training], names[training : training + validation], names[training + validation :]
+    path.write_text(json.dumps(dict(zip(("training", "validation", "test"), lists, strict=True))))
+    return str(path)
+
+
 def train_brats(folder: Path) -> None:
     """Check, prepare and keep all cases, train three steps and validate one case."""
+    split = split_of(folder, [f"BraTS19_{number:03d}_1" for number in range(BRAINS)], 235, 35)
     trainer = {"train#trainer#epoch_length": 3, "validate#evaluator#epoch_length": 1}
-    start("brats_ce", "train", folder / "data", folder, epochs=1, initialize=["$@cases.checked"], **trainer)
+    options = {"epochs": 1, "split": split, "initialize": ["$@cases.checked"]}
+    start("brats_ce", "train", folder / "data", folder, **options, **trainer)
 
 
 def write_kits(data: Path) -> None:
@@ -84,14 +95,18 @@ def write_kits(data: Path) -> None:
         affine = np.array([[0, 0, -0.8, 0], [0, -0.8, 0, 0], [-0.5 * 1059 / depth, 0, 0, 0], [0, 0, 0, 1]])
         voxels = np.zeros((depth, 512, 512), np.int16)
         voxels[: depth // 2] = 100
+        noise = np.random.default_rng(depth).integers(0, 200, voxels[::NOISY].shape, np.int16)
+        voxels[::NOISY] = noise  # or the file would be smaller than that of any scan, and be refused
         save(case / "imaging.nii.gz", voxels.astype(np.float64 if depth >= LARGE else np.int16), affine)
-        save(case / "segmentation.nii.gz", (voxels > 0).astype(np.uint8), affine)
+        save(case / "segmentation.nii.gz", (voxels > 99).astype(np.uint8), affine)
         written[depth] = case
 
 
 def check_kits(folder: Path) -> None:
     """Check the files of all CTs."""
-    start("kits_ce", "train", folder / "data", folder, initialize=["$@cases.checked"], run=[])
+    names = [f"case_{number:05d}" for number in range(sum(DEPTHS.values()))]
+    split = split_of(folder, names, 147, 21)
+    start("kits_ce", "train", folder / "data", folder, split=split, initialize=["$@cases.checked"], run=[])
     split = json.loads((folder / "split.json").read_text())
     if sum(map(len, (split[name] for name in ("training", "validation", "test")))) != sum(DEPTHS.values()):
         raise SystemExit(f"error: not every case was checked: {folder / 'split.json'}")
