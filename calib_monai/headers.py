@@ -111,6 +111,19 @@ def check_image_header(file: str) -> None:
         )
 
 
+def check_label_header(file: str, images: Sequence[str]) -> None:
+    """Raise ValueError if a label is large, and larger than its image: an empty one has no size on disk.
+
+    Args:
+        file: of the label.
+        images: the files of its image.
+    """
+    found = promised(file)
+    most = sum(map(bytes_once_loaded, images)) // LOADED
+    if images and found is not None and found.voxels >= LARGE and found.voxels > most:
+        raise ValueError(f"{file} is {found.told} voxels, more than {images[0]} has; they must be equal")
+
+
 def check_room(files: Sequence[str]) -> None:
     """Raise ValueError if files that are loaded together do not fit into memory; images in memory have none."""
     if files:

@@ -16,7 +16,7 @@ from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL_VALUES
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
-from calib_monai.headers import check_header, check_image_header, check_room
+from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
 from calib_monai.label_values import values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
@@ -225,6 +225,8 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         check_header(file)
     for file in _files(case["image"]):
         check_image_header(file)
+    for file in _files(case.get("label", [])):
+        check_label_header(file, _files(case["image"]))
     check_room(files)
     try:
         return copied(loading)(dict(case))

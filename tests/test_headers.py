@@ -18,6 +18,7 @@ from calib_monai.headers import (
     bytes_together,
     check_header,
     check_image_header,
+    check_label_header,
     check_room,
     doubt_of_place,
     promised,
@@ -138,6 +139,10 @@ def test_an_image_that_is_compressed_as_no_scan_can_be_is_refused(
     ):
         check_image_header(str(path))
     check_header(str(path))  # a label may be empty
+    check_label_header(str(path), [str(path)])
+    small = str(nifti(tmp_path / "image.nii"))
+    with pytest.raises(ValueError, match=f"{name} is 64 x 64 x 64 voxels, more than {small} has; they must be equal"):
+        check_label_header(str(path), [small])
     noise = np.random.default_rng(0).integers(0, 999, (64, 64, 64), np.int16)
     itk.imwrite(itk.image_from_array(noise), str(path), compression=True)
     check_image_header(str(path))

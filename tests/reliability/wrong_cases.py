@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from spoiled import CASE, IMAGE, file, header
+from spoiled import CASE, IMAGE, LABEL, file, header, voxels
 from wrong_inputs import Wrong
 
 
@@ -45,5 +45,13 @@ WRONG_CASES = [
         ("voxels larger than the earth", header(IMAGE, sized)),
         ("512 million voxels in 500 KB", file(IMAGE, empty_and_huge)),
         ("its place is taken", taken),
+        ("values whose difference float32 does not have", voxels(IMAGE, lambda v: np.where(v > v.mean(), 3e38, -3e38))),
     )
+] + [
+    Wrong("the whole disk as input", "error: / is /, and all folders", config="inference", options={"input": "/"}),
+    Wrong(
+        "an empty label of 512 million voxels",
+        f"{CASE}.* is 512 x 1000 x 1000 voxels, more than .*{IMAGE} has",
+        file(LABEL, empty_and_huge),
+    ),
 ]
