@@ -12,6 +12,7 @@ from monai.transforms import MapLabelValued
 from torch import Tensor
 
 from calib_monai.composed import flattened
+from calib_monai.spelling import first_of
 
 MOST_VALUES = 5  # of many values, in a message
 
@@ -49,7 +50,7 @@ def values_in_words(values: Iterable[float]) -> str:
         '4, 0.5, nan'
     """
     words = list(dict.fromkeys(np.format_float_positional(value, trim="-") for value in values))
-    return ", ".join(words[:MOST_VALUES]) + (" ..." if len(words) > MOST_VALUES else "")
+    return first_of(words, MOST_VALUES)
 
 
 def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: str) -> None:

@@ -114,7 +114,7 @@ ALLOWED = {
         *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "nifti", "pictures"),
         *("read_once", "series"),
     },
-    "label_values": {"composed"},
+    "label_values": {"composed", "spelling"},
     "held_images": {"grids"},
     "pictures": {"case_keys", "data_files", "held_images", "read_once"},
     "read_once": {"memory"},

@@ -40,9 +40,8 @@ def with_groups(cases: Sequence[Case], least: float = LEAST_CORRELATION) -> list
     groups = [[case for case, place in zip(cases, of_group, strict=True) if place == group] for group in range(count)]
     names = [[str(case["case"]) for case in group] for group in groups if len(group) > 1]
     if names:
-        told = "; ".join(", ".join(group) for group in names[:MOST_GROUPS]) + (
-            " ..." if len(names) > MOST_GROUPS else ""
-        )
+        more = " ..." if len(names) > MOST_GROUPS else ""
+        told = "; ".join(", ".join(group) for group in names[:MOST_GROUPS]) + more
         logger.info("%d group(s) of near-duplicates stay on one side of the split: %s", len(names), told)
     first = {name: group[0] for group in names for name in group}
     return [case | {"patient": first[case["case"]]} if case["case"] in first else case for case in cases]

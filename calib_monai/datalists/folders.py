@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calib_monai.path_options import check_path, check_searched
+from calib_monai.spelling import first_of
 
 MOST_FILES = 5  # of many files, in a message
 MOST_NAMED = 10  # of the files that are passed over
@@ -35,11 +36,7 @@ def dataset_folder(dataset_dir: str, holds: str) -> Path:
 def held(root: Path) -> str:
     """The content of a folder in words: the first few names."""
     names = sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
-    return (
-        f"it holds {', '.join(names[:MOST_FILES])}{' ...' if len(names) > MOST_FILES else ''}"
-        if names
-        else "it is empty"
-    )
+    return f"it holds {first_of(names, MOST_FILES)}" if names else "it is empty"
 
 
 def files_below(root: Path) -> tuple[list[Path], list[Path]]:

@@ -13,6 +13,7 @@ from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
 from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.splits import Case, Split, split_cases
+from calib_monai.spelling import first_of
 
 SEVERAL = "; unite the masks of a case in one file, or for pictures set several_masks of the datalist to true"
 TEST_SET = re.compile(r"Ts(/|$)|test|unlabell?ed|validation|(^|/)val(/|$)|inference|hidden", re.IGNORECASE)
@@ -223,5 +224,5 @@ def _check_partners(kind: str, files: dict[str, Path], pattern: str, partners: d
     """Raise ValueError if a file has no partner; the message names the first files and the missing pattern."""
     alone = [path for case, path in sorted(files.items()) if case not in partners]
     if alone:
-        shown = ", ".join(map(str, alone[:MOST_FILES])) + (" ..." if len(alone) > MOST_FILES else "")
+        shown = first_of(list(map(str, alone)), MOST_FILES)
         raise ValueError(f"{len(alone)} {kind}(s) without a partner {pattern}: {shown}")

@@ -95,9 +95,8 @@ def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
 def _too_many(file: str, pixels: Values) -> str:
     """The message for a mask with too many values."""
     found = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)
-    shown = ", ".join(map(_text_of, found[:MOST_VALUES])) + (
-        f" ... {_text_of(found[-1])}" if len(found) > MOST_VALUES else ""
-    )
+    last = f" ... {_text_of(found[-1])}" if len(found) > MOST_VALUES else ""
+    shown = ", ".join(map(_text_of, found[:MOST_VALUES])) + last
     return (
         f"{file} holds {len(found)} values, {shown}; a mask must hold two, of which the larger is the structure (JPEG "
         "and smoothing change values: save masks as PNG, or set --mask_threshold)"

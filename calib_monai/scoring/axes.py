@@ -33,9 +33,8 @@ def axes_of(
     of_label, size = label
     wanted = dict(zip("xyz", (*size, 1)[:SPATIAL_DIMS], strict=True))
     shape = list(stored)
-    alone = (
-        [axes.replace("c", "") for axes in known] if len(shape) <= SPATIAL_DIMS and num_channels in (1, None) else []
-    )
+    without_c = len(shape) <= SPATIAL_DIMS and num_channels in (1, None)
+    alone = [axes.replace("c", "") for axes in known] if without_c else []
     fitting = [axes for axes in [*known, *alone] if _fits(axes, shape, wanted, num_channels)]
     fitting = list({_effect(axes, shape): axes for axes in reversed(fitting)}.values())
     if len(fitting) > 1:
