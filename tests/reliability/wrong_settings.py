@@ -69,7 +69,9 @@ WRONG_SETTINGS = [
     Wrong("None for a number", "--epochs None: MONAI passes over None, and it stays 100", options={"epochs": None}),
     Wrong("no value for a number", "--epochs True: it must be a number", options={"epochs": True}),
     Wrong("half a batch", "batch_size is 8.5; it must be a whole number", options={"batch_size": 8.5}),
-    Wrong("no window at once", "sw_batch_size is 0; it must be a whole number, 1", options={"sw_batch_size": 0}),
+    Wrong(
+        "no window at once", "sw_batch_size is 0; it must be a whole number, at least 1", options={"sw_batch_size": 0}
+    ),
     Wrong("a seed too large", "seed is .* at most 4294967295", options={"seed": 2**32}),
     Wrong("no name of a device", "device is 'gpu'; it must name a device of PyTorch, as", options={"device": "gpu"}),
     Wrong(
