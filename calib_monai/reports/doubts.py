@@ -106,7 +106,10 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         axes.axline((0, 0), slope=1, color="#999999", linewidth=1)
         named = [case for case in doubtful_first(run) if case in known][:MOST_NAMED]
         for number, case in enumerate(named, start=1):
-            axes.annotate(f"{number}", known[case], xytext=(4, -3), textcoords="offset points", fontsize="small")
+            side, align = (4, "left") if number % 2 else (-4, "right")  # cases of like Dice lie close to each other
+            axes.annotate(
+                f"{number}", known[case], xytext=(side, -3), textcoords="offset points", fontsize="small", ha=align
+            )
             axes.plot([], [], linestyle="", label=f"{number}: {wrapped(case, 24)}")
         if named:
             axes.legend(title="look first at", fontsize="small", loc="best", handlelength=0, handletextpad=0)
