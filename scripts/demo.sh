@@ -7,7 +7,7 @@
 # there is no network, the demo goes on without them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source scripts/venv.sh
+source scripts/venv.sh "" # without an argument it would have those of this script
 export OMP_NUM_THREADS=1 # each of the two trainings below has a core of its own
 
 out="${1:-demo}"
@@ -19,7 +19,8 @@ volumes=bundles/hippocampus_soft_dice
 configs="['$volumes/configs/train.json','$volumes/configs/evaluate.json','$volumes/configs/volumes.json']"
 if python scripts/real_cases.py "$out/real" ${2:+--data "$2"}; then
     python -W ignore -m monai.bundle run --config_file "$configs" --bundle_root "$volumes" \
-        --ckpt_dir results/hippocampus/volumes/soft_dice_seed0 --test_dir "$out/real/cases" --output_dir "$out/trained"
+        --ckpt_dir results/hippocampus/volumes/soft_dice_seed0 --calibrator ts --test_dir "$out/real/cases" \
+        --output_dir "$out/trained"
     echo "=== Its segmentation, its confidence and whether that can be believed: $out/trained/report/report.html"
 elif [ -n "${2:-}" ]; then
     exit 1
