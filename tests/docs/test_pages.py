@@ -62,9 +62,9 @@ def test_the_numbers_that_choose_a_method_are_those_of_the_results() -> None:
     which_method.main(["--check"])
     assert which_method.page_of('{{ dice("volumes", "soft_dice") }}') == "0.885"
     with pytest.raises(
-        ValueError, match=r"^results/hippocampus/volumes/results.json has no row 'nacl'; its rows are soft_dice"
+        ValueError, match=r"^results/hippocampus/volumes/results.json has no row 'ace'; its rows are soft_dice"
     ):
-        which_method.page_of('{{ ece("volumes", "nacl") }}')
+        which_method.page_of('{{ ece("volumes", "ace") }}')
 
 
 def texts_in_the_package() -> Iterator[str]:
