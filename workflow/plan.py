@@ -3,69 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-from bundle_parts import names
 from paper_settings import paper_settings
 from plan_checks import (
     EACH,
-    NAMES,
+    OF_PAPERS,
+    OURS,
     SEEDS,
     check_among,
+    check_config,
     check_elsewhere,
     check_experiment,
     check_names,
     whole_numbers,
 )
+from training import IN_3D, Options, Training
 
-from calib_monai.spelling import did_you_mean
-
-Options = dict[str, Any]
-
-KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 OF_VOLUMES = ["attention_unet", "dynunet", "unet"]  # those that take volumes
-IN_3D = "_3d"  # after the name of a network for volumes, in folders and tables
 BUNDLES = Path(__file__).parents[1] / "bundles"
 PLAIN = "eval"  # the folder of an evaluation without further options
 ENSEMBLE = "ensemble"  # the folder of what is fitted to the mean of all seeds, beside the first of them
 VALIDATION = f"{PLAIN}_validation"  # the evaluation by which one is chosen
 PHANTOMS = "phantoms"
 CONTROL = "control"  # the calibrator without promises
-OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORK = "network_def#_target_"
-EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training: its place among the others, and the options of its bundle.
-
-    Attributes:
-        method: of the bundle.
-        network: name of its factory in `calib_monai.networks`, with `IN_3D` behind it for a network of volumes.
-        variant: what is other than in the bundle, "" for nothing.
-        seed: of weights, order and augmentation.
-        fold: of the split.
-        options: that make the variant.
-    """
-
-    method: str
-    network: str
-    variant: str
-    seed: int
-    fold: int
-    options: Options = field(default_factory=dict, compare=False)
-
-    @property
-    def folder(self) -> str:
-        """The place of the training in the folder of its data set."""
-        name = f"{self.method}-{self.variant}" if self.variant else self.method
-        return f"{self.network}/{name}/seed{self.seed}_fold{self.fold}"
 
 
 class Plan:
@@ -80,20 +46,9 @@ class Plan:
     """
 
     def __init__(self, config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, Any]]) -> None:
+        check_config(config)
         self.config = config
-        for name in config.keys() - KNOWN:
-            raise ValueError(f"config.yaml has no {name}{did_you_mean(name, KNOWN)}")
         self.dataset: str = config["dataset"]
-        check_among("dataset", [self.dataset], names("datasets"))
-        check_among("methods", config["methods"], NAMES["methods"])
-        check_among("networks", config["networks"], NAMES["networks"])
-        for name in ("options", "method_options"):
-            if not isinstance(config[name], dict):
-                raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={EXAMPLES[name]}'")  # noqa: TRY004 - as all refusals
-        if config["method_options"]:
-            check_among("method_options", list(config["method_options"]), names("methods"))
-        for name in ("epochs", "num_phantoms"):
-            whole_numbers(name, [config[name]], least=1)
         self.dims = whole_numbers("dims", config["dims"])
         check_among("dims", self.dims, [2, 3])
         self.seeds, self.folds = (whole_numbers(name, config[name]) for name in ("seeds", "folds"))
@@ -103,10 +58,7 @@ class Plan:
         for name, experiment in self.experiments.items():
             check_experiment(name, experiment)
         check_names(self.experiments)
-        if not isinstance(config["cases"], list):
-            raise ValueError(f"cases is {config['cases']!r}; it must be a list, such as 'cases=[hippocampus_001]'")  # noqa: TRY004 - as all refusals
         check_elsewhere(config["elsewhere"], self.experiments)
-        check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
         self._check_seeds()
         self._check_papers()
         self._check_volumes()
@@ -215,12 +167,12 @@ class Plan:
     def evaluation_options(self, folder: str, evaluation: str) -> list[str]:
         """The options of an evaluation of this training, in the folder of this name."""
         own = {"output_dir": f"{self.out}/{folder}/{evaluation}", "figures": False, **self._all_evaluations[evaluation]}
-        own |= {"ckpt_dirs": self._models(folder)} if self.is_of_ensemble(evaluation) else {}
+        own |= self._of_members(folder) if self.is_of_ensemble(evaluation) else {}
         return _on_command_line({**self._of_data(folder), **own})
 
     def calibration_options(self, folder: str, calibrator: str, *, ensemble: bool = False) -> list[str]:
         """The options of a calibration of this training, or of the mean of all seeds."""
-        own = {"output_dir": f"{self.out}/{folder}/{ENSEMBLE}", "ckpt_dirs": self._models(folder)} if ensemble else {}
+        own = {"output_dir": f"{self.out}/{folder}/{ENSEMBLE}", **self._of_members(folder)} if ensemble else {}
         return _on_command_line({**self._of_data(folder), "calibrator": calibrator, **own})
 
     def bundle(self, folder: str) -> str:
@@ -253,10 +205,6 @@ class Plan:
         """Whether an experiment evaluates the mean of all seeds."""
         evaluations = self.experiments[experiment].get("evaluations", {})
         return any(one.get("ckpt_dirs") == SEEDS for one in evaluations.values())
-
-    def _models(self, folder: str) -> list[str]:
-        """The folders of the models of all seeds."""
-        return [f"{member}/models" for member in self.members(folder)]
 
     def _check_seeds(self) -> None:
         """Raise ValueError if seeds are to be averaged, and there is one."""
@@ -312,6 +260,10 @@ class Plan:
             **self.config["method_options"].get(training.method, {}),
             **training.options,
         }
+
+    def _of_members(self, folder: str) -> Options:
+        """The option that names the models of all seeds."""
+        return {"ckpt_dirs": [f"{member}/models" for member in self.members(folder)]}
 
     @cached_property
     def _all_evaluations(self) -> dict[str, Options]:

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
 
 from calib_monai.arguments import check_choice, check_switch, check_whole
 from calib_monai.spelling import did_you_mean
 
+KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
+EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
+OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select", "elsewhere"}
@@ -19,6 +23,25 @@ SEEDS = "seeds"  # in place of the folders of `ckpt_dirs`: those of all seeds
 ONE, EACH = "one", "each"  # of all trainings, or for each method
 AXIS = ("title", "plain")
 ELSEWHERE = "'elsewhere={vendor_a: {test_dir: path/to/vendor_a.json}}'"
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a value of `config.yaml` cannot be, whatever the experiments and the data are."""
+    for name in config.keys() - KNOWN:
+        raise ValueError(f"config.yaml has no {name}{did_you_mean(name, KNOWN)}")
+    check_among("dataset", [config["dataset"]], names("datasets"))
+    for name, known in NAMES.items():
+        check_among(name, config[name], known)
+    for name, example in EXAMPLES.items():
+        if not isinstance(config[name], dict):
+            raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={example}'")  # noqa: TRY004 - as all refusals
+    if config["method_options"]:
+        check_among("method_options", list(config["method_options"]), names("methods"))
+    for name in ("epochs", "num_phantoms"):
+        whole_numbers(name, [config[name]], least=1)
+    if not isinstance(config["cases"], list):
+        raise ValueError(f"cases is {config['cases']!r}; it must be a list, such as 'cases=[hippocampus_001]'")  # noqa: TRY004 - as all refusals
+    check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
 
 
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
