@@ -11,7 +11,8 @@ import shutil
 import socket
 from pathlib import Path
 
-from monai.apps import DecathlonDataset, download_and_extract
+from monai.apps import DecathlonDataset, check_hash, extractall
+from torch.hub import download_url_to_file
 
 from calib_monai.refusals import tell_in_one_line
 
@@ -29,9 +30,13 @@ def downloaded(folder: Path) -> Path:
     socket.setdefaulttimeout(PATIENCE)
     archive, address = folder / f"{TASK}.tar", DecathlonDataset.resource[TASK]
     try:
-        download_and_extract(address, archive, folder, hash_val=DecathlonDataset.md5[TASK], progress=False)
-    except Exception as error:  # noqa: BLE001 - MONAI raises a plain one without a network
+        if not archive.is_file():
+            download_url_to_file(address, str(archive), progress=False)  # MONAI's needs a further package
+    except OSError as error:
         raise ValueError(f"{address} cannot be downloaded: {error}") from None
+    if not check_hash(archive, DecathlonDataset.md5[TASK]):
+        raise ValueError(f"{archive} is not the data set: remove it and try again")
+    extractall(archive, folder)
     return folder / TASK
 
 

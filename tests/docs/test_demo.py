@@ -45,13 +45,17 @@ def test_other_figures_than_those_of_the_page_are_told(
 
 
 def test_real_images_are_test_cases_of_the_trained_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_address: str, _archive: Path, folder: Path, **_checks: object) -> None:
+    def extract(_archive: Path, folder: Path) -> None:
         for kind in ("imagesTr", "labelsTr"):
             (folder / real_cases.TASK / kind).mkdir(parents=True)
             for case in ("hippocampus_011", "hippocampus_019", "hippocampus_001"):
                 (folder / real_cases.TASK / kind / f"{case}.nii.gz").write_text(f"{kind} of {case}")
 
-    monkeypatch.setattr(real_cases, "download_and_extract", download)
+    monkeypatch.setattr(real_cases, "download_url_to_file", lambda _, file, **__: Path(file).touch())
+    monkeypatch.setattr(real_cases, "extractall", extract)
+    with pytest.raises(ValueError, match=r"Task04_Hippocampus.tar is not the data set: remove it"):
+        real_cases.downloaded(tmp_path)
+    monkeypatch.setattr(real_cases, "check_hash", lambda *_: True)
     data = real_cases.downloaded(tmp_path)
     assert real_cases.copy_cases(data, tmp_path / "cases", 2) == ["hippocampus_011", "hippocampus_019"]
     assert (tmp_path / "cases" / "labelsTr" / "hippocampus_019.nii.gz").read_text() == "labelsTr of hippocampus_019"
@@ -64,6 +68,6 @@ def test_without_a_network_the_address_and_the_reason_are_told(tmp_path: Path, m
     def fail(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(real_cases, "download_and_extract", fail)
+    monkeypatch.setattr(real_cases, "download_url_to_file", fail)
     with pytest.raises(ValueError, match=r"^https://.*Task04_Hippocampus.tar cannot be downloaded: no route to host$"):
         real_cases.downloaded(tmp_path)
