@@ -17,6 +17,7 @@ import torch
 from spared import leave_undrawn, let_torch_propagate, spare
 from torch import nn
 
+from calib_monai import locks
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.phantoms import make_phantoms
 from calib_monai.read_once import forget
@@ -26,7 +27,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Loggers, the folder, the hook and torch's settings as they were: a bundle changes them for the whole process."""
+    """Loggers, the folder, the hook, locks and torch's settings as they were: a bundle changes them for the process."""
     torch.default_generator.manual_seed(0)  # alone: for other devices torch writes down who called, each time
     hook = sys.excepthook
     folder, threads = Path.cwd(), torch.get_num_threads()
@@ -37,6 +38,9 @@ def _as_it_was() -> Iterator[None]:
         each.handlers[:] = handlers
         _set_level(each, level)
     forget()
+    for lock in locks.held.values():  # of runs that failed
+        lock.release()
+    locks.held.clear()
     os.chdir(folder)
     sys.excepthook = hook
     torch.set_num_threads(threads)
