@@ -1,4 +1,4 @@
-"""Same images: tells cases that are copies of one another, whatever their names are."""
+"""Same images: tells cases with the same voxels, whatever their names and files are."""
 
 from __future__ import annotations
 
