@@ -14,11 +14,12 @@ from bundle_parts import PARTS, REPOSITORY
 from jinja2 import Environment, StrictUndefined
 from written_pages import write_or_check
 
+from calib_monai.measures import measure_of
 from calib_monai.refusals import tell_in_one_line
 
 PAGE = REPOSITORY / "docs" / "which_method.md"
 RESULTS = REPOSITORY / "results" / "hippocampus"
-MEASURES = {"dice": "dice_foreground", "ece": "ece_foreground"}
+MEASURES = {"dice": "dice_foreground", "ece": "ece_foreground", "nll": "nll_all"}
 
 
 def main(given: list[str] | None = None) -> None:
@@ -35,7 +36,7 @@ def page_of(template: str) -> str:
 
 
 def mean(measure: str, experiment: str, row: str) -> str:
-    """The mean of a measure over cases and seeds, with three decimals.
+    """The mean of a measure over cases and seeds, as tables show it.
 
     Raises:
         ValueError: the results have no such row.
@@ -44,7 +45,7 @@ def mean(measure: str, experiment: str, row: str) -> str:
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
     if row not in rows:
         raise ValueError(f"{path.relative_to(REPOSITORY)} has no row {row!r}; its rows are {', '.join(rows)}")
-    return f"{rows[row]['measures'][measure]['mean']:.3f}"
+    return measure_of(measure).shown(rows[row]["measures"][measure]["mean"])
 
 
 if __name__ == "__main__":

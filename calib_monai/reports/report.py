@@ -139,10 +139,10 @@ def section_of(runs: Sequence[Run], tables: Sequence[Table], cases: Sequence[str
     if doubted := with_expected(runs):
         figures["doubts"] = drawn(doubts_figure, doubted)
     lacking = [str(run.folder) for run in runs if run.logits is None]
-    if lacking:
-        logger.warning("there is no logits.json in %s: the logits of these runs are not shown", ", ".join(lacking))
-    else:
+    if not lacking:
         figures["logits"] = drawn(logits_figure, runs)
+    elif len(lacking) < len(runs):  # a score of probabilities has none
+        logger.warning("logits are not shown, because there is no logits.json in %s", ", ".join(lacking))
     return Section(
         name=runs[0].dataset,
         runs=runs,

@@ -103,6 +103,14 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
             0
         ].split(" | ")
         assert shown.split(" | ") == [nll, plausible, foreground]
+    volumes = (REPOSITORY / "results" / "hippocampus" / "volumes" / "results.md").read_text(encoding="utf-8")
+    of_methods = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    assert [method for method, _ in of_methods] == ["soft_dice", "dice_ce", "svls", "nacl"]
+    for method, line in of_methods:
+        means = [
+            part.strip(" *") for part in re.findall(rf"^\| {method} +\|(.*)\|$", volumes, re.MULTILINE)[0].split("|")
+        ]
+        assert line.split(" | ") == [means[place] for place in (0, 1, 5, 11)], method
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
     assert f"({before['ece_foreground']:.3f} to {after['ece_foreground']:.3f})" in " ".join(text.split())

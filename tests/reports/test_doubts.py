@@ -98,13 +98,13 @@ def test_the_areas_are_those_that_the_evaluation_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("noise", "said"),
+    ("noise", "said", "listed"),
     [
-        (0.0, "expected Dice is surely better than mean confidence"),
-        (9.0, "chance may explain how these confidences differ in 26 cases"),
+        (0.0, "expected Dice is surely better than mean confidence", "run: "),
+        (9.0, "chance may explain how these confidences differ in 26 cases", "run (may be no better than chance): "),
     ],
 )
-def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str, tmp_path: Path) -> None:
+def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str, listed: str, tmp_path: Path) -> None:
     cases = "abcdefghijklmnopqrstuvwxyz"
     run = read_run(write_run(tmp_path / "run", 1.0, cases=cases))
     run.metrics["expected_dice"] = 0.5
@@ -114,3 +114,4 @@ def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str
     table = doubts_table([run])
     assert table is not None
     assert said in table.note
+    assert table.listed[0].startswith(listed)
