@@ -1,24 +1,20 @@
-"""Whatever is in a file or a tensor: a clear refusal or a right answer, never anything else.
-
-`FUZZ_EXAMPLES=3000 pytest tests/reliability/test_fuzz.py` looks for ten minutes, the suite for seconds.
-"""
+"""Whatever is in a file or a tensor: a clear refusal or a right answer, never anything else. See `fuzzed`."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from compose_bundles import compose
-from hypothesis import HealthCheck, given, settings
+from fuzzed import refused_or_read, spoiled
+from hypothesis import given
 from hypothesis import strategies as st
 from written_runs import write_run, write_trial
 
+from calib_monai.datalists.inputs import listed_in
 from calib_monai.datalists.patterns import pattern_split
 from calib_monai.datalists.split_files import read_split
 from calib_monai.experiments.published import read_published
@@ -26,22 +22,6 @@ from calib_monai.experiments.trial_files import read_trial
 from calib_monai.metrics import BrierMetric, CECEMetric, ECEMetric, NLLMetric, TACEMetric
 from calib_monai.reports.run_files import read_run
 
-settings.register_profile(
-    "fuzz",
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "20")),
-    derandomize="FUZZ_EXAMPLES" not in os.environ,  # the suite passes or not, whenever it is run
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-settings.load_profile("fuzz")
-
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 PART = {
     "image": {"channels": ["PD", "T2"], "modality": "MR"},
     "both": {
@@ -53,34 +33,6 @@ PART = {
 }
 
 
-@st.composite
-def spoiled(draw: st.DrawFn, good: Any) -> Any:
-    """Good JSON in which one value is another, or missing."""
-    content = deepcopy(good)
-    place, key = None, None
-    inner = content
-    while isinstance(inner, dict | list) and inner and (place is None or draw(st.booleans())):
-        place, key = inner, draw(st.sampled_from(sorted(inner) if isinstance(inner, dict) else range(len(inner))))
-        inner = place[key]
-    if draw(st.booleans()):
-        del place[key]  # type: ignore[arg-type]
-    else:
-        place[key] = draw(JSON)  # type: ignore[index]
-    return content
-
-
-def refused_or_read(read: Callable[[], object]) -> None:
-    """A ValueError of one line that says something, or success."""
-    try:
-        read()
-    except ValueError as error:
-        said = str(error)
-    else:
-        said = "read"
-    assert said.strip()
-    assert "\n" not in said
-
-
 @given(content=spoiled(PART))
 def test_a_part_of_ones_own_makes_a_bundle_or_one_line(content: Any, tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
@@ -89,6 +41,16 @@ def test_a_part_of_ones_own_makes_a_bundle_or_one_line(content: Any, tmp_path: P
 
 
 SPLIT = {"training": ["a"], "validation": ["b"], "test": ["c"], "drawn_with": {"split_seed": 0}}
+
+
+LIST = {"test": [{"image": "a.nii.gz"}, {"image": ["b_0.nii.gz", "b_1.nii.gz"], "case": "b"}, "c.nii.gz"]}
+
+
+@given(content=spoiled(LIST))
+def test_a_list_of_images_is_read_or_refused(content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps(content))
+    refused_or_read(lambda: listed_in(path))
 
 
 @given(content=spoiled(SPLIT))
