@@ -193,7 +193,7 @@ def checked_split(
     seen = read_all([split[name] for name in use], read, [*split["training"], *([] if num_workers else by_loader)])
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
-    apart = keep or bool(split_file) or options.get("group_duplicates") is False
+    apart = keep or options.get("group_duplicates") is False
     check_same_images(sets, [one.digest for one in seen], apart=apart)
     _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:

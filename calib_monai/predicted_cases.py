@@ -16,7 +16,7 @@ from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import kept_split, options_of
 from calib_monai.datalists.splits import Case, Split
-from calib_monai.ensembles import check_predicted
+from calib_monai.ensembles import check_predicted, tell_trained_on
 from calib_monai.found_cases import settle, tell_doubts
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.networks import folders_of
@@ -180,6 +180,8 @@ class InputsOnDemand(Sequence[Case]):
         for line in failed:
             logger.warning("passed over: %s", line)
         trained = read_model_json(self.ckpt_dir)
+        if self.path:
+            tell_trained_on(folders_of(self.made_for.network) or [self.ckpt_dir], [case["case"] for case in cases])
         good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
         check_workers([case for case, _ in good], num_workers)
         for case, geometry in good:

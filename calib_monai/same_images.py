@@ -41,7 +41,7 @@ def check_same_images(sets: Mapping[str, Sequence[Case]], digests: Sequence[byte
     Args:
         sets: the cases by set.
         digests: of each case, in order, as `digest_of`.
-        apart: whether copies may be in two sets, because the user says which cases are in which.
+        apart: whether copies may be in two sets, because an option says so or the training is over.
     """
     first: dict[bytes, tuple[str, Case]] = {}
     copies: list[tuple[bool, str]] = []  # whether they are in one set
@@ -56,8 +56,8 @@ def check_same_images(sets: Mapping[str, Sequence[Case]], digests: Sequence[byte
     together, said = min(copies)
     if not (together or apart):
         raise ValueError(
-            f"{said}: remove one, or tell by --split or by a patient which cases belong together, for results on an "
-            "image that was trained on say too much"
+            f"{said}: remove one, or keep both in one set by --split or by a patient, for results on an image that was "
+            "trained on say too much"
         )
     if is_first_process():
         logger.warning("%d case(s) are copies of others: %s", len(copies), said)

@@ -11,7 +11,7 @@ source scripts/venv.sh "" # without an argument it would have those of this scri
 export OMP_NUM_THREADS=1 # each of the two trainings below has a core of its own
 
 out="${1:-demo}"
-data="$out/Task04_Hippocampus"
+data="$out/phantoms"
 mkdir -p "$out"
 
 echo "=== A trained network on eight real images, which it never saw: less than a minute"
@@ -25,7 +25,7 @@ if python scripts/real_cases.py "$out/real" ${2:+--data "$2"}; then
 elif [ -n "${2:-}" ]; then
     exit 1
 else
-    echo "=== No real images: give the folder Task04_Hippocampus as the second argument to see them"
+    echo "=== No real images. With the folder of the data set: bash scripts/demo.sh $out path/to/Task04_Hippocampus"
 fi
 
 echo
@@ -53,3 +53,4 @@ case="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["test"][
 run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$data/imagesTr/$case.nii.gz"
 
 python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report" --case "$case"
+python scripts/check_demo.py "$out"

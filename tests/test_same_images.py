@@ -33,7 +33,9 @@ def test_a_copy_in_another_set_is_refused_and_one_in_the_same_set_is_told(caplog
     check_same_images(sets, [b"", b"", b""], apart=False)
     check_same_images(sets, [b"1", b"2", b"3"], apart=False)
     assert not caplog.records
-    with pytest.raises(ValueError, match=r"^the image of c \(test\) is that of a \(training\): remove one, or tell by"):
+    with pytest.raises(
+        ValueError, match=r"^the image of c \(test\) is that of a \(training\): remove one, or keep both"
+    ):
         check_same_images(sets, [b"1", b"1", b"1"], apart=False)
     with caplog.at_level(logging.WARNING):
         check_same_images(sets, [b"1", b"1", b"2"], apart=False)

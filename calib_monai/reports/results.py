@@ -10,7 +10,7 @@ from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
-from calib_monai.reports.table import Table, kinds_of, transposed
+from calib_monai.reports.table import BEST, Table, kinds_of, transposed
 
 DICE = measure_of("dice_foreground")
 ERROR = measure_of("ece_plausible")  # an ECE of any region is shown like this
@@ -42,8 +42,15 @@ def results_tables(runs: Sequence[Run], *, marked: bool = True) -> list[Table]:
     proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
     papers = {name: measure for name, measure in measures.items() if measure.proper is False}
     marks = marks_of(measures, runs) if marked else {name: [""] * len(runs) for name in measures}
-    tables = [_table("", proper, runs, marks, ABOUT_CHOICE if SCORE in proper else "", with_share=True)]
+    choice = _choice(runs, marks[SCORE]) if SCORE in proper else ""
+    tables = [_table("", proper, runs, marks, choice, with_share=True)]
     return [*tables, _table(AS_PAPERS, papers, runs, marks, ABOUT_PAPERS)] if papers else tables
+
+
+def _choice(runs: Sequence[Run], marks: Sequence[str]) -> str:
+    """By what to choose between runs and, if the marks of the score tell, which to choose."""
+    best = [run.name for run, mark in zip(runs, marks, strict=True) if mark == BEST]
+    return f"{ABOUT_CHOICE[:-1]}: here {' or '.join(best)}." if best else ABOUT_CHOICE
 
 
 def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, list[str]]:

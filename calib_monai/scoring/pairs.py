@@ -186,7 +186,8 @@ def _check_labels(
     if not found:
         first = (arrays or alone)[0] if alone else probs
         raise ValueError(
-            f"no file of --probs {probs} has the name of a label of --labels {labels}, first {first}; {held(labels)}"
+            f"no file of --probs {probs} has the name of a label of --labels {labels}, first {first}, whose label may "
+            f"be called {_stem(first)} or {_stem(first)}_gt; {held(labels)}"
         )
     if arrays and not only:
         raise ValueError(

@@ -127,8 +127,10 @@ def _calibrated(given: Given, options: Options, cases: ScoredCases, to_fit: Scor
 
 
 def _tell(cases: ScoredCases) -> None:
-    """Log what is scored."""
+    """Log what is scored, and why pictures may be black."""
     logger.info("scoring %d case(s) of %d classes: %s", len(cases.found), len(cases.classes.names), told_first(cases))
+    if not any(found.pair.images for found in cases.found.values()):
+        logger.info("without --images the pictures of the report show segmentations on black")
 
 
 def _note(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:

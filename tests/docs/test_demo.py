@@ -17,7 +17,7 @@ import real_cases
         ({"ece_foreground": 0.009}, ""),
         (
             {"ece_foreground": 0.011},
-            r"ece_foreground of NACL and CE\+Dice is 0\.057 and 0\.086 in demo; .* says",
+            r"ece_foreground of NACL and CE\+Dice is 0\.060 and 0\.086 in demo; .* says",
         ),
         ({"ece_plausible": -0.03}, r"ece_plausible of NACL and CE\+Dice is 0\.015 and -0\.007"),
         ({"nll_all": 0.0}, "better likelihood"),
@@ -27,7 +27,7 @@ def test_other_figures_than_those_of_the_page_are_told(
     change: dict[str, float], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = {
-        "hippocampus_nacl": {"ece_foreground": 0.046, "ece_plausible": 0.045, "nll_all": 0.07},
+        "hippocampus_nacl": {"ece_foreground": 0.049, "ece_plausible": 0.045, "nll_all": 0.07},
         "hippocampus_dice_ce": {"ece_foreground": 0.075, "ece_plausible": 0.023, "nll_all": 0.04},
     }
 

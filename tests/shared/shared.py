@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import logging
 import os
 import shutil
@@ -27,16 +28,17 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    """Loggers, the folder, the hook, locks and torch's settings as they were: a bundle changes them for the process."""
+    """Loggers, the folder, the hook, locks, the locale and torch's settings as they were, whatever a test changed."""
     torch.default_generator.manual_seed(0)  # alone: for other devices torch writes down who called, each time
     hook = sys.excepthook
-    folder, threads = Path.cwd(), torch.get_num_threads()
+    folder, threads, characters = Path.cwd(), torch.get_num_threads(), locale.setlocale(locale.LC_CTYPE)
     kept = {each: (list(each.handlers), each.level, each.propagate, each.disabled) for each in _loggers()}
     yield
     for each in _loggers():
         handlers, level, each.propagate, each.disabled = kept.get(each, ([], logging.NOTSET, True, False))
         each.handlers[:] = handlers
         _set_level(each, level)
+    locale.setlocale(locale.LC_CTYPE, characters)  # ITK takes another one to write DICOM
     forget()
     for lock in locks.held.values():  # of runs that failed
         lock.release()
