@@ -54,6 +54,17 @@ def test_inputs_are_an_image_a_folder_or_the_test_cases(phantom_dir: Path) -> No
     assert [case["case"] for case in inputs("", phantom_dir)] == [case["case"] for case in test]
 
 
+def test_images_that_are_called_as_cases_of_the_training_are_told(
+    phantom_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    split = {"training": ["phantom_002", "other"], "validation": ["phantom_003"], "test": ["phantom_004"]}
+    (phantom_dir.parent / "split.json").write_text(json.dumps(split | {"drawn_with": {}}))
+    inputs("", phantom_dir)
+    assert "are called as" not in caplog.text
+    inputs(phantom_dir / "imagesTr", phantom_dir)
+    assert "2 image(s) are called as cases that the model was trained or validated on, first phantom_002" in caplog.text
+
+
 def test_inputs_that_are_none_are_refused(phantom_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         inputs(phantom_dir / "nothing", phantom_dir)

@@ -11,7 +11,7 @@ import torch
 from written_runs import write_run
 
 from calib_monai.bins import Bins
-from calib_monai.reports.answers import answer
+from calib_monai.reports.answers import answer, beside
 from calib_monai.reports.report import write_report
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
@@ -38,6 +38,13 @@ def with_gaps(run: Run, *gaps: float) -> Run:
 )
 def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float, ...], told: str) -> None:
     assert answer(with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *gaps)) == told
+
+
+@pytest.mark.parametrize("dice", [0.499, 0.5])
+def test_a_network_that_segments_poorly_is_not_believed_for_its_ece(tmp_path: Path, dice: float) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    run.metrics["dice_foreground"] = dice
+    assert ("It segments poorly" in beside(run)) == (dice < 0.5)
 
 
 @pytest.mark.usefixtures("undrawn")

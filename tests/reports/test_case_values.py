@@ -139,7 +139,9 @@ def test_five_cases_that_agree_may_agree_by_chance_and_six_do_not(tmp_path: Path
         runs = [read_run(write_run(tmp_path / cases / folder, 1.0, cases=cases)) for folder in ("one", "other")]
         for run, dice in zip(runs, (0.8, 0.9), strict=True):
             with_value(run, "dice_foreground", dice)
+            with_value(run, "nll_all", 1 - dice)
         table = results_tables(runs)[0]
         assert best_of(runs, "Dice") == ["", mark]
+        assert ("Choose between networks by NLL over all voxels: here other." in table.note) == bool(mark)
         assert ("Nothing is marked as best: in fewer than 6 cases" in table.note) == told
         assert "Nothing is marked" not in results_tables(runs[:1])[0].note
