@@ -239,7 +239,7 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         for key in IMAGE_AND_LABEL:
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
-        broken = next(filter(_is_broken, files), ", ".join(files))
+        broken = files[0] if len(files) == 1 else next(filter(_is_broken, files), ", ".join(files))
         raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
 
 
