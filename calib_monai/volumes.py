@@ -240,7 +240,8 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
             if len(_files(case.get(key, []))) > 1:
                 _check_sizes(key, case, loading)
         broken = files[0] if len(files) == 1 else next(filter(_is_broken, files), ", ".join(files))
-        raise ValueError(f"{broken} cannot be read: {first_line(cause)}") from None
+        why = first_line(cause).removesuffix(f": '{broken}'")  # nibabel names the file again
+        raise ValueError(f"{broken} cannot be read: {why}") from None
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
