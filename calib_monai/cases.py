@@ -38,7 +38,7 @@ from calib_monai.found_cases import (
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.same_images import check_same_images
+from calib_monai.same_images import without_copies
 from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
@@ -61,16 +61,23 @@ class Cases(dict[str, list[Case]]):
         geometries: the geometries of the training images by case; empty if these were not read.
         options: the options with which the split was drawn.
         replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
+        left_out: the cases that are in no set, because their images are in another one.
         training: the training that they are of, None where that is not known.
     """
 
     def __init__(
-        self, split: Split, geometries: Mapping[str, Geometry], options: Options, replaced: Path | None = None
+        self,
+        split: Split,
+        geometries: Mapping[str, Geometry],
+        options: Options,
+        replaced: Path | None = None,
+        left_out: Sequence[str] = (),
     ) -> None:
         super().__init__(split)
         self.geometries = dict(geometries)
         self.options = options
         self.replaced = replaced
+        self.left_out = list(left_out)
         self.training: Training | None = None
 
     def training_axcodes(self, axcodes: str) -> str:
@@ -78,8 +85,8 @@ class Cases(dict[str, list[Case]]):
         return training_axcodes(axcodes, self.geometries)
 
     def write_split(self, path: Path) -> None:
-        """Write the names of the cases, the options of their draw, and their patients."""
-        write_split(Drawn(names_of(self), self.options, patients_of(self)), path)
+        """Write the names of the cases, the options of their draw, their patients, and what is left out."""
+        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out), path)
 
 
 def checked_split(
@@ -110,7 +117,8 @@ def checked_split(
     """The cases of a run; every file is read and checked once, and the split is written.
 
     The split is written as `split.json` to the output folder and beside the model, because a model must be tested on
-    cases that it was not trained on. The file also holds the seed, the fold and the other options that drew it. Up
+    cases that it was not trained on. The file also holds the seed, the fold and the other options that drew it. A
+    training leaves a patient out whose image is also in validation or test, unless `split_file` says which is where. Up
     to 1 GiB of what was read is kept for the run: `calib_monai.read_once.forget` frees it if none follows.
 
     Args:
@@ -144,6 +152,7 @@ def checked_split(
     """
     check_axcodes(axcodes)
     split, options = datalist(), options_of(datalist)
+    apart = keep or options.get("group_duplicates") is False
     settle(chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
@@ -165,7 +174,7 @@ def checked_split(
         options["train_fraction"] = train_fraction
         models = chain(*(Path(ckpt_dir).glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
         kept = read_split(beside_model) if any(models) else None
-        other_split = kept is not None and kept.names != names_of(split)
+        other_split = kept is not None and kept.names != names_of(split, kept.left_out)
         if other_split and not overwrite:
             raise ValueError(
                 f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set "
@@ -193,8 +202,7 @@ def checked_split(
     seen = read_all([split[name] for name in use], read, [*split["training"], *([] if num_workers else by_loader)])
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
-    apart = keep or options.get("group_duplicates") is False
-    check_same_images(sets, [one.digest for one in seen], apart=apart)
+    split, left_out = without_copies(split, use, [one.digest for one in seen], apart=apart, given=bool(split_file))
     _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
@@ -203,7 +211,7 @@ def checked_split(
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
-    checked = Cases(split, geometries, options, beside_model if other_split else None)
+    checked = Cases(split, geometries, options, beside_model if other_split else None, left_out)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
         paths = {Path(output_dir) / SPLIT_FILE} | (set() if keep else {beside_model})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from calib_monai.path_options import check_path
 LEAST_MEMBERS = 2  # members
 WEIGHTS = "model.pt"
 ONE_SPLIT = "train the members with one --split_seed and --fold"
-
-logger = logging.getLogger(__name__)
 
 
 def check_ckpt_dirs(ckpt_dirs: Any) -> None:
@@ -85,25 +82,6 @@ def check_predicted(ckpt_dirs: Sequence[str], cases: Iterable[str]) -> None:
     """
     rest = "and it is a test case here", f"{ONE_SPLIT}, or give other images by --input"
     _check_unknown(ckpt_dirs, cases, "test", *rest)
-
-
-def tell_trained_on(folders: Sequence[str], cases: Iterable[str]) -> None:
-    """Warn, in one line, of images that are called as cases of the training or the validation of a model.
-
-    Args:
-        folders: of the model, or of each member of an ensemble.
-        cases: the names of the images.
-    """
-    splits = [split for folder in folders if (split := read_split(Path(folder) / SPLIT_FILE)) is not None]
-    seen = {case for split in splits for name in ("training", "validation") for case in split.names[name]}
-    known = [case for case in cases if case in seen]
-    if known:
-        logger.warning(
-            "%d image(s) are called as cases that the model was trained or validated on, first %s: if they are these, "
-            "results on them say too much",
-            len(known),
-            known[0],
-        )
 
 
 def _check_unknown(folders: Sequence[str], cases: Iterable[str], name: str, here: str, remedy: str) -> None:

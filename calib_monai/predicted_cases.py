@@ -14,9 +14,9 @@ from monai.data import Dataset
 from calib_monai.case_checks import check_workers, read_or_refused, told_of
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
-from calib_monai.datalists.split_files import kept_split, options_of
+from calib_monai.datalists.split_files import kept_split, options_of, read_split, tell_known
 from calib_monai.datalists.splits import Case, Split
-from calib_monai.ensembles import check_predicted, tell_trained_on
+from calib_monai.ensembles import check_predicted
 from calib_monai.found_cases import settle, tell_doubts
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.networks import folders_of
@@ -141,7 +141,10 @@ class InputsOnDemand(Sequence[Case]):
     def _checked(self, listed: list[Case] | None, num_workers: int = 0) -> Inputs:
         """The cases that can be predicted, of a list or of the path; they are checked once."""
         if self.checked is None:
-            self.checked = self._check(self._found() if listed is None else listed, num_workers)
+            cases = self._found() if listed is None else listed
+            if self.path or listed is not None:
+                _tell_trained_on(folders_of(self.made_for.network) or [self.ckpt_dir], cases)
+            self.checked = self._check(cases, num_workers)
         return self.checked
 
     def _found(self) -> list[Case]:
@@ -180,8 +183,6 @@ class InputsOnDemand(Sequence[Case]):
         for line in failed:
             logger.warning("passed over: %s", line)
         trained = read_model_json(self.ckpt_dir)
-        if self.path:
-            tell_trained_on(folders_of(self.made_for.network) or [self.ckpt_dir], [case["case"] for case in cases])
         good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
         check_workers([case for case, _ in good], num_workers)
         for case, geometry in good:
@@ -221,6 +222,17 @@ def _check_order(case: Case, endings: Sequence[str]) -> None:
                 f"{file} is listed as channel {place + 1} of {case['case']}, whose files end in "
                 f"{endings[place % len(endings)]}: list the files in the order {', '.join(endings)}"
             )
+
+
+def _tell_trained_on(folders: Sequence[str], cases: list[Case]) -> None:
+    """Warn of images with the names of cases that a model, or a member of an ensemble, was trained or validated on."""
+    paths = [path for folder in folders if (path := Path(folder) / SPLIT_FILE).is_file()]
+    try:
+        for path in paths:
+            if (kept := read_split(path)) is not None:
+                tell_known({"test": cases}, kept, path)
+    except ValueError as error:  # nothing of it is needed to predict
+        logger.warning("%s", error)
 
 
 def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:

@@ -6,14 +6,16 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from calib_monai.datalists.splits import Case
+from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.processes import is_first_process
 
 MOST_VOXELS = 2**18  # of an image that are compared
+WHY = "Results on an image that was trained on say too much"
 
 logger = logging.getLogger(__name__)
 
@@ -33,31 +35,81 @@ def digest_of(image: Tensor) -> bytes:
     return blake2b(shape + np.ascontiguousarray(sample.numpy()).tobytes(), digest_size=16).digest()
 
 
-def check_same_images(sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes], *, apart: bool) -> None:
-    """Raise ValueError if cases of two sets have the same image; warn, in one line, of copies that stay.
+class Copy(NamedTuple):
+    """A case whose image another one has, and the sets of both."""
 
-    Results on an image that was trained on say too much.
+    case: Case
+    of_set: str
+    other: Case
+    of_other: str
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the two are in different sets."""
+        return self.of_set != self.of_other
+
+    @property
+    def told(self) -> str:
+        """Both in words."""
+        return f"the image of {self.case['case']} ({self.of_set}) is that of {self.other['case']} ({self.of_other})"
+
+
+def copies_in(sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> list[Copy]:
+    """The cases whose image another case has: of several, that of the test is the other one, or else of validation.
 
     Args:
         sets: the cases by set.
         digests: of each case, in order, as `digest_of`.
-        apart: whether copies may be in two sets, because an option says so or the training is over.
     """
+    placed = [(name, case) for name, cases in sets.items() for case in cases]
+    found = sorted(zip(placed, digests, strict=True), key=lambda one: SPLITS.index(one[0][0]), reverse=True)
     first: dict[bytes, tuple[str, Case]] = {}
-    copies: list[tuple[bool, str]] = []  # whether they are in one set
-    placed = ((name, case) for name, cases in sets.items() for case in cases)
-    for (name, case), digest in zip(placed, digests, strict=True):
+    copies = []
+    for (name, case), digest in found:
         other_name, other = first.setdefault(digest, (name, case)) if digest else (name, case)
         if other is not case:
-            told = f"the image of {case['case']} ({name}) is that of {other['case']} ({other_name})"
-            copies.append((name == other_name, told))
-    if not copies:
-        return
-    together, said = min(copies)
-    if not (together or apart):
-        raise ValueError(
-            f"{said}: remove one, or keep both in one set by --split or by a patient, for results on an image that was "
-            "trained on say too much"
-        )
+            copies.append(Copy(case, name, other, other_name))
+    return copies
+
+
+def without_copies(
+    split: Split, use: Sequence[str], digests: Sequence[bytes], *, apart: bool = False, given: bool = False
+) -> tuple[Split, list[str]]:
+    """A split in which no image is in two sets, and the names of the cases that are left out for that.
+
+    A patient whose image is also in validation or test is left out of the sets before. No case changes its set. Log
+    lines tell copies.
+
+    Args:
+        split: the cases by set.
+        use: the sets that are compared.
+        digests: of each of their cases, in order, as `digest_of`.
+        apart: leave out nothing.
+        given: whether the user says which cases are in which set.
+
+    Raises:
+        ValueError: an image is in two sets of a split that is given, or no case of a set is left.
+    """
+    copies = copies_in({name: split[name] for name in use}, digests)
+    crossing = [] if apart else [copy for copy in copies if copy.crosses]
+    if crossing and given:
+        raise ValueError(f"{crossing[0].told}: leave one out of the lists, or put both into one. {WHY}")
+    left = {(copy.of_set, patient_of(copy.case)) for copy in crossing}
+    left_out = [case["case"] for name, of_set in split.items() for case in of_set if (name, patient_of(case)) in left]
     if is_first_process():
-        logger.warning("%d case(s) are copies of others: %s", len(copies), said)
+        _tell(copies, crossing, left_out)
+    if not left_out:
+        return split, []
+    kept = {name: [case for case in of_set if case["case"] not in left_out] for name, of_set in split.items()}
+    for name, of_set in kept.items():
+        if split[name] and not of_set:
+            raise ValueError(f"no case is left for {name}: {crossing[0].told}. {WHY}")
+    return kept, left_out
+
+
+def _tell(copies: Sequence[Copy], crossing: Sequence[Copy], left_out: Sequence[str]) -> None:
+    """Warn, in one line each, of the cases that are left out for their copies, and of copies that stay."""
+    if left_out:
+        logger.warning("%d case(s) are left out, first %s: %s. %s", len(left_out), left_out[0], crossing[0].told, WHY)
+    if stay := [copy for copy in copies if copy.case["case"] not in left_out]:
+        logger.warning("%d case(s) are copies of others: %s", len(stay), stay[0].told)

@@ -148,6 +148,7 @@ class StoredSplit(Stored):
     validation: list[CaseName]
     test: list[CaseName]
     drawn_with: dict[str, bool | int | float | str] = {}
+    left_out: list[CaseName] = []
 
 
 class TrainingImages(Stored):

@@ -60,9 +60,17 @@ def test_images_that_are_called_as_cases_of_the_training_are_told(
     split = {"training": ["phantom_002", "other"], "validation": ["phantom_003"], "test": ["phantom_004"]}
     (phantom_dir.parent / "split.json").write_text(json.dumps(split | {"drawn_with": {}}))
     inputs("", phantom_dir)
-    assert "are called as" not in caplog.text
+    assert "have the names of" not in caplog.text
     inputs(phantom_dir / "imagesTr", phantom_dir)
-    assert "2 image(s) are called as cases that the model was trained or validated on, first phantom_002" in caplog.text
+    assert "1 of the 8 listed case(s), first phantom_002, have the names of training cases" in caplog.text
+    assert "1 of the 8 listed case(s), first phantom_003, have the names of validation cases" in caplog.text
+    assert "names of test cases" not in caplog.text
+    caplog.clear()
+    cases = on_demand("", phantom_dir)
+    used_by(cases, [{"image": str(phantom_dir / IMAGE)}])
+    assert "1 of the 1 listed case(s), first phantom_002, have the names of training cases" in caplog.text
+    (phantom_dir.parent / "split.json").write_text("{")
+    assert len(inputs(phantom_dir / "imagesTr", phantom_dir)) == 8
 
 
 def test_inputs_that_are_none_are_refused(phantom_dir: Path, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Copies of a case under another name: refused where results would say too much."""
+"""Copies of a case under another name: left out or refused where results would say too much."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import torch
 from checked_phantoms import check
 
-from calib_monai.same_images import check_same_images, digest_of
+from calib_monai.datalists.splits import Split
+from calib_monai.same_images import WHY, digest_of, without_copies
 
 
 def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
@@ -24,35 +26,95 @@ def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
     assert digest_of(large) == digest_of(large.clone()) != digest_of(large.flip(2))
 
 
-def named(*names: str) -> list[dict[str, str]]:
-    return [{"case": name} for name in names]
+def split_of(training: str, validation: str, test: str, patients: dict[str, str] | None = None) -> Split:
+    """A split of cases that are letters."""
+    lists = {"training": training, "validation": validation, "test": test}
+    of = patients or {}
+    return {
+        name: [{"case": case} | ({"patient": of[case]} if case in of else {}) for case in cases]
+        for name, cases in lists.items()
+    }
 
 
-def test_a_copy_in_another_set_is_refused_and_one_in_the_same_set_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    sets = {"training": named("a", "b"), "test": named("c")}
-    check_same_images(sets, [b"", b"", b""], apart=False)
-    check_same_images(sets, [b"1", b"2", b"3"], apart=False)
-    assert not caplog.records
-    with pytest.raises(
-        ValueError, match=r"^the image of c \(test\) is that of a \(training\): remove one, or keep both"
-    ):
-        check_same_images(sets, [b"1", b"1", b"1"], apart=False)
+def parted(split: Split, same: str = "", *, apart: bool = False, given: bool = False) -> tuple[str, list[str]]:
+    """What `without_copies` makes of a split in which the cases of `same` have one image."""
+    names = [case["case"] for cases in split.values() for case in cases]
+    digests = [b"same" if name in same else name.encode() for name in names]
+    kept, left_out = without_copies(split, list(split), digests, apart=apart, given=given)
+    return " ".join("".join(case["case"] for case in cases) for cases in kept.values()), left_out
+
+
+@pytest.mark.parametrize(
+    ("same", "kept", "left_out"),
+    [
+        ("", "abc de fg", ""),
+        ("ab", "abc de fg", ""),  # in one set
+        ("af", "bc de fg", "a"),
+        ("abf", "c de fg", "ab"),
+        ("ad", "bc de fg", "a"),
+        ("adf", "bc e fg", "ad"),
+        ("dg", "abc e fg", "d"),
+    ],
+)
+def test_an_image_stays_in_the_last_of_its_sets(same: str, kept: str, left_out: str) -> None:
+    assert parted(split_of("abc", "de", "fg"), same) == (kept, list(left_out))
+    assert parted(split_of("abc", "de", "fg"), same, apart=True) == ("abc de fg", [])
+
+
+def test_all_cases_of_a_patient_are_left_out_with_a_copy() -> None:
+    split = split_of("abc", "de", "fg", {"a": "p", "b": "p", "f": "q"})
+    assert parted(split, "af") == ("c de fg", ["a", "b"])
+
+
+def test_copies_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    split = split_of("abc", "de", "fg")
     with caplog.at_level(logging.WARNING):
-        check_same_images(sets, [b"1", b"1", b"2"], apart=False)
-        check_same_images(sets, [b"1", b"2", b"1"], apart=True)
+        parted(split)
+        assert not caplog.records
+        parted(split, "abf")
+        parted(split, "ab")
+        parted(split, "cf", apart=True)
     assert [record.getMessage() for record in caplog.records] == [
+        f"2 case(s) are left out, first a: the image of a (training) is that of f (test). {WHY}",
         "1 case(s) are copies of others: the image of b (training) is that of a (training)",
-        "1 case(s) are copies of others: the image of c (test) is that of a (training)",
+        "1 case(s) are copies of others: the image of c (training) is that of f (test)",
     ]
 
 
-def test_a_training_refuses_a_case_under_two_names(phantom_dir: Path) -> None:
-    first = {folder: phantom_dir / folder / "phantom_000.nii.gz" for folder in ("imagesTr", "labelsTr")}
-    for number in range(1, 8):
-        for file in first.values():  # other bytes, one image
-            packed = gzip.compress(gzip.decompress(file.read_bytes()), mtime=number)
-            file.with_name(f"phantom_{number:03d}.nii.gz").write_bytes(packed)
-    with pytest.raises(
-        ValueError, match=r"^the image of phantom_00\d \((validation|test)\) is that of phantom_00\d \("
-    ):
-        check(phantom_dir)
+def test_copies_in_lists_of_ones_own_and_sets_without_a_case_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"^the image of b \(training\) is that of f \(test\): leave one out of"):
+        parted(split_of("abc", "de", "fg"), "bf", given=True)
+    with pytest.raises(ValueError, match=r"^no case is left for validation: the image of d \(validation\) is that"):
+        parted(split_of("abc", "d", "fg"), "df")
+
+
+def copy(folder: Path, source: str, target: str) -> None:
+    """Make a case the copy of another one, in other bytes."""
+    for place in ("imagesTr", "labelsTr"):
+        content = gzip.decompress((folder / place / f"{source}.nii.gz").read_bytes())
+        (folder / place / f"{target}.nii.gz").write_bytes(gzip.compress(content, mtime=1))
+
+
+def test_a_training_leaves_out_a_copy_of_a_test_case_and_resumes(phantom_dir: Path) -> None:
+    drawn = check(phantom_dir)
+    trained, tested = drawn["training"][0]["case"], drawn["test"][0]["case"]
+    copy(phantom_dir, tested, trained)
+    cases = check(phantom_dir)
+    assert [case["case"] for case in cases["training"]] == [case["case"] for case in drawn["training"][1:]]
+    assert cases["test"] == drawn["test"]
+    beside_model = phantom_dir.parent / "models" / "split.json"
+    assert json.loads(beside_model.read_text())["left_out"] == [trained]
+    (beside_model.parent / "model.pt").touch()
+    assert dict(check(phantom_dir)) == dict(cases)
+    assert check(phantom_dir, keep=True, use=["test"])["test"] == drawn["test"]
+
+
+def test_a_split_of_ones_own_must_not_have_a_copy_in_two_lists(phantom_dir: Path, tmp_path: Path) -> None:
+    copy(phantom_dir, "phantom_002", "phantom_001")
+    mine = tmp_path / "mine.json"
+    lists = {"training": ["phantom_001"], "validation": ["phantom_003"], "test": ["phantom_002"]}
+    mine.write_text(json.dumps(lists))
+    with pytest.raises(ValueError, match=r"^the image of phantom_001 \(training\) is that of phantom_002 \(test\): "):
+        check(phantom_dir, split_file=str(mine))
+    mine.write_text(json.dumps(lists | {"training": ["phantom_001", "phantom_002"], "test": ["phantom_004"]}))
+    assert len(check(phantom_dir, split_file=str(mine))["training"]) == 2

@@ -11,7 +11,6 @@ import numpy as np
 from calib_monai.arguments import check_switch
 from calib_monai.datalists.files import Volumes, save_nifti
 from calib_monai.datalists.folders import dataset_folder, held
-from calib_monai.datalists.same_files import with_copies_together
 from calib_monai.datalists.splits import Case, Split, split_cases
 
 PUBLISHED_COUNTS = (70, 10, 20)
@@ -45,7 +44,7 @@ def acdc_split(dataset_dir: str, seed: int = 0, fold: int | None = 0, *, officia
             lacks labeled patients in one of the folders.
     """
     check_switch("official_split", official_split)
-    cases = with_copies_together(read_acdc(dataset_dir))
+    cases = read_acdc(dataset_dir)
     if not official_split or fold is None:
         return split_cases(cases, PUBLISHED_COUNTS, seed, fold)
     inside = {name: [case for case in cases if _folder_of(case) == name] for name in ("training", "testing")}

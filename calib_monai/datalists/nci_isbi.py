@@ -11,7 +11,6 @@ from pathlib import Path
 from calib_monai.arguments import check_whole
 from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
 from calib_monai.datalists.folders import dataset_folder, files_below, held
-from calib_monai.datalists.same_files import with_copies_together
 from calib_monai.datalists.splits import SPLITS, Case, PartialSplit, Split, split_cases
 from calib_monai.dicom import is_dicom
 
@@ -39,7 +38,7 @@ def nci_isbi_split(dataset_dir: str, seed: int = 0, fold: int = 0, num_train: in
         ValueError: as `read_nci_isbi` and `split_cases`, or a `num_train` below 1.
     """
     check_whole("num_train", num_train, 1)
-    cases = with_copies_together(read_nci_isbi(dataset_dir))
+    cases = read_nci_isbi(dataset_dir)
     of_sites = {site: [case for case in cases if case["case"].startswith(site)] for site in SITES}
     splits = [
         split_cases(found, (max(len(found), SITES[site]) - VALIDATION - TEST, VALIDATION, TEST), seed, fold)

@@ -12,7 +12,6 @@ from pathlib import Path
 from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
 from calib_monai.datalists.patients import with_patients
-from calib_monai.datalists.same_files import with_copies_together
 from calib_monai.datalists.splits import Case, Split, split_cases
 from calib_monai.spelling import first_of
 
@@ -51,7 +50,7 @@ class Layout:
         Raises:
             ValueError: as `find_cases` and `split_cases`.
         """
-        return split_cases(with_copies_together(self.read(dataset_dir)), self.counts, seed, fold)
+        return split_cases(self.read(dataset_dir), self.counts, seed, fold)
 
     def read(self, dataset_dir: str) -> list[Case]:
         """Cases of the folder, as `find_cases` gives them."""
@@ -85,9 +84,7 @@ def pattern_split(
         ValueError: as `find_cases`, `with_patients` and `split_cases`.
     """
     cases = find_cases(dataset_dir, images, label, several_masks=several_masks)
-    if patient:
-        cases = with_patients(cases, dataset_dir, patient)
-    return split_cases(with_copies_together(cases), counts, seed, fold)
+    return split_cases(with_patients(cases, dataset_dir, patient) if patient else cases, counts, seed, fold)
 
 
 def find_cases(

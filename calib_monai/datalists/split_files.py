@@ -16,18 +16,22 @@ from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
-DRAWN_WITH, PATIENTS = "drawn_with", "patients"  # keys beside those of the sets
+DRAWN_WITH, PATIENTS, LEFT_OUT = "drawn_with", "patients", "left_out"  # keys beside those of the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
 
 
 class Drawn(NamedTuple):
-    """The names of the cases of each set, the options that they were drawn with by name, and patients by case."""
+    """The names of the cases of each set, the options that they were drawn with by name, and patients by case.
+
+    `left_out` names cases that are in no set, because their images are in another one.
+    """
 
     names: dict[str, list[str]]
     options: Options
     patients: Mapping[str, str] = MappingProxyType({})
+    left_out: Sequence[str] = ()
 
 
 class Listed(Split):
@@ -44,7 +48,7 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
     if kept is None:
         return split, options
     if isinstance(split, Listed):
-        _tell_known(split, kept, path)
+        tell_known(split, kept, path)
         return split, options
     for name in use:
         if not kept.names[name]:
@@ -102,7 +106,7 @@ def check_sets(use: Sequence[str], *, keep: bool) -> None:
         )
 
 
-def _tell_known(split: Split, kept: Drawn, path: Path) -> None:
+def tell_known(split: Split, kept: Drawn, path: Path) -> None:
     """Warn of cases that have the names of cases of another set of the split beside a model."""
     for name, cases in names_of(split).items():
         for other, names in kept.names.items():
@@ -138,7 +142,7 @@ def read_split(path: Path) -> Drawn | None:
         raise ValueError(
             f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
         )
-    return Drawn(names, kept.drawn_with)
+    return Drawn(names, kept.drawn_with, left_out=kept.left_out)
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:
@@ -147,9 +151,9 @@ def options_of(datalist: Callable[[], Split]) -> Options:
     return {OPTIONS.get(name, name): value for name, value in given.items() if isinstance(value, int)}
 
 
-def names_of(split: Split) -> dict[str, list[str]]:
-    """The names of the cases of each set."""
-    return {name: [case["case"] for case in cases] for name, cases in split.items()}
+def names_of(split: Split, but: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The names of the cases of each set, but not these."""
+    return {name: [case["case"] for case in cases if case["case"] not in but] for name, cases in split.items()}
 
 
 def patients_of(split: Split) -> dict[str, str]:
@@ -158,9 +162,9 @@ def patients_of(split: Split) -> dict[str, str]:
 
 
 def write_split(drawn: Drawn, path: Path) -> None:
-    """Write a split, the options that drew it, and the patients of cases; the file is complete or not written."""
-    patients = {PATIENTS: dict(drawn.patients)} if drawn.patients else {}
-    write_json(path, {**drawn.names, DRAWN_WITH: drawn.options, **patients})
+    """Write a split and what else is known of it; the file is complete or not written."""
+    more = {PATIENTS: dict(drawn.patients), LEFT_OUT: list(drawn.left_out)}
+    write_json(path, {**drawn.names, DRAWN_WITH: drawn.options} | {key: value for key, value in more.items() if value})
 
 
 def _options_text(options: Options) -> str:

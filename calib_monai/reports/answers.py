@@ -14,7 +14,7 @@ from calib_monai.spelling import first_of
 
 MEASURES_SHOWN = (OF_DICE, "ece_{region}")  # measures in the second sentence
 MOST_VOLUMES = 4  # structures
-POOR = 0.5  # a Dice below which a segmentation is of little use
+POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
 CAUTION = (
@@ -73,5 +73,5 @@ def beside(run: Run) -> str:
         told.append(
             f"volumes: {first_of([f'{name} {in_percent(mean)} %' for name, mean in means.items()], MOST_VOLUMES)}"
         )
-    poor = " It segments poorly: its probabilities may be right on average, and of no use."
+    poor = f" Its Dice is below {POOR}: look at its segmentations before its probabilities."
     return f"{'; '.join(told)}.{poor if run.metrics.get(OF_DICE, 1) < POOR else ''}" if told else ""

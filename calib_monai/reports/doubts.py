@@ -73,7 +73,7 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
         found = dict.fromkeys(names, nan) | dict(run.aurc or areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
         compared.append(f"{run.name}: {_lowest(found, risk, confidences)}")
-        told.append(f"{run.name}{_warned(risk, confidences[EXPECTED])}: {', '.join(_named(expected_dice(run)))}")
+        told.append(f"{run.name}{_caution(risk, confidences[EXPECTED])}: {', '.join(_named(expected_dice(run)))}")
         if between := dice_between_members(run):
             told.append(f"{run.name}, lowest Dice between members: {', '.join(_named(between))}")
     about = [ABOUT, *[ABOUT_MEMBERS] * of_members, *compared]
@@ -143,8 +143,8 @@ def _lowest(
     return f"{ORDERS[lowest]} is surely better than {' and '.join(worse)} in cases like these."
 
 
-def _warned(risk: Mapping[str, float], confidence: Mapping[str, float]) -> str:
-    """What is said of a run whose confidence is not surely better than a random order; nothing of few cases."""
+def _caution(risk: Mapping[str, float], confidence: Mapping[str, float]) -> str:
+    """What is added to a run whose confidence is not surely better than a random order; nothing of few cases."""
     few = sum(not isnan(value) for value in risk.values()) < FEWEST
     by_chance = dict.fromkeys(risk, 0.0)
     return "" if few or surely_lower(risk, confidence, by_chance) else " (may be no better than chance)"

@@ -50,7 +50,7 @@ def results_tables(runs: Sequence[Run], *, marked: bool = True) -> list[Table]:
 def _choice(runs: Sequence[Run], marks: Sequence[str]) -> str:
     """By what to choose between runs and, if the marks of the score tell, which to choose."""
     best = [run.name for run, mark in zip(runs, marks, strict=True) if mark == BEST]
-    return f"{ABOUT_CHOICE[:-1]}: here {' or '.join(best)}." if best else ABOUT_CHOICE
+    return f"{ABOUT_CHOICE} Here it is lowest for {' or '.join(best)}." if best else ABOUT_CHOICE
 
 
 def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Whatever is in a file or a tensor: a clear refusal or a right answer, never anything else. See `fuzzed`."""
+"""Whatever is in a file or a tensor: it is refused in one line or read, and a measure is in its range. See `fuzzed`."""
 
 from __future__ import annotations
 

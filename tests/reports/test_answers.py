@@ -44,7 +44,7 @@ def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float,
 def test_a_network_that_segments_poorly_is_not_believed_for_its_ece(tmp_path: Path, dice: float) -> None:
     run = read_run(write_run(tmp_path / "run", 1.0))
     run.metrics["dice_foreground"] = dice
-    assert ("It segments poorly" in beside(run)) == (dice < 0.5)
+    assert ("Its Dice is below 0.5: look at" in beside(run)) == (dice < 0.5)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -142,6 +142,6 @@ def test_five_cases_that_agree_may_agree_by_chance_and_six_do_not(tmp_path: Path
             with_value(run, "nll_all", 1 - dice)
         table = results_tables(runs)[0]
         assert best_of(runs, "Dice") == ["", mark]
-        assert ("Choose between networks by NLL over all voxels: here other." in table.note) == bool(mark)
+        assert ("by NLL over all voxels. Here it is lowest for other." in table.note) == bool(mark)
         assert ("Nothing is marked as best: in fewer than 6 cases" in table.note) == told
         assert "Nothing is marked" not in results_tables(runs[:1])[0].note
