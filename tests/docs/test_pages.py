@@ -103,6 +103,11 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
             0
         ].split(" | ")
         assert shown.split(" | ") == [nll, plausible, foreground]
+    nll = {
+        name: re.findall(rf"^\| {name} \| ([\d.]+) \|", calibrate, re.MULTILINE)[0] for name in ("none", "TS", "LTS")
+    }
+    which = (REPOSITORY / "docs" / "which_method.md").read_text(encoding="utf-8")
+    assert f"NLL {nll['none']}, with TS {nll['TS']}, with LTS {nll['LTS']}" in which
     volumes = (REPOSITORY / "results" / "hippocampus" / "volumes" / "results.md").read_text(encoding="utf-8")
     of_methods = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
     assert [method for method, _ in of_methods] == ["soft_dice", "dice_ce", "svls", "nacl"]
