@@ -13,6 +13,8 @@ import pytest
 import which_method
 from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named, prose_of
 
+from calib_monai.measures import measure_of
+
 LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
 OF_OTHERS = {
     *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
@@ -97,25 +99,21 @@ def test_every_message_that_a_page_explains_is_one() -> None:
 def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     text = README.read_text(encoding="utf-8")
     calibrate = (REPOSITORY / "docs" / "calibrate.md").read_text(encoding="utf-8")
-    for short, long in {"none": "none", "one temperature (`ts`)": "TS", "one for each voxel (`lts`)": "LTS"}.items():
-        [shown] = re.findall(rf"^\| {re.escape(short)} \| (.*) \|$", text, re.MULTILINE)
-        [nll, _, plausible, _, _, foreground, _] = re.findall(rf"^\| {long} \| (.*) \|$", calibrate, re.MULTILINE)[
-            0
-        ].split(" | ")
-        assert shown.split(" | ") == [nll, plausible, foreground]
     nll = {
         name: re.findall(rf"^\| {name} \| ([\d.]+) \|", calibrate, re.MULTILINE)[0] for name in ("none", "TS", "LTS")
     }
     which = (REPOSITORY / "docs" / "which_method.md").read_text(encoding="utf-8")
-    assert f"NLL {nll['none']}, with TS {nll['TS']}, with LTS {nll['LTS']}" in which
-    volumes = (REPOSITORY / "results" / "hippocampus" / "volumes" / "results.md").read_text(encoding="utf-8")
+    assert f"`ce` on slices, 100 epochs: {', '.join(nll.values())}" in which
     of_methods = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
     assert [method for method, _ in of_methods] == ["soft_dice", "dice_ce", "svls", "nacl"]
+    volumes = json.loads((REPOSITORY / "results" / "hippocampus" / "volumes_posthoc" / "results.json").read_text())[
+        "rows"
+    ]
     for method, line in of_methods:
-        means = [
-            part.strip(" *") for part in re.findall(rf"^\| {method} +\|(.*)\|$", volumes, re.MULTILINE)[0].split("|")
-        ]
-        assert line.split(" | ") == [means[place] for place in (0, 1, 5, 11)], method
+        columns = [(name, method) for name in ("dice_foreground", "hd95_mm")]
+        columns += [(name, row) for name in ("nll_all", "ece_foreground") for row in (method, f"{method} + TS")]
+        means = [measure_of(name).shown(volumes[row]["measures"][name]["mean"]) for name, row in columns]
+        assert line.split(" | ") == means, method
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
     assert f"({before['ece_foreground']:.3f} to {after['ece_foreground']:.3f})" in " ".join(text.split())
