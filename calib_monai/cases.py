@@ -156,7 +156,7 @@ def checked_split(
     settle(chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
-    beside_model, other_split = Path(ckpt_dir) / SPLIT_FILE, False
+    beside_model, other_split, kept = Path(ckpt_dir) / SPLIT_FILE, False, None
     if split_file:
         given = given_split(Path(split_file), split)
         if options.get("fold"):
@@ -172,14 +172,8 @@ def checked_split(
     else:
         split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
         options["train_fraction"] = train_fraction
-        models = chain(*(Path(ckpt_dir).glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
-        kept = read_split(beside_model) if any(models) else None
-        other_split = kept is not None and kept.names != names_of(split, kept.left_out)
-        if other_split and not overwrite:
-            raise ValueError(
-                f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set "
-                "another --ckpt_dir and --output_dir, or replace it by --overwrite True"
-            )
+        kept = _split_of_models(Path(ckpt_dir))
+        other_split = kept is not None and _differs(kept, split, kept.left_out, ckpt_dir, overwrite=overwrite)
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
     read = partial(
@@ -203,6 +197,8 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     split, left_out = without_copies(split, use, [one.digest for one in seen], apart=apart, given=bool(split_file))
+    if kept is not None:  # copies may have come or gone
+        other_split = _differs(kept, split, (), ckpt_dir, overwrite=overwrite)
     _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
@@ -218,6 +214,27 @@ def checked_split(
         for path in paths - {checked.replaced}:
             checked.write_split(path)
     return checked
+
+
+def _split_of_models(ckpt_dir: Path) -> Drawn | None:
+    """The split beside the models of a folder; None if there is no model, or no split."""
+    models = chain(*(ckpt_dir.glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
+    return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
+
+
+def _differs(kept: Drawn, split: Split, but: Sequence[str], ckpt_dir: str, *, overwrite: bool) -> bool:
+    """Whether a split without some cases is another one than that of a model.
+
+    Raises:
+        ValueError: it is, and the model may not be replaced.
+    """
+    differs = kept.names != names_of(split, but)
+    if differs and not overwrite:
+        raise ValueError(
+            f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set another "
+            "--ckpt_dir and --output_dir, or replace it by --overwrite True"
+        )
+    return differs
 
 
 def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:

@@ -12,7 +12,7 @@ import itk
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, has_true_lengths
+from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, is_readable
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -105,7 +105,9 @@ def is_dicom(path: str | Path) -> bool:
     except OSError:
         return False
     named_by_identifier = not file.suffix or file.suffix[1:].isdigit()
-    return named_by_identifier and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))  # may lack the magic
+    return (
+        named_by_identifier and is_readable(file) and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))
+    )  # may lack the magic
 
 
 def sorted_into_series(files: Iterable[str | Path]) -> Found:
@@ -164,7 +166,7 @@ def header_of(file: str) -> Header | None:
 @lru_cache(maxsize=100_000)
 def _header(file: str, _changed: int, _size: int) -> Header | None:
     """`header_of`, remembered until the file changes."""
-    if not has_true_lengths(file):
+    if not is_readable(file):
         return None
     reader = itk.GDCMImageIO.New()
     reader.SetFileName(file)

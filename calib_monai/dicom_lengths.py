@@ -1,4 +1,4 @@
-"""DICOM lengths: finds lengths of elements that cannot be true, for which a reader would take memory nevertheless."""
+"""DICOM lengths: finds files for which GDCM would take memory that is not there, or end the process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ SHORT = {
 }
 SYNTAX, PIXELS, ITEM = (2, 0x10), (0x7FE0, 0x10), (0xFFFE, 0xE000)
 BIG_ENDIAN, DEFLATED = b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99"
+COLORS, PALETTE = (0x28, 4), b"PALETTE"
 OF_ITEMS = 0xFFFE  # the group of items and what ends them
 STARTS_OF_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 UNDEFINED = 2**32 - 1
@@ -22,10 +23,11 @@ MOST_ELEMENTS = 10**6
 MOST_BEYOND = 2**24  # bytes beyond the end of a file; less is left to the reader, who knows the errors of old programs
 
 
-def has_true_lengths(file: str | Path) -> bool:
-    """Whether no element of a DICOM file is far longer than the file, and the file is not deflated.
+def is_readable(file: str | Path) -> bool:
+    """Whether no element of a DICOM file is far longer than the file, and it is neither deflated nor of a palette.
 
-    GDCM takes memory for an element before it reads it, up to 4 GB. What is no DICOM is left to it, too.
+    GDCM takes memory for an element before it reads it, up to 4 GB, and ends the process if the colors of a palette are
+    missing. What is no DICOM is left to it, too.
     """
     size = Path(file).stat().st_size
     with Path(file).open("rb") as stream:
@@ -58,6 +60,8 @@ def _are_true(stream: BinaryIO, size: int) -> bool:
             return False
         stream.seek(place)
         begin = stream.read(min(length, 64))
+        if tag == COLORS and begin.startswith(PALETTE):
+            return False
         if tag == SYNTAX:
             syntax = begin.rstrip(b"\0 ")
             if syntax == DEFLATED:

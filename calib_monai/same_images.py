@@ -9,6 +9,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
+from nibabel.orientations import apply_orientation, io_orientation
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
@@ -20,19 +22,26 @@ WHY = "Results on an image that was trained on say too much"
 logger = logging.getLogger(__name__)
 
 
-def digest_of(image: Tensor) -> bytes:
+def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes:
     """What is the same for two images (C, H, W[, D]) if their voxels are; nothing for an image of one value.
 
     Of a large image it is made of the voxels of a regular grid: scans that agree in all of them are copies.
+
+    Args:
+        image: the image.
+        affine: (4, 4). A volume is compared in one orientation, in which ever one it is stored.
     """
+    channels = list(image.numpy())
+    if affine is not None and image.ndim == len(affine):
+        turn = io_orientation(affine)  # type: ignore[no-untyped-call]
+        channels = [apply_orientation(channel, turn) for channel in channels]  # type: ignore[no-untyped-call]
     step = max(1, math.ceil((image.numel() / MOST_VOXELS) ** (1 / (image.ndim - 1))))
-    sample = image
-    for axis in range(1, image.ndim):
-        sample = sample.movedim(axis, 0)[::step].movedim(0, axis)
-    if sample.numel() == 0 or (sample == sample.flatten()[0]).all():
+    every = (slice(None, None, step),) * (image.ndim - 1)
+    sample = np.stack([channel[every] for channel in channels])
+    if sample.size == 0 or (sample == sample.flat[0]).all():
         return b""
-    shape = repr(tuple(image.shape)).encode()
-    return blake2b(shape + np.ascontiguousarray(sample.numpy()).tobytes(), digest_size=16).digest()
+    shape = repr((len(channels), *channels[0].shape)).encode()
+    return blake2b(shape + sample.tobytes(), digest_size=16).digest()
 
 
 class Copy(NamedTuple):

@@ -128,7 +128,7 @@ def read_pair(
     if look is not None:
         across = on_grid.thickest
         look(files["label"], label if across is None else label.movedim(across + 1, -1))
-    return Seen(geometry, digest_of(image), frozenset(map(int, values)))
+    return Seen(geometry, digest_of(image, np.asarray(loaded["image"].affine)), frozenset(map(int, values)))
 
 
 def read_image(

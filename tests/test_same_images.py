@@ -7,6 +7,7 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from checked_phantoms import check
@@ -22,6 +23,12 @@ def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
     assert digest_of(image) != digest_of(image.reshape(1, 6, 4))
     assert digest_of(image) != digest_of(image.flip(1))
     assert digest_of(torch.ones(1, 4, 6)) == b""
+    volume, affine = torch.arange(24.0).reshape(1, 2, 3, 4), np.diag([1.0, 2, 3, 1])
+    for axes, flipped in (((0, 1, 2), [0]), ((2, 0, 1), []), ((1, 2, 0), [1, 2])):
+        stored, placed = volume.permute(0, *(axis + 1 for axis in axes)), affine[:, [*axes, 3]]
+        for axis in flipped:
+            stored, placed = stored.flip(axis + 1), placed @ np.diag([-1.0 if axis == each else 1 for each in range(4)])
+        assert digest_of(stored, placed) == digest_of(volume, affine) != digest_of(stored)
     large = torch.rand(2, 600, 700, generator=torch.Generator().manual_seed(0))
     assert digest_of(large) == digest_of(large.clone()) != digest_of(large.flip(2))
 
@@ -106,6 +113,13 @@ def test_a_training_leaves_out_a_copy_of_a_test_case_and_resumes(phantom_dir: Pa
     assert json.loads(beside_model.read_text())["left_out"] == [trained]
     (beside_model.parent / "model.pt").touch()
     assert dict(check(phantom_dir)) == dict(cases)
+    other = drawn["training"][1]["case"]
+    copy(phantom_dir, drawn["validation"][0]["case"], other)
+    with pytest.raises(ValueError, match="holds a model that was trained with another split, which --resume does not"):
+        check(phantom_dir)
+    assert json.loads(beside_model.read_text())["left_out"] == [trained]
+    assert check(phantom_dir, overwrite=True).left_out == [trained, other]
+    assert json.loads(beside_model.read_text())["left_out"] == [trained]  # until the model is replaced
     assert check(phantom_dir, keep=True, use=["test"])["test"] == drawn["test"]
 
 

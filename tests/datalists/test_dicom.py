@@ -13,7 +13,7 @@ import pytest
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.files import save_dicom
 from calib_monai.dicom import header_of, is_dicom, sorted_into_series
-from calib_monai.dicom_lengths import has_true_lengths
+from calib_monai.dicom_lengths import is_readable
 from calib_monai.loading import LoadCased
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "NCI-ISBI2013"  # where there is one
@@ -197,17 +197,20 @@ IN_ITEMS = b"\x08\x00\x82\x00SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\
         (MODALITY + b"\x02\x00\x00\x00", MODALITY + LENGTH),
         (MODALITY + b"\x02\x00\x00\x00", IN_ITEMS + MODALITY + b"UT\x00\x00" + LENGTH),
         (b"UI\x12\x001.2.840.10008.1.2\x00", b"UI\x16\x001.2.840.10008.1.2.1.99"),
+        (b"CS\x0c\x00MONOCHROME2 ", b"CS\x0e\x00PALETTE COLOR "),
     ],
-    ids=["long", "without a type", "in a sequence", "deflated"],
+    ids=["long", "without a type", "in a sequence", "deflated", "colors of a palette"],
 )
-def test_a_file_that_promises_gigabytes_is_not_given_to_the_reader(before: bytes, after: bytes, tmp_path: Path) -> None:
+def test_a_file_that_would_take_gigabytes_or_end_the_process_is_not_given_to_the_reader(
+    before: bytes, after: bytes, tmp_path: Path
+) -> None:
     save_dicom(tmp_path, np.zeros((4, 4, 1), np.int16), (1, 1, 1))
     file = tmp_path / "000.dcm"
-    assert has_true_lengths(file)
+    assert is_readable(file)
     content = file.read_bytes()
     assert before in content
     file.write_bytes(content.replace(before, after))
-    assert not has_true_lengths(file)
+    assert not is_readable(file)
     assert header_of(str(file)) is None
 
 
@@ -215,4 +218,4 @@ def test_a_file_that_promises_gigabytes_is_not_given_to_the_reader(before: bytes
 def test_lengths_of_other_files_are_true(kind: str, tmp_path: Path) -> None:
     elements = b"\x08\x00\x60\x00\x02\x00\x00\x00MR" + b"\xe0\x7f\x10\x00\x00\x00\x01\x00" + bytes(2**16)
     (tmp_path / "a.dcm").write_bytes(elements if kind == "implicit" else elements[:-9])
-    assert has_true_lengths(tmp_path / "a.dcm")
+    assert is_readable(tmp_path / "a.dcm")

@@ -203,6 +203,18 @@ WRONG_SCORES = [
     WrongScore("hard labels as bytes", "holds only 0 and 1", niftis(lambda p: hard(p).astype(np.uint8))),
     WrongScore("a segmentation", "holds one channel.* looks like a segm", niftis(label_of)),
     WrongScore("one channel", "holds one channel.* give --foreground if", niftis(lambda p: p[..., 1])),
+    WrongScore(
+        "bytes in a wider type",
+        "nothing says which number stands for 1",
+        niftis(lambda p: np.round(255 * p[..., 1:]).astype(np.uint16)),
+        ("--foreground",),
+    ),
+    WrongScore(
+        "percent as bytes",
+        "nothing says which number stands for 1",
+        niftis(lambda p: np.round(100 * p[..., 1:]).astype(np.uint8)),
+        ("--foreground",),
+    ),
     WrongScore("a class too many", "and each class of 3", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
     WrongScore("another size", r"is \(7, 9, 10, 3\) and .* is \(8, 9, 10\) voxels", niftis(lambda p: p[:-1])),
     WrongScore("complex numbers", "complex numbers", niftis(lambda p: p.astype(np.complex64))),
