@@ -14,8 +14,8 @@ SHORT = {
     *(b"ST", b"TM", b"UI", b"UL", b"US"),
 }
 SYNTAX, PIXELS, ITEM = (2, 0x10), (0x7FE0, 0x10), (0xFFFE, 0xE000)
-BIG_ENDIAN, DEFLATED = b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99"
-COLORS, PALETTE = (0x28, 4), b"PALETTE"
+BIG_ENDIAN = b"1.2.840.10008.1.2.2"
+UNREADABLE = {(SYNTAX, b"1.2.840.10008.1.2.1.99"), ((0x28, 4), b"PALETTE COLOR")}  # deflated, or colors of a palette
 OF_ITEMS = 0xFFFE  # the group of items and what ends them
 STARTS_OF_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 UNDEFINED = 2**32 - 1
@@ -60,13 +60,11 @@ def _are_true(stream: BinaryIO, size: int) -> bool:
             return False
         stream.seek(place)
         begin = stream.read(min(length, 64))
-        if tag == COLORS and begin.startswith(PALETTE):
+        value = begin.rstrip(b"\0 ")
+        if (tag, value) in UNREADABLE:
             return False
         if tag == SYNTAX:
-            syntax = begin.rstrip(b"\0 ")
-            if syntax == DEFLATED:
-                return False
-            later = "big" if syntax == BIG_ENDIAN else "little"
+            later = "big" if value == BIG_ENDIAN else "little"
         if not (begin.startswith(STARTS_OF_ITEMS) or (tag == ITEM and of_elements)):
             place += length
     return False

@@ -197,7 +197,7 @@ IN_ITEMS = b"\x08\x00\x82\x00SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\
         (MODALITY + b"\x02\x00\x00\x00", MODALITY + LENGTH),
         (MODALITY + b"\x02\x00\x00\x00", IN_ITEMS + MODALITY + b"UT\x00\x00" + LENGTH),
         (b"UI\x12\x001.2.840.10008.1.2\x00", b"UI\x16\x001.2.840.10008.1.2.1.99"),
-        (b"CS\x0c\x00MONOCHROME2 ", b"CS\x0e\x00PALETTE COLOR "),
+        (b"\x0c\x00\x00\x00MONOCHROME2 ", b"\x0e\x00\x00\x00PALETTE COLOR "),
     ],
     ids=["long", "without a type", "in a sequence", "deflated", "colors of a palette"],
 )
