@@ -156,7 +156,7 @@ def checked_split(
     settle(chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
-    beside_model, other_split, kept = Path(ckpt_dir) / SPLIT_FILE, False, None
+    beside_model, kept = Path(ckpt_dir) / SPLIT_FILE, None
     if split_file:
         given = given_split(Path(split_file), split)
         if options.get("fold"):
@@ -173,7 +173,8 @@ def checked_split(
         split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
         options["train_fraction"] = train_fraction
         kept = _split_of_models(Path(ckpt_dir))
-        other_split = kept is not None and _differs(kept, split, kept.left_out, ckpt_dir, overwrite=overwrite)
+        if kept is not None:  # before anything is read
+            _is_another(kept, names_of(split, kept.left_out), ckpt_dir, overwrite=overwrite)
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
     read = partial(
@@ -197,8 +198,8 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     split, left_out = without_copies(split, use, [one.digest for one in seen], apart=apart, given=bool(split_file))
-    if kept is not None:  # copies may have come or gone
-        other_split = _differs(kept, split, (), ckpt_dir, overwrite=overwrite)
+    # Copies may have come or gone.
+    other_split = kept is not None and _is_another(kept, names_of(split), ckpt_dir, overwrite=overwrite)
     _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
@@ -222,19 +223,19 @@ def _split_of_models(ckpt_dir: Path) -> Drawn | None:
     return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
 
 
-def _differs(kept: Drawn, split: Split, but: Sequence[str], ckpt_dir: str, *, overwrite: bool) -> bool:
-    """Whether a split without some cases is another one than that of a model.
+def _is_another(kept: Drawn, names: Mapping[str, list[str]], ckpt_dir: str, *, overwrite: bool) -> bool:
+    """Whether a split has other names than that of a model.
 
     Raises:
-        ValueError: it is, and the model may not be replaced.
+        ValueError: it has, and the model may not be replaced.
     """
-    differs = kept.names != names_of(split, but)
-    if differs and not overwrite:
+    another = kept.names != names
+    if another and not overwrite:
         raise ValueError(
             f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set another "
             "--ckpt_dir and --output_dir, or replace it by --overwrite True"
         )
-    return differs
+    return another
 
 
 def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:

@@ -104,10 +104,10 @@ def is_dicom(path: str | Path) -> bool:
                 return True
     except OSError:
         return False
-    named_by_identifier = not file.suffix or file.suffix[1:].isdigit()
-    return (
-        named_by_identifier and is_readable(file) and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))
-    )  # may lack the magic
+    if file.suffix and not file.suffix[1:].isdigit():
+        return False
+    # A file that is named by an identifier may lack the magic.
+    return is_readable(file) and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))
 
 
 def sorted_into_series(files: Iterable[str | Path]) -> Found:

@@ -29,7 +29,7 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
 
     Args:
         image: the image.
-        affine: (4, 4). A volume is compared in one orientation, in which ever one it is stored.
+        affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
     channels = list(image.numpy())
     if affine is not None and image.ndim == len(affine):
@@ -63,7 +63,7 @@ class Copy(NamedTuple):
         return f"the image of {self.case['case']} ({self.of_set}) is that of {self.other['case']} ({self.of_other})"
 
 
-def copies_in(sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> list[Copy]:
+def _copies_in(sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> list[Copy]:
     """The cases whose image another case has: of several, that of the test is the other one, or else of validation.
 
     Args:
@@ -99,7 +99,7 @@ def without_copies(
     Raises:
         ValueError: an image is in two sets of a split that is given, or no case of a set is left.
     """
-    copies = copies_in({name: split[name] for name in use}, digests)
+    copies = _copies_in({name: split[name] for name in use}, digests)
     crossing = [] if apart else [copy for copy in copies if copy.crosses]
     if crossing and given:
         raise ValueError(f"{crossing[0].told}: leave one out of the lists, or put both into one. {WHY}")

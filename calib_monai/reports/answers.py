@@ -73,5 +73,7 @@ def beside(run: Run) -> str:
         told.append(
             f"volumes: {first_of([f'{name} {in_percent(mean)} %' for name, mean in means.items()], MOST_VOLUMES)}"
         )
-    poor = f" Its Dice is below {POOR}: look at its segmentations before its probabilities."
-    return f"{'; '.join(told)}.{poor if run.metrics.get(OF_DICE, 1) < POOR else ''}" if told else ""
+    sentences = [f"{'; '.join(told)}."] if told else []
+    if run.metrics.get(OF_DICE, 1) < POOR:
+        sentences.append(f"Its Dice is below {POOR}: look at its segmentations before its probabilities.")
+    return " ".join(sentences)

@@ -132,7 +132,7 @@ def _lowest(
     found: Mapping[str, float], risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]
 ) -> str:
     """A sentence that says which confidence has surely the lowest area, or that this is not known."""
-    cases = sum(not isnan(value) for value in risk.values())
+    cases = _known(risk)
     known = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
     if cases < FEWEST:
         return f"{cases} case(s) are too few to tell which confidence is better."
@@ -145,9 +145,14 @@ def _lowest(
 
 def _caution(risk: Mapping[str, float], confidence: Mapping[str, float]) -> str:
     """What is added to a run whose confidence is not surely better than a random order; nothing of few cases."""
-    few = sum(not isnan(value) for value in risk.values()) < FEWEST
     by_chance = dict.fromkeys(risk, 0.0)
-    return "" if few or surely_lower(risk, confidence, by_chance) else " (may be no better than chance)"
+    tells = _known(risk) < FEWEST or surely_lower(risk, confidence, by_chance)
+    return "" if tells else " (may be no better than chance)"
+
+
+def _known(risk: Mapping[str, float]) -> int:
+    """The number of cases with a risk."""
+    return sum(not isnan(value) for value in risk.values())
 
 
 def _lowest_first(values: Mapping[str, float]) -> list[str]:

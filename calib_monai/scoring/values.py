@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch import Tensor
 from calib_monai.scoring.arrays import Stored
 
 SUM_TOLERANCE = 1e-3  # as of the metrics
-RULE = "255 or 65535, for they are whole numbers"
-OTHER_WHOLES = {255.0: [(90, 101)], 65535.0: [(0, 10_001)]}  # highest values that tell of percent, bytes and the like
+SUMS_OF_WHOLES = "255 or 65535, for they are whole numbers"
+OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that tell of percent, bytes and the like
 FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
 CUT = 0.05  # of that, by which cutting and rounding may change it, and a step for each class
 OVERSHOT = 0.2  # by which a spline may leave 0..1
@@ -45,7 +47,7 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
     total = given.sum(dim=0)
     whole, step = _scale(total, stored, len(given), foreground=foreground)
     if step == 1:
-        raise ValueError(_of_no_scale(name, total) if foreground else _of_sums(name, len(given), total, RULE))
+        raise ValueError(_of_no_scale(name, total) if foreground else _of_sums(name, len(given), total, SUMS_OF_WHOLES))
     if whole != 1:
         given /= whole
         total /= whole
@@ -138,8 +140,9 @@ def _scale(total: Tensor, stored: Stored, channels: int, *, foreground: bool) ->
     if stored.dtype.kind not in "iu":
         return 1.0, float(np.finfo(stored.dtype).eps) if stored.dtype.itemsize <= HALF else 0.0
     if foreground:  # nothing tells the sum
-        whole, highest = float(np.iinfo(stored.dtype).max), total.max().item()
-        if whole not in FULL or any(low <= highest <= high for low, high in OTHER_WHOLES[whole]):
+        whole = float(np.iinfo(stored.dtype).max)
+        low, high = OTHER_SCALES.get(whole, (0, inf))
+        if low <= total.max().item() <= high:
             return 1.0, 1.0
     else:
         middle = total.flatten()[:: max(1, total.numel() // 10_000)].median().item()

@@ -16,9 +16,9 @@ import pytest
 from committed import BUNDLES, COLLECTION, REPOSITORY, trimmed
 from compose_bundles import main
 from monai.bundle import run
+from which_method import mean
 
 from calib_monai.datalists.files import save_nifti
-from calib_monai.measures import measure_of
 from calib_monai.phantoms import make_phantoms
 from calib_monai.refusals import OneLine
 
@@ -240,5 +240,5 @@ def test_the_pages_show_the_results_that_the_workflow_wrote() -> None:
     measures = ("dice_foreground", "hd95_mm", "missed_structures", "ece_foreground", "cece_foreground")
     results = json.loads((REPOSITORY / "results" / "hippocampus" / "main" / "results.json").read_text(encoding="utf-8"))
     assert len(results["rows"]) > 10
-    for name, row in results["rows"].items():
-        assert shown[name] == [measure_of(each).shown(row["measures"][each]["mean"]) for each in measures], name
+    for name in results["rows"]:
+        assert shown[name] == [mean(each, "main", name) for each in measures], name

@@ -13,8 +13,6 @@ import pytest
 import which_method
 from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named, prose_of
 
-from calib_monai.measures import measure_of
-
 LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
 OF_OTHERS = {
     *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
@@ -106,13 +104,10 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     assert f"`ce` on slices, 100 epochs: {', '.join(nll.values())}" in which
     of_methods = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
     assert [method for method, _ in of_methods] == ["soft_dice", "dice_ce", "svls", "nacl"]
-    volumes = json.loads((REPOSITORY / "results" / "hippocampus" / "volumes_posthoc" / "results.json").read_text())[
-        "rows"
-    ]
     for method, line in of_methods:
         columns = [(name, method) for name in ("dice_foreground", "hd95_mm")]
         columns += [(name, row) for name in ("nll_all", "ece_foreground") for row in (method, f"{method} + TS")]
-        means = [measure_of(name).shown(volumes[row]["measures"][name]["mean"]) for name, row in columns]
+        means = [which_method.mean(name, "volumes_posthoc", row) for name, row in columns]
         assert line.split(" | ") == means, method
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
