@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from calib_monai.case_checks import check_workers, read_all
@@ -17,6 +18,7 @@ from calib_monai.datalists.split_files import (
     Drawn,
     Listed,
     Options,
+    OtherCases,
     check_same_split,
     kept_split,
     names_of,
@@ -38,7 +40,7 @@ from calib_monai.found_cases import (
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.same_images import without_copies
+from calib_monai.same_images import check_unseen, without_copies
 from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
@@ -62,6 +64,7 @@ class Cases(dict[str, list[Case]]):
         options: the options with which the split was drawn.
         replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
         left_out: the cases that are in no set, because their images are in another one.
+        images: a digest of the image of each training and validation case of a training.
         training: the training that they are of, None where that is not known.
     """
 
@@ -72,21 +75,27 @@ class Cases(dict[str, list[Case]]):
         options: Options,
         replaced: Path | None = None,
         left_out: Sequence[str] = (),
+        images: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(split)
         self.geometries = dict(geometries)
         self.options = options
         self.replaced = replaced
         self.left_out = list(left_out)
+        self.images = dict(images)
         self.training: Training | None = None
 
     def training_axcodes(self, axcodes: str) -> str:
         """The axis codes of the training, see `calib_monai.orientation.training_axcodes`."""
         return training_axcodes(axcodes, self.geometries)
 
-    def write_split(self, path: Path) -> None:
-        """Write the names of the cases, the options of their draw, their patients, and what is left out."""
-        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out), path)
+    def write_split(self, path: Path, *, beside_model: bool = True) -> None:
+        """Write the names of the cases, the options of their draw, their patients, and what is left out.
+
+        Digests of the images are written beside a model, where an evaluation looks for them.
+        """
+        images = self.images if beside_model else {}
+        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out, images), path)
 
 
 def checked_split(
@@ -158,17 +167,10 @@ def checked_split(
     tell_left_out(datalist, split)
     beside_model, kept = Path(ckpt_dir) / SPLIT_FILE, None
     if split_file:
-        given = given_split(Path(split_file), split)
-        if options.get("fold"):
-            logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], split_file)
-        if keep and beside_model.is_file():
-            check_same_split(given, beside_model, split_file)
-        else:
-            split = given
-        options = {"split": Path(split_file).name, "split_seed": options.get("split_seed", 0)}
+        split, options = _split_of_file(split_file, split, options, beside_model if keep else None)
     if keep:
         split, options = kept_split(split, options, beside_model, use)
-        check_splits(ckpt_dirs, {name: names_of(split)[name] for name in use})
+        check_splits([] if isinstance(split, Listed) else ckpt_dirs, {name: names_of(split)[name] for name in use})
     else:
         split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
         options["train_fraction"] = train_fraction
@@ -197,7 +199,10 @@ def checked_split(
     seen = read_all([split[name] for name in use], read, [*split["training"], *([] if num_workers else by_loader)])
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
-    split, left_out = without_copies(split, use, [one.digest for one in seen], apart=apart, given=bool(split_file))
+    digests = [one.digest for one in seen]
+    members = ckpt_dirs or [ckpt_dir]
+    check_unseen(_split_files(members if isinstance(split, OtherCases) else members[1:]), sets, digests)
+    split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     # Copies may have come or gone.
     other_split = kept is not None and _is_another(kept, names_of(split), ckpt_dir, overwrite=overwrite)
     _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
@@ -208,13 +213,42 @@ def checked_split(
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
-    checked = Cases(split, geometries, options, beside_model if other_split else None, left_out)
+    images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
+    checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
-        paths = {Path(output_dir) / SPLIT_FILE} | (set() if keep else {beside_model})
-        for path in paths - {checked.replaced}:
-            checked.write_split(path)
+        for path in set(_split_files([output_dir, *([] if keep else [ckpt_dir])])) - {checked.replaced}:
+            checked.write_split(path, beside_model=path == beside_model)
     return checked
+
+
+def _split_of_file(file: str, split: Split, options: Options, beside_model: Path | None) -> tuple[Split, Options]:
+    """The split that a file gives, and the options that are told of it.
+
+    Args:
+        file: with the names of the cases.
+        split: all cases, which is returned if the split beside the model is to be kept.
+        options: of this run.
+        beside_model: the split beside a model; the file must give the same. None if a training draws a new one.
+    """
+    given = given_split(Path(file), split)
+    if options.get("fold"):
+        logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], file)
+    if beside_model is not None and beside_model.is_file():
+        check_same_split(given, beside_model, file)
+        given = split
+    return given, {"split": Path(file).name, "split_seed": options.get("split_seed", 0)}
+
+
+def _split_files(folders: Iterable[str]) -> list[Path]:
+    """The files of the splits in these folders."""
+    return [Path(folder) / SPLIT_FILE for folder in folders]
+
+
+def _images(split: Split, digests: Mapping[str, bytes]) -> dict[str, str]:
+    """The digests of the images of training and validation by case, as text; an image of one value has none."""
+    names = [case["case"] for name in ("training", "validation") for case in split[name]]
+    return {name: digests[name].hex() for name in names if digests.get(name)}
 
 
 def _split_of_models(ckpt_dir: Path) -> Drawn | None:

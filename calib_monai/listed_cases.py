@@ -13,7 +13,6 @@ from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
-from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
@@ -76,7 +75,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def checked(self) -> Cases:
         """The checked split."""
         if self.elsewhere:
-            return self._check(self._elsewhere(self.elsewhere))
+            return self._check(self._elsewhere(self.elsewhere), ckpt_dirs=self.ckpt_dirs)
         return self._check(self.datalist, ckpt_dirs=self.ckpt_dirs)
 
     def __getitem__(self, name: str) -> list[Case]:
@@ -139,8 +138,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
             raise ValueError(f"--split {given} and --test_dir {elsewhere.test_dir} both say what is tested: give one")
         if elsewhere.described(class_names).classes:
             check_keeps_classes(self.settings["loading"], len(class_names), elsewhere.test_dir)
-        split_files = [Path(folder) / SPLIT_FILE for folder in self.ckpt_dirs or [self.settings["ckpt_dir"]]]
-        return elsewhere.datalist(self.datalist, class_names, ignore_index, split_files)
+        return elsewhere.datalist(self.datalist, class_names, ignore_index)
 
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""

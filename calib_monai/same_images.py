@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from nibabel.orientations import apply_orientation, io_orientation
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calib_monai.datalists.split_files import read_split
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.processes import is_first_process
 
@@ -122,3 +124,30 @@ def _tell(copies: Sequence[Copy], crossing: Sequence[Copy], left_out: Sequence[s
         logger.warning("%d case(s) are left out, first %s: %s. %s", len(left_out), left_out[0], crossing[0].told, WHY)
     if stay := [copy for copy in copies if copy.case["case"] not in left_out]:
         logger.warning("%d case(s) are copies of others: %s", len(stay), stay[0].told)
+
+
+def check_unseen(split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> None:
+    """Raise ValueError if a model has seen an image that is measured, under whatever name and in whatever file.
+
+    A model has seen the images of its training and, unless validation cases are measured, of its validation.
+
+    Args:
+        split_files: beside each model. An earlier version did not note the images there, which a warning says.
+        sets: the measured cases by set.
+        digests: of each of their images, in order, as `digest_of`.
+    """
+    placed = [(name, case) for name, cases in sets.items() for case in cases]
+    measured = {digest.hex(): one for one, digest in zip(placed, digests, strict=True) if digest}
+    for file in filter(Path.is_file, split_files):
+        kept = read_split(file)
+        if kept is None or not kept.images:
+            logger.warning("%s does not say which images the model was trained on: they may be measured here", file)
+            continue
+        for of_set in ("training", "validation"):
+            for other in kept.names[of_set]:
+                name, case = measured.get(kept.images.get(other, ""), (of_set, {}))
+                if name != of_set:
+                    raise ValueError(
+                        f"the image of {case['case']} ({name}) is that of {other}, which {file} has for {of_set}: "
+                        f"measure other cases. {WHY}"
+                    )

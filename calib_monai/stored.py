@@ -149,6 +149,7 @@ class StoredSplit(Stored):
     test: list[CaseName]
     drawn_with: dict[str, bool | int | float | str] = {}
     left_out: list[CaseName] = []
+    images: dict[str, str] = {}
 
 
 class TrainingImages(Stored):

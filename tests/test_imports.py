@@ -21,7 +21,7 @@ ALLOWED = {
             "loss_checks",
         ),
         *("made_for", "measures", "methods", "outputs", "processes", "regions", "running", "slices", "spelling"),
-        *("inferers", "locks", "memory", "risk_coverage", "stored", "targets", "whole_files"),
+        *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
     "score": {"refusals", "scoring"},
     "scoring": {

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import shutil
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import torch
-from checked_phantoms import check
+from checked_phantoms import check, warnings_in
 
+from calib_monai.datalists.split_files import OtherCases
 from calib_monai.datalists.splits import Split
 from calib_monai.same_images import WHY, digest_of, without_copies
 
@@ -132,3 +135,62 @@ def test_a_split_of_ones_own_must_not_have_a_copy_in_two_lists(phantom_dir: Path
         check(phantom_dir, split_file=str(mine))
     mine.write_text(json.dumps(lists | {"training": ["phantom_001", "phantom_002"], "test": ["phantom_004"]}))
     assert len(check(phantom_dir, split_file=str(mine))["training"]) == 2
+
+
+def measured(folder: Path, other: Path, *models: str) -> list[str]:
+    """The cases of another folder, as an evaluation takes them, of the models in these folders or in "models"."""
+    cases = [
+        {"case": file.name[0], "image": str(file), "label": str(other / "labelsTr" / file.name)}
+        for file in sorted((other / "imagesTr").iterdir())
+    ]
+    split = OtherCases({"training": [], "validation": [], "test": cases})
+    dirs = [str(folder.parent / name) for name in models]
+    checked = check(folder, datalist=lambda: split, keep=True, use=["test"], ckpt_dirs=dirs)
+    return [case["case"] for case in checked["test"]]
+
+
+def test_other_data_with_an_image_that_a_model_has_seen_are_refused_under_any_name_and_in_any_file(
+    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    drawn = check(phantom_dir)
+    beside_model = phantom_dir.parent / "models" / "split.json"
+    seen = [case["case"] for name in ("training", "validation") for case in drawn[name]]
+    assert list(json.loads(beside_model.read_text())["images"]) == seen
+    other = tmp_path / "other"
+    for place in ("imagesTr", "labelsTr"):
+        (other / place).mkdir(parents=True)
+        shutil.copy(phantom_dir / place / f"{drawn['test'][0]['case']}.nii.gz", other / place / "x.nii.gz")
+    assert measured(phantom_dir, other) == ["x"]
+    for name, case in (("training", drawn["training"][-1]), ("validation", drawn["validation"][0])):
+        for place, key in (("imagesTr", "image"), ("labelsTr", "label")):
+            image = nibabel.load(case[key])
+            stored = nibabel.Nifti1Image(np.asarray(image.dataobj).astype(np.float64), image.affine)
+            nibabel.save(stored, other / place / "y.nii.gz")
+        told = rf"^the image of y \(test\) is that of {case['case']}, which .*models.split.json has for {name}: measure"
+        with pytest.raises(ValueError, match=told):
+            measured(phantom_dir, other)
+        member = phantom_dir.parent / f"not_{name}"
+        member.mkdir()
+        content = json.loads(beside_model.read_text())
+        content["images"].pop(case["case"])
+        (member / "split.json").write_text(json.dumps(content))
+        assert measured(phantom_dir, other, member.name) == ["x", "y"]
+        with pytest.raises(ValueError, match=told):
+            measured(phantom_dir, other, member.name, "models")
+    beside_model.write_text(json.dumps({name: [case["case"] for case in drawn[name]] for name in drawn}))
+    assert measured(phantom_dir, other) == ["x", "y"]
+    assert "split.json does not say which images the model was trained on" in warnings_in(caplog)[-1]
+
+
+def test_a_member_of_an_ensemble_must_not_have_seen_a_test_image_under_another_name(phantom_dir: Path) -> None:
+    drawn = check(phantom_dir)
+    tested, trained = drawn["test"][0]["case"], drawn["training"][0]["case"]
+    member = phantom_dir.parent / "member"
+    shutil.copytree(phantom_dir.parent / "models", member)
+    dirs = [str(phantom_dir.parent / "models"), str(member)]
+    again = {"keep": True, "use": ["test"], "ckpt_dirs": dirs}
+    assert check(phantom_dir, **again)["test"] == drawn["test"]
+    copy(phantom_dir, trained, tested)
+    check(phantom_dir, keep=True, use=["test"])  # a single model of whose split the data are no longer
+    with pytest.raises(ValueError, match=rf"^the image of {tested} \(test\) is that of {trained}, which .*member"):
+        check(phantom_dir, **again)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +14,7 @@ from calib_monai.case_keys import LABEL_VALUES
 from calib_monai.datalists.folders import dataset_folder
 from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.patterns import check_pattern, find_cases
-from calib_monai.datalists.split_files import Listed, read_split
+from calib_monai.datalists.split_files import OtherCases
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.path_options import check_path
 from calib_monai.spelling import did_you_mean
@@ -26,6 +25,7 @@ KINDS = {
     "images": list,
     "label": str,
     "labels": dict,
+    "labels_are_right": bool,
     "patient": str,
     "several_masks": bool,
 }  # in a JSON
@@ -94,6 +94,10 @@ class OtherData:
             return f"_on_{re.sub(r'[^A-Za-z0-9.-]+', '_', self.name)}"
         return "" if self.part == "test" else f"_{self.part}"
 
+    def may_have_other_labels(self) -> bool:
+        """Whether there are other data whose labels may be wrong: no JSON file says that they are right."""
+        return bool(self) and not (self._is_json and self._content().get("labels_are_right", False))
+
     @property
     def _is_json(self) -> bool:
         return self.test_dir.lower().endswith(".json")
@@ -103,7 +107,7 @@ class OtherData:
 
         A JSON file has the key "folder", a path from its own place. "images", "label", "patient" and "several_masks"
         are those of a bundle's `datalist`. "labels" gives the name of a class for each value of a label; 0 is the
-        background unless it says otherwise.
+        background unless it says otherwise. "labels_are_right" is for `calib_monai.handlers.FitCheck`.
 
         Args:
             class_names: the names of the model's classes, the background first.
@@ -124,6 +128,7 @@ class OtherData:
         if ("images" in content) != ("label" in content):
             raise ValueError(f"{file} must have both 'images' and 'label', or none of them for the bundle's own layout")
         folder = self._folder(str(file.parent / content.pop("folder")))
+        content.pop("labels_are_right", None)
         try:
             for pattern in (*content.get("images", ()), *filter(None, [content.get("label")])):
                 check_pattern(pattern)
@@ -153,58 +158,28 @@ class OtherData:
         of_bundle: Callable[..., Split],
         class_names: Sequence[str],
         ignore_index: int | None,
-        split_files: Sequence[Path],
-    ) -> Callable[[], Listed]:
+    ) -> Callable[[], OtherCases]:
         """What gives the cases, all of them for testing, as `checked_split` takes it.
 
         Args:
             of_bundle: gives the split of the training.
             class_names: as in `described`.
             ignore_index: as in `described`.
-            split_files: beside each model, with the cases that it was trained on.
 
         Raises:
-            ValueError: as `described`; and when it is called, as `find_cases`, `with_patients` or `of_bundle`, or if a
-                case is one that the model was trained on.
+            ValueError: as `described`, or the folder is that of the training; and when it is called, as `find_cases`,
+                `with_patients` or `of_bundle`.
         """
         described = self.described(class_names, ignore_index)
-        return partial(self._tested, described, of_bundle, split_files, dataset_dir=str(described.folder))
-
-    def _check_unknown(
-        self, tested: Sequence[Case], folder: Path, of_bundle: Callable[[], Split], split_files: Sequence[Path]
-    ) -> None:
-        """Raise ValueError if cases are among those that the model was trained on.
-
-        A name says nothing, for two hospitals may number their cases alike, and files may be renamed: the files are
-        compared, unless the folder of the training is missing.
-        """
         trained_in = getattr(of_bundle, "keywords", {}).get("dataset_dir")
-        mend = "leave out --test_dir to measure the test cases of the training"
-        if trained_in is not None and Path(trained_in).resolve() == folder.resolve():
-            raise ValueError(f"test_dir {folder} is the dataset_dir of the training: {mend}")
-        splits = [kept for file in split_files if file.is_file() and (kept := read_split(file))]
-        known = {name for kept in splits for of_set in ("training", "validation") for name in kept.names[of_set]}
-        if not known:
-            return
-        try:
-            trained = [_first_file(case) for case in chain(*of_bundle().values()) if case["case"] in known]
-        except ValueError:
-            return
-        by_size: dict[int, list[Path]] = {}
-        for other in trained:
-            by_size.setdefault(_size(other), []).append(other)
-        for case in tested:
-            one = _first_file(case)
-            for other in by_size.get(_size(one), ()):
-                if _same(one, other):
-                    raise ValueError(
-                        f"test_dir {self.test_dir} holds cases that the model was trained on, first {case['case']}: "
-                        f"{one} is the same file as {other}; {mend}"
-                    )
+        if trained_in is not None and Path(trained_in).resolve() == described.folder.resolve():
+            raise ValueError(
+                f"test_dir {described.folder} is the dataset_dir of the training: leave out --test_dir to measure the "
+                "test cases of the training"
+            )
+        return partial(self._tested, described, of_bundle, dataset_dir=str(described.folder))
 
-    def _tested(
-        self, described: Described, of_bundle: Callable[..., Split], split_files: Sequence[Path], *, dataset_dir: str
-    ) -> Listed:
+    def _tested(self, described: Described, of_bundle: Callable[..., Split], *, dataset_dir: str) -> OtherCases:
         """All cases of the folder."""
         try:
             if described.images:
@@ -222,9 +197,8 @@ class OtherData:
             raise ValueError(str(error).replace("dataset_dir", "test_dir")) from None
         if not cases:
             raise ValueError(f"test_dir {dataset_dir} holds no labeled case")
-        self._check_unknown(cases, described.folder, of_bundle, split_files)
         told = {LABEL_VALUES: dict(described.classes)} if described.classes else {}
-        return Listed({"training": [], "validation": [], "test": [{**case, **told} for case in cases]})
+        return OtherCases({"training": [], "validation": [], "test": [{**case, **told} for case in cases]})
 
     def _folder(self, path: str) -> Path:
         """A folder; raise ValueError if there is none."""
@@ -276,25 +250,3 @@ def _classes(labels: Mapping[str, Any], class_names: Sequence[str]) -> dict[int,
             "network finds of it counts as wrong"
         )
     return classes
-
-
-def _first_file(case: Case) -> Path:
-    """The file, or the folder, of the image of a case, the first of several."""
-    return Path(case["image"] if isinstance(case["image"], str) else case["image"][0])
-
-
-def _size(path: Path) -> int:
-    """The bytes of a file, or of the first file of a folder; -1 if there is none."""
-    file = _alone(path)
-    return file.stat().st_size if file.is_file() else -1
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Whether two files, or the first files of two folders, have the same content."""
-    first, second = map(_alone, (one, other))
-    return first.is_file() and second.is_file() and filecmp.cmp(first, second, shallow=False)
-
-
-def _alone(path: Path) -> Path:
-    """A file, or the first file of a folder."""
-    return min((file for file in path.iterdir() if file.is_file()), default=path) if path.is_dir() else path

@@ -16,7 +16,7 @@ from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
-DRAWN_WITH, PATIENTS, LEFT_OUT = "drawn_with", "patients", "left_out"  # keys beside those of the sets
+DRAWN_WITH, PATIENTS, LEFT_OUT, IMAGES = "drawn_with", "patients", "left_out", "images"  # keys beside the sets
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
@@ -25,17 +25,23 @@ logger = logging.getLogger(__name__)
 class Drawn(NamedTuple):
     """The names of the cases of each set, the options that they were drawn with by name, and patients by case.
 
-    `left_out` names cases that are in no set, because their images are in another one.
+    `left_out` names cases that are in no set, because their images are in another one. `images` has a digest of the
+    image of each training and validation case, as in `calib_monai.same_images`.
     """
 
     names: dict[str, list[str]]
     options: Options
     patients: Mapping[str, str] = MappingProxyType({})
     left_out: Sequence[str] = ()
+    images: Mapping[str, str] = MappingProxyType({})
 
 
 class Listed(Split):
     """Cases that another program lists for an evaluation, and which need not be of the split of the model."""
+
+
+class OtherCases(Listed):
+    """Cases of other data, of which a model must have seen no image."""
 
 
 def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -> tuple[Split, Options]:
@@ -142,7 +148,7 @@ def read_split(path: Path) -> Drawn | None:
         raise ValueError(
             f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
         )
-    return Drawn(names, kept.drawn_with, left_out=kept.left_out)
+    return Drawn(names, kept.drawn_with, left_out=kept.left_out, images=kept.images)
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:
@@ -163,7 +169,7 @@ def patients_of(split: Split) -> dict[str, str]:
 
 def write_split(drawn: Drawn, path: Path) -> None:
     """Write a split and what else is known of it; the file is complete or not written."""
-    more = {PATIENTS: dict(drawn.patients), LEFT_OUT: list(drawn.left_out)}
+    more = {PATIENTS: dict(drawn.patients), LEFT_OUT: list(drawn.left_out), IMAGES: dict(drawn.images)}
     write_json(path, {**drawn.names, DRAWN_WITH: drawn.options} | {key: value for key, value in more.items() if value})
 
 

@@ -2,7 +2,6 @@
 
 from calib_monai.handlers.board import BoardStats
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
-from calib_monai.handlers.channel_order import ChannelOrder
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
     GradientScale,
@@ -14,6 +13,7 @@ from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.conformal import Conformal
 from calib_monai.handlers.evaluating import LetGo, ModelCheckpointLoader, ProgressBar, close_tracking
 from calib_monai.handlers.figures import FiguresSaver
+from calib_monai.handlers.fit_check import FitCheck
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
 from calib_monai.handlers.history import History
 from calib_monai.handlers.ignored import IgnoredLabel
@@ -40,7 +40,6 @@ __all__ = [
     "BoardStats",
     "CalibratedLogits",
     "CalibratorFit",
-    "ChannelOrder",
     "CollapseGuard",
     "Conformal",
     "Dice",
@@ -50,6 +49,7 @@ __all__ = [
     "EpochStats",
     "ExpectedDice",
     "FiguresSaver",
+    "FitCheck",
     "GradientScale",
     "History",
     "IgnoredLabel",

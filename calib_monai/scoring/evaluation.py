@@ -133,7 +133,7 @@ def evaluate(
     )
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
-        *([] if scoring.reading.order else [handlers.ChannelOrder(scoring.class_names)]),
+        handlers.FitCheck(scoring.class_names, order=not scoring.reading.order, axes=not scoring.reading.axes),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),

@@ -24,12 +24,12 @@ def hospital(**content: Any) -> Change:
 
 
 def turned(**content: Any) -> Change:
-    """Writes the same, and turns the data afterwards, so that the copies are of other patients."""
+    """Writes the same, and turns the copies afterwards, so that they are of other patients."""
 
     def change(folder: Path) -> None:
         hospital(**content)(folder)
-        for path in sorted((folder / "data").rglob("*.nii.gz")):
-            voxels(str(path.relative_to(folder / "data")), lambda values: values[::-1])(folder)
+        for path in sorted((folder / "other").rglob("*.nii.gz")):
+            voxels(str(path), lambda values: values[::-1])(folder)
 
     return change
 
@@ -53,7 +53,7 @@ WRONG_ELSEWHERE = [
             "evaluate",
             {},
         ),
-        ("training cases", "holds cases that the model was trained on", hospital(**LABELS), "evaluate", {}),
+        ("training cases", r"is that of .*split.json has for training", hospital(**LABELS), "evaluate", {}),
         ("no label", "holds no label", hospital(images=["{case}.x"], label="{case}.y"), "evaluate", {}),
         ("over the inside", "is of an evaluation of the test", turned(), "evaluate", {"output_dir": "{}/eval"}),
         ("two lists", "--split .* and --test_dir", turned(), "evaluate", {"split": "{}/models/split.json"}),

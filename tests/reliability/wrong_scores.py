@@ -223,6 +223,7 @@ WRONG_SCORES = [
         "look like those of other classes.*--order background tumor liver",
         niftis(lambda p: p[..., [0, 2, 1]]),
     ),
+    WrongScore("reversed axes", "arrays look turned: .* with x reversed it is", niftis(lambda p: p[::-1])),
     WrongScore("another grid", "lies elsewhere than .*labels/case_0.nii.gz, by 4 mm", niftis(affine=ELSEWHERE)),
     WrongScore("another grid by the .pkl", "case_0.pkl lies elsewhere than", placed_elsewhere),
     WrongScore("a label of no class", r"case_1.nii.gz holds the label value\(s\) 7; with 3 classes", with_label(7)),

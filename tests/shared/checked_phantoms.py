@@ -18,10 +18,12 @@ def loading(*keys: str) -> Compose:
     return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
 
 
-def check(folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, **rules: Any) -> Cases:
-    """The checked split of a Decathlon folder."""
+def check(
+    folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, datalist: Any = None, **rules: Any
+) -> Cases:
+    """The checked split of a Decathlon folder, or other cases for a model beside it."""
     return checked_split(
-        partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
+        datalist or partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
         loading("image", "label"),
         num_classes=3,
         in_channels=1,
