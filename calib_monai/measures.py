@@ -101,10 +101,16 @@ def measure_of(name: str) -> Measure:
     """
     if name in MEASURES:
         return MEASURES[name]
-    kind, *words = name.split("_")
-    if kind in KINDS and any(word in REGIONS for word in words):
+    if _is_of_probabilities(name):
+        kind, *words = name.split("_")
         return measure_of_probabilities(KINDS[kind], words)
     return Measure(name.replace("_", " "), more_is_better=None)
+
+
+def _is_of_probabilities(name: str) -> bool:
+    """Whether the name of a metric has a kind and a region."""
+    kind, *words = name.split("_")
+    return kind in KINDS and any(word in REGIONS for word in words)
 
 
 def is_distance(name: str) -> bool:
@@ -115,6 +121,15 @@ def is_distance(name: str) -> bool:
 def limits_of(name: str) -> tuple[float, float]:
     """Between what the values of a metric of this name must lie; infinite where that is not known."""
     return LIMITS.get(name.removeprefix("expected_").removeprefix("pairwise_").split("_")[0], (-inf, inf))
+
+
+def check_limits(name: str, value: float | None) -> None:
+    """Raise ValueError if a metric of this package cannot have this value; one of somebody else may have any."""
+    least, most = limits_of(name)
+    if "debiased" in name:  # what chance adds may be more than there is
+        least = -most
+    if value is not None and (name in MEASURES or _is_of_probabilities(name)) and not least <= value <= most:
+        raise ValueError(f"{name} is {value:g}; it must lie between {least:g} and {most:g}")
 
 
 def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better: bool | None = False) -> Measure:

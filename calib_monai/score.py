@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from calib_monai.command_lines import Once
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.axes import AXES
 from calib_monai.scoring.cases import Given
@@ -27,12 +28,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--axes", default="", choices=AXES, help="of the arrays, where the shape fits several")
     made.add_argument("--logits", action="store_true", help="the files hold logits")
     made.add_argument("--foreground", action="store_true", help="no channel is of the background")
-    made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="only these; all by default")
+    made.add_argument("--cases", nargs="+", action=Once, default=[], metavar="CASE", help="only these; all by default")
     made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
     made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
     made.add_argument("--calibrate", default="", choices=("ts", "lts"), help="fit a calibrator, and measure with it")
-    made.add_argument("--fit", nargs="+", default=[], metavar="CASE", help="cases to fit to, or a folder of others")
+    made.add_argument(
+        "--fit", nargs="+", action=Once, default=[], metavar="CASE", help="cases to fit to, or a folder of others"
+    )
     made.add_argument("--fit_labels", type=Path, help="folder of the labels of that folder; --labels by default")
     made.add_argument("--fit_images", type=Path, help="folder of its images; --images by default")
     made.add_argument("--fit_region", default="all", help="voxels to fit to, such as plausible; all by default")

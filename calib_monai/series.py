@@ -73,10 +73,7 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
         )
     if first.colors != 1:
         raise ValueError(f"{first.file} holds colors; it must hold one number in a pixel")
-    for other in headers:
-        one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
-        if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
-            raise ValueError(f"{name} holds slices of other sizes or directions: {_text(first)} and {_text(other)}")
+    _check_alike(name, headers)
     if not _is_square(first.directions):
         raise ValueError(
             f"{first.file} has directions of rows and columns that are not of length 1 and at right angles "
@@ -99,6 +96,17 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
     affine[:3, 2] = step
     affine[:3, 3] = ordered[0].position or (0.0, 0.0, 0.0)
     return ordered, affine
+
+
+def _check_alike(name: str, headers: Sequence[Header]) -> None:
+    """Raise ValueError if slices are of two sizes, directions or patients."""
+    first = headers[0]
+    for other in headers:
+        one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
+        if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
+            raise ValueError(f"{name} holds slices of other sizes or directions: {_text(first)} and {_text(other)}")
+        if first.patient != other.patient:  # a message must not name patients
+            raise ValueError(f"{name} holds slices of two patients (PatientID): {first.file} and {other.file}")
 
 
 def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:

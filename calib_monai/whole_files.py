@@ -7,12 +7,14 @@ import io
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 FORMULA = re.compile(r"'*\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|'*[\t\r]")  # and a text that was one before "'" came
+MOST_SHOWN = 100  # characters of a key
 UNFINISHED = ".unfinished_"  # the beginning of the name of what is being written
 
 
@@ -83,7 +85,8 @@ def read_json(path: Path, name: str = "") -> Any:
         name: what stands before the path in a message, such as "split".
 
     Raises:
-        ValueError: a file that cannot be read, or is no JSON, which knows neither NaN nor infinite numbers.
+        ValueError: a file that cannot be read, that has a key twice, or is no JSON, which knows neither NaN nor
+            infinite numbers.
     """
     told = f"{name} {path}".lstrip()
     try:
@@ -95,7 +98,7 @@ def read_json(path: Path, name: str = "") -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"{told} is no JSON: {error}") from None
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_once)
     except RecursionError:
         raise ValueError(f"{told} is no JSON that can be read: it is nested too deep") from None
     except ValueError as error:
@@ -105,6 +108,15 @@ def read_json(path: Path, name: str = "") -> Any:
 def _refuse_constant(name: str) -> NoReturn:
     """Raise ValueError for NaN and Infinity, which Python's parser takes."""
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; raise ValueError if it has a key twice, of which Python's parser takes the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"it has the key {twice[:MOST_SHOWN]!r} twice")
+    return found
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:

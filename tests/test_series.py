@@ -107,6 +107,7 @@ def test_slices_that_shift_evenly_make_a_sheared_affine_and_others_are_refused(t
         ({"0020|0037": "1\\0\\0\\0\\0\\1"}, "lacks slices: between 3 and 9 mm"),
         ({"0020|0037": "0.8\\0.6\\0\\-0.6\\0.8\\0"}, "of other sizes or directions"),
         ({"0020|0037": "-1\\0\\0\\0\\-1\\0"}, "of other sizes or directions"),
+        ({"0010|0020": "another"}, r"slices of two patients \(PatientID\): .*\.dcm and "),
     ],
 )
 def test_slices_that_are_not_alike_are_refused(tags: dict[str, str], said: str, tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ def top(content: Any) -> Any:
             edited("summary.json", lambda c: c["metrics"].update(dice={"value": "0.5"})),
             r"metrics\.dice\.value: .* number",
         ),
+        (
+            edited("summary.json", lambda c: c["metrics"].update(dice_foreground={"value": 7.5})),
+            "dice_foreground is 7.5; it must lie between 0 and 1",
+        ),
         (edited("summary.json", lambda c: c.update(class_names=["a", "a", "b"])), "class_names: the classes are a, a"),
         (
             edited("summary.json", lambda c: c["class_names"].append("liver")),

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.whole_files import read_csv, whole_file, write_csv, write_json, write_whole
+from calib_monai.whole_files import read_csv, read_json, whole_file, write_csv, write_json, write_whole
 
 
 def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +45,12 @@ def test_what_json_does_not_know_is_not_written(number: float, tmp_path: Path) -
     with pytest.raises(ValueError, match=r"file\.json is not written, for a number in it is NaN or infinite"):
         write_json(tmp_path / "file.json", {"dice": [1.0, number]})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text('{"folder": "x", "labels": {"1": "lv", "2": "rv", "1": "myo"}}')
+    with pytest.raises(ValueError, match=r"^test_dir .*b\.json is no JSON: it has the key '1' twice$"):
+        read_json(tmp_path / "b.json", "test_dir")
 
 
 def test_what_a_full_disk_refuses_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from calib_monai.command_lines import Once
 from calib_monai.experiments.comparison import Comparison, compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
@@ -45,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", type=float, help="that number of the trials without one")
     parser.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
     parser.add_argument("--published", type=Path, help="JSON file of published tables")
-    parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
+    parser.add_argument(
+        "--cases", nargs="+", action=Once, help="cases to draw; by default the worst and the middle one"
+    )
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
     published = read_published(given.published) if given.published else []

@@ -35,15 +35,23 @@ class FitCheck:
             None: predictions of another program are judged.
         order: whether the order of the classes is judged.
         axes: whether the axes are judged.
+        background: whether a channel is of the background.
     """
 
     def __init__(
-        self, class_names: Sequence[str], elsewhere: OtherData | None = None, *, order: bool = True, axes: bool = True
+        self,
+        class_names: Sequence[str],
+        elsewhere: OtherData | None = None,
+        *,
+        order: bool = True,
+        axes: bool = True,
+        background: bool = True,
     ) -> None:
         self.class_names = list(class_names)
         self.elsewhere = elsewhere
         self.order = order
         self.axes = axes
+        self.background = background
         self.counts = torch.zeros(0)
         self.shared: list[dict[Turn, float]] = []
 
@@ -115,8 +123,10 @@ class FitCheck:
                 order = [self.class_names[index] for index in torch.as_tensor(best).argsort()]
                 who = "the channels"
                 advice = (
-                    f"give the names in the order of the channels, --order {' '.join(order)}, or the order that you "
-                    "have, which is then not doubted"
+                    "no channel may be of the background with --foreground"
+                    if not self.background and order[0] != self.class_names[0]
+                    else f"give the names in the order of the channels, --order {' '.join(order)}, or the order that "
+                    "you have, which is then not doubted"
                 )
             else:
                 order = [self.class_names[index] for index in best]

@@ -16,7 +16,7 @@ import torch
 from pydantic import ValidationError as Invalid
 
 from calib_monai.bins import Bins
-from calib_monai.measures import measure_from
+from calib_monai.measures import check_limits, measure_from
 from calib_monai.reports.cases_file import read_cases
 from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.runs import LogitCounts, Run
@@ -105,6 +105,8 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
     classes = _stacked({case: one.classes for case, one in stored.cases.items()}, size)
     name, suffix = _name(folder.resolve(), summary)
     metrics = summary.metrics.items()
+    for metric, measured in metrics:
+        check_limits(metric, measured.value)
     return Run(
         name=name + suffix,
         suffix=suffix,

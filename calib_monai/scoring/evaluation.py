@@ -133,7 +133,12 @@ def evaluate(
     )
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
-        handlers.FitCheck(scoring.class_names, order=not scoring.reading.order, axes=not scoring.reading.axes),
+        handlers.FitCheck(
+            scoring.class_names,
+            order=not scoring.reading.order,
+            axes=not scoring.reading.axes,
+            background=not scoring.reading.foreground,
+        ),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),

@@ -1,0 +1,23 @@
+"""Command lines: an option with several values that may be given once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+
+class Once(argparse.Action):
+    """Stores values, as argparse does, which however takes the last where an option is given twice."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the values; end the program with a line if the option has some."""
+        if getattr(namespace, self.dest) is not self.default:
+            parser.error(f"{option_string} is given twice; give it once, with all values")
+        setattr(namespace, self.dest, values)
