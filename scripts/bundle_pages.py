@@ -111,14 +111,20 @@ def _value(value: object) -> str:
 
 
 def matrix() -> str:
-    """bundles/README.md: a row for each method, a column for each data set; a sign in each cell links to its bundle."""
+    """bundles/README.md: a row for each method, a column for each data set, and tables of what was measured."""
     columns = {dataset: _short(dataset) for dataset in names("datasets")}
     lines = ["| | " + " | ".join(columns.values()) + " |", "| --- " + "| :-: " * len(columns) + "|"]
     for method in names("methods"):
         cells = [_matrix_cell(dataset, method) for dataset in columns]
         lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
     shortened = [f"{short} is `{dataset}`" for dataset, short in columns.items() if short != dataset]
-    words = {"matrix": "\n".join(lines), "shortened": ", ".join(shortened)}
+    tables = [
+        f"### {dataset}, networks for {kind}\n\n{_table(measured, experiment)}"
+        for dataset in columns
+        for experiment, kind in ((SLICES, "slices"), (VOLUMES, "volumes"))
+        if (measured := _measured(dataset, experiment))
+    ]
+    words = {"matrix": "\n".join(lines), "shortened": ", ".join(shortened), "measured": "\n\n".join(tables)}
     return Template((PARTS / "matrix.md").read_text(encoding="utf-8")).substitute(words)
 
 
@@ -144,8 +150,8 @@ def _results(dataset: str, method: str) -> str:
     return told + (f"\n\n### Networks for volumes (3D)\n\n{_table(of_volumes, VOLUMES, method)}" if of_volumes else "")
 
 
-def _table(measured: Part, experiment: str, method: str) -> str:
-    """A table of an experiment's results with this method's row in bold, and the conditions."""
+def _table(measured: Part, experiment: str, method: str = "") -> str:
+    """A table of an experiment's results, with the row of a method in bold if one is given, and the conditions."""
     columns = {key: measured["measures"][key] for key in COLUMNS if key in measured["measures"]}
     titles = " | ".join(measure["title"] for measure in columns.values())
     lines = [f"| method | {titles} |", "| --- " * (len(columns) + 1) + "|"]
