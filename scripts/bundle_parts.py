@@ -157,7 +157,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _check_needed(path: str, part: Part) -> None:
-    """Raise ValueError if the part at a path lacks a value without a default."""
+    """Raise ValueError if the part at a path lacks a value without a default, or no network takes its slices."""
     for (section, *keys), kind in NEEDED_OF_OWN.items():
         value, instead = part[section], ""
         for key in keys:
@@ -168,6 +168,12 @@ def _check_needed(path: str, part: Part) -> None:
             key = "#".join((section, *keys))
             said = f"; it sets {instead}" if instead else ""
             raise ValueError(f"{path} must set {key}, {'a list' if kind is list else 'a text'}{said}")
+    from calib_monai.checks import check_slice_size  # noqa: PLC0415 - brings torch, which is slow to import
+
+    try:
+        check_slice_size(part["both"]["slice_size"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def merge(*parts: Part) -> Part:

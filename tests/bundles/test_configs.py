@@ -115,6 +115,11 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
         ),
         ("knees", {"image": {"channels": ["T2"]}}, "knees.json has 2 images and 1 channels; each channel is an image"),
         ("knees", {"both": {"slice_size": [48, 64]}}, "knees.json must set both#datalist#images, a list"),
+        (
+            "knees",
+            {"both": own_part()["both"] | {"slice_size": [50, 64]}},
+            "knees.json: slice_size is [50, 64]; it must be height and width, multiples of 16",
+        ),
         ("knees", {"trian": {}}, "docs, evaluate, inference, with its keys; did you mean train?"),
         (
             "knees",
