@@ -29,19 +29,12 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
-from calib_monai.found_cases import (
-    check_shown,
-    settle,
-    tell_doubts,
-    tell_left_out,
-    tell_odd_voxels,
-    tell_unseen_classes,
-)
-from calib_monai.made_for import MadeFor, far_from_training, read_model_json
+from calib_monai.found_cases import check_seen, settle, tell_doubts, tell_left_out, tell_unseen_classes
+from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import check_unseen, without_copies
-from calib_monai.volumes import Loading, Rules, Seen, read_pair
+from calib_monai.volumes import Loading, Rules, read_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -176,7 +169,7 @@ def checked_split(
         options["train_fraction"] = train_fraction
         kept = _split_of_models(Path(ckpt_dir))
         if kept is not None:  # before anything is read
-            _is_another(kept, names_of(split, kept.left_out), ckpt_dir, overwrite=overwrite)
+            _is_another(kept, names_of(split, kept.left_out), {}, ckpt_dir, overwrite=overwrite)
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
     read = partial(
@@ -203,9 +196,10 @@ def checked_split(
     members = ckpt_dirs or [ckpt_dir]
     check_unseen(_split_files(members if isinstance(split, OtherCases) else members[1:]), sets, digests)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
-    # Copies may have come or gone.
-    other_split = kept is not None and _is_another(kept, names_of(split), ckpt_dir, overwrite=overwrite)
-    _check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
+    images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
+    # Copies may have come or gone, and images may have changed.
+    other_split = kept is not None and _is_another(kept, names_of(split), images, ckpt_dir, overwrite=overwrite)
+    check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}
@@ -213,7 +207,6 @@ def checked_split(
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
-    images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
     checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
@@ -257,44 +250,27 @@ def _split_of_models(ckpt_dir: Path) -> Drawn | None:
     return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
 
 
-def _is_another(kept: Drawn, names: Mapping[str, list[str]], ckpt_dir: str, *, overwrite: bool) -> bool:
-    """Whether a split has other names than that of a model.
+def _is_another(
+    kept: Drawn, names: Mapping[str, list[str]], images: Mapping[str, str], ckpt_dir: str, *, overwrite: bool
+) -> bool:
+    """Whether a split has other names or images than that of a model.
+
+    Args:
+        kept: the split of the model.
+        names: of the cases of each set.
+        images: a digest of each image that is known.
+        ckpt_dir: folder of the model.
+        overwrite: whether the model may be replaced.
 
     Raises:
         ValueError: it has, and the model may not be replaced.
     """
-    another = kept.names != names
+    changed = [case for case, digest in images.items() if kept.images.get(case, digest) != digest]
+    another = kept.names != names or bool(changed)
     if another and not overwrite:
+        what = f"another image of {changed[0]}" if kept.names == names else "another split"
         raise ValueError(
-            f"{ckpt_dir} holds a model that was trained with another split, which --resume does not take: set another "
+            f"{ckpt_dir} holds a model that was trained with {what}, which --resume does not take: set another "
             "--ckpt_dir and --output_dir, or replace it by --overwrite True"
         )
     return another
-
-
-def _check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:
-    """Raise ValueError as `check_shown`; warn, in one line, of images far from those that a model was trained on.
-
-    Args:
-        sets: the cases by set.
-        seen: what was seen of each case, in order.
-        ckpt_dir: folder of the model, None if its training or split has the cases.
-    """
-    check_shown(sets, [one.shows for one in seen])
-    geometries = {str(case["case"]): one.geometry for case, one in zip(chain(*sets.values()), seen, strict=True)}
-    tell_odd_voxels({name: geometry.spacing for name, geometry in geometries.items()})
-    trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
-    told = [
-        (case["case"], far_from_training(one.geometry, trained))
-        for case, one in zip(chain(*sets.values()), seen, strict=True)
-    ]
-    far = [(name, how) for name, how in told if how]
-    if far and is_first_process():
-        name, how = far[0]
-        logger.warning(
-            "%d of %d case(s) are far outside of what the model was trained on, first %s: %s",
-            len(far),
-            len(told),
-            name,
-            how,
-        )

@@ -18,9 +18,10 @@ from calib_monai.datalists.splits import Case, Split
 from calib_monai.headers import doubt_of_place, is_nifti
 from calib_monai.held_images import is_held
 from calib_monai.left_labels import tell_like_labels
+from calib_monai.made_for import far_from_training, read_model_json
 from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
-from calib_monai.volumes import files_of
+from calib_monai.volumes import Seen, files_of
 
 LEAST_EDGE, MOST_EDGE = 0.01, 50.0  # mm, of the voxels of scans
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format
@@ -145,3 +146,31 @@ def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
 def _absolute(paths: str | list[str]) -> str | list[str]:
     """A path or paths, from the root on; links stay."""
     return str(Path(paths).absolute()) if isinstance(paths, str) else [str(Path(path).absolute()) for path in paths]
+
+
+def check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:
+    """Raise ValueError as `check_shown`; warn, in one line, of images far from those that a model was trained on.
+
+    Args:
+        sets: the cases by set.
+        seen: what was seen of each case, in order.
+        ckpt_dir: folder of the model, None if its training or split has the cases.
+    """
+    check_shown(sets, [one.shows for one in seen])
+    geometries = {str(case["case"]): one.geometry for case, one in zip(chain(*sets.values()), seen, strict=True)}
+    tell_odd_voxels({name: geometry.spacing for name, geometry in geometries.items()})
+    trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
+    told = [
+        (case["case"], far_from_training(one.geometry, trained))
+        for case, one in zip(chain(*sets.values()), seen, strict=True)
+    ]
+    far = [(name, how) for name, how in told if how]
+    if far and is_first_process():
+        name, how = far[0]
+        logger.warning(
+            "%d of %d case(s) are far outside of what the model was trained on, first %s: %s",
+            len(far),
+            len(told),
+            name,
+            how,
+        )

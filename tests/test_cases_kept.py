@@ -87,7 +87,9 @@ def test_a_training_that_may_replace_a_model_leaves_its_split_there_until_then(p
     assert beside.read_text() == before
     assert replacing.replaced == beside
     replacing.write_split(beside)
-    assert beside.read_text() == (phantom_dir.parent / "eval" / "split.json").read_text() != before
+    assert beside.read_text() != before
+    written, of_output = (json.loads(path.read_text()) for path in (beside, phantom_dir.parent / "eval" / "split.json"))
+    assert written == of_output | {"images": replacing.images}
 
 
 def test_without_a_split_beside_the_model_a_warning_is_given(

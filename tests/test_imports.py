@@ -101,6 +101,7 @@ ALLOWED = {
         "case_names",
         "datalists",
         "headers",
+        "made_for",
         "held_images",
         "left_labels",
         "processes",

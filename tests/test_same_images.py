@@ -194,3 +194,19 @@ def test_a_member_of_an_ensemble_must_not_have_seen_a_test_image_under_another_n
     check(phantom_dir, keep=True, use=["test"])  # a single model of whose split the data are no longer
     with pytest.raises(ValueError, match=rf"^the image of {tested} \(test\) is that of {trained}, which .*member"):
         check(phantom_dir, **again)
+
+
+def test_a_training_with_other_images_of_the_same_names_does_not_resume(phantom_dir: Path) -> None:
+    drawn = check(phantom_dir)
+    models = phantom_dir.parent / "models"
+    (models / "model.pt").touch()
+    first = drawn["training"][0]["case"]
+    assert dict(check(phantom_dir)) == dict(drawn)
+    path = phantom_dir / "imagesTr" / f"{first}.nii.gz"
+    image = nibabel.load(path)
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj)[::-1], image.affine), path)
+    with pytest.raises(ValueError, match=f"model that was trained with another image of {first}, which --resume"):
+        check(phantom_dir)
+    before = (models / "split.json").read_bytes()
+    assert check(phantom_dir, overwrite=True).replaced == models / "split.json"
+    assert (models / "split.json").read_bytes() == before  # until the model is replaced

@@ -23,6 +23,7 @@ from calib_monai.whole_files import read_json
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
+CONTROL = re.compile(r"[\x00-\x1f]")  # characters
 MOST_SHOWN = 200  # characters of an entry of a list that is refused
 MOST_OF_A_SERIES = 20_000  # files in a folder that a list names, and in its folders
 LABEL = re.compile(r"(.+)[_.-](gt|label|mask|seg|segmentation)(_\d+)?", re.IGNORECASE)  # that lies beside its image
@@ -171,8 +172,8 @@ def _listed_case(image: Any, folder: Path) -> Case:
 
 
 def _is_path(file: Any) -> bool:
-    """Whether an entry can be the path of a file."""
-    return isinstance(file, str | PathLike) and str(file) != "" and "\0" not in str(file)
+    """Whether an entry can be the path of a file; one with a line break would break every message about it."""
+    return isinstance(file, str | PathLike) and str(file) != "" and not CONTROL.search(str(file))
 
 
 def _name_and_suffix(file: str) -> tuple[str, str]:

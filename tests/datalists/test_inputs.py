@@ -159,6 +159,7 @@ def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path)
         ('{"training": ["a.nii"]}', "must hold a list of images"),
         ("[3]", "lists 3; needed is a path"),
         (r'["a\u0000b.nii"]', "needed is a path"),
+        (r'["a.nii", "b\n.nii"]', r"lists 'b\\n.nii'; needed is a path"),
         ('[{"image": []}]', "needed is a path"),
         ('["a/x.nii", "b/x.nii.gz"]', "cases.json lists /.*/a/x.nii and /.*/b/x.nii.gz, and both are called x; both"),
         ('[{"image": "x.nii", "case": "../x"}]', r"a case is called '\.\./x'; it must be a name"),
