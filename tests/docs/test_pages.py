@@ -109,6 +109,11 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
         columns += [(name, row) for name in ("nll_all", "ece_foreground") for row in (method, f"{method} + TS")]
         means = [which_method.mean(name, "volumes_posthoc", row) for name, row in columns]
         assert line.split(" | ") == means, method
+    [averaged] = re.findall(r"^\| three `soft_dice`, averaged \| (.*) \|$", text, re.MULTILINE)
+    columns = [(name, "") for name in ("dice_foreground", "hd95_mm")]
+    columns += [(name, end) for name in ("nll_all", "ece_foreground") for end in ("", " + TS")]
+    means = [which_method.mean(name, "volumes_recipe", f"soft_dice ensemble{end}") for name, end in columns]
+    assert averaged.split(" | ") == means
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
     assert f"({before['ece_foreground']:.3f} to {after['ece_foreground']:.3f})" in " ".join(text.split())
