@@ -18,7 +18,7 @@ from calib_monai.datalists.split_files import read_split
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.processes import is_first_process
 
-MOST_VOXELS = 2**18  # of an image that are compared
+MOST_VOXELS = 2**16  # of an image that are compared
 WHY = "Results on an image that was trained on say too much"
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes:
     """What is the same for two images (C, H, W[, D]) if their voxels are; nothing for an image of one value.
 
-    Of a large image it is made of the voxels of a regular grid: scans that agree in all of them are copies.
+    It is made of the ranks of the values in each channel, so it stays the same if values are scaled or shifted. Of a
+    large image it is made of the voxels of a regular grid: scans that agree in all of them are copies.
 
     Args:
         image: the image.
@@ -39,11 +40,11 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
         channels = [apply_orientation(channel, turn) for channel in channels]  # type: ignore[no-untyped-call]
     step = max(1, math.ceil((image.numel() / MOST_VOXELS) ** (1 / (image.ndim - 1))))
     every = (slice(None, None, step),) * (image.ndim - 1)
-    sample = np.stack([channel[every] for channel in channels])
-    if sample.size == 0 or (sample == sample.flat[0]).all():
+    ranks = np.stack([np.unique(channel[every], return_inverse=True)[1].reshape(-1) for channel in channels])
+    if not ranks.any():
         return b""
     shape = repr((len(channels), *channels[0].shape)).encode()
-    return blake2b(shape + sample.tobytes(), digest_size=16).digest()
+    return blake2b(shape + ranks.astype(np.int32).tobytes(), digest_size=16).digest()
 
 
 class Copy(NamedTuple):

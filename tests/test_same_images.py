@@ -32,6 +32,9 @@ def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
         for axis in flipped:
             stored, placed = stored.flip(axis + 1), placed @ np.diag([-1.0 if axis == each else 1 for each in range(4)])
         assert digest_of(stored, placed) == digest_of(volume, affine) != digest_of(stored)
+    scans = torch.randint(0, 4000, (2, 30, 20, 10), generator=torch.Generator().manual_seed(1)).float()
+    for changed in (2 * scans - 1024, scans / 3999, torch.stack([scans[0] / 7, scans[1] + 3])):
+        assert digest_of(changed) == digest_of(scans) != digest_of(-changed)
     large = torch.rand(2, 600, 700, generator=torch.Generator().manual_seed(0))
     assert digest_of(large) == digest_of(large.clone()) != digest_of(large.flip(2))
 
