@@ -72,7 +72,8 @@ class FitCheck:
         """Count the voxels of each labeled and each predicted class in this iteration's cases."""
         for item in items(engine):
             _, labels, ignored = given_of(item, ignored_label(engine))
-            label, predicted = labels[0, 0], plain(item["pred"])[0]
+            label = labels[0, 0]
+            predicted = plain(item["pred"])[0].to(label.device)
             counted = torch.ones_like(label, dtype=torch.bool) if ignored is None else ~ignored[0, 0]
             for one, other, here in zip(label, predicted, counted, strict=True):  # slice by slice, to save memory
                 self.counts += _pairs(one[here], other[here], len(self.class_names))
