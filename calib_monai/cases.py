@@ -193,8 +193,10 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     digests = [one.digest for one in seen]
-    members = ckpt_dirs or [ckpt_dir]
-    check_unseen(_split_files(members if isinstance(split, OtherCases) else members[1:]), sets, digests)
+    if keep and (not isinstance(split, Listed) or isinstance(split, OtherCases)):
+        copies_stay = options.get("group_duplicates") is False and not isinstance(split, Listed)
+        members = _split_files(ckpt_dirs or [ckpt_dir])
+        check_unseen(members[copies_stay:], sets, digests, own=not isinstance(split, Listed))
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
     # Copies may have come or gone, and images may have changed.
@@ -239,9 +241,12 @@ def _split_files(folders: Iterable[str]) -> list[Path]:
 
 
 def _images(split: Split, digests: Mapping[str, bytes]) -> dict[str, str]:
-    """The digests of the images of training and validation by case, as text; an image of one value has none."""
+    """The digests of the images of training and validation by case, as text; none if some were not read.
+
+    That of an image of one value is empty.
+    """
     names = [case["case"] for name in ("training", "validation") for case in split[name]]
-    return {name: digests[name].hex() for name in names if digests.get(name)}
+    return {name: digests[name].hex() for name in names} if digests.keys() >= set(names) else {}
 
 
 def _split_of_models(ckpt_dir: Path) -> Drawn | None:

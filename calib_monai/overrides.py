@@ -135,7 +135,7 @@ def _with_options(files: list[str], options: Mapping[str, Any], texts: Mapping[s
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, str]:
-    """Name and value of each option, as they were written."""
+    """Name and value of each option, as they were written; raise ValueError if one is given twice."""
     options: dict[str, str] = {}
     for place, argument in enumerate(arguments):
         if not re.match(r"--?[A-Za-z_+]", argument):
@@ -144,7 +144,10 @@ def _texts(arguments: Sequence[str]) -> dict[str, str]:
         if not given:
             following = arguments[place + 1 : place + 2]
             value = following[0] if following and not following[0].startswith("--") else "True"
-        options[name.replace("-", "_")] = value
+        name = name.replace("-", "_")
+        if name in options:
+            raise ValueError(f"--{name} is given twice, as {options[name]} and as {value}: give it once")
+        options[name] = value
     return options
 
 

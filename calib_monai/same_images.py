@@ -127,7 +127,9 @@ def _tell(copies: Sequence[Copy], crossing: Sequence[Copy], left_out: Sequence[s
         logger.warning("%d case(s) are copies of others: %s", len(stay), stay[0].told)
 
 
-def check_unseen(split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> None:
+def check_unseen(
+    split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes], *, own: bool = False
+) -> None:
     """Raise ValueError if a model has seen an image that is measured, under whatever name and in whatever file.
 
     A model has seen the images of its training and, unless validation cases are measured, of its validation.
@@ -136,6 +138,7 @@ def check_unseen(split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]]
         split_files: beside each model. An earlier version did not note the images there, which a warning says.
         sets: the measured cases by set.
         digests: of each of their images, in order, as `digest_of`.
+        own: whether the cases are of these splits. Then a validation case must have the image that it had in training.
     """
     placed = [(name, case) for name, cases in sets.items() for case in cases]
     measured = {digest.hex(): one for one, digest in zip(placed, digests, strict=True) if digest}
@@ -144,9 +147,14 @@ def check_unseen(split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]]
         if kept is None or not kept.images:
             logger.warning("%s does not say which images the model was trained on: they may be measured here", file)
             continue
+        for digest, (name, case) in measured.items() if own else ():
+            if name == "validation" and kept.images.get(case["case"], digest) != digest:
+                raise ValueError(
+                    f"{case['case']} has another image than {file} has for {name}: give the data of the training"
+                )
         for of_set in ("training", "validation"):
             for other in kept.names[of_set]:
-                name, case = measured.get(kept.images.get(other, ""), (of_set, {}))
+                name, case = measured.get(kept.images[other], (of_set, {}))
                 if name != of_set:
                     raise ValueError(
                         f"the image of {case['case']} ({name}) is that of {other}, which {file} has for {of_set}: "

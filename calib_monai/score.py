@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cases", nargs="+", action=Once, default=[], metavar="CASE", help="only these; all by default")
     made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
+    made.add_argument("--any_fit", action="store_true", help="probabilities may fit better turned or as other classes")
     made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
     made.add_argument("--calibrate", default="", choices=("ts", "lts"), help="fit a calibrator, and measure with it")
     made.add_argument(
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         foreground=options.foreground,
         ignore_index=options.ignore_label,
         any_grid=options.any_grid,
+        any_fit=options.any_fit,
     )
     told = score(
         given,

@@ -149,7 +149,7 @@ class StoredSplit(Stored):
     test: list[CaseName]
     drawn_with: dict[str, bool | int | float | str] = {}
     left_out: list[CaseName] = []
-    images: dict[str, str] = {}
+    images: dict[str, Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]] = {}
 
 
 class TrainingImages(Stored):

@@ -14,6 +14,7 @@ def swap_test_and_validation(phantom_dir: Path) -> None:
     path = phantom_dir.parent / "models" / "split.json"
     names = json.loads(path.read_text())
     names["test"], names["validation"] = names["validation"], names["test"]
+    del names["images"]
     path.write_text(json.dumps(names))
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -175,7 +176,7 @@ def test_other_data_with_an_image_that_a_model_has_seen_are_refused_under_any_na
         member = phantom_dir.parent / f"not_{name}"
         member.mkdir()
         content = json.loads(beside_model.read_text())
-        content["images"].pop(case["case"])
+        content["images"][case["case"]] = 32 * "0"
         (member / "split.json").write_text(json.dumps(content))
         assert measured(phantom_dir, other, member.name) == ["x", "y"]
         with pytest.raises(ValueError, match=told):
@@ -194,9 +195,43 @@ def test_a_member_of_an_ensemble_must_not_have_seen_a_test_image_under_another_n
     again = {"keep": True, "use": ["test"], "ckpt_dirs": dirs}
     assert check(phantom_dir, **again)["test"] == drawn["test"]
     copy(phantom_dir, trained, tested)
-    check(phantom_dir, keep=True, use=["test"])  # a single model of whose split the data are no longer
+    with pytest.raises(ValueError, match=rf"^the image of {tested} \(test\) is that of {trained}, which .*models"):
+        check(phantom_dir, **again)
+    content = json.loads((phantom_dir.parent / "models" / "split.json").read_text())
+    content["drawn_with"]["group_duplicates"] = False  # copies stay where they are
+    (phantom_dir.parent / "models" / "split.json").write_text(json.dumps(content))
+    assert check(phantom_dir, keep=True, use=["test"])["test"] == drawn["test"]
     with pytest.raises(ValueError, match=rf"^the image of {tested} \(test\) is that of {trained}, which .*member"):
         check(phantom_dir, **again)
+
+
+def test_data_that_were_numbered_anew_are_not_those_of_the_training(phantom_dir: Path) -> None:
+    drawn = check(phantom_dir)
+    tested, valid, trained = (drawn[name][0]["case"] for name in ("test", "validation", "training"))
+    copy(phantom_dir, tested, valid)
+    with pytest.raises(ValueError, match=rf"^{valid} has another image than .*split.json has for validation: give"):
+        check(phantom_dir, keep=True, use=["validation"])
+    copy(phantom_dir, trained, tested)
+    with pytest.raises(ValueError, match=rf"^the image of {tested} \(test\) is that of {trained}, which .*split.json"):
+        check(phantom_dir, keep=True, use=["test"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda images: images.pop("phantom_000"), "has images of other cases than it lists"),
+        (lambda images: images.update(another=32 * "0"), "has images of other cases than it lists"),
+        (lambda images: images.update(phantom_000="0"), "split.json .*images.phantom_000"),
+    ],
+)
+def test_digests_that_were_edited_are_refused(phantom_dir: Path, change: Any, said: str) -> None:
+    check(phantom_dir)
+    beside_model = phantom_dir.parent / "models" / "split.json"
+    content = json.loads(beside_model.read_text())
+    change(content["images"])
+    beside_model.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=said):
+        check(phantom_dir, keep=True, use=["test"])
 
 
 def test_a_training_with_other_images_of_the_same_names_does_not_resume(phantom_dir: Path) -> None:

@@ -148,6 +148,8 @@ def read_split(path: Path) -> Drawn | None:
         raise ValueError(
             f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
         )
+    if kept.images and kept.images.keys() != {*names["training"], *names["validation"]}:
+        raise ValueError(f"{path} has images of other cases than it lists: restore what training wrote")
     return Drawn(names, kept.drawn_with, left_out=kept.left_out, images=kept.images)
 
 

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import NamedTuple
 
 import torch
 from ignite.engine import Engine, Events
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers.readings import given_of, ignored_label, items
 from calib_monai.metrics.inputs import plain
-from calib_monai.processes import gathered
+from calib_monai.processes import gathered, is_first_process
 from calib_monai.turns import Turn, overlaps
 
 FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
 GOOD = 0.5  # a Dice that the other classes or the turned predictions must have
+ALIKE = 0.1  # by which it may fall where turned predictions look the same
+OF_SCORE = "--any_fit accepts what is there"
 OF_TEST_DIR = '"labels_are_right": true in the JSON file of test_dir accepts them'
+
+logger = logging.getLogger(__name__)
+
+
+class Fit(NamedTuple):
+    """How the foreground of a case fits.
+
+    Attributes:
+        case: its name.
+        sizes: the voxels of the labeled and of the predicted foreground together.
+        shared: the voxels that are of both, for each turn of the prediction; the first turn leaves it as it is.
+    """
+
+    case: str
+    sizes: float
+    shared: dict[Turn, float]
 
 
 class FitCheck:
     """Stops an evaluator before its results are written if its predictions fit the labels far better otherwise.
 
     All cases together decide. The order of the classes with the highest mean Dice, background included, is the one of
-    the linear sum assignment. Axes are exchanged or reversed in each way that keeps the size of every case, and the
-    Dice of the whole foreground is compared. Attach it before what writes results.
+    the linear sum assignment; the Dice of the classes that change their places is compared. Axes are exchanged or
+    reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
+    fit far better turned are told in a warning where the others do not. Attach it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -34,7 +57,6 @@ class FitCheck:
             judged unless their JSON file says that the labels are right; test cases of the training are not judged.
             None: predictions of another program are judged.
         order: whether the order of the classes is judged.
-        axes: whether the axes are judged.
         background: whether a channel is of the background.
     """
 
@@ -44,16 +66,14 @@ class FitCheck:
         elsewhere: OtherData | None = None,
         *,
         order: bool = True,
-        axes: bool = True,
         background: bool = True,
     ) -> None:
         self.class_names = list(class_names)
         self.elsewhere = elsewhere
         self.order = order
-        self.axes = axes
         self.background = background
         self.counts = torch.zeros(0)
-        self.shared: list[dict[Turn, float]] = []
+        self.fits: list[Fit] = []
 
     def attach(self, engine: Engine) -> None:
         """Count during a run of an evaluator, and judge at its end."""
@@ -66,7 +86,7 @@ class FitCheck:
     def start(self, _engine: Engine) -> None:
         """Forget the earlier run."""
         self.counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.float64)
-        self.shared = []
+        self.fits = []
 
     def update(self, engine: Engine) -> None:
         """Count the voxels of each labeled and each predicted class in this iteration's cases."""
@@ -77,65 +97,87 @@ class FitCheck:
             counted = torch.ones_like(label, dtype=torch.bool) if ignored is None else ~ignored[0, 0]
             for one, other, here in zip(label, predicted, counted, strict=True):  # slice by slice, to save memory
                 self.counts += _pairs(one[here], other[here], len(self.class_names))
-            if self.axes:
-                self.shared.append(overlaps((label > 0) & counted, (predicted > 0) & counted))
+            of_label, of_prediction = (label > 0) & counted, (predicted > 0) & counted
+            sizes = float(of_label.sum() + of_prediction.sum())
+            self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
 
     def judge(self, _engine: Engine) -> None:
         """Raise ValueError if the predictions fit far better turned, or with the classes in another order."""
         counts = torch.stack(gathered(self.counts)).sum(dim=0)
-        if self.axes:
-            self._judge_turns([case for of_process in gathered(self.shared) for case in of_process], counts)
+        fits = [fit for of_process in gathered(self.fits) for fit in of_process]
+        dice = dice_of_turns(fits)
+        if turn := far_better(dice):
+            raise ValueError(f"{self._turned(dice, turn)}; {self._accepts}")
         if self.order:
-            self._judge_order(counts)
+            self._judge_order(counts, dice)
+        turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
+        if turned and is_first_process():
+            case, turn = turned[0]
+            told = "%d of %d case(s) fit their labels far better turned, first %s with %s: look at them"
+            logger.warning(told, len(turned), len(fits), case, turn)
 
-    def _judge_turns(self, cases: Sequence[dict[Turn, float]], counts: Tensor) -> None:
-        """Raise ValueError if another turn of all cases has a far higher Dice of the foreground.
+    @property
+    def _accepts(self) -> str:
+        """What a person does if the check is wrong."""
+        return OF_SCORE if self.elsewhere is None else OF_TEST_DIR
 
-        Args:
-            cases: the overlaps of each case.
-            counts: as in `dice_of_pairs`.
-        """
-        total = counts[1:].sum().item() + counts[:, 1:].sum().item()
-        known = Counter(turn for case in cases for turn in case)
-        dice = {
-            turn: 2 * sum(case[turn] for case in cases) / max(total, 1)
-            for turn, count in known.items()
-            if count == len(cases)
-        }
-        here, best = next(iter(dice.values())), max(dice, key=dice.__getitem__)
-        if dice[best] - here > FAR_BETTER and dice[best] > GOOD:
-            who, advice = (
-                ("the arrays", "say with --axes which axes they have, which are then not doubted, or store them turned")
-                if self.elsewhere is None
-                else (f"the labels of {self.elsewhere.test_dir} beside its images", f"mend the files; {OF_TEST_DIR}")
-            )
-            raise ValueError(
-                f"{who} look turned: the Dice of the whole foreground is {here:.2f}, and with {best} it is "
-                f"{dice[best]:.2f}; {advice}"
-            )
+    def _turned(self, dice: Mapping[Turn, float], turn: Turn) -> str:
+        """The refusal of predictions that fit better in a turn, and what to do."""
+        if self.elsewhere is not None:
+            who, advice = f"the labels of {self.elsewhere.test_dir} beside its images", "mend the files"
+        elif any(turn.backwards):
+            who, advice = "the arrays", "store them as the labels are"
+        else:
+            who, advice = "the arrays", "give --axes with x, y and z in their true order"
+        here = next(iter(dice.values()))
+        found = f"the Dice of the whole foreground is {here:.2f}, and with {turn} it is {dice[turn]:.2f}"
+        return f"{who} look turned: {found}; {advice}"
 
-    def _judge_order(self, counts: Tensor) -> None:
-        """Raise ValueError if another order of the classes has a far higher mean Dice."""
-        dice, shown = dice_of_pairs(counts), counts.sum(dim=1) > 0
+    def _judge_order(self, counts: Tensor, dice_of_foreground: Mapping[Turn, float]) -> None:
+        """Raise ValueError if another order of the classes has a far higher Dice of the classes that change."""
+        dice = dice_of_pairs(counts)
         _, best = linear_sum_assignment(dice.numpy(), maximize=True)
-        here, there = dice.diagonal()[shown].mean().item(), dice[torch.arange(len(dice)), best][shown].mean().item()
-        if there - here > FAR_BETTER and there > GOOD:
-            if self.elsewhere is None:
-                order = [self.class_names[index] for index in torch.as_tensor(best).argsort()]
-                who = "the channels"
-                advice = (
-                    "no channel may be of the background with --foreground"
-                    if not self.background and order[0] != self.class_names[0]
-                    else f"give the names in the order of the channels, --order {' '.join(order)}, or the order that "
-                    "you have, which is then not doubted"
-                )
-            else:
-                order = [self.class_names[index] for index in best]
-                who, advice = f"the labels of {self.elsewhere.test_dir}", f'correct "labels" there; {OF_TEST_DIR}'
-            raise ValueError(
-                f"{who} look like those of other classes: as {', '.join(self.class_names)} their mean Dice is "
-                f"{here:.2f}, and as {', '.join(order)} it is {there:.2f}; {advice}"
-            )
+        order = torch.as_tensor(best)
+        moved = (order != torch.arange(len(order))) & (counts.sum(dim=1) > 0)
+        here, there = dice.diagonal()[moved].mean().item(), dice[torch.arange(len(order)), order][moved].mean().item()
+        if not (there - here > FAR_BETTER and there > GOOD):
+            return
+        in_order = order.argsort() if self.elsewhere is None else order
+        names, moving = [self.class_names[index] for index in in_order], (in_order != torch.arange(len(order))).tolist()
+        as_is, instead = (", ".join(compress(one, moving)) for one in (self.class_names, names))
+        if self.elsewhere is not None:
+            who, advice = f"the labels of {self.elsewhere.test_dir}", 'correct "labels" there'
+        elif not self.background and names[0] != self.class_names[0]:
+            who, advice = "the channels", "no channel may be of the background with --foreground"
+        else:
+            who, advice = "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
+        if looks_alike(dice_of_foreground):
+            advice += ", unless the axes run otherwise, which can look the same"
+        raise ValueError(
+            f"{who} look like those of other classes: as {as_is} their mean Dice is {here:.2f}, and as {instead} it is "
+            f"{there:.2f}; {advice}; {self._accepts}"
+        )
+
+
+def dice_of_turns(fits: Sequence[Fit]) -> dict[Turn, float]:
+    """The Dice of the foreground of all cases, for each turn that all of them have."""
+    known = Counter(turn for fit in fits for turn in fit.shared)
+    total = max(sum(fit.sizes for fit in fits), 1.0)
+    turns = [turn for turn, count in known.items() if count == len(fits)]
+    return {turn: 2 * sum(fit.shared[turn] for fit in fits) / total for turn in turns}
+
+
+def far_better(dice: Mapping[Turn, float]) -> Turn | None:
+    """The turn with the highest Dice, if it is good and far above that of the first turn."""
+    best = max(dice, key=dice.__getitem__, default=None)
+    here = next(iter(dice.values()), 0.0)
+    return best if best is not None and dice[best] - here > FAR_BETTER and dice[best] > GOOD else None
+
+
+def looks_alike(dice: Mapping[Turn, float]) -> bool:
+    """Whether the foreground of turned predictions fits about as well as that of the first turn, and well."""
+    here, *others = dice.values()
+    return max(others, default=0.0) > max(GOOD, here - ALIKE)
 
 
 def _pairs(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:

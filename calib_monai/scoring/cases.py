@@ -41,6 +41,7 @@ class Given:
         foreground: whether they lack the background.
         ignore_index: label of voxels that do not count, or None.
         any_grid: whether headers may place probabilities elsewhere than labels.
+        any_fit: whether they may fit the labels far better turned or as other classes.
     """
 
     probs: Path
@@ -53,6 +54,7 @@ class Given:
     foreground: bool = False
     ignore_index: int | None = None
     any_grid: bool = False
+    any_fit: bool = False
 
 
 @dataclass(frozen=True)

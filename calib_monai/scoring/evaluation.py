@@ -46,6 +46,7 @@ class Scoring:
         dataset: the name of the data set.
         method: the name of what gave the probabilities.
         with_logits: whether the network hands on logits, which a calibrator takes.
+        any_fit: whether predictions may fit the labels far better turned or as other classes.
     """
 
     cases: Mapping[str, Found]
@@ -55,6 +56,7 @@ class Scoring:
     dataset: str
     method: str
     with_logits: bool = False
+    any_fit: bool = False
 
     @property
     def hands_on_logits(self) -> bool:
@@ -131,14 +133,11 @@ def evaluate(
         disturbance=Compose([]),
         overwrite=overwrite,
     )
+    reading = scoring.reading
+    fit_check = handlers.FitCheck(scoring.class_names, order=not reading.order, background=not reading.foreground)
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
-        handlers.FitCheck(
-            scoring.class_names,
-            order=not scoring.reading.order,
-            axes=not scoring.reading.axes,
-            background=not scoring.reading.foreground,
-        ),
+        *([] if scoring.any_fit else [fit_check]),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),

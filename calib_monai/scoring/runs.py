@@ -157,6 +157,7 @@ def scoring_of(cases: ScoredCases, given: Given, options: Options, *, with_logit
         dataset=options.dataset or given.labels.resolve().parent.name,
         method=options.method or options.out.resolve().name,
         with_logits=with_logits,
+        any_fit=given.any_fit,
     )
 
 

@@ -261,7 +261,9 @@ def test_a_page_of_the_repository_names_options_that_there_are(page: Path) -> No
     package = REPOSITORY / "calib_monai"
     programs = [package / "reports" / "__main__.py", package / "score.py", *(REPOSITORY / "scripts").glob("*.py")]
     programs += [*(REPOSITORY / "tests" / "reliability").glob("*.py"), *(package / "experiments").glob("*.py")]
-    arguments = {name for path in programs for name in re.findall(r'add_argument\("--(\w+)"', path.read_text("utf-8"))}
+    arguments = {
+        name for path in programs for name in re.findall(r'add_argument\(\s*"--(\w+)"', path.read_text("utf-8"))
+    }
     bundles = [COLLECTION / bundle for bundle in ("hippocampus_nacl", "busi_nacl")]
     runs = [(bundle, name) for bundle in bundles for name in runs_of(bundle)]
     for key, value in options_in(page):
