@@ -193,10 +193,9 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     digests = [one.digest for one in seen]
-    if keep and (not isinstance(split, Listed) or isinstance(split, OtherCases)):
-        copies_stay = options.get("group_duplicates") is False and not isinstance(split, Listed)
-        members = _split_files(ckpt_dirs or [ckpt_dir])
-        check_unseen(members[copies_stay:], sets, digests, own=not isinstance(split, Listed))
+    own = not isinstance(split, Listed)
+    if keep and (isinstance(split, OtherCases) or (own and options.get("group_duplicates") is not False)):
+        check_unseen(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
     # Copies may have come or gone, and images may have changed.

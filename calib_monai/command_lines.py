@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Once(argparse.Action):
-    """Stores values, as argparse does, which however takes the last where an option is given twice."""
+    """Stores values. An option that is given twice ends the program; argparse alone takes the last."""
 
     def __call__(
         self,

@@ -11,6 +11,7 @@ from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
 MOST_DECIMALS = 15
+ROUNDING = 1e-6  # by which a float32 may be beyond a limit
 PER_1000 = 1000.0  # NLL and Brier over all voxels are small, because nearly all voxels are certain
 ALWAYS, ALIKE, NEVER = "always", "alike", "never"  # of `Measure.compared`
 
@@ -128,7 +129,11 @@ def check_limits(name: str, value: float | None) -> None:
     least, most = limits_of(name)
     if "debiased" in name:  # what chance adds may be more than there is
         least = -most
-    if value is not None and (name in MEASURES or _is_of_probabilities(name)) and not least <= value <= most:
+    if (
+        value is not None
+        and (name in MEASURES or _is_of_probabilities(name))
+        and not least - ROUNDING <= value <= most + ROUNDING
+    ):
         raise ValueError(f"{name} is {value:g}; it must lie between {least:g} and {most:g}")
 
 

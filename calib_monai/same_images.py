@@ -19,6 +19,7 @@ from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.processes import is_first_process
 
 MOST_VOXELS = 2**16  # of an image that are compared
+SEEN = ("training", "validation")  # sets whose images a model has seen
 WHY = "Results on an image that was trained on say too much"
 
 logger = logging.getLogger(__name__)
@@ -140,23 +141,19 @@ def check_unseen(
         digests: of each of their images, in order, as `digest_of`.
         own: whether the cases are of these splits. Then a validation case must have the image that it had in training.
     """
-    placed = [(name, case) for name, cases in sets.items() for case in cases]
-    measured = {digest.hex(): one for one, digest in zip(placed, digests, strict=True) if digest}
+    placed = [(name, case["case"]) for name, cases in sets.items() for case in cases]
     for file in filter(Path.is_file, split_files):
         kept = read_split(file)
         if kept is None or not kept.images:
-            logger.warning("%s does not say which images the model was trained on: they may be measured here", file)
+            logger.warning("%s does not say which images the model has seen: some may be measured here", file)
             continue
-        for digest, (name, case) in measured.items() if own else ():
-            if name == "validation" and kept.images.get(case["case"], digest) != digest:
-                raise ValueError(
-                    f"{case['case']} has another image than {file} has for {name}: give the data of the training"
-                )
-        for of_set in ("training", "validation"):
-            for other in kept.names[of_set]:
-                name, case = measured.get(kept.images[other], (of_set, {}))
-                if name != of_set:
+        seen = {of_set: {kept.images[case]: case for case in kept.names[of_set]} for of_set in SEEN}
+        for (name, case), digest in zip(placed, map(bytes.hex, digests), strict=True):
+            if own and name == "validation" and kept.images.get(case, digest) != digest:
+                raise ValueError(f"{case} has another image than {file} has for {name}: give the data of the training")
+            for of_set in SEEN:
+                if digest and name != of_set and digest in seen[of_set]:
                     raise ValueError(
-                        f"the image of {case['case']} ({name}) is that of {other}, which {file} has for {of_set}: "
-                        f"measure other cases. {WHY}"
+                        f"the image of {case} ({name}) is that of {seen[of_set][digest]}, which {file} has for "
+                        f"{of_set}: measure other cases. {WHY}"
                     )

@@ -105,8 +105,9 @@ def _check_alike(name: str, headers: Sequence[Header]) -> None:
         one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
         if len(one) != len(two) or np.abs(np.subtract(one, two)).max() > SAME:
             raise ValueError(f"{name} holds slices of other sizes or directions: {_text(first)} and {_text(other)}")
-        if first.patient != other.patient:  # a message must not name patients
-            raise ValueError(f"{name} holds slices of two patients (PatientID): {first.file} and {other.file}")
+    named = {header.patient: header.file for header in headers if header.patient}
+    if len(named) > 1:  # a message must not name patients
+        raise ValueError(f"{name} holds slices of two patients (PatientID): {' and '.join([*named.values()][:2])}")
 
 
 def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-MOST_PLACES = 2**14  # voxels of a label that are looked up
+MOST_PLACES = 2**14  # voxels of a label that are looked up, and some more
 AXES = "xyz"
 
 
@@ -41,21 +42,39 @@ def turns_of(size: Sequence[int]) -> Iterator[Turn]:
 
 
 def overlaps(label: Tensor, predicted: Tensor) -> dict[Turn, float]:
-    """The number of voxels that a label and a turned prediction share, by turn; of a large label it is estimated.
+    """The number of voxels that a label and a turned prediction share, by turn.
+
+    It is exact for the first turn, which leaves the prediction as it is. For the others it is estimated from a random
+    sample of a large label.
 
     Args:
         label: the foreground, (H, W[, D]), bool.
         predicted: the same of the prediction, of this shape.
     """
-    places = label.nonzero()
-    taken = places[:: max(1, len(places) // MOST_PLACES)]
+    first, *others = turns_of(label.shape)
+    places, count = _sample(label)
     last = torch.tensor(label.shape, device=label.device) - 1
-    found = {}
-    for turn in turns_of(label.shape):
-        backwards = torch.tensor(turn.backwards, device=label.device)
-        turned = torch.where(backwards, last - taken, taken)
-        source = turned.new_empty(turned.shape)
+    found = {first: float((label & predicted).sum())}
+    for turn in others:
+        turned = torch.where(torch.tensor(turn.backwards, device=label.device), last - places, places)
+        source = torch.empty_like(turned)
         source[:, list(turn.order)] = turned
-        shared = predicted[source.unbind(dim=1)].double().mean().item() if len(taken) else 0.0
-        found[turn] = shared * len(places)
+        found[turn] = predicted[source.unbind(dim=1)].double().mean().item() * count if count else 0.0
     return found
+
+
+def _sample(label: Tensor) -> tuple[Tensor, int]:
+    """The places of some voxels of a mask, (N, axes), drawn at random where it has many, and the number of all.
+
+    Every slice gives its share, so that only the places of one slice are in memory.
+    """
+    counts = label.flatten(1).sum(dim=1).tolist()
+    share = min(1.0, MOST_PLACES / max(sum(counts), 1))
+    generator = torch.Generator().manual_seed(0)
+    taken = [torch.zeros(0, label.ndim, dtype=torch.int64, device=label.device)]
+    for index, count in enumerate(counts):
+        if count:
+            places = torch.nn.functional.pad(label[index].nonzero(), (1, 0), value=index)
+            some = torch.randperm(count, generator=generator)[: math.ceil(count * share)]
+            taken.append(places[some.to(label.device)] if share < 1 else places)
+    return torch.cat(taken), sum(counts)

@@ -99,6 +99,8 @@ def read_json(path: Path, name: str = "") -> Any:
         raise ValueError(f"{told} is no JSON: {error}") from None
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_once)
+    except KeyTwiceError as error:
+        raise ValueError(f"{told} {error}") from None
     except RecursionError:
         raise ValueError(f"{told} is no JSON that can be read: it is nested too deep") from None
     except ValueError as error:
@@ -110,12 +112,16 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
+class KeyTwiceError(ValueError):
+    """An object of JSON has a key more than once."""
+
+
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; raise ValueError if it has a key twice, of which Python's parser takes the last."""
+    """An object of JSON; raise KeyTwiceError if it has a key twice, of which Python's parser takes the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"it has the key {twice[:MOST_SHOWN]!r} twice")
+        raise KeyTwiceError(f"has the key {twice[:MOST_SHOWN]!r} more than once")
     return found
 
 

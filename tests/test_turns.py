@@ -29,11 +29,18 @@ def test_the_turn_of_a_prediction_is_found() -> None:
 
 
 def test_the_overlap_of_a_large_label_is_estimated() -> None:
-    label, predicted = torch.ones(2, 200, 300, dtype=torch.bool)
-    predicted = predicted.clone()
-    predicted[:50] = False
+    label = torch.zeros(200, 300, 6, dtype=torch.bool)
+    label[20:180, 20:280] = True
     assert label.sum() > 3 * MOST_PLACES
-    assert overlaps(label, predicted)[Turn((0, 1), (False, False))] == pytest.approx(45000, rel=0.01)
+    predicted = label.clone()
+    predicted[..., 0] = False  # a slice that is missed, as every sixth voxel of the label
+    shared = overlaps(label, predicted)
+    assert shared[Turn((0, 1, 2), (False, False, False))] == predicted.sum()
+    assert list(shared.values()) == pytest.approx([float(predicted.sum())] * 8, rel=0.02)
+    predicted[100:] = False
+    for turn, count in overlaps(label, predicted).items():
+        turned = predicted.flip([axis for axis, back in enumerate(turn.backwards) if back])
+        assert count == pytest.approx(float((turned & label).sum()), rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from calib_monai.whole_files import read_json
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
 BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
-CONTROL = re.compile(r"[\x00-\x1f]")  # characters
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # characters, but a tab
 MOST_SHOWN = 200  # characters of an entry of a list that is refused
 MOST_OF_A_SERIES = 20_000  # files in a folder that a list names, and in its folders
 LABEL = re.compile(r"(.+)[_.-](gt|label|mask|seg|segmentation)(_\d+)?", re.IGNORECASE)  # that lies beside its image
@@ -147,7 +147,9 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> li
         case = _listed_case(given.get("image"), folder)
         if not case:
             shown = repr(entry) if len(repr(entry)) <= MOST_SHOWN else f"{repr(entry)[:MOST_SHOWN]}..."
-            raise ValueError(f"{where} lists {shown}; needed is a path, or {{'image': PATH or [PATHS]}}")
+            raise ValueError(
+                f"{where} lists {shown}; needed is a path without control characters, or {{'image': PATH or [PATHS]}}"
+            )
         name = given.get("case", case["case"])
         check_case_name(name, where=where)
         if name in cases:

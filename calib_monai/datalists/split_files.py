@@ -54,7 +54,8 @@ def kept_split(split: Split, options: Options, path: Path, use: Sequence[str]) -
     if kept is None:
         return split, options
     if isinstance(split, Listed):
-        tell_known(split, kept, path)
+        if not (isinstance(split, OtherCases) and kept.images):  # whose images are compared
+            tell_known(split, kept, path)
         return split, options
     for name in use:
         if not kept.names[name]:

@@ -24,7 +24,7 @@ FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely d
 GOOD = 0.5  # a Dice that the other classes or the turned predictions must have
 ALIKE = 0.1  # by which it may fall where turned predictions look the same
 OF_SCORE = "--any_fit accepts what is there"
-OF_TEST_DIR = '"labels_are_right": true in the JSON file of test_dir accepts them'
+OF_TEST_DIR = 'a JSON file with "folder" and "labels_are_right": true, given as --test_dir, accepts them'
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +94,13 @@ class FitCheck:
             _, labels, ignored = given_of(item, ignored_label(engine))
             label = labels[0, 0]
             predicted = plain(item["pred"])[0].to(label.device)
-            counted = torch.ones_like(label, dtype=torch.bool) if ignored is None else ~ignored[0, 0]
-            for one, other, here in zip(label, predicted, counted, strict=True):  # slice by slice, to save memory
-                self.counts += _pairs(one[here], other[here], len(self.class_names))
-            of_label, of_prediction = (label > 0) & counted, (predicted > 0) & counted
+            of_label, of_prediction = label > 0, predicted > 0
+            if ignored is not None:
+                counted = ~ignored[0, 0]
+                of_label, of_prediction = of_label & counted, of_prediction & counted
+            for index, (one, other) in enumerate(zip(label, predicted, strict=True)):  # by slices, to save memory
+                here = slice(None) if ignored is None else counted[index]
+                self.counts += _pairs(one[here].flatten(), other[here].flatten(), len(self.class_names))
             sizes = float(of_label.sum() + of_prediction.sum())
             self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
 
@@ -139,16 +142,19 @@ class FitCheck:
         _, best = linear_sum_assignment(dice.numpy(), maximize=True)
         order = torch.as_tensor(best)
         moved = (order != torch.arange(len(order))) & (counts.sum(dim=1) > 0)
-        here, there = dice.diagonal()[moved].mean().item(), dice[torch.arange(len(order)), order][moved].mean().item()
-        if not (there - here > FAR_BETTER and there > GOOD):
+        if counts[0].sum() == 0 or not moved.any():  # without a background even a poor network finds what there is
+            return
+        instead_of = dice[torch.arange(len(order)), order][moved]
+        here, there = dice.diagonal()[moved].mean().item(), instead_of.mean().item()
+        if there - here <= FAR_BETTER or instead_of.min().item() <= GOOD:
             return
         in_order = order.argsort() if self.elsewhere is None else order
         names, moving = [self.class_names[index] for index in in_order], (in_order != torch.arange(len(order))).tolist()
         as_is, instead = (", ".join(compress(one, moving)) for one in (self.class_names, names))
         if self.elsewhere is not None:
-            who, advice = f"the labels of {self.elsewhere.test_dir}", 'correct "labels" there'
+            who, advice = f"the labels of {self.elsewhere.test_dir}", 'correct "labels" in a JSON file'
         elif not self.background and names[0] != self.class_names[0]:
-            who, advice = "the channels", "no channel may be of the background with --foreground"
+            who, advice = "the channels", "leave out --foreground if one is of the background"
         else:
             who, advice = "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
         if looks_alike(dice_of_foreground):
@@ -164,7 +170,7 @@ def dice_of_turns(fits: Sequence[Fit]) -> dict[Turn, float]:
     known = Counter(turn for fit in fits for turn in fit.shared)
     total = max(sum(fit.sizes for fit in fits), 1.0)
     turns = [turn for turn, count in known.items() if count == len(fits)]
-    return {turn: 2 * sum(fit.shared[turn] for fit in fits) / total for turn in turns}
+    return {turn: min(1.0, 2 * sum(fit.shared[turn] for fit in fits) / total) for turn in turns}
 
 
 def far_better(dice: Mapping[Turn, float]) -> Turn | None:

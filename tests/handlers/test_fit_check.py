@@ -102,7 +102,7 @@ def test_what_is_said_to_be_right_is_not_judged(tmp_path: Path) -> None:
 )
 def test_labels_of_other_data_are_judged(change: Change, said: str, tmp_path: Path) -> None:
     for allowed in ({}, {"labels_are_right": False}):
-        with pytest.raises(ValueError, match=f'{said}.* "labels_are_right": true in the JSON file of test_dir accepts'):
+        with pytest.raises(ValueError, match=f'{said}.*; a JSON file with "folder" and "labels_are_right": true'):
             run(FitCheck(NAMES, other_data(tmp_path, **allowed)), change)
 
 
@@ -113,7 +113,7 @@ def test_ignored_voxels_do_not_count() -> None:
 
     run(FitCheck(NAMES), change, ignore_index=9)
     with pytest.raises(ValueError, match="look like those of other classes"):
-        run(FitCheck(NAMES), lambda label: exchanged(label).masked_fill(label == 0, 9), ignore_index=9)
+        run(FitCheck(NAMES), lambda label: exchanged(label).masked_fill(label.roll(1, 1) == 0, 9), ignore_index=9)
 
 
 def test_two_exchanged_classes_of_many_are_refused() -> None:
@@ -138,3 +138,19 @@ def test_structures_that_a_turn_exchanges_may_be_turned() -> None:
     left = (predicted_map() == 1).to(torch.uint8)
     with pytest.raises(ValueError, match="right left, unless the axes run otherwise, which can look the same;"):
         run(FitCheck(["background", "left", "right"]), lambda label: label.flip(1), predicted=left + 2 * left.flip(1))
+
+
+def test_without_a_background_and_with_a_class_that_is_not_found_the_order_stays() -> None:
+    label = predicted_map()
+    only_left = torch.where(label == 1, label, torch.full_like(label, 9))
+    few = torch.where((label == 1) & (torch.arange(4) < 1), label, torch.zeros_like(label))
+    run(FitCheck(NAMES), lambda _: only_left, ignore_index=9, predicted=few)
+    tiny = label.masked_fill(label == 2, 0)
+    tiny[0, 3, 0, 0] = 2
+    run(FitCheck(NAMES), lambda _: tiny, predicted=torch.where(tiny == 1, 2 * torch.ones_like(tiny), tiny))
+
+
+def test_a_channel_of_the_background_where_none_should_be_is_told() -> None:
+    predicted = (predicted_map() > 0) * 1
+    with pytest.raises(ValueError, match="leave out --foreground if one is of the background; --any_fit accepts"):
+        run(FitCheck(["background", "left"], background=False), lambda label: 1 - label, predicted=predicted)
