@@ -211,7 +211,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
         ({"image": "a.nii"}, "^dataset#data is of the type dict; it must be a list"),
         (None, "^dataset#data is of the type NoneType; it must be a list"),
         (["a::1.nii"], "^dataset#data a::1.nii holds '::'; MONAI makes '::' of '#'"),
-        ([{"img": "a.nii"}], "^dataset#data lists {'img': 'a.nii'}; needed is a path, or"),
+        ([{"img": "a.nii"}], "^dataset#data lists {'img': 'a.nii'}; needed is a path without control characters, or"),
         ([""], "^dataset#data lists ''; needed is a path"),
         ([None], "^dataset#data lists None; needed is a path"),
         ([["a" * 300, 3]], r"^dataset#data lists \['a{100,}\.\.\.; needed is a path"),
