@@ -47,7 +47,7 @@ class FitCheck:
     """Stops an evaluator before its results are written if its predictions fit the labels far better otherwise.
 
     All cases together decide. The order of the classes with the highest mean Dice, background included, is the one of
-    the linear sum assignment; the Dice of the classes that change their places is compared. Axes are exchanged or
+    the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
     fit far better turned are told in a warning where the others do not. Attach it before what writes results.
 
@@ -137,16 +137,16 @@ class FitCheck:
         return f"{who} look turned: {found}; {advice}"
 
     def _judge_order(self, counts: Tensor, dice_of_foreground: Mapping[Turn, float]) -> None:
-        """Raise ValueError if another order of the classes has a far higher Dice of the classes that change."""
+        """Raise ValueError if the Dice of each class that changes its place in another order is far higher there."""
         dice = dice_of_pairs(counts)
         _, best = linear_sum_assignment(dice.numpy(), maximize=True)
         order = torch.as_tensor(best)
         moved = (order != torch.arange(len(order))) & (counts.sum(dim=1) > 0)
         if counts[0].sum() == 0 or not moved.any():  # without a background even a poor network finds what there is
             return
-        instead_of = dice[torch.arange(len(order)), order][moved]
-        here, there = dice.diagonal()[moved].mean().item(), instead_of.mean().item()
-        if there - here <= FAR_BETTER or instead_of.min().item() <= GOOD:
+        own, other = dice.diagonal()[moved], dice[torch.arange(len(order)), order][moved]
+        here, there = own.mean().item(), other.mean().item()
+        if (other - own).min() <= FAR_BETTER or there <= GOOD:
             return
         in_order = order.argsort() if self.elsewhere is None else order
         names, moving = [self.class_names[index] for index in in_order], (in_order != torch.arange(len(order))).tolist()
