@@ -29,11 +29,11 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
-from calib_monai.found_cases import check_seen, settle, tell_doubts, tell_left_out, tell_unseen_classes
+from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.same_images import check_unseen, without_copies
+from calib_monai.same_images import SEEN, check_unseen, without_copies
 from calib_monai.volumes import Loading, Rules, read_pair
 from calib_monai.zones import ZoneShapes
 
@@ -161,9 +161,10 @@ def checked_split(
     beside_model, kept = Path(ckpt_dir) / SPLIT_FILE, None
     if split_file:
         split, options = _split_of_file(split_file, split, options, beside_model if keep else None)
+    own = not isinstance(split, Listed)
     if keep:
         split, options = kept_split(split, options, beside_model, use)
-        check_splits([] if isinstance(split, Listed) else ckpt_dirs, {name: names_of(split)[name] for name in use})
+        check_splits(ckpt_dirs if own else [], {name: names_of(split)[name] for name in use})
     else:
         split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
         options["train_fraction"] = train_fraction
@@ -193,14 +194,13 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     digests = [one.digest for one in seen]
-    own = not isinstance(split, Listed)
     if keep and (isinstance(split, OtherCases) or (own and options.get("group_duplicates") is not False)):
         check_unseen(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
     # Copies may have come or gone, and images may have changed.
     other_split = kept is not None and _is_another(kept, names_of(split), images, ckpt_dir, overwrite=overwrite)
-    check_seen(sets, seen, ckpt_dir if isinstance(split, Listed) else None)
+    check_found(sets, seen, None if own else ckpt_dir)
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}
@@ -244,7 +244,7 @@ def _images(split: Split, digests: Mapping[str, bytes]) -> dict[str, str]:
 
     That of an image of one value is empty.
     """
-    names = [case["case"] for name in ("training", "validation") for case in split[name]]
+    names = [case["case"] for name in SEEN for case in split[name]]
     return {name: digests[name].hex() for name in names} if digests.keys() >= set(names) else {}
 
 

@@ -148,7 +148,7 @@ def _absolute(paths: str | list[str]) -> str | list[str]:
     return str(Path(paths).absolute()) if isinstance(paths, str) else [str(Path(path).absolute()) for path in paths]
 
 
-def check_seen(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:
+def check_found(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_dir: str | None) -> None:
     """Raise ValueError as `check_shown`; warn, in one line, of images far from those that a model was trained on.
 
     Args:

@@ -74,9 +74,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     @cached_property
     def checked(self) -> Cases:
         """The checked split."""
-        if self.elsewhere:
-            return self._check(self._elsewhere(self.elsewhere), ckpt_dirs=self.ckpt_dirs)
-        return self._check(self.datalist, ckpt_dirs=self.ckpt_dirs)
+        datalist = self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist
+        return self._check(datalist, ckpt_dirs=self.ckpt_dirs)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.

@@ -121,14 +121,13 @@ def is_distance(name: str) -> bool:
 
 def limits_of(name: str) -> tuple[float, float]:
     """Between what the values of a metric of this name must lie; infinite where that is not known."""
-    return LIMITS.get(name.removeprefix("expected_").removeprefix("pairwise_").split("_")[0], (-inf, inf))
+    least, most = LIMITS.get(name.removeprefix("expected_").removeprefix("pairwise_").split("_")[0], (-inf, inf))
+    return (-most if "debiased" in name else least), most  # what chance adds may be more than there is
 
 
 def check_limits(name: str, value: float | None) -> None:
     """Raise ValueError if a metric of this package cannot have this value; one of somebody else may have any."""
     least, most = limits_of(name)
-    if "debiased" in name:  # what chance adds may be more than there is
-        least = -most
     if (
         value is not None
         and (name in MEASURES or _is_of_probabilities(name))

@@ -98,10 +98,12 @@ class FitCheck:
             if ignored is not None:
                 counted = ~ignored[0, 0]
                 of_label, of_prediction = of_label & counted, of_prediction & counted
+            pairs = torch.zeros_like(self.counts)
             for index, (one, other) in enumerate(zip(label, predicted, strict=True)):  # by slices, to save memory
                 here = slice(None) if ignored is None else counted[index]
-                self.counts += _pairs(one[here].flatten(), other[here].flatten(), len(self.class_names))
-            sizes = float(of_label.sum() + of_prediction.sum())
+                pairs += _pairs(one[here].flatten(), other[here].flatten(), len(self.class_names))
+            self.counts += pairs
+            sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
             self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
 
     def judge(self, _engine: Engine) -> None:
