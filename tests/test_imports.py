@@ -30,6 +30,7 @@ ALLOWED = {
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {
+        "bins",
         "command_lines",
         "estimates",
         "intervals",
