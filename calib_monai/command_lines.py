@@ -1,4 +1,4 @@
-"""Command lines: an option with several values that may be given once."""
+"""Command lines: an option may be given once."""
 
 from __future__ import annotations
 
@@ -19,5 +19,16 @@ class Once(argparse.Action):
     ) -> None:
         """Store the values; end the program with a line if the option has some."""
         if getattr(namespace, self.dest) is not self.default:
-            parser.error(f"{option_string} is given twice; give it once, with all values")
+            parser.error(
+                f"{option_string} is given twice; give it once{', with all values' * (self.nargs is not None)}"
+            )
         setattr(namespace, self.dest, values)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a command line whose options may each be given once."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for name in (None, "store"):
+            self.register("action", name, Once)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.command_lines import Once
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.axes import AXES
 from calib_monai.scoring.cases import Given
@@ -17,9 +16,9 @@ from calib_monai.scoring.runs import Options, score
 ABOUT = "Measure probabilities that any program has written against labels, as an evaluation does."
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The options of the command line."""
-    made = argparse.ArgumentParser(prog="python -m calib_monai.score", description=ABOUT)
+    made = Parser(prog="python -m calib_monai.score", description=ABOUT)
     made.add_argument("--probs", type=Path, required=True, help="folder of .nii.gz, .nii, .npz or .npy")
     made.add_argument("--labels", type=Path, required=True, help="folder of labels, named as the probabilities are")
     made.add_argument("--out", type=Path, required=True, help="folder of the results")
@@ -28,15 +27,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--axes", default="", choices=AXES, help="of the arrays, where the shape fits several")
     made.add_argument("--logits", action="store_true", help="the files hold logits")
     made.add_argument("--foreground", action="store_true", help="no channel is of the background")
-    made.add_argument("--cases", nargs="+", action=Once, default=[], metavar="CASE", help="only these; all by default")
+    made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="only these; all by default")
     made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
     made.add_argument("--any_fit", action="store_true", help="probabilities may fit better turned or as other classes")
     made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
     made.add_argument("--calibrate", default="", choices=("ts", "lts"), help="fit a calibrator, and measure with it")
-    made.add_argument(
-        "--fit", nargs="+", action=Once, default=[], metavar="CASE", help="cases to fit to, or a folder of others"
-    )
+    made.add_argument("--fit", nargs="+", default=[], metavar="CASE", help="cases to fit to, or a folder of others")
     made.add_argument("--fit_labels", type=Path, help="folder of the labels of that folder; --labels by default")
     made.add_argument("--fit_images", type=Path, help="folder of its images; --images by default")
     made.add_argument("--fit_region", default="all", help="voxels to fit to, such as plausible; all by default")

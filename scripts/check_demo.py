@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from math import inf
 from pathlib import Path
 
 import torch
 
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.run_files import read_run
 
@@ -39,7 +39,7 @@ def check_demo(demo: Path) -> None:
 
 def main() -> None:
     """Check a demo."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("demo", type=Path, help="the folder of the demo")
     check_demo(parser.parse_args().demo)
     print("docs/get_started.md explains these figures")  # noqa: T201 - a program's answer

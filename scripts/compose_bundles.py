@@ -32,6 +32,7 @@ from bundle_parts import (
 from bundle_preprocessing import STEPS, preprocessing_of
 
 from calib_monai import __version__
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.spelling import did_you_mean
 
@@ -40,7 +41,7 @@ WRITTEN_BY_RUNS = {"models", "eval", "eval_ts", "eval_lts"}
 
 def main(given: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 1 if --check finds a difference; `given` is the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--dataset", action="append", help="only this data set, or the JSON file of one's own")
     parser.add_argument("--method", action="append", help=f"only this method: {', '.join(names('methods'))}")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "bundles", help="folder of the bundles")

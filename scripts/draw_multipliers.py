@@ -12,6 +12,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
+from calib_monai.command_lines import Parser
 from calib_monai.handlers.history import FILE
 from calib_monai.lagrangian import AREAS
 from calib_monai.refusals import tell_in_one_line
@@ -22,7 +23,7 @@ TITLES = {"multiplier": "multiplier", "violation": "mean violation (logits)"}
 
 def main() -> None:
     """Read, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output_dir", type=Path, help="of the training")
     parser.add_argument("--out", type=Path, help="the picture to write, OUTPUT_DIR/multipliers.png by default")
     arguments = parser.parse_args()

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.drawn_slices import (
     ERROR_COLOR,
@@ -96,7 +97,7 @@ def numbers(runs: Sequence[Run], case: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read, draw, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs=2, type=Path, metavar="RUN", help="before calibration, and after it")
     parser.add_argument("--case", help="the case to draw; the one with the median Dice by default")
     parser.add_argument("--out", type=Path, required=True, help="the picture to write")

@@ -26,6 +26,7 @@ from monai.bundle import ConfigParser
 from monai.metrics import DiceMetric
 from torch import Tensor
 
+from calib_monai.command_lines import Parser
 from calib_monai.measures import Measure, measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetric, VolumeErrorMetric
 from calib_monai.refusals import tell_in_one_line
@@ -159,7 +160,7 @@ def _curve(axes: Axes, rows: Sequence[Mapping[str, float]], name: str, style: Ma
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Predict, measure, draw, write, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--dataset_dir", required=True)
     parser.add_argument("--ckpt_dir", type=Path, help="folder of model.pt and split.json, BUNDLE/models by default")

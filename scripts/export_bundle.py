@@ -13,7 +13,6 @@ other weights.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
@@ -28,6 +27,7 @@ from bundle_laid_over import PAGE, laid_over
 from bundle_results import page_with, results_of
 from zoo_rules import FITTED, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
 
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.whole_files import whole_file
 
@@ -43,7 +43,7 @@ TELL_OTHER = {"_target_": f"{PACKAGE}.carried.tell_other_version", "bundle_root"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code 0, after the zip is written."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE_DIR", help="folder of the bundle")
     parser.add_argument(
         "--model",

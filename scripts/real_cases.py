@@ -5,7 +5,6 @@ Without `--data`, MONAI downloads the hippocampus of the Medical Segmentation De
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from monai.apps import DecathlonDataset, check_hash, extractall
 from torch.hub import download_url_to_file
 
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 
 TASK = "Task04_Hippocampus"
@@ -64,7 +64,7 @@ def copy_cases(data: Path, folder: Path, count: int) -> list[str]:
 
 def main() -> None:
     """Copy them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to make")
     parser.add_argument("--data", type=Path, help=f"the folder {TASK}, if it is here already")
     parser.add_argument("--cases", type=int, default=8, help="number of cases")

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
-
 import pytest
 
-from calib_monai.command_lines import Once
+from calib_monai.command_lines import Parser
 
 
-def test_an_option_with_several_values_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--fit", nargs="+", action=Once, default=[])
-    assert parser.parse_args([]).fit == []
-    assert parser.parse_args(["--fit", "a", "b"]).fit == ["a", "b"]
+@pytest.mark.parametrize(
+    ("twice", "said"),
+    [
+        (["--fit", "a", "--fit", "b"], "--fit is given twice; give it once, with all values"),
+        (["--fit", "a", "--fi", "b"], " is given twice; give it once, with all values"),
+        (["--out", "a", "--out", "a"], "--out is given twice; give it once\n"),
+        (["--out=a", "--out=b"], "--out is given twice; give it once\n"),
+        (["--kind", "ts", "--kind", "lts"], "--kind is given twice; give it once\n"),
+    ],
+)
+def test_an_option_is_given_once(twice: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    parser.add_argument("--fit", nargs="+", default=[])
+    parser.add_argument("--out", default="out")
+    parser.add_argument("--kind", default="", choices=("", "ts", "lts"))
+    parser.add_argument("--quiet", action="store_true")
+    assert vars(parser.parse_args([])) == {"fit": [], "out": "out", "kind": "", "quiet": False}
+    assert parser.parse_args(["--fit", "a", "b", "--quiet", "--quiet"]).fit == ["a", "b"]
     with pytest.raises(SystemExit):
-        parser.parse_args(["--fit", "a", "--fit", "b"])
-    assert "--fit is given twice; give it once, with all values" in capsys.readouterr().err
+        parser.parse_args(twice)
+    assert said in capsys.readouterr().err

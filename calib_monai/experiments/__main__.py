@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from calib_monai.command_lines import Once
+from calib_monai.command_lines import Parser
 from calib_monai.experiments.comparison import Comparison, compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
@@ -36,7 +35,7 @@ MOST_DRAWN = 12  # diagrams; more are too small to be read
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the tables are written."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side."
     )
     parser.add_argument("trials", nargs="+", type=Path, metavar="TRIAL", help="NETWORK/METHOD/seedS_foldF/eval...")
@@ -46,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--plain", type=float, help="that number of the trials without one")
     parser.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
     parser.add_argument("--published", type=Path, help="JSON file of published tables")
-    parser.add_argument(
-        "--cases", nargs="+", action=Once, help="cases to draw; by default the worst and the middle one"
-    )
+    parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
     published = read_published(given.published) if given.published else []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import ROUND_HALF_UP, Decimal
 from math import isnan
 from pathlib import Path
 
-from calib_monai.command_lines import Once
+from calib_monai.command_lines import Parser
 from calib_monai.experiments.across_ranks import (
     RANKINGS,
     OnDataset,
@@ -43,15 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         ValueError: files that cannot be read, or nothing that can be ranked.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m calib_monai.experiments.across", description="Rank the rows of an experiment over data sets."
     )
     parser.add_argument("results", nargs="*", type=Path, metavar="RESULTS", help="results.json of an experiment")
     parser.add_argument("--published", type=Path, help="JSON file of published tables, to rank these")
-    parser.add_argument(
-        "--source", nargs="+", action=Once, default=[], help="those of the published tables that are ranked"
-    )
-    parser.add_argument("--rows", nargs="+", action=Once, help="the rows to rank; all by default")
+    parser.add_argument("--source", nargs="+", default=[], help="those of the published tables that are ranked")
+    parser.add_argument("--rows", nargs="+", help="the rows to rank; all by default")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--title", default="Ranks over data sets", help="what was asked")
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")

@@ -6,7 +6,6 @@ the cases in each `results.json`. What needs bins, logits or slices is not drawn
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_monai.command_lines import Parser
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.figures import figures_of
 from calib_monai.experiments.kept_trials import Conditions, kept_trials, read_results_file
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the tables are written."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m calib_monai.experiments.joined",
         description="Make one table of several, of other seeds or rows.",
     )

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from calib_monai.command_lines import Parser
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import Row, rows_of
 from calib_monai.measures import measure_of
@@ -50,9 +50,7 @@ class Candidate:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the choice is written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m calib_monai.experiments.selection", description=f"Choose a training: {RULE}."
-    )
+    parser = Parser(prog="python -m calib_monai.experiments.selection", description=f"Choose a training: {RULE}.")
     parser.add_argument("trials", nargs="+", type=Path, metavar="TRIAL", help=f"NETWORK/METHOD/seedS_foldF/eval_{PART}")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--each", action="store_true", help="choose one for each method")

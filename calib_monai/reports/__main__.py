@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.command_lines import Once
+from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.outside import inside_and_outside, outside_table
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
@@ -17,12 +16,10 @@ from calib_monai.reports.run_files import read_runs
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the table is printed and the page and figures written."""
-    parser = argparse.ArgumentParser(prog="python -m calib_monai.reports", description="Compare evaluated runs.")
+    parser = Parser(prog="python -m calib_monai.reports", description="Compare evaluated runs.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="output_dir of an evaluation")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument(
-        "--case", nargs="+", action=Once, help="the cases to draw; the worst and the middle one by default"
-    )
+    parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
     runs = read_runs(options.runs)
     written = write_report(runs, options.out, options.case)
