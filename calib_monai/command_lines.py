@@ -17,11 +17,20 @@ class Once(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Store the values; end the program with a line if the option has some."""
-        if getattr(namespace, self.dest) is not self.default:
+        """Store the values; end the program with a line if the option has some.
+
+        Args:
+            parser: a `Parser`, which knows the options that were given.
+            namespace: where the values are stored.
+            values: of the option.
+            option_string: the option as it was given.
+        """
+        given: set[str] = parser.given  # type: ignore[attr-defined]
+        if self.dest in given:
             parser.error(
                 f"{option_string} is given twice; give it once{', with all values' * (self.nargs is not None)}"
             )
+        given.add(self.dest)
         setattr(namespace, self.dest, values)
 
 
@@ -32,3 +41,9 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         for name in (None, "store"):
             self.register("action", name, Once)
+        self.given: set[str] = set()
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        """As `argparse` does, after which no option is given yet."""
+        self.given = set()
+        return super().parse_known_args(*arguments, **options)

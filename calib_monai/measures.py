@@ -125,15 +125,21 @@ def limits_of(name: str) -> tuple[float, float]:
     return (-most if "debiased" in name else least), most  # what chance adds may be more than there is
 
 
-def check_limits(name: str, value: float | None) -> None:
-    """Raise ValueError if a metric of this package cannot have this value; one of somebody else may have any."""
+def check_limits(name: str, value: float | None, place: str = "") -> None:
+    """Raise ValueError if a metric of this package cannot have this value; one of somebody else may have any.
+
+    Args:
+        name: of the metric.
+        value: None where it has none.
+        place: where the value is, for the message; by default the name.
+    """
     least, most = limits_of(name)
     if (
         value is not None
         and (name in MEASURES or _is_of_probabilities(name))
         and not least - ROUNDING <= value <= most + ROUNDING
     ):
-        raise ValueError(f"{name} is {value:g}; it must lie between {least:g} and {most:g}")
+        raise ValueError(f"{place or name} is {value:g}; it must lie between {least:g} and {most:g}")
 
 
 def measure_of_probabilities(title: str, words: Sequence[str], *, more_is_better: bool | None = False) -> Measure:

@@ -13,7 +13,6 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
-    model_validator,
 )
 from pydantic import ValidationError as Invalid
 
@@ -86,6 +85,14 @@ class Evaluated(Told):
     model: ModelFile
 
 
+class Step(Stored):
+    """A step of the transform that made the images worse, with its settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    transform: str
+
+
 class Summary(Evaluated):
     """`summary.json` of an evaluation."""
 
@@ -94,7 +101,7 @@ class Summary(Evaluated):
     class_names: ClassNames
     calibrator_region: str | None = None
     calibrator_file: ModelFile | None = None
-    disturbance: list[dict[str, Any]] | None = None
+    disturbance: list[Step] | None = None
     trained_on: str | None = None
     aurc: dict[str, float | None] | None = None
 
@@ -182,26 +189,6 @@ class Record(Stored):
     started: str
     versions: dict[str, Any]
     hardware: dict[str, Any]
-
-
-class StoredTable(Stored):
-    """A table of published values."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    source: str
-    dataset: str
-    measures: list[str]
-    rows: dict[str, list[float]]
-    structure: str = ""
-
-    @model_validator(mode="after")
-    def check_rows(self) -> StoredTable:
-        """Raise ValueError if a row has more or fewer values than there are measures."""
-        for name, row in self.rows.items():
-            if len(row) != len(self.measures):
-                raise ValueError(f"{name} has {len(row)} value(s) for {len(self.measures)} measures")
-        return self
 
 
 class ParameterGroup(Stored):

@@ -14,6 +14,7 @@ from calib_monai.command_lines import Parser
         (["--fit", "a", "--fi", "b"], " is given twice; give it once, with all values"),
         (["--out", "a", "--out", "a"], "--out is given twice; give it once\n"),
         (["--out=a", "--out=b"], "--out is given twice; give it once\n"),
+        (["--seed", "0", "--seed", "7"], "--seed is given twice; give it once\n"),
         (["--kind", "ts", "--kind", "lts"], "--kind is given twice; give it once\n"),
     ],
 )
@@ -22,8 +23,9 @@ def test_an_option_is_given_once(twice: list[str], said: str, capsys: pytest.Cap
     parser.add_argument("--fit", nargs="+", default=[])
     parser.add_argument("--out", default="out")
     parser.add_argument("--kind", default="", choices=("", "ts", "lts"))
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quiet", action="store_true")
-    assert vars(parser.parse_args([])) == {"fit": [], "out": "out", "kind": "", "quiet": False}
+    assert vars(parser.parse_args([])) == {"fit": [], "out": "out", "kind": "", "seed": 0, "quiet": False}
     assert parser.parse_args(["--fit", "a", "b", "--quiet", "--quiet"]).fit == ["a", "b"]
     with pytest.raises(SystemExit):
         parser.parse_args(twice)

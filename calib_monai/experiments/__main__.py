@@ -1,4 +1,7 @@
-"""Command line: `python -m calib_monai.experiments TRIAL [TRIAL ...] --out DIR`."""
+"""Command line: `python -m calib_monai.experiments TRIAL [TRIAL ...] --out DIR`.
+
+A trial is a folder, or all trials of an earlier table: its `trials.json`.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ from calib_monai.experiments.comparison import Comparison, compare
 from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
 from calib_monai.experiments.figures import figures_of
+from calib_monai.experiments.grouping import check_trained_alike, rows_of
+from calib_monai.experiments.kept_trials import FILE, kept, read_trials, write_trials
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.selection import read_selection, selection_table
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row, Trial
 from calib_monai.measures import Measure
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.critical_differences import FIGURE as CRITICAL_DIFFERENCES
@@ -28,7 +33,7 @@ from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.report import drawn, section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import Table
-from calib_monai.whole_files import write_json, write_whole
+from calib_monai.whole_files import check_folder_to_write, write_json, write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read
 
@@ -38,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(
         prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side."
     )
-    parser.add_argument("trials", nargs="+", type=Path, metavar="TRIAL", help="NETWORK/METHOD/seedS_foldF/eval...")
+    parser.add_argument(
+        "trials", nargs="+", type=Path, metavar="TRIAL", help=f"NETWORK/METHOD/seedS_foldF/eval... or {FILE}"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--title", default="Experiment", help="what was asked")
     parser.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
@@ -48,9 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
+    check_folder_to_write(given.out)
+    if used := [path for path in given.trials if path.is_file() and path.resolve().parent == given.out.resolve()]:
+        raise ValueError(f"--out {given.out} is the folder of {used[0]}, whose table would be lost; choose another")
+    if given.cases and (without := [path for path in given.trials if path.is_file()]):
+        raise ValueError(f"--cases: {without[0]} keeps no slices of cases, so they cannot be drawn")
     published = read_published(given.published) if given.published else []
     selection = read_selection(given.selected) if given.selected else {}
-    rows, *elsewhere = map(rows_of, by_place([read_trial(folder) for folder in given.trials]))
+    trials = trials_at(given.trials)
+    check_trained_alike(trials)
+    rows, *elsewhere = map(rows_of, by_place(trials))
     check_cases(given.cases or [], [rows, *elsewhere])
     measures = shown_measures([row.run for row in rows])
     compared = compare(rows, measures)
@@ -78,10 +92,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     write_whole(given.out / "results.tex", "\n".join(table.latex() for table in titled))
     write_json(given.out / "results.json", found)
+    write_trials(given.out / FILE, trials)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
     sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
     return 0
+
+
+def trials_at(paths: Sequence[Path]) -> list[Trial]:
+    """The trials in these folders and files. A trial that two files share counts once.
+
+    Raises:
+        ValueError: as `read_trial` and `read_trials`.
+    """
+    of_folders = [read_trial(path) for path in paths if not path.is_file()]
+    different: dict[str, Trial] = {}
+    for trial in (one for path in paths if path.is_file() for one in read_trials(path)):
+        different.setdefault(repr(kept(trial)), trial)
+    return [*of_folders, *different.values()]
 
 
 def check_cases(cases: Sequence[str], groups: Sequence[Sequence[Row]]) -> None:
@@ -101,11 +129,12 @@ def section_of_rows(
 ) -> Section:
     """The section of rows on one data set, with a diagram of their ranks if they have been ranked.
 
-    `cases` are drawn with the maps of each row, by default the worst and the middle one.
+    `cases` are drawn with the maps of each row, by default the worst and the middle one. Rows from a file have no maps.
     """
     shown = [row.run for row in drawn_rows(rows)]
     with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
-    section = section_of(shown, tables, cases or worst_and_middle(shown, with_slices))
+    by_default = [] if any(run.folder.is_file() for run in shown) else worst_and_middle(shown, with_slices)
+    section = section_of(shown, tables, cases or by_default)
     section = replace(
         section, figures={**section.figures, **figures_of(drawn_rows(rows), measures), **other_regions(rows)}
     )

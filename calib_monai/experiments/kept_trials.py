@@ -1,188 +1,155 @@
-"""Kept trials: reads the trials of an earlier table from its `results.json`."""
+"""Kept trials: the trials of a table in one file, from which the table can be made again, together with others.
+
+The file has all numbers of a table. It has no slices, logits or bins of single cases.
+"""
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Mapping, Sequence
-from math import fsum, isnan, nan
+from dataclasses import asdict
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
-import torch
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from calib_monai.bins import Bins
-from calib_monai.experiments.results import DIGITS
 from calib_monai.experiments.trials import Trial
-from calib_monai.measures import check_limits, measure_from
-from calib_monai.reports.runs import Run, mean_of_known
-from calib_monai.stored import CaseName, Stored, read_stored
+from calib_monai.measures import measure_from
+from calib_monai.reports.run_files import check_values
+from calib_monai.reports.runs import Run
+from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, read_whole
+from calib_monai.whole_files import write_json
 
-logger = logging.getLogger(__name__)
+FILE = "trials.json"
+MEND = "make its table again"
+AS_THEY_ARE = ("name", "dataset", "method", "class_names", "region", "calibrator", "trained_on", "test_dir", "part")
+NOTED = ("settings", "disturbance", "patients", "voxels")
+FOLDERS = ("--dataset_dir", "--ckpt_dir", "--output_dir")  # options that say where, of which the last part is kept
 
-MEND = "make the table again"
-NETWORK = "--network_def#_target_"
-NO_BIN = torch.zeros(0, dtype=torch.float64)
-NO_BINS = Bins(NO_BIN, NO_BIN, NO_BIN, NO_BIN.sum())
+
+class KeptRun(Stored):
+    """What was measured."""
+
+    name: str
+    dataset: str
+    method: str
+    class_names: ClassNames
+    region: str
+    calibrator: str
+    trained_on: str
+    test_dir: str
+    part: str
+    metrics: dict[str, float | None]
+    measures: dict[str, dict[str, Any]]
+    settings: dict[str, dict[str, Any]]
+    disturbance: list[Step] | None
+    patients: dict[CaseName, str]
+    voxels: dict[str, NonNegativeFloat]
+    num_voxels: NonNegativeFloat | None
+    cases: list[CaseName] = Field(min_length=1)
+    columns: dict[str, list[float | None]]
+    bins: TopLabelBins
+    class_bins: ClassBins
 
 
-class KeptMeasure(Stored):
-    """A measure of a row, with its value in each trial."""
+class KeptRecords(Stored):
+    """The records of training and evaluation."""
 
-    trials: list[float | None]
-    structures: dict[str, float | None] = Field(default_factory=dict)
+    train: Record
+    evaluate: Record
 
 
 class KeptTrial(Stored):
-    """A training, with the values of its cases and the share of voxels on which each measure was measured."""
+    """A trial."""
 
+    method: str
+    network: str
+    evaluation: str
     seed: NonNegativeInt
     fold: NonNegativeInt
-    shares: dict[str, float] = Field(default_factory=dict)
-    cases: dict[CaseName, dict[str, float | None]]
+    records: KeptRecords
+    run: KeptRun
 
 
-class KeptRow(Stored):
-    """A row of a table. Earlier versions did not note method, network and evaluation."""
+class KeptTrials(Stored):
+    """The content of the file."""
 
-    method: str = ""
-    network: str = ""
-    evaluation: str = ""
-    disturbance: list[dict[str, Any]] | None = None
-    options: dict[str, Any]
-    train_seconds: list[float | None]
-    measures: dict[str, KeptMeasure]
-    trials: list[KeptTrial]
+    trials: list[KeptTrial] = Field(min_length=1)
 
 
-class Conditions(Stored):
-    """All values that occurred among the trainings of a table."""
-
-    versions: list[Any]
-    commits: list[Any]
-    hardware: list[Any]
-    data: list[Any]
-    started: str
+def write_trials(path: Path, trials: Sequence[Trial]) -> None:
+    """Write trials to a file that `read_trials` reads."""
+    write_json(path, {"trials": [kept(trial) for trial in trials]})
 
 
-class KeptResults(Stored):
-    """The content of a `results.json`."""
+def kept(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON content, which is equal for equal trials."""
+    run = trial.run
+    names = list(dict.fromkeys(name for of_case in run.cases.values() for name in of_case))
+    return {
+        **{name: getattr(trial, name) for name in ("method", "network", "evaluation", "seed", "fold")},
+        "records": {step: {**record, "options": _options(record)} for step, record in trial.records.items()},
+        "run": {
+            **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED)},
+            "metrics": {name: _known(value) for name, value in run.metrics.items()},
+            "measures": {name: asdict(run.measure(name)) for name in run.metrics},
+            "num_voxels": _known(run.num_voxels),
+            "cases": list(run.cases),
+            "columns": {name: [_known(of_case.get(name, nan)) for of_case in run.cases.values()] for name in names},
+            "bins": run.bins.to_dict(),
+            "class_bins": run.class_bins.to_dict(),
+        },
+    }
 
-    dataset: str
-    class_names: list[str] = Field(default_factory=list)
-    conditions: Conditions
-    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    measures: dict[str, dict[str, Any]]
-    rows: dict[str, KeptRow]
-    patients: dict[CaseName, str] = Field(default_factory=dict)
-    elsewhere: dict[str, Any] = Field(default_factory=dict)
 
-
-def read_results_file(path: Path) -> KeptResults:
-    """The content of the `results.json` of an experiment.
+def read_trials(path: Path) -> list[Trial]:
+    """The trials in a file of `write_trials`.
 
     Raises:
-        ValueError: the file cannot be read, or is no such file; the message is one line.
+        ValueError: the file is damaged, or a value is none that its measure can have; the message is one line.
     """
-    if not path.is_file():
-        raise ValueError(f"{path} is not there; give the results.json of an experiment")
-    content = read_stored(path, KeptResults, MEND)
-    if content.elsewhere:
-        logger.warning("%s has results on data of others, which are left out: %s", path, ", ".join(content.elsewhere))
-    return content
-
-
-def kept_trials(path: Path, content: KeptResults) -> list[Trial]:
-    """The trials of a table, without what its `results.json` does not keep: bins, logits, slices and structures.
-
-    Args:
-        path: of the file; messages name it.
-        content: of the file.
-
-    Raises:
-        ValueError: parts of the file contradict each other, or a row does not say what was trained.
-    """
+    content = read_whole(path, KeptTrials, MEND)
     try:
-        return [
-            _trial(path, content, name, row, place)
-            for name, row in content.rows.items()
-            for place in range(len(row.trials))
-        ]
+        return [_trial(path, one) for one in content["trials"]]
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path} is damaged ({error}): {MEND}") from None
 
 
-def _trial(path: Path, content: KeptResults, name: str, row: KeptRow, place: int) -> Trial:
-    """The trial of a row at this place."""
-    lengths = {len(row.trials), len(row.train_seconds), *(len(one.trials) for one in row.measures.values())}
-    if len(lengths) > 1 or row.measures.keys() - content.measures.keys():
-        raise ValueError(f"{name} has other numbers of trials or other measures in its parts; {MEND}")
-    kept, seconds = row.trials[place], row.train_seconds[place]
-    measures = {measure: measure_from(measure, content.measures[measure]) for measure in row.measures}
-    cases = {
-        case: {measure: _number(values.get(measure)) for measure in measures} for case, values in kept.cases.items()
-    }
-    metrics = {}
-    for measure, one in row.measures.items():
-        check_limits(measure, value := one.trials[place])
-        of_cases = [of[measure] for of in cases.values()]
-        if value is not None or not all(map(isnan, of_cases)):  # else this trial was not measured by it
-            metrics[measure] = _exact(_number(value), of_cases)
-    method, network = (row.method, row.network) if row.method else _of_earlier_version(name, row.options)
+def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
+    """A trial of its content, which has been checked."""
+    of_run = content["run"]
+    names, columns = of_run["cases"], of_run["columns"]
+    if wrong := [name for name, column in columns.items() if len(column) != len(names)]:
+        raise ValueError(f"{wrong[0]} has {len(columns[wrong[0]])} value(s) of {len(names)} case(s)")
+    rows = zip(*columns.values(), strict=True) if columns else ((),) * len(names)
     run = Run(
-        name=name,
-        dataset=content.dataset,
-        method=method.partition("-")[0],
+        **{name: of_run[name] for name in (*AS_THEY_ARE, *NOTED)},
         folder=path,
-        class_names=content.class_names or _class_names(row.measures),
-        metrics=metrics,
-        cases=cases,
-        region="",
-        bins=NO_BINS,
-        class_bins=NO_BINS,
+        metrics={name: _number(value) for name, value in of_run["metrics"].items()},
+        measures={name: measure_from(name, measure) for name, measure in of_run["measures"].items()},
+        num_voxels=_number(of_run["num_voxels"]),
+        cases={name: dict(zip(columns, map(_number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
+        bins=Bins.from_dict(of_run["bins"]),
+        class_bins=Bins.from_dict(of_run["class_bins"]),
         logits=None,
-        num_voxels=1.0,
-        voxels=kept.shares,
-        settings=content.settings,
-        disturbance=row.disturbance,
-        measures=measures,
-        patients=content.patients,
     )
-    records: dict[str, dict[str, Any]] = {
-        "train": {"options": row.options, "seconds": seconds or 0.0, "resumed": seconds is None},
-        "evaluate": {"options": {}},
+    check_values(run.metrics, run.cases)
+    return Trial(run=run, **{name: value for name, value in content.items() if name != "run"})
+
+
+def _options(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a record, without the folders of the machine."""
+    return {
+        name: Path(str(value)).name if name in FOLDERS else value for name, value in record.get("options", {}).items()
     }
-    return Trial(method, network, row.evaluation, kept.seed, kept.fold, run, records)
+
+
+def _known(value: float) -> float | None:
+    """A number for a JSON file, which has null in the place of NaN."""
+    return None if isnan(value) else value
 
 
 def _number(value: float | None) -> float:
-    """A number of a JSON file, which has null in the place of NaN."""
+    """A number of a JSON file."""
     return nan if value is None else float(value)
-
-
-def _exact(value: float, of_cases: Sequence[float]) -> float:
-    """The value over all cases, from the rounded one: the mean or the sum of the cases' values, if it is one."""
-    total = fsum(one for one in of_cases if not isnan(one))
-    room = 2 * 10.0**-DIGITS
-    for found, rounding in ((mean_of_known(of_cases), room), (total, room * len(of_cases))):
-        if abs(found - value) <= rounding:
-            return found
-    return value
-
-
-def _of_earlier_version(name: str, options: Mapping[str, Any]) -> tuple[str, str]:
-    """The method and the network of a plain row.
-
-    Raises:
-        ValueError: a row that is not called by its method alone.
-    """
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(f"an earlier version wrote it, without method and network of the row {name!r}; {MEND}")
-    network = str(options.get(NETWORK, "")).rpartition(".")[2]
-    return name, f"{network}_3d" if options.get("--volumes") else network
-
-
-def _class_names(measures: Mapping[str, KeptMeasure]) -> list[str]:
-    """The names of the classes, from the measure that tells most structures apart."""
-    return max((list(one.structures) for one in measures.values()), key=len, default=[])

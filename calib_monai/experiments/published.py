@@ -7,18 +7,39 @@ from dataclasses import dataclass
 from math import atanh, isnan, nan, sqrt, tanh
 from pathlib import Path
 
+from pydantic import ConfigDict, model_validator
 from scipy import stats
 
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
 from calib_monai.reports.table import Table, transposed, unmarked
-from calib_monai.stored import StoredTable, checked
+from calib_monai.stored import Stored, checked
 from calib_monai.whole_files import read_json
 
 NETWORKS = ("unet", "unet_papers")  # beside which published values stand: the default, and that of the papers
 TO_ORDER = 3  # rows, below which their order says nothing
 IN_VOXELS = "hd95_voxels"  # the distance that papers print, beside which that of this collection stands
 OWN_DISTANCES = ("hd95_mm", "hd95_pixels")  # of which a data set has one
+
+
+class StoredTable(Stored):
+    """A table of published values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str
+    dataset: str
+    measures: list[str]
+    rows: dict[str, list[float]]
+    structure: str = ""
+
+    @model_validator(mode="after")
+    def check_rows(self) -> StoredTable:
+        """Raise ValueError if a row has more or fewer values than there are measures."""
+        for name, row in self.rows.items():
+            if len(row) != len(self.measures):
+                raise ValueError(f"{name} has {len(row)} value(s) for {len(self.measures)} measures")
+        return self
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from math import isfinite, isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +17,16 @@ OF_TRIALS = ("--seed", "--fold")  # those that differ between the trials of a ro
 DIGITS = 6
 
 
-def experiment_results(
-    rows: Sequence[Row],
-    measures: Mapping[str, Measure],
-    compared: Comparison,
-    conditions: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The settings, versions and results of an experiment; a missing value is `None`, because JSON has no NaN.
-
-    Args:
-        rows: of the experiment.
-        measures: that its tables show.
-        compared: the rows by these measures.
-        conditions: of the trainings; by default what the records of the trials say.
-    """
+def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
+    """The settings, versions and results of an experiment; a missing value is `None`, because JSON has no NaN."""
     trials = [trial for row in rows for trial in row.trials]
-    first = trials[0].run
     found = {
-        "dataset": first.dataset,
-        "class_names": first.class_names,
+        "dataset": trials[0].run.dataset,
         "num_cases": len(rows[0].cases),
         "seeds": rows[0].seeds,
         "folds": sorted({trial.fold for trial in trials}),
-        "conditions": conditions or _conditions(trials),
+        "conditions": _conditions(trials),
         "measures": {name: asdict(measure) for name, measure in measures.items()},
-        "settings": {name: dict(first.settings[name]) for name in measures if first.settings.get(name)},
         "rows": {row.name: _row(row, measures, compared) for row in rows},
         "patients": dict(zip(rows[0].cases, rows[0].patients, strict=True)),
         "ranked_measures": compared.ranked,
@@ -61,13 +46,8 @@ def experiment_results(
 
 def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dict[str, Any]:
     """The results of a row."""
-    first = row.trials[0]
     return {
-        "method": first.method,
-        "network": first.network,
-        "evaluation": first.evaluation,
-        "disturbance": first.run.disturbance,
-        "options": {name: value for name, value in _options(first).items() if name not in OF_TRIALS},
+        "options": {name: value for name, value in _options(row.trials[0]).items() if name not in OF_TRIALS},
         "train_seconds": [_seconds(trial.records["train"]) for trial in row.trials],
         "sum_rank": compared.sum_ranks.get(row.name),
         "mean_case_rank": compared.case_ranks.get(row.name),
@@ -83,12 +63,7 @@ def _row(row: Row, measures: Mapping[str, Measure], compared: Comparison) -> dic
             for name in measures
         },
         "trials": [
-            {
-                "seed": trial.seed,
-                "fold": trial.fold,
-                "shares": {name: share for name in measures if not isnan(share := trial.run.share_of(name))},
-                "cases": _cases(replace(row, trials=[trial]), measures),
-            }
+            {"seed": trial.seed, "fold": trial.fold, "cases": _cases(replace(row, trials=[trial]), measures)}
             for trial in row.trials
         ],
     }
@@ -133,10 +108,10 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
         "--ckpt_dirs" in trial.records["evaluate"]["options"] for trial in trials
     )  # others were trained, too
     return {
-        "versions": distinct([record["versions"] for record in records]),
-        "commits": distinct([record["commit"] for record in records]),
-        "hardware": distinct(hardware),
-        "data": distinct([Path(record["options"].get("--dataset_dir", "")).name for record in records]),
+        "versions": _distinct([record["versions"] for record in records]),
+        "commits": _distinct([record["commit"] for record in records]),
+        "hardware": _distinct(hardware),
+        "data": _distinct([Path(record["options"].get("--dataset_dir", "")).name for record in records]),
         "started": min(record["started"] for record in records),
         "train_hours": None if averaged or None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
     }
@@ -147,7 +122,7 @@ def _seconds(record: Mapping[str, Any]) -> float | None:
     return None if record.get("resumed") else float(record["seconds"])
 
 
-def distinct(values: Sequence[Any]) -> list[Any]:
+def _distinct(values: Sequence[Any]) -> list[Any]:
     """Values without their repetitions, in their order."""
     return [value for index, value in enumerate(values) if value not in values[:index]]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from calib_monai.command_lines import Parser
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row
 from calib_monai.measures import measure_of
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.table import NOTABLE, Table

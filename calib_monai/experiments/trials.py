@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import chain
 from math import fsum, isnan, nan
 from operator import add
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calib_monai.intervals import patients_of
-from calib_monai.measures import PROMISED
-from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values, compared_values
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.names import with_calibrator
-from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, check_same_classes, mean_of_known
+from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known
 
 CALIBRATORS = ("ts", "lts", "control")
 
@@ -84,7 +81,7 @@ class Row:
     @property
     def name_of_method(self) -> str:
         """The name without the network."""
-        return _name(self.trials[0], several=False)
+        return row_name(self.trials[0], several=False)
 
     @property
     def seeds(self) -> list[int]:
@@ -203,77 +200,7 @@ def _together(counts: Sequence[LogitCounts]) -> LogitCounts:
     return LogitCounts(counts[0].edges, np.sum([one.count for one in counts], axis=0), whole)
 
 
-def rows_of(trials: Sequence[Trial]) -> list[Row]:
-    """The trials over seeds and folds, one row for each method, network and evaluation, in their order.
-
-    Measures of conformal promises are left out unless all trials have them: whether an evaluation without a calibrator
-    has them depends on when the calibration ran.
-
-    Raises:
-        ValueError: trials of several data sets, of other classes, or that were measured with other settings, two trials
-            of one training, rows of other seeds, folds or cases than the first, or trials of one setting whose images
-            were disturbed differently: their means cannot be compared.
-    """
-    datasets = sorted({trial.run.dataset for trial in trials})
-    if len(datasets) != 1:
-        raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
-    trials = _with_same_promises(trials)
-    runs = [trial.run for trial in trials]
-    check_same_classes(runs)
-    for name in runs[0].metrics:
-        unlike = unlike_settings(name, runs)
-        if unlike:
-            raise ValueError(f"{name} was not measured alike, and cannot be compared: {unlike}; evaluate again")
-    several = len({trial.network for trial in trials}) > 1
-    grouped: dict[str, list[Trial]] = {}
-    for trial in trials:
-        grouped.setdefault(_name(trial, several=several), []).append(trial)
-    rows = [Row(name, group) for name, group in grouped.items()]
-    for row in rows:
-        check_no_trial_twice(row)
-        here, first = (
-            {(trial.seed, trial.fold): trial.run.cases.keys() for trial in one.trials} for one in (row, rows[0])
-        )
-        if here != first:
-            raise ValueError(
-                f"{row.name} has other seeds, folds or cases than {rows[0].name}; rows are compared on the same ones"
-            )
-    check_images_alike(rows)
-    return rows
-
-
-def _with_same_promises(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials without the measures of promises that some of them lack."""
-    dropped = {name for name in PROMISED if not all(name in trial.run.metrics for trial in trials)}
-    kept = [{name: value for name, value in trial.run.metrics.items() if name not in dropped} for trial in trials]
-    return [
-        replace(trial, run=replace(trial.run, metrics=metrics)) for trial, metrics in zip(trials, kept, strict=True)
-    ]
-
-
-def check_images_alike(rows: Sequence[Row]) -> None:
-    """Raise ValueError if trials of one setting had images that were disturbed differently: no name would tell it."""
-    for setting in dict.fromkeys(row.setting for row in rows):
-        trials = [trial for row in rows if row.setting == setting for trial in row.trials]
-        unlike = unlike_images([replace(trial.run, name=str(trial.run.folder)) for trial in trials])
-        if unlike:
-            raise ValueError(f"images were disturbed differently, and cannot be compared: {unlike}; evaluate again")
-
-
-def check_no_trial_twice(row: Row) -> None:
-    """Raise ValueError if two trials of a row have the same seed and fold: it would count one training twice."""
-    seen: dict[tuple[int, int], Path] = {}
-    for trial in row.trials:
-        before = seen.get((trial.seed, trial.fold))
-        if before is not None:
-            raise ValueError(
-                f"{before} and {trial.run.folder} are both {row.name} with seed {trial.seed} and fold {trial.fold}; "
-                "a training counts once, so give one folder"
-            )
-        seen[trial.seed, trial.fold] = trial.run.folder
-
-
-def _name(trial: Trial, *, several: bool) -> str:
+def row_name(trial: Trial, *, several: bool) -> str:
     """The name of a trial's row; if there are `several` networks, it names the network."""
     parts = [trial.bundle_method, *filter(None, [trial.variant.replace("_", " ")])]
     if several:

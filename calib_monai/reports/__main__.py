@@ -12,6 +12,7 @@ from calib_monai.reports.outside import inside_and_outside, outside_table
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
+from calib_monai.whole_files import check_folder_to_write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
+    check_folder_to_write(options.out)
     runs = read_runs(options.runs)
     written = write_report(runs, options.out, options.case)
     both = inside_and_outside(runs)

@@ -70,7 +70,8 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
     cells, told, compared = [], [], []
     for run in shown:
         risk, confidences = risk_of(run), {name: _confidence(run, name) for name in names}
-        found = dict.fromkeys(names, nan) | dict(run.aurc or areas(risk, confidences))
+        noted = {BEST, BY_CHANCE} <= run.aurc.keys()
+        found = dict.fromkeys(names, nan) | dict(run.aurc if noted else areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
         compared.append(f"{run.name}: {_lowest(found, risk, confidences)}")
         told.append(f"{run.name}{_caution(risk, confidences[EXPECTED])}: {', '.join(_named(expected_dice(run)))}")

@@ -17,7 +17,7 @@ from pydantic import ValidationError as Invalid
 
 from calib_monai.bins import Bins
 from calib_monai.measures import check_limits, measure_from
-from calib_monai.reports.cases_file import read_cases
+from calib_monai.reports.cases_file import columns_of, read_cases
 from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.runs import LogitCounts, Run
 from calib_monai.stored import ClassBins, StoredBins, StoredLogits, Summary, TopLabelBins, first_fault, first_missing
@@ -105,8 +105,8 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
     classes = _stacked({case: one.classes for case, one in stored.cases.items()}, size)
     name, suffix = _name(folder.resolve(), summary)
     metrics = summary.metrics.items()
-    for metric, measured in metrics:
-        check_limits(metric, measured.value)
+    check_values({metric: _number(measured.value) for metric, measured in metrics}, cases)
+    check_voxels(stored)
     return Run(
         name=name + suffix,
         suffix=suffix,
@@ -123,7 +123,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         class_bins=classes.sum(),
         logits=_logits(folder / "logits.json", len(summary.class_names)),
         settings={name: metric.settings for name, metric in metrics},
-        disturbance=summary.disturbance,
+        disturbance=None if summary.disturbance is None else [step.model_dump() for step in summary.disturbance],
         measures={name: measure_from(name, metric.measure) for name, metric in metrics if metric.measure is not None},
         case_bins={case: top_label[place] for place, case in enumerate(stored.cases)},
         voxels={name: metric.voxels for name, metric in metrics if metric.voxels is not None},
@@ -134,6 +134,27 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         part=summary.part,
         aurc={name: _number(area) for name, area in (summary.aurc or {}).items()},
     )
+
+
+def check_values(metrics: Mapping[str, float], cases: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise ValueError if a metric cannot have its value, over all cases or in one."""
+    columns = next(iter(cases.values()), {})
+    for name, value in metrics.items():
+        check_limits(name, None if math.isnan(value) else value)
+        for column in columns_of(name, metrics, columns):
+            values = np.array([row[column] for row in cases.values()])
+            known = np.flatnonzero(~np.isnan(values))
+            for place in {known[values[known].argmin()], known[values[known].argmax()]} if known.size else ():
+                check_limits(name, float(values[place]), f"{column} of {list(cases)[place]}")
+
+
+def check_voxels(stored: StoredBins) -> None:
+    """Raise ValueError if a case has fewer voxels than its bins."""
+    for case, bins in stored.cases.items():
+        if bins.num_voxels is not None and bins.top_label.total > bins.num_voxels * (1 + ROUNDING):
+            raise ValueError(
+                f"bins.json has {bins.top_label.total:g} voxels of {case} in bins, and {bins.num_voxels:g}"
+            )
 
 
 def _stacked(bins: Mapping[str, TopLabelBins | ClassBins], size: tuple[int, ...]) -> Bins:

@@ -13,9 +13,10 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import main
 from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row
 from calib_monai.measures import Measure
 from calib_monai.ranks import friedman, holm
 from calib_monai.reports.critical_differences import critical_differences_figure, groups_of

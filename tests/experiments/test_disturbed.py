@@ -9,10 +9,10 @@ import pytest
 from written_runs import MANY, write_trial
 
 from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.published import Published, published_table
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import rows_of
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import NOTABLE
 

@@ -10,8 +10,8 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import main
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import rows_of
 from calib_monai.reports.results import shown_measures
 
 DICE = {"ce": [0.6, 0.7, 0.8], "nacl": [0.7, 0.8, 0.9]}

@@ -13,9 +13,10 @@ from written_runs import write_trial
 
 from calib_monai.estimates import estimate
 from calib_monai.experiments.comparison import Comparison, compare
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row
 from calib_monai.intervals import mean_interval
 from calib_monai.measures import Measure
 from calib_monai.reports.case_intervals import ABOUT_DISTANCES, ABOUT_FEW

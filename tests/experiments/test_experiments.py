@@ -15,9 +15,10 @@ from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import MOST_DRAWN, drawn_rows, main
 from calib_monai.experiments.comparison import compare
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row
 from calib_monai.reports.results import shown_measures
 
 CASES = {"ce": [0.70, 0.80, 0.90], "nacl": [0.72, 0.83, 0.94], "mbls": [0.69, 0.81, 0.95]}

@@ -15,8 +15,9 @@ from written_runs import write_trial
 from calib_monai.experiments.__main__ import check_cases, drawn_rows, other_regions, section_of_rows
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.figures import figures_of, logit_panels, logits_over_epochs, of_patients, spots_of
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import Row, rows_of
+from calib_monai.experiments.trials import Row
 from calib_monai.measures import measure_of
 from calib_monai.reports.bars import Panel, bars_figure
 from calib_monai.reports.boxes import boxes_figure

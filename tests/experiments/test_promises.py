@@ -7,8 +7,8 @@ from pathlib import Path
 
 from written_runs import write_trial
 
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import rows_of
 
 
 def test_promises_are_shown_where_all_trials_have_them(tmp_path: Path) -> None:

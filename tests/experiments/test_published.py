@@ -9,9 +9,9 @@ import pytest
 from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import main
+from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.published import Published, published_table, read_published
 from calib_monai.experiments.trial_files import read_trial
-from calib_monai.experiments.trials import rows_of
 from calib_monai.measures import limits_of, measure_of
 from calib_monai.reports.results import shown_measures
 

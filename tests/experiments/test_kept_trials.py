@@ -1,0 +1,174 @@
+"""Kept trials: tables whose trainings ran apart become the table of one run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from written_runs import write_trial
+
+from calib_monai.experiments.__main__ import main
+
+CASES = {"ce": [0.7, 0.8, 0.9, 0.75, 0.85, 0.6], "nacl": [0.72, 0.83, 0.94, 0.77, 0.86, 0.66]}
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No picture is drawn."""
+    for module in ("experiments.__main__", "reports.report"):
+        monkeypatch.setattr(f"calib_monai.{module}.drawn", lambda *_: b"png")
+
+
+def trials(
+    out: Path,
+    names: Iterable[str] = CASES,
+    seeds: Sequence[int] = (0, 1),
+    folds: Sequence[int] = (0,),
+    evaluation: str = "",
+) -> list[Path]:
+    """Trials with two structures, patients, a missed structure, and a distance that one case of one seed lacks."""
+    found = []
+    for name in names:
+        for seed in seeds:
+            for fold in folds:
+                for one in dict.fromkeys(("eval", f"eval_{evaluation}" if evaluation else "eval")):
+                    cases = "abcdef" if fold == 0 else "ghijkl"
+                    dice = [value - 0.003 * seed for value in CASES[name.partition("-")[0]]]
+                    found.append(write_trial(out, name, dice, seed=seed, fold=fold, evaluation=one, cases=cases))
+                    widen(found[-1], seed)
+    return found
+
+
+def widen(folder: Path, seed: int) -> None:
+    """Add columns to `cases.csv`, the metrics to `summary.json`, and options to the record of the evaluation."""
+    with (folder / "cases.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for place, row in enumerate(rows):
+        dice = float(row["dice_foreground_left"])
+        row |= {"dice_foreground_right": str(dice - 0.05), "patient": f"p{place // 2}" if seed else ""}
+        row |= {"hd95_mm_left": str(3 - dice), "hd95_mm_right": "nan" if place == seed == 1 else str(4 - dice)}
+        row |= {f"missed_structures_{side}": str(int(place == 2 and side == "left")) for side in ("left", "right")}
+    with (folder / "cases.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    summary = json.loads((folder / "summary.json").read_text())
+
+    def mean_of(name: str) -> float:
+        values = [[float(row[f"{name}_{side}"]) for side in ("left", "right")] for row in rows]
+        known = [[value for value in row if value == value] for row in values]  # noqa: PLR0124 - not NaN
+        return sum(sum(row) / len(row) for row in known) / len(known)
+
+    summary["metrics"] |= {name: {"value": mean_of(name)} for name in ("dice_foreground", "hd95_mm")}
+    summary["metrics"]["missed_structures"] = {"value": 1.0}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    record = json.loads((folder / "evaluate.json").read_text())
+    record["options"] = {"--evaluated": folder.name}
+    (folder / "evaluate.json").write_text(json.dumps(record))
+
+
+def table(out: Path, *given: Path) -> Path:
+    """The file of the trials of a table."""
+    assert main([*map(str, given), "--out", str(out), "--title", "Whole"]) == 0
+    return out / "trials.json"
+
+
+def changed(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The file after a change of the content of its first trial."""
+    content = json.loads(path.read_text())
+    change(content["trials"][0])
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "parts"),
+    [
+        ("", [{"seeds": (0,)}, {"seeds": (1, 2)}]),
+        ("", [{"names": ["ce"]}, {"names": ["nacl", "nacl-gaussian"]}]),
+        ("ts", [{"folds": (0,)}, {"folds": (1,)}]),
+        ("noise_0.1", [{"seeds": (1,)}, {"seeds": (0,)}]),
+    ],
+)
+def test_trainings_that_ran_apart_give_the_table_of_one_run(
+    evaluation: str, parts: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    apart = [trials(tmp_path / "all", **part, evaluation=evaluation) for part in parts]
+    table(tmp_path / "whole", *apart[0], *apart[1])
+    files = [table(tmp_path / f"part{place}", *of_part) for place, of_part in enumerate(apart)]
+    joined = table(tmp_path / "joined", *files)
+    table(tmp_path / "again", joined, files[0])  # whose trials count once
+    for name in ("results.json", "results.md", "results.tex", "trials.json"):
+        texts = {folder: (tmp_path / folder / name).read_text() for folder in ("whole", "joined", "again")}
+        assert texts["whole"] == texts["joined"] == texts["again"]
+    found = json.loads((tmp_path / "joined" / "results.json").read_text())
+    assert found["rows"]["nacl"]["measures"]["missed_structures"]["mean"] == len(parts[0].get("folds", [])) + 1
+    assert found["rows"]["nacl"]["measures"]["hd95_mm"]["interval"] == [None, None]  # a structure was missed
+
+
+def test_two_trainings_with_one_seed_are_refused(tmp_path: Path) -> None:
+    first = table(tmp_path / "first", *trials(tmp_path / "a", seeds=(0,)))
+    other = changed(table(tmp_path / "other", first), lambda of: of["run"]["columns"]["ece_plausible"].reverse())
+    assert first.read_text() != changed(other, lambda of: of["run"]["metrics"].update(ece_plausible=0.2)).read_text()
+    with pytest.raises(
+        ValueError, match=r"other/trials.json are both ce with seed 0 and fold 0; a training counts once"
+    ):
+        table(tmp_path / "both", first, other)
+
+
+def test_trainings_with_other_options_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = (table(tmp_path / str(seed), *trials(tmp_path / f"of{seed}", seeds=(seed,))) for seed in (0, 1))
+    changed(second, lambda of: of["records"]["train"]["options"].update({"--epochs": "9", "--num_workers": "2"}))
+    with caplog.at_level(logging.WARNING):
+        table(tmp_path / "both", first, second)
+    assert caplog.messages == ["trainings of ce had other options: --epochs 2 and 9"]
+
+
+def test_a_case_is_of_one_patient(tmp_path: Path) -> None:
+    first, second = (table(tmp_path / str(seed), *trials(tmp_path / f"of{seed}", seeds=(seed,))) for seed in (1, 2))
+    changed(second, lambda of: of["run"]["patients"].update(c="p7"))
+    with pytest.raises(ValueError, match=r"c is of patient p1 in .*1/trials.json and of p7 in .*2/trials.json"):
+        table(tmp_path / "both", first, second)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda of: of["run"]["columns"]["hd95_mm_left"].pop(), r"hd95_mm_left has 5 value\(s\) of 6 case\(s\)"),
+        (
+            lambda of: of["run"]["columns"].update(dice_foreground_left=[7.5] * 6),
+            "dice_foreground_left of a is 7.5; it ",
+        ),
+        (lambda of: of["run"]["metrics"].update(dice_foreground=-1.0), "dice_foreground is -1; it must lie between 0"),
+        (lambda of: of["run"].pop("cases"), "trials.0.run.cases: Field required"),
+        (lambda of: of["run"].update(cases=[], columns={}), "trials.0.run.cases: List should have at least 1 item"),
+        (lambda of: of["run"].update(disturbance=[{"std": 1}]), "trials.0.run.disturbance.0.transform: Field required"),
+        (lambda of: of.update(seed=-1), "trials.0.seed: Input should be greater than or equal to 0"),
+        (lambda of: of["records"].pop("train"), "trials.0.records.train: Field required"),
+    ],
+)
+def test_a_damaged_file_is_refused(change: Callable[[dict[str, Any]], object], said: str, tmp_path: Path) -> None:
+    file = changed(table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,))), change)
+    with pytest.raises(ValueError, match=rf"trials.json is damaged \({said}.*\): make its table again"):
+        table(tmp_path / "again", file)
+
+
+def test_what_cannot_be_made_of_a_file_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    file = table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,)))
+    before = {path: path.read_bytes() for path in (tmp_path / "table").iterdir()}
+    with pytest.raises(ValueError, match=r"--out .*table is the folder of .*trials.json, whose table would be lost"):
+        table(tmp_path / "table", file)
+    with pytest.raises(ValueError, match=r"--cases: .*trials.json keeps no slices of cases, so they cannot be drawn"):
+        main([str(file), "--out", str(tmp_path / "drawn"), "--cases", "a"])
+    with pytest.raises(
+        ValueError, match=r"trials.json/tables cannot be a folder of results, because .*trials.json is a"
+    ):
+        table(file / "tables", file)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "table").iterdir()}
+    with pytest.raises(ValueError, match=r"table is no trial; it must be NETWORK/METHOD/seedS_foldF/eval"):
+        table(tmp_path / "again", tmp_path / "table")
