@@ -59,7 +59,7 @@ NOT_HERE = {  # what a command holds: why it does not run here
     "snakemake": "takes minutes, or days; tests/workflow/test_workflow.py runs less, the test below knows the settings",
     "python scripts/compose_bundles.py": "writes all bundles; tests/bundles/test_configs.py composes them elsewhere",
     "python scripts/draw_shifted.py": "tests/bundles/test_shifted.py runs it",
-    "calib_monai.experiments": "tests/experiments/test_kept_trials.py runs it",
+    "calib_monai.experiments one": "tests/experiments/test_kept_trials.py runs it",
     "calib_monai.experiments.across": "tests/experiments/test_across.py runs it",
     "python scripts/draw_point.py": "tests/reports/test_point.py draws it",
     "cd bundles/hippocampus_nacl": "what follows is of tests/clients",
