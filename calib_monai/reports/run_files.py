@@ -153,7 +153,7 @@ def check_voxels(stored: StoredBins) -> None:
     for case, bins in stored.cases.items():
         if bins.num_voxels is not None and bins.top_label.total > bins.num_voxels * (1 + ROUNDING):
             raise ValueError(
-                f"bins.json has {bins.top_label.total:g} voxels of {case} in bins, and {bins.num_voxels:g}"
+                f"bins.json has {bins.num_voxels:g} voxels of {case}, and {bins.top_label.total:g} of them in bins"
             )
 
 

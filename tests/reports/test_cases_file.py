@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_runs import write_run
+from written_runs import with_value, write_run
 
+from calib_monai.reports.__main__ import main
 from calib_monai.reports.cases_file import columns_of
+from calib_monai.reports.doubts import doubts_table
 from calib_monai.reports.run_files import read_run
 
 HEADER, A, B, C = "case,dice_foreground\n", "a,0.1\n", "b,0.2\n", "c,0.34\n"
@@ -24,6 +27,8 @@ HEADER, A, B, C = "case,dice_foreground\n", "a,0.1\n", "b,0.2\n", "c,0.34\n"
         (HEADER + A + B + "d,0.3\n", "cases.csv and bins.json have other cases: only one of them has c"),
         (HEADER, "cases.csv has no case"),
         ("", "cases.csv has no case"),
+        (HEADER + A + B + "c,1.7\n", "dice_foreground of c is 1.7; it must lie between 0 and 1"),
+        (HEADER + A + B + "c,-inf\n", "dice_foreground of c is -inf; it must lie between 0 and 1"),
     ],
 )
 def test_cases_that_are_not_those_of_the_evaluation_are_refused(text: str, told: str, tmp_path: Path) -> None:
@@ -40,6 +45,40 @@ def test_bins_of_other_cases_are_refused(tmp_path: Path) -> None:
     (folder / "bins.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"cases.csv and bins.json have other cases: only one of them has a"):
         read_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "value", "told"),
+    [
+        ("bins.json", ("cases", "b", "num_voxels"), 1, r"bins.json has 1 voxels of b, and \d+ of them in bins"),
+        ("summary.json", ("disturbance",), [{"std": 0.1}], "has no 'transform' in its files"),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(
+    file: str, name: tuple[str, ...], value: object, told: str, tmp_path: Path
+) -> None:
+    folder = write_run(tmp_path / "run", 1.0)
+    content = json.loads((folder / file).read_text())
+    place = content
+    for key in name[:-1]:
+        place = place[key]
+    place[name[-1]] = value
+    (folder / file).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=told):
+        read_run(folder)
+
+
+def test_areas_of_another_order_are_computed_anew(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    with_value(run, "expected_dice", 0.7)
+    other = replace(run, aurc={"x": 7.0})
+    assert doubts_table([other]) == doubts_table([run])
+
+
+def test_a_report_does_not_go_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file/report cannot be a folder of results, because .*file is a file"):
+        main([str(write_run(tmp_path / "run", 1.0)), "--out", str(tmp_path / "file" / "report")])
 
 
 def test_a_column_belongs_to_the_measure_with_the_longest_name() -> None:
