@@ -277,4 +277,4 @@ WRONG_SCORES = [
 
 def options_of(wrong: WrongScore, given: Folders) -> list[str]:
     """The arguments of the command line."""
-    return [*given.options, *(option.format(given.probs.parent) for option in wrong.options)]
+    return given.line(*(option.format(given.probs.parent) for option in wrong.options))

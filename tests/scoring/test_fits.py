@@ -62,8 +62,8 @@ def test_a_temperature_is_fitted_to_some_cases_and_measured_on_others(
     assert 2 < told["temperature_min"] < 6
     assert (out / "calibrator_ts.safetensors").is_file()
     again = given.probs.parent / "again"
-    options = [*given.options, "--out", str(again), "--probs", str(out / "calibrated"), "--cases", "case_2", "case_3"]
-    assert main(options) == 0
+    options = ["--out", str(again), "--probs", str(out / "calibrated"), "--cases", "case_2", "case_3"]
+    assert main(given.line(*options)) == 0
     [measured] = read_runs([again])
     assert measured.metrics["nll_all"] == pytest.approx(after.metrics["nll_all"], rel=0.02 if "byte" in name else 1e-3)
     written = out / "calibrated" / paths["case_2"].relative_to(given.probs)

@@ -35,7 +35,7 @@ def numbers(values: Any, path: str = "") -> dict[str, Any]:
 
 def scored(folders: Folders, *options: str) -> dict[str, Any]:
     """The measures of the probabilities in a folder, by their places."""
-    assert main([*folders.options, *options]) == 0
+    assert main(folders.line(*options)) == 0
     return numbers(summary(folders.probs.parent / "out"))
 
 

@@ -48,11 +48,14 @@ class Folders(NamedTuple):
     @property
     def options(self) -> list[str]:
         """Of the command line, with the names of the classes."""
+        return self.line()
+
+    def line(self, *more: str) -> list[str]:
+        """The options of the command line and more, which stand in the place of those of the same name."""
         out = self.probs.parent / "out"
-        return [
-            *("--probs", str(self.probs), "--labels", str(self.labels), "--out", str(out)),
-            *("--classes", *NAMES, "--no_figures"),
-        ]
+        given = {"--probs": [str(self.probs)], "--labels": [str(self.labels)], "--out": [str(out)]}
+        own = given | {"--classes": list(NAMES), "--no_figures": []}
+        return [*(word for name, values in own.items() if name not in more for word in (name, *values)), *more]
 
     def write(self, case: str, name: str, values: NDArray[np.generic], affine: NDArray[np.float64] = AFFINE) -> Path:
         """Write values as a file of probabilities: NIfTI, `.npy`, or `.npz` with nnU-Net's key."""
