@@ -60,6 +60,16 @@ class Stored:
         """Whether the header says how stored values become others."""
         return (self.slope, self.inter) != (1.0, 0.0)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the values are whole numbers, and no header says what they become."""
+        return self.dtype.kind in "iub" and not self.is_scaled
+
+    @property
+    def is_of_nnunet(self) -> bool:
+        """Whether the array has the key under which nnU-Net writes."""
+        return self.key.removesuffix(NPY) == NNUNET
+
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
 

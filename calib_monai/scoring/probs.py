@@ -16,7 +16,7 @@ from torch import Tensor
 
 from calib_monai.grids import SPATIAL_DIMS, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti
-from calib_monai.scoring.arrays import NNUNET, NPY, Stored, stored_in
+from calib_monai.scoring.arrays import Stored, stored_in
 from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of
 from calib_monai.scoring.pairs import Pair
 from calib_monai.scoring.pickles import placed_by
@@ -71,9 +71,11 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     first, several = stored[0], len(stored) > 1
     channels = None if num_classes is None else num_classes - reading.foreground
     size = tuple(label.shape[1:])
-    nnunet = first.key == f"{NNUNET}{NPY}"
+    nnunet = first.is_of_nnunet
     known = (reading.axes,) if reading.axes else OF_NNUNET if nnunet else OF_NIFTI if is_nifti(first.file) else AXES
     if several:
+        if not reading.logits:
+            _check_alike(stored)
         for one in stored:
             axes_of(one.file, one.shape, (pair.label, size), 1, known)
     elif len(first.shape) <= SPATIAL_DIMS and is_nifti(first.file) and not reading.foreground:
@@ -109,9 +111,9 @@ def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
     if reading.logits:
         if reading.foreground:  # those of a sigmoid: that of the background is 0
             values[0] = 0
-        check_logits(name, values, foreground=reading.foreground)
+        check_logits(name, values, found.stored, foreground=reading.foreground)
         return values
-    to_probs(name, values, found.stored[0], foreground=reading.foreground)
+    to_probs(name, values, found.stored, foreground=reading.foreground)
     return values
 
 
@@ -133,6 +135,18 @@ def _fill(view: NDArray[Any], stored: Stored) -> None:
     for place, piece in stored.pieces():
         slowest_first[place] = (
             piece * np.float32(stored.slope) + np.float32(stored.inter) if stored.is_scaled else piece
+        )
+
+
+def _check_alike(stored: Sequence[Stored]) -> None:
+    """Raise ValueError if whole numbers in the files of the classes are not of one type: nothing tells what is 1."""
+    types = {one.dtype.str[1:] if one.is_whole else "": one for one in reversed(stored)}
+    if len(types) > 1:
+        other, one = list(types.values())[-2:]
+        said = [f"{each.dtype}{' with a slope in its header' * each.is_scaled}" for each in (one, other)]
+        raise ValueError(
+            f"{one.file} holds {said[0]}, and {other.file} {said[1]}; the files of the classes must be of one type, or "
+            "nothing tells which number stands for 1"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 
 import numpy as np
@@ -16,21 +17,21 @@ OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that t
 FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
 CUT = 0.05  # of that, by which cutting and rounding may change it, and a step for each class
 OVERSHOT = 0.2  # by which a spline may leave 0..1
-PERCENT = 100
+PERCENT = 100  # parts of 1 that are the coarsest: with a larger step any sum would pass
 HALF = 2  # bytes of half precision, whose rounding shows in sums
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
 
 
-def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> None:
+def to_probs(name: str, values: Tensor, stored: Sequence[Stored], *, foreground: bool) -> None:
     """Make probabilities of what a file holds, in place.
 
     Whole numbers are divided by what they sum to, and rounding is made up for. Values of single precision stay as they
-    are. A voxel in which nnU-Net gave every class 0 lies outside of what it predicted, and becomes background.
+    are. A voxel outside of nnU-Net's crop, in which it gave every class 0, becomes background.
 
     Args:
         name: of the file.
         values: as they were stored, (C, X, Y, Z), float32.
-        stored: says of which type they were.
+        stored: says of which type they were: the array, or one for each channel.
         foreground: whether the file lacks the background, which is what the others leave: `values[0]` is empty.
 
     Raises:
@@ -42,23 +43,22 @@ def to_probs(name: str, values: Tensor, stored: Stored, *, foreground: bool) -> 
         interpolated = low > -OVERSHOT and high < 1 + OVERSHOT
         hint = "(interpolated? cut them at 0, and divide by their sum)" if interpolated else "(give --logits?)"
         raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}; probabilities lie in 0..1 {hint}")
-    if stored.dtype.kind in "iub" and not stored.is_scaled and high <= 1:
+    if stored[0].is_whole and high <= 1:
         raise ValueError(f"{name} {A_SEGMENTATION}")
     total = given.sum(dim=0)
-    whole, step = _scale(total, stored, len(given), foreground=foreground)
-    if step == 1:
-        raise ValueError(_of_no_scale(name, total) if foreground else _of_sums(name, len(given), total, SUMS_OF_WHOLES))
+    whole = _whole(name, total, stored[0], len(given), foreground=foreground)
     if whole != 1:
         given /= whole
         total /= whole
-    tolerance = SUM_TOLERANCE + len(values) * step  # others cut where they should round
+    steps = sum(_step(one, whole) for one in stored) * (len(given) // len(stored))
+    tolerance = SUM_TOLERANCE + steps  # others cut where they should round
     if foreground:
         _add_background(name, values, total, tolerance)
-    elif stored.key:
-        _fill_outside(values, total)
+    elif stored[0].is_of_nnunet:
+        _fill_outside(name, values, total)
     if any(((plane - 1).abs_() > tolerance).any() for plane in total):
         raise ValueError(_of_sums(name, len(values), total, "1"))
-    if step:
+    if steps:
         values /= total
     if is_hard(values):
         raise ValueError(f"{name} {A_SEGMENTATION}")
@@ -77,27 +77,37 @@ def finite_range(name: str, values: Tensor) -> tuple[float, float]:
     return low, high
 
 
-def check_logits(name: str, values: Tensor, *, foreground: bool) -> None:
+def check_logits(name: str, values: Tensor, stored: Sequence[Stored], *, foreground: bool) -> None:
     """Raise ValueError if a value is NaN or infinite, or if what should be logits are probabilities.
+
+    Channels that sum to the same in each voxel are probabilities, whatever their signs: a spline overshoots. Logits may
+    be centered, with sums of 0; their values go far beyond any other sum that they have in common.
 
     Args:
         name: of the file.
         values: as they were stored, (C, X, Y, Z).
+        stored: says of which type they were: the array, or one for each channel.
         foreground: whether `values[0]` is of the background, which the file lacks.
     """
     given = values[int(foreground) :]
     low, high = finite_range(name, given)
-    if low < 0 or high == 0:
+    if low == high == 0:
         return
-    if foreground and high <= 1:
+    told = "no value below 0" if low >= 0 else f"values from {low:.6g} to {high:.6g}"
+    if not foreground:
+        total = given.sum(dim=0)
+        most = total.max().item()
+        least = total.masked_fill_(total == 0, most).min().item()  # outside of a crop
+        step = max(most * _step(one, 1.0) if one.dtype.kind == "f" else abs(one.slope) for one in stored)
+        room = SUM_TOLERANCE * most + min(len(given) * step, 2 * CUT * most)
+        if most - least <= room and -most / 2 < low and high < most * 3 / 2:
+            raise ValueError(
+                f"{name} holds {told}, and its {len(given)} channels sum to {most:.4g} in each voxel: probabilities; "
+                "leave out --logits"
+            )
+    overshot = OVERSHOT if foreground else 0  # one logit says nothing of its sum
+    if (-overshot <= low and high <= 1 + overshot) or (foreground and 0 <= low <= high / PERCENT):
         raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}: probabilities; leave out --logits")
-    least, most = (extreme.item() for extreme in given.sum(dim=0).aminmax())
-    rounded = len(given) if most > HALF else 0  # of whole numbers, a step each
-    if not foreground and most - least <= SUM_TOLERANCE * most + rounded:
-        raise ValueError(
-            f"{name} holds no value below 0, and its {len(given)} channels sum to {most:.4g} in each voxel: "
-            "probabilities; leave out --logits"
-        )
 
 
 def softmax_in_place(logits: Tensor) -> None:
@@ -130,26 +140,28 @@ def reorder(values: Tensor, order: tuple[int, ...]) -> None:
         moved.add(place)
 
 
-def _scale(total: Tensor, stored: Stored, channels: int, *, foreground: bool) -> tuple[float, float]:
-    """What the classes of a voxel sum to, and the step of a value when they sum to 1.
-
-    The step is 0 in single precision, and 1 for whole numbers of which nothing tells the sum.
-    """
-    if stored.is_scaled:
-        return 1.0, stored.slope
-    if stored.dtype.kind not in "iu":
-        return 1.0, float(np.finfo(stored.dtype).eps) if stored.dtype.itemsize <= HALF else 0.0
+def _whole(name: str, total: Tensor, stored: Stored, channels: int, *, foreground: bool) -> float:
+    """What the classes of a voxel sum to; raise ValueError for whole numbers of which nothing tells it."""
+    if not stored.is_whole:
+        return 1.0
     if foreground:  # nothing tells the sum
         whole = float(np.iinfo(stored.dtype).max)
         low, high = OTHER_SCALES.get(whole, (0, inf))
         if low <= total.max().item() <= high:
-            return 1.0, 1.0
-    else:
-        middle = total.flatten()[:: max(1, total.numel() // 10_000)].median().item()
-        whole = min(FULL, key=lambda full: abs(full - middle))
-        if abs(whole - middle) > CUT * whole + channels:
-            return 1.0, 1.0
-    return whole, 1 / whole
+            raise ValueError(_of_no_scale(name, total))
+        return whole
+    middle = total.flatten()[:: max(1, total.numel() // 10_000)].median().item()
+    whole = min(FULL, key=lambda full: abs(full - middle))
+    if abs(whole - middle) > CUT * whole + channels:
+        raise ValueError(_of_sums(name, channels, total, SUMS_OF_WHOLES))
+    return whole
+
+
+def _step(stored: Stored, whole: float) -> float:
+    """The step between two values near 1, which are stored as `whole` times that; 0 in single precision."""
+    if stored.dtype.kind == "f":  # whatever the header says, the values have their own precision
+        return float(np.finfo(stored.dtype).eps) if stored.dtype.itemsize <= HALF else 0.0
+    return 1 / whole if stored.is_whole else min(abs(stored.slope), 1 / PERCENT)
 
 
 def _add_background(name: str, values: Tensor, total: Tensor, tolerance: float) -> None:
@@ -166,12 +178,26 @@ def _add_background(name: str, values: Tensor, total: Tensor, tolerance: float) 
     total.clamp_(min=1)
 
 
-def _fill_outside(values: Tensor, total: Tensor) -> None:
-    """Make background of the voxels in which all classes are 0, if some are not."""
+def _fill_outside(name: str, values: Tensor, total: Tensor) -> None:
+    """Make background of the voxels in which all classes are 0, as outside of nnU-Net's crop, if some are not.
+
+    Raises:
+        ValueError: they lie among the others, and not outside of a box.
+    """
     nothing = total == 0
-    if nothing.any() and not nothing.all():
-        values[0][nothing] = 1
-        total[nothing] = 1
+    if not nothing.any() or nothing.all():
+        return
+    some = ~nothing.numpy()
+    others = [tuple(one for one in range(some.ndim) if one != axis) for axis in range(some.ndim)]
+    inside = [np.flatnonzero(some.any(axis=of_axis)) for of_axis in others]
+    box = tuple(slice(int(places[0]), int(places[-1]) + 1) for places in inside)
+    if holes := int(nothing[box].sum()):
+        raise ValueError(
+            f"{name} has {holes} voxel(s) among the others in which each class is 0; nnU-Net writes 0 only outside of "
+            "its crop, which is a box, and elsewhere the classes must sum to 1"
+        )
+    values[0][nothing] = 1
+    total[nothing] = 1
 
 
 def _of_no_scale(name: str, total: Tensor) -> str:
@@ -188,7 +214,9 @@ def _of_sums(name: str, channels: int, total: Tensor, rule: str) -> str:
     hint = ""
     if PERCENT - channels <= high < PERCENT + 1:
         hint = " (in percent? divide them by 100)"
-    elif low < 1 < high <= channels:
+    elif low == 0 and abs(high - 1) <= SUM_TOLERANCE:
+        hint = " (where nothing was predicted, give the background 1)"
+    elif 1 < high <= channels:
         hint = " (regions that overlap are not measured here)"
     return (
         f"{name} has {channels} channel(s), whose sums lie between {low:.4g} and {high:.4g}; in each voxel they must "

@@ -151,6 +151,81 @@ def image_elsewhere(given: Folders) -> None:
         nibabel.save(nibabel.Nifti1Image(one.probs[0], ELSEWHERE), given.probs.parent / "images" / f"{case}.nii.gz")
 
 
+def with_key(change: Callable[[Any], Any], key: str = "probs") -> Callable[[Folders], object]:
+    """Writes `.npz` of changed probabilities, (C, X, Y, Z), under a key; nnU-Net's has its axes."""
+    return lambda given: [
+        np.savez(given.probs / f"{case}.npz", **{key: turned if key == "probs" else turned.transpose(0, 3, 2, 1)})
+        for case, one in given.cases.items()
+        for turned in [change(one.probs)]
+    ]
+
+
+def half_empty(probs: Values) -> Values:
+    """All classes 0 in half of the voxels."""
+    return np.where(np.arange(probs.shape[1])[:, None, None] < 4, 0, probs)
+
+
+def with_hole(probs: Values) -> Values:
+    """All classes 0 in a voxel amid the others."""
+    probs = probs.copy()
+    probs[:, 3, 4, 5] = 0
+    return probs
+
+
+def wrapped(probs: Values) -> Values:
+    """Bytes in which 1, as 256, has become 0."""
+    sure = probs.max(0) > 0.9
+    probs = np.where(sure, probs == probs.max(0), probs)
+    return np.asarray((probs * 256).astype(np.int64).astype(np.uint8))
+
+
+def nested(probs: Values) -> Values:
+    """The structures as regions, of which one holds the other."""
+    return np.stack([probs[..., 0], probs[..., 1] + probs[..., 2], probs[..., 2]], axis=-1)
+
+
+def with_slope(change: Callable[[Any], Any], dtype: Any, slope: float) -> Callable[[Folders], object]:
+    """Writes 4D NIfTI whose header has a slope."""
+
+    def write(given: Folders) -> None:
+        for case, one in given.cases.items():
+            values = change(last(one.probs)) / slope
+            raw = (np.round(values) if np.issubdtype(dtype, np.integer) else values).astype(dtype)
+            write_with_slope(given.probs / f"{case}.nii", raw, slope)
+
+    return write
+
+
+def write_with_slope(path: Path, raw: Values, slope: float) -> None:
+    """Write stored values and what they are multiplied with."""
+    image: Any = nibabel.Nifti1Image(raw, AFFINE)
+    image.header.set_slope_inter(slope, 0)
+    nibabel.save(image, path)
+
+
+def one_in_quarters(given: Folders) -> None:
+    """Write a file for each class; only that of the background is in quarters, and the others are regions."""
+    for case, one in given.cases.items():
+        values = np.moveaxis(nested(last(one.probs)), -1, 0)
+        write_with_slope(given.probs / f"{case}_0.nii", np.round(4 * values[0]).astype(np.uint8), 0.25)
+        for index in (1, 2):
+            given.write(case, f"{{}}_{index}.nii", values[index])
+
+
+def of_two_types(given: Folders) -> None:
+    """Write a file for each class, of bytes and of single precision."""
+    for case, one in given.cases.items():
+        given.write(case, "{}_0.nii", np.round(255 * one.probs[0]).astype(np.uint8))
+        for index in (1, 2):
+            given.write(case, f"{{}}_{index}.nii", one.probs[index])
+
+
+def overshot(probs: Values) -> Values:
+    """What a spline makes of probabilities: the sums stay, and some are below 0."""
+    high = probs == probs.max(-1, keepdims=True)
+    return np.where(high, probs + 0.02 * (probs.shape[-1] - 1), probs - 0.02)
+
+
 def whole(of: int) -> Callable[[Any], Any]:
     """Makes whole numbers that sum to about this."""
     return lambda probs: (probs * of).astype(np.uint16)
@@ -189,6 +264,51 @@ WRONG_SCORES = [
         (*LOGITS, "--foreground"),
     ),
     WrongScore("whole numbers of another sum", r"between 99\d\d and .* be 255 or 65535", niftis(whole(10000))),
+    WrongScore("voxels of zeros", "whose sums lie between 0 and 1; .*give the background 1", with_key(half_empty)),
+    WrongScore("bytes that wrapped", "whose sums lie between 0 and .*in each voxel they must be 1", with_key(wrapped)),
+    WrongScore(
+        "a hole in nnU-Net's own file",
+        r"case_0.npz has 1 voxel\(s\) among the others in which each class is 0; .* crop, which is a box",
+        with_key(with_hole, "probabilities"),
+    ),
+    *(
+        WrongScore(
+            f"regions as {dtype.__name__} with a slope of {slope:g}",
+            "whose sums lie between 1.* and .*overlap",
+            with_slope(nested, dtype, slope),
+        )
+        for dtype, slope in ((np.float32, 0.5), (np.float64, 2.0), (np.uint8, 0.25), (np.int16, 1 / 32767))
+    ),
+    WrongScore("regions of which one is in quarters", "whose sums lie between .*in each voxel", one_in_quarters),
+    WrongScore(
+        "files of classes of two types",
+        "case_0_0.nii holds uint8, and .*case_0_1.nii float32; the files of the classes must be of one type",
+        of_two_types,
+    ),
+    WrongScore(
+        "logits that are probabilities of a spline",
+        "holds values from -0.0.*channels sum to 1 in each voxel: .*leave out --logits",
+        niftis(overshot),
+        LOGITS,
+    ),
+    WrongScore(
+        "logits that are percent of a spline",
+        "channels sum to 100 in each voxel: .*leave out --logits",
+        niftis(lambda p: 100 * overshot(p)),
+        LOGITS,
+    ),
+    WrongScore(
+        "logits that are bytes with a slope",
+        "channels sum to 1.* in each voxel: .*leave out --logits",
+        with_slope(lambda p: p, np.uint8, 1 / 255),
+        LOGITS,
+    ),
+    WrongScore(
+        "logits that are sigmoids of regions",
+        "holds values from .*: probabilities; leave out --logits",
+        niftis(nested),
+        LOGITS,
+    ),
     WrongScore(
         "a background where none should be",
         "leave nothing to the background.*leave out --foreground",

@@ -132,6 +132,22 @@ def test_the_axes_of_cubes_must_be_said(folders: Callable[..., Folders], expecte
     assert scored(given, "--axes", "czyx") == expected(given)
 
 
+def test_what_lies_outside_of_the_crop_of_nnunet_is_background(
+    folders: Callable[..., Folders], expected: Callable[[Folders], Any]
+) -> None:
+    given = folders()
+    filled = given._replace(cases={})
+    for name, case in given.cases.items():
+        probs = case.probs.copy()
+        outside = np.ones(probs.shape[1:], np.bool_)
+        outside[1:, 2:7, :9] = False
+        probs[:, outside] = 0
+        given.write(name, "{}.npz", probs.transpose(0, 3, 2, 1))
+        probs[0, outside] = 1
+        filled.cases[name] = Case(probs, case.label)
+    assert scored(given) == expected(filled)
+
+
 @pytest.mark.parametrize("steps", [255, 65535])
 @pytest.mark.parametrize("in_header", [True, False])
 def test_scaled_whole_numbers_are_probabilities_to_a_step(
@@ -160,6 +176,27 @@ def test_logits_are_taken_with_an_option(folders: Callable[..., Folders], expect
     for name in ("nll_all", "brier_all", "dice_foreground"):
         assert here[f"/{name}/value"] == pytest.approx(there[f"/{name}/value"], rel=1e-4)
     assert (given.probs.parent / "out" / "logits.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("stored", "close"),
+    [
+        (lambda logits: logits - logits.mean(-1, keepdims=True), 1e-4),
+        (lambda logits: logits - logits.mean(-1, keepdims=True) + 1, 1e-4),
+        (lambda logits: np.round(100 * (logits - logits.mean(-1, keepdims=True))).astype(np.int16), None),
+        (lambda logits: logits - logits.min(), 1e-4),
+    ],
+    ids=["centered", "sums of 3", "whole numbers", "none below 0"],
+)
+def test_logits_are_none_the_less_logits(
+    folders: Callable[..., Folders], expected: Callable[[Folders], Any], stored: Callable[[Any], Any], close: float
+) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", stored(np.log(LAST(made))))
+    here = scored(given, "--logits")
+    if close is not None:
+        assert here["/nll_all/value"] == pytest.approx(expected(given)["/nll_all/value"], rel=close)
 
 
 def test_one_channel_is_the_only_structure_with_an_option(folders: Callable[..., Folders]) -> None:
