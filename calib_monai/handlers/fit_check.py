@@ -58,6 +58,7 @@ class FitCheck:
             None: predictions of another program are judged.
         order: whether the order of the classes is judged.
         background: whether a channel is of the background.
+        named: whether the files of the classes say by their names which these are.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class FitCheck:
         *,
         order: bool = True,
         background: bool = True,
+        named: bool = False,
     ) -> None:
         self.class_names = list(class_names)
         self.elsewhere = elsewhere
         self.order = order
         self.background = background
+        self.named = named
         self.counts = torch.zeros(0)
         self.fits: list[Fit] = []
 
@@ -157,6 +160,8 @@ class FitCheck:
             who, advice = f"the labels of {self.elsewhere.test_dir}", 'correct "labels" in a JSON file'
         elif not self.background and names[0] != self.class_names[0]:
             who, advice = "the channels", "leave out --foreground if one is of the background"
+        elif self.named:
+            who, advice = "the files of the classes", "correct their names"
         else:
             who, advice = "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
         if looks_alike(dice_of_foreground):

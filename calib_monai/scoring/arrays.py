@@ -23,7 +23,8 @@ from calib_monai.loading import MM_PER_UNIT, UNIT_BITS
 
 NPZ, NPY = ".npz", ".npy"
 NNUNET = "probabilities"  # the key under which nnU-Net writes, with its axes as z, y, x
-KEYS = (NNUNET, "softmax", "probs", "logits")
+PROBS, LOGITS = "probs", "logits"
+KEYS = (NNUNET, "softmax", PROBS, LOGITS)
 AT_A_TIME = 2**20  # bytes
 MOST_OF_A_PIECE = 2**22  # bytes, of values that are read before they are put in their place
 VECTOR = 5  # axes of a NIfTI whose fourth is of time and the fifth of vectors
@@ -106,15 +107,22 @@ class Stored:
             yield stream
 
 
-def stored_in(file: str) -> Stored:
+def stored_in(file: str, *, logits: bool = False) -> Stored:
     """The array in a file.
+
+    Args:
+        file: its path.
+        logits: whether those of a `.npz` with several arrays are wanted.
 
     Raises:
         ValueError: a file that cannot be read, or that holds no array of real numbers.
     """
     check_header(file)
     with _told_as_damaged(file):
-        stored = _nifti(file) if is_nifti(file) else _npz(file) if file.lower().endswith(NPZ) else _npy(file)
+        if is_nifti(file):
+            stored = _nifti(file)
+        else:
+            stored = _npz(file, logits=logits) if file.lower().endswith(NPZ) else _npy(file)
     if stored.dtype.kind not in "iufb":
         raise ValueError(f"{file} holds values of the type {stored.dtype}; they must be real numbers")
     if not all(stored.shape):
@@ -135,11 +143,12 @@ def _nifti(file: str) -> Stored:
     return Stored(file, shape, proxy.dtype, True, float(proxy.slope), float(proxy.inter), affine, int(proxy.offset))  # noqa: FBT003
 
 
-def _npz(file: str) -> Stored:
+def _npz(file: str, *, logits: bool) -> Stored:
     """The array of an `.npz`: the only one, or the one under a key that says what it is."""
+    wanted = (LOGITS, *KEYS) if logits else KEYS
     with zipfile.ZipFile(file) as archive:
         keys = [name.removesuffix(NPY) for name in archive.namelist()]
-        key = next((key for key in KEYS if key in keys), keys[0] if len(keys) == 1 else None)
+        key = next((key for key in wanted if key in keys), keys[0] if len(keys) == 1 else None)
         if key is None:
             raise ValueError(f"{file} holds {', '.join(keys) or 'nothing'}; needed is one array, or {', '.join(KEYS)}")
         name = f"{key}{NPY}" if f"{key}{NPY}" in archive.namelist() else key

@@ -107,6 +107,12 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
             "nothing names the %d classes: they are called %s; --classes gives names", count, ", ".join(named.names)
         )
     order = _order(given, named.names)
+    by_name = next((pair.named for pair in pairs if pair.named), "")
+    if order and by_name:
+        raise ValueError(
+            f"--order is {', '.join(given.order)}, and {by_name} says its class by its name; leave out --order, which "
+            "is for channels without names"
+        )
     return ScoredCases(found, named, Reading(given.axes, given.logits, given.foreground, order, not given.any_grid))
 
 

@@ -134,7 +134,12 @@ def evaluate(
         overwrite=overwrite,
     )
     reading = scoring.reading
-    fit_check = handlers.FitCheck(scoring.class_names, order=not reading.order, background=not reading.foreground)
+    fit_check = handlers.FitCheck(
+        scoring.class_names,
+        order=not reading.order,
+        background=not reading.foreground,
+        named=any(found.pair.named for found in scoring.cases.values()),
+    )
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
         *([] if scoring.any_fit else [fit_check]),

@@ -34,12 +34,14 @@ class Pair:
         probs: the file of its probabilities, or one for each class, in order.
         label: the file of its label.
         images: the files of its image, one for each channel; none where they are not asked for.
+        named: the first file whose name has that of a class, "" where none has.
     """
 
     case: str
     probs: tuple[str, ...]
     label: str
     images: tuple[str, ...] = ()
+    named: str = ""
 
 
 def pairs_in(
@@ -86,6 +88,9 @@ def pairs_in(
     for case, rests in by_case.items():
         if chosen := _chosen(case, rests, class_names, foreground=foreground):
             found[case] = chosen
+    unfit = [(file, case) for case, rests in by_case.items() if case not in found for file in rests]
+    if unfit and not found:
+        raise ValueError(_of_no_name(probs, *unfit[0], class_names))
     _check_labels(probs, labels, alone, found, only)
     wanted = _wanted(only, found)
     used = {file for case in wanted for file in found[case]}
@@ -94,9 +99,43 @@ def pairs_in(
     tell_passed_over(labels, {"without probabilities, or not asked for": unused})
     of_images = _images_of(images, wanted)
     return [
-        Pair(case, tuple(map(str, found[case])), str(of_labels[case].absolute()), of_images.get(case, ()))
+        Pair(
+            case,
+            tuple(map(str, found[case])),
+            str(of_labels[case].absolute()),
+            of_images.get(case, ()),
+            _named(found[case], by_case[case], class_names),
+        )
         for case in wanted
     ]
+
+
+def _named(files: Sequence[Path], rests: Mapping[Path, str], class_names: Sequence[str]) -> str:
+    """The first file whose name has that of its class, "" if none has or one file has all classes."""
+    lower = _as_in_files(class_names)
+    return next((str(file) for file in files if len(files) > 1 and _word(rests[file]) in lower), "")
+
+
+def _as_in_files(class_names: Sequence[str]) -> list[str]:
+    """The names of classes as those of files have them."""
+    return [name.lower().replace(" ", "_") for name in class_names]
+
+
+def _word(rest: str) -> str:
+    """What may be the name of a class in what the name of a file says beside the case."""
+    return OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
+
+
+def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:
+    """The message of a folder in which no name says that a file holds probabilities."""
+    stem, rest = _stem(file), _rest(_stem(file), case)
+    suffix = file.name[len(stem) :]
+    hint = f"the class(es) {', '.join(class_names)}" if class_names else "a class that --classes names"
+    return (
+        f"no file of --probs {probs} has a name of probabilities, first {file} of {case}: {rest!r} must be nothing, "
+        f"probs, softmax or logits, as in {case}{suffix} and {case}_probs{suffix}, or in a file for each class the "
+        f"number or the name of {hint}"
+    )
 
 
 def _labels_in(folder: Path) -> dict[str, Path]:
@@ -151,11 +190,11 @@ def _by_class(
     case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
 ) -> tuple[Path, ...]:
     """The files of each class of a case, in the order of the classes; none if no file is of a class."""
-    lower = [name.lower().replace(" ", "_") for name in class_names]
+    lower = _as_in_files(class_names)
     of_class: dict[int, Path] = {}
     for file, rest in rests.items():
         number = OF_CLASS.fullmatch(rest)
-        word = OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
+        word = _word(rest)
         index = lower.index(word) if word in lower else int(number[1]) if number else None
         if index is None:
             continue

@@ -67,7 +67,7 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     Raises:
         ValueError: files that cannot be those of the label, or of these classes.
     """
-    stored = tuple(stored_in(file) for file in pair.probs)
+    stored = tuple(stored_in(file, logits=reading.logits) for file in pair.probs)
     first, several = stored[0], len(stored) > 1
     channels = None if num_classes is None else num_classes - reading.foreground
     size = tuple(label.shape[1:])
@@ -88,6 +88,11 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     if count + reading.foreground < 2:  # noqa: PLR2004 - background and a structure
         raise ValueError(
             f"{first.file} holds one channel: give --foreground if it is the probability of the only structure"
+        )
+    if reading.logits and reading.foreground and count > 1:
+        raise ValueError(
+            f"{first.file} is of {count} channels; --logits with --foreground takes one, the logit of a sigmoid, for "
+            "nothing tells what several logits without one of the background are: give probabilities"
         )
     if reading.same_grid:
         _check_grid(pair, stored, label)
