@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from calib_monai import handlers
 from calib_monai.headers import is_nifti
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
-from calib_monai.scoring.arrays import NPZ, Stored
+from calib_monai.scoring.arrays import LOGITS, NPY, NPZ, PROBS, Stored
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, run
 from calib_monai.scoring.probs import Found, view_of
+from calib_monai.scoring.values import whole_of
 from calib_monai.whole_files import whole_file, whole_path
+
+MOST_TOLD_APART = 2**24 - 1  # up to this, single precision has every whole number
 
 
 @dataclass(frozen=True)
@@ -94,46 +97,69 @@ class SaveProbsd(Transform):
         if self.scoring.reading.order:
             values = values[torch.tensor(self.scoring.reading.order).argsort()]
         places = values[int(self.scoring.reading.foreground) :].numpy()
+        logits = self.scoring.reading.logits
+        whole = 1.0 if logits else whole_of(found.stored, foreground=self.scoring.reading.foreground)
         for index, stored in enumerate(found.stored):
             part = places if len(found.stored) == 1 else places[index : index + 1]
             path = self.folder / Path(stored.file).absolute().relative_to(self.root)
-            write_like(stored, path, view_of(part, found))
+            write_like(_of_probs(stored) if logits else stored, path, view_of(part, found), whole)
         self._copy_place(found)
         return dict(data)
 
     def _copy_place(self, found: Found) -> None:
         """Copy the `.pkl` that says where nnU-Net's probabilities lie."""
         place = Path(found.stored[0].file).with_suffix(".pkl")
-        if found.stored[0].key and place.is_file():
+        if found.stored[0].is_of_nnunet and place.is_file():
             shutil.copyfile(place, self.folder / place.absolute().relative_to(self.root))
 
 
-def write_like(stored: Stored, path: Path, probs: NDArray[np.float32]) -> None:
+def _of_probs(stored: Stored) -> Stored:
+    """The file as if it held probabilities: logits as whole numbers and their key would not tell what is written."""
+    dtype = stored.dtype if stored.dtype.kind == "f" else np.dtype(np.float32)
+    key = PROBS if stored.key.removesuffix(NPY) == LOGITS else stored.key
+    return replace(stored, dtype=dtype, key=key)
+
+
+def write_like(stored: Stored, path: Path, probs: NDArray[np.float32], whole: float = 1.0) -> None:
     """Write probabilities in the format and the type of a file, complete or not at all.
 
-    Whole numbers are scaled to their whole range, in the header of a NIfTI; logits become probabilities.
+    Whole numbers have the sum that those of the file have. Where its header scales them, they are scaled to their whole
+    range, as far as single precision tells its numbers apart.
 
     Args:
-        stored: the file.
+        stored: the file, as one of probabilities.
         path: where to write.
         probs: with the axes of the stored array.
+        whole: what the classes of a voxel sum to in the file.
     """
-    is_whole = stored.dtype.kind in "iu"
     if is_nifti(stored.file):
         header: Any = nibabel.load(stored.file).header
-        image: Any = nibabel.Nifti1Image(probs.reshape(header.get_data_shape()), None, header)  # type: ignore[no-untyped-call]
-        image.header.set_slope_inter(None, None)
-        image.set_data_dtype(stored.dtype if is_whole else np.float32)
+        slope = 1.0
+        if stored.dtype.kind in "iu" and stored.is_scaled:
+            whole = float(min(np.iinfo(stored.dtype).max, MOST_TOLD_APART))
+            slope = 1 / whole
+        values = _of_type(stored.dtype, probs, whole)
+        image: Any = nibabel.Nifti1Image(values.reshape(header.get_data_shape()), None, header)  # type: ignore[no-untyped-call]
+        image.header.set_slope_inter(slope, 0)
+        image.set_data_dtype(stored.dtype)
         with whole_path(path) as unfinished:
             nibabel.save(image, unfinished)
         return
-    values = np.round(probs * np.iinfo(stored.dtype).max) if is_whole else probs
-    values = values.astype(
-        stored.dtype, order="F" if stored.fortran else "K", copy=False
-    )  # which NumPy writes in parts
+    values = _of_type(stored.dtype, probs, whole)
+    values = values.astype(stored.dtype, order="F" if stored.fortran else "K", copy=False)  # written in parts
     with whole_file(path) as file:
         if stored.file.lower().endswith(NPZ):
             arrays: dict[str, Any] = {stored.key.removesuffix(".npy"): values}
             np.savez_compressed(file, **arrays)
         else:
             np.save(file, values)
+
+
+def _of_type(dtype: np.dtype[Any], probs: NDArray[np.float32], whole: float) -> NDArray[Any]:
+    """Probabilities as whole numbers of this type, `whole` for 1; for another type they stay as they are."""
+    if dtype.kind not in "iu":
+        return probs
+    values = np.empty_like(probs, dtype=dtype)
+    for place, part in zip(values, probs, strict=True):  # in less memory
+        place[...] = np.rint(part * np.float32(whole))
+    return values

@@ -15,8 +15,10 @@ import torch
 from saved_probs import AFFINE, Folders, made
 
 from calib_monai.posthoc import TemperatureScaling
-from calib_monai.reports.run_files import read_runs
+from calib_monai.reports.run_files import read_run, read_runs
 from calib_monai.score import main
+from calib_monai.scoring.arrays import stored_in
+from calib_monai.scoring.values import whole_of
 
 FORMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "nifti": ("{}.nii.gz", lambda p: np.moveaxis(p, 0, -1)),
@@ -104,6 +106,78 @@ def test_another_folder_may_be_fitted_to(folders: Callable[..., Folders], tmp_pa
     assert json.loads((tmp_path / "out" / "scored.json").read_text())["fitted_to"] == ["case_2", "case_3"]
     with pytest.raises(ValueError, match="what is fitted to a case cannot be measured on it"):
         main([*given.options, "--calibrate", "ts", "--fit", str(given.probs)])
+
+
+def with_slope(values: np.ndarray[Any, Any], dtype: Any) -> Any:
+    """A NIfTI of probabilities, (X, Y, Z, C), whose header has a slope."""
+    whole = min(np.iinfo(dtype).max, 2**24 - 1)
+    image: Any = nibabel.Nifti1Image(np.round(values * whole).astype(dtype), AFFINE, dtype=dtype)
+    image.header.set_slope_inter(1 / whole, 0)
+    return image
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".nii.gz"])
+@pytest.mark.parametrize(
+    ("dtype", "whole"),
+    [
+        *((dtype, None) for dtype in ("float16", "float32", "float64", ">f4")),
+        *((dtype, 255) for dtype in ("uint8", "int16", "uint16", "int32", "int64", "uint64")),
+        *((dtype, 65535) for dtype in ("uint16", ">u2", "int32", "uint32", "int64")),
+        *((dtype, "slope") for dtype in ("uint8", "int8", "int16", "uint16", "int32", "int64")),
+    ],
+)
+def test_calibrated_files_are_read_again_as_they_were_measured(
+    folders: Callable[..., Folders], suffix: str, dtype: str, whole: Any
+) -> None:
+    """To a step of the format, with the type and the sums of the given files."""
+    is_nifti = suffix == ".nii.gz"
+    if (whole == "slope" and not is_nifti) or (dtype == "float16" and is_nifti):
+        pytest.skip("no such file")
+    given = folders()
+    for case, one in given.cases.items():
+        probs = sharpened(one.probs)
+        sure = probs.max(0) > 0.99  # 1 is the number that overflows
+        probs = np.where(sure, probs == probs.max(0), probs).astype(np.float32)
+        path = given.probs / f"{case}{suffix}"
+        values = (probs if whole is None else np.round(probs * (whole if whole != "slope" else 1))).astype(dtype)
+        if whole == "slope":
+            nibabel.save(with_slope(np.moveaxis(probs, 0, -1), np.dtype(dtype)), path)
+        elif is_nifti:
+            nibabel.save(nibabel.Nifti1Image(np.moveaxis(values, 0, -1), AFFINE, dtype=values.dtype), path)
+        elif suffix == ".npz":
+            np.savez(path, probs=values)
+        else:
+            np.save(path, values)
+    assert main([*given.options, "--calibrate", "ts", "--fit", "case_0"]) == 0
+    out = given.probs.parent / "out"
+    written, before = stored_in(str(out / "calibrated" / path.name)), stored_in(str(path))
+    assert (written.dtype.str[1:], written.shape, written.is_scaled) == (
+        before.dtype.str[1:],
+        before.shape,
+        before.is_scaled and before.dtype.kind != "f",
+    )
+    if whole not in (None, "slope"):
+        assert whole_of([written], foreground=False) == whole
+    again = given.line("--probs", str(out / "calibrated"), "--out", str(out.parent / "again"), "--cases", "case_1")
+    assert main(again) == 0
+    [there, here] = [read_run(folder) for folder in (out / "eval_ts", out.parent / "again")]
+    coarse = "8" in dtype or whole == 255
+    for name in ("nll_all", "brier_all", "dice_foreground"):
+        assert here.metrics[name] == pytest.approx(there.metrics[name], rel=0.03 if coarse else 2e-3)
+
+
+def test_calibrated_logits_are_written_as_probabilities(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for case, one in given.cases.items():
+        np.savez(
+            given.probs / f"{case}.npz", logits=np.round(np.log(one.probs) * 100).astype(np.int16), probs=one.probs
+        )
+    assert main([*given.options, "--logits", "--calibrate", "ts", "--fit", "case_0"]) == 0
+    out = given.probs.parent / "out"
+    with np.load(out / "calibrated" / "case_1.npz") as written:
+        assert {name: written[name].dtype for name in written} == {"probs": np.float32}
+        np.testing.assert_allclose(written["probs"].sum(0), 1, atol=1e-5)
+    assert json.loads((out / "calibration_ts.json").read_text())["temperature_min"] > 20
 
 
 def test_local_temperatures_take_the_images(folders: Callable[..., Folders], tmp_path: Path) -> None:
