@@ -40,7 +40,7 @@ def parser() -> Parser:
     made.add_argument("--dataset", default="", help="name of the data set in the report")
     made.add_argument("--method", default="", help="name of the model in the report")
     made.add_argument("--no_figures", action="store_true", help="write numbers only")
-    made.add_argument("--overwrite", action="store_true", help="replace results of other probabilities")
+    made.add_argument("--overwrite", action="store_true", help="replace results of other probabilities or labels")
     return made
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calib_monai.checks import check_writable
+from calib_monai.locks import check_free, release
+from calib_monai.regions import REGIONS, region_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
 from calib_monai.scoring.cases import Given, ScoredCases, scored_cases
+from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
 from calib_monai.scoring.fits import Fit, SaveProbsd, fitted
 from calib_monai.spelling import did_you_mean
-from calib_monai.whole_files import read_json, write_json
-
-SCORED = "scored.json"  # says what was scored, in the place of a model
+from calib_monai.whole_files import write_json
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Options:
         dataset: name of the data set, by default that of the folder that holds the labels' folder.
         method: name of what gave the probabilities, by default that of `out`.
         figures: whether the report is drawn.
-        overwrite: whether results of other probabilities may be replaced.
+        overwrite: whether results of other probabilities or labels may be replaced.
         calibrate: "ts" or "lts", or "" where nothing is fitted.
         fit: names of the cases to fit to, or one folder of their probabilities.
         fit_labels: folder of their labels, by default that of the others.
@@ -56,7 +57,9 @@ class Options:
 def score(given: Given, options: Options) -> str:
     """Score a folder, and write a run as an evaluation of a bundle does.
 
-    With a calibrator there are two runs, `eval` and `eval_ts` or `eval_lts`, and a report of both in `report`.
+    With a calibrator there are two runs, `eval` and `eval_ts` or `eval_lts`, and a report of both in `report`. Earlier
+    results of the same folders are replaced after all numbers are there; until then they are kept apart, and if the run
+    fails, they come back.
 
     Returns:
         The tables, and where the results are.
@@ -65,7 +68,22 @@ def score(given: Given, options: Options) -> str:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
     """
     check_writable([str(options.out)])
-    _check_out(given, options)
+    _check_options(options)
+    check_free(str(options.out), SCORING)
+    try:
+        come_back(options.out)
+        _check_out(given, options)
+        cases = scored_cases(given, options.cases)
+        runs = _calibrated(given, options, cases) if options.calibrate else _measured(given, options, cases)
+    finally:
+        release(SCORING)
+    if options.calibrate and options.figures:
+        write_report(read_runs(runs), options.out / "report")
+    return f"{tables_of(runs)}\nThe results are in {options.out}"
+
+
+def _check_options(options: Options) -> None:
+    """Raise ValueError if options of a fit are not together, or are not known."""
     if bool(options.calibrate) != bool(options.fit):
         missing = "--fit: the cases, or a folder of them, to fit to" if options.calibrate else "--calibrate ts or lts"
         raise ValueError(f"a calibrator needs both --calibrate and --fit; give {missing}")
@@ -74,16 +92,19 @@ def score(given: Given, options: Options) -> str:
     for name, value in of_fit.items():
         if value is not None and not options.calibrate:
             raise ValueError(f"--{name} is {value}, and nothing is fitted: give --calibrate and --fit, too")
-    cases = scored_cases(given, options.cases)
-    runs = [options.out]
-    if options.calibrate:
-        cases, to_fit = _parts(given, options, cases)
-        runs = _calibrated(given, options, cases, to_fit)
-    else:
-        _tell(cases)
+    try:
+        region_of(options.fit_region)
+    except ValueError as error:
+        raise ValueError(f"--fit_{error}{did_you_mean(options.fit_region.lower(), REGIONS)}") from None
+
+
+def _measured(given: Given, options: Options, cases: ScoredCases) -> list[Path]:
+    """The folder of the run without a fit."""
+    _tell(cases)
+    with kept_apart(options.out):
         about = _note(given, options, cases)
         evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures, overwrite=True)
-    return f"{tables_of(runs)}\nThe results are in {options.out}"
+    return [options.out]
 
 
 def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCases, ScoredCases]:
@@ -99,6 +120,15 @@ def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCa
                 "is fitted to a case cannot be measured on it; name the others by --cases"
             )
         return cases, to_fit
+    for name, value, usual in (
+        ("fit_labels", options.fit_labels, given.labels),
+        ("fit_images", options.fit_images, given.images),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"--{name} is {value}, and --fit names {options.fit[0]}, which is no folder: cases of --probs have "
+                f"theirs in --{name.removeprefix('fit_')} {usual or 'FOLDER'}, so leave out --{name}"
+            )
     for case in options.fit:
         if case not in cases.found:
             hint = did_you_mean(case, list(cases.found)) if not options.cases else ", or --cases leaves it out"
@@ -109,20 +139,20 @@ def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCa
     return replace(cases, found=rest), replace(cases, found={case: cases.found[case] for case in options.fit})
 
 
-def _calibrated(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases) -> list[Path]:
+def _calibrated(given: Given, options: Options, found: ScoredCases) -> list[Path]:
     """The folders of the runs before and after a fit."""
+    cases, to_fit = _parts(given, options, found)
     _tell(cases)
     logger.info("fitting %s to %d other case(s)", options.calibrate, len(to_fit.found))
-    about = _note(given, options, cases, to_fit)
-    fit = Fit(options.calibrate, options.fit_region)
-    calibrator = fitted(fit, scoring_of(to_fit, given, options, with_logits=True), options.out, SCORED)
     before, after = (options.out / name for name in ("eval", f"eval_{options.calibrate}"))
-    evaluate(scoring_of(cases, given, options), before, about, figures=False, overwrite=True)
-    logits = scoring_of(cases, given, options, with_logits=True)
-    saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
-    evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False, overwrite=True)
-    if options.figures:
-        write_report(read_runs([before, after]), options.out / "report")
+    with kept_apart(options.out):
+        about = _note(given, options, cases, to_fit)
+        fit = Fit(options.calibrate, options.fit_region)
+        calibrator = fitted(fit, scoring_of(to_fit, given, options, with_logits=True), options.out, SCORED)
+        evaluate(scoring_of(cases, given, options), before, about, figures=False, overwrite=True)
+        logits = scoring_of(cases, given, options, with_logits=True)
+        saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
+        evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False, overwrite=True)
     return [before, after]
 
 
@@ -184,25 +214,14 @@ def _about(given: Given, cases: ScoredCases) -> dict[str, object]:
 
 
 def _check_out(given: Given, options: Options) -> None:
-    """Raise ValueError if a folder of results holds something else than those of these probabilities."""
-    for name, folder in (("--probs", given.probs), ("--labels", given.labels)):
+    """Raise ValueError if the folder of results lies among what is read, or holds the results of something else."""
+    folders = {"--probs": given.probs, "--labels": given.labels}
+    for name, folder in folders.items():
         if folder.resolve() in (options.out.resolve(), *options.out.resolve().parents):
             raise ValueError(
                 f"--out {options.out} lies in {name} {folder}: set another --out, or the results would be read as "
                 f"{name.removeprefix('--')} the next time"
             )
-    about = options.out / SCORED
-    if options.overwrite or not options.out.is_dir():
-        return
-    before = None
-    if about.is_file():
-        try:
-            before = read_json(about)["probs"]
-        except (ValueError, TypeError, KeyError):
-            before = "something else"
-    elif (options.out / "summary.json").is_file():
-        before = "an evaluation"
-    if before not in (None, str(given.probs.resolve())):
-        raise ValueError(
-            f"--out {options.out} holds results of {before}: set another --out, or replace them by --overwrite"
-        )
+    others = {"--images": given.images, "--fit_labels": options.fit_labels, "--fit_images": options.fit_images}
+    fit = {"--fit": Path(options.fit[0])} if len(options.fit) == 1 else {}
+    check_out(options.out, folders | others | fit, overwrite=options.overwrite)

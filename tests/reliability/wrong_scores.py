@@ -136,6 +136,18 @@ def no_background(given: Folders) -> None:
             given.write(case, f"{{}}_{NAMES[index]}.nii.gz", one.probs[index])
 
 
+def files_by_name(given: Folders, names: Sequence[str] = NAMES) -> None:
+    """Write a file for each class, called by its name."""
+    for case, one in given.cases.items():
+        for name, probs in zip(names, one.probs, strict=True):
+            given.write(case, f"{{}}_{name}.nii.gz", probs)
+
+
+def named(name: str) -> Callable[[Folders], object]:
+    """Writes nnU-Net's files under other names."""
+    return lambda given: [given.write(case, name, one.probs.transpose(0, 3, 2, 1)) for case, one in given.cases.items()]
+
+
 def placed_elsewhere(given: Folders) -> None:
     """Let nnU-Net's `.pkl` name another place."""
     arrays(given)
@@ -260,8 +272,35 @@ WRONG_SCORES = [
     WrongScore(
         "logits of one structure that are its probability",
         "holds values from .* to .*: probabilities; leave out --logits",
-        niftis(lambda p: p[..., 1:]),
+        niftis(lambda p: p[..., 1:2]),
+        (*LOGITS, "--foreground", "--classes", "background", "lesion", "--ignore_label", "2"),
+    ),
+    WrongScore(
+        "logits of regions",
+        "case_0.nii.gz is of 2 channels; --logits with --foreground takes one",
+        niftis(lambda p: np.log(p[..., 1:])),
         (*LOGITS, "--foreground"),
+    ),
+    WrongScore(
+        "an order of files that say their classes",
+        "--order is background, tumor, liver, and .*case_0_background.nii.gz says its class by its name; leave out",
+        files_by_name,
+        ("--order", "background", "tumor", "liver"),
+    ),
+    WrongScore(
+        "files that say other classes",
+        "the files of the classes look like those of other classes: .*; correct their names",
+        lambda given: files_by_name(given, ("background", "tumor", "liver")),
+    ),
+    WrongScore(
+        "names of no probabilities",
+        "first .*case_0_probs_v2.npz of case_0: 'probs_v2' must be nothing, probs, .* as in case_0.npz and case_0_p",
+        named("{}_probs_v2.npz"),
+    ),
+    WrongScore(
+        "other names in folders",
+        "first .*case_0/any.npz of case_0: 'any' must be nothing, .*name of the class.es. background, liver, tumor",
+        named("{0}/any.npz"),
     ),
     WrongScore("whole numbers of another sum", r"between 99\d\d and .* be 255 or 65535", niftis(whole(10000))),
     WrongScore("voxels of zeros", "whose sums lie between 0 and 1; .*give the background 1", with_key(half_empty)),
@@ -388,7 +427,12 @@ WRONG_SCORES = [
             ((*FIT, "case_0", "--cases", "case_1"), "--fit case_0 is neither .*, or --cases leaves it out"),
             ((*FIT, "case_0", "case_1"), "none is left to measure"),
             ((*FIT, "{}/probs"), "what is fitted to a case cannot be measured on it"),
-            ((*FIT, "case_0", "--fit_region", "cubic"), "region is 'cubic'"),
+            ((*FIT, "case_0", "--fit_region", "cubic"), "^--fit_region is 'cubic'"),
+            (
+                (*FIT, "case_0", "--fit_labels", "{}/labels"),
+                "--fit_labels is .*, and --fit names case_0, which is no folder: .*leave out --fit_labels",
+            ),
+            ((*FIT, "case_0", "--fit_images", "{}/labels"), "--fit_images is .*, and --fit names case_0"),
             (("--calibrate", "lts", "--fit", "case_0"), "give --images FOLDER, or take --calibrate ts"),
         )
     ),
