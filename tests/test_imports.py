@@ -26,7 +26,18 @@ ALLOWED = {
     "score": {"command_lines", "refusals", "scoring"},
     "scoring": {
         *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_values"),
-        *("labels", "loading", "metrics", "posthoc", "refusals", "reports", "spelling", "transforms", "whole_files"),
+        *(
+            "labels",
+            "loading",
+            "locks",
+            "metrics",
+            "posthoc",
+            "refusals",
+            "reports",
+            "spelling",
+            "transforms",
+            "whole_files",
+        ),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {
