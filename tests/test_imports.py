@@ -26,18 +26,8 @@ ALLOWED = {
     "score": {"command_lines", "refusals", "scoring"},
     "scoring": {
         *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_values"),
-        *(
-            "labels",
-            "loading",
-            "locks",
-            "metrics",
-            "posthoc",
-            "refusals",
-            "reports",
-            "spelling",
-            "transforms",
-            "whole_files",
-        ),
+        *("labels", "loading", "locks", "metrics", "posthoc", "refusals", "regions", "reports", "spelling"),
+        *("transforms", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {
