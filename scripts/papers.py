@@ -83,7 +83,8 @@ def _run(measured: dict[str, Any], folder: str) -> str:
     options = [row["options"] for row in measured["rows"].values()]
     epochs = ", ".join(dict.fromkeys(one["--epochs"] for one in options))
     seeds = ", ".join(map(str, measured["seeds"]))
-    return f"[{measured['dataset']}](../{folder}/results.md): {epochs} epochs, seeds {seeds}"
+    several = "s" * (len(measured["seeds"]) > 1)
+    return f"[{measured['dataset']}](../{folder}/results.md): {epochs} epochs, seed{several} {seeds}"
 
 
 def _measured(experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:

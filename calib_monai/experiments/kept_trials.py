@@ -80,7 +80,7 @@ class KeptTrials(Stored):
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
     """Write trials to a file that `read_trials` reads."""
-    write_json(path, {"trials": [kept(trial) for trial in trials]})
+    write_json(path, {"trials": [kept(trial) for trial in trials]}, indent=None)
 
 
 def kept(trial: Trial) -> dict[str, Any]:

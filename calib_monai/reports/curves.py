@@ -14,6 +14,7 @@ from calib_monai.reports.radar import MARKERS
 
 WIDTH, HEIGHT, LEGEND = 5.2, 4.0, 0.6  # of a panel, and of what is below all, in inches
 MOST_COLUMNS = 4
+WIDE = 200  # times the least number above 0: beyond, the axis is logarithmic
 
 
 class Point(NamedTuple):
@@ -28,6 +29,8 @@ def curves_figure(
     panels: Mapping[Measure, Mapping[str, Sequence[Point]]], axis: str, levels: Mapping[Measure, Mapping[str, float]]
 ) -> Figure:
     """A panel for each measure, with a curve for each method; at most four panels stand beside each other.
+
+    The axis of numbers that are very different is logarithmic, but for a part from 0 to the least of them.
 
     Args:
         panels: for each measure, the points of each method.
@@ -45,16 +48,22 @@ def curves_figure(
             ordered = sorted(points)
             axes.errorbar(
                 [point.at for point in ordered],
-                [point.value for point in ordered],
-                yerr=[point.deviation for point in ordered],
+                [measure.factor * point.value for point in ordered],
+                yerr=[measure.factor * point.deviation for point in ordered],
                 color=class_color(index + 1),
                 marker=MARKERS[index % len(MARKERS)],
                 capsize=3,
                 label=name,
             )
         for index, (name, value) in enumerate(levels[measure].items(), len(curves)):
-            axes.axhline(value, color=class_color(index + 1), linestyle="--", label=name)
-        if all(float(point.at).is_integer() for points in curves.values() for point in points):
+            axes.axhline(measure.factor * value, color=class_color(index + 1), linestyle="--", label=name)
+        places = {point.at for points in curves.values() for point in points}
+        positive = [place for place in places if place > 0]
+        if positive and max(positive) > WIDE * min(positive):
+            axes.set_xscale("symlog", linthresh=min(positive))
+            axes.set_xticks(sorted(places), [f"{place:g}" for place in sorted(places)])
+            axes.minorticks_off()
+        elif all(float(place).is_integer() for place in places):
             axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel(axis)
         axes.set_ylabel(measure.title)

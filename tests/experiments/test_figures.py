@@ -21,7 +21,7 @@ from calib_monai.experiments.trials import Row
 from calib_monai.measures import measure_of
 from calib_monai.reports.bars import Panel, bars_figure
 from calib_monai.reports.boxes import boxes_figure
-from calib_monai.reports.curves import curves_figure
+from calib_monai.reports.curves import Point, curves_figure
 from calib_monai.reports.plane import plane_figure
 from calib_monai.reports.report import Picture, drawn, write_pictures
 
@@ -131,3 +131,16 @@ def test_the_cases_that_were_chosen_are_drawn(rows: list[Row], monkeypatch: pyte
     assert list(section.cases) == ["b"]
     with pytest.raises(ValueError, match=r"there is no case c to draw; there are a, b"):
         check_cases(["b", "c"], [rows])
+
+
+@pytest.mark.parametrize(("places", "scale"), [((0, 1, 100), "linear"), ((0, 0.01, 1, 10), "symlog")])
+def test_curves_have_the_unit_of_their_title_and_an_axis_for_what_was_varied(
+    places: tuple[float, ...], scale: str
+) -> None:
+    nll, points = measure_of("nll_all"), [Point(at, 0.03, 0.001) for at in places]
+    [axes] = curves_figure({nll: {"bwcr": points}}, "weight", {nll: {"ce": 0.05}}).axes
+    assert axes.get_ylabel() == "NLL (per 1000 voxels)"
+    curve, across = axes.containers[0][0], axes.get_lines()[-1]
+    assert set(curve.get_ydata()) == {30.0}
+    assert set(across.get_ydata()) == {50.0}
+    assert axes.get_xscale() == scale
