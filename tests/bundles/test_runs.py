@@ -272,6 +272,12 @@ def test_padding_changes_no_measure_of_shape(data: Path, tmp_path: Path) -> None
         assert shape.items() <= large[case].items()
 
 
+def test_an_epoch_may_have_a_number_of_iterations(data: Path, tmp_path: Path) -> None:
+    start("hippocampus_ce", "train", data, tmp_path, epochs=2, **{"train#trainer#epoch_length": 2})
+    trainer = torch.load(tmp_path / "models" / "checkpoint_epoch=2.pt", weights_only=True)["trainer"]
+    assert (trainer["iteration"], trainer["epoch_length"]) == (4, 2)
+
+
 def test_the_same_seed_trains_the_same_network(data: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         start("hippocampus_nacl", "train", data, tmp_path / name, epochs=1)
