@@ -10,6 +10,7 @@ from typing import Any
 
 from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus, DynUNet, UNet
 
+from calib_monai.arguments import check_whole
 from calib_monai.networks.level_unet import LevelUNet
 from calib_monai.networks.levels import Levels, levels_of
 from calib_monai.networks.options import check_levels, check_list, hands_on_to
@@ -17,6 +18,7 @@ from calib_monai.networks.plain_unet import PlainUNet, check_image_size
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
 
+HALVINGS = (5, 4, 3)  # of slices by DynUNet; as CRaC set it first
 MOST_CHANNELS = 320  # of a level of a network for volumes, as in nnU-Net
 
 
@@ -41,8 +43,8 @@ def unet(
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes.
-        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
-            strides.
+        img_size: H, W and D of slices or patches, from which the levels follow. H, W and D must be multiples of the
+            product of the strides.
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm; None takes the levels of `strides`.
         channels: of the levels; by default 8, 16, 32, 64, 128 and 256, with `spacing` 12, 24, 48 ..., at most 320.
@@ -86,8 +88,8 @@ def attention_unet(
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
-        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
-            strides.
+        img_size: H, W and D of slices or patches, from which the levels follow. H, W and D must be multiples of the
+            product of the strides.
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm, from which the strides follow as in `unet`; kernels do not.
         channels: of the levels; by default 64, 128, 256, 512 and 1024, with `spacing` 16, 32, 64 ..., at most 320.
@@ -135,6 +137,14 @@ def unetpp(
     return UNetPlusPlus(spatial_dims, in_channels, out_channels, features, **options)
 
 
+def _halvings(img_size: Sequence[int] | None) -> int:
+    """How often DynUNet halves slices: five times, or four or three if their size allows no more."""
+    sizes = img_size or ()
+    for size in sizes:
+        check_whole("a number in img_size", size, 1)
+    return next((count for count in HALVINGS if not any(size % 2**count for size in sizes)), HALVINGS[0])
+
+
 @hands_on_to(DynUNet, but=["deep_supervision", "deep_supr_num"])
 def dynunet(
     in_channels: int,
@@ -156,16 +166,16 @@ def dynunet(
     Args:
         in_channels: C, channels of the image (B, C, H, W[, D]).
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
-        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
-            strides.
+        img_size: H, W and D of slices or patches, from which the levels follow. H, W and D must be multiples of the
+            product of the strides.
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm, from which kernels and strides follow as in `unet`.
         kernel_size: of the convolutions of each level; by default 3.
-        strides: of each level, the first one first; by default 1, then 2 five times. With `spacing` it must be left
-            out.
+        strides: of each level, the first one first; by default 1, then 2 five times, or as often as `img_size` can be
+            halved, three times at least. With `spacing` it must be left out.
         upsample_kernel_size: of the transposed convolutions; `strides` without the first by default.
-        filters: channels of the levels; by default 32, 64, 128, 256, 512 and 512, with `spacing` 32, 64 ..., at most
-            320.
+        filters: channels of the levels; by default the first of 32, 64, 128, 256, 512 and 512, with `spacing` 32,
+            64 ..., at most 320.
         norm_name: normalization.
         res_block: whether blocks have residual connections.
         options: `dropout`, `act_name` and `trans_bias` of MONAI's DynUNet.
@@ -177,8 +187,8 @@ def dynunet(
         levels = _levels(spatial_dims, img_size, spacing, strides)
         strides, kernel_size = levels.strides, levels.kernels if kernel_size is None else kernel_size
         filters = _doubled(32, len(strides)) if filters is None else filters
-    filters = (32, 64, 128, 256, 512, 512) if filters is None else filters
-    strides = (1, 2, 2, 2, 2, 2) if strides is None else strides
+    strides = (1, *[2] * _halvings(img_size)) if strides is None else strides
+    filters = (32, 64, 128, 256, 512, 512)[: len(strides)] if filters is None else filters
     kernel_size = (3,) * len(strides) if kernel_size is None else kernel_size
     check_levels("filters", filters, strides, between=0)
     upsampling = strides[1:] if upsample_kernel_size is None else upsample_kernel_size

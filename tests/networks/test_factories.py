@@ -63,6 +63,14 @@ def test_a_network_of_volumes_takes_volumes(name: str) -> None:
     assert FACTORIES[name](2, 3, spatial_dims=3, **small)(torch.randn(2, 2, 32, 16, 16)).shape == (2, 3, 32, 16, 16)
 
 
+@pytest.mark.parametrize(("size", "filters"), [((64, 96), 6), ((48, 64), 5), ((24, 40), 4), ((20, 64), 6)])
+def test_dynunet_halves_slices_as_often_as_their_size_allows(size: tuple[int, int], filters: int) -> None:
+    network = dynunet(1, 2, img_size=size)
+    assert list(network.filters) == [32, 64, 128, 256, 512, 512][:filters]
+    if size != (20, 64):  # that cannot be halved three times
+        assert network(torch.zeros(1, 1, *size)).shape == (1, 2, *size)
+
+
 def test_the_classes_are_those_of_monai() -> None:
     assert type(unet(1, 2)) is UNet
     assert type(unetpp(1, 2)) is UNetPlusPlus
