@@ -43,8 +43,8 @@ def unet(
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes.
-        img_size: H, W and D of slices or patches, from which the levels follow. H, W and D must be multiples of the
-            product of the strides.
+        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
+            strides.
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm; None takes the levels of `strides`.
         channels: of the levels; by default 8, 16, 32, 64, 128 and 256, with `spacing` 12, 24, 48 ..., at most 320.
@@ -88,8 +88,8 @@ def attention_unet(
     Args:
         in_channels: C, channels of the image.
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
-        img_size: H, W and D of slices or patches, from which the levels follow. H, W and D must be multiples of the
-            product of the strides.
+        img_size: H, W and D of patches, used with `spacing`. H, W and D must be multiples of the product of the
+            strides.
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm, from which the strides follow as in `unet`; kernels do not.
         channels: of the levels; by default 64, 128, 256, 512 and 1024, with `spacing` 16, 32, 64 ..., at most 320.
