@@ -12,7 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 from saved_probs import AFFINE, NAMES, Folders
-from wrong_scores import WRONG_SCORES, WrongScore, last, options_of
+from wrong_probs import last
+from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
 from calib_monai import headers
 from calib_monai.refusals import refusal_of
