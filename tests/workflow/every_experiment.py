@@ -39,7 +39,7 @@ def main() -> int:
     write_dataset("hippocampus", out / "phantoms" / "phantoms", trimmed(make_phantoms(CASES, seed=5), 14, 17))
     jobs: collections.Counter[str] = collections.Counter()
     begun, codes = time.monotonic(), []
-    with served(Path(tempfile.mkdtemp())):
+    with tempfile.TemporaryDirectory() as socket, served(Path(socket)):
         for seeds, some in {
             "[0]": [name for name in names if name not in SEEDS],
             "[0, 1]": [name for name in names if name in SEEDS],
