@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -76,17 +75,6 @@ def check_bundle_root(bundle_root: str) -> None:
             f"bundle_root {Path(bundle_root).resolve()} holds no configs/metadata.json: run from inside the "
             "bundle or set --bundle_root"
         )
-
-
-def check_writable(folders: Sequence[str]) -> None:
-    """Raise ValueError if a folder cannot be made or written to."""
-    for folder in map(Path, folders):
-        check_path("nothing can be written to", str(folder))
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
-        if not there.is_dir():
-            raise ValueError(f"nothing can be written to {folder}: {there} is not a folder")
-        if not os.access(there, os.W_OK | os.X_OK):
-            raise ValueError(f"nothing can be written to {folder}: no permission to write to {there}")
 
 
 def check_network(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ def check_path(name: str, path: str) -> None:
             f"{name} {path} holds '{found[0]}'; MONAI makes '::' of '#' in a configuration, so no path in one may hold "
             "either: rename the folder, or start inside of it and give '.'"
         )
+
+
+def check_writable(folders: Sequence[str]) -> None:
+    """Raise ValueError if a folder cannot be made or written to."""
+    for folder in map(Path, folders):
+        check_path("nothing can be written to", str(folder))
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise ValueError(f"nothing can be written to {folder}: {there} is not a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ValueError(f"nothing can be written to {folder}: no permission to write to {there}")
 
 
 def check_searched(folder: Path, most: int | None = None, found: int = 0) -> None:

@@ -11,6 +11,7 @@ from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.axes import AXES
 from calib_monai.scoring.cases import Given
+from calib_monai.scoring.earlier import KINDS
 from calib_monai.scoring.runs import Options, score
 
 ABOUT = "Measure probabilities that any program has written against labels, as an evaluation does."
@@ -32,7 +33,7 @@ def parser() -> Parser:
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
     made.add_argument("--any_fit", action="store_true", help="probabilities may fit better turned or as other classes")
     made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
-    made.add_argument("--calibrate", default="", choices=("ts", "lts"), help="fit a calibrator, and measure with it")
+    made.add_argument("--calibrate", default="", choices=KINDS, help="fit a calibrator, and measure with it")
     made.add_argument("--fit", nargs="+", default=[], metavar="CASE", help="cases to fit to, or a folder of others")
     made.add_argument("--fit_labels", type=Path, help="folder of the labels of that folder; --labels by default")
     made.add_argument("--fit_images", type=Path, help="folder of its images; --images by default")

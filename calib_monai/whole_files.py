@@ -58,13 +58,6 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def check_folder_to_write(folder: Path) -> None:
-    """Raise ValueError if a folder cannot be made, because a file has its name or that of a folder above it."""
-    for place in (folder, *folder.parents):
-        if place.exists() and not place.is_dir():
-            raise ValueError(f"{folder} cannot be a folder of results, because {place} is a file")
-
-
 def write_whole(path: Path, text: str) -> None:
     """Write text in UTF-8, completely or not at all."""
     with whole_file(path) as file:

@@ -18,10 +18,10 @@ from calib_monai.checks import (
     check_schedule,
     check_slice_size,
     check_split,
-    check_writable,
 )
 from calib_monai.descriptions import described
 from calib_monai.networks import unet
+from calib_monai.path_options import check_writable
 from calib_monai.slices import SliceLoader
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calib_monai.checks import check_bundle_root, check_writable
+from calib_monai.checks import check_bundle_root
 from calib_monai.datalists.folders import dataset_folder
-from calib_monai.path_options import PATHS, check_path, check_path_option
+from calib_monai.path_options import PATHS, check_path, check_path_option, check_writable
 
 CONFIG = dict.fromkeys(PATHS, ".") | {"seed": 0, "method": "nacl"}
 

@@ -25,6 +25,7 @@ from calib_monai.experiments.tables import experiment_tables
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import Row, Trial
 from calib_monai.measures import Measure
+from calib_monai.path_options import check_writable
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.critical_differences import FIGURE as CRITICAL_DIFFERENCES
 from calib_monai.reports.critical_differences import critical_differences_figure
@@ -33,7 +34,7 @@ from calib_monai.reports.reliability import reliability_figure
 from calib_monai.reports.report import drawn, section_of, worst_and_middle, write_sections
 from calib_monai.reports.results import shown_measures
 from calib_monai.reports.table import Table
-from calib_monai.whole_files import check_folder_to_write, write_json, write_whole
+from calib_monai.whole_files import write_json, write_whole
 
 MOST_DRAWN = 12  # diagrams; more are too small to be read
 
@@ -55,11 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
-    check_folder_to_write(given.out)
-    if used := [path for path in given.trials if path.is_file() and path.resolve().parent == given.out.resolve()]:
-        raise ValueError(f"--out {given.out} is the folder of {used[0]}, whose table would be lost; choose another")
-    if given.cases and (without := [path for path in given.trials if path.is_file()]):
-        raise ValueError(f"--cases: {without[0]} keeps no slices of cases, so they cannot be drawn")
+    check_writable([str(given.out)])
+    check_files([path for path in given.trials if path.is_file()], given.out, given.cases)
     published = read_published(given.published) if given.published else []
     selection = read_selection(given.selected) if given.selected else {}
     trials = trials_at(given.trials)
@@ -97,6 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
     sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
     return 0
+
+
+def check_files(files: Sequence[Path], out: Path, cases: Sequence[str] | None) -> None:
+    """Raise ValueError if the table of a file would be lost, or cases shall be drawn, of which files keep no slices."""
+    if used := [path for path in files if path.resolve().parent == out.resolve()]:
+        raise ValueError(f"--out {out} is the folder of {used[0]}, whose table would be lost; choose another")
+    if cases and files:
+        raise ValueError(f"--cases: {files[0]} keeps no slices of cases, so they cannot be drawn")
 
 
 def trials_at(paths: Sequence[Path]) -> list[Trial]:

@@ -21,12 +21,13 @@ from calib_monai.experiments.across_ranks import (
 from calib_monai.experiments.published import read_published
 from calib_monai.experiments.results import without_nan
 from calib_monai.measures import NOT_MEASURED, Measure
+from calib_monai.path_options import check_writable
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.bars import Panel, bars_figure
 from calib_monai.reports.radar import LEAST_DATASETS, radars_figure
 from calib_monai.reports.report import drawn, in_markdown, write_pictures
 from calib_monai.reports.table import Table, best_marks, transposed, unmarked
-from calib_monai.whole_files import check_folder_to_write, write_json, write_whole
+from calib_monai.whole_files import write_json, write_whole
 
 RADARS = {"dice_foreground": False, "ece_foreground": True, "ece_plausible": True}  # whether 1 minus it is drawn
 ABOUT = (
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--title", default="Ranks over data sets", help="what was asked")
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
-    check_folder_to_write(given.out)
+    check_writable([str(given.out)])
     found = [read_results(path) for path in given.results]
     if given.published:
         tables = read_published(given.published)

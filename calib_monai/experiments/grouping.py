@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from calib_monai.experiments.results import OF_TRIALS, PLACES
 from calib_monai.experiments.trials import Row, Trial, row_name
 from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.runs import check_same_classes
 
 # Options that differ between the trials of a row, or that change no weight.
-MAY_DIFFER = ("--seed", "--fold", "--dataset_dir", "--ckpt_dir", "--output_dir", "--num_workers", "--resume")
+MAY_DIFFER = (*OF_TRIALS, *PLACES, "--num_workers", "--resume")
 
 logger = logging.getLogger(__name__)
 

@@ -14,18 +14,18 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from calib_monai.bins import Bins
+from calib_monai.experiments.results import PLACES
 from calib_monai.experiments.trials import Trial
 from calib_monai.measures import measure_from
 from calib_monai.reports.run_files import check_values
 from calib_monai.reports.runs import Run
-from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, read_whole
+from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, number, read_whole
 from calib_monai.whole_files import write_json
 
 FILE = "trials.json"
 MEND = "make its table again"
 AS_THEY_ARE = ("name", "dataset", "method", "class_names", "region", "calibrator", "trained_on", "test_dir", "part")
 NOTED = ("settings", "disturbance", "patients", "voxels")
-FOLDERS = ("--dataset_dir", "--ckpt_dir", "--output_dir")  # options that say where, of which the last part is kept
 
 
 class KeptRun(Stored):
@@ -126,10 +126,10 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
     run = Run(
         **{name: of_run[name] for name in (*AS_THEY_ARE, *NOTED)},
         folder=path,
-        metrics={name: _number(value) for name, value in of_run["metrics"].items()},
+        metrics={name: number(value) for name, value in of_run["metrics"].items()},
         measures={name: measure_from(name, measure) for name, measure in of_run["measures"].items()},
-        num_voxels=_number(of_run["num_voxels"]),
-        cases={name: dict(zip(columns, map(_number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
+        num_voxels=number(of_run["num_voxels"]),
+        cases={name: dict(zip(columns, map(number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
         bins=Bins.from_dict(of_run["bins"]),
         class_bins=Bins.from_dict(of_run["class_bins"]),
         logits=None,
@@ -139,17 +139,12 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
 
 
 def _options(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a record, without the folders of the machine."""
+    """The options of a record; of those that say where, the last part."""
     return {
-        name: Path(str(value)).name if name in FOLDERS else value for name, value in record.get("options", {}).items()
+        name: Path(str(value)).name if name in PLACES else value for name, value in record.get("options", {}).items()
     }
 
 
 def _known(value: float) -> float | None:
     """A number for a JSON file, which has null in the place of NaN."""
     return None if isnan(value) else value
-
-
-def _number(value: float | None) -> float:
-    """A number of a JSON file."""
-    return nan if value is None else float(value)

@@ -18,7 +18,6 @@ from calib_monai.checks import (
     check_schedule,
     check_slice_size,
     check_split,
-    check_writable,
 )
 from calib_monai.ensembles import check_members
 from calib_monai.grids import SPATIAL_DIMS
@@ -33,6 +32,7 @@ from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
 from calib_monai.networks import members_of
 from calib_monai.patches import check_options_of_patches
+from calib_monai.path_options import check_writable
 from calib_monai.processes import check_alone
 from calib_monai.running import given_in_python
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calib_monai.command_lines import Parser
+from calib_monai.path_options import check_writable
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.outside import inside_and_outside, outside_table
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
-from calib_monai.whole_files import check_folder_to_write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
     options = parser.parse_args(arguments)
-    check_folder_to_write(options.out)
+    check_writable([str(options.out)])
     runs = read_runs(options.runs)
     written = write_report(runs, options.out, options.case)
     both = inside_and_outside(runs)

@@ -20,7 +20,16 @@ from calib_monai.measures import check_limits, measure_from
 from calib_monai.reports.cases_file import columns_of, read_cases
 from calib_monai.reports.names import with_calibrator
 from calib_monai.reports.runs import LogitCounts, Run
-from calib_monai.stored import ClassBins, StoredBins, StoredLogits, Summary, TopLabelBins, first_fault, first_missing
+from calib_monai.stored import (
+    ClassBins,
+    StoredBins,
+    StoredLogits,
+    Summary,
+    TopLabelBins,
+    first_fault,
+    first_missing,
+    number,
+)
 from calib_monai.whole_files import read_json
 
 logger = logging.getLogger(__name__)
@@ -105,7 +114,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
     classes = _stacked({case: one.classes for case, one in stored.cases.items()}, size)
     name, suffix = _name(folder.resolve(), summary)
     metrics = summary.metrics.items()
-    check_values({metric: _number(measured.value) for metric, measured in metrics}, cases)
+    check_values({metric: number(measured.value) for metric, measured in metrics}, cases)
     check_voxels(stored)
     return Run(
         name=name + suffix,
@@ -114,11 +123,11 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         method=summary.method,
         folder=folder,
         class_names=summary.class_names,
-        metrics={name: _number(metric.value) for name, metric in metrics},
+        metrics={name: number(metric.value) for name, metric in metrics},
         cases=cases,
         patients=patients,
         region=stored.region,
-        num_voxels=sum(_number(case.num_voxels) for case in stored.cases.values()),
+        num_voxels=sum(number(case.num_voxels) for case in stored.cases.values()),
         bins=top_label.sum(),
         class_bins=classes.sum(),
         logits=_logits(folder / "logits.json", len(summary.class_names)),
@@ -132,20 +141,20 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         trained_on=summary.trained_on or summary.dataset,
         test_dir=summary.elsewhere.test_dir if summary.elsewhere else "",
         part=summary.part,
-        aurc={name: _number(area) for name, area in (summary.aurc or {}).items()},
+        aurc={name: number(area) for name, area in (summary.aurc or {}).items()},
     )
 
 
 def check_values(metrics: Mapping[str, float], cases: Mapping[str, Mapping[str, float]]) -> None:
     """Raise ValueError if a metric cannot have its value, over all cases or in one."""
-    columns = next(iter(cases.values()), {})
+    names, columns = list(cases), next(iter(cases.values()), {})
     for name, value in metrics.items():
         check_limits(name, None if math.isnan(value) else value)
         for column in columns_of(name, metrics, columns):
             values = np.array([row[column] for row in cases.values()])
             known = np.flatnonzero(~np.isnan(values))
             for place in {known[values[known].argmin()], known[values[known].argmax()]} if known.size else ():
-                check_limits(name, float(values[place]), f"{column} of {list(cases)[place]}")
+                check_limits(name, float(values[place]), f"{column} of {names[place]}")
 
 
 def check_voxels(stored: StoredBins) -> None:
@@ -188,11 +197,6 @@ def _size(values: Any) -> tuple[int, ...]:
         return ()
     inner = {_size(one) for one in values} if values and isinstance(values[0], list) else {()}
     return (len(values), *(inner.pop() if len(inner) == 1 else (-1,)))
-
-
-def _number(value: float | None) -> float:
-    """A number of a JSON file, which has null in the place of NaN."""
-    return math.nan if value is None else float(value)
 
 
 def _is_of_bundle(name: str) -> bool:

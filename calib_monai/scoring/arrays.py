@@ -67,9 +67,14 @@ class Stored:
         return self.dtype.kind in "iub" and not self.is_scaled
 
     @property
+    def called(self) -> str:
+        """The name of the array in a `.npz`, as NumPy gives it."""
+        return self.key.removesuffix(NPY)
+
+    @property
     def is_of_nnunet(self) -> bool:
         """Whether the array has the key under which nnU-Net writes."""
-        return self.key.removesuffix(NPY) == NNUNET
+        return self.called == NNUNET
 
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.

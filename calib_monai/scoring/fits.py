@@ -18,7 +18,7 @@ from calib_monai import handlers
 from calib_monai.headers import is_nifti
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
-from calib_monai.scoring.arrays import LOGITS, NPY, NPZ, PROBS, Stored
+from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, Stored
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, run
 from calib_monai.scoring.probs import Found, view_of
 from calib_monai.scoring.values import whole_of
@@ -116,7 +116,7 @@ class SaveProbsd(Transform):
 def _of_probs(stored: Stored) -> Stored:
     """The file as if it held probabilities: logits as whole numbers and their key would not tell what is written."""
     dtype = stored.dtype if stored.dtype.kind == "f" else np.dtype(np.float32)
-    key = PROBS if stored.key.removesuffix(NPY) == LOGITS else stored.key
+    key = PROBS if stored.called == LOGITS else stored.key
     return replace(stored, dtype=dtype, key=key)
 
 
@@ -149,7 +149,7 @@ def write_like(stored: Stored, path: Path, probs: NDArray[np.float32], whole: fl
     values = values.astype(stored.dtype, order="F" if stored.fortran else "K", copy=False)  # written in parts
     with whole_file(path) as file:
         if stored.file.lower().endswith(NPZ):
-            arrays: dict[str, Any] = {stored.key.removesuffix(".npy"): values}
+            arrays: dict[str, Any] = {stored.called: values}
             np.savez_compressed(file, **arrays)
         else:
             np.save(file, values)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calib_monai.checks import check_writable
 from calib_monai.locks import check_free, release
+from calib_monai.path_options import check_writable
 from calib_monai.regions import REGIONS, region_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables

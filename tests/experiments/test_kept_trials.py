@@ -166,7 +166,7 @@ def test_what_cannot_be_made_of_a_file_is_told_before_anything_is_written(tmp_pa
     with pytest.raises(ValueError, match=r"--cases: .*trials.json keeps no slices of cases, so they cannot be drawn"):
         main([str(file), "--out", str(tmp_path / "drawn"), "--cases", "a"])
     with pytest.raises(
-        ValueError, match=r"trials.json/tables cannot be a folder of results, because .*trials.json is a"
+        ValueError, match=r"nothing can be written to .*trials.json/tables: .*table/trials.json is not a folder"
     ):
         table(file / "tables", file)
     assert before == {path: path.read_bytes() for path in (tmp_path / "table").iterdir()}

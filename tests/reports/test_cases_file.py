@@ -77,7 +77,7 @@ def test_areas_of_another_order_are_computed_anew(tmp_path: Path) -> None:
 
 def test_a_report_does_not_go_into_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match=r"file/report cannot be a folder of results, because .*file is a file"):
+    with pytest.raises(ValueError, match=r"nothing can be written to .*file/report: .*file is not a folder"):
         main([str(write_run(tmp_path / "run", 1.0)), "--out", str(tmp_path / "file" / "report")])
 
 
