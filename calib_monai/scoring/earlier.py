@@ -47,7 +47,7 @@ def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool)
     if overwrite or not out.is_dir():
         return
     if (out / SCORED).is_file():
-        before = {f"--{name}": value for name, value in _told(out / SCORED).items()}
+        before = {f"--{name}": value for name, value in _scored_of(out / SCORED).items()}
         of_these = all(before.get(name) == str(folder and folder.resolve()) for name, folder in [*folders.items()][:2])
         of = "something else" if not before.keys() >= {"--probs", "--labels"} else " with ".join(_two(before))
     else:
@@ -59,7 +59,7 @@ def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool)
         raise ValueError(f"--out {out} holds results of {of}: set another --out, or replace them by --overwrite")
 
 
-def _told(file: Path) -> dict[str, str]:
+def _scored_of(file: Path) -> dict[str, str]:
     """What the file of an earlier run says of its folders; nothing if it is no such file."""
     try:
         content = read_json(file)
