@@ -11,10 +11,11 @@ import torch
 from monai.bundle import ConfigParser
 from zoo_rules import VOLUMES
 
-from calib_monai.checks import axes_of, check_network, differing_weights, spoiled_weights
+from calib_monai.checks import check_network
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.networks import FACTORIES, OF_VOLUMES
 from calib_monai.targets import TARGET
+from calib_monai.weights import axes_of, differing_weights, spoiled_weights
 
 Weights = dict[str, torch.Tensor]
 

@@ -29,7 +29,7 @@ DYNUNET = "--network_def#_target_ calib_monai.networks.dynunet"
         (
             "network_def",
             "@networks::transunt",
-            "transunet, unet, unet_papers, unetpp; did you mean transunet?",
+            "transunet, unet, unet_papers, unetpp, unetpp_papers; did you mean transunet?",
         ),
         ("network_def#_target_", "dynunet", "the whole name; did you mean calib_monai.networks.dynunet?"),
         ("network_def::_target_", "attention_unt", "did you mean calib_monai.networks.attention_unet?"),

@@ -139,7 +139,10 @@ ALLOWED = {
     "series": {"dicom"},
     "dicom": {"dicom_lengths"},
     "conformal": {"arguments", "spelling"},
-    "checks": {"arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling"},
+    "checks": {
+        *("arguments", "case_keys", "grids", "made_for", "path_options", "processes", "slices", "spelling", "weights"),
+    },
+    "weights": {"grids"},
     "loss_checks": {"checks", "grids"},
     "inverses": {"case_keys", "slabs"},
     "made_for": {"__version__", "descriptions", "grids", "orientation", "networks", "stored"},
@@ -181,7 +184,7 @@ ALLOWED = {
     },
     "lost_cases": {"case_names", "checks", "predictions", "volumes"},
     "inferers": {"labels", "networks"},
-    "networks": {"archives", "arguments", "spelling"},
+    "networks": {"archives", "arguments", "spelling", "weights"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

@@ -16,7 +16,7 @@ from calib_monai.spelling import did_you_mean
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
 OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
-NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp"]  # of calib_monai.networks
+NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp", "unetpp_papers"]  # known here
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
 KEYS = {"title", "source", "methods", "networks", "variants", "evaluations", "axis", "select", "elsewhere"}
 SEEDS = "seeds"  # in place of the folders of `ckpt_dirs`: those of all seeds

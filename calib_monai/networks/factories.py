@@ -1,6 +1,6 @@
 """Factories of networks: each takes the channels of images and classes, and the options of the class that it builds.
 
-`img_size`, H and W[, D] of the images, is there for `transunet`; the other networks take images of several sizes.
+`img_size`, H and W[, D] of the images, is an argument of all of them; networks that take several sizes do not need it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from calib_monai.arguments import check_whole
 from calib_monai.networks.level_unet import LevelUNet
 from calib_monai.networks.levels import Levels, levels_of
 from calib_monai.networks.options import check_levels, check_list, hands_on_to
-from calib_monai.networks.plain_unet import PlainUNet, check_image_size
-from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
 
 HALVINGS = (5, 4, 3)  # of slices by DynUNet; as CRaC set it first
@@ -122,6 +120,8 @@ def unetpp(
 ) -> UNetPlusPlus:
     """MONAI's BasicUNetPlusPlus with one output (Zhou et al. 2018, arXiv:1807.10165), see `UNetPlusPlus`.
 
+    The papers' UNet++ is another network, `unetpp_papers`.
+
     Args:
         in_channels: C, channels of the image (B, C, H, W[, D]).
         out_channels: K, number of classes; the logits are (B, K, H, W[, D]).
@@ -205,59 +205,6 @@ def dynunet(
         res_block=res_block,
         **options,
     )
-
-
-@hands_on_to(PlainUNet)
-def unet_papers(
-    in_channels: int,
-    out_channels: int,
-    img_size: Sequence[int] | None = None,
-    *,
-    strides: Sequence[int] = (2, 2, 2, 4),
-    **options: Any,
-) -> PlainUNet:
-    """The UNet of the papers' main tables for 2D images, see `calib_monai.networks.PlainUNet`.
-
-    Args:
-        in_channels: C, channels of the image (B, C, H, W).
-        out_channels: K, number of classes; the logits are (B, K, H, W).
-        img_size: H and W, which are checked if they are given: multiples of the product of the strides, 32.
-        strides: of the max-pooling between the levels.
-        options: `features`, `act`, `norm` and `dropout` of `PlainUNet`.
-
-    Raises:
-        ValueError: an unknown option, or one that the network cannot have.
-    """
-    network = PlainUNet(in_channels, out_channels, strides=strides, **options)
-    if img_size is not None:
-        check_image_size(img_size, strides)
-    return network
-
-
-@hands_on_to(TransUNet)
-def transunet(
-    in_channels: int,
-    out_channels: int,
-    img_size: Sequence[int] | None = None,
-    *,
-    pretrained: str | None = None,
-    **options: Any,
-) -> TransUNet:
-    """TransUNet for 2D images (Chen et al. 2021, arXiv:2102.04306), see `calib_monai.networks.TransUNet`.
-
-    Args:
-        in_channels: C, channels of the image (B, C, H, W).
-        out_channels: K, number of classes; the logits are (B, K, H, W).
-        img_size: H and W for which position embeddings are made, multiples of 16. It must be given.
-        pretrained: path of `R50+ViT-B_16.npz`, the weights of ImageNet-21k. Without it all weights start at random.
-        options: `hidden_size`, `mlp_dim`, `num_layers`, `num_heads` and `dropout` of `TransUNet`.
-
-    Raises:
-        ValueError: an unknown option, one that the network cannot have, or a file that does not fit.
-    """
-    if img_size is None:
-        raise ValueError("img_size is None; it must be height and width of the images")
-    return TransUNet(in_channels, out_channels, img_size, pretrained=pretrained, **options)
 
 
 def _levels(spatial_dims: int, img_size: Sequence[int] | None, spacing: Sequence[float], strides: Any) -> Levels:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 from monai.networks.blocks import Convolution
 from monai.networks.layers import SkipConnection
@@ -65,18 +64,3 @@ class PlainUNet(nn.Sequential):
             )
         super().__init__(below, Convolution(2, features[0], out_channels, kernel_size=1, conv_only=True))
         self.strides = list(strides)  # which model.json holds: the weights do not show them
-
-
-def check_image_size(img_size: Sequence[int], strides: Sequence[int]) -> None:
-    """Raise ValueError if the sides of images are no multiples of the product of the strides.
-
-    Args:
-        img_size: H and W.
-        strides: between the levels.
-    """
-    multiple = prod(strides)
-    if any(size % multiple for size in img_size):
-        raise ValueError(
-            f"img_size is {list(img_size)}; H and W must be multiples of {multiple}, the product of the strides "
-            f"{list(strides)}: change slice_size or the strides"
-        )

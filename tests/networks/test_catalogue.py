@@ -14,7 +14,7 @@ from calib_monai.networks import FACTORIES
 
 PARTS = Path(__file__).parents[2] / "scripts" / "parts"
 NETWORKS = sorted(FACTORIES)
-# of one channel, four classes and slices of 224 x 224; dynunet and unet_papers have as many as the authors' own
+# of one channel, four classes and slices of 224 x 224; dynunet and those of papers have as many as the authors' own
 PARAMETERS = {
     "attention_unet": 31_739_380,
     "dynunet": 21_037_508,
@@ -22,6 +22,7 @@ PARAMETERS = {
     "unet": 663_686,
     "unet_papers": 7_846_180,
     "unetpp": 2_410_180,
+    "unetpp_papers": 26_072_772,
 }
 METHODS = sorted(path.stem for path in (PARTS / "methods").glob("*.json"))
 QUICKER = {"transunet": {"num_layers": 1}}  # of twelve alike

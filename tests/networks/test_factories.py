@@ -9,7 +9,16 @@ import pytest
 import torch
 from monai.networks.nets import AttentionUnet, BasicUNetPlusPlus, DynUNet, UNet
 
-from calib_monai.networks import FACTORIES, PlainUNet, TransUNet, UNetPlusPlus, dynunet, unet, unetpp
+from calib_monai.networks import (
+    FACTORIES,
+    PlainUNet,
+    ResNetUNetPlusPlus,
+    TransUNet,
+    UNetPlusPlus,
+    dynunet,
+    unet,
+    unetpp,
+)
 from calib_monai.targets import located
 
 KINDS: dict[str, type] = {
@@ -19,6 +28,7 @@ KINDS: dict[str, type] = {
     "unet": UNet,
     "unet_papers": PlainUNet,
     "unetpp": BasicUNetPlusPlus,
+    "unetpp_papers": ResNetUNetPlusPlus,
 }
 SEVERAL_OUTPUTS = {"deep_supervision", "deep_supr_num"}
 SMALL: dict[str, dict[str, Any]] = {
@@ -28,6 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "unet": {"channels": [4, 8], "strides": [2]},
     "unet_papers": {"features": [4, 8], "strides": [2]},
     "unetpp": {"features": [4, 4, 4, 4, 4, 4]},
+    "unetpp_papers": {"features": [8, 8, 4, 4, 4]},
 }
 
 
@@ -103,6 +114,17 @@ def test_the_classes_are_those_of_monai() -> None:
             "unet_papers",
             {"img_size": [48, 64]},
             r"unet_papers: img_size is \[48, 64\]; H and W must be multiples of 32",
+        ),
+        (
+            "unetpp_papers",
+            {"img_size": [48, 64]},
+            r"unetpp_papers: img_size is \[48, 64\]; H and W must be multiples of 32",
+        ),
+        ("unetpp_papers", {"features": [8]}, r"unetpp_papers: features is \[8\]; it must be a list of 5"),
+        (
+            "unetpp_papers",
+            {"pretrained": "nowhere.pth"},
+            "unetpp_papers: nowhere.pth is missing; it must be torchvision",
         ),
         ("transunet", {"img_size": None}, "transunet: img_size is None; it must be height and width"),
         ("transunet", {"img_size": [30, 32]}, r"transunet: img_size is \[30, 32\]"),
