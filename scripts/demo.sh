@@ -53,4 +53,4 @@ case="$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["test"][
 run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$data/imagesTr/$case.nii.gz"
 
 python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report" --case "$case"
-python scripts/check_demo.py "$out" || echo "=== Here the figures differ from those that docs/get_started.md explains"
+python scripts/check_demo.py "$out" || echo "=== So that sentence of docs/get_started.md does not hold here"
