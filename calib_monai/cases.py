@@ -34,7 +34,7 @@ from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, without_copies
-from calib_monai.volumes import Loading, Rules, read_pair
+from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ class Cases(dict[str, list[Case]]):
         replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
         left_out: the cases that are in no set, because their images are in another one.
         images: a digest of the image of each training and validation case of a training.
+        labels: likewise of its label.
         training: the training that they are of, None where that is not known.
     """
 
@@ -69,6 +70,7 @@ class Cases(dict[str, list[Case]]):
         replaced: Path | None = None,
         left_out: Sequence[str] = (),
         images: Mapping[str, str] = MappingProxyType({}),
+        labels: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(split)
         self.geometries = dict(geometries)
@@ -76,6 +78,7 @@ class Cases(dict[str, list[Case]]):
         self.replaced = replaced
         self.left_out = list(left_out)
         self.images = dict(images)
+        self.labels = dict(labels)
         self.training: Training | None = None
 
     def training_axcodes(self, axcodes: str) -> str:
@@ -85,10 +88,10 @@ class Cases(dict[str, list[Case]]):
     def write_split(self, path: Path, *, beside_model: bool = True) -> None:
         """Write the names of the cases, the options of their draw, their patients, and what is left out.
 
-        Digests of the images are written beside a model, where an evaluation looks for them.
+        Digests of images and labels are written beside a model, where other runs look for them.
         """
-        images = self.images if beside_model else {}
-        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out, images), path)
+        digests = (self.images, self.labels) if beside_model else ()
+        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out, *digests), path)
 
 
 def checked_split(
@@ -170,7 +173,7 @@ def checked_split(
         options["train_fraction"] = train_fraction
         kept = _split_of_models(Path(ckpt_dir))
         if kept is not None:  # before anything is read
-            _is_another(kept, names_of(split, kept.left_out), {}, ckpt_dir, overwrite=overwrite)
+            _is_another(kept, names_of(split, kept.left_out), {}, {}, ckpt_dir, overwrite=overwrite)
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
     read = partial(
@@ -197,18 +200,19 @@ def checked_split(
     if keep and (isinstance(split, OtherCases) or (own and options.get("group_duplicates") is not False)):
         check_unseen(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
-    images = {} if keep else _images(split, dict(zip((case["case"] for case in cases), digests, strict=True)))
-    # Copies may have come or gone, and images may have changed.
-    other_split = kept is not None and _is_another(kept, names_of(split), images, ckpt_dir, overwrite=overwrite)
+    by_name = {case["case"]: one for case, one in zip(cases, seen, strict=True)}
+    images, labels = ({}, {}) if keep else _digests(split, by_name)
+    # Copies may have come or gone, and images and labels may have changed.
+    other_split = kept is not None and _is_another(kept, names_of(split), images, labels, ckpt_dir, overwrite=overwrite)
     check_found(sets, seen, None if own else ckpt_dir)
     if shapes:
         shapes.warn()
     in_training = {str(case["case"]) for case in split["training"]}
-    trained = {case["case"]: one for case, one in zip(cases, seen, strict=True) if case["case"] in in_training}
+    trained = {name: one for name, one in by_name.items() if name in in_training}
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
-    checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images)
+    checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images, labels)
     if is_first_process():
         logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
         for path in set(_split_files([output_dir, *([] if keep else [ckpt_dir])])) - {checked.replaced}:
@@ -239,13 +243,15 @@ def _split_files(folders: Iterable[str]) -> list[Path]:
     return [Path(folder) / SPLIT_FILE for folder in folders]
 
 
-def _images(split: Split, digests: Mapping[str, bytes]) -> dict[str, str]:
-    """The digests of the images of training and validation by case, as text; none if some were not read.
+def _digests(split: Split, seen: Mapping[str, Seen]) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests of images and labels of training and validation by case, as text; none if some were not read.
 
     That of an image of one value is empty.
     """
     names = [case["case"] for name in SEEN for case in split[name]]
-    return {name: digests[name].hex() for name in names} if digests.keys() >= set(names) else {}
+    if not seen.keys() >= set(names):
+        return {}, {}
+    return {name: seen[name].digest.hex() for name in names}, {name: seen[name].label_digest.hex() for name in names}
 
 
 def _split_of_models(ckpt_dir: Path) -> Drawn | None:
@@ -255,24 +261,32 @@ def _split_of_models(ckpt_dir: Path) -> Drawn | None:
 
 
 def _is_another(
-    kept: Drawn, names: Mapping[str, list[str]], images: Mapping[str, str], ckpt_dir: str, *, overwrite: bool
+    kept: Drawn,
+    names: Mapping[str, list[str]],
+    images: Mapping[str, str],
+    labels: Mapping[str, str],
+    ckpt_dir: str,
+    *,
+    overwrite: bool,
 ) -> bool:
-    """Whether a split has other names or images than that of a model.
+    """Whether a split has other names, images or labels than that of a model.
 
     Args:
         kept: the split of the model.
         names: of the cases of each set.
         images: a digest of each image that is known.
+        labels: a digest of each label that is known.
         ckpt_dir: folder of the model.
         overwrite: whether the model may be replaced.
 
     Raises:
         ValueError: it has, and the model may not be replaced.
     """
-    changed = [case for case, digest in images.items() if kept.images.get(case, digest) != digest]
+    changed = [f"image of {case}" for case, digest in images.items() if kept.images.get(case, digest) != digest]
+    changed += [f"label of {case}" for case, digest in labels.items() if kept.labels.get(case, digest) != digest]
     another = kept.names != names or bool(changed)
     if another and not overwrite:
-        what = f"another image of {changed[0]}" if kept.names == names else "another split"
+        what = f"another {changed[0]}" if kept.names == names else "another split"
         raise ValueError(
             f"{ckpt_dir} holds a model that was trained with {what}, which --resume does not take: set another "
             "--ckpt_dir and --output_dir, or replace it by --overwrite True"

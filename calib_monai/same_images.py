@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from nibabel.orientations import apply_orientation, io_orientation
@@ -35,10 +35,7 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
         image: the image.
         affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
-    channels = list(image.numpy())
-    if affine is not None and image.ndim == len(affine):
-        turn = io_orientation(affine)  # type: ignore[no-untyped-call]
-        channels = [apply_orientation(channel, turn) for channel in channels]  # type: ignore[no-untyped-call]
+    channels = _in_one_orientation(image, affine)
     step = max(1, math.ceil((image.numel() / MOST_VOXELS) ** (1 / (image.ndim - 1))))
     every = (slice(None, None, step),) * (image.ndim - 1)
     ranks = np.stack([np.unique(channel[every], return_inverse=True)[1].reshape(-1) for channel in channels])
@@ -46,6 +43,26 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
         return b""
     shape = repr((len(channels), *channels[0].shape)).encode()
     return blake2b(shape + ranks.astype(np.int32).tobytes(), digest_size=16).digest()
+
+
+def label_digest_of(label: Tensor, affine: NDArray[np.float64] | None = None) -> bytes:
+    """What is the same for two labels (1, H, W[, D]) if all their voxels are.
+
+    Args:
+        label: whole numbers from 0 to 255.
+        affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
+    """
+    [values] = _in_one_orientation(label, affine)
+    return blake2b(repr(values.shape).encode() + values.astype(np.uint8).tobytes(), digest_size=16).digest()
+
+
+def _in_one_orientation(image: Tensor, affine: NDArray[np.float64] | None) -> list[NDArray[Any]]:
+    """The channels of an image (C, H, W[, D]), in one orientation if an affine (4, 4) is that of a volume."""
+    channels = list(image.numpy())
+    if affine is None or image.ndim != len(affine):
+        return channels
+    turn = io_orientation(affine)  # type: ignore[no-untyped-call]
+    return [apply_orientation(channel, turn) for channel in channels]  # type: ignore[no-untyped-call]
 
 
 class Copy(NamedTuple):

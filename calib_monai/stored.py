@@ -149,6 +149,9 @@ class StoredLogits(Stored):
     largest: list[list[NonNegativeInt]] | None = None
 
 
+Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
+
+
 class StoredSplit(Stored):
     """`split.json` beside a model."""
 
@@ -157,7 +160,8 @@ class StoredSplit(Stored):
     test: list[CaseName]
     drawn_with: dict[str, bool | int | float | str] = {}
     left_out: list[CaseName] = []
-    images: dict[str, Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]] = {}
+    images: dict[str, Digest] = {}
+    labels: dict[str, Digest] = {}
 
 
 class TrainingImages(Stored):

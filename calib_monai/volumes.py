@@ -21,7 +21,7 @@ from calib_monai.held_images import is_held
 from calib_monai.label_values import values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
-from calib_monai.same_images import digest_of
+from calib_monai.same_images import digest_of, label_digest_of
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -56,10 +56,11 @@ class Rules:
 
 
 class Seen(NamedTuple):
-    """The result of reading a case: the geometry and a digest of its image, and the classes that its label shows."""
+    """The result of reading a case: the geometry of its image, digests, and the classes that its label shows."""
 
     geometry: Geometry
     digest: bytes
+    label_digest: bytes
     classes: frozenset[int]
 
     @property
@@ -128,7 +129,8 @@ def read_pair(
     if look is not None:
         across = on_grid.thickest
         look(files["label"], label if across is None else label.movedim(across + 1, -1))
-    return Seen(geometry, digest_of(image, np.asarray(loaded["image"].affine)), frozenset(map(int, values)))
+    affine = np.asarray(loaded["image"].affine)
+    return Seen(geometry, digest_of(image, affine), label_digest_of(label, affine), frozenset(map(int, values)))
 
 
 def read_image(

@@ -64,7 +64,8 @@ def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
     split = check(phantom_dir)
     for folder in ("eval", "models"):
         written = json.loads((phantom_dir.parent / folder / "split.json").read_text())
-        assert len(written.pop("images", [])) == (6 if folder == "models" else 0)
+        for digests in ("images", "labels"):
+            assert len(written.pop(digests, [])) == (6 if folder == "models" else 0)
         assert written.pop("drawn_with") == {"split_seed": 0, "fold": 0, "train_fraction": 1.0}
         assert written == {name: [case["case"] for case in cases] for name, cases in split.items()}
     assert [len(cases) for cases in split.values()] == [5, 1, 2]

@@ -14,7 +14,7 @@ def swap_test_and_validation(phantom_dir: Path) -> None:
     path = phantom_dir.parent / "models" / "split.json"
     names = json.loads(path.read_text())
     names["test"], names["validation"] = names["validation"], names["test"]
-    del names["images"]
+    del names["images"], names["labels"]
     path.write_text(json.dumps(names))
 
 
@@ -90,7 +90,7 @@ def test_a_training_that_may_replace_a_model_leaves_its_split_there_until_then(p
     replacing.write_split(beside)
     assert beside.read_text() != before
     written, of_output = (json.loads(path.read_text()) for path in (beside, phantom_dir.parent / "eval" / "split.json"))
-    assert written == of_output | {"images": replacing.images}
+    assert written == of_output | {"images": replacing.images, "labels": replacing.labels}
 
 
 def test_without_a_split_beside_the_model_a_warning_is_given(

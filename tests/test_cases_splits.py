@@ -53,7 +53,8 @@ def test_a_split_that_is_given_is_trained_on_and_kept(
     assert f"--fold 2 changes nothing: the split is that of {mine}" in caplog.text
     assert "3 case(s) are in no list" in caplog.text
     written = json.loads((phantom_dir.parent / "models" / "split.json").read_text())
-    assert len(written.pop("images")) == len(sets["training"] + sets["validation"])
+    for digests in ("images", "labels"):
+        assert len(written.pop(digests)) == len(sets["training"] + sets["validation"])
     assert written == sets | {"drawn_with": {"split": "mine.json", "split_seed": 0, "train_fraction": 1.0}}
     for split_file in ("", mine):
         assert check(phantom_dir, split_file, keep=True) == sets

@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 import pytest
 import torch
 from checked_phantoms import check, warnings_in
+from numpy.typing import NDArray
 
 from calib_monai.datalists.split_files import OtherCases
 from calib_monai.datalists.splits import Split
-from calib_monai.same_images import WHY, digest_of, without_copies
+from calib_monai.same_images import WHY, digest_of, label_digest_of, without_copies
 
 
 def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
@@ -38,6 +40,16 @@ def test_an_image_is_known_by_its_voxels_and_its_shape() -> None:
         assert digest_of(changed) == digest_of(scans) != digest_of(-changed)
     large = torch.rand(2, 600, 700, generator=torch.Generator().manual_seed(0))
     assert digest_of(large) == digest_of(large.clone()) != digest_of(large.flip(2))
+
+
+def test_a_label_is_known_by_all_its_voxels() -> None:
+    label = torch.zeros(1, 40, 50, 60)
+    label[0, 7, 8, 9] = 1
+    affine = np.diag([1.0, 2, 3, 1])
+    assert label_digest_of(label, affine) == label_digest_of(label.flip(1), affine @ np.diag([-1.0, 1, 1, 1]))
+    for changed in (2 * label, label.roll(1, 1), label.reshape(1, 50, 40, 60)):
+        assert label_digest_of(changed, affine) != label_digest_of(label, affine)
+    assert label_digest_of(label[..., 0]) == label_digest_of(label[..., 0].clone())
 
 
 def split_of(training: str, validation: str, test: str, patients: dict[str, str] | None = None) -> Split:
@@ -217,31 +229,41 @@ def test_data_that_were_numbered_anew_are_not_those_of_the_training(phantom_dir:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda images: images.pop("phantom_000"), "has images of other cases than it lists"),
-        (lambda images: images.update(another=32 * "0"), "has images of other cases than it lists"),
-        (lambda images: images.update(phantom_000="0"), "split.json .*images.phantom_000"),
+        (lambda digests: digests.pop("phantom_000"), "has {key} of other cases than it lists"),
+        (lambda digests: digests.update(another=32 * "0"), "has {key} of other cases than it lists"),
+        (lambda digests: digests.update(phantom_000="0"), "split.json .*{key}.phantom_000"),
     ],
 )
-def test_digests_that_were_edited_are_refused(phantom_dir: Path, change: Any, said: str) -> None:
+@pytest.mark.parametrize("key", ["images", "labels"])
+def test_digests_that_were_edited_are_refused(phantom_dir: Path, key: str, change: Any, said: str) -> None:
     check(phantom_dir)
     beside_model = phantom_dir.parent / "models" / "split.json"
     content = json.loads(beside_model.read_text())
-    change(content["images"])
+    change(content[key])
     beside_model.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said.format(key=key)):
         check(phantom_dir, keep=True, use=["test"])
 
 
-def test_a_training_with_other_images_of_the_same_names_does_not_resume(phantom_dir: Path) -> None:
+def with_one_more_voxel(label: NDArray[Any]) -> NDArray[Any]:
+    label = label.copy()
+    label[0, 0, 0] = 1
+    return label
+
+
+@pytest.mark.parametrize(("kind", "changed"), [("image", np.flipud), ("label", with_one_more_voxel)])
+def test_a_training_with_other_files_of_the_same_names_does_not_resume(
+    phantom_dir: Path, kind: str, changed: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
     drawn = check(phantom_dir)
     models = phantom_dir.parent / "models"
     (models / "model.pt").touch()
     first = drawn["training"][0]["case"]
     assert dict(check(phantom_dir)) == dict(drawn)
-    path = phantom_dir / "imagesTr" / f"{first}.nii.gz"
-    image = nibabel.load(path)
-    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj)[::-1], image.affine), path)
-    with pytest.raises(ValueError, match=f"model that was trained with another image of {first}, which --resume"):
+    path = phantom_dir / f"{kind}sTr" / f"{first}.nii.gz"
+    stored = nibabel.load(path)
+    nibabel.save(nibabel.Nifti1Image(changed(np.asarray(stored.dataobj)), stored.affine), path)
+    with pytest.raises(ValueError, match=f"model that was trained with another {kind} of {first}, which --resume"):
         check(phantom_dir)
     before = (models / "split.json").read_bytes()
     assert check(phantom_dir, overwrite=True).replaced == models / "split.json"

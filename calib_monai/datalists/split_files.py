@@ -16,7 +16,8 @@ from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
-DRAWN_WITH, PATIENTS, LEFT_OUT, IMAGES = "drawn_with", "patients", "left_out", "images"  # keys beside the sets
+DRAWN_WITH, PATIENTS, LEFT_OUT = "drawn_with", "patients", "left_out"  # keys beside the sets
+IMAGES, LABELS = "images", "labels"
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class Drawn(NamedTuple):
     """The names of the cases of each set, the options that they were drawn with by name, and patients by case.
 
     `left_out` names cases that are in no set, because their images are in another one. `images` has a digest of the
-    image of each training and validation case, as in `calib_monai.same_images`.
+    image of each training and validation case, as in `calib_monai.same_images`, and `labels` of its label.
     """
 
     names: dict[str, list[str]]
@@ -34,6 +35,7 @@ class Drawn(NamedTuple):
     patients: Mapping[str, str] = MappingProxyType({})
     left_out: Sequence[str] = ()
     images: Mapping[str, str] = MappingProxyType({})
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 class Listed(Split):
@@ -149,9 +151,10 @@ def read_split(path: Path) -> Drawn | None:
         raise ValueError(
             f"{path} lists {often[0]} more than once; a case must be in one set: restore what training wrote"
         )
-    if kept.images and kept.images.keys() != {*names["training"], *names["validation"]}:
-        raise ValueError(f"{path} has images of other cases than it lists: restore what training wrote")
-    return Drawn(names, kept.drawn_with, left_out=kept.left_out, images=kept.images)
+    for key, digests in ((IMAGES, kept.images), (LABELS, kept.labels)):
+        if digests and digests.keys() != {*names["training"], *names["validation"]}:
+            raise ValueError(f"{path} has {key} of other cases than it lists: restore what training wrote")
+    return Drawn(names, kept.drawn_with, left_out=kept.left_out, images=kept.images, labels=kept.labels)
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:
@@ -172,7 +175,8 @@ def patients_of(split: Split) -> dict[str, str]:
 
 def write_split(drawn: Drawn, path: Path) -> None:
     """Write a split and what else is known of it; the file is complete or not written."""
-    more = {PATIENTS: dict(drawn.patients), LEFT_OUT: list(drawn.left_out), IMAGES: dict(drawn.images)}
+    more = {PATIENTS: dict(drawn.patients), LEFT_OUT: list(drawn.left_out)}
+    more |= {IMAGES: dict(drawn.images), LABELS: dict(drawn.labels)}
     write_json(path, {**drawn.names, DRAWN_WITH: drawn.options} | {key: value for key, value in more.items() if value})
 
 
