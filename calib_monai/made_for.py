@@ -180,8 +180,8 @@ def check_made_for(made_for: MadeFor, ckpt_dir: str, config: str | Sequence[str]
         mend = "leave out the option that changes that, or give the model's"
         if name == "axcodes":
             mend = f"give --axcodes {other}"  # the bundle's own may differ, without any option
-        if name == "slice_size" and made_for.spatial_dims == SPATIAL_DIMS:
-            mend = f'give --patch_size "{other}"'  # of which slice_size is a copy
+        if name == "slice_size":  # of volumes a copy of patch_size
+            mend = f'give --{"patch_size" if made_for.spatial_dims == SPATIAL_DIMS else name} "{other}"'
         raise ValueError(
             f"{name} is {json.dumps(here)}, and {said_by} {json.dumps(other)}: a model must be used as it was "
             f"trained; {mend}{remedy}"

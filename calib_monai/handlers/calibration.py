@@ -277,8 +277,8 @@ def _changes(before: Errors, after: Errors, *, worse: bool = False) -> str:
 
 def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid: bool) -> list[str]:
     """The result of a fit in words; `measured_grid`, its errors are of the grid on which an evaluation measures."""
-    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} validation case(s), on the network's grid"
-    grid = "the grid of an evaluation" if measured_grid else "the network's grid"
+    network_grid, grid = (", on the network's grid", " on the grid of an evaluation") if measured_grid else ("", "")
+    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} case(s){network_grid}"
     low, high = report.temperature_min, report.temperature_max
     if not report.kept:
         return [f"no temperature improves the likelihood of {of}; T stays 1"]
@@ -293,7 +293,7 @@ def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid
     rose = " (may rise, as it does not measure calibration)" if after.ece_foreground > before.ece_foreground else ""
     return [
         f"{temperatures}, fitted to {of}",
-        f"before -> after on {grid}: {_changes(before, after)}",
+        f"before -> after{grid}: {_changes(before, after)}",
         f"error of the expected volume: {volumes}",
         f"NLL of the fitted voxels: {1000 * report.nll_before:.3g} -> {1000 * report.nll_after:.3g} per 1000",
         f"as in papers: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}{rose}",

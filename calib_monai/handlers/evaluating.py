@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 import ignite.handlers
@@ -11,7 +13,11 @@ from ignite.engine import Engine, Events
 
 from calib_monai.memory import give_back
 from calib_monai.networks import members_of
-from calib_monai.processes import bar_is_hidden
+from calib_monai.processes import bar_is_hidden, is_first_process
+
+EVERY = 60  # seconds, between two lines that tell how far a run is
+
+logger = logging.getLogger(__name__)
 
 
 class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
@@ -37,10 +43,31 @@ class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
 
 
 class ProgressBar(ignite.handlers.ProgressBar):
-    """Ignite's `ProgressBar`, which only the first process shows, and only on a terminal."""
+    """Ignite's `ProgressBar` on a terminal, elsewhere a line in the log once a minute, of the first process only."""
 
     def __init__(self) -> None:
         super().__init__(disable=bar_is_hidden())
+        self.told = 0.0  # when
+
+    def attach(self, engine: Engine, *args: Any, **kwargs: Any) -> None:  # type: ignore[override] # as Ignite's own
+        """Tell how many iterations of an epoch are done."""
+        super().attach(engine, *args, **kwargs)
+        if bar_is_hidden() and is_first_process():
+            engine.add_event_handler(Events.EPOCH_STARTED, self.begin)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self.tell)
+
+    def begin(self, _engine: Engine) -> None:
+        """Count the time from here."""
+        self.told = monotonic()
+
+    def tell(self, engine: Engine) -> None:
+        """Log a line if the last one was a minute ago."""
+        state = engine.state
+        if monotonic() - self.told < EVERY or not state.epoch_length:
+            return
+        self.told = monotonic()
+        done = (state.iteration - 1) % state.epoch_length + 1
+        logger.info("%d of %d iterations are done", done, state.epoch_length)
 
 
 class LetGo:

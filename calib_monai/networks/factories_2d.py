@@ -34,7 +34,7 @@ def unet_papers(
         ValueError: an unknown option, or one that the network cannot have.
     """
     network = PlainUNet(in_channels, out_channels, strides=strides, **options)
-    _check_image_size(img_size, prod(strides), "slice_size or the strides")
+    _check_image_size(img_size, prod(strides), ", or other strides")
     return network
 
 
@@ -60,7 +60,7 @@ def unetpp_papers(
         ValueError: an unknown option, one that the network cannot have, or a file that does not fit.
     """
     network = ResNetUNetPlusPlus(in_channels, out_channels, pretrained=pretrained, **options)
-    _check_image_size(img_size, MULTIPLE, "slice_size")
+    _check_image_size(img_size, MULTIPLE)
     return network
 
 
@@ -90,7 +90,10 @@ def transunet(
     return TransUNet(in_channels, out_channels, img_size, pretrained=pretrained, **options)
 
 
-def _check_image_size(img_size: Sequence[int] | None, multiple: int, what: str) -> None:
-    """Raise ValueError if the sides of images are given and no multiples; `what` can be changed."""
+def _check_image_size(img_size: Sequence[int] | None, multiple: int, what: str = "") -> None:
+    """Raise ValueError if the sides of images are given and no multiples; the message says what can be changed."""
     if any(size % multiple for size in img_size or ()):
-        raise ValueError(f"img_size is {img_size}; H and W must be multiples of {multiple}: change {what}")
+        larger = [-(-size // multiple) * multiple for size in img_size or ()]
+        raise ValueError(
+            f'img_size is {img_size}; H and W must be multiples of {multiple}: give --slice_size "{larger}"{what}'
+        )

@@ -173,7 +173,7 @@ def promises_of(
     found = load_conformal(kind, ckpt_dir, conformal, needed=needed)
     if found is None:
         file = conformal_path(kind, ckpt_dir)
-        logger.info("volumes have no intervals: there is no %s of these weights, which calibrate.json writes", file)
+        logger.info("volumes have no intervals before calibrate.json has run: there is no %s", file)
     return found or Promises(None, None)
 
 

@@ -108,9 +108,7 @@ def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihoo
         after.append(errors_of(probs, item.labels, item.ignored))
     volumes = sum(len(rows) for rows in before)
     if volumes < FEW:
-        logger.warning(
-            "fitted to %d case(s): what suits fewer than %d may suit no others; add validation cases", volumes, FEW
-        )
+        logger.warning("fitted to %d case(s): what suits fewer than %d may suit no others; fit to more", volumes, FEW)
     return FitReport(
         region=items.region.name,
         volumes=volumes,

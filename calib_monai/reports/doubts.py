@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from math import ceil, isnan, nan
+from math import ceil, inf, isnan, nan
 from statistics import fmean
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
@@ -22,6 +23,7 @@ from calib_monai.risk_coverage import BEST, BY_CHANCE, areas, surely_lower
 EXPECTED, CONFIDENCE, BETWEEN = "expected_dice", "mean_confidence", "pairwise_dice"
 ORDERS = {EXPECTED: "expected Dice", CONFIDENCE: "mean confidence", BETWEEN: "Dice between members"}
 MOST_NAMED = 5  # cases
+APART = 0.05  # of the axes, between two numbers
 RISK = Measure("AURC")
 ABOUT = (
     "Cases are sorted by a confidence, and the risk is 1 - Dice. The area under the risk-coverage curve (AURC) is the "
@@ -105,18 +107,32 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         if known:
             axes.scatter(*zip(*known.values(), strict=True), s=14, color=class_color(5))
         axes.axline((0, 0), slope=1, color="#999999", linewidth=1)
+        low = max(0.0, min((min(point) for point in known.values()), default=0.0) - 0.05)
         named = [case for case in doubtful_first(run) if case in known][:MOST_NAMED]
+        _number(axes, [known[case] for case in named], apart=APART * (1 - low))
         for number, case in enumerate(named, start=1):
-            side, align = (4, "left") if number % 2 else (-4, "right")  # cases of like Dice lie close to each other
-            axes.annotate(
-                f"{number}", known[case], xytext=(side, -3), textcoords="offset points", fontsize="small", ha=align
-            )
             axes.plot([], [], linestyle="", label=f"{number}: {wrapped(case, 24)}")
         if named:
             axes.legend(title="look first at", fontsize="small", loc="best", handlelength=0, handletextpad=0)
-        low = max(0.0, min((min(point) for point in known.values()), default=0.0) - 0.05)
         axes.set(xlim=(low, 1), ylim=(low, 1), xlabel="expected Dice", ylabel="Dice", title=wrapped(run.name, 34))
     return figure
+
+
+def _number(axes: Axes, points: Sequence[tuple[float, float]], *, apart: float) -> None:
+    """Number points in a column left of them, with a line to each: cases of like Dice lie close to each other."""
+    column = min((expected for expected, _ in points), default=0.0) - apart
+    below = -inf
+    for number, (expected, dice) in sorted(enumerate(points, start=1), key=lambda one: one[1][1]):
+        below = max(dice, below + apart)
+        axes.annotate(
+            f"{number}",
+            (expected, dice),
+            xytext=(column, below),
+            fontsize="small",
+            ha="right",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.7},
+        )
 
 
 def with_expected(runs: Sequence[Run]) -> list[Run]:

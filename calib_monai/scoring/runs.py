@@ -79,7 +79,8 @@ def score(given: Given, options: Options) -> str:
         release(SCORING)
     if options.calibrate and options.figures:
         write_report(read_runs(runs), options.out / "report")
-    return f"{tables_of(runs)}\nThe results are in {options.out}"
+    page = f": open {options.out / 'report' / 'report.html'}" if options.figures else ""
+    return f"{tables_of(runs)}\nThe results are in {options.out}{page}"
 
 
 def _check_options(options: Options) -> None:

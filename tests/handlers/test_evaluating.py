@@ -40,6 +40,19 @@ def test_the_bar_is_hidden_without_a_terminal(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr().err == ""
 
 
+def test_a_log_is_told_once_a_minute_how_far_a_run_is(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    passed = iter([0.0, 59, 60, 60, 90, 121, 121])
+    monkeypatch.setattr("calib_monai.handlers.evaluating.monotonic", lambda: next(passed))
+    engine = Engine(lambda _engine, _batch: None)
+    ProgressBar().attach(engine)
+    engine.run([0] * 4)
+    told = [one.message for one in caplog.records if one.name.startswith("calib_monai")]
+    assert told == ["2 of 4 iterations are done", "4 of 4 iterations are done"]
+
+
 @pytest.mark.parametrize(("temperature", "added"), [(1.0, False), (2.0, True)])
 def test_a_temperature_of_one_adds_no_second_logits(temperature: float, added: bool) -> None:  # noqa: FBT001
     engine, calibrator = evaluator(), TemperatureScaling()

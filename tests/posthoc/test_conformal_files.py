@@ -84,7 +84,7 @@ def test_scores_of_other_weights_stop_only_who_asks_for_a_promise(
         assert load_fitted("none", str(models), dict(LEVELS)).promises == (None, None)
     [said] = caplog.messages
     assert said.startswith(
-        f"volumes have no intervals: there is no {models}/conformal_none.safetensors of these weights"
+        f"volumes have no intervals before calibrate.json has run: there is no {models}/conformal_none.safetensors"
     )
     stale = r"conformal_none.safetensors was fitted to another model.pt: .*--calibrator ts"
     with pytest.raises(ValueError, match=stale):

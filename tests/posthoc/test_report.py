@@ -89,7 +89,7 @@ def test_few_volumes_are_warned_of_in_one_line(predictions: Predictions, caplog:
         caplog.clear()
         calibrator.fit(predictions(8, 8, items=4))
         told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert told == ["fitted to 8 case(s): what suits fewer than 10 may suit no others; add validation cases"]
+        assert told == ["fitted to 8 case(s): what suits fewer than 10 may suit no others; fit to more"]
 
 
 def test_volumes_and_voxels_are_counted_and_temperatures_ranged(predictions: Predictions) -> None:
