@@ -122,6 +122,9 @@ def intervals_note(runs: Sequence[Run], measures: Mapping[str, Measure]) -> str:
     values = {name: [averaged_values(run, name) for run in runs] for name in averaged}
     known = {name: min(sum(not isnan(one) for one in of.values()) for of in values[name]) for name in averaged}
     note = about_intervals(averaged, known)
+    cases, patients = runs[0].cases, set(patients_of(runs[0].cases, runs[0].patients))
+    if len(patients) < len(cases):
+        note = f"{note} The {len(cases)} cases are of {len(patients)} patients."
     if any(name.endswith("_debiased") for name in averaged):
         note = f"{note} {ABOUT_CHANCE}"
     if not all(of for name in averaged for run, of in zip(runs, values[name], strict=True) if name in run.metrics):

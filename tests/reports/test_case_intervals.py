@@ -38,6 +38,13 @@ def test_the_report_says_an_interval_of_each_measure(tmp_path: Path) -> None:
     assert ABOUT_ONE_TRAINING in table.note
 
 
+def test_the_note_counts_patients_who_have_several_cases(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "run", 1.0))
+    assert "patients." not in intervals_table([run], shown_measures([run])).note
+    run = replace(run, patients={"a": "Ada", "b": "Ada"})
+    assert "The 3 cases are of 2 patients." in intervals_table([run], shown_measures([run])).note
+
+
 def of_twenty(tmp_path: Path, distances: list[float]) -> Run:
     """A run of twenty cases with a Dice each, and of these distances, one a case."""
     run = read_run(write_run(tmp_path / "run", 1.0))
