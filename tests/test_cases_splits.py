@@ -56,7 +56,7 @@ def test_a_split_that_is_given_is_trained_on_and_kept(
     for digests in ("images", "labels"):
         assert len(written.pop(digests)) == len(sets["training"] + sets["validation"])
     assert written == sets | {"drawn_with": {"split": "mine.json", "split_seed": 0, "train_fraction": 1.0}}
-    for split_file in ("", mine):
+    for split_file in ("", mine, phantom_dir.parent / "models" / "split.json"):
         assert check(phantom_dir, split_file, keep=True) == sets
     mine.write_text(json.dumps(LISTS | {"test": ["phantom_006"]}))
     with pytest.raises(ValueError, match=r"--split .*mine\.json is not the split that the model was trained with"):

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from calib_monai.datalists.patients import check_patients_apart
-from calib_monai.datalists.split_files import DRAWN_WITH, IMAGES, LEFT_OUT, PATIENTS
+from calib_monai.datalists.split_files import BESIDE
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.whole_files import read_json
 
@@ -65,7 +65,7 @@ def read_lists(path: Path) -> dict[str, list[str]]:
         ValueError: a file that cannot be read, or holds something else or an empty list.
     """
     content = read_json(path, "split")
-    keys = set(content) - {DRAWN_WITH, IMAGES, LEFT_OUT, PATIENTS} if isinstance(content, dict) else set()
+    keys = set(content).difference(BESIDE) if isinstance(content, dict) else set()
     if keys != set(SPLITS):
         told = [key if key in SPLITS else repr(key[:MOST_SHOWN]) for key in sorted(keys)[:MOST_SHOWN]]
         given = f"has {', '.join(told)}" if keys else "has none of them"

@@ -16,8 +16,8 @@ from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
-DRAWN_WITH, PATIENTS, LEFT_OUT = "drawn_with", "patients", "left_out"  # keys beside the sets
-IMAGES, LABELS = "images", "labels"
+# keys beside the sets, which a split that is given may have, too
+BESIDE = DRAWN_WITH, PATIENTS, LEFT_OUT, IMAGES, LABELS = "drawn_with", "patients", "left_out", "images", "labels"
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
