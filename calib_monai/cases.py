@@ -173,7 +173,7 @@ def checked_split(
         options["train_fraction"] = train_fraction
         kept = _split_of_models(Path(ckpt_dir))
         if kept is not None:  # before anything is read
-            _is_another(kept, names_of(split, kept.left_out), {}, {}, ckpt_dir, overwrite=overwrite)
+            _is_another(kept, Drawn(names_of(split, kept.left_out), options), ckpt_dir, overwrite=overwrite)
         warn_of_one_patient(split)
     shapes = ZoneShapes(*zones) if zones else None
     read = partial(
@@ -203,7 +203,8 @@ def checked_split(
     by_name = {case["case"]: one for case, one in zip(cases, seen, strict=True)}
     images, labels = ({}, {}) if keep else _digests(split, by_name)
     # Copies may have come or gone, and images and labels may have changed.
-    other_split = kept is not None and _is_another(kept, names_of(split), images, labels, ckpt_dir, overwrite=overwrite)
+    drawn = Drawn(names_of(split), options, images=images, labels=labels)
+    other_split = kept is not None and _is_another(kept, drawn, ckpt_dir, overwrite=overwrite)
     check_found(sets, seen, None if own else ckpt_dir)
     if shapes:
         shapes.warn()
@@ -260,33 +261,27 @@ def _split_of_models(ckpt_dir: Path) -> Drawn | None:
     return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
 
 
-def _is_another(
-    kept: Drawn,
-    names: Mapping[str, list[str]],
-    images: Mapping[str, str],
-    labels: Mapping[str, str],
-    ckpt_dir: str,
-    *,
-    overwrite: bool,
-) -> bool:
+def _is_another(kept: Drawn, drawn: Drawn, ckpt_dir: str, *, overwrite: bool) -> bool:
     """Whether a split has other names, images or labels than that of a model.
 
     Args:
         kept: the split of the model.
-        names: of the cases of each set.
-        images: a digest of each image that is known.
-        labels: a digest of each label that is known.
+        drawn: the split of this run, with the digests that are known by now.
         ckpt_dir: folder of the model.
         overwrite: whether the model may be replaced.
 
     Raises:
         ValueError: it has, and the model may not be replaced.
     """
-    changed = [f"image of {case}" for case, digest in images.items() if kept.images.get(case, digest) != digest]
-    changed += [f"label of {case}" for case, digest in labels.items() if kept.labels.get(case, digest) != digest]
-    another = kept.names != names or bool(changed)
+    changed = [
+        f"{what} of {case}"
+        for what, now, then in (("image", drawn.images, kept.images), ("label", drawn.labels, kept.labels))
+        for case, digest in now.items()
+        if then.get(case, digest) != digest
+    ]
+    another = kept.names != drawn.names or bool(changed)
     if another and not overwrite:
-        what = f"another {changed[0]}" if kept.names == names else "another split"
+        what = f"another {changed[0]}" if kept.names == drawn.names else "another split"
         raise ValueError(
             f"{ckpt_dir} holds a model that was trained with {what}, which --resume does not take: set another "
             "--ckpt_dir and --output_dir, or replace it by --overwrite True"

@@ -60,14 +60,19 @@ def check_levels(name: str, sizes: Sequence[int], strides: Sequence[Any], betwee
         strides: one between each two levels, or one for each level.
         between: 1 if the strides are between the levels, else 0.
     """
-    check_list(name, sizes)
+    check_sizes(name, sizes)
     check_list("strides", strides)
-    for size in sizes:
-        check_whole(f"a number in {name}", size, least=1)
     if len(strides) != len(sizes) - between:
         raise ValueError(
             f"strides are {list(strides)}; with {len(sizes)} {name} there must be {len(sizes) - between} of them"
         )
+
+
+def check_sizes(name: str, sizes: Sequence[int], count: int | None = None) -> None:
+    """Raise ValueError if channels are no list of whole numbers above 0, or not as many."""
+    check_list(name, sizes, count)
+    for size in sizes:
+        check_whole(f"a number in {name}", size, least=1)
 
 
 def check_list(name: str, value: Sequence[Any], count: int | None = None) -> None:

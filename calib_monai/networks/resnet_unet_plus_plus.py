@@ -10,9 +10,8 @@ from monai.networks.nets.basic_unet import TwoConv
 from torch import Tensor, nn
 from torch.nn import functional
 
-from calib_monai.arguments import check_whole
 from calib_monai.networks.imagenet1k import load_imagenet1k
-from calib_monai.networks.options import check_list
+from calib_monai.networks.options import check_sizes
 
 CHANNELS = (64, 64, 128, 256, 512)  # of the encoder, at 1/2, 1/4 ... 1/32 of the image's size
 BLOCKS = (3, 4, 6, 3)  # of ResNet-34
@@ -71,8 +70,7 @@ class ResNetUNetPlusPlus(nn.Module):
     Note:
         From one channel to four classes it has 26,072,772 weights, as many as `UnetPlusPlus` of
         segmentation_models_pytorch has by its defaults, which the papers' code takes, and with the same weights it
-        gives the same logits. That package needs timm and torchvision,
-        in the one version that fits torch.
+        gives the same logits. That package needs timm and torchvision, in the one version that fits torch.
     """
 
     def __init__(
@@ -84,22 +82,22 @@ class ResNetUNetPlusPlus(nn.Module):
         pretrained: str | None = None,
     ) -> None:
         super().__init__()
-        check_list("features", features, len(CHANNELS))
-        for size in features:
-            check_whole("a number in features", size, least=1)
+        check_sizes("features", features, len(CHANNELS))
+        last = [*reversed(features[:-1]), CHANNELS[-1]]  # channels of the last node of each level
+        depth = len(CHANNELS) - 1
+
+        def channels(level: int, column: int) -> int:
+            return last[level] if level + column == depth else CHANNELS[level]
 
         def node(inside: int, outside: int) -> nn.Module:
             return TwoConv(2, inside, outside, "relu", "batch", False, dropout)  # noqa: FBT003 - bias
 
-        last = [*reversed(features[:-1]), CHANNELS[-1]]  # channels of the last node of each level
-        depth = len(CHANNELS) - 1
         self.encoder = ResNetEncoder(in_channels)
         self.nodes, self.levels = nn.ModuleList(), []
         for column in range(1, depth + 1):
             for level in range(depth + 1 - column):
-                is_last = level + column == depth
-                below = last[level + 1] if is_last else CHANNELS[level + 1]
-                self.nodes.append(node(below + column * CHANNELS[level], last[level] if is_last else CHANNELS[level]))
+                inside = channels(level + 1, column - 1) + column * CHANNELS[level]
+                self.nodes.append(node(inside, channels(level, column)))
                 self.levels.append(level)
         self.full_size = node(features[-2], features[-1])
         self.head = nn.Conv2d(features[-1], out_channels, 3, padding=1)
