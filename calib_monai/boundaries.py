@@ -74,7 +74,7 @@ def _squared_distance_to_another_label(labels: Tensor, farthest: int) -> Tensor:
                 for values in (labels, before, nearest)
             )
             # All bits are set where the labels are the same, and none where they differ.
-            same = (low ^ high).clamp_(max=1).sub_(1)
+            same = (low != high).to(labels.dtype).sub_(1)
             torch.minimum(new_low, (known_high & same).add_(shift**2), out=new_low)
             torch.minimum(new_high, (known_low & same).add_(shift**2), out=new_high)
     return nearest

@@ -43,7 +43,8 @@ def neighborhood_prior(
         border: label beyond the edge: "replicate", that of the nearest voxel; "background", class 0.
 
     Returns:
-        The prior, (B, C, H, W[, D]), float32, non-negative, summing to one over C.
+        The prior, (B, C, H, W[, D]), float32, non-negative. It sums to one over C, or to 0 where no label of the
+            window is a class.
 
     Raises:
         ValueError: a `target` of another shape, unknown `kind` or `border`, a `kernel_size` that is even or

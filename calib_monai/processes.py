@@ -69,7 +69,7 @@ def parallel(network: torch.nn.Module) -> DistributedDataParallel:
     Raises:
         ValueError: for a network that normalizes over batches, on the CPU, where torch cannot do that.
     """
-    if torch.cuda.is_available():
+    if next(network.parameters(), torch.empty(0)).is_cuda:
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     elif num_processes() > 1 and any(isinstance(part, _BatchNorm) for part in network.modules()):
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
@@ -15,7 +16,6 @@ from monai.transforms import (
     MapTransform,
     RandBiasField,
     RandGaussianNoise,
-    Randomizable,
     Resize,
     ScaleIntensity,
     Zoom,
@@ -23,11 +23,9 @@ from monai.transforms import (
 from torch import Tensor
 
 from calib_monai.case_keys import IMAGE
-from calib_monai.processes import num_processes
 from calib_monai.spelling import did_you_mean
 
 NONE = "none"
-RANDOM = ("noise", "bias_field")  # kinds that draw numbers
 NAME = re.compile(r"([a-z_]+)_([0-9]+(?:\.[0-9]+)?)")
 
 
@@ -38,15 +36,12 @@ def disturbed(shift: str = NONE) -> Compose:
         shift: a kind of `Shiftd` and its strength, as "blur_2"; or "none".
 
     Raises:
-        ValueError: an unknown shift, a strength that changes nothing, or a random shift in several processes.
+        ValueError: an unknown shift, or a strength that changes nothing.
     """
     check_shift(shift)
     if shift == NONE:
         return Compose([])
-    kind, strength = _parts(shift)
-    if kind in RANDOM and num_processes() > 1:
-        raise ValueError(f"shift is {shift}, which is drawn case by case; evaluate with it in one process")
-    return Compose([Shiftd(IMAGE, kind, strength)])
+    return Compose([Shiftd(IMAGE, *_parts(shift))])
 
 
 def check_shift(shift: object) -> None:
@@ -70,7 +65,7 @@ def _parts(shift: str) -> tuple[str, float]:
     return (found[1], float(found[2])) if found else (shift, 0.0)
 
 
-class Shiftd(MapTransform, Randomizable):
+class Shiftd(MapTransform):
     """Changes images by MONAI's transforms as another scanner would.
 
     These are the kinds, and their strengths:
@@ -81,7 +76,9 @@ class Shiftd(MapTransform, Randomizable):
     * "gamma": the exponent of intensities from 0 to 1; above 1 images become darker.
     * "spacing": the size of the pixels of slices, over that before.
 
-    But for "noise", each channel keeps its smallest and largest value, as if it had been scaled after the change.
+    But for "noise", each channel keeps its smallest and largest value, as if it had been scaled after the change. What
+    is drawn follows from the name of the case, "case": it is the same in every run, so that networks are compared on
+    the same images.
 
     Args:
         keys: images, (C, H, W[, D]).
@@ -90,26 +87,27 @@ class Shiftd(MapTransform, Randomizable):
     """
 
     def __init__(self, keys: KeysCollection, kind: str, strength: float) -> None:
-        MapTransform.__init__(self, keys)
+        super().__init__(keys)
         self.kind = kind
         self.strength = strength
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data, with changed images."""
         changed = dict(data)
+        random = np.random.RandomState(zlib.crc32(str(data.get("case")).encode()))
         for key in self.key_iterator(changed):
-            channels = [self._changed(image[None]) for image in changed[key]]
+            channels = [self._changed(image[None], random) for image in changed[key]]
             changed[key] = changed[key].clone()
             for place, channel in enumerate(channels):
                 changed[key][place] = channel[0]
         return changed
 
-    def _changed(self, image: Tensor) -> Any:
+    def _changed(self, image: Tensor, random: np.random.RandomState) -> Any:
         """One channel (1, H, W[, D])."""
         low, high = image.min().item(), image.max().item()
         if low == high:
             return image
-        worse: Any = CHANGES[self.kind]((image - low) / (high - low), self.strength, self.R)
+        worse: Any = CHANGES[self.kind]((image - low) / (high - low), self.strength, random)
         return worse * (high - low) + low if self.kind == "noise" else ScaleIntensity(low, high)(worse)
 
 

@@ -74,7 +74,7 @@ class SliceLoader:
         self.num_processes = num_processes
         self.epoch = 0
         self.slices = {"image": Blocks(torch.float16, exact=True), "label": Blocks(torch.uint8)}
-        self.slices |= {key: Blocks(torch.float16) for key in extra_keys}
+        self.slices |= {key: Blocks(torch.float16, exact=True) for key in extra_keys}
         _fill(self.slices, volumes, empty_slices=empty_slices, ignore_index=ignore_index)
         self.count = len(self.slices["image"])
         if self.count == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from string import Template
 
-from bundle_parts import PARTS, REPOSITORY, Part, load, names, pinned_versions, references_of, shown
+from bundle_parts import PARTS, REPOSITORY, Part, load, method_part, names, pinned_versions, references_of, shown
 from paper_settings import paper_settings
 
 from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
@@ -124,8 +124,19 @@ def matrix() -> str:
         for experiment, kind in ((SLICES, "slices"), (VOLUMES, "volumes"))
         if (measured := _measured(dataset, experiment))
     ]
-    words = {"matrix": "\n".join(lines), "shortened": ", ".join(shortened), "measured": "\n\n".join(tables)}
+    words = {
+        "matrix": "\n".join(lines),
+        "shortened": ", ".join(shortened),
+        "methods": "\n".join(_method_line(method) for method in names("methods")),
+        "measured": "\n\n".join(tables),
+    }
     return Template((PARTS / "matrix.md").read_text(encoding="utf-8")).substitute(words)
+
+
+def _method_line(method: str) -> str:
+    """What the name of a method stands for, and who wrote of it."""
+    part = method_part(method)
+    return f"* `{method}`: {part['docs']['title']}. {' '.join(references_of({'method': part}))}"
 
 
 def _short(dataset: str) -> str:

@@ -71,6 +71,7 @@ def test_permuting_the_foreground_classes_or_turning_the_image_changes_no_weight
     assert torch.equal(boundary_weight(target.transpose(2, 3)), weight.transpose(2, 3))
     assert torch.equal(boundary_weight(target[1:]), weight[1:])
     assert torch.equal(boundary_weight(200 * target), weight)
+    assert torch.equal(boundary_weight(torch.tensor([0, 1, 2, -1])[target]), weight)
 
 
 @pytest.mark.parametrize("label", [0, 1])

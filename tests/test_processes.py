@@ -85,8 +85,10 @@ def test_joining_needs_torchrun_and_a_gpu_for_each(monkeypatch: pytest.MonkeyPat
         join()
 
 
-def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_a_batch_is_not_normalized_in_parts(place: Any, monkeypatch: pytest.MonkeyPatch, *, has_gpu: bool) -> None:
+    """Of a network on the CPU, also where there is a GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     place(0, 2)
     with pytest.raises(ValueError, match=r"^Sequential normalizes over batches, .* on GPUs only"):
         parallel(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))

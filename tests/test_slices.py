@@ -33,6 +33,12 @@ def test_what_else_is_wanted_comes_with_its_slice() -> None:
     assert len(batch["weight"]) == 7
 
 
+def test_what_else_is_wanted_is_not_rounded() -> None:
+    made = [{**volume, "weight": volume["image"] * 1e5} for volume in volumes(3)]
+    [batch] = SliceLoader(made, batch_size=3, extra_keys=("weight",))
+    assert torch.equal(batch["weight"], batch["image"] * 1e5)
+
+
 def test_a_2d_image_is_its_own_slice() -> None:
     images = [{"image": torch.full((3, 4, 6), number), "label": torch.ones(1, 4, 6)} for number in range(5)]
     [batch] = SliceLoader(images, batch_size=8)

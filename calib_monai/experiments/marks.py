@@ -1,4 +1,4 @@
-"""Marks: which rows of an experiment are not told from the best."""
+"""Marks: which rows of an experiment cannot be distinguished from the best."""
 
 from __future__ import annotations
 

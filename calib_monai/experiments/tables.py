@@ -21,7 +21,8 @@ ABOUT_MEANS = (
     "about the same mean. A value that is not made of cases is the mean over trials."
 )
 ABOUT_MARKS = (
-    "Bold values are not told from the best of their column. Where a column has none, no row is told from the best."
+    "Bold values cannot be distinguished from the best of their column. Where a column has none, no row is shown to "
+    "be worse."
 )
 ABOUT_PATIENTS = "Cases of a patient count as one, where the patients are known."
 ABOUT_TRAININGS = f"{ABOUT_PATIENTS} The intervals count the variance of seeds, too: they hold for other trainings."
@@ -164,7 +165,7 @@ def _tests(measures: Mapping[str, Measure], compared: Comparison) -> Table:
         cells: list[str] = []
         for name in tested:
             found = of_row.get(name)
-            cells += [_p_value(compared.corrected[row].get(name, nan)), _effect(found)]
+            cells += [p_value_cell(compared.corrected[row].get(name, nan)), _effect(found)]
             if name in MARGINS:
                 cells.append(
                     NOT_MEASURED if found is None else "yes" if found.is_within(MARGINS[name]) else "not shown"
@@ -191,7 +192,7 @@ def _ranks(measures: Mapping[str, Measure], compared: Comparison) -> Table:
     columns += [compared.friedman[name].mean_ranks.tolist() for name in tested]
     lines = transposed([list(map(RANK.shown, column)) for column in columns])
     over = ", ".join(measures[name].title for name in compared.ranked)
-    found = ", ".join(f"{measures[name].title} {_p_value(compared.friedman[name].p_value)}" for name in tested)
+    found = ", ".join(f"{measures[name].title} {p_value_cell(compared.friedman[name].p_value)}" for name in tested)
     return _table(
         "Ranks",
         dict(zip(compared.sum_ranks, lines, strict=True)),
@@ -224,6 +225,6 @@ def with_deviation(row: Row, name: str, measure: Measure) -> str:
     return mean if isnan(deviation) else f"{mean} ± {measure.shown(deviation)}"
 
 
-def _p_value(value: float) -> str:
+def p_value_cell(value: float) -> str:
     """A p-value as it is shown."""
     return NOT_MEASURED if isnan(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - the digits shown

@@ -10,7 +10,7 @@ from calib_monai.handlers.checkpoints import (
 )
 from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
-from calib_monai.handlers.conformal import Conformal
+from calib_monai.handlers.conformal import ConformalPromises
 from calib_monai.handlers.evaluating import LetGo, ModelCheckpointLoader, ProgressBar, close_tracking
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.fit_check import FitCheck
@@ -41,7 +41,7 @@ __all__ = [
     "CalibratedLogits",
     "CalibratorFit",
     "CollapseGuard",
-    "Conformal",
+    "ConformalPromises",
     "Dice",
     "DurableCheckpointSaver",
     "EpochMean",

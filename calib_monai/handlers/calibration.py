@@ -128,7 +128,7 @@ class CalibratorFit:
         """Prepare a folder for the predictions."""
         hold(self.ckpt_dir, self.lock)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.items = StoredItems(self.folder / f"{UNFINISHED}logits_{self.kind}")
+        self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_{self.kind}")  # the folder that is held
         self.conformal = ConformalFits([NONE, self.kind])
 
     def update(self, engine: Engine) -> None:

@@ -16,7 +16,7 @@ from calib_monai.processes import gathered
 from calib_monai.regions import region_voxels
 
 
-class Conformal:
+class ConformalPromises:
     """Measures what `calib_monai.posthoc.Conformal` and `calib_monai.posthoc.Margins` promise.
 
     It belongs into `additional_metrics`, and measures, for each structure of a case:

@@ -18,7 +18,7 @@ class ConformalFits:
     """The conformal fits of validation cases with each calibrator.
 
     Args:
-        kinds: the calibrators, such as "none" and "ts".
+        kinds: the calibrators, such as "none" and "ts"; the log tells of the last one.
     """
 
     def __init__(self, kinds: Sequence[str]) -> None:
@@ -40,6 +40,7 @@ class ConformalFits:
         for kind, (intervals, margins) in self.fits.items():
             path = save_conformal(intervals, margins, kind, ckpt_dir, model)
             logger.info("%s is written", path)
+        kind, (intervals, margins) = list(self.fits.items())[-1]
         found = Conformal(intervals.scores()), Margins(margins.missed, margins.cases)
         for line in [*_told_intervals(found[0], structures), *_told_margins(found[1], structures)]:
             logger.info("%s: %s", kind.upper(), line)

@@ -75,11 +75,14 @@ class ViewSpread:
         """Add it to this iteration's output."""
         output = output_of(engine)
         network = CalibratedNetwork(engine.network, self.calibrator, output="logits")
-        # MONAI is out of the evaluation's mode here, and batch normalization would learn.
-        with torch.random.fork_rng(devices=[]), eval_mode(network):
+        image = plain(output["image"])
+        devices = [image.device] if image.is_cuda else []
+        half = torch.autocast("cuda", enabled=image.is_cuda and engine.amp, **engine.amp_kwargs)
+        # MONAI is out of the evaluation's mode and precision here, and batch normalization would learn.
+        with torch.random.fork_rng(devices), eval_mode(network), half:
             torch.manual_seed(self.seed)
             output["spread"] = spread_over_views(
-                plain(output["image"]),
+                image,
                 logits_of(engine),
                 engine.inferer,
                 network,

@@ -109,7 +109,7 @@ def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs:
 
 
 def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """The values that the scheduler has set in each group of weights."""
+    """All values of each group of weights but the weights, those that the scheduler has set among them."""
     return [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
 
 

@@ -26,4 +26,4 @@ class EpochSeed:
 
     def __call__(self, engine: Engine) -> None:
         """Seed the generators of Python, NumPy and torch."""
-        manual_seed(self.seed + engine.state.epoch + APART * own_rank())
+        manual_seed((self.seed + engine.state.epoch + APART * own_rank()) % 2**32)  # NumPy's limit

@@ -12,7 +12,7 @@ from torch import Tensor
 from calib_monai.metrics.masks import check_not_empty, checked_indices, class_of_one, indices_of_usual_type
 from calib_monai.regions import Region, region_voxels
 
-SUM_TOLERANCE = 1e-3
+SUM_TOLERANCE = 1e-3  # how far from 1 probabilities may sum
 HALF_BYTES = 2  # of half precision
 PIECE = 2**20  # voxels that are measured at a time
 
@@ -141,14 +141,14 @@ def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> N
         raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
     # In a small region all values of a confident network may be 0 or 1; in a whole image this hardly happens.
     whole = image if whole is None else whole
-    if whole.shape[1:].numel() > 1 and _all_hard(voxels) and _all_hard(whole):
+    if whole.shape[1:].numel() > 1 and is_hard(voxels) and is_hard(whole):
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 
 
-def _all_hard(probs: Tensor) -> bool:
-    """Whether all values are 0 or 1; a few are tried first."""
+def is_hard(probs: Tensor) -> bool:
+    """Whether all values are 0 or 1; a few are tried first, and then the first axis part by part."""
     few = probs.flatten()[:: max(1, probs.numel() // 1000)]
-    return all(bool(((values == 0) | (values == 1)).all()) for values in (few, probs))
+    return all(bool(((values == 0) | (values == 1)).all()) for values in (few, *probs))
 
 
 def plain(tensor: Tensor) -> Tensor:

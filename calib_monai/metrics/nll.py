@@ -22,8 +22,8 @@ class NLLMetric(ScoreMetric):
         ValueError: an unknown region.
 
     Note:
-        A probability below the smallest normal number of its type counts as this number. A certain error therefore
-        costs 87 nats in float32, not infinity.
+        A probability below the smallest normal number of float32 counts as this number, whatever its type. A certain
+        error therefore costs 87 nats, not infinity.
     """
 
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:  # noqa: ARG002 - the label's alone count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,13 +61,15 @@ class NNUNetMultiplierUpdate:
         with whole_file(Path(checkpoint)) as file:
             torch.save({**content, KEY: self.crac.multipliers.state_dict()}, file)
 
-    def read(self, checkpoint: str) -> None:
-        """Continue with the multipliers of a checkpoint.
+    def read(self, checkpoint: str | dict[str, Any]) -> None:
+        """Continue with the multipliers of a checkpoint, which is a file or its content.
 
         Raises:
             ValueError: the checkpoint has none.
         """
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+        told, content = "the checkpoint", checkpoint
+        if isinstance(content, str):
+            told, content = content, torch.load(content, map_location="cpu", weights_only=False)
         if KEY not in content:
-            raise ValueError(f"{checkpoint} holds no multipliers: nnUNetTrainerCRaC did not write all of it")
+            raise ValueError(f"{told} holds no multipliers: nnUNetTrainerCRaC did not write all of it")
         self.crac.multipliers.load_state_dict(content[KEY])

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calib_monai.metrics.inputs import SUM_TOLERANCE, is_hard
+from calib_monai.metrics.masks import bounding_box
 from calib_monai.scoring.arrays import Stored
 
-SUM_TOLERANCE = 1e-3  # as of the metrics
 SUMS_OF_WHOLES = "255 or 65535, for they are whole numbers"
 OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that tell of percent, bytes and the like
 FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole numbers
@@ -202,11 +203,7 @@ def _fill_outside(name: str, values: Tensor, total: Tensor) -> None:
     nothing = total == 0
     if not nothing.any() or nothing.all():
         return
-    some = ~nothing.numpy()
-    others = [tuple(one for one in range(some.ndim) if one != axis) for axis in range(some.ndim)]
-    inside = [np.flatnonzero(some.any(axis=of_axis)) for of_axis in others]
-    box = tuple(slice(int(places[0]), int(places[-1]) + 1) for places in inside)
-    if holes := int(nothing[box].sum()):
+    if holes := int(nothing[bounding_box(~nothing.numpy())].sum()):
         raise ValueError(
             f"{name} has {holes} voxel(s) among the others in which each class is 0; nnU-Net writes 0 only outside of "
             "its crop, which is a box, and elsewhere the classes must sum to 1"
@@ -237,9 +234,3 @@ def _of_sums(name: str, channels: int, total: Tensor, rule: str) -> str:
         f"{name} has {channels} channel(s), whose sums lie between {low:.4g} and {high:.4g}; in each voxel they must "
         f"be {rule}{hint}"
     )
-
-
-def is_hard(values: Tensor) -> bool:
-    """Whether all values are 0 or 1; a few are tried first."""
-    few = values.flatten()[:: max(1, values.numel() // 1000)]
-    return all(bool(((part == 0) | (part == 1)).all()) for part in (few, *values))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import refused, start, trimmed, write_dataset
+from committed import COLLECTION, refused, start, trimmed, write_dataset
 
 from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.report import by_dataset
@@ -34,6 +34,12 @@ def test_validation_cases_are_measured_and_never_mixed_with_test_cases(tmp_path:
     assert [[run.folder.name for run in group] for group in by_dataset(runs)] == [["test"], ["validation"]]
     with refused("is of an evaluation of the test cases of the training, and this one is of the validation cases"):
         start(BUNDLE, "evaluate", data, tmp_path / "test", part="validation", **given)
+
+
+def test_several_processes_share_the_part_that_one_process_measures() -> None:
+    configs = COLLECTION / BUNDLE / "configs"
+    alone, several = (json.loads((configs / name).read_text()) for name in ("evaluate.json", "multi_gpu_evaluate.json"))
+    assert several["validate#dataset#data"]["values"] == alone["+validate"]["dataset"]["data"] == "$@cases[@part]"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ OF_OTHERS = {
     "config",
     "configfile",
     "forceall",
+    "val",
 }
 LOCATOR = ComponentLocator()
 OF_NETWORKS = {f"network_def#{option}" for factory in FACTORIES.values() for option in signature(factory).parameters}

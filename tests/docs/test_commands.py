@@ -219,6 +219,18 @@ def test_the_commands_of_several_processes_run(reader: Reader) -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if commands_of(page) and page not in OF_OTHERS], ids=named)
 def test_every_command_of_a_page_runs(page: Path, reader: Reader) -> None:
     reader.read(page)
+    if named(page) == "docs/check_your_model.md":
+        check_mended(page)
+
+
+def check_mended(page: Path) -> None:
+    """The code of the page calibrates a case as the score did."""
+    names: dict[str, Any] = {}
+    [block] = blocks_of(page, "python")
+    exec(compile(block.code.replace("path/to/predictions", "PREDICTIONS"), page.name, "exec"), names)  # noqa: S102 - our own
+    assert names["temperature"] != 1
+    written = np.load("mended/calibrated/phantom_002.npz")["probabilities"]
+    np.testing.assert_allclose(names["calibrated"], written, rtol=0, atol=1e-6)
 
 
 def test_what_the_first_pages_make_is_there(first: Reader) -> None:

@@ -57,6 +57,30 @@ def test_it_is_the_fit_to_all_that_was_predicted(
     assert [path.name for path in (tmp_path / "eval").iterdir()] == [f"calibration_{kind}.json"]
 
 
+def test_fits_to_two_models_at_once_keep_apart(
+    tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
+) -> None:
+    """Into one folder of results, as two seeds of a bundle may have."""
+    handlers, engines = [], []
+    for seed in SEEDS[:2]:
+        models = tmp_path / f"models{seed}"
+        models.mkdir()
+        (models / "model.pt").write_bytes(b"weights")
+        handlers.append(CalibratorFit("ts", 3, 1, str(models), str(tmp_path / "eval"), OPTIONS))
+        engines.append(engine_on_cpu())
+        handlers[-1].start(engines[-1])
+    for seed, handler, engine in zip(SEEDS[:2], handlers, engines, strict=True):
+        engine.state.output = item(seed, batch_of)
+        handler.update(engine)
+    for seed, handler, engine in zip(SEEDS[:2], handlers, engines, strict=True):
+        handler.fit(engine)
+        part = item(seed, batch_of)
+        alone = new_calibrator("ts", 3, 1)
+        alone.fit([(part["pred"], part["label"], part["image"])], **OPTIONS["ts"])
+        read = load_calibrator("ts", handler.ckpt_dir, 3, 1).state_dict()
+        assert all(torch.equal(read[name], weights) for name, weights in alone.state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("region", "after", "told"),
     [

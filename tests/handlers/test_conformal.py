@@ -18,7 +18,7 @@ from committed import in_two_processes
 from ignite.engine import Engine
 from monai.data import MetaTensor
 
-from calib_monai.handlers import Conformal, PredictionsSaver
+from calib_monai.handlers import ConformalPromises, PredictionsSaver
 from calib_monai.posthoc import ConformalFit, MarginFit, load_conformal, load_fitted, save_conformal
 
 NAMES = ["background", "anterior", "posterior"]
@@ -54,7 +54,7 @@ def measured(folder: Path, seeds: list[int], coverage: float = 0.9, miss_rate: f
     engine: Any = Engine(step)
     engine.state.metric_details = {}
     levels = {"coverage": coverage, "miss_rate": miss_rate}
-    Conformal(load_fitted("none", str(folder), levels)).attach(engine, "conformal")
+    ConformalPromises(load_fitted("none", str(folder), levels)).attach(engine, "conformal")
     engine.run(seeds)
     return engine.state
 

@@ -26,3 +26,7 @@ def test_an_epoch_draws_the_same_whether_or_not_the_training_was_stopped_before_
     assert len({number for epoch in whole for number in epoch}) == 12
     assert draws(seed=3, epochs=4, first=2) == whole[2:]
     assert draws(seed=9, epochs=4) != whole
+
+
+def test_the_largest_seed_has_a_next_epoch() -> None:
+    assert draws(seed=2**32 - 1, epochs=2)[1] == draws(seed=0, epochs=1)[0]

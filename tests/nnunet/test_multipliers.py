@@ -54,13 +54,16 @@ def test_multipliers_follow_from_the_finest_outputs_of_each_validation(
 
 
 def test_a_checkpoint_continues_with_its_multipliers(trainers: dict[str, Callable[..., Any]], tmp_path: Path) -> None:
-    before, after = (trainers["CRaC"](deep=True, ignored=IGNORED) for _ in range(2))
+    before, after, other = (trainers["CRaC"](deep=True, ignored=IGNORED) for _ in range(3))
     validated(before, batch(1))
-    before.save_checkpoint(str(tmp_path / "checkpoint.pth"))
-    after.load_checkpoint(str(tmp_path / "checkpoint.pth"))
-    kept = after.loss.loss.multipliers.state_dict()
-    assert kept["updates"] == 1
-    assert all(value.equal(kept[name]) for name, value in before.loss.loss.multipliers.state_dict().items())
+    path = str(tmp_path / "checkpoint.pth")
+    before.save_checkpoint(path)
+    after.load_checkpoint(path)
+    other.load_checkpoint(torch.load(path, weights_only=False))
+    for one in (after, other):
+        kept = one.loss.loss.multipliers.state_dict()
+        assert kept["updates"] == 1
+        assert all(value.equal(kept[name]) for name, value in before.loss.loss.multipliers.state_dict().items())
 
 
 def test_a_checkpoint_without_multipliers_is_refused(trainers: dict[str, Callable[..., Any]], tmp_path: Path) -> None:

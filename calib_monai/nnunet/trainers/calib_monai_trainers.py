@@ -95,7 +95,7 @@ class nnUNetTrainerCRaC(nnUNetTrainer):
         if self.local_rank == 0 and not self.disable_checkpointing:
             self.multiplier_update.write(filename)
 
-    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+    def load_checkpoint(self, filename_or_checkpoint: str | dict[str, Any]) -> None:
         """Continue from nnU-Net's checkpoint, with its multipliers."""
         super().load_checkpoint(filename_or_checkpoint)
         self.multiplier_update.read(filename_or_checkpoint)

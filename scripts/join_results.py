@@ -1,0 +1,115 @@
+"""Join the trials of several tables of the workflow, so that each method has the seeds of all of them.
+
+    python scripts/join_results.py results/hippocampus/{volumes,volumes_seeds,volumes_seeds_1_2} --reference dice_ce
+
+prints, in Markdown, the values of each seed, and the difference of each method from the reference. It needs only the
+`results.json` of each table. `python -m calib_monai.experiments` makes whole tables, from `trials.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calib_monai.estimates import Floats, difference
+from calib_monai.experiments.tables import p_value_cell
+from calib_monai.ranks import holm
+
+MEASURES = {
+    "dice_foreground": ("Dice", 1, 3),
+    "nll_all": ("NLL per 1000 voxels", 1000, 1),
+    "ece_foreground": ("ECE, label foreground", 1, 3),
+}
+
+Trials = dict[str, dict[int, dict[str, dict[str, float]]]]
+"""The values of each case, by method and seed."""
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="+", type=Path, help="folders with a results.json")
+    parser.add_argument("--reference", required=True, help="the method that the others are compared with")
+    asked = parser.parse_args()
+    trials, patients = joined(asked.tables)
+    if asked.reference not in trials:
+        parser.error(f"--reference must be one of {', '.join(trials)}, not {asked.reference}")
+    lines = [*values_table(trials), "", *differences_table(trials, patients, asked.reference)]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def joined(tables: list[Path]) -> tuple[Trials, list[str]]:
+    """The trials of all tables, and the patient of each case.
+
+    Raises:
+        ValueError: a trial is in two tables with other values, or tested other cases than the first one did.
+    """
+    trials: Trials = {}
+    patients: dict[str, str] = {}
+    for table in tables:
+        content = json.loads((table / "results.json").read_text(encoding="utf-8"))
+        for method, row in content["rows"].items():
+            for trial in row["trials"]:
+                cases = {
+                    name: {measure: of_case[measure] for measure in MEASURES}
+                    for name, of_case in trial["cases"].items()
+                }
+                patients = patients or {name: content["patients"].get(name, name) for name in cases}
+                if list(cases) != list(patients) or trial["fold"]:
+                    raise ValueError(f"{table}: {method}, seed {trial['seed']} tested other cases than the first trial")
+                if trials.setdefault(method, {}).setdefault(trial["seed"], cases) != cases:
+                    raise ValueError(f"{table}: {method}, seed {trial['seed']} has other values in another table")
+    return trials, list(patients.values())
+
+
+def values_table(trials: Trials) -> list[str]:
+    """Lines: the mean of each measure over cases, of one seed after the other."""
+    lines = [
+        f"| method | seeds | {' | '.join(title for title, *_ in MEASURES.values())} |",
+        "| --- " * (2 + len(MEASURES)) + "|",
+    ]
+    for method, of_seeds in trials.items():
+        seeds = sorted(of_seeds)
+        cells = [
+            ", ".join(f"{factor * np.mean(row):.{decimals}f}" for row in _values(of_seeds, measure))
+            for measure, (_, factor, decimals) in MEASURES.items()
+        ]
+        lines.append(f"| `{method}` | {', '.join(map(str, seeds))} | {' | '.join(cells)} |")
+    return lines
+
+
+def differences_table(trials: Trials, patients: list[str], reference: str) -> list[str]:
+    """Lines: the difference of each method from the reference, with intervals and corrected p-values."""
+    found: dict[tuple[str, str], Any] = {
+        (method, measure): difference(
+            _values(of_seeds, measure), _values(trials[reference], measure), patients, same_trainings=False
+        )
+        for method, of_seeds in trials.items()
+        if method != reference
+        for measure in MEASURES
+    }
+    corrected = dict(zip(found, holm([one.p_value for one in found.values()]), strict=True))
+    lines = [
+        f"| minus `{reference}` | measure | difference | 95 % interval | p (Holm) |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for (method, measure), one in found.items():
+        title, factor, decimals = MEASURES[measure]
+        low, high = (f"{factor * bound:.{decimals}f}" for bound in one.interval())
+        cells = [f"`{method}`", title, f"{factor * one.value:.{decimals}f}", f"{low} to {high}"]
+        lines.append(f"| {' | '.join([*cells, p_value_cell(corrected[method, measure])])} |")
+    return lines
+
+
+def _values(of_seeds: dict[int, dict[str, dict[str, float]]], measure: str) -> Floats:
+    """The values of a measure, (seeds, cases)."""
+    return np.array([[case[measure] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)])
+
+
+if __name__ == "__main__":
+    main()
