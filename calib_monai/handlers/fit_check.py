@@ -23,6 +23,7 @@ from calib_monai.turns import Turn, overlaps
 FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
 GOOD = 0.5  # a Dice that the other classes or the turned predictions must have
 ALIKE = 0.1  # by which it may fall where turned predictions look the same
+FIRST = 5  # cases, after which a log line says what all of them would be refused for
 OF_SCORE = "--any_fit accepts what is there"
 OF_TEST_DIR = 'a JSON file with "folder" and "labels_are_right": true, given as --test_dir, accepts them'
 
@@ -49,7 +50,8 @@ class FitCheck:
     All cases together decide. The order of the classes with the highest mean Dice, background included, is the one of
     the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
-    fit far better turned are told in a warning where the others do not. Attach it before what writes results.
+    fit far better turned are told in a warning where the others do not. If the first cases would be refused, a warning
+    says so at once: the others may take hours. Attach it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -108,21 +110,38 @@ class FitCheck:
             self.counts += pairs
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
             self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
+            if len(self.fits) == FIRST:
+                self._warn_early()
+
+    def _warn_early(self) -> None:
+        """Warn if the cases so far would be refused."""
+        try:
+            self._judge(self.counts, self.fits)
+        except ValueError as error:
+            logger.warning("of the first %d cases, %s. All cases decide, at the end", len(self.fits), error)
 
     def judge(self, _engine: Engine) -> None:
-        """Raise ValueError if the predictions fit far better turned, or with the classes in another order."""
+        """Judge the cases of all processes, and warn of those that are turned alone.
+
+        Raises:
+            ValueError: the predictions fit far better turned, or with the classes in another order.
+        """
         counts = torch.stack(gathered(self.counts)).sum(dim=0)
         fits = [fit for of_process in gathered(self.fits) for fit in of_process]
-        dice = dice_of_turns(fits)
-        if turn := far_better(dice):
-            raise ValueError(f"{self._turned(dice, turn)}; {self._accepts}")
-        if self.order:
-            self._judge_order(counts, dice)
+        self._judge(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
         if turned and is_first_process():
             case, turn = turned[0]
             told = "%d of %d case(s) fit their labels far better turned, first %s with %s: look at them"
             logger.warning(told, len(turned), len(fits), case, turn)
+
+    def _judge(self, counts: Tensor, fits: Sequence[Fit]) -> None:
+        """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
+        dice = dice_of_turns(fits)
+        if turn := far_better(dice):
+            raise ValueError(f"{self._turned(dice, turn)}; {self._accepts}")
+        if self.order:
+            self._judge_order(counts, dice)
 
     @property
     def _accepts(self) -> str:

@@ -12,6 +12,7 @@ from ignite.engine import Engine
 
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers import FitCheck, IgnoredLabel
+from calib_monai.handlers.fit_check import FIRST
 
 NAMES = ["background", "left", "middle", "right"]
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -154,3 +155,12 @@ def test_a_channel_of_the_background_where_none_should_be_is_told() -> None:
     predicted = (predicted_map() > 0) * 1
     with pytest.raises(ValueError, match="leave out --foreground if one is of the background; --any_fit accepts"):
         run(FitCheck(["background", "left"], background=False), lambda label: 1 - label, predicted=predicted)
+
+
+def test_what_the_first_cases_would_be_refused_for_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    run(FitCheck(NAMES), *[exchanged] * FIRST, *[torch.clone] * 30)
+    [line] = caplog.messages
+    assert line.startswith(f"of the first {FIRST} cases, the channels look like those of other classes")
+    caplog.clear()
+    run(FitCheck(NAMES), *[torch.clone] * FIRST)
+    assert not caplog.messages
