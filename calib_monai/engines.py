@@ -23,6 +23,7 @@ from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
 from calib_monai.lost_cases import LOST, LosingDataset, why_lost
+from calib_monai.memory import give_back, keep_freed
 from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
@@ -139,7 +140,10 @@ class SliceTrainer(SupervisedTrainer):
         for start in self.starts:
             start()
         self.starts = []
+        if self.state.device.type == "cpu":
+            keep_freed()
         super().run()
+        give_back()
 
 
 class VolumeEvaluator(SupervisedEvaluator):

@@ -11,6 +11,8 @@ from pathlib import Path
 from torch.utils.data import get_worker_info
 
 MOST = 2**30  # bytes, for all processes of a run on this machine together
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
+KEEPING = {M_TRIM_THRESHOLD: -1, M_TOP_PAD: 2**28, M_MMAP_MAX: 0}  # never trim, grow by 256 MiB, no pages of its own
 OF_CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # files with a limit
 
 
@@ -38,6 +40,18 @@ def fits(size: int, held: int) -> bool:
     worker = get_worker_info()
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) * (worker.num_workers if worker else 1)
     return held + size <= MOST / processes
+
+
+def keep_freed() -> None:
+    """Let this process keep the memory that it frees, where it is glibc that would give it back to the system.
+
+    On the CPU each step of a training frees large blocks and takes them again, and the system clears every page that it
+    hands out: a quarter of the time of a training.
+    """
+    with suppress(OSError, AttributeError):  # of another system
+        library = ctypes.CDLL(None)
+        for option, value in KEEPING.items():
+            library.mallopt(option, value)
 
 
 def give_back() -> None:
