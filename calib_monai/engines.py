@@ -23,7 +23,7 @@ from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
 from calib_monai.lost_cases import LOST, LosingDataset, why_lost
-from calib_monai.memory import give_back, keep_freed
+from calib_monai.memory import free_at_once, keep_freed
 from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import Part, num_processes, own_rank
@@ -140,10 +140,14 @@ class SliceTrainer(SupervisedTrainer):
         for start in self.starts:
             start()
         self.starts = []
+        super().run()
+        free_at_once()
+
+    def _iteration(self, engine: Any, batchdata: Any) -> Any:
+        """A step, as MONAI's. On the CPU freed memory is kept for the next one, also after a validation in between."""
         if self.state.device.type == "cpu":
             keep_freed()
-        super().run()
-        give_back()
+        return super()._iteration(engine, batchdata)
 
 
 class VolumeEvaluator(SupervisedEvaluator):
@@ -188,6 +192,7 @@ class VolumeEvaluator(SupervisedEvaluator):
         """
         _check_shared(self.cases)
         check_different(self.cases)
+        free_at_once()  # whole volumes are larger than what a training keeps
         super().run(global_epoch)
 
 

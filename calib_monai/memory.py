@@ -11,8 +11,10 @@ from pathlib import Path
 from torch.utils.data import get_worker_info
 
 MOST = 2**30  # bytes, for all processes of a run on this machine together
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
-KEEPING = {M_TRIM_THRESHOLD: -1, M_TOP_PAD: 2**28, M_MMAP_MAX: 0}  # never trim, grow by 256 MiB, no pages of its own
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4  # of glibc's malloc.h
+KEEPING = {M_TRIM_THRESHOLD: -1, M_TOP_PAD: 2**28, M_MMAP_MAX: 0}  # never trim, grow by 256 MiB, no block by itself
+FREEING = {M_TRIM_THRESHOLD: 2**26, M_TOP_PAD: 2**17, M_MMAP_THRESHOLD: 2**25, M_MMAP_MAX: 2**16}  # as glibc does
+ROOMY = 16e9  # bytes of a machine that may keep what is free
 OF_CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # files with a limit
 
 
@@ -43,14 +45,26 @@ def fits(size: int, held: int) -> bool:
 
 
 def keep_freed() -> None:
-    """Let this process keep the memory that it frees, where it is glibc that would give it back to the system.
+    """Let this process keep the memory that it frees, if the machine is roomy and glibc would give it back.
 
     On the CPU each step of a training frees large blocks and takes them again, and the system clears every page that it
-    hands out: a quarter of the time of a training.
+    hands out: a quarter of the time of a training. Kept memory has holes: the peak may be higher by a third.
     """
+    if memory_here() >= ROOMY:
+        _set(KEEPING)
+
+
+def free_at_once() -> None:
+    """Let this process give memory back as soon as it is free, after `keep_freed`."""
+    _set(FREEING)
+    give_back()
+
+
+def _set(options: dict[int, int]) -> None:
+    """Set options of glibc's allocator, where there is one."""
     with suppress(OSError, AttributeError):  # of another system
         library = ctypes.CDLL(None)
-        for option, value in KEEPING.items():
+        for option, value in options.items():
             library.mallopt(option, value)
 
 

@@ -44,7 +44,8 @@ def test_the_limit_of_a_container_or_a_user_counts(tmp_path: Path, monkeypatch: 
 STEPS = """
 from resource import RUSAGE_SELF, getrusage
 import torch
-from calib_monai.memory import keep_freed
+import calib_monai.memory
+from calib_monai.memory import free_at_once, keep_freed
 {first}
 for _ in range(40):
     before = getrusage(RUSAGE_SELF).ru_minflt
@@ -60,5 +61,7 @@ def faults(first: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another library gives out memory")
 def test_memory_that_is_kept_is_not_cleared_again() -> None:
-    assert faults("keep_freed()") < 100
-    assert faults("") > 1000
+    roomy = "calib_monai.memory.ROOMY = 0"
+    assert faults(f"{roomy}; keep_freed()") < 100
+    assert faults(f"{roomy}; keep_freed(); free_at_once()") > 1000
+    assert faults("calib_monai.memory.ROOMY = 1e20; keep_freed()") > 1000
