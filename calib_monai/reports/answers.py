@@ -51,16 +51,16 @@ def answer(run: Run) -> str:
     if not known:
         return "not known, for no case has such voxels."
     mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
-    interval = "" if isnan(low) else f" ({low:+.1%} to {high:+.1%})"
     how = "too sure" if mean > 0 else "not sure enough"
     if isnan(low):
         return f"{how} by {abs(mean):.1%} in the only case, which is too few to tell."
     if len(known) < FEWEST:
         return f"{how} by {abs(mean):.1%} on average of {len(known)} cases, which are too few to tell."
     if low <= 0 <= high:
-        return f"no difference that {len(known)} cases could show: {mean:+.1%}{interval}."
+        return f"no difference that {len(known)} cases could show: {mean:+.1%} ({low:+.1%} to {high:+.1%})."
     little = ", which is little" if abs(mean) < CLOSE else ""
-    return f"{how} by {abs(mean):.1%}{interval}{little}."
+    least, most = sorted((abs(low), abs(high)))
+    return f"{how} by {abs(mean):.1%} ({least:.1%} to {most:.1%}){little}."
 
 
 def beside(run: Run) -> str:

@@ -27,9 +27,9 @@ def with_gaps(run: Run, *gaps: float) -> Run:
 @pytest.mark.parametrize(
     ("gaps", "told"),
     [
-        ((0.05, 0.06, 0.07) * 2, "too sure by 6.0% (+5.1% to +6.9%)."),
-        ((-0.05, -0.06, -0.07) * 2, "not sure enough by 6.0% (-6.9% to -5.1%)."),
-        ((0.005, 0.006, 0.007) * 2, "too sure by 0.6% (+0.5% to +0.7%), which is little."),
+        ((0.05, 0.06, 0.07) * 2, "too sure by 6.0% (5.1% to 6.9%)."),
+        ((-0.05, -0.06, -0.07) * 2, "not sure enough by 6.0% (5.1% to 6.9%)."),
+        ((0.005, 0.006, 0.007) * 2, "too sure by 0.6% (0.5% to 0.7%), which is little."),
         ((-0.05, 0.06) * 3, "no difference that 6 cases could show: +0.5% (-5.8% to +6.8%)."),
         ((0.001, 0.001, nan), "too sure by 0.1% on average of 2 cases, which are too few to tell."),
         ((0.06,), "too sure by 6.0% in the only case, which is too few to tell."),
