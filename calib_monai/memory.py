@@ -44,28 +44,42 @@ def fits(size: int, held: int) -> bool:
     return held + size <= MOST / processes
 
 
+class _Allocator:
+    """The allocator of this process, where it is glibc's.
+
+    Attributes:
+        keeps: whether it keeps what is freed.
+    """
+
+    keeps = False
+
+    def set(self, options: dict[int, int]) -> None:
+        """Set options of it, `KEEPING` or `FREEING`."""
+        self.keeps = options is KEEPING
+        with suppress(OSError, AttributeError):  # of another system
+            library = ctypes.CDLL(None)
+            for option, value in options.items():
+                library.mallopt(option, value)
+
+
+_allocator = _Allocator()
+
+
 def keep_freed() -> None:
     """Let this process keep the memory that it frees, if the machine is roomy and glibc would give it back.
 
     On the CPU each step of a training frees large blocks and takes them again, and the system clears every page that it
     hands out: a quarter of the time of a training. Kept memory has holes: the peak may be higher by a third.
     """
-    if memory_here() >= ROOMY:
-        _set(KEEPING)
+    if not _allocator.keeps and memory_here() >= ROOMY:
+        _allocator.set(KEEPING)
 
 
 def free_at_once() -> None:
-    """Let this process give memory back as soon as it is free, after `keep_freed`."""
-    _set(FREEING)
-    give_back()
-
-
-def _set(options: dict[int, int]) -> None:
-    """Set options of glibc's allocator, where there is one."""
-    with suppress(OSError, AttributeError):  # of another system
-        library = ctypes.CDLL(None)
-        for option, value in options.items():
-            library.mallopt(option, value)
+    """Let this process give memory back as soon as it is free, after `keep_freed`; else nothing changes."""
+    if _allocator.keeps:
+        _allocator.set(FREEING)
+        give_back()
 
 
 def give_back() -> None:

@@ -12,19 +12,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from calib_monai.estimates import Floats, difference
+from calib_monai.estimates import Estimate, Floats, difference
 from calib_monai.experiments.tables import p_value_cell
+from calib_monai.measures import measure_of
 from calib_monai.ranks import holm
 
-MEASURES = {
-    "dice_foreground": ("Dice", 1, 3),
-    "nll_all": ("NLL per 1000 voxels", 1000, 1),
-    "ece_foreground": ("ECE, label foreground", 1, 3),
-}
+MEASURES = {name: measure_of(name) for name in ("dice_foreground", "nll_all", "ece_foreground")}
 
 Trials = dict[str, dict[int, dict[str, dict[str, float]]]]
 """The values of each case, by method and seed."""
@@ -70,14 +66,14 @@ def joined(tables: list[Path]) -> tuple[Trials, list[str]]:
 def values_table(trials: Trials) -> list[str]:
     """Lines: the mean of each measure over cases, of one seed after the other."""
     lines = [
-        f"| method | seeds | {' | '.join(title for title, *_ in MEASURES.values())} |",
+        f"| method | seeds | {' | '.join(measure.title for measure in MEASURES.values())} |",
         "| --- " * (2 + len(MEASURES)) + "|",
     ]
     for method, of_seeds in trials.items():
         seeds = sorted(of_seeds)
         cells = [
-            ", ".join(f"{factor * np.mean(row):.{decimals}f}" for row in _values(of_seeds, measure))
-            for measure, (_, factor, decimals) in MEASURES.items()
+            ", ".join(measure.shown(mean) for mean in _values(of_seeds, name).mean(axis=1))
+            for name, measure in MEASURES.items()
         ]
         lines.append(f"| `{method}` | {', '.join(map(str, seeds))} | {' | '.join(cells)} |")
     return lines
@@ -85,30 +81,34 @@ def values_table(trials: Trials) -> list[str]:
 
 def differences_table(trials: Trials, patients: list[str], reference: str) -> list[str]:
     """Lines: the difference of each method from the reference, with intervals and corrected p-values."""
-    found: dict[tuple[str, str], Any] = {
-        (method, measure): difference(
-            _values(of_seeds, measure), _values(trials[reference], measure), patients, same_trainings=False
+    found: dict[tuple[str, str], Estimate] = {
+        (method, name): difference(
+            _values(of_seeds, name), _values(trials[reference], name), patients, same_trainings=False
         )
         for method, of_seeds in trials.items()
         if method != reference
-        for measure in MEASURES
+        for name in MEASURES
     }
     corrected = dict(zip(found, holm([one.p_value for one in found.values()]), strict=True))
     lines = [
         f"| minus `{reference}` | measure | difference | 95 % interval | p (Holm) |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for (method, measure), one in found.items():
-        title, factor, decimals = MEASURES[measure]
-        low, high = (f"{factor * bound:.{decimals}f}" for bound in one.interval())
-        cells = [f"`{method}`", title, f"{factor * one.value:.{decimals}f}", f"{low} to {high}"]
-        lines.append(f"| {' | '.join([*cells, p_value_cell(corrected[method, measure])])} |")
+    for (method, name), one in found.items():
+        measure = MEASURES[name]
+        cells = [
+            f"`{method}`",
+            measure.title,
+            measure.shown(one.value),
+            " to ".join(map(measure.shown, one.interval())),
+        ]
+        lines.append(f"| {' | '.join([*cells, p_value_cell(corrected[method, name])])} |")
     return lines
 
 
-def _values(of_seeds: dict[int, dict[str, dict[str, float]]], measure: str) -> Floats:
+def _values(of_seeds: dict[int, dict[str, dict[str, float]]], name: str) -> Floats:
     """The values of a measure, (seeds, cases)."""
-    return np.array([[case[measure] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)])
+    return np.array([[case[name] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What it is worth that a training keeps freed memory: `python tests/benchmarks/kept_memory.py DATA [--epochs 2]`.
 
 Trains `hippocampus_dice_ce` on slices and on volumes, with `calib_monai.memory.keep_freed` and without it in turn, and
-prints for each the seconds of the processor after the first epoch's begin, the system's share of them, and the peak.
+prints for each the processor's seconds of the training, the system's share of them, and the peak of the memory.
 """
 
 from __future__ import annotations
@@ -48,18 +48,8 @@ def main() -> None:
         for _ in range(options.repeats):
             for keeps, runs in found.items():
                 with tempfile.TemporaryDirectory() as out:
-                    words = [
-                        sys.executable,
-                        "-W",
-                        "ignore",
-                        "-c",
-                        TRAIN,
-                        keeps,
-                        options.data,
-                        out,
-                        str(options.epochs),
-                        *files,
-                    ]
+                    given = [keeps, options.data, out, str(options.epochs), *files]
+                    words = [sys.executable, "-W", "ignore", "-c", TRAIN, *given]
                     ended = subprocess.run(words, check=True, capture_output=True, text=True)  # noqa: S603 - our own
                 runs.append([float(value) for value in ended.stderr.split("\n")[-2].split()])
         ratios = [sum(one[:2]) / sum(other[:2]) for one, other in zip(found["with"], found["without"], strict=True)]
