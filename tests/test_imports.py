@@ -24,11 +24,12 @@ ALLOWED = {
         *("slices", "spelling"),
         *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
+    "apply": {"command_lines", "refusals", "scoring"},
     "score": {"command_lines", "refusals", "scoring"},
     "scoring": {
         *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_values"),
         *("labels", "loading", "locks", "metrics", "posthoc", "refusals", "regions", "reports", "spelling"),
-        *("path_options", "transforms", "whole_files"),
+        *("path_options", "stored", "transforms", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {

@@ -19,6 +19,7 @@ from calib_monai.posthoc.files import (
     check_kind,
     fitted_region,
     load_calibrator,
+    load_temperature,
     new_calibrator,
     save_calibrator,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "load_calibrator",
     "load_conformal",
     "load_fitted",
+    "load_temperature",
     "mean_errors",
     "new_calibrator",
     "promises_of",

@@ -94,7 +94,7 @@ def load_measured(kind: str, ckpt_dir: Folders) -> Measured:
     if kind != CONTROL:
         return load_calibrator(kind, ckpt_dir)
     path, control = calibrator_path(kind, ckpt_dir), ForegroundShift()
-    weights = _fitted_weights(path, kind, ckpt_dir)
+    weights = _fitted_weights(path, model_files(ckpt_dir), how_to_fit(kind))
     if weights.keys() != {"shift"} or weights["shift"].ndim or not weights["shift"].isfinite():
         raise ValueError(f"{path} holds no constant: {how_to_fit(kind)}")
     control.load_state_dict(weights)
@@ -121,7 +121,7 @@ def load_calibrator(
     if kind == NONE:
         return TemperatureScaling()
     path = calibrator_path(kind, ckpt_dir)
-    weights = _fitted_weights(path, kind, ckpt_dir)
+    weights = _fitted_weights(path, model_files(ckpt_dir), how_to_fit(kind))
     in_file = [_inputs_of(weights, part) for part in ("of_logits", "of_image")]
     classes, channels = num_classes or in_file[0], in_channels or in_file[1]
     try:
@@ -130,29 +130,51 @@ def load_calibrator(
     except (RuntimeError, TypeError, AttributeError, ValueError):
         given = f"{classes} classes and {channels} channel(s)"
         raise ValueError(f"{path} was not fitted for {given}: {how_to_fit(kind)}") from None
-    _check_temperatures(path, kind, calibrator)
+    _check_temperatures(path, calibrator, how_to_fit(kind))
     return calibrator.eval()
 
 
-def _fitted_weights(path: Path, kind: str, ckpt_dir: Folders) -> dict[str, Tensor]:
+def load_temperature(path: Path, fitted_to: Path, mend: str) -> TemperatureScaling:
+    """The temperature in a file of `save_calibrator` that was not fitted to a model, but to what another file says.
+
+    Args:
+        path: of the temperature.
+        fitted_to: the file beside it that stands for a model.
+        mend: the end of each message.
+
+    Raises:
+        ValueError: a file that is missing or damaged, or a temperature that belongs to another one.
+    """
+    calibrator, weights = TemperatureScaling(), _fitted_weights(path, [fitted_to], mend)
+    try:
+        calibrator.load_state_dict(weights)
+    except RuntimeError:
+        raise ValueError(f"{path} holds no temperature: {mend}") from None
+    _check_temperatures(path, calibrator, mend)
+    return calibrator.eval()
+
+
+def _fitted_weights(path: Path, models: Sequence[Path], mend: str) -> dict[str, Tensor]:
     """The weights in the file of what was fitted to a model; raise ValueError if it was fitted to another one."""
-    models = model_files(ckpt_dir)
     for model in models:
         if not model.is_file():
             raise ValueError(f"there is no model at {model}: train first, or set --ckpt_dir to where it is")
     if not path.is_file():
-        raise ValueError(f"there is no calibrator at {path}: {how_to_fit(kind)}")
+        raise ValueError(f"there is no calibrator at {path}: {mend}")
     try:
         with safe_open(path, framework="pt") as file:
             weights, fitted_to = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
-        raise ValueError(f"{path} is damaged: {how_to_fit(kind)}") from None
+        raise ValueError(f"{path} is damaged: {mend}") from None
     if fitted_to != digest_of(models):
         for model in models:
-            check_readable(model)
+            if model.name == MODEL:
+                check_readable(model)
         several = len(models) > 1
-        other = "other members than those of ckpt_dirs" if several else f"another {MODEL} than the one beside it"
-        raise ValueError(f"{path} was fitted to {other}: {how_to_fit(kind)}")
+        other = (
+            "other members than those of ckpt_dirs" if several else f"another {models[0].name} than the one beside it"
+        )
+        raise ValueError(f"{path} was fitted to {other}: {mend}")
     return weights
 
 
@@ -181,16 +203,15 @@ def calibrator_path(kind: str, ckpt_dir: Folders) -> Path:
     return first.parent / f"calibrator_{kind}{'_ensemble' if others else ''}.safetensors"
 
 
-def _check_temperatures(path: Path, kind: str, calibrator: Calibrator) -> None:
+def _check_temperatures(path: Path, calibrator: Calibrator, mend: str) -> None:
     """Raise ValueError if the weights of a calibrator are not finite, or its temperature is none that fitting gives."""
     if not all(weights.isfinite().all() for weights in calibrator.state_dict().values()):
-        raise ValueError(f"{path} holds weights that are not finite: {how_to_fit(kind)}")
+        raise ValueError(f"{path} holds weights that are not finite: {mend}")
     if isinstance(calibrator, TemperatureScaling):
         temperature = calibrator.temperature.item()
         if not LOWEST * (1 - ROUNDING) <= temperature <= HIGHEST * (1 + ROUNDING):
             raise ValueError(
-                f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: "
-                f"{how_to_fit(kind)}"
+                f"{path} holds the temperature {temperature:g}; it must be {LOWEST:g} to {HIGHEST:g}: {mend}"
             )
 
 

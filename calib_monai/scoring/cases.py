@@ -106,7 +106,7 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
         logger.warning(
             "nothing names the %d classes: they are called %s; --classes gives names", count, ", ".join(named.names)
         )
-    order = _order(given, named.names)
+    order = order_of(given.order, named.names, foreground=given.foreground)
     by_name = next((pair.named for pair in pairs if pair.named), "")
     if order and by_name:
         raise ValueError(
@@ -116,14 +116,23 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
     return ScoredCases(found, named, Reading(given.axes, given.logits, given.foreground, order, not given.any_grid))
 
 
-def _order(given: Given, names: Sequence[str]) -> tuple[int, ...]:
-    """For each class the place of its channel; empty where nobody says it."""
-    if not given.order:
+def order_of(given: Sequence[str], names: Sequence[str], *, foreground: bool) -> tuple[int, ...]:
+    """For each class the place of its channel; empty where nobody says it.
+
+    Args:
+        given: the names of the classes in the order of the channels.
+        names: of the classes.
+        foreground: whether the background has no channel.
+
+    Raises:
+        ValueError: other names than those of the classes.
+    """
+    if not given:
         return ()
-    order = [*names[:1], *given.order] if given.foreground and given.order[0] != names[0] else list(given.order)
+    order = [*names[:1], *given] if foreground and given[0] != names[0] else list(given)
     if sorted(order) != sorted(names):
-        raise ValueError(f"--order is {', '.join(given.order)}; it must be the classes {', '.join(names)}, each once")
-    if given.foreground and order[0] != names[0]:
+        raise ValueError(f"--order is {', '.join(given)}; it must be the classes {', '.join(names)}, each once")
+    if foreground and order[0] != names[0]:
         raise ValueError(f"--order begins with {order[0]}; with --foreground no channel is of the {BACKGROUND}")
     return tuple(order.index(name) for name in names)
 

@@ -83,7 +83,7 @@ def pairs_in(
         if case is None:
             alone.append(file)
         else:
-            by_case.setdefault(case, {})[file] = _rest(_stem(file), case)
+            by_case.setdefault(case, {})[file] = _rest(stem_of(file), case)
     found: dict[str, tuple[Path, ...]] = {}
     for case, rests in by_case.items():
         if chosen := _chosen(case, rests, class_names, foreground=foreground):
@@ -126,9 +126,15 @@ def _word(rest: str) -> str:
     return OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
 
 
+def class_words(class_names: Sequence[str]) -> str:
+    """A regular expression of what the name of a file says of its class: its number or its name."""
+    names = "|".join(map(re.escape, _as_in_files(class_names)))
+    return rf"{OF_CLASS.pattern}|(?:probs?_|softmax_)?(?:{names})"
+
+
 def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:
     """The message of a folder in which no name says that a file holds probabilities."""
-    stem, rest = _stem(file), _rest(_stem(file), case)
+    stem, rest = stem_of(file), _rest(stem_of(file), case)
     suffix = file.name[len(stem) :]
     hint = f"the class(es) {', '.join(class_names)}" if class_names else "a class that --classes names"
     return (
@@ -142,12 +148,12 @@ def _labels_in(folder: Path) -> dict[str, Path]:
     """The labels of a folder, by case: those that end in `_gt`, `_label`, `_seg` and so on, or else all images."""
     files, _ = files_below(_folder("--labels", folder))
     images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
-    marked = {file: match[1] for file in images if (match := LABEL.fullmatch(_stem(file)))}
+    marked = {file: match[1] for file in images if (match := LABEL.fullmatch(stem_of(file)))}
     if not images:
         raise ValueError(f"--labels {folder} holds no {', '.join(LABEL_SUFFIXES)}; {held(folder)}")
     labels: dict[str, Path] = {}
     for file in marked or images:
-        case = marked.get(file) or _stem(file)
+        case = marked.get(file) or stem_of(file)
         check_case_name(case, where=str(file))
         if case in labels:
             raise ValueError(f"{labels[case]} and {file} are both the label of {case}; there must be one of them")
@@ -157,7 +163,7 @@ def _labels_in(folder: Path) -> dict[str, Path]:
 
 def _case_of(file: Path, root: Path, labels: Mapping[str, Path]) -> str | None:
     """The case with a label to which a file belongs by its name, or by that of a folder it is in; the longest fits."""
-    stem = _stem(file)
+    stem = stem_of(file)
     by_name = [case for case in labels if stem == case or (stem.startswith(case) and stem[len(case)] in "_-. ")]
     by_folder = [part for part in file.relative_to(root).parts[:-1] if part in labels]
     return max(by_name, key=len, default=None) or (by_folder[-1] if by_folder else None)
@@ -182,14 +188,22 @@ def _chosen(
             raise ValueError(f"{best[0]} and {best[1]} are both the probabilities of {case}; there must be one of them")
         if best:
             return (best[0],)
-    by_class = _by_class(case, rests, class_names, foreground=foreground)
-    return by_class or tuple(niftis[:1]) or None
+    of_classes = by_class(case, rests, class_names, foreground=foreground)
+    return of_classes or tuple(niftis[:1]) or None
 
 
-def _by_class(
-    case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
-) -> tuple[Path, ...]:
-    """The files of each class of a case, in the order of the classes; none if no file is of a class."""
+def by_class(case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool) -> tuple[Path, ...]:
+    """The files of each class of a case, in the order of the classes; none if no file is of a class.
+
+    Args:
+        case: its name.
+        rests: by file, what its name says beside the case.
+        class_names: of all classes.
+        foreground: whether the background has no file.
+
+    Raises:
+        ValueError: a class without its file, two files for one, or a file of no class.
+    """
     lower = _as_in_files(class_names)
     of_class: dict[int, Path] = {}
     for file, rest in rests.items():
@@ -226,7 +240,7 @@ def _check_labels(
         first = (arrays or alone)[0] if alone else probs
         raise ValueError(
             f"no file of --probs {probs} has the name of a label of --labels {labels}, first {first}, whose label may "
-            f"be called {_stem(first)} or {_stem(first)}_gt; {held(labels)}"
+            f"be called {stem_of(first)} or {stem_of(first)}_gt; {held(labels)}"
         )
     if arrays and not only:
         raise ValueError(
@@ -254,7 +268,9 @@ def _images_of(folder: Path | None, cases: Sequence[str]) -> dict[str, tuple[str
     images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
     found = {}
     for case in cases:
-        own = [file for file in images if _stem(file).startswith(case) and OF_IMAGE.fullmatch(_rest(_stem(file), case))]
+        own = [
+            file for file in images if stem_of(file).startswith(case) and OF_IMAGE.fullmatch(_rest(stem_of(file), case))
+        ]
         if not own:
             raise ValueError(f"--images {folder} holds no image of {case}; {held(folder)}")
         found[case] = tuple(str(file.absolute()) for file in own)
@@ -268,7 +284,7 @@ def _folder(option: str, folder: Path) -> Path:
     return folder
 
 
-def _stem(file: Path) -> str:
+def stem_of(file: Path) -> str:
     """The name of a file without the suffix of its format."""
     suffix = next((suffix for suffix in (*LABEL_SUFFIXES, NPZ, NPY) if file.name.lower().endswith(suffix)), file.suffix)
     return file.name[: len(file.name) - len(suffix)]

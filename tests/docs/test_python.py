@@ -83,7 +83,6 @@ def test_there_is_no_other_code() -> None:
     """Those of bundles run in tests/clients and test_commands.py; that of nnunet.md needs nnU-Net."""
     blocks = {named(page): len(blocks_of(page, "python")) for page in PAGES if blocks_of(page, "python")}
     assert blocks == {
-        "docs/check_your_model.md": 1,
         "docs/clients.md": 1,
         "docs/nnunet.md": 1,
         "docs/predict.md": 1,

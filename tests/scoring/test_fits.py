@@ -12,37 +12,13 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from saved_probs import AFFINE, Folders, made
+from saved_probs import AFFINE, FORMS, Folders, sharpened, with_more
 
 from calib_monai.posthoc import TemperatureScaling
 from calib_monai.reports.run_files import read_run, read_runs
 from calib_monai.score import main
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.values import whole_of
-
-FORMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "nifti": ("{}.nii.gz", lambda p: np.moveaxis(p, 0, -1)),
-    "npz": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1)),
-    "half": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1).astype(np.float16)),
-    "npy": ("{}.npy", lambda p: p),
-    "bytes": ("{}_probs.nii.gz", lambda p: np.round(255 * p).astype(np.uint8)),
-}
-
-
-def sharpened(probs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Probabilities of a network that is far too sure."""
-    powers = probs.astype(np.float64) ** 8
-    return (powers / powers.sum(0)).astype(np.float32)
-
-
-def with_more(given: Folders, count: int = 4) -> Folders:
-    """More labeled cases."""
-    for index in range(len(given.cases), count):
-        given.cases[f"case_{index}"] = made(index)
-        nibabel.save(
-            nibabel.Nifti1Image(given.cases[f"case_{index}"].label, AFFINE), given.labels / f"case_{index}.nii.gz"
-        )
-    return given
 
 
 @pytest.mark.parametrize(("name", "stored"), FORMS.values(), ids=FORMS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
@@ -12,6 +13,13 @@ from numpy.typing import NDArray
 
 NAMES = ("background", "liver", "tumor")
 AFFINE = np.array([[0.0, -1.5, 0.0, 10.0], [1.5, 0.0, 0.0, -20.0], [0.0, 0.0, 3.0, 5.0], [0.0, 0.0, 0.0, 1.0]])
+FORMS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "nifti": ("{}.nii.gz", lambda p: np.moveaxis(p, 0, -1)),
+    "npz": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1)),
+    "half": ("{}.npz", lambda p: p.transpose(0, 3, 2, 1).astype(np.float16)),
+    "npy": ("{}.npy", lambda p: p),
+    "bytes": ("{}_probs.nii.gz", lambda p: np.round(255 * p).astype(np.uint8)),
+}
 
 
 class Evaluated(NamedTuple):
@@ -84,3 +92,19 @@ def prepared(folder: Path, size: tuple[int, ...] = (8, 9, 10), classes: int = 3)
     for case, (_, label) in found.cases.items():
         nibabel.save(nibabel.Nifti1Image(label, AFFINE), found.labels / f"{case}.nii.gz")
     return found
+
+
+def sharpened(probs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Probabilities of a network that is far too sure."""
+    powers = probs.astype(np.float64) ** 8
+    return (powers / powers.sum(0)).astype(np.float32)
+
+
+def with_more(given: Folders, count: int = 4) -> Folders:
+    """More labeled cases."""
+    for index in range(len(given.cases), count):
+        given.cases[f"case_{index}"] = made(index)
+        nibabel.save(
+            nibabel.Nifti1Image(given.cases[f"case_{index}"].label, AFFINE), given.labels / f"case_{index}.nii.gz"
+        )
+    return given

@@ -1,0 +1,39 @@
+"""Command line: `python -m calib_monai.apply --fitted RUN --probs FOLDER --out FOLDER`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib_monai.command_lines import Parser
+from calib_monai.refusals import tell_in_one_line
+from calib_monai.scoring.unlabeled import calibrate_files
+
+ABOUT = "Calibrate saved probabilities of new cases by a temperature that calib_monai.score has fitted."
+
+
+def parser() -> Parser:
+    """The options of the command line."""
+    made = Parser(prog="python -m calib_monai.apply", description=ABOUT)
+    made.add_argument("--fitted", type=Path, required=True, help="folder of a score with --calibrate ts")
+    made.add_argument("--probs", type=Path, required=True, help="folder of probabilities of the same model")
+    made.add_argument("--out", type=Path, required=True, help="folder of the calibrated ones")
+    made.add_argument("--overwrite", action="store_true", help="replace files of the same names")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after the files are written."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    logging.getLogger("calib_monai").setLevel(logging.INFO)
+    told = calibrate_files(options.fitted, options.probs, options.out, overwrite=options.overwrite)
+    sys.stdout.write(f"{told}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    tell_in_one_line()
+    raise SystemExit(main())
