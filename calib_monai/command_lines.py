@@ -1,10 +1,12 @@
-"""Command lines: an option may be given once."""
+"""Command lines: an option may be given once, and what is wrong is told in one line."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
+
+from calib_monai.spelling import did_you_mean
 
 
 class Once(argparse.Action):
@@ -35,7 +37,10 @@ class Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of a command line whose options may each be given once."""
+    """A parser of a command line whose options may each be given once.
+
+    What is wrong ends the program with one line and the code 2. Of an unknown option it names the nearest.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -47,3 +52,16 @@ class Parser(argparse.ArgumentParser):
         """As `argparse` does, after which no option is given yet."""
         self.given = set()
         return super().parse_known_args(*arguments, **options)
+
+    def parse_args(self, *arguments: Any, **options: Any) -> Any:
+        """The options; an unknown one ends the program."""
+        found, unknown = self.parse_known_args(*arguments, **options)
+        if unknown:
+            name = unknown[0].split("=")[0]
+            known = [one for action in self._actions for one in action.option_strings]
+            self.error(f"there is no option {name}{did_you_mean(name, known)}")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with one line."""
+        self.exit(2, f"error: {message}; --help lists the options\n")

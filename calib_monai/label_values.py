@@ -1,4 +1,4 @@
-"""Label values of other data: gives the values in a file the numbers of the classes of a model."""
+"""Label values: gives those of other data the numbers of the classes of a model, and tells labels from images."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from calib_monai.composed import flattened
 from calib_monai.spelling import first_of
 
 MOST_VALUES = 5  # of many values, in a message
+SAMPLED = 10_000  # voxels that are looked at first
 
 
 def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> MetaTensor:
@@ -69,3 +70,25 @@ def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: st
                     f"{given} gives labels, and the loading of this bundle changes label values itself: write labels "
                     "with the values of the bundle's data set, and leave out 'labels'"
                 )
+
+
+def check_no_label(image: Tensor, name: str, num_classes: int) -> None:
+    """Raise ValueError if an image can only be a label: it has two values, or whole numbers from 0 to the last class.
+
+    Args:
+        image: (C, H, W[, D]), finite, of more than one value.
+        name: of the image, for the message.
+        num_classes: of the label that it may be.
+    """
+    low, high = (end.item() for end in torch.aminmax(image))
+
+    def has_two(values: Tensor) -> bool:
+        return bool(((values == low) | (values == high)).all())
+
+    def is_label(values: Tensor) -> bool:
+        return has_two(values) or (low >= 0 and high < num_classes and bool((values == values.round()).all()))
+
+    values = image.flatten()
+    if is_label(values[:: max(1, len(values) // SAMPLED)]) and is_label(values):
+        held = f"two values only, {low:g} and {high:g}" if has_two(values) else f"only whole numbers from 0 to {high:g}"
+        raise ValueError(f"{name} holds {held}, as a label does; needed is the image")

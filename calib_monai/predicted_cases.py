@@ -174,6 +174,7 @@ class InputsOnDemand(Sequence[Case]):
             loading=loading,
             in_channels=self.made_for.in_channels,
             spatial_dims=self.spatial_dims,
+            num_classes=self.made_for.num_classes,
             preparation=None if takes_long else preparation,
         )
         found = read_or_refused(cases, read, again=[] if num_workers else cases)

@@ -18,7 +18,7 @@ from calib_monai.copies import copied
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
-from calib_monai.label_values import values_in_words
+from calib_monai.label_values import check_no_label, values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 from calib_monai.same_images import digest_of, label_digest_of
@@ -87,6 +87,7 @@ def read_pair(
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
+    check_no_label(image, files["image"], rules.num_classes)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
     if LABEL_VALUES in loaded:
@@ -138,6 +139,7 @@ def read_image(
     loading: Loading,
     in_channels: int,
     spatial_dims: int,
+    num_classes: int,
     preparation: Loading | None = None,
 ) -> Geometry:
     """The geometry of the image of a case that can be predicted.
@@ -147,6 +149,7 @@ def read_image(
         loading: the transforms from the files to an image (C, H, W[, D]).
         in_channels: channels that it must have.
         spatial_dims: axes that it must have, 2 or 3.
+        num_classes: of the network; an image that holds nothing but labels of these is refused.
         preparation: transforms that must accept the image, or None.
 
     Raises:
@@ -155,7 +158,7 @@ def read_image(
     name = named_in(case, "image")
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
-    _checked(loaded["image"], name, in_channels, spatial_dims)
+    check_no_label(_checked(loaded["image"], name, in_channels, spatial_dims), name, num_classes)
     if preparation is not None:
         try:
             ends = torch.aminmax(_without_meta(copied(preparation)(loaded)["image"]))

@@ -1,4 +1,4 @@
-"""Command lines: an option that is given twice is refused."""
+"""Command lines: an option that is given twice, or is not known, is refused in one line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from calib_monai.command_lines import Parser
     [
         (["--fit", "a", "--fit", "b"], "--fit is given twice; give it once, with all values"),
         (["--fit", "a", "--fi", "b"], " is given twice; give it once, with all values"),
-        (["--out", "a", "--out", "a"], "--out is given twice; give it once\n"),
-        (["--out=a", "--out=b"], "--out is given twice; give it once\n"),
-        (["--seed", "0", "--seed", "7"], "--seed is given twice; give it once\n"),
-        (["--kind", "ts", "--kind", "lts"], "--kind is given twice; give it once\n"),
+        (["--out", "a", "--out", "a"], "--out is given twice; give it once; --help"),
+        (["--out=a", "--out=b"], "--out is given twice; give it once; --help"),
+        (["--seed", "0", "--seed", "7"], "--seed is given twice; give it once; --help"),
+        (["--kind", "ts", "--kind", "lts"], "--kind is given twice; give it once; --help"),
     ],
 )
 def test_an_option_is_given_once(twice: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,3 +30,18 @@ def test_an_option_is_given_once(twice: list[str], said: str, capsys: pytest.Cap
     with pytest.raises(SystemExit):
         parser.parse_args(twice)
     assert said in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    parser.add_argument("--labels")
+    parser.add_argument("--probs", required=True)
+    for given, said in (
+        (["--probs", "a", "--label_dir=b"], "error: there is no option --label_dir; did you mean --labels?"),
+        (["--probs", "a", "else"], "error: there is no option else"),
+        ([], "error: the following arguments are required: --probs"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            parser.parse_args(given)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"{said}; --help lists the options\n"

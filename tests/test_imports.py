@@ -24,6 +24,7 @@ ALLOWED = {
         *("slices", "spelling"),
         *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
+    "command_lines": {"spelling"},
     "apply": {"command_lines", "refusals", "scoring"},
     "score": {"command_lines", "refusals", "scoring"},
     "scoring": {

@@ -28,7 +28,8 @@ LOADING = LoadCased("image")
 
 def on_demand(path: Path | str, folder: Path, endings: tuple[str, ...] = (), preparation: Any = ()) -> InputsOnDemand:
     preprocessing = Compose([LOADING, Reorientd("stored"), Compose(preparation)])
-    made_for: Any = SimpleNamespace(transforms=preprocessing, in_channels=max(1, len(endings)), network=None)
+    told = {"in_channels": max(1, len(endings)), "network": None, "num_classes": 3}
+    made_for: Any = SimpleNamespace(transforms=preprocessing, **told)
     return InputsOnDemand(str(path), partial(hippocampus_split, str(folder)), made_for, str(folder.parent), endings)
 
 
@@ -220,6 +221,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
         ([torch.zeros(2, 2, 2)] * 2, "lists case twice, an image in memory; both would be written to one place: name"),
         ([{"image": torch.zeros(2, 2, 2), "case": "a"}], "^the case a cannot be taken: image is in memory and has"),
         ([MetaTensor(torch.zeros(1, 2, 2, 2))], "^the image of case holds one value only, 0, in"),
+        ([MetaTensor(torch.arange(8.0).view(1, 2, 2, 2) % 3)], "^the image of case holds only whole numbers from 0 to"),
     ],
 )
 def test_a_list_of_something_else_is_refused(listed: list[Any], said: str, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_volume_is_read_or_refused(data: st.DataObject, suffix: str, good_imag
     file.write_bytes(content)
     if suffix == "mhd":
         (tmp_path / "a.raw").write_bytes(VALUES.tobytes())
-    refused_or_read(lambda: read_image({"image": str(file), "case": "a"}, LoadCased(keys="image"), 1, 3))
+    refused_or_read(lambda: read_image({"image": str(file), "case": "a"}, LoadCased(keys="image"), 1, 3, 3))
 
 
 @pytest.mark.parametrize("suffix", PICTURES)
@@ -66,4 +66,4 @@ def test_a_volume_is_read_or_refused(data: st.DataObject, suffix: str, good_imag
 def test_a_picture_is_read_or_refused(data: st.DataObject, suffix: str, good_images: Path, tmp_path: Path) -> None:
     file = tmp_path / f"a.{suffix}"
     file.write_bytes(data.draw(changed((good_images / file.name).read_bytes())))
-    refused_or_read(lambda: read_image({"image": str(file), "case": "a"}, LoadPicturesd(keys="image"), 1, 2))
+    refused_or_read(lambda: read_image({"image": str(file), "case": "a"}, LoadPicturesd(keys="image"), 1, 2, 3))
