@@ -101,6 +101,7 @@ class Summary(Evaluated):
     method: str
     class_names: ClassNames
     calibrator_region: str | None = None
+    calibrator_cases: NonNegativeInt | None = None
     calibrator_file: ModelFile | None = None
     disturbance: list[Step] | None = None
     trained_on: str | None = None

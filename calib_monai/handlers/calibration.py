@@ -34,7 +34,7 @@ from calib_monai.posthoc import (
     calibrator_of,
     calibrator_path,
     errors_of,
-    fitted_region,
+    fitted_to,
     mean_errors,
     new_calibrator,
     save_calibrator,
@@ -160,12 +160,12 @@ class CalibratorFit:
             control = ForegroundShift().to(device)
             write_control(control, control.fit(items, ignored_label(engine)), folders, self.folder, self.model)
             return
-        self.calibrator.to(device)
-        report = self.calibrator.fit(items, ignore_index=ignored_label(engine), **self.options)
+        report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
         report = self._on_measured_grid(report, items, engine)
-        before = calibrator_path(self.kind, folders)
-        replaced = f", replaced is one fitted to {fitted_region(before) or 'unknown'} voxels" if before.exists() else ""
-        path = save_calibrator(self.calibrator, self.kind, folders, _described(self.region), self.model)
+        before, region = calibrator_path(self.kind, folders), _described(self.region)
+        former = fitted_to(before).region or "unknown"
+        replaced = f", replaced is one fitted to {former} voxels" if before.exists() else ""
+        path = save_calibrator(self.calibrator, self.kind, folders, region, self.model, report.volumes)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
         for line in _report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)

@@ -21,7 +21,7 @@ from calib_monai.locks import hold, release
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
-from calib_monai.posthoc.files import NONE, calibrator_path, fitted_region
+from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, fitted_to
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.reports.cases_file import PATIENT
 from calib_monai.reports.structures import failures
@@ -119,11 +119,11 @@ class ResultsSaver:
         self.cases = []
         methods = [method_of_model(folder, self.bundle_method) for folder in folders or [str(self.model.parent)]]
         self.method = " and ".join(dict.fromkeys(methods))
-        files, self.fitted = {"model": self.model}, ""
+        files, self.fitted = {"model": self.model}, FittedTo()
         self.members = [str(Path(folder, self.model.name).resolve()) for folder in folders]
         if self.calibrator != NONE:
             files["calibrator_file"] = calibrator_path(self.calibrator, folders or str(self.model.parent))
-            self.fitted = fitted_region(files["calibrator_file"])
+            self.fitted = fitted_to(files["calibrator_file"])
         self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
 
     def check_earlier(self, network: object = None) -> None:
@@ -200,7 +200,8 @@ class ResultsSaver:
             "method": self.method,
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
-            "calibrator_region": self.fitted,
+            "calibrator_region": self.fitted.region,
+            "calibrator_cases": self.fitted.cases,
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": summary,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
@@ -63,8 +64,20 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: 
     return TemperatureScaling() if kind == "ts" else LocalTemperatureScaling(num_classes, in_channels, spatial_dims)
 
 
+class FittedTo(NamedTuple):
+    """What a calibrator was fitted to: the voxels, "" if not known, and the number of cases, None if not known."""
+
+    region: str = ""
+    cases: int | None = None
+
+
 def save_calibrator(
-    calibrator: Measured, kind: str, ckpt_dir: Folders, region: str = "all", model: str = MODEL
+    calibrator: Measured,
+    kind: str,
+    ckpt_dir: Folders,
+    region: str = "all",
+    model: str = MODEL,
+    cases: int | None = None,
 ) -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
@@ -74,12 +87,14 @@ def save_calibrator(
         ckpt_dir: folder of the model, or those of the members of an ensemble.
         region: the voxels that it was fitted to, as results name it.
         model: name of the file there that it was fitted to.
+        cases: the number of cases that it was fitted to, or None.
 
     Returns:
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
     about = {"model": digest_of(model_files(ckpt_dir, model)), "region": region}
+    about |= {} if cases is None else {"cases": str(cases)}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
@@ -215,13 +230,14 @@ def _check_temperatures(path: Path, calibrator: Calibrator, mend: str) -> None:
             )
 
 
-def fitted_region(path: Path) -> str:
-    """The voxels that a calibrator was fitted to; "" if its file does not say it, or cannot be read."""
+def fitted_to(path: Path) -> FittedTo:
+    """What a calibrator was fitted to, as its file says; nothing is known of a file that cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
-            return str(file.metadata().get("region", ""))
+            told = file.metadata()
+        return FittedTo(told.get("region", ""), int(told["cases"]) if "cases" in told else None)
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
-        return ""
+        return FittedTo()
 
 
 def how_to_fit(kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isnan
 from statistics import fmean
 
-from calib_monai.intervals import FEWEST, mean_interval, patients_of
+from calib_monai.intervals import FEW, FEWEST, mean_interval, patients_of
 from calib_monai.reports.runs import Run
 from calib_monai.reports.sentences import where_of
 from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
@@ -76,4 +76,8 @@ def beside(run: Run) -> str:
     sentences = [f"{'; '.join(told)}."] if told else []
     if run.metrics.get(OF_DICE, 1) < POOR:
         sentences.append(f"Its Dice is below {POOR}: look at its segmentations before its probabilities.")
+    if run.fitted_cases is not None and run.fitted_cases < FEW:
+        sentences.append(
+            f"Its calibrator was fitted to {run.fitted_cases} case(s): too few to know whether it suits others."
+        )
     return " ".join(sentences)

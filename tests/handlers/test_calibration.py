@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
-from calib_monai.posthoc import Errors, FitReport, fitted_region, load_calibrator, new_calibrator
+from calib_monai.posthoc import Errors, FitReport, fitted_to, load_calibrator, new_calibrator
 from calib_monai.regions import Plausible
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
@@ -176,7 +176,7 @@ def test_a_calibrator_says_what_it_was_fitted_to_and_what_it_replaced(
         caplog.clear()
         handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), {"ts": options})
         fitted_by(handler, monkeypatch, errors, errors)
-        assert fitted_region(tmp_path / "calibrator_ts.safetensors") == told
+        assert fitted_to(tmp_path / "calibrator_ts.safetensors").region == told
         assert json.loads((tmp_path / "eval" / "calibration_ts.json").read_text())["region"] == told
         assert (f"replaced is one fitted to {replaced} voxels" in caplog.text) is bool(replaced)
     assert "grid" not in caplog.text  # there is one only

@@ -10,7 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from calib_monai.posthoc import LocalTemperatureScaling, load_calibrator, new_calibrator, save_calibrator
+from calib_monai.posthoc import (
+    LocalTemperatureScaling,
+    TemperatureScaling,
+    fitted_to,
+    load_calibrator,
+    new_calibrator,
+    save_calibrator,
+)
 from calib_monai.whole_files import UNFINISHED
 
 
@@ -35,6 +42,13 @@ def test_a_calibrator_comes_back_as_it_was_written(models: Path, kind: str) -> N
     assert read.keys() == written.keys()
     assert all(torch.equal(read[name], written[name]) for name in written)
     assert not list(models.glob(f"{UNFINISHED}*"))
+
+
+def test_a_file_says_what_it_was_fitted_to(models: Path) -> None:
+    assert fitted_to(models / "calibrator_ts.safetensors") == ("all", None)
+    path = save_calibrator(TemperatureScaling(), "ts", str(models), "plausible", cases=7)
+    assert fitted_to(path) == ("plausible", 7)
+    assert fitted_to(models / "model.pt") == fitted_to(models / "none") == ("", None)
 
 
 def test_none_changes_no_logit(tmp_path: Path) -> None:

@@ -47,6 +47,12 @@ def test_a_network_that_segments_poorly_is_not_believed_for_its_ece(tmp_path: Pa
     assert ("Its Dice is below 0.5: look at" in beside(run)) == (dice < 0.5)
 
 
+@pytest.mark.parametrize("cases", [None, 2, 9, 10])
+def test_a_calibrator_that_was_fitted_to_few_cases_is_told(tmp_path: Path, cases: int | None) -> None:
+    run = replace(read_run(write_run(tmp_path / "run", 1.0)), fitted_cases=cases)
+    assert (f"Its calibrator was fitted to {cases} case(s): too few to know" in beside(run)) == (cases in (2, 9))
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_the_page_answers_its_title_first(tmp_path: Path) -> None:
     run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *(0.05, 0.06, 0.07) * 2)
