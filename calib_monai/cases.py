@@ -230,7 +230,8 @@ def _split_of_file(file: str, split: Split, options: Options, beside_model: Path
         options: of this run.
         beside_model: the split beside a model; the file must give the same. None if a training draws a new one.
     """
-    given = given_split(Path(file), split)
+    apart = _one_by_one(name for name, on in options.items() if on is True)
+    given = given_split(Path(file), split, f" ({apart} takes each case for a patient)" if apart else "")
     if options.get("fold"):
         logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], file)
     if beside_model is not None and beside_model.is_file():
@@ -281,9 +282,16 @@ def _is_another(kept: Drawn, drawn: Drawn, ckpt_dir: str, *, overwrite: bool) ->
     ]
     another = kept.names != drawn.names or bool(changed)
     if another and not overwrite:
-        what = f"another {changed[0]}" if kept.names == drawn.names else "another split"
+        apart = _one_by_one(name for name, on in drawn.options.items() if on is True and name not in kept.options)
+        earlier = f" (of an earlier version? It drew with {apart})" if apart else ""
+        what = f"another {changed[0]}" if kept.names == drawn.names else f"another split{earlier}"
         raise ValueError(
             f"{ckpt_dir} holds a model that was trained with {what}, which --resume does not take: set another "
             "--ckpt_dir and --output_dir, or replace it by --overwrite True"
         )
     return another
+
+
+def _one_by_one(names: Iterable[str]) -> str:
+    """The options that draw cases one by one, of the names of options; "" if there are none."""
+    return " ".join(f"--{name} False" for name in names if name.startswith("group_"))

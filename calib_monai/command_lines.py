@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from calib_monai.spelling import did_you_mean
@@ -53,13 +54,16 @@ class Parser(argparse.ArgumentParser):
         self.given = set()
         return super().parse_known_args(*arguments, **options)
 
-    def parse_args(self, *arguments: Any, **options: Any) -> Any:
-        """The options; an unknown one ends the program."""
-        found, unknown = self.parse_known_args(*arguments, **options)
+    def parse_args(self, args: Iterable[str] | None = None, namespace: Any = None) -> Any:
+        """The options; an unknown one ends the program, and so does a value of none."""
+        given = sys.argv[1:] if args is None else [*args]
+        known = [one for action in self._actions for one in action.option_strings]
+        for name in (word.split("=")[0] for word in given if word.startswith("--")):
+            if not any(one.startswith(name) for one in known):
+                self.error(f"there is no option {name}{did_you_mean(name, known)}")
+        found, unknown = self.parse_known_args(given, namespace)
         if unknown:
-            name = unknown[0].split("=")[0]
-            known = [one for action in self._actions for one in action.option_strings]
-            self.error(f"there is no option {name}{did_you_mean(name, known)}")
+            self.error(f"{unknown[0]} belongs to no option; put a path with spaces in quotation marks")
         return found
 
     def error(self, message: str) -> NoReturn:

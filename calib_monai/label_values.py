@@ -15,6 +15,7 @@ from calib_monai.composed import flattened
 from calib_monai.spelling import first_of
 
 MOST_VALUES = 5  # of many values, in a message
+MOST_CLASSES = 32  # an image with more values than that is not taken for a label
 SAMPLED = 10_000  # voxels that are looked at first
 
 
@@ -72,23 +73,24 @@ def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: st
                 )
 
 
-def check_no_label(image: Tensor, name: str, num_classes: int) -> None:
-    """Raise ValueError if an image can only be a label: it has two values, or whole numbers from 0 to the last class.
+def check_no_label(image: Tensor, name: str, num_classes: int, ignore_index: int | None = None) -> None:
+    """Raise ValueError if an image looks like a label: it has only whole numbers from 0 to the last class.
 
     Args:
         image: (C, H, W[, D]), finite, of more than one value.
         name: of the image, for the message.
         num_classes: of the label that it may be.
+        ignore_index: a label that is no class, or None.
     """
-    low, high = (end.item() for end in torch.aminmax(image))
-
-    def has_two(values: Tensor) -> bool:
-        return bool(((values == low) | (values == high)).all())
+    highest = min(num_classes, MOST_CLASSES) - 1
 
     def is_label(values: Tensor) -> bool:
-        return has_two(values) or (low >= 0 and high < num_classes and bool((values == values.round()).all()))
+        kept = values if ignore_index is None else values[values != ignore_index]
+        return bool(((kept >= 0) & (kept <= highest) & (kept == kept.round())).all())
 
     values = image.flatten()
     if is_label(values[:: max(1, len(values) // SAMPLED)]) and is_label(values):
-        held = f"two values only, {low:g} and {high:g}" if has_two(values) else f"only whole numbers from 0 to {high:g}"
-        raise ValueError(f"{name} holds {held}, as a label does; needed is the image")
+        raise ValueError(
+            f"{name} holds only whole numbers from 0 to {highest}, as a label does; needed is the image (if it is one, "
+            "multiply its values by 10)"
+        )

@@ -87,7 +87,7 @@ def read_pair(
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
-    check_no_label(image, files["image"], rules.num_classes)
+    check_no_label(image, files["image"], rules.num_classes, rules.ignore_index)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
     if LABEL_VALUES in loaded:

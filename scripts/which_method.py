@@ -1,8 +1,8 @@
 """Writes docs/which_method.md, whose numbers come from `results/`.
 
 `scripts/parts/which_method.md` is its text, a Jinja template: `dice("posthoc", "ce + LTS")` in braces is the mean of a
-measure in a row of `results/hippocampus/posthoc/results.json`. `--check` writes nothing and fails if the page is not
-current.
+measure in a row of `results/hippocampus/posthoc/results.json`, and `dice("posthoc", "ce", "acdc")` of another data set.
+`--check` writes nothing and fails if the page is not current.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from calib_monai.measures import measure_of
 from calib_monai.refusals import tell_in_one_line
 
 PAGE = REPOSITORY / "docs" / "which_method.md"
-RESULTS = REPOSITORY / "results" / "hippocampus"
+RESULTS = REPOSITORY / "results"
 MEASURES = {"dice": "dice_foreground", "ece": "ece_foreground", "nll": "nll_all"}
 
 
@@ -35,13 +35,13 @@ def page_of(template: str) -> str:
     return environment.from_string(template).render({name: partial(mean, key) for name, key in MEASURES.items()})
 
 
-def mean(measure: str, experiment: str, row: str) -> str:
+def mean(measure: str, experiment: str, row: str, dataset: str = "hippocampus") -> str:
     """The mean of a measure over cases and seeds, as tables show it.
 
     Raises:
         ValueError: the results have no such row.
     """
-    path = RESULTS / experiment / "results.json"
+    path = RESULTS / dataset / experiment / "results.json"
     rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
     if row not in rows:
         raise ValueError(f"{path.relative_to(REPOSITORY)} has no row {row!r}; its rows are {', '.join(rows)}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from checked_phantoms import check, warnings_in
+
+from calib_monai.datalists.hippocampus import hippocampus_split
 
 
 def swap_test_and_validation(phantom_dir: Path) -> None:
@@ -74,6 +77,15 @@ def test_a_training_does_not_put_its_split_beside_another_model(phantom_dir: Pat
     (phantom_dir.parent / "models" / "model.pt").touch()
     with pytest.raises(ValueError, match=r"another split, .*: set another --ckpt_dir"):
         check(phantom_dir)
+
+
+def test_a_split_of_a_version_that_drew_cases_one_by_one_is_told(phantom_dir: Path) -> None:
+    together = partial(hippocampus_split, dataset_dir=str(phantom_dir), seed=0, fold=0, group_sides=True)
+    check(phantom_dir)
+    swap_test_and_validation(phantom_dir)
+    (phantom_dir.parent / "models" / "model.pt").touch()
+    with pytest.raises(ValueError, match=r"another split \(of an earlier version\? It drew with --group_sides False\)"):
+        check(phantom_dir, datalist=together)
 
 
 def test_a_training_that_may_replace_a_model_leaves_its_split_there_until_then(phantom_dir: Path) -> None:

@@ -37,8 +37,9 @@ def test_an_unknown_option_is_told_in_one_line(capsys: pytest.CaptureFixture[str
     parser.add_argument("--labels")
     parser.add_argument("--probs", required=True)
     for given, said in (
+        (["--prbs", "a"], "error: there is no option --prbs; did you mean --probs?"),
         (["--probs", "a", "--label_dir=b"], "error: there is no option --label_dir; did you mean --labels?"),
-        (["--probs", "a", "else"], "error: there is no option else"),
+        (["--probs", "my", "probs"], "error: probs belongs to no option; put a path with spaces in quotation marks"),
         ([], "error: the following arguments are required: --probs"),
     ):
         with pytest.raises(SystemExit) as ended:

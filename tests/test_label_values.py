@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, Flipd
 
-from calib_monai.label_values import check_keeps_classes, with_classes
+from calib_monai.label_values import SAMPLED, check_keeps_classes, check_no_label, with_classes
 from calib_monai.presets import relabel
 
 
@@ -33,3 +33,24 @@ def test_a_loading_that_changes_classes_again_is_refused() -> None:
     check_keeps_classes(Compose([Flipd("label"), relabel([4], [3])]), 4, "b.json")
     with pytest.raises(ValueError, match=r"^b\.json gives labels, and the loading of this bundle changes label values"):
         check_keeps_classes(Compose([Compose([relabel([1, 2], [1, 1])])]), 4, "b.json")
+
+
+@pytest.mark.parametrize("values", [(0, 0.5, 1), (0, 1, 3), (-1, 0, 1), (0, 255), (0, 1, 40)])
+def test_an_image_is_not_taken_for_a_label(values: tuple[float, ...]) -> None:
+    check_no_label(torch.tensor(values).view(1, 1, -1), "a.nii", 3)
+    check_no_label(torch.tensor(values).view(1, 1, -1), "a.nii", 3 if max(values) < 40 else 50)
+
+
+def test_every_voxel_of_an_image_is_looked_at_if_some_look_like_a_label() -> None:
+    image = torch.arange(SAMPLED * 3.0).fmod(3).view(1, 1, -1)
+    with pytest.raises(ValueError, match=r"^a\.nii holds only whole numbers from 0 to 2, as a label does"):
+        check_no_label(image, "a.nii", 3)
+    image[..., 1] = 0.5  # between two that are looked at first
+    check_no_label(image, "a.nii", 3)
+
+
+def test_a_label_with_ignored_voxels_is_one() -> None:
+    label = torch.tensor([0.0, 1, 2, 255]).view(1, 1, -1)
+    check_no_label(label, "a.nii", 3)
+    with pytest.raises(ValueError, match="as a label does"):
+        check_no_label(label, "a.nii", 3, ignore_index=255)

@@ -15,13 +15,14 @@ MOST_SHOWN = 20  # keys that are none, and characters of one
 logger = logging.getLogger(__name__)
 
 
-def given_split(path: Path, drawn: Split) -> Split:
+def given_split(path: Path, drawn: Split, mend: str = "") -> Split:
     """The cases of a data set in the sets of a file, sorted by name. Cases in no list are logged and left out.
 
     Args:
         path: a JSON file, `{"training": [NAME, ...], "validation": [NAME, ...], "test": [NAME, ...]}`, like the
             `split.json` of a training. A name belongs to a case, or to a patient and stands for all of their cases.
         drawn: all cases of the data set, in any sets.
+        mend: the end of the message of a patient in two lists.
 
     Raises:
         ValueError: a file that cannot be read or holds something else, an empty list, a name that is not in the data, a
@@ -51,7 +52,7 @@ def given_split(path: Path, drawn: Split) -> Split:
     for name, case in sorted(cases.items()):
         if name in listed:
             split[listed[name]].append(case)
-    check_patients_apart(split)
+    check_patients_apart(split, mend)
     left = sorted(cases.keys() - listed.keys())
     if left:
         logger.warning("%d case(s) are in no list of %s and are not used, first %s", len(left), path, left[0])

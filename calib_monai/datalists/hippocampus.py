@@ -15,13 +15,14 @@ CLASS_NAMES = ("background", "anterior", "posterior")
 
 
 def hippocampus_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, group_sides: bool = True) -> Split:
-    """Training, validation and test cases: 185, 25 and 50 as in MbLS, or scans in the same proportions.
+    """Training, validation and test cases: scans in the proportions of 185, 25 and 50, the counts of MbLS.
 
     Args:
         dataset_dir: the folder that holds `imagesTr` and `labelsTr`.
         seed: another seed draws another split.
         fold: fold of a cross-validation.
-        group_sides: whether both sides of a scan stay together; if not, files are drawn one by one, as in the papers.
+        group_sides: whether both sides of a scan stay together. If not, files are drawn one by one, as in the papers,
+            and 260 of them are split into exactly these counts.
 
     Raises:
         ValueError: as `find_cases` and `split_cases`, or a `group_sides` that is neither True nor False.
@@ -32,7 +33,7 @@ def hippocampus_split(dataset_dir: str, seed: int = 0, fold: int = 0, *, group_s
 
 
 def with_scans(cases: list[Case]) -> list[Case]:
-    """The cases of the release, `hippocampus_NNN`, with the scan that they are a side of as their "patient".
+    """All cases; those of the release, `hippocampus_NNN`, with the scan that they are a side of as their "patient".
 
     An odd number and the next one are the left and the right hippocampus of one scan: their intensities were scaled by
     the same factor in 71 of 71 pairs that tell it. `tests/reliability/sides.py` counts them.
@@ -43,7 +44,7 @@ def with_scans(cases: list[Case]) -> list[Case]:
 def _scan_of(name: str) -> dict[str, str]:
     """The patient of a case of the release, named by its odd number; of other names nothing is known."""
     released = RELEASED.fullmatch(name)
-    return {"patient": f"scan_{(int(released[1]) - 1) // 2 * 2 + 1:03d}"} if released else {}
+    return {"patient": f"scan_{(int(released[1]) - 1) // 2 * 2 + 1:03d}"} if released and int(released[1]) else {}
 
 
 def read_hippocampus(dataset_dir: str) -> list[Case]:

@@ -92,8 +92,8 @@ def warn_of_one_patient(split: Split) -> None:
         )
 
 
-def check_patients_apart(split: Split) -> None:
-    """Raise ValueError if a patient has cases in two sets."""
+def check_patients_apart(split: Split, mend: str = "") -> None:
+    """Raise ValueError if a patient has cases in two sets; `mend` ends the message."""
     seen: dict[str, tuple[str, str]] = {}
     for name, cases in split.items():
         for case in cases:
@@ -101,5 +101,5 @@ def check_patients_apart(split: Split) -> None:
             if other != name:
                 raise ValueError(
                     f"patient {patient_of(case)} is in {other} with {of_other} and in {name} with {case['case']}; all "
-                    "cases of a patient must be in one list"
+                    f"cases of a patient must be in one list{mend}"
                 )

@@ -64,7 +64,7 @@ def answer(run: Run) -> str:
 
 
 def beside(run: Run) -> str:
-    """Dice, ECE, and how much too small or too large the predicted structures are."""
+    """Dice, ECE, how much too small or too large the predicted structures are, and a calibrator of too few cases."""
     names = dict.fromkeys(name.format(region=run.region) for name in MEASURES_SHOWN)
     measures = {name: run.measure(name) for name in names if name in run.metrics}
     told = [f"{measure.title} {measure.shown(run.metrics[name])}" for name, measure in measures.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from calib_monai.spelling import did_you_mean, first_of
 
 LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
 PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
-OF_PROBS = re.compile(r"(probs?|probabilit(y|ies)|softmax|logits?|prob_?maps?)?", re.IGNORECASE)
+PROBS = r"(?:probs?|probabilit(?:y|ies)|softmax|logits?|prob_?maps?)"
+OF_PROBS = re.compile(rf"{PROBS}?", re.IGNORECASE)
 OF_CLASS = re.compile(r"(?:probs?_|softmax_)?(?:class|label|channel|c)?_?(\d+)", re.IGNORECASE)
 OF_IMAGE = re.compile(r"(img|image|\d{4})?", re.IGNORECASE)  # nnU-Net numbers the channels of an image
 
@@ -76,17 +77,10 @@ def pairs_in(
     files = [file for file in files if file.name.lower().endswith(PROB_SUFFIXES) and file not in others]
     if not files:
         raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")
-    by_case: dict[str, dict[Path, str]] = {}
-    alone: list[Path] = []
-    for file in files:
-        case = _case_of(file, probs, of_labels)
-        if case is None:
-            alone.append(file)
-        else:
-            by_case.setdefault(case, {})[file] = _rest(stem_of(file), case)
+    by_case, alone = files_by_case(files, probs, of_labels)
     found: dict[str, tuple[Path, ...]] = {}
     for case, rests in by_case.items():
-        if chosen := _chosen(case, rests, class_names, foreground=foreground):
+        if chosen := chosen_of(case, rests, class_names, foreground=foreground):
             found[case] = chosen
     unfit = [(file, case) for case, rests in by_case.items() if case not in found for file in rests]
     if unfit and not found:
@@ -126,12 +120,6 @@ def _word(rest: str) -> str:
     return OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
 
 
-def class_words(class_names: Sequence[str]) -> str:
-    """A regular expression of what the name of a file says of its class: its number or its name."""
-    names = "|".join(map(re.escape, _as_in_files(class_names)))
-    return rf"{OF_CLASS.pattern}|(?:probs?_|softmax_)?(?:{names})"
-
-
 def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:
     """The message of a folder in which no name says that a file holds probabilities."""
     stem, rest = stem_of(file), _rest(stem_of(file), case)
@@ -161,11 +149,26 @@ def _labels_in(folder: Path) -> dict[str, Path]:
     return labels
 
 
-def _case_of(file: Path, root: Path, labels: Mapping[str, Path]) -> str | None:
-    """The case with a label to which a file belongs by its name, or by that of a folder it is in; the longest fits."""
+def files_by_case(
+    files: Sequence[Path], root: Path, cases: Collection[str]
+) -> tuple[dict[str, dict[Path, str]], list[Path]]:
+    """The files of each case of a folder, with what their names say beside the case; and the files of none."""
+    by_case: dict[str, dict[Path, str]] = {}
+    alone: list[Path] = []
+    for file in files:
+        case = _case_of(file, root, cases)
+        if case is None:
+            alone.append(file)
+        else:
+            by_case.setdefault(case, {})[file] = _rest(stem_of(file), case)
+    return by_case, alone
+
+
+def _case_of(file: Path, root: Path, cases: Collection[str]) -> str | None:
+    """The case to which a file belongs by its name, or by that of a folder it is in; the longest fits."""
     stem = stem_of(file)
-    by_name = [case for case in labels if stem == case or (stem.startswith(case) and stem[len(case)] in "_-. ")]
-    by_folder = [part for part in file.relative_to(root).parts[:-1] if part in labels]
+    by_name = [case for case in cases if stem == case or (stem.startswith(case) and stem[len(case)] in "_-. ")]
+    by_folder = [part for part in file.relative_to(root).parts[:-1] if part in cases]
     return max(by_name, key=len, default=None) or (by_folder[-1] if by_folder else None)
 
 
@@ -174,10 +177,20 @@ def _rest(stem: str, case: str) -> str:
     return stem[len(case) :].strip("_-. ") if stem.startswith(case) else stem
 
 
-def _chosen(
+def chosen_of(
     case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
 ) -> tuple[Path, ...] | None:
-    """The file or files with the probabilities of a case; None if none of its files has them."""
+    """The file or files with the probabilities of a case; None if none of its files has them.
+
+    Args:
+        case: its name.
+        rests: by file of the case, what its name says beside it.
+        class_names: of all classes.
+        foreground: whether the background has no file of its own.
+
+    Raises:
+        ValueError: two files for one, a class without its file, or a file of no class.
+    """
     whole = [file for file, rest in rests.items() if OF_PROBS.fullmatch(rest)]
     arrays = [file for file in whole if not is_nifti(str(file))]
     niftis = [file for file in whole if is_nifti(str(file))]
@@ -188,22 +201,14 @@ def _chosen(
             raise ValueError(f"{best[0]} and {best[1]} are both the probabilities of {case}; there must be one of them")
         if best:
             return (best[0],)
-    of_classes = by_class(case, rests, class_names, foreground=foreground)
+    of_classes = _by_class(case, rests, class_names, foreground=foreground)
     return of_classes or tuple(niftis[:1]) or None
 
 
-def by_class(case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool) -> tuple[Path, ...]:
-    """The files of each class of a case, in the order of the classes; none if no file is of a class.
-
-    Args:
-        case: its name.
-        rests: by file, what its name says beside the case.
-        class_names: of all classes.
-        foreground: whether the background has no file.
-
-    Raises:
-        ValueError: a class without its file, two files for one, or a file of no class.
-    """
+def _by_class(
+    case: str, rests: Mapping[Path, str], class_names: Sequence[str], *, foreground: bool
+) -> tuple[Path, ...]:
+    """The files of each class of a case, in the order of the classes; none if no file is of a class."""
     lower = _as_in_files(class_names)
     of_class: dict[int, Path] = {}
     for file, rest in rests.items():

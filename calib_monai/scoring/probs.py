@@ -75,7 +75,7 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     known = (reading.axes,) if reading.axes else OF_NNUNET if nnunet else OF_NIFTI if is_nifti(first.file) else AXES
     if several:
         if not reading.logits:
-            _check_alike(stored)
+            check_alike(stored)
         for one in stored:
             axes_of(one.file, one.shape, (pair.label, size), 1, known)
     elif len(first.shape) <= SPATIAL_DIMS and is_nifti(first.file) and not reading.foreground:
@@ -143,7 +143,7 @@ def _fill(view: NDArray[Any], stored: Stored) -> None:
         )
 
 
-def _check_alike(stored: Sequence[Stored]) -> None:
+def check_alike(stored: Sequence[Stored]) -> None:
     """Raise ValueError if whole numbers in the files of the classes are not of one type: nothing tells what is 1."""
     types = {one.dtype.str[1:] if one.is_whole else "": one for one in reversed(stored)}
     if len(types) > 1:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from monai.data import MetaTensor
@@ -13,21 +16,24 @@ from pydantic import Field
 
 from calib_monai.datalists.folders import files_below, held, tell_passed_over
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.headers import is_nifti
+from calib_monai.headers import check_fits, is_nifti
+from calib_monai.path_options import check_writable
 from calib_monai.posthoc import TemperatureScaling, load_temperature
 from calib_monai.scoring.arrays import Stored, stored_in
-from calib_monai.scoring.cases import order_of
+from calib_monai.scoring.cases import BYTES_OF_PROB, order_of
 from calib_monai.scoring.earlier import RESULTS, SCORED
 from calib_monai.scoring.evaluation import SavedOutputs, Scoring
 from calib_monai.scoring.fits import SaveProbsd
-from calib_monai.scoring.pairs import OF_PROBS, PROB_SUFFIXES, Pair, by_class, class_words, stem_of
-from calib_monai.scoring.probs import Found, Reading
+from calib_monai.scoring.pairs import OF_CLASS, PROB_SUFFIXES, PROBS, Pair, chosen_of, files_by_case, stem_of
+from calib_monai.scoring.probs import Found, Reading, check_alike
 from calib_monai.scoring.values import check_soft, softmax_in_place
-from calib_monai.stored import ClassNames, read_whole
+from calib_monai.stored import ClassNames, read_stored
 from calib_monai.stored import Stored as Content
+from calib_monai.whole_files import UNFINISHED
 
-ENDING = re.compile(rf"(.+?)[_\-. ]{OF_PROBS.pattern}", re.IGNORECASE)
-MEND = "fit it with python -m calib_monai.score and --calibrate ts, whose --out this is"
+BEFORE = r"(?:(.+?)[_\-. ])??"  # the name of the case, unless that is the name of the folder
+COPIES = 3  # of the values of a case, that are held at once
+MEND = "--fitted must be the --out of python -m calib_monai.score with --calibrate ts"
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +53,7 @@ class Scored(Content):
 def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = False) -> str:
     """Calibrate all probabilities of a folder, and write them into another one as files of the same names and types.
 
-    The headers of all files are read before the first one is written, and each file is written whole or not at all.
+    All files are written, or none: they are put into `out` after the last one was calibrated.
 
     Args:
         fitted: the folder of a score with `--calibrate ts`.
@@ -64,9 +70,9 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
     scored, calibrator = _fitted_in(fitted)
     _check_folders(fitted, probs, out)
     cases = {case: _found(case, files, scored) for case, files in files_of_cases(probs, scored).items()}
-    there = [path for found in cases.values() for one in found.stored if (path := _written(one, probs, out)).exists()]
+    there = [out / path for found in cases.values() for path in _written(found, probs) if os.path.lexists(out / path)]
     if there and not overwrite:
-        raise ValueError(f"--out {out} holds {len(there)} such file(s), first {there[0]}: replace them by --overwrite")
+        raise ValueError(f"--out {out} holds {len(there)} of these names, first {there[0]}; --overwrite replaces them")
     if known := sorted(set(cases) & set(scored.fitted_to)):
         logger.warning("the temperature was fitted to %d of these cases, first %s", len(known), known[0])
     reading = Reading(
@@ -76,55 +82,81 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
         same_grid=False,
     )
     scoring = Scoring(cases, scored.classes, reading, None, "", "", with_logits=True)
-    network, saving = SavedOutputs(scoring), SaveProbsd(scoring, probs, out)
-    with torch.inference_mode():
+    network = SavedOutputs(scoring)
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=UNFINISHED, dir=out) as folder, torch.inference_mode():
+        aside = Path(folder)
+        saving = SaveProbsd(scoring, probs, aside)
         for case, found in cases.items():
-            logits = network(torch.empty(0), case, _grid(found)[None]).as_tensor()
-            values = calibrator(logits)[0]
-            softmax_in_place(values)
-            if scored.logits:
-                check_soft(found.pair.probs[0], values)
+            try:
+                values = calibrator(network(torch.empty(0), case, _grid(found)[None]).as_tensor())[0]
+                softmax_in_place(values)
+                if scored.logits:
+                    check_soft(found.pair.probs[0], values)
+            except ValueError as error:
+                raise ValueError(f"{error}{_how_stored(scored) if '--' in str(error) else ''}") from None
             saving({"case": case, "prob": values})
+        for file in (file for file in aside.rglob("*") if file.is_file()):
+            place = out / file.relative_to(aside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
     return f"{len(cases)} case(s) with the temperature {calibrator.temperature.item():.3g} are in {out}"
 
 
 def files_of_cases(probs: Path, scored: Scored) -> dict[str, tuple[str, ...]]:
     """The files of each case of a folder, by the name of the case; the log tells which files are of none.
 
-    A file with all classes is one case, whose name it has, alone or with an ending such as `_probs`. Volumes are the
-    files of the classes of a case, and end in the name or the number of their class.
+    The names of the cases follow from those of the files, and then the files of a case are chosen as in a score.
 
     Raises:
-        ValueError: a folder that is none, or holds no probabilities, a class without its file, or two files for one.
+        ValueError: a folder that is none, or holds no probabilities, or as `chosen_of`.
     """
     if not probs.is_dir():
         raise ValueError(f"--probs {probs} is not a folder")
     files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
-    single = scored.foreground and len(scored.classes) == 2  # noqa: PLR2004 - one structure, whose file has its values
-    arrays = [file for file in files if not is_nifti(str(file)) or len(stored_in(str(file)).shape) > SPATIAL_DIMS]
-    found: dict[str, tuple[Path, ...]] = {}
-    for file in arrays or (files if single else []):
-        ending = ENDING.fullmatch(stem_of(file))
-        case = ending[1] if ending else stem_of(file)
-        if case in found:
-            raise ValueError(f"{found[case][0]} and {file} are both of {case}; there must be one of them")
-        found[case] = (file,)
-    if not found:
-        found = _of_classes(files, scored)
+    by_case, _ = files_by_case(files, probs, _names_of_cases(files, probs, scored))
+    chosen = {
+        case: chosen_of(case, rests, scored.classes, foreground=scored.foreground) for case, rests in by_case.items()
+    }
+    found = {case: files_of for case, files_of in sorted(chosen.items()) if files_of}
     if not found:
         raise ValueError(f"--probs {probs} holds no probabilities, {', '.join(PROB_SUFFIXES)}; {held(probs)}")
-    used = {file for of_case in found.values() for file in of_case}
+    used = {file for files_of in found.values() for file in files_of}
     tell_passed_over(probs, {"without probabilities": [file for file in files if file not in used]})
-    return {case: tuple(map(str, of_case)) for case, of_case in sorted(found.items())}
+    return {case: tuple(map(str, files_of)) for case, files_of in found.items()}
 
 
-def _of_classes(files: Sequence[Path], scored: Scored) -> dict[str, tuple[Path, ...]]:
-    """The files of the classes of each case, in the order of the classes."""
-    rests: dict[str, dict[Path, str]] = {}
+def _names_of_cases(files: Sequence[Path], root: Path, scored: Scored) -> set[str]:
+    """The names of cases: what stands before the name of a class or a word such as `_probs`, or the whole name.
+
+    A volume may be a segmentation. Its number is that of a class only if all classes are there, and if no other file
+    says that the name with the number is that of a case.
+    """
+    classes = "|".join(re.escape(name).replace(r"\ ", "[ _]") for name in scored.classes)
+    words = rf"(?:{classes})(?:[_\-. ]{PROBS})?|{PROBS}(?:[_\-. ](?:{classes}))?"
+    told = re.compile(rf"{BEFORE}(?:{words})", re.IGNORECASE)
+    numbered = re.compile(rf"{BEFORE}{OF_CLASS.pattern}", re.IGNORECASE)
+    single = scored.foreground and len(scored.classes) == 2  # noqa: PLR2004 - one structure, whose volume has its values
+    names: set[str] = set()
+    numbers: dict[str, dict[int, Path]] = {}
     for file in files:
-        if match := re.fullmatch(rf"(?:(.+?)[_\-. ])?({class_words(scored.classes)})", stem_of(file), re.IGNORECASE):
-            rests.setdefault(match[1] or file.parent.name, {})[file] = match[2]
-    return {case: by_class(case, rest, scored.classes, foreground=scored.foreground) for case, rest in rests.items()}
+        stem, above = stem_of(file), "" if file.parent == root else file.parent.name
+        if match := told.fullmatch(stem):
+            names.add(match[1] or above or stem)
+        elif (single and is_nifti(str(file))) or len(stored_in(str(file)).shape) > SPATIAL_DIMS:
+            names.add(stem)
+        else:
+            match = numbered.fullmatch(stem)
+            name, number = (match[1] or above or stem, int(match[2])) if match else (stem, -1)
+            numbers.setdefault(name, {})[number] = file
+    wanted = {*range(int(scored.foreground), len(scored.classes))}
+    for name, of_class in numbers.items():
+        stems = {stem_of(file) for file in of_class.values()}
+        if wanted <= of_class.keys() and not names & stems:
+            names.add(name)
+        else:  # segmentations, which are passed over; arrays are none, and are refused by their shape
+            names |= {stem_of(file) for file in of_class.values() if not is_nifti(str(file))}
+    return names
 
 
 def _fitted_in(fitted: Path) -> tuple[Scored, TemperatureScaling]:
@@ -132,7 +164,7 @@ def _fitted_in(fitted: Path) -> tuple[Scored, TemperatureScaling]:
     about = fitted / SCORED
     if not about.is_file():
         raise ValueError(f"--fitted {fitted} holds no {SCORED}: {MEND}")
-    scored = Scored(**read_whole(about, Scored, MEND))
+    scored = read_stored(about, Scored, MEND)
     if scored.calibrate != "ts":
         what = "local temperatures, which need images" if scored.calibrate else "no calibrator"
         raise ValueError(f"--fitted {fitted} has {what}: {MEND}")
@@ -140,27 +172,48 @@ def _fitted_in(fitted: Path) -> tuple[Scored, TemperatureScaling]:
 
 
 def _check_folders(fitted: Path, probs: Path, out: Path) -> None:
-    """Raise ValueError if what is written would lie among what is read, or among the results of the score."""
-    place = out.resolve()
-    for name, folder in (("--probs", probs), ("--fitted", fitted)):
-        among = [folder.resolve()] if name == "--probs" else [folder.resolve() / result for result in RESULTS]
-        if place == folder.resolve() or any(one in (place, *place.parents) for one in among):
-            raise ValueError(f"--out {out} lies in {name} {folder}: set another --out")
-    if place in probs.resolve().parents:
+    """Raise ValueError if what is written would lie among what is read, or if the score has calibrated what is read."""
+    check_writable([str(out)])
+    place, read = out.resolve(), probs.resolve()
+    results = [fitted.resolve() / name for name in RESULTS]
+    if read in (place, *place.parents):
+        raise ValueError(f"--out {out} lies in --probs {probs}: set another --out")
+    if place in read.parents:
         raise ValueError(f"--probs {probs} lies in --out {out}: set another --out")
+    if place == fitted.resolve() or any(one in (place, *place.parents) for one in results):
+        raise ValueError(f"--out {out} lies in --fitted {fitted}: set another --out")
+    if any(one in (read, *read.parents) for one in results):
+        raise ValueError(f"--probs {probs} lies in --fitted {fitted}: these are calibrated already")
 
 
 def _found(case: str, files: Sequence[str], scored: Scored) -> Found:
     """What the headers of a case's files say; raise ValueError if they are stored in another way than those fitted."""
     stored = tuple(stored_in(file, logits=scored.logits) for file in files)
+    if len(stored) > 1 and not scored.logits:
+        check_alike(stored)
     channels = 1 if len(stored) > 1 else len(scored.classes) - scored.foreground
-    fitting = [axes for axes in scored.axes if all(_fits(one, axes, channels) for one in stored)]
-    if len({axes.find("c") for axes in fitting}) != 1 or len({_size(one, fitting[0]) for one in stored}) > 1:
-        raise ValueError(
-            f"{files[0]} is {stored[0].shape}; it must be as the files that the temperature was fitted to, with axes "
-            f"{' or '.join(scored.axes)} and {channels} channel(s), and all files of a case must be of one size"
-        )
+    for one in stored:
+        fitting = [axes for axes in scored.axes if _fits(one, axes, channels)]
+        if len({axes.find("c") for axes in fitting}) != 1:
+            fit = "several fit" if fitting else "none fits"
+            raise ValueError(
+                f"{one.file} is {one.shape}; it must be as the files that the temperature was fitted to, with "
+                f"{channels} channel(s) and the axes {' or '.join(scored.axes)}, and {fit}"
+            )
+        if _size(one, fitting[0]) != _size(stored[0], fitting[0]):
+            raise ValueError(f"{stored[0].file} is {stored[0].shape} and {one.file} {one.shape}; they must be equal")
+    count = prod(stored[0].shape) * len(scored.classes) // channels
+    check_fits(f"{files[0]} takes", BYTES_OF_PROB * count * COPIES)
     return Found(Pair(case, tuple(files), ""), stored, fitting[0], None, len(scored.classes))
+
+
+def _how_stored(scored: Scored) -> str:
+    """The end of a message that names options of a score: how the files were stored that the temperature suits."""
+    background = "lack" if scored.foreground else "hold"
+    return (
+        f"; this temperature was fitted to files of {'logits' if scored.logits else 'probabilities'} that {background} "
+        "the background: store these alike"
+    )
 
 
 def _fits(stored: Stored, axes: str, channels: int) -> bool:
@@ -180,6 +233,8 @@ def _grid(found: Found) -> MetaTensor:
     return MetaTensor(torch.zeros(1).expand(1, *_size(found.stored[0], found.axes)))
 
 
-def _written(stored: Stored, probs: Path, out: Path) -> Path:
-    """Where the calibrated probabilities of a file are written."""
-    return out / Path(stored.file).absolute().relative_to(probs.absolute())
+def _written(found: Found, probs: Path) -> list[Path]:
+    """The paths of a case's files, and of the `.pkl` beside them, inside the folder of probabilities."""
+    files = [Path(one.file).absolute().relative_to(probs.absolute()) for one in found.stored]
+    place = files[0].with_suffix(".pkl")
+    return [*files, place] if found.stored[0].is_of_nnunet and (probs / place).is_file() else files
