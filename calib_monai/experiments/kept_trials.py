@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from calib_monai.bins import Bins
-from calib_monai.experiments.results import PLACES
+from calib_monai.experiments.results import OTHERS, PLACES
 from calib_monai.experiments.trials import Trial
 from calib_monai.measures import measure_from
 from calib_monai.reports.run_files import check_values
@@ -92,6 +92,7 @@ def kept(trial: Trial) -> dict[str, Any]:
         "records": {step: {**record, "options": _options(record)} for step, record in trial.records.items()},
         "run": {
             **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED)},
+            "test_dir": Path(run.test_dir).name,
             "metrics": {name: _known(value) for name, value in run.metrics.items()},
             "measures": {name: asdict(run.measure(name)) for name in run.metrics},
             "num_voxels": _known(run.num_voxels),
@@ -140,9 +141,8 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
 
 def _options(record: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a record; of those that say where, the last part."""
-    return {
-        name: Path(str(value)).name if name in PLACES else value for name, value in record.get("options", {}).items()
-    }
+    options = record.get("options", {})
+    return {name: Path(str(value)).name if name in (*PLACES, OTHERS) else value for name, value in options.items()}
 
 
 def _known(value: float) -> float | None:

@@ -13,6 +13,7 @@ from calib_monai.experiments.trials import Row, Trial
 from calib_monai.measures import Measure
 
 PLACES = ("--dataset_dir", "--ckpt_dir", "--output_dir")  # options that say where, not what
+OTHERS = "--test_dir"  # of which the last part says what
 OF_TRIALS = ("--seed", "--fold")  # those that differ between the trials of a row
 DIGITS = 6
 
@@ -96,7 +97,8 @@ def _cases(row: Row, measures: Mapping[str, Measure]) -> dict[str, dict[str, flo
 def _options(trial: Trial) -> dict[str, Any]:
     """The options of training and evaluation that say what was run."""
     both = {**trial.records["train"]["options"], **trial.records["evaluate"]["options"]}
-    return {name: value for name, value in both.items() if name not in PLACES}
+    told = {name: value for name, value in both.items() if name not in PLACES}
+    return told | ({OTHERS: Path(str(told[OTHERS])).name} if OTHERS in told else {})
 
 
 def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def test_data_of_others_are_measured_apart_and_shown_beside_the_test_cases(tmp_p
     of_vendor = found["elsewhere"]["on_vendor_2"]["rows"]["nacl on vendor 2"]
     assert of_vendor["measures"]["dice_foreground"]["mean"] == pytest.approx(0.6)
     assert found["elsewhere"]["on_vendor_b"]["dataset"] == "vendor_b"
+    assert not any("/data/" in (out / name).read_text() for name in ("results.json", "trials.json"))
     page = (out / "results.md").read_text()
     assert "Inside and outside" in page
     assert "## vendor_2" in page
