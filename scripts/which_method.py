@@ -35,14 +35,22 @@ def page_of(template: str) -> str:
     return environment.from_string(template).render({name: partial(mean, key) for name, key in MEASURES.items()})
 
 
-def mean(measure: str, experiment: str, row: str, dataset: str = "hippocampus") -> str:
+def mean(measure: str, experiment: str, row: str, dataset: str = "hippocampus", place: str = "") -> str:
     """The mean of a measure over cases and seeds, as tables show it.
+
+    Args:
+        measure: its name.
+        experiment: the folder of the table in that of the data set.
+        row: its name.
+        dataset: the folder in `results`.
+        place: the name of the data of others that were measured, "" for test cases.
 
     Raises:
         ValueError: the results have no such row.
     """
     path = RESULTS / dataset / experiment / "results.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows = (content["elsewhere"][f"on_{place}"] if place else content)["rows"]
     if row not in rows:
         raise ValueError(f"{path.relative_to(REPOSITORY)} has no row {row!r}; its rows are {', '.join(rows)}")
     return measure_of(measure).shown(rows[row]["measures"][measure]["mean"])

@@ -102,18 +102,19 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     }
     which = (REPOSITORY / "docs" / "which_method.md").read_text(encoding="utf-8")
     assert f"`ce` on slices, 100 epochs: {', '.join(nll.values())}" in which
-    of_methods = re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)
-    assert [method for method, _ in of_methods] == ["soft_dice", "dice_ce", "svls", "nacl"]
-    for method, line in of_methods:
-        columns = [(name, method) for name in ("dice_foreground", "hd95_mm")]
-        columns += [(name, row) for name in ("nll_all", "ece_foreground") for row in (method, f"{method} + TS")]
-        means = [which_method.mean(name, "volumes_posthoc", row) for name, row in columns]
-        assert line.split(" | ") == means, method
-    [averaged] = re.findall(r"^\| three `soft_dice`, averaged \| (.*) \|$", text, re.MULTILINE)
-    columns = [(name, "") for name in ("dice_foreground", "hd95_mm")]
-    columns += [(name, end) for name in ("nll_all", "ece_foreground") for end in ("", " + TS")]
-    means = [which_method.mean(name, "volumes_recipe", f"soft_dice ensemble{end}") for name, end in columns]
-    assert averaged.split(" | ") == means
+    table = re.findall(r"^\| (\w*) ?\| ((?:three )?)`(\w+)` \| (.*) \|$", text, re.MULTILINE)
+    assert [(data, method) for data, _, method, _ in table if data] == [
+        (data, "soft_dice") for data in ("hippocampus", "ACDC", "BUSI")
+    ]
+    dataset = ""
+    for data, averaged, method, line in table:
+        dataset = data.lower() or dataset
+        experiment = {"hippocampus": "volumes_recipe" if averaged else "volumes_posthoc"}.get(dataset, "posthoc")
+        row = f"{method} ensemble" if averaged else method
+        columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
+        columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
+        means = [which_method.mean(name, experiment, f"{row}{end}", dataset) for name, end in columns]
+        assert line.split(" | ") == means, (dataset, row)
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
     assert f"({before['ece_foreground']:.3f} to {after['ece_foreground']:.3f})" in " ".join(text.split())
