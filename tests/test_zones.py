@@ -49,7 +49,7 @@ def test_zones_are_looked_at_across_the_thickest_axis_wherever_it_is(axis: int) 
     affine = torch.diag(
         torch.tensor([3.6 if place == axis else 0.6 for place in range(3)] + [1.0], dtype=torch.float64)
     )
-    loaded = {key: MetaTensor(prostate.float(), affine=affine) for key in ("image", "label")}
+    loaded = {key: MetaTensor(times * prostate, affine=affine) for key, times in (("image", 10.0), ("label", 1.0))}
     rules = Rules(3, in_channels=1, spatial_dims=3, largest=None, axcodes="LPS", empty_labels=False, same_grid=True)
     shapes = ZoneShapes(2, 1)
     read_pair({"image": __file__, "label": __file__}, lambda _: loaded, rules, shapes.look)

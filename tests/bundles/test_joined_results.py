@@ -37,7 +37,7 @@ def test_the_page_of_results_has_what_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
-    [command] = [one for one in commands_of(PAGE) if "join_results" in one]
+    [command] = [one for one in commands_of(PAGE) if "join_results" in one and "volumes_seeds" in one]
     monkeypatch.setattr("sys.argv", shlex.split(command)[1:])
     join_results.main()
     assert capsys.readouterr().out in PAGE.read_text(encoding="utf-8")
