@@ -84,7 +84,8 @@ def _run(measured: dict[str, Any], folder: str) -> str:
     epochs = ", ".join(dict.fromkeys(one["--epochs"] for one in options))
     seeds = ", ".join(map(str, measured["seeds"]))
     several = "s" * (len(measured["seeds"]) > 1)
-    return f"[{measured['dataset']}](../{folder}/results.md): {epochs} epochs, seed{several} {seeds}"
+    rows = f"{len(options)} row{'s' * (len(options) > 1)}"
+    return f"[{measured['dataset']}](../{folder}/results.md): {rows}, {epochs} epochs, seed{several} {seeds}"
 
 
 def _measured(experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -109,13 +110,16 @@ def _table(table: dict[str, Any], measured: dict[str, Any], names: list[str]) ->
         for place, key in enumerate(table["measures"])
         if (own := own_measure(key, measured["measures"])) is not None
     ]
-    titles = [measured["measures"][own]["title"] for _, own in known]
+    titles = [
+        f"{measured['measures'][own]['title']}, printed{'' if own == table['measures'][place] else ' (voxels)'}"
+        for place, own in known
+    ]
     structure = table.get("structure", "")
     of = ", ".join(filter(None, [table["source"].rpartition(", ")[2], table["dataset"], structure]))
     lines = [
         f"### {table['source'].partition(' (')[0]}, {of}",
         "",
-        "| | " + " | ".join(f"{title}, printed | here" for title in titles) + " |",
+        "| | " + " | ".join(f"{title} | here" for title in titles) + " |",
         "| --- " * (2 * len(known) + 1) + "|",
     ]
     for name in names:

@@ -77,5 +77,5 @@ def test_a_trained_network_has_the_committed_numbers_of_real_cases(network: Path
         committed = trial["cases"][case]
         for name in ("nll_all", "brier_all", "ece_plausible", "ece_foreground"):
             assert float(measured[name]) == pytest.approx(committed[name], rel=0, abs=1e-4), name
-        dice = [float(measured[name]) for name in measured if name.startswith("dice_foreground_")]
+        dice = [float(measured[name]) for name in measured if name.startswith("dice_foreground")]
         assert np.nanmean(dice) == pytest.approx(committed["dice_foreground"], rel=0, abs=1e-4)

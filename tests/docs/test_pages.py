@@ -39,6 +39,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors_of(file), target
 
 
+def test_the_trained_networks_of_a_page_are_there() -> None:
+    text = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
+    folders = set(re.findall(r"results/\S+_seed\d+", text))
+    assert folders == {"results/acdc/main/soft_dice_seed0", "results/busi/network/soft_dice_seed0"}
+    assert [folder for folder in folders if not (REPOSITORY / folder / "model.pt").is_file()] == []
+
+
 def test_every_page_is_linked() -> None:
     linked = {(page.parent / target.partition("#")[0]).resolve() for page in LINKED for target in links_of(page)}
     assert [named(page) for page in PAGES[1:] if page not in linked and page.stem != "index"] == []
@@ -114,6 +121,8 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
         columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
         columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
         means = [which_method.mean(name, experiment, f"{row}{end}", dataset) for name, end in columns]
+        if method == "nacl" or dataset == "busi":  # of too many plausible voxels to compare
+            means[3:5] = "--"
         assert line.split(" | ") == means, (dataset, row)
     rows = json.loads((REPOSITORY / "results" / "hippocampus" / "shifted" / "shifted.json").read_text())["rows"]
     before, after = (next(row for row in rows if row["constant"] == constant) for constant in (0, 2))
