@@ -196,13 +196,13 @@ def chosen_of(
     niftis = [file for file in whole if is_nifti(str(file))]
     several = [file for file in niftis if len(stored_in(str(file)).shape) > SPATIAL_DIMS]
     named = [file for file in niftis if rests[file]]
-    for best in (arrays, several, named, niftis if foreground else []):
-        if len(best) > 1:
+    of_classes = () if arrays or several or named else _by_class(case, rests, class_names, foreground=foreground)
+    for best in (arrays, several, named, of_classes, niftis if foreground else niftis[:1]):
+        if len(best) > 1 and best is not of_classes:
             raise ValueError(f"{best[0]} and {best[1]} are both the probabilities of {case}; there must be one of them")
         if best:
-            return (best[0],)
-    of_classes = _by_class(case, rests, class_names, foreground=foreground)
-    return of_classes or tuple(niftis[:1]) or None
+            return tuple(best)
+    return None
 
 
 def _by_class(

@@ -213,6 +213,18 @@ def test_one_channel_is_the_only_structure_with_an_option(folders: Callable[...,
     }
 
 
+def test_files_of_several_structures_go_before_a_segmentation_beside_them(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", LAST(made))
+    there = scored(given)
+    for case, made in given.cases.items():
+        given.write(case, "{}.nii.gz", made.label)
+        for index, name in enumerate(("liver", "tumor"), 1):
+            given.write(case, f"{{}}_{name}.nii.gz", made.probs[index])
+    assert scored(given, "--foreground")["/nll_all/value"] == pytest.approx(there["/nll_all/value"], abs=1e-4)
+
+
 @pytest.mark.parametrize("stored", ["cxyz", "xyzc", "czyx"])
 def test_a_large_file_is_read_piece_by_piece(folders: Callable[..., Folders], stored: str) -> None:
     given, told = folders(), []
