@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.command_lines import Parser
+from calib_monai.command_lines import Parser, log_to_output
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.unlabeled import calibrate_files
 
@@ -27,8 +26,7 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the files are written."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
-    logging.getLogger("calib_monai").setLevel(logging.INFO)
+    log_to_output()
     told = calibrate_files(options.fitted, options.probs, options.out, overwrite=options.overwrite)
     sys.stdout.write(f"{told}\n")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -69,3 +70,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the program with one line."""
         self.exit(2, f"error: {message}; --help lists the options\n")
+
+
+def log_to_output() -> None:
+    """Let the log of this package, and warnings of others, be lines of the standard output."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    logging.getLogger("calib_monai").setLevel(logging.INFO)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calib_monai.command_lines import Parser
+from calib_monai.command_lines import Parser, log_to_output
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.axes import AXES
 from calib_monai.scoring.cases import Given
@@ -48,8 +48,7 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the results are written."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
-    logging.getLogger("calib_monai").setLevel(logging.INFO)
+    log_to_output()
     logging.getLogger("ignite").setLevel(logging.CRITICAL)  # which tells each error twice
     given = Given(
         probs=options.probs,

@@ -44,7 +44,8 @@ def with_scans(cases: list[Case]) -> list[Case]:
 def _scan_of(name: str) -> dict[str, str]:
     """The patient of a case of the release, named by its odd number; of other names nothing is known."""
     released = RELEASED.fullmatch(name)
-    return {"patient": f"scan_{(int(released[1]) - 1) // 2 * 2 + 1:03d}"} if released and int(released[1]) else {}
+    number = int(released[1]) if released else 0
+    return {"patient": f"scan_{number - 1 + number % 2:03d}"} if number else {}
 
 
 def read_hippocampus(dataset_dir: str) -> list[Case]:

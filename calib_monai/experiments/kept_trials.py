@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from calib_monai.bins import Bins
-from calib_monai.experiments.results import OTHERS, PLACES
+from calib_monai.experiments.results import shortened
 from calib_monai.experiments.trials import Trial
 from calib_monai.measures import measure_from
 from calib_monai.reports.run_files import check_values
@@ -89,7 +89,9 @@ def kept(trial: Trial) -> dict[str, Any]:
     names = list(dict.fromkeys(name for of_case in run.cases.values() for name in of_case))
     return {
         **{name: getattr(trial, name) for name in ("method", "network", "evaluation", "seed", "fold")},
-        "records": {step: {**record, "options": _options(record)} for step, record in trial.records.items()},
+        "records": {
+            step: {**record, "options": shortened(record.get("options", {}))} for step, record in trial.records.items()
+        },
         "run": {
             **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED)},
             "test_dir": Path(run.test_dir).name,
@@ -137,12 +139,6 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
     )
     check_values(run.metrics, run.cases)
     return Trial(run=run, **{name: value for name, value in content.items() if name != "run"})
-
-
-def _options(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a record; of those that say where, the last part."""
-    options = record.get("options", {})
-    return {name: Path(str(value)).name if name in (*PLACES, OTHERS) else value for name, value in options.items()}
 
 
 def _known(value: float) -> float | None:

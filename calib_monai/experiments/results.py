@@ -97,8 +97,12 @@ def _cases(row: Row, measures: Mapping[str, Measure]) -> dict[str, dict[str, flo
 def _options(trial: Trial) -> dict[str, Any]:
     """The options of training and evaluation that say what was run."""
     both = {**trial.records["train"]["options"], **trial.records["evaluate"]["options"]}
-    told = {name: value for name, value in both.items() if name not in PLACES}
-    return told | ({OTHERS: Path(str(told[OTHERS])).name} if OTHERS in told else {})
+    return shortened({name: value for name, value in both.items() if name not in PLACES})
+
+
+def shortened(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options; of those that are paths, the last part."""
+    return {name: Path(str(value)).name if name in (*PLACES, OTHERS) else value for name, value in options.items()}
 
 
 def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:

@@ -149,18 +149,18 @@ def load_calibrator(
     return calibrator.eval()
 
 
-def load_temperature(path: Path, fitted_to: Path, mend: str) -> TemperatureScaling:
+def load_temperature(path: Path, about: Path, mend: str) -> TemperatureScaling:
     """The temperature in a file of `save_calibrator` that was not fitted to a model, but to what another file says.
 
     Args:
         path: of the temperature.
-        fitted_to: the file beside it that stands for a model.
+        about: the file beside it that stands for a model.
         mend: the end of each message.
 
     Raises:
         ValueError: a file that is missing or damaged, or a temperature that belongs to another one.
     """
-    calibrator, weights = TemperatureScaling(), _fitted_weights(path, [fitted_to], mend)
+    calibrator, weights = TemperatureScaling(), _fitted_weights(path, [about], mend)
     try:
         calibrator.load_state_dict(weights)
     except RuntimeError:
@@ -178,10 +178,10 @@ def _fitted_weights(path: Path, models: Sequence[Path], mend: str) -> dict[str, 
         raise ValueError(f"there is no calibrator at {path}: {mend}")
     try:
         with safe_open(path, framework="pt") as file:
-            weights, fitted_to = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
+            weights, digest = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {mend}") from None
-    if fitted_to != digest_of(models):
+    if digest != digest_of(models):
         for model in models:
             if model.name == MODEL:
                 check_readable(model)

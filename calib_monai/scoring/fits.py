@@ -101,16 +101,19 @@ class SaveProbsd(Transform):
         whole = 1.0 if logits else whole_of(found.stored, foreground=self.scoring.reading.foreground)
         for index, stored in enumerate(found.stored):
             part = places if len(found.stored) == 1 else places[index : index + 1]
-            path = self.folder / Path(stored.file).absolute().relative_to(self.root)
-            write_like(_of_probs(stored) if logits else stored, path, view_of(part, found), whole)
-        self._copy_place(found)
+            write_like(_of_probs(stored) if logits else stored, self._path_of(stored.file), view_of(part, found), whole)
+        if found.place:
+            shutil.copyfile(found.place, self._path_of(found.place))
         return dict(data)
 
-    def _copy_place(self, found: Found) -> None:
-        """Copy the `.pkl` that says where nnU-Net's probabilities lie."""
-        place = Path(found.stored[0].file).with_suffix(".pkl")
-        if found.stored[0].is_of_nnunet and place.is_file():
-            shutil.copyfile(place, self.folder / place.absolute().relative_to(self.root))
+    def paths_of(self, found: Found) -> list[Path]:
+        """The files that are written of a case."""
+        place = [self._path_of(found.place)] if found.place else []
+        return [*(self._path_of(stored.file) for stored in found.stored), *place]
+
+    def _path_of(self, file: str | Path) -> Path:
+        """Where the file that comes from a given one is written."""
+        return self.folder / Path(file).absolute().relative_to(self.root)
 
 
 def _of_probs(stored: Stored) -> Stored:

@@ -60,6 +60,12 @@ class Found:
     turn: NDArray[Any] | None
     num_classes: int
 
+    @property
+    def place(self) -> Path | None:
+        """The `.pkl` that says where nnU-Net's probabilities lie; None where there is none."""
+        file = Path(self.stored[0].file).with_suffix(".pkl")
+        return file if self.stored[0].is_of_nnunet and file.is_file() else None
+
 
 def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int | None) -> Found:
     """What the headers of a case's files say, beside its label (1, X, Y, Z), whose voxels are not looked at.

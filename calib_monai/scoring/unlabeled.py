@@ -70,11 +70,6 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
     scored, calibrator = _fitted_in(fitted)
     _check_folders(fitted, probs, out)
     cases = {case: _found(case, files, scored) for case, files in files_of_cases(probs, scored).items()}
-    there = [out / path for found in cases.values() for path in _written(found, probs) if os.path.lexists(out / path)]
-    if there and not overwrite:
-        raise ValueError(f"--out {out} holds {len(there)} of these names, first {there[0]}; --overwrite replaces them")
-    if known := sorted(set(cases) & set(scored.fitted_to)):
-        logger.warning("the temperature was fitted to %d of these cases, first %s", len(known), known[0])
     reading = Reading(
         logits=scored.logits,
         foreground=scored.foreground,
@@ -82,6 +77,12 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
         same_grid=False,
     )
     scoring = Scoring(cases, scored.classes, reading, None, "", "", with_logits=True)
+    written = SaveProbsd(scoring, probs, out).paths_of
+    there = [path for found in cases.values() for path in written(found) if os.path.lexists(path)]
+    if there and not overwrite:
+        raise ValueError(f"--out {out} holds {len(there)} of these names, first {there[0]}; --overwrite replaces them")
+    if known := sorted(set(cases) & set(scored.fitted_to)):
+        logger.warning("the temperature was fitted to %d of these cases, first %s", len(known), known[0])
     network = SavedOutputs(scoring)
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=UNFINISHED, dir=out) as folder, torch.inference_mode():
@@ -231,10 +232,3 @@ def _size(stored: Stored, axes: str) -> tuple[int, ...]:
 def _grid(found: Found) -> MetaTensor:
     """A label (1, X, Y, Z) of the size of the case, of whose voxels nothing is known."""
     return MetaTensor(torch.zeros(1).expand(1, *_size(found.stored[0], found.axes)))
-
-
-def _written(found: Found, probs: Path) -> list[Path]:
-    """The paths of a case's files, and of the `.pkl` beside them, inside the folder of probabilities."""
-    files = [Path(one.file).absolute().relative_to(probs.absolute()) for one in found.stored]
-    place = files[0].with_suffix(".pkl")
-    return [*files, place] if found.stored[0].is_of_nnunet and (probs / place).is_file() else files
