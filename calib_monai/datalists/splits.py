@@ -36,13 +36,14 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         cases: cases with a name under "case", and with the patient under "patient" if patients have several cases.
         counts: published numbers of training, validation and test patients.
         seed: another seed gives another split.
-        fold: of a cross-validation with this seed; no patient is tested in two folds. None tests all cases.
+        fold: of a cross-validation with this seed. Each patient is tested in exactly one fold, so the last fold may
+            test fewer. None tests all cases.
 
     Returns:
         A list of cases for each of `SPLITS`, sorted by name.
 
     Raises:
-        ValueError: fewer than three patients, a `fold` that would test patients again, or no whole numbers.
+        ValueError: fewer than three patients, a `fold` that is left with no patient to test, or no whole numbers.
 
     Examples:
         >>> cases = [{"case": name} for name in "abcdef"]
@@ -59,13 +60,14 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         raise ValueError(f"{len(cases)} case(s){whose} found; at least 3 are needed to train, validate and test")
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
     _, validation, test = _sizes(len(patients), counts)
-    folds = len(patients) // test
-    if fold not in range(folds):
+    first = range(0, len(patients), test)  # how many patients earlier folds have tested
+    if fold not in range(len(first)):
         raise ValueError(
-            f"fold is {fold}; {len(patients)} cases or patients, {test} in each test set, make {folds} folds: 0 to "
-            f"{folds - 1}"
+            f"fold is {fold}; {len(patients)} cases or patients, {test} in each test set, make {len(first)} folds: "
+            f"0 to {len(first) - 1}"
         )
-    patients = patients[fold * test :] + patients[: fold * test]
+    patients = patients[first[fold] :] + patients[: first[fold]]
+    test = min(test, len(patients) - first[fold])
     parts = {
         "training": set(patients[validation + test :]),
         "validation": set(patients[:validation]),

@@ -31,9 +31,17 @@ def test_the_split_follows_from_the_seed_not_from_the_order_of_files() -> None:
     assert split_cases(named(50), COUNTS, 1) != split_cases(named(50), COUNTS, 2)
 
 
-def test_folds_test_every_case_at_most_once() -> None:
-    tested = [case["case"] for fold in range(5) for case in split_cases(named(50), (7, 1, 2), 4, fold)["test"]]
-    assert sorted(tested) == [case["case"] for case in named(50)]
+@pytest.mark.parametrize(("num_cases", "tested"), [(50, [10] * 5), (47, [9] * 5 + [2]), (48, [10] * 4 + [8])])
+def test_folds_test_every_case_once(num_cases: int, tested: list[int]) -> None:
+    folds = [split_cases(named(num_cases), (7, 1, 2), 4, fold) for fold in range(len(tested))]
+    assert [len(split["test"]) for split in folds] == tested
+    assert {len(split["validation"]) for split in folds} == {5}
+    for split in folds:
+        assert sorted(c["case"] for cases in split.values() for c in cases) == [c["case"] for c in named(num_cases)]
+    assert sorted(c["case"] for split in folds for c in split["test"]) == [c["case"] for c in named(num_cases)]
+
+
+def test_no_fold_is_fold_0() -> None:
     assert split_cases(named(50), (7, 1, 2), 4, 0) == split_cases(named(50), (7, 1, 2), 4)
 
 
