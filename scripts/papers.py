@@ -24,6 +24,7 @@ PAGE = REPOSITORY / "docs" / "papers.md"
 ROWS = PARTS / "papers.yaml"
 WORKFLOW, RESULTS = REPOSITORY / "workflow", REPOSITORY / "results"
 HEADER = "| | shows | experiment | run here | not yet |\n| --- | --- | --- | --- | --- |\n"
+RUNS = f"| experiment | data | methods | epochs | seeds | folds | test cases |\n|{' --- |' * 7}\n"
 KEYS = {"shows", "experiment", "settings", "printed", "missing"}
 
 Row = dict[str, str]
@@ -42,7 +43,10 @@ def page() -> str:
     )
     beside = "\n".join(dict.fromkeys(table for of in papers.values() for row in of.values() for table in _beside(row)))
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - Markdown
-    text = environment.from_string((PARTS / PAGE.name).read_text(encoding="utf-8")).render(rows=rows, beside=beside)
+    experiments = dict.fromkeys(row["experiment"] for of in papers.values() for row in of.values())
+    runs = RUNS + "".join(_run(name, *found) for name in experiments for found in _measured(name))
+    text = environment.from_string((PARTS / PAGE.name).read_text(encoding="utf-8"))
+    text = text.render(rows=rows, runs=runs, beside=beside)
     return text.rstrip("\n") + "\n"
 
 
@@ -73,19 +77,27 @@ def read_papers() -> dict[str, dict[str, Row]]:
 def _line(name: str, row: Row) -> str:
     """A line of a table."""
     settings = f" with `{row['settings']}`" if "settings" in row else ""
-    runs = "; ".join(_run(measured, folder) for folder, measured in _measured(row["experiment"]))
-    cells = [name, row["shows"], f"`{row['experiment']}`{settings}", runs or "nothing", row.get("missing", "")]
+    data = ", ".join(_link(*found) for found in _measured(row["experiment"]))
+    cells = [name, row["shows"], f"`{row['experiment']}`{settings}", data or "nothing", row.get("missing", "")]
     return f"| {' | '.join(cells)} |\n"
 
 
-def _run(measured: dict[str, Any], folder: str) -> str:
-    """What was run, with its budget and a link to its results."""
-    options = [row["options"] for row in measured["rows"].values()]
-    epochs = ", ".join(dict.fromkeys(one["--epochs"] for one in options))
-    seeds = ", ".join(map(str, measured["seeds"]))
-    several = "s" * (len(measured["seeds"]) > 1)
-    rows = f"{len(options)} row{'s' * (len(options) > 1)}"
-    return f"[{measured['dataset']}](../{folder}/results.md): {rows}, {epochs} epochs, seed{several} {seeds}"
+def _link(folder: str, measured: dict[str, Any]) -> str:
+    """The name of a data set, which leads to its results."""
+    return f"[{measured['dataset']}](../{folder}/results.md)"
+
+
+def _run(experiment: str, folder: str, measured: dict[str, Any]) -> str:
+    """A line of the table of what was run: an experiment on a data set, with its methods and its budget."""
+    methods = dict.fromkeys(f"`{name.split()[0]}`" for name in measured["rows"])
+    epochs = dict.fromkeys(row["options"]["--epochs"] for row in measured["rows"].values())
+    cells = [
+        f"`{experiment}`",
+        _link(folder, measured),
+        *(", ".join(map(str, each)) for each in (methods, epochs, measured["seeds"], measured["folds"])),
+        str(measured["num_cases"]),
+    ]
+    return f"| {' | '.join(cells)} |\n"
 
 
 def _measured(experiment: str) -> Iterator[tuple[str, dict[str, Any]]]:
