@@ -103,10 +103,12 @@ def check_ignore_index(ignore_index: int | None) -> None:
 def check_changed(module: nn.Module, **changed: object) -> None:
     """Raise ValueError if the module's constructor refuses its arguments with these changed.
 
-    A module that has not kept all its arguments as attributes is passed over.
+    Arguments that are no attributes of the module have their defaults. A module that lacks one without a default is
+    passed over.
     """
     kept = _kept_arguments(module)
-    if kept.keys() == inspect.signature(type(module)).parameters.keys():
+    parameters = inspect.signature(type(module)).parameters.items()
+    if kept.keys() >= {name for name, parameter in parameters if parameter.default is parameter.empty}:
         type(module)(**(kept | changed))
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from calib_monai.labels import most_probable
 from calib_monai.regions import places
 
+SLACK = 1e-2  # by which half precision may leave 0..1
 ROUNDING = torch.finfo(torch.float32).eps
 MOST_IN_BYTES = 63  # bins whose numbers, those of wrong and of right voxels, fit into an int8
 
@@ -81,7 +82,7 @@ class Bins:
         fills is left out, because its sign is unknown.
 
         Args:
-            debiased: whether to subtract what chance adds.
+            debiased: whether the sign is that of the other images.
         """
         gaps, count = self.confidence - self.correctness, self.count
         direction = gaps.sum(dim=0).expand_as(gaps)
@@ -136,7 +137,11 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
 
     Returns:
         Bins without a leading axis.
+
+    Raises:
+        ValueError: labels that are no classes, such as ignored ones, or values that are no probabilities.
     """
+    _check(probs, labels)
     predicted, confidence = most_probable(probs, labels.dtype)
     return _bin(confidence, predicted == labels, num_bins)
 
@@ -152,7 +157,11 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
 
     Returns:
         Bins with leading shape (C,).
+
+    Raises:
+        ValueError: as `top_label_bins`.
     """
+    _check(probs, labels)
     return Bins.stack(_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold))
 
 
@@ -169,6 +178,21 @@ def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15
         threshold: probabilities that are not above it are left out before sorting; 0 leaves out none.
     """
     return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
+
+
+def _check(probs: Tensor, labels: Tensor) -> None:
+    """Raise ValueError if labels (N,) are no classes of probabilities (C, N), or values lie outside 0..1."""
+    if not labels.numel():
+        return
+    least, most = (extreme.item() for extreme in labels.aminmax())
+    if least < 0 or most >= len(probs):
+        raise ValueError(
+            f"labels are from {least} to {most}, and probs have {len(probs)} classes; leave out ignored voxels, as "
+            "region_voxels does that knows them"
+        )
+    low, high = (extreme.item() for extreme in probs.aminmax())
+    if not -SLACK <= low <= high <= 1 + SLACK:  # NaN is refused, too
+        raise ValueError(f"probs hold values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")
 
 
 def _each(function: Callable[..., Tensor], *bins: Bins) -> Bins:

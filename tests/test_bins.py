@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,3 +135,12 @@ def test_monais_calibration_error_follows_from_the_bins(reduction: str) -> None:
     average = (bins.mean_confidence() - bins.accuracy()).abs().nanmean(dim=-1)
     ours = bins.expected_calibration_error() if reduction == "expected" else average
     torch.testing.assert_close(theirs.aggregate()[0].double(), ours, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("bins", [top_label_bins, class_bins])
+def test_what_is_no_class_and_no_probability_is_refused(bins: Any) -> None:
+    probs = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
+    with pytest.raises(ValueError, match="labels are from 0 to 255, and probs have 2 classes"):
+        bins(probs, torch.tensor([0, 255]))
+    with pytest.raises(ValueError, match=r"probs hold values from -0.1 to 3.5; probabilities lie in 0\.\.1"):
+        bins(torch.tensor([[3.5, 0.4], [-0.1, 0.6]]), torch.tensor([0, 1]))

@@ -72,8 +72,12 @@ def slope(penalty: Penalty, violation: Tensor, multiplier: Tensor, coefficient: 
         multiplier: lambda.
         coefficient: rho.
     """
-    with torch.enable_grad():
-        violation = violation.detach().requires_grad_()
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        violation, multiplier, coefficient = (
+            values.clone() if values.is_inference() else values.detach()
+            for values in (violation, multiplier, coefficient)
+        )
+        violation.requires_grad_()
         (derivative,) = torch.autograd.grad(penalty(violation, multiplier, coefficient).sum(), violation)
     return derivative
 

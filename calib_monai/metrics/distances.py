@@ -28,7 +28,8 @@ class SurfaceMetric(ImagewiseMetric):
     Args:
         include_background: whether class 0 is measured.
         spacing: size of a voxel along each axis in mm. Without it, that of each image of `y` where this is a MONAI
-            MetaTensor, whose axes need not be at right angles, else 1: the distances are then in voxels.
+            MetaTensor, else 1: the distances are then in voxels. The axes of a volume need not be at right angles. An
+            image of two axes has the first two sizes of its affine: give `spacing` for another slice of a volume.
         overlapping: whether the channels are masks that may overlap, none of them the background, as BraTS's TC, WT and
             ET, which MONAI's ConvertToMultiChannelBasedOnBratsClassesd makes.
         num_classes: C, which class indices need; one-hot and masks do not.

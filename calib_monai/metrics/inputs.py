@@ -128,21 +128,33 @@ def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> N
         image: the image, (C, H, W[, D]), or a piece of it.
         whole: the image that it is a piece of; by default it is whole.
     """
-    low, high = (extreme.item() for extreme in (voxels if voxels.numel() else image).aminmax())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError("y_pred holds NaN or infinite values; it must hold probabilities")
-    tolerance = SUM_TOLERANCE + torch.finfo(image.dtype).eps
-    if low < 0 or high > 1 + tolerance:
-        shown = f"{low:.17g} to {high:.17g}"
-        raise ValueError(f"y_pred holds values from {shown}; probabilities lie in 0..1 (apply softmax)")
+    check_distribution("y_pred", voxels if voxels.numel() else image)
     if voxels.numel() == 0:
         return
-    if voxels.sum(dim=0, dtype=torch.float32).sub_(1).abs_().amax().item() > tolerance:
-        raise ValueError("the values of y_pred do not sum to 1 over the classes; it must hold probabilities")
     # In a small region all values of a confident network may be 0 or 1; in a whole image this hardly happens.
     whole = image if whole is None else whole
     if whole.shape[1:].numel() > 1 and is_hard(voxels) and is_hard(whole):
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
+
+
+def check_each_distribution(name: str, image: Tensor) -> None:
+    """Raise ValueError if an image (C, ...) does not hold probabilities over axis 0; piece by piece, to save memory."""
+    if image.numel():
+        for place in pieces_of(image):
+            check_distribution(name, image[place])
+
+
+def check_distribution(name: str, values: Tensor) -> None:
+    """Raise ValueError if values (C, ...), at least one, lie outside 0..1 or do not sum to 1 over axis 0."""
+    low, high = (extreme.item() for extreme in values.aminmax())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"{name} holds NaN or infinite values; it must hold probabilities")
+    tolerance = SUM_TOLERANCE + torch.finfo(values.dtype).eps
+    if low < 0 or high > 1 + tolerance:
+        shown = f"{low:.17g} to {high:.17g}"
+        raise ValueError(f"{name} holds values from {shown}; probabilities lie in 0..1 (apply softmax)")
+    if values.sum(dim=0, dtype=torch.float32).sub_(1).abs_().amax().item() > tolerance:
+        raise ValueError(f"the values of {name} do not sum to 1 over the classes; it must hold probabilities")
 
 
 def is_hard(probs: Tensor) -> bool:

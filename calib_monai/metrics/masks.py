@@ -25,7 +25,8 @@ def structure_pairs(
     """For each image and class the masks of prediction and label, both cropped to the box that holds the two.
 
     Args:
-        y_pred: prediction, one-hot or masks, (B, C, H, W[, D]); class indices, (B, 1, H, W[, D]), with `num_classes`.
+        y_pred: prediction, one-hot or masks, (B, C, H, W[, D]); class indices, (B, 1, H, W[, D]), with `num_classes`,
+            unless masks may overlap.
         y: label of that shape.
         overlapping: whether a voxel may belong to any number of channels; if not, it must belong to one.
         include_background: whether channel 0 is among the classes where it is the background.
@@ -39,7 +40,7 @@ def structure_pairs(
     """
     first = 0 if include_background or overlapping else 1
     label = label_of(y_pred, y)
-    if num_classes is None or len(y_pred[0]) > 1:
+    if overlapping or num_classes is None or len(y_pred[0]) > 1:
         predicted, labeled = (
             checked_masks(name, values, overlapping=overlapping)[:, first:]
             for name, values in (("y_pred", y_pred), ("y", label))

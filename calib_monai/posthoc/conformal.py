@@ -9,6 +9,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, conformal_quantile
+from calib_monai.metrics.inputs import check_each_distribution
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.regions import PLAUSIBLE, region_voxels
 
@@ -32,8 +33,14 @@ class ConformalFit:
             probs: probabilities, (B, C, H, W[, D]).
             labels: class indices, (B, 1, H, W[, D]).
             ignored: voxels that do not count, (B, 1, H, W[, D]), bool.
+
+        Raises:
+            ValueError: values that are no probabilities, or another number of classes than before.
         """
         for voxels, of_case in region_voxels("all", labels, probs, ignored):
+            check_each_distribution("probs", voxels)
+            if self.rows and len(self.rows[0]) != len(voxels) - 1:
+                raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.rows[0]) + 1}")
             true = of_case.long().bincount(minlength=len(voxels))[1:].tolist()
             found = [expected_and_spread(of_class) for of_class in voxels[1:]]
             scores = [abs(one - expected) / spread for one, (expected, spread) in zip(true, found, strict=True)]
@@ -56,8 +63,8 @@ class Conformal:
     Split conformal prediction (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173) with normalized scores: an interval
     is the expected volume plus and minus q times its spread, where q is the `conformal_quantile` of the scores of n
     validation cases. Over such cases and one more that is exchangeable with them, the interval holds the true volume
-    with a probability from `coverage` to coverage + 1 / (n + 1). This is so for each structure by itself, whatever the
-    network is.
+    with a probability of at least `coverage`, and of at most coverage + 1 / (n + 1) if no two scores are equal. This is
+    so for each structure by itself, whatever the network is.
 
     Args:
         scores: from `ConformalFit.scores`, (C - 1, n).
@@ -90,10 +97,11 @@ class Conformal:
             probs: probabilities of a case on the grid on which volumes are measured, (C, H, W[, D]) or (C, N).
 
         Raises:
-            ValueError: another number of classes.
+            ValueError: another number of classes, or values that are no probabilities.
         """
         if len(probs) != len(self.factors) + 1:
             raise ValueError(f"probs have {len(probs)} classes; the intervals are for {len(self.factors) + 1}")
+        check_each_distribution("probs", probs)
         return [_interval(of_class, factor) for of_class, factor in zip(probs[1:], self.factors, strict=True)]
 
 

@@ -100,8 +100,14 @@ class LocalTemperatureScaling(nn.Module):
 
     def log_temperature(self, logits: Tensor, image: Tensor) -> Tensor:
         """Log T of each voxel before it is bounded, (B, 1, H, W[, D]); as `forward`."""
-        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
-            self._check(logits, image)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return self._log_temperature(logits, image)
+        self._check(logits, image)
+        with torch.autocast(logits.device.type, enabled=False):  # half precision changes temperatures by percents
+            return self._log_temperature(logits, image)
+
+    def _log_temperature(self, logits: Tensor, image: Tensor) -> Tensor:
+        """As `log_temperature`, in the precision of the weights, unless it is changed from outside."""
         volumes = self.spatial_dims == 2 and logits.dim() == 5  # noqa: PLR2004 - dimensions
         depth = logits.size(-1)
         if volumes:
@@ -158,13 +164,15 @@ class LocalTemperatureScaling(nn.Module):
 
         Raises:
             ValueError: `epochs` below 1, a `learning_rate` that is not positive, what `ValidationSet` or `forward`
-                refuses, or an item without an image.
+                refuses, an item without an image, or weights in half precision.
 
         Note:
             With region "foreground" the fit sees no voxel whose label is background, and learns to doubt every
             background. The likelihood of all voxels becomes many times worse.
         """
         self.check_fit(epochs, learning_rate)
+        if (kind := self.of_logits.weight.dtype) not in (torch.float32, torch.float64):
+            raise ValueError(f"the weights are {kind}; a fit needs float32 or float64")
         items = ValidationSet(data, region, self.of_logits.weight.device, ignore_index)
         self.reset(seed)
         best, weights = likelihood(self, items), copy.deepcopy(self.state_dict())

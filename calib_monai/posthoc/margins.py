@@ -9,6 +9,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, exact, fewest_for_miss_rate
+from calib_monai.metrics.inputs import check_each_distribution
 from calib_monai.regions import region_voxels
 
 EVERYTHING = 0.0  # the threshold that every voxel reaches
@@ -30,6 +31,9 @@ class MarginFit:
     def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
         """Add cases, on the grid on which masks are written; arguments as in `ConformalFit.add`."""
         for voxels, of_case in region_voxels("all", labels, probs, ignored):
+            check_each_distribution("probs", voxels)
+            if len(self.cases) not in (0, len(voxels) - 1):
+                raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.cases) + 1}")
             shares = [missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0]
             rows = torch.stack(shares).cpu()
             known = ~rows.isnan().any(dim=1)
@@ -77,7 +81,7 @@ class Margins:
             probs: probabilities of a case on the grid on which masks are written, (C, H, W[, D]) or (C, N), float32.
 
         Raises:
-            ValueError: another number of classes.
+            ValueError: another number of classes, or values that are no probabilities.
         """
         return torch.stack(list(self._each(probs)))
 
@@ -90,6 +94,7 @@ class Margins:
         """One mask of `masks` after the other."""
         if len(probs) != len(self.thresholds) + 1:
             raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
+        check_each_distribution("probs", probs)
         yield from (of_class >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True))
 
 

@@ -116,7 +116,9 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
     probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # other regions need only the order
-    return Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
+    item = Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
+    # Autograd keeps no tensor that was made in inference mode.
+    return Item(*(part.clone() if part is not None and part.is_inference() else part for part in item))
 
 
 def _check_no_probabilities(logits: Tensor) -> None:

@@ -27,7 +27,8 @@ def spread_over_views(
 
     This is test-time augmentation (Wang et al. 2019, doi:10.1016/j.neucom.2019.01.103). Each view is predicted, and the
     prediction is taken back to the image. A voxel that lies outside a view is measured in the other views. If it is in
-    fewer than two views, its spread is 0. The prediction itself is made without views.
+    fewer than two views, its spread is 0. Where windows overlap, the variance over views is the mean of theirs. The
+    prediction itself is made without views.
 
     Args:
         image: (B, Cin, H, W[, D]).
@@ -43,20 +44,20 @@ def spread_over_views(
     """
     check_whole("num_views", num_views, least=2)  # one has no spread
 
-    def seen(parts: Tensor) -> Tensor:
-        """Probabilities of a view of slices or windows on their grid, their squares, a mask of known voxels; else 0."""
-        view = random_views(parts)
-        valid = view.valid()
-        probs = view.back(network(view.image)).softmax(dim=1) * valid
-        return torch.cat([probs, probs.square(), valid.float()], dim=1)
+    def variance(parts: Tensor) -> Tensor:
+        """The variance of each class's probability in slices or windows, and the mask of voxels that two views show."""
+        count = mean = squares = torch.zeros((), device=parts.device)
+        for _ in range(num_views):
+            view = random_views(parts)
+            valid, probs = view.valid().float(), view.back(network(view.image)).softmax(dim=1)
+            count = count + valid
+            change = (probs - mean) * valid
+            mean = mean + change / count.clamp(min=1)
+            squares = squares + change * (probs - mean)  # Welford's sum of (p - mean)^2: without views' change it is 0
+        known = (count > 1).float()
+        return torch.cat([squares / count.clamp(min=1) * known, known], dim=1)
 
     predicted = most_probable(logits.movedim(1, 0), torch.int64)[0].unsqueeze(1)
-    count, total, squares = (torch.zeros_like(predicted, dtype=torch.float32) for _ in range(3))
-    for _ in range(num_views):
-        of_view = predict(image, seen)
-        total += of_view.gather(1, predicted)
-        squares += of_view.gather(1, predicted + logits.shape[1])
-        count += of_view[:, -1:]
-    mean = total / count.clamp(min=1)
-    variance = (squares / count.clamp(min=1) - mean.square()).clamp_(min=0)
-    return variance.sqrt_() * (count > 1)
+    joined = predict(image, variance)
+    share_known = joined[:, -1:]
+    return (joined.gather(1, predicted) / share_known).masked_fill(share_known == 0, 0).clamp(min=0).sqrt()

@@ -96,3 +96,10 @@ def test_a_coefficient_of_zero_leaves_the_line(name: str) -> None:
 def test_a_large_multiplier_loses_no_digits() -> None:
     arguments = (torch.tensor(1e-3), torch.tensor(1e3), torch.tensor(0.1))
     assert PENALTIES["phr"](*arguments).item() == pytest.approx(1.00000005, rel=1e-7)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_slope_needs_no_autograd_outside(name: str) -> None:
+    expected = slope(PENALTIES[name], *grid())
+    with torch.inference_mode():
+        assert torch.equal(slope(PENALTIES[name], *(part.clone() for part in grid())), expected)

@@ -9,7 +9,7 @@ import torch
 from monai.losses import DiceCELoss, DiceLoss, FocalLoss
 from torch import nn
 
-from calib_monai.losses import BWCRLoss, CompoundLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
+from calib_monai.losses import BWCRLoss, CompoundLoss, CRaCLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
 
 VOXELWISE = {
     "cross-entropy": DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0),
@@ -85,6 +85,7 @@ def test_own_losses_are_told_and_others_are_wrapped() -> None:
     ("loss", "ignore_index"),
     [
         (NACLLoss(border="background"), 0),
+        (CRaCLoss(2, border="background"), 0),
         (ECPLoss(), 1.5),
         (ECPLoss(), True),
         (CompoundLoss({"a": ECPLoss()}, {"a": 1.0}), True),

@@ -12,7 +12,7 @@ from monai.data import MetaTensor, list_data_collate
 from monai.metrics import SurfaceDistanceMetric
 from monai.transforms import ConvertToMultiChannelBasedOnBratsClasses
 
-from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
+from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric, VolumeDifferenceMetric
 from calib_monai.metrics.surfaces import directed_distances, surface
 
 
@@ -206,3 +206,12 @@ def test_class_indices_have_the_distances_of_one_hot() -> None:
             kind(num_classes=2)(*maps)
         with pytest.raises(ValueError, match="y_pred is not one-hot: it has 1 channel"):
             kind()(*maps)
+
+
+@pytest.mark.parametrize("metric", [HD95Metric, ASDMetric, MissedStructuresMetric, VolumeDifferenceMetric])
+def test_of_a_single_mask_a_number_of_classes_makes_no_class_indices(metric: Any) -> None:
+    predicted, labeled = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
+    predicted[..., 2:5, 2:5], labeled[..., 2:5, 4:7] = 1, 1
+    of_mask = metric(overlapping=True)(y_pred=predicted, y=labeled)
+    assert of_mask.shape == (1, 1)
+    assert torch.equal(metric(overlapping=True, num_classes=4)(y_pred=predicted, y=labeled), of_mask)

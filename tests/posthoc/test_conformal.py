@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from calib_monai.metrics.volume_error import expected_voxels
-from calib_monai.posthoc import Conformal, ConformalFit
+from calib_monai.posthoc import Conformal, ConformalFit, MarginFit
 from calib_monai.posthoc.conformal import expected_and_spread
 
 DRAWS, NEEDED = 2000, 9
@@ -77,5 +77,21 @@ def test_what_does_not_fit_is_refused() -> None:
         Conformal(torch.zeros(1, 9), 90)
     with pytest.raises(ValueError, match="probs have 3 classes; the intervals are for 2"):
         Conformal(torch.zeros(1, 9)).intervals(torch.zeros(3, 4))
+    with pytest.raises(ValueError, match=r"probs holds values from -1 to 2; probabilities lie in 0\.\.1"):
+        Conformal(torch.zeros(1, 9)).intervals(torch.tensor([[2.0], [-1.0]]))
+    with pytest.raises(ValueError, match="probs holds NaN"):
+        Conformal(torch.zeros(1, 9)).intervals(torch.full((2, 4), float("nan")))
+    with pytest.raises(ValueError, match="the values of probs do not sum to 1"):  # a batch of two, with two classes
+        Conformal(torch.zeros(1, 9)).intervals(torch.tensor([0.9, 0.1]).view(1, 2, 1, 1).repeat(2, 1, 4, 4))
     with pytest.raises(ValueError, match="there were 0 cases"):
         ConformalFit().scores()
+
+
+@pytest.mark.parametrize("fit", [ConformalFit(), MarginFit()])
+def test_cases_that_do_not_fit_are_refused(fit: ConformalFit | MarginFit) -> None:
+    labels = torch.zeros(1, 1, 4, 4, dtype=torch.long)
+    fit.add(torch.full((1, 2, 4, 4), 0.5), labels)
+    with pytest.raises(ValueError, match="probs have 4 classes, and those before had 2"):
+        fit.add(torch.full((1, 4, 4, 4), 0.25), labels)
+    with pytest.raises(ValueError, match="probs holds values from -3 to -3"):
+        fit.add(torch.full((1, 2, 4, 4), -3.0), labels)

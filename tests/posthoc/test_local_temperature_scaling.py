@@ -274,13 +274,27 @@ def test_logits_of_any_float_type_and_layout_are_scaled(dtype: torch.dtype) -> N
     torch.testing.assert_close(strided, expected)
 
 
-def test_under_autocast_temperatures_are_close() -> None:
+def test_autocast_changes_neither_a_temperature_nor_a_fit(predictions: Predictions) -> None:
     logits, image = batch(12, 12)
-    calibrator = drawn()
+    calibrator, data = drawn(), predictions(12, 12)
+    plain, report = calibrator(logits, image), LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        calibrated = calibrator(logits, image)
-    assert calibrated.dtype == torch.float32
-    torch.testing.assert_close(calibrated, calibrator(logits, image), rtol=3e-2, atol=3e-2)
+        assert torch.equal(calibrator(logits, image), plain)
+        assert LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01) == report
+    assert report.kept
+
+
+def test_a_fit_takes_what_was_predicted_in_inference_mode(predictions: Predictions) -> None:
+    data = predictions(12, 12)
+    with torch.inference_mode():
+        made = [tuple(part.clone() for part in item) for item in data]
+    report = LocalTemperatureScaling(3, 1).fit(made, epochs=5, learning_rate=0.01)
+    assert report == LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01)
+
+
+def test_weights_in_half_precision_are_not_fitted(predictions: Predictions) -> None:
+    with pytest.raises(ValueError, match=r"the weights are torch.float16; a fit needs float32 or float64"):
+        LocalTemperatureScaling(3, 1).half().fit(predictions(12, 12))
 
 
 def test_a_saved_calibrator_has_its_weights() -> None:

@@ -94,3 +94,8 @@ def test_what_is_no_miss_rate_is_refused(miss_rate: float) -> None:
 def test_another_number_of_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="probs have 3 classes; the margins are for 2"):
         Margins(torch.zeros(1, len(THRESHOLDS)), torch.tensor([30])).masks(torch.zeros(3, 4))
+
+
+def test_logits_are_refused() -> None:
+    with pytest.raises(ValueError, match="probs holds values from -1 to 2"):
+        Margins(torch.zeros(1, len(THRESHOLDS)), torch.tensor([30])).masks(torch.tensor([[2.0], [-1.0]]))
