@@ -117,8 +117,8 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
         )
     probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # other regions need only the order
     item = Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
-    # Autograd keeps no tensor that was made in inference mode.
-    return Item(*(part.clone() if part is not None and part.is_inference() else part for part in item))
+    made = {name: part for name, part in item._asdict().items() if part is not None and part.is_inference()}
+    return item._replace(**{name: part.clone() for name, part in made.items()})  # autograd would keep none of these
 
 
 def _check_no_probabilities(logits: Tensor) -> None:
