@@ -10,6 +10,10 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
+from torch import Tensor
+
+from calib_monai.grids import distance_of_grids, half_a_voxel
+from calib_monai.orientation import geometry_of
 
 HALF = 0.5  # of a voxel, from its center to its edge
 MOST_LOST = 0.02  # the share of a label's voxels that may lie outside its image
@@ -53,6 +57,29 @@ class LabelToImaged(MapTransform):
                 )
             placed[key] = self.resample(label, image)
         return placed
+
+
+def check_same_grid(image: Tensor, label: Tensor, names: Mapping[str, str], *, asked: bool) -> None:
+    """Raise ValueError if the headers of image and label, which have equal sizes, place their voxels differently.
+
+    Args:
+        image: (C, H, W[, D]), as it was loaded.
+        label: (1, H, W[, D]), as it was loaded.
+        names: what messages call them, under "image" and "label".
+        asked: False passes over a difference, unless the loading has moved the label by its header.
+    """
+    distance, allowed = distance_of_grids(image, label), half_a_voxel(image)
+    by_header = bool(getattr(label, "applied_operations", []))
+    if distance <= allowed or not (asked or by_header):
+        return
+    codes = [geometry_of(one).codes for one in (label, image)]
+    differ = f"their axes are {' and '.join(codes)}; " if codes[0] != codes[1] else ""
+    passes = "--cases#same_grid False takes the image's for both"
+    hint = "mend the header: voxels are moved by it" if by_header else passes
+    raise ValueError(
+        f"{names['label']} lies elsewhere than {names['image']}, by {distance:.3g} mm: their headers must place each "
+        f"voxel within half a voxel, {allowed:.3g} mm ({differ}{hint})"
+    )
 
 
 def share_outside(label: MetaTensor, image: MetaTensor) -> float:

@@ -76,6 +76,8 @@ class Told(Stored):
     members: list[str] = []
     elsewhere: Elsewhere | None = None
     part: str = "test"
+    model: ModelFile | None = None
+    disturbance: list[Any] | None = None
 
 
 class Evaluated(Told):

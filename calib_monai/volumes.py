@@ -15,9 +15,9 @@ from calib_monai.arguments import check_ignored_label
 from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL_VALUES
 from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
-from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
+from calib_monai.label_grids import check_same_grid
 from calib_monai.label_values import check_no_label, values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
@@ -119,12 +119,7 @@ def read_pair(
             f"{files['label']} holds the label value(s) {values_in_words(wrong)}; with {rules.num_classes} classes "
             f"they must be whole numbers 0..{rules.num_classes - 1}{ignored}"
         )
-    distance, allowed = distance_of_grids(loaded["image"], loaded["label"]), half_a_voxel(loaded["image"])
-    if rules.same_grid and distance > allowed:
-        raise ValueError(
-            f"{files['label']} lies elsewhere than {files['image']}, by {distance:.3g} mm: their headers must place "
-            f"each voxel within half a voxel, {allowed:.3g} mm (--cases#same_grid False passes over that)"
-        )
+    check_same_grid(loaded["image"], loaded["label"], files, asked=rules.same_grid)
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
     if look is not None:

@@ -116,6 +116,7 @@ ALLOWED = {
         "volumes",
     },
     "left_labels": {"case_keys", "case_names", "datalists"},
+    "label_grids": {"grids", "orientation"},
     "volumes": {
         "case_keys",
         "arguments",
@@ -124,6 +125,7 @@ ALLOWED = {
         "grids",
         "headers",
         "held_images",
+        "label_grids",
         "label_values",
         "same_images",
         "orientation",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from monai.data import MetaTensor
-from monai.transforms import ResampleToMatchd
+from monai.transforms import Orientation, ResampleToMatchd
 
-from calib_monai.label_grids import LabelToImaged, share_outside
+from calib_monai.label_grids import LabelToImaged, check_same_grid, share_outside
+from calib_monai.orientation import AXES
 
 
 def volume(name: str, voxels: torch.Tensor, shift: float = 0.0) -> MetaTensor:
@@ -44,3 +45,19 @@ def test_a_little_may_be_lost_and_an_empty_label_loses_nothing() -> None:
     assert LabelToImaged()({"image": IMAGE, "label": label})["label"].shape == IMAGE.shape
     assert share_outside(volume("label", 0 * BOX), IMAGE) == 0
     assert LabelToImaged()({"image": IMAGE})["image"] is IMAGE
+
+
+def test_a_label_that_its_header_has_moved_is_refused_even_if_nobody_asks() -> None:
+    names = {"image": "scan.nii.gz", "label": "mask.nii.gz"}
+    image, label = (
+        MetaTensor(torch.rand(1, 6, 7, 5), affine=torch.eye(4)),
+        MetaTensor(torch.zeros(1, 6, 7, 5), affine=torch.diag(torch.tensor([-1.0, 1, 1, 1]))),
+    )
+    said = r"mask.nii.gz lies elsewhere than scan.nii.gz, by 10 mm: .* \(their axes are LAS and RAS; --cases#same_grid"
+    with pytest.raises(ValueError, match=said):
+        check_same_grid(image, label, names, asked=True)
+    check_same_grid(image, label, names, asked=False)
+    moved = Orientation("RAS", labels=AXES)(label)
+    for asked in (True, False):
+        with pytest.raises(ValueError, match=r"mend the header: voxels are moved by it\)"):
+            check_same_grid(image, moved, names, asked=asked)

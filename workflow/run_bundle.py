@@ -43,10 +43,12 @@ def main() -> int:
     if given.models and (record := _taken_over(given.models, options) or _taken_back(given.models, options)):
         write_json(given.record, record)
         return 0
-    resumed = given.models is not None and _goes_on(given.models, options)
+    begun = given.models is not None and _goes_on(given.models, options)
+    resumed = begun and any(given.models.glob("checkpoint_epoch=*.pt"))  # a training has none in its first epoch
     started, clock = datetime.now(timezone.utc), time.monotonic()
     files = ["train", *[given.step] * (given.step != "train"), *["volumes"] * given.volumes]
-    command = _command(given.bundle, files, [*asked, *["--resume", "True"] * resumed])
+    goes_on = [*["--resume", "True"] * resumed, *["--overwrite", "True"] * (begun and not resumed)]
+    command = _command(given.bundle, files, [*asked, *goes_on])
     try:
         code = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
     except KeyboardInterrupt:

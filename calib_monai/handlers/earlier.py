@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from calib_monai.stored import Told, read_stored
 
@@ -61,6 +62,31 @@ def check_members(file: Path, models: Sequence[str]) -> None:
         there, here = (
             f"the ensemble of {', '.join(names)}" if names else "a single network" for names in (before, now)
         )
+        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
+
+
+def check_model(file: Path, model: Path) -> None:
+    """Raise ValueError if a file is of an evaluation of another single network.
+
+    Args:
+        file: the summary of an evaluation; `check_members` knows that it is of no ensemble.
+        model: the weights of this run.
+    """
+    before = _content(file).model if file.is_file() else None
+    if before is not None and before.path != str(model):
+        raise ValueError(f"{file} is of an evaluation of {before.path}, and this one is of {model}: {MEND}")
+
+
+def check_disturbance(file: Path, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError if a file is of an evaluation of images that were changed in another way.
+
+    Args:
+        file: the summary of an evaluation; one that does not tell has images as they are.
+        steps: of the transform that changes the images of this run, none if they stay as they are.
+    """
+    before = (_content(file).disturbance or []) if file.is_file() else steps
+    if list(before) != list(steps):
+        there, here = (f"images changed by {changed}" if changed else "unchanged images" for changed in (before, steps))
         raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
 
 

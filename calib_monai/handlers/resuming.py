@@ -64,11 +64,7 @@ def last_checkpoint(
     """
     path = _last_file(ckpt_dir, output_dir, resume=resume, overwrite=overwrite)
     if path is None and resume:
-        left = _left_in(Path(ckpt_dir))
-        replaced = f", and replaces {left[0].name}" if left else ""
-        logger.warning(
-            "there is no checkpoint in %s to resume: the training starts at its first epoch%s", ckpt_dir, replaced
-        )
+        logger.warning("there is no checkpoint in %s to resume: the training starts at its first epoch", ckpt_dir)
     return None if path is None else _read(path)
 
 
@@ -83,6 +79,11 @@ def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite
     if resume and overwrite:
         raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
     found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
+    if resume and left and not found:
+        raise ValueError(
+            f"{ckpt_dir} holds {left[0].name} and no checkpoint to resume: set another --ckpt_dir, or replace it by "
+            "--overwrite True"
+        )
     if resume:
         return found[max(found)] if found else None
     left += [] if output_dir is None else Path(output_dir).glob(HISTORY)

@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from calib_monai.case_names import case_of
-from calib_monai.handlers.earlier import check_calibrator, check_data, check_members
+from calib_monai.handlers.earlier import check_calibrator, check_data, check_disturbance, check_members, check_model
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
@@ -102,9 +102,10 @@ class ResultsSaver:
         engine.add_event_handler(Events.COMPLETED, self.write)
 
     def begin_to_write(self, _engine: Engine) -> None:
-        """Remove the summary of the earlier run."""
+        """Remove the summary of the earlier run, and its report, which a run without figures would leave."""
         if is_first_process():
-            (self.folder / "summary.json").unlink(missing_ok=True)
+            for file in ("summary.json", "report/report.html"):
+                (self.folder / file).unlink(missing_ok=True)
 
     def start(self, engine: Engine) -> None:
         """Forget the earlier run; its files stay until this run writes its own.
@@ -127,7 +128,7 @@ class ResultsSaver:
         self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
 
     def check_earlier(self, network: object = None) -> None:
-        """Raise ValueError if the folder holds an evaluation with another calibrator, of other data or of an ensemble.
+        """Raise ValueError if the folder holds an evaluation of another network or calibrator, or of other images.
 
         It must stay for comparison, unless `overwrite`.
 
@@ -135,8 +136,12 @@ class ResultsSaver:
             network: of this run. If it is an ensemble, the folder may hold no evaluation of another one.
         """
         if not self.overwrite:
-            check_members(self.folder / "summary.json", [f"{one}/{self.model.name}" for one in folders_of(network)])
-            check_data(self.folder / "summary.json", (self._elsewhere() or {}).get("test_dir", ""), self.part)
+            earlier, folders = self.folder / "summary.json", folders_of(network)
+            check_members(earlier, [f"{one}/{self.model.name}" for one in folders])
+            if not folders:
+                check_model(earlier, self.model)
+            check_data(earlier, (self._elsewhere() or {}).get("test_dir", ""), self.part)
+            check_disturbance(earlier, steps_of(self.disturbance))
             check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
 
     def update(self, engine: Engine) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice
@@ -67,11 +70,11 @@ def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: Folders) ->
             and takes no weights, because an ensemble cannot be exported.
 
     Raises:
-        ValueError: as `load_calibrator`.
+        ValueError: as `load_calibrator`. A `load_state_dict` raises it for other weights than `model.pt` in the folder.
     """
     calibrated = CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
-    if not isinstance(ckpt_dir, str):
-        calibrated.register_load_state_dict_pre_hook(_refuse)  # type: ignore[no-untyped-call]
+    hook = partial(_check_weights, Path(ckpt_dir, "model.pt")) if isinstance(ckpt_dir, str) else _refuse
+    calibrated.register_load_state_dict_pre_hook(hook)  # type: ignore[no-untyped-call]
     return calibrated
 
 
@@ -83,6 +86,16 @@ def calibrator_of(module: Calibrator | CalibratedNetwork) -> Calibrator:
 def _refuse(*_arguments: object) -> None:
     """Raise ValueError, because a single network would be exported in the place of an ensemble."""
     raise ValueError("an ensemble is not exported to one file: leave out --ckpt_dirs, and export one of its members")
+
+
+def _check_weights(file: Path, _module: nn.Module, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:
+    """Raise ValueError if the weights of the network are others than those of the file beside the calibrator."""
+    own = torch.load(file, map_location="cpu", weights_only=True) if file.is_file() else {}
+    given = {name: state_dict.get(f"{prefix}network.{name}") for name in own}
+    if any(value is None or not torch.equal(own[name], value.cpu()) for name, value in given.items()):
+        raise ValueError(
+            f"these weights are not those of {file}, to which the calibrator belongs: give --ckpt_file {file}"
+        )
 
 
 def _complete(module: CalibratedNetwork, state_dict: dict[str, Any], prefix: str, *_others: object) -> None:

@@ -131,15 +131,19 @@ def test_the_calibrated_network_is_exported_to_a_file_of_its_own(tmp_path: Path)
     start("hippocampus_ce", "calibrate", tmp_path, calibrator="lts", **settings)
     models = tmp_path / "models"
     configs = COLLECTION / "hippocampus_ce" / "configs"
-    ckpt_export(
-        net_id="calibrated_network",
-        filepath=str(models / "calibrated.ts"),
-        ckpt_file=str(models / "model.pt"),
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / "inference.json"),
-        ckpt_dir=str(models),
-        calibrator="lts",
-    )
+    given = {
+        "net_id": "calibrated_network",
+        "filepath": str(models / "calibrated.ts"),
+        "meta_file": str(configs / "metadata.json"),
+        "config_file": str(configs / "inference.json"),
+        "ckpt_dir": str(models),
+        "calibrator": "lts",
+    }
+    other = torch.load(models / "model.pt", weights_only=True)
+    torch.save({name: values + 1 for name, values in other.items()}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"these weights are not those of .*models/model.pt, to which the calibrator"):
+        ckpt_export(ckpt_file=str(tmp_path / "other.pt"), **given)
+    ckpt_export(ckpt_file=str(models / "model.pt"), **given)
     exported = torch.jit.load(models / "calibrated.ts")
     parser = ConfigParser(config_of("hippocampus_ce", "inference"))
     parser["ckpt_dir"], parser["calibrator"] = str(models), "lts"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,15 @@ def test_validation_cases_are_measured_and_never_mixed_with_test_cases(tmp_path:
     assert [[run.folder.name for run in group] for group in by_dataset(runs)] == [["test"], ["validation"]]
     with refused("is of an evaluation of the test cases of the training, and this one is of the validation cases"):
         start(BUNDLE, "evaluate", data, tmp_path / "test", part="validation", **given)
+    with refused("is of an evaluation of unchanged images, and this one is of images changed by .*noise"):
+        start(BUNDLE, "evaluate", data, tmp_path / "test", shift="noise_0.1", **given)
+    shutil.copytree(tmp_path / "models", tmp_path / "others")
+    with refused("is of an evaluation of .*models/model.pt, and this one is of .*others/model.pt: set another"):
+        start(BUNDLE, "evaluate", data, tmp_path / "test", **given | {"ckpt_dir": str(tmp_path / "others")})
+    (tmp_path / "test" / "report").mkdir()
+    (tmp_path / "test" / "report" / "report.html").touch()
+    start(BUNDLE, "evaluate", data, tmp_path / "test", **given)
+    assert not (tmp_path / "test" / "report" / "report.html").exists()
 
 
 def test_several_processes_share_the_part_that_one_process_measures() -> None:

@@ -65,12 +65,11 @@ def test_without_a_checkpoint_a_training_starts_and_says_so(tmp_path: Path, capl
     assert "model.pt" not in caplog.text
 
 
-def test_what_is_left_without_a_checkpoint_is_replaced_and_that_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_model_without_a_checkpoint_is_replaced_only_if_asked(tmp_path: Path) -> None:
     (tmp_path / "model.pt").touch()
-    assert last_checkpoint(str(tmp_path), resume=True) is None
-    assert "the training starts at its first epoch, and replaces model.pt" in caplog.text
+    with pytest.raises(ValueError, match=r"holds model.pt and no checkpoint to resume: set another --ckpt_dir, or"):
+        last_checkpoint(str(tmp_path), resume=True)
+    assert last_checkpoint(str(tmp_path), resume=False, overwrite=True) is None
     trained(tmp_path, 1, nn.Linear(2, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=1.pt"]
 

@@ -80,6 +80,12 @@ def test_a_training_that_was_stopped_goes_on_and_one_with_other_options_begins(b
     assert (benchmark.models / "checkpoint_epoch=1.pt").exists()
 
     assert benchmark.train("--epochs", "2", code=3, program=FAILS) is None
+    record = benchmark.train("--epochs", "2")  # it was stopped in its first epoch
+    assert record
+    assert not record["resumed"]
+    assert "'--overwrite', 'True'" in benchmark.said
+
+    assert benchmark.train("--epochs", "4", code=3, program=FAILS) is None
     assert [path.name for path in benchmark.models.iterdir()] == ["begun_with.json"]
     assert (benchmark.models.with_name("models_before") / "model.pt").exists()
     replaced = benchmark.train("--epochs", "3")
