@@ -132,6 +132,8 @@ class InputsOnDemand(Sequence[Case]):
         if not isinstance(dataset.data, Sequence) or isinstance(dataset.data, str):
             kind = type(dataset.data).__name__
             raise ValueError(f"dataset#data is of the type {kind}; it must be a list of images")  # noqa: TRY004
+        if self.path:
+            logger.warning("the list of dataset#data takes the place of --input %s, which is not predicted", self.path)
         listed = listed_cases(dataset.data, "dataset#data")
         for file in (file for case in listed for file in files_of(case)):
             check_path("dataset#data", file)

@@ -185,7 +185,9 @@ def test_nothing_is_read_before_the_cases_are_used(tmp_path: Path, capsys: pytes
             look(cases)
 
 
-def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_a_program_takes_the_place_of_the_input(
+    phantom_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.chdir(phantom_dir)
     cases = on_demand("nowhere", phantom_dir)
     files = sorted(phantom_dir.glob("imagesTr/*"))
@@ -194,6 +196,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(phantom_dir: Path, mon
     given = [str(files[0]), {"image": Path("imagesTr") / files[1].name, "label": "nowhere"}, files[2]]
     listed = [*given, {"image": [files[3]], "case": "three"}, {"image": held, "case": "four"}]
     found = used_by(cases, listed)
+    assert "takes the place of --input nowhere, which is not predicted" in caplog.text
     names = [file.name.removesuffix(".nii.gz") for file in files]
     assert [case["case"] for case in found] == [names[0], names[1], "three", "four"]
     assert [case["image"] for case in found[:-1]] == [str(files[0]), str(files[1]), str(files[3])]
