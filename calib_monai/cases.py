@@ -33,7 +33,7 @@ from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_
 from calib_monai.made_for import MadeFor
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
-from calib_monai.same_images import SEEN, check_unseen, without_copies
+from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
 from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
@@ -197,8 +197,9 @@ def checked_split(
     check_workers(by_loader, num_workers)
     sets = {name: split[name] for name in use}
     digests = [one.digest for one in seen]
-    if keep and (isinstance(split, OtherCases) or (own and options.get("group_duplicates") is not False)):
-        check_unseen(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
+    if keep and (not own or options.get("group_duplicates") is not False):
+        check = check_unseen if own or isinstance(split, OtherCases) else tell_unseen
+        check(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     by_name = {case["case"]: one for case, one in zip(cases, seen, strict=True)}
     images, labels = ({}, {}) if keep else _digests(split, by_name)

@@ -145,6 +145,16 @@ def _tell(copies: Sequence[Copy], crossing: Sequence[Copy], left_out: Sequence[s
         logger.warning("%d case(s) are copies of others: %s", len(stay), stay[0].told)
 
 
+def tell_unseen(
+    split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes], *, own: bool = False
+) -> None:
+    """Warn of what `check_unseen` refuses, of cases that another program lists; arguments as there."""
+    try:
+        check_unseen(split_files, sets, digests, own=own)
+    except ValueError as error:
+        logger.warning("%s", error)
+
+
 def check_unseen(
     split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes], *, own: bool = False
 ) -> None:

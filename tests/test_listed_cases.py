@@ -188,6 +188,9 @@ def test_a_list_of_cases_that_the_model_was_trained_on_is_told(
     on_demand(tmp_path, **MEASURED).check_measured([{key: trained[0][key] for key in ("image", "label")}])
     [line] = [line for line in caplog.messages if "listed case(s)" in line]
     assert f"first {trained[0]['case']}, have the names of training cases of" in line
+    caplog.clear()
+    on_demand(tmp_path, **MEASURED).check_measured([{**trained[0], "case": "new"}])
+    assert f"the image of new (test) is that of {trained[0]['case']}, which" in caplog.text
 
 
 def test_only_sets_whose_files_are_checked_are_given(phantom_dir: Path, tmp_path: Path) -> None:
