@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -27,6 +29,7 @@ MODES = {mode: mode for mode in AS_THEY_ARE} | {
     "RGBX": "RGB",
     "YCbCr": "RGB",
 }  # what each mode is converted to
+ALWAYS_LOSSY, LOSSY_IN_TIFF = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg", "webp")  # formats, and compressions of a TIFF
 COLORS, BITS_OF_COLORS = 3, 8  # Pillow keeps no more bits of a color
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in gray, ITU-R 601-2, as Pillow's
 TURNS: dict[int, Callable[[Values], Values]] = {
@@ -50,15 +53,19 @@ class Picture(NamedTuple):
         values: (H, W, C), C = 1 gray or 3 colors, in the type of the file.
         alpha: (H, W), how opaque each pixel is, or None where the file does not say.
         indices: (H, W), places in the palette, or None where there is none.
+        palette: (number of colors, 3), or None.
         turned: the EXIF orientation by which it was turned from its stored rows, 1 where it was not.
         format: of the file, by its content, as "PNG".
+        lossy: whether the values are near those that were saved, and not the same.
     """
 
     values: Values
     alpha: Values | None
     indices: Values | None
+    palette: Values | None
     turned: int
     format: str
+    lossy: bool
 
 
 def decoded(file: str) -> Picture:
@@ -123,13 +130,15 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
         return _deep(file, image)
     turn = TURNS.get(orientation, TURNS[1])
     indices = turn(np.asarray(image)) if image.mode == "P" else None
+    palette = np.reshape(image.getpalette() or (), (-1, COLORS)) if image.mode == "P" else None
     mode = ("RGBA" if "transparency" in image.info else "RGB") if image.mode == "P" else MODES.get(image.mode)
     if mode is None:
         raise ValueError(f"{file} has colors of the kind {image.mode}; they must be gray or RGB: convert it to RGB")
     if image.mode in ("L", "RGB") and "transparency" in image.info:
         mode = f"{image.mode}A"
     values = turn(np.asarray(image.convert(mode) if mode != image.mode else image))
-    return Picture(*_split(values), indices, orientation if orientation in TURNS else 1, str(image.format))
+    turned = orientation if orientation in TURNS else 1
+    return Picture(*_split(values), indices, palette, turned, str(image.format), _is_lossy(file, image))
 
 
 def _split(values: Values) -> tuple[Values, Values | None]:
@@ -137,6 +146,14 @@ def _split(values: Values) -> tuple[Values, Values | None]:
     channels = np.atleast_3d(values)
     has_alpha = channels.shape[-1] in (2, 4)
     return (channels[..., :-1], channels[..., -1]) if has_alpha else (channels, None)
+
+
+def _is_lossy(file: str, image: ImageFile.ImageFile) -> bool:
+    """Whether an image that was opened was saved with a loss; of a WebP, its first part that holds pixels tells it."""
+    if image.format == "WEBP":
+        part = re.search(rb"VP8[ L]", Path(file).read_bytes())
+        return part is not None and part[0] == b"VP8 "
+    return image.format in ALWAYS_LOSSY or image.info.get("compression") in LOSSY_IN_TIFF
 
 
 def _tag(image: ImageFile.ImageFile, tag: int, otherwise: Any) -> Any:
@@ -158,7 +175,7 @@ def _deep(file: str, image: ImageFile.ImageFile) -> Picture:
         reader = itk.ImageFileReader[itk.VectorImage[itk.F, 2]].New(FileName=file)
         reader.Update()
         values = np.asarray(itk.array_from_image(reader.GetOutput()))
-    return Picture(*_split(values.astype(np.uint16)), None, 1, str(image.format))
+    return Picture(*_split(values.astype(np.uint16)), None, None, 1, str(image.format), lossy=False)
 
 
 def _is_opaque(alpha: Values) -> bool:

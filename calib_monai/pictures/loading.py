@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.held_images import is_held
 from calib_monai.pictures.decoding import Picture, decoded, gray_values, picture_values
-from calib_monai.pictures.masks import mask_values
+from calib_monai.pictures.masks import check_threshold, mask_values
 from calib_monai.read_once import read_once
 
 COLORS = 3
@@ -38,6 +38,9 @@ class LoadPicturesd(MapTransform):
         label_key: key of the masks.
         allow_missing_keys: whether keys that are not there are passed over.
 
+    Raises:
+        ValueError: a `mask_threshold` with more than two classes.
+
     Note:
         Pictures become (C, W, H), masks (1, W, H), float32, with an identity for their affine: nothing is known of the
         size of a pixel.
@@ -52,6 +55,7 @@ class LoadPicturesd(MapTransform):
         label_key: str = "label",
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
+        check_threshold(num_classes, mask_threshold)
         super().__init__(keys, allow_missing_keys or keys == IMAGE_AND_LABEL)
         self.in_channels = in_channels
         self.num_classes = num_classes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from calib_monai.pictures.decoding import Picture, gray_values, is_gray
 
 MOST_VALUES = 5  # of many values, in a message
-LOSSY, NOISE = ("JPEG", "MPO"), 64  # two values of a JPEG that are nearer than this are noise
+NOISE = 64  # two values of a JPEG that are nearer than this are noise
 
 Values = NDArray[Any]
 
@@ -20,8 +20,8 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
 
     With two classes a mask holds two values, and the pixels with the larger one are the structure. A mask that is black
     everywhere shows none. Colors count where one of the two is black, an alpha channel where it is not the same
-    everywhere, a palette of colors by its indices. With more classes the gray values, or the indices of a palette, are
-    the classes.
+    everywhere, a palette of colors by its indices. With more classes the gray values, or the indices of a palette of
+    colors, are the classes.
 
     Args:
         file: of the mask, for messages.
@@ -31,12 +31,14 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
 
     Raises:
         ValueError: with the file, the values and the rule: more than two values, one that is not black, or two of
-            which none is plainly the larger.
+            which none is plainly the larger. With more classes: colors, a lossy file, a palette whose indices need not
+            be the classes, or a threshold.
     """
+    check_threshold(num_classes, threshold)
     if picture.values.dtype.kind == "f" and not np.isfinite(picture.values).all():
         raise ValueError(f"{file} holds pixels that are NaN or infinite; the values of a mask must be numbers")
     if num_classes > 2:  # noqa: PLR2004 - background and a structure
-        return _classes(file, picture)
+        return _classes(file, picture, num_classes)
     if threshold >= 0:
         return np.asarray(gray_values(picture.values.astype(np.float32))[..., 0] > threshold, np.float32)
     pixels = _pixels(picture)
@@ -57,6 +59,20 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
     return np.asarray((pixels == high).all(axis=-1), np.float32)
 
 
+def check_threshold(num_classes: int, threshold: float) -> None:
+    """Raise ValueError if a threshold is given for masks of more than two classes.
+
+    Args:
+        num_classes: background included.
+        threshold: as in `mask_values`.
+    """
+    if num_classes > 2 and threshold >= 0:  # noqa: PLR2004 - background and a structure
+        raise ValueError(
+            f"mask_threshold is {threshold:g}, and there are {num_classes} classes; it finds one structure, and with "
+            "more than two classes the gray values of a mask are the classes: leave it out"
+        )
+
+
 def _pixels(picture: Picture) -> Values:
     """The values that distinguish the pixels of a mask, (H, W, 1 to 4)."""
     gray = is_gray(picture.values)
@@ -69,8 +85,10 @@ def _pixels(picture: Picture) -> Values:
 
 def _check_order(file: str, picture: Picture, pixels: Values, low: Values, high: Values) -> None:
     """Raise ValueError if none of the two values of a mask is plainly the larger."""
-    if picture.format in LOSSY and int(high[0]) - int(low[0]) < NOISE:
-        raise ValueError(f"{_too_many(file, pixels)}; {_text_of(low)} and {_text_of(high)} are too near for a JPEG")
+    if picture.lossy and np.subtract(high, low, dtype=int).max() < NOISE:
+        raise ValueError(
+            f"{_too_many(file, pixels)}; {_text_of(low)} and {_text_of(high)} are too near for a JPEG or a lossy WebP"
+        )
     colors = [picture.values[(pixels == one).all(axis=-1)][0] for one in (low, high)]
     lighter = gray_values(np.array([colors], np.float32))[0, :, 0]
     same, black = (colors[0] == colors[1]).all(), not colors[0].any()
@@ -83,13 +101,37 @@ def _check_order(file: str, picture: Picture, pixels: Values, low: Values, high:
         )
 
 
-def _classes(file: str, picture: Picture) -> NDArray[np.float32]:
+def _classes(file: str, picture: Picture, num_classes: int) -> NDArray[np.float32]:
     """The classes that a mask of several structures holds as values, (H, W)."""
-    if picture.indices is not None:
-        return picture.indices.astype(np.float32)
+    if picture.lossy:
+        raise ValueError(
+            f"{file} is a JPEG, or compressed like one, which changes values; with more than two classes the values of "
+            "a mask are the classes: save masks as PNG"
+        )
+    indices, palette = picture.indices, picture.palette
+    if indices is not None and palette is not None and (not is_gray(palette) or (indices.any() and not palette.any())):
+        _check_palette(file, picture, palette, num_classes)
+        return indices.astype(np.float32)
     if not is_gray(picture.values):
         raise ValueError(f"{file} holds colors; with more than two classes its gray values must be 0, 1, 2 ...")
     return picture.values[..., 0].astype(np.float32)
+
+
+def _check_palette(file: str, picture: Picture, palette: Values, num_classes: int) -> None:
+    """Raise ValueError if a program may have reordered the colors of a mask: its indices are not the classes then."""
+    first_is_black = not palette[:1].any()
+    if picture.format == "GIF":
+        reason = "a GIF holds its colors in any order"
+    elif len(palette) < num_classes:
+        reason = f"it holds {len(palette)} colors for {num_classes} classes"
+    elif not first_is_black and not picture.values.any(axis=-1).all():
+        reason = "black is not its first color"
+    else:
+        return
+    raise ValueError(
+        f"{file} has a palette of colors, and nothing says which color is which class ({reason}): save the mask as PNG "
+        "in gray, of the values 0, 1, 2 ..."
+    )
 
 
 def _too_many(file: str, pixels: Values) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calib_monai.pictures import decoded, mask_values
+from calib_monai.pictures import LoadPicturesd, decoded, mask_values
 
 STRUCTURE = np.zeros((24, 32), bool)
 STRUCTURE[5:15, 8:20] = True
@@ -125,6 +125,104 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     values = np.where(STRUCTURE, np.nan, 0)
     with pytest.raises(ValueError, match=r"a\.tif holds pixels that are NaN or infinite"):
         label(gray(values, np.float32), tmp_path / "a.tif")
+
+
+CLASSES = np.zeros((24, 32), np.uint8)
+CLASSES[2:8, 3:9], CLASSES[10:20, 4:15], CLASSES[12:18, 20:30] = 1, 2, 3
+VOC = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]  # the palette of PASCAL VOC begins so
+
+
+def indexed(classes: np.ndarray, colors: list[int]) -> Image.Image:
+    """A mask of classes as indices of a palette."""
+    image = gray(classes, np.uint8).convert("P")
+    image.putdata(classes.ravel())
+    image.putpalette(colors)
+    return image
+
+
+@pytest.mark.parametrize("absent", [None, 0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("a.png", lambda image: image.quantize(256)),
+        ("a.png", lambda image: image.convert("RGB").quantize(4)),
+        ("a.png", lambda image: image.convert("P")),
+        ("a.gif", lambda image: image),
+        ("a.webp", lambda image: image),
+    ],
+    ids=["quantized", "quantized colors", "gray palette", "GIF", "WebP without loss"],
+)
+def test_the_gray_values_of_a_palette_are_the_classes(
+    name: str, changed: Callable[[Image.Image], Image.Image], absent: int | None, tmp_path: Path
+) -> None:
+    classes = np.where(absent == CLASSES, 3 if absent == 0 else 0, CLASSES)
+    image = changed(gray(classes, np.uint8))
+    assert np.array_equal(label(image, tmp_path / name, options={"lossless": True}, num_classes=4), classes)
+
+
+@pytest.mark.parametrize("absent", [None, 0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif"])
+@pytest.mark.parametrize(
+    "colors", [VOC, [*VOC, *(224, 224, 192) * 250], [68, 1, 84, 49, 104, 142, 53, 183, 121, 9, 9, 9]]
+)
+def test_the_indices_of_a_palette_of_colors_are_the_classes(
+    colors: list[int], name: str, absent: int | None, tmp_path: Path
+) -> None:
+    classes = np.where(absent == CLASSES, 3 if absent == 0 else 0, CLASSES)
+    assert np.array_equal(label(indexed(classes, colors), tmp_path / name, num_classes=4), classes)
+
+
+def test_a_gray_color_among_others_is_a_class_by_its_index(tmp_path: Path) -> None:
+    classes = 3 * (CLASSES == 3)
+    image = indexed(classes, [*VOC[:9], 128, 128, 128])  # as the cars of PASCAL VOC, in a picture of nothing else
+    assert np.array_equal(label(image, tmp_path / "a.png", num_classes=4), classes)
+
+
+@pytest.mark.parametrize("absent", [None, 1])
+def test_colors_that_a_program_ordered_anew_are_refused(absent: int | None, tmp_path: Path) -> None:
+    classes = np.where(absent == CLASSES, 0, CLASSES)
+    said = "a.gif has a palette of colors, and nothing says which color is which class (a GIF holds its colors in any"
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+        label(indexed(classes, VOC), tmp_path / "a.gif", num_classes=4)
+    assert "\n" not in str(refused.value)
+    colors = np.reshape(VOC, (-1, 3)).astype(np.uint8)[classes]
+    with pytest.raises(ValueError, match=r"it holds 3 colors for 4 classes|black is not its first color"):
+        label(Image.fromarray(colors).quantize(8), tmp_path / "a.png", num_classes=4)
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "bmp", "tif"])
+def test_a_mask_of_classes_that_is_black_everywhere_shows_nothing(suffix: str, tmp_path: Path) -> None:
+    assert not label(Image.new("L", (32, 24)), tmp_path / f"a.{suffix}", num_classes=4).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.jpg", {"quality": 75}),
+        ("a.jpg", {"quality": 100}),
+        ("a.webp", {"quality": 95}),
+        ("a.tif", {"compression": "jpeg"}),
+    ],
+)
+def test_classes_in_a_file_that_changes_values_are_refused(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    said = f"^{name} is a JPEG, or compressed like one, which changes values; .*: save masks as PNG$"
+    with pytest.raises(ValueError, match=said):
+        label(gray(CLASSES, np.uint8), tmp_path / name, options=options, num_classes=4)
+
+
+def test_the_noise_of_a_lossy_webp_is_as_that_of_a_jpeg(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"too near for a JPEG or a lossy WebP|a\.webp holds \d+ values"):
+        label(painted("L", 0, 1), tmp_path / "a.webp", options={"quality": 95})
+    in_alpha = painted("RGBA", (255, 255, 255, 0), (255, 255, 255, 255))
+    assert np.array_equal(label(in_alpha, tmp_path / "b.webp", options={"exact": True}), STRUCTURE)
+
+
+def test_a_threshold_finds_no_classes(tmp_path: Path) -> None:
+    said = "mask_threshold is 127, and there are 4 classes; it finds one structure"
+    with pytest.raises(ValueError, match=said):
+        label(gray(CLASSES, np.uint8), tmp_path / "a.png", num_classes=4, threshold=127)
+    with pytest.raises(ValueError, match=said):
+        LoadPicturesd("image", num_classes=4, mask_threshold=127)
 
 
 def test_with_more_classes_the_values_are_the_classes(tmp_path: Path) -> None:
