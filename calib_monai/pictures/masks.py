@@ -27,12 +27,13 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
         file: of the mask, for messages.
         picture: what it holds.
         num_classes: background included.
-        threshold: the structure is where the gray value is above it; -1 where masks hold two values.
+        threshold: the structure is where the gray value and the alpha are above it, each if it is not the same
+            everywhere; -1 where masks hold two values.
 
     Raises:
         ValueError: with the file, the values and the rule: more than two values, one that is not black, or two of
-            which none is plainly the larger. With more classes: colors, a lossy file, a palette whose indices need not
-            be the classes, or a threshold.
+            which none is plainly the larger; or an alpha that is above the threshold only where gray is not. With more
+            classes: colors, a lossy file, a palette whose indices need not be the classes, or a threshold.
     """
     check_threshold(num_classes, threshold)
     if picture.values.dtype.kind == "f" and not np.isfinite(picture.values).all():
@@ -40,7 +41,7 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
     if num_classes > 2:  # noqa: PLR2004 - background and a structure
         return _classes(file, picture, num_classes)
     if threshold >= 0:
-        return np.asarray(gray_values(picture.values.astype(np.float32))[..., 0] > threshold, np.float32)
+        return _above(file, picture, threshold)
     pixels = _pixels(picture)
     first = pixels[0, 0]
     others = (pixels != first).any(axis=-1)
@@ -71,6 +72,20 @@ def check_threshold(num_classes: int, threshold: float) -> None:
             f"mask_threshold is {threshold:g}, and there are {num_classes} classes; it finds one structure, and with "
             "more than two classes the gray values of a mask are the classes: leave it out"
         )
+
+
+def _above(file: str, picture: Picture, threshold: float) -> NDArray[np.float32]:
+    """Where gray value and alpha of a mask are above a threshold; one that is the same everywhere does not count."""
+    gray = gray_values(picture.values.astype(np.float32))[..., 0]
+    both = [gray] if picture.alpha is None else [gray, picture.alpha]
+    above = [one > threshold for one in both if (one != one[0, 0]).any()] or [gray > threshold]
+    structure = np.logical_and.reduce(above)
+    if not structure.any() and all(one.any() for one in above):
+        raise ValueError(
+            f"{file} is transparent wherever its gray value is above {threshold:g}, and nothing says where the "
+            "structure is: save the mask in gray, the structure lighter than the background"
+        )
+    return np.asarray(structure, np.float32)
 
 
 def _pixels(picture: Picture) -> Values:

@@ -121,6 +121,29 @@ def test_the_noise_of_a_jpeg_is_refused_and_a_threshold_takes_it(tmp_path: Path)
         label(painted("L", 0, 3), file, options={"quality": 100})
 
 
+@pytest.mark.parametrize(
+    ("mode", "background", "structure"),
+    [
+        ("RGBA", (255, 255, 255, 0), (255, 255, 255, 255)),
+        ("RGBA", (0, 0, 0, 0), (0, 0, 0, 255)),
+        ("RGBA", (255, 255, 255, 20), (255, 255, 255, 200)),
+        ("LA", (255, 0), (255, 255)),
+        ("RGBA", (0, 0, 0, 255), (255, 255, 255, 255)),
+        ("RGBA", (0, 0, 0, 0), (255, 255, 255, 255)),
+        ("RGBA", (0, 0, 0, 128), (255, 255, 255, 128)),
+    ],
+)
+def test_a_threshold_takes_the_alpha_where_it_is_not_the_same(
+    mode: str, background: Any, structure: Any, tmp_path: Path
+) -> None:
+    assert np.array_equal(label(painted(mode, background, structure), tmp_path / "a.png", threshold=127), STRUCTURE)
+
+
+def test_black_on_nothing_is_refused_with_a_threshold_too(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^a\.png is transparent wherever its gray value is above 127, and nothing"):
+        label(painted("RGBA", (255, 255, 255, 0), (0, 0, 0, 255)), tmp_path / "a.png", threshold=127)
+
+
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     values = np.where(STRUCTURE, np.nan, 0)
     with pytest.raises(ValueError, match=r"a\.tif holds pixels that are NaN or infinite"):
