@@ -12,7 +12,7 @@ import itk
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, is_readable
+from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, is_readable, series_of
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -21,10 +21,13 @@ NO_VOLUMES = {
     f"{STORAGE}9.": "a waveform",
     f"{STORAGE}11.": "a presentation state",
     f"{STORAGE}66": "raw data, a registration or a segmentation",
+    f"{STORAGE}67": "a mapping of values",
     f"{STORAGE}88.": "a report",
     f"{STORAGE}104.": "a document",
     f"{STORAGE}481.": "an object of radiotherapy",
     "1.2.840.10008.1.3.10": "an index",
+    "1.2.840.10008.5.1.4.38.": "a hanging protocol",
+    "1.3.12.2.1107.5.9.1": "data of Siemens without an image",
 }
 SCREENSHOT = f"{STORAGE}7"
 SAME = 1e-3  # by which directions, and sizes in mm, may differ
@@ -84,11 +87,26 @@ class Header:
 
 @dataclass
 class Found:
-    """DICOM files by kind: series of volumes, other files with the reason, and files that cannot be read."""
+    """DICOM files by kind: series of volumes, other files with the reason, and files in which no image can be read.
+
+    Attributes:
+        series: the headers of each series.
+        passed_over: reasons, by file.
+        damaged: the identifiers of their series, by file, "" where a file does not say.
+    """
 
     series: list[list[Header]] = field(default_factory=list)
     passed_over: dict[str, str] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def identifiers(self) -> set[str]:
+        """Those of the series of volumes."""
+        return {headers[0].series for headers in self.series}
+
+    def damaged_of(self, identifiers: set[str]) -> list[str]:
+        """Files that may be damaged slices of series: those of the series, and those that do not say theirs."""
+        return [file for file, series in self.damaged.items() if series in identifiers | {""}]
 
 
 def is_dicom(path: str | Path) -> bool:
@@ -126,7 +144,7 @@ def sorted_into_series(files: Iterable[str | Path]) -> Found:
         if reason:
             found.passed_over[file] = f"it is {reason}"
         elif header is None:
-            found.damaged.append(file)
+            found.damaged[file] = series_of(file)
         else:
             groups.setdefault(header.series, []).append(header)
     for headers in groups.values():

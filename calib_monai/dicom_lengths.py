@@ -1,9 +1,14 @@
-"""DICOM lengths: finds files for which GDCM would take memory that is not there, or end the process."""
+"""DICOM lengths: finds files for which GDCM would take memory that is not there, or end the process.
+
+It reads the series of a file, too, also where GDCM finds no image.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 Order = Literal["little", "big"]
 
@@ -13,7 +18,8 @@ SHORT = {
     *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"),
     *(b"ST", b"TM", b"UI", b"UL", b"US"),
 }
-SYNTAX, PIXELS, ITEM = (2, 0x10), (0x7FE0, 0x10), (0xFFFE, 0xE000)
+SYNTAX, SERIES, PIXELS, ITEM = (2, 0x10), (0x20, 0xE), (0x7FE0, 0x10), (0xFFFE, 0xE000)
+ENDS = {(0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)}  # of items and of sequences whose length is not told
 BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 UNREADABLE = {(SYNTAX, b"1.2.840.10008.1.2.1.99"), ((0x28, 4), b"PALETTE COLOR")}  # deflated, or colors of a palette
 OF_ITEMS = 0xFFFE  # the group of items and what ends them
@@ -21,6 +27,23 @@ STARTS_OF_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 UNDEFINED = 2**32 - 1
 MOST_ELEMENTS = 10**6
 MOST_BEYOND = 2**24  # bytes beyond the end of a file; less is left to the reader, who knows the errors of old programs
+BEGIN = 64  # bytes of a value that are read
+
+
+class Element(NamedTuple):
+    """An element of a file.
+
+    Attributes:
+        tag: its group and number.
+        value: the first bytes of its value, without those that fill it up; empty if it is cut off.
+        nested: whether it is of an item, not of the file itself.
+        beyond: the bytes of its value that the file lacks.
+    """
+
+    tag: tuple[int, int]
+    value: bytes
+    nested: bool
+    beyond: int
 
 
 def is_readable(file: str | Path) -> bool:
@@ -29,42 +52,63 @@ def is_readable(file: str | Path) -> bool:
     GDCM takes memory for an element before it reads it, up to 4 GB, and ends the process if the colors of a palette are
     missing. What is no DICOM is left to it, too.
     """
+    return not any(
+        element.beyond > MOST_BEYOND or (element.tag, element.value) in UNREADABLE for element in _elements(file)
+    )
+
+
+def series_of(file: str | Path) -> str:
+    """The identifier of the series of a DICOM file, which may be damaged or hold no image; "" if it does not say."""
+    for element in _elements(file):
+        if not element.nested and element.tag >= SERIES:
+            told = element.tag == SERIES and re.fullmatch(rb"[0-9.]+", element.value)
+            return told[0].decode("ascii") if told else ""
+    return ""
+
+
+def _elements(file: str | Path) -> Iterator[Element]:
+    """The elements of a file, also those in sequences and items; values are skipped."""
     size = Path(file).stat().st_size
     with Path(file).open("rb") as stream:
-        return _are_true(stream, size)
+        yield from _elements_of(stream, size)
 
 
-def _are_true(stream: BinaryIO, size: int) -> bool:
-    """Go through the elements, also into sequences and items; only values are skipped."""
+def _elements_of(stream: BinaryIO, size: int) -> Iterator[Element]:
+    """`_elements` of a file that was opened."""
     place = MAGIC_AT + len(MAGIC) if stream.read(MAGIC_AT + len(MAGIC)).endswith(MAGIC) else 0
     later: Order = "little"  # of bytes, after the first group
     of_elements = True  # items hold elements, and not pieces of a picture
+    depth, inside = 0, 0  # sequences and items whose end is not told, and the place where those end that tell it
     for _ in range(MOST_ELEMENTS):
         stream.seek(place)
         head = stream.read(12)
         if len(head) < 8:  # noqa: PLR2004 - a tag and a length
-            return True
+            return
         order: Order = "little" if int.from_bytes(head[:2], "little") == SYNTAX[0] else later
-        tag, kind = (int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)), head[4:6]
-        if tag[0] == OF_ITEMS or kind not in LONG | SHORT:
-            start, length = 8, int.from_bytes(head[4:8], order)
-        elif kind in LONG:
-            start, length = 12, int.from_bytes(head[8:12], order)
-        else:
-            start, length = 8, int.from_bytes(head[6:8], order)
+        tag = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
+        start, length = _start_and_length(tag, head, order)
+        nested = depth > 0 or place < inside
         place += start
         if length == UNDEFINED:
             of_elements = of_elements and tag != PIXELS
+            depth += 1
             continue
-        if length > size - place + MOST_BEYOND:
-            return False
+        depth = max(depth - (tag in ENDS), 0)
         stream.seek(place)
-        begin = stream.read(min(length, 64))
-        value = begin.rstrip(b"\0 ")
-        if (tag, value) in UNREADABLE:
-            return False
+        begin = stream.read(min(length, BEGIN))
+        value = begin.rstrip(b"\0 ") if len(begin) == min(length, BEGIN) else b""
+        yield Element(tag, value, nested, length - (size - place))
         if tag == SYNTAX:
             later = "big" if value == BIG_ENDIAN else "little"
-        if not (begin.startswith(STARTS_OF_ITEMS) or (tag == ITEM and of_elements)):
+        if begin.startswith(STARTS_OF_ITEMS) or (tag == ITEM and of_elements):
+            inside = max(inside, place + length)
+        else:
             place += length
-    return False
+
+
+def _start_and_length(tag: tuple[int, int], head: bytes, order: Order) -> tuple[int, int]:
+    """The bytes before the value of an element, and the bytes of its value."""
+    kind = head[4:6]
+    if tag[0] == OF_ITEMS or kind not in LONG | SHORT:
+        return 8, int.from_bytes(head[4:8], order)
+    return (12, int.from_bytes(head[8:12], order)) if kind in LONG else (8, int.from_bytes(head[6:8], order))

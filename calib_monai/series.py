@@ -29,15 +29,17 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
 
     Args:
         name: the name in messages.
-        files: the files of the series, in any order; files that are not volumes are skipped.
+        files: the files of the series, in any order; files that are not volumes are skipped, and files of another
+            series without an image.
 
     Raises:
         ValueError: no series or several, a damaged file, slices that are missing, doubled, of several sizes or unevenly
             spaced, or a file that does not say where it lies.
     """
     found = sorted_into_series(files)
-    if found.damaged:
-        raise ValueError(f"{found.damaged[0]} is damaged, or no DICOM; its series may lack a slice")
+    damaged = found.damaged_of(found.identifiers) if found.series else [*found.damaged]
+    if damaged:
+        raise ValueError(f"{damaged[0]} is damaged, or no DICOM; its series may lack a slice")
     if len(found.series) != 1:
         others = "; ".join(sorted(set(found.passed_over.values())))
         held = f"{len(found.series) or 'no'} DICOM series" + (f" ({others})" if others and not found.series else "")

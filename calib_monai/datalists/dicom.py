@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from calib_monai.datalists.splits import Case
-from calib_monai.dicom import SAME, Header, is_dicom, sorted_into_series
+from calib_monai.dicom import SAME, Found, Header, is_dicom, sorted_into_series
 from calib_monai.path_options import check_searched
 from calib_monai.series import far_apart
 
 LONGEST_NAME = 80
+
+Part = tuple[Path, list[Header], list[str], bool]  # folder, slices and damaged files of a series; is it the only one?
 
 logger = logging.getLogger(__name__)
 
@@ -41,19 +43,20 @@ def dicom_cases(
     Raises:
         ValueError: a folder as `check_searched` refuses it.
     """
-    series: list[tuple[Path, list[Header], list[str], bool]] = []
-    for folder, files in _by_folder(path, others, most):
-        found = sorted_into_series(files)
-        passed_over = found.passed_over | dict.fromkeys(
-            () if found.series else found.damaged, "it is damaged, or no DICOM inside"
-        )
-        for file, reason in passed_over.items():
-            logger.warning("passed over: %s: %s", file, reason)
-        series.extend((folder, headers, found.damaged, len(found.series) == 1) for headers in found.series)
+    found_in = [(folder, sorted_into_series(files)) for folder, files in _by_folder(path, others, most)]
+    _tell_passed_over([found for _, found in found_in])
+    series: list[Part] = []
+    strays: dict[str, str] = {}  # damaged files of series of which nothing else lies in their folders
+    for folder, found in found_in:
+        alone = len(found.series) == 1
+        series.extend((folder, one, found.damaged_of({one[0].series}), alone) for one in found.series)
+        strays |= {file: of for file, of in found.damaged.items() if of not in found.identifiers | {""}}
     names = {name.casefold() for name in taken}
     cases: list[Case] = []
-    for folder, headers, damaged, alone in _joined(series):
-        slices = [*(header.file for header in headers), *damaged]
+    for folder, headers, damaged, whole in _joined(series):
+        stray = [file for file, of in strays.items() if of == headers[0].series]
+        alone = whole and not stray
+        slices = [*(header.file for header in headers), *damaged, *stray]
         if path.is_file() and str(path) not in slices:
             continue
         name = _distinct(case_name(headers[0], folder), names)
@@ -63,6 +66,19 @@ def dicom_cases(
         if far := far_apart(headers):
             logger.warning("%s may lack slices: %s", name, far)
     return cases
+
+
+def _tell_passed_over(found: Sequence[Found]) -> None:
+    """Warn of the files that are not read, with the reason: those that spoil no series."""
+    known = set[str]().union(*(one.identifiers for one in found))
+    for one in found:
+        reasons = dict(one.passed_over)
+        for file, series in one.damaged.items():
+            other = "no image can be read in it, and it is of another series"
+            if not (series in known if series else one.series):
+                reasons[file] = other if series and known else "it is damaged, or no DICOM inside"
+        for file, reason in reasons.items():
+            logger.warning("passed over: %s: %s", file, reason)
 
 
 def case_name(header: Header, folder: Path) -> str:
@@ -110,10 +126,10 @@ def _by_folder(root: Path, others: Sequence[str], most: int | None) -> Iterator[
 
 
 def _joined(
-    series: Iterable[tuple[Path, list[Header], list[str], bool]],
-) -> list[tuple[Path, list[Header], list[str], bool]]:
+    series: Iterable[Part],
+) -> list[Part]:
     """The series, with parts of one series in several folders joined if patient and grid agree and places differ."""
-    joined: list[tuple[Path, list[Header], list[str], bool]] = []
+    joined: list[Part] = []
     for part in series:
         folder, headers, damaged, _ = part
         place = next((at for at, (_, other, _, _) in enumerate(joined) if _continues(headers, other)), None)

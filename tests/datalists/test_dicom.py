@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import locale
 import logging
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dicoms import report, without_image
 
 from calib_monai.datalists.dicom import dicom_cases
 from calib_monai.datalists.files import save_dicom
 from calib_monai.dicom import header_of, is_dicom, sorted_into_series
-from calib_monai.dicom_lengths import is_readable
 from calib_monai.loading import LoadCased
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "NCI-ISBI2013"  # where there is one
@@ -27,16 +26,6 @@ def series(
     held = {"0010|0020": patient, "0020|0011": number} | tags
     uid = f"{UID}.{sum(map(ord, patient + number))}"
     save_dicom(folder, voxels, (1, 1, 3), series=uid, tags_of=held, name=name)
-
-
-def report(path: Path) -> None:
-    """A structured report: DICOM without an image."""
-    kind = b"1.2.840.10008.5.1.4.1.1.88.11\0"
-    meta = struct.pack("<HH2sH", 2, 2, b"UI", len(kind)) + kind
-    meta += struct.pack("<HH2sH", 2, 0x10, b"UI", 20) + b"1.2.840.10008.1.2.1\0"
-    length = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(128) + b"DICM" + length + meta + struct.pack("<HH2sH", 8, 0x60, b"CS", 2) + b"SR")
 
 
 def names(path: Path) -> list[str]:
@@ -163,6 +152,54 @@ def test_a_damaged_file_beside_a_series_spoils_it(tmp_path: Path) -> None:
         LoadCased("image")(case)
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("1.3.12.2.1107.5.9.1", "it is data of Siemens without an image"),
+        ("1.3.46.670589.11.0.0.12.4", "no image can be read in it, and it is of another series"),
+        ("1.2.840.10008.5.1.4.1.1.67", "it is a mapping of values"),
+        ("1.2.840.10008.5.1.4.38.1", "it is a hanging protocol"),
+    ],
+)
+@pytest.mark.parametrize("name", ["Z.dcm", "Z"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_without_an_image_spoils_no_other_series(
+    count: int, name: str, kind: str, reason: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(count):
+        series(tmp_path, number=str(number), name=f"{number}_{{}}.dcm")
+    without_image(tmp_path / name, kind, f"{UID}.99")
+    with caplog.at_level(logging.WARNING):
+        cases = dicom_cases(tmp_path)
+    assert [LoadCased("image")(case)["image"].shape for case in cases] == [(1, 6, 5, 4)] * count
+    assert f"passed over: {tmp_path / name}: {reason}" in caplog.messages
+
+
+def test_a_picture_of_palette_colors_spoils_no_other_series(tmp_path: Path) -> None:
+    series(tmp_path)
+    save_dicom(tmp_path, np.zeros((4, 4, 1), np.int16), (1, 1, 1), series=f"{UID}.99", name="colors{}.dcm")
+    file = tmp_path / "colors0.dcm"
+    file.write_bytes(file.read_bytes().replace(b"\x0c\x00\x00\x00MONOCHROME2 ", b"\x0e\x00\x00\x00PALETTE COLOR "))
+    [case] = dicom_cases(tmp_path)
+    assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
+
+
+def test_what_cannot_be_read_spoils_its_own_series_alone(tmp_path: Path) -> None:
+    for number in "45":
+        series(tmp_path, number=number, name=f"{number}_{{}}.dcm")
+    without_image(tmp_path / "z.dcm", "1.2.840.10008.5.1.4.1.1.4", header_of(str(tmp_path / "4_0.dcm")).series)
+    spoiled, intact = dicom_cases(tmp_path)
+    with pytest.raises(ValueError, match=r"z\.dcm is damaged"):
+        LoadCased("image")(spoiled)
+    assert LoadCased("image")(intact)["image"].shape == (1, 6, 5, 4)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "z.dcm").rename(tmp_path / "other" / "z.dcm")
+    series(tmp_path / "other", number="6")
+    spoiled, intact, also = dicom_cases(tmp_path)
+    assert str(tmp_path / "other" / "z.dcm") in spoiled["image"]
+    assert [LoadCased("image")(case)["image"].shape for case in (intact, also)] == [(1, 6, 5, 4)] * 2
+
+
 def test_what_is_dicom_is_known_by_its_content(tmp_path: Path) -> None:
     report(tmp_path / "report")
     (tmp_path / "text").write_text("DICM")
@@ -183,39 +220,3 @@ def test_to_write_a_series_leaves_the_locale_of_the_process_as_it_is(tmp_path: P
     before = locale.setlocale(locale.LC_ALL)
     save_dicom(tmp_path, np.zeros((4, 4, 2), np.int16), (1.0, 1.0, 1.0))
     assert locale.setlocale(locale.LC_ALL) == before
-
-
-LENGTH = b"\x00\x00\x00\x7f"
-MODALITY = b"\x08\x00\x60\x00"
-IN_ITEMS = b"\x08\x00\x82\x00SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (MODALITY + b"\x02\x00\x00\x00", MODALITY + b"UT\x00\x00" + LENGTH),
-        (MODALITY + b"\x02\x00\x00\x00", MODALITY + LENGTH),
-        (MODALITY + b"\x02\x00\x00\x00", IN_ITEMS + MODALITY + b"UT\x00\x00" + LENGTH),
-        (b"UI\x12\x001.2.840.10008.1.2\x00", b"UI\x16\x001.2.840.10008.1.2.1.99"),
-        (b"\x0c\x00\x00\x00MONOCHROME2 ", b"\x0e\x00\x00\x00PALETTE COLOR "),
-    ],
-    ids=["long", "without a type", "in a sequence", "deflated", "colors of a palette"],
-)
-def test_a_file_that_would_take_gigabytes_or_end_the_process_is_not_given_to_the_reader(
-    before: bytes, after: bytes, tmp_path: Path
-) -> None:
-    save_dicom(tmp_path, np.zeros((4, 4, 1), np.int16), (1, 1, 1))
-    file = tmp_path / "000.dcm"
-    assert is_readable(file)
-    content = file.read_bytes()
-    assert before in content
-    file.write_bytes(content.replace(before, after))
-    assert not is_readable(file)
-    assert header_of(str(file)) is None
-
-
-@pytest.mark.parametrize("kind", ["implicit", "cut off"])
-def test_lengths_of_other_files_are_true(kind: str, tmp_path: Path) -> None:
-    elements = b"\x08\x00\x60\x00\x02\x00\x00\x00MR" + b"\xe0\x7f\x10\x00\x00\x00\x01\x00" + bytes(2**16)
-    (tmp_path / "a.dcm").write_bytes(elements if kind == "implicit" else elements[:-9])
-    assert is_readable(tmp_path / "a.dcm")
