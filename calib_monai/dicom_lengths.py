@@ -18,6 +18,7 @@ SHORT = {
     *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS"),
     *(b"ST", b"TM", b"UI", b"UL", b"US"),
 }
+KINDS = LONG | SHORT
 SYNTAX, SERIES, PIXELS, ITEM = (2, 0x10), (0x20, 0xE), (0x7FE0, 0x10), (0xFFFE, 0xE000)
 ENDS = {(0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)}  # of items and of sequences whose length is not told
 BIG_ENDIAN = b"1.2.840.10008.1.2.2"
@@ -28,6 +29,7 @@ UNDEFINED = 2**32 - 1
 MOST_ELEMENTS = 10**6
 MOST_BEYOND = 2**24  # bytes beyond the end of a file; less is left to the reader, who knows the errors of old programs
 BEGIN = 64  # bytes of a value that are read
+AT_ONCE = 2**13  # bytes
 
 
 class Element(NamedTuple):
@@ -70,18 +72,36 @@ def _elements(file: str | Path) -> Iterator[Element]:
     """The elements of a file, also those in sequences and items; values are skipped."""
     size = Path(file).stat().st_size
     with Path(file).open("rb") as stream:
-        yield from _elements_of(stream, size)
+        yield from _elements_of(_Window(stream), size)
 
 
-def _elements_of(stream: BinaryIO, size: int) -> Iterator[Element]:
+class _Window:
+    """A part of a file that is read at once, because elements are many and small.
+
+    Args:
+        stream: the file that was opened.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.begin, self.content = 0, b""
+
+    def read(self, place: int, count: int) -> bytes:
+        """The bytes at a place, fewer at the end of the file."""
+        if not self.begin <= place <= place + count <= self.begin + len(self.content):
+            self.stream.seek(place)
+            self.begin, self.content = place, self.stream.read(AT_ONCE)
+        return self.content[place - self.begin : place - self.begin + count]
+
+
+def _elements_of(window: _Window, size: int) -> Iterator[Element]:
     """`_elements` of a file that was opened."""
-    place = MAGIC_AT + len(MAGIC) if stream.read(MAGIC_AT + len(MAGIC)).endswith(MAGIC) else 0
+    place = MAGIC_AT + len(MAGIC) if window.read(MAGIC_AT, len(MAGIC)) == MAGIC else 0
     later: Order = "little"  # of bytes, after the first group
     of_elements = True  # items hold elements, and not pieces of a picture
     depth, inside = 0, 0  # sequences and items whose end is not told, and the place where those end that tell it
     for _ in range(MOST_ELEMENTS):
-        stream.seek(place)
-        head = stream.read(12)
+        head = window.read(place, 12)
         if len(head) < 8:  # noqa: PLR2004 - a tag and a length
             return
         order: Order = "little" if int.from_bytes(head[:2], "little") == SYNTAX[0] else later
@@ -94,8 +114,7 @@ def _elements_of(stream: BinaryIO, size: int) -> Iterator[Element]:
             depth += 1
             continue
         depth = max(depth - (tag in ENDS), 0)
-        stream.seek(place)
-        begin = stream.read(min(length, BEGIN))
+        begin = window.read(place, min(length, BEGIN))
         value = begin.rstrip(b"\0 ") if len(begin) == min(length, BEGIN) else b""
         yield Element(tag, value, nested, length - (size - place))
         if tag == SYNTAX:
@@ -109,6 +128,6 @@ def _elements_of(stream: BinaryIO, size: int) -> Iterator[Element]:
 def _start_and_length(tag: tuple[int, int], head: bytes, order: Order) -> tuple[int, int]:
     """The bytes before the value of an element, and the bytes of its value."""
     kind = head[4:6]
-    if tag[0] == OF_ITEMS or kind not in LONG | SHORT:
+    if tag[0] == OF_ITEMS or kind not in KINDS:
         return 8, int.from_bytes(head[4:8], order)
     return (12, int.from_bytes(head[8:12], order)) if kind in LONG else (8, int.from_bytes(head[6:8], order))

@@ -157,8 +157,8 @@ ALLOWED = {
     "slices": {"arguments", "blocks", "processes"},
     "patches": {"arguments", "blocks", "case_keys", "composed", "descriptions", "grids", "processes", "slices"},
     "datalists": {
-        *("arguments", "case_keys", "case_names", "dicom", "held_images", "path_options", "pictures", "series"),
-        *("spelling", "stored", "whole_files"),
+        *("arguments", "case_keys", "case_names", "dicom", "dicom_lengths", "held_images", "path_options", "pictures"),
+        *("series", "spelling", "stored", "whole_files"),
     },
     "writers": {"grids", "whole_files"},
     "predictions": {"case_keys", "case_names", "inverses", "transforms"},

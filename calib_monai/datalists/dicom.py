@@ -6,16 +6,20 @@ import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import SAME, Found, Header, is_dicom, sorted_into_series
+from calib_monai.dicom_lengths import series_of
 from calib_monai.path_options import check_searched
 from calib_monai.series import far_apart
 
 LONGEST_NAME = 80
+MOST_BESIDE = 20_000  # files in the folders beside that of a file
+READABLE = os.R_OK | os.X_OK
 
 Part = tuple[Path, list[Header], list[str], bool]  # folder, slices and damaged files of a series; is it the only one?
 
@@ -29,7 +33,7 @@ def dicom_cases(
 
     Files are recognized by their content, at any depth. Reports, localizers and similar files are skipped with a
     warning. The image is the folder if it holds one series, else the files of the series. A series in several folders
-    is one case. A single file stands for its series.
+    is one case. A single file stands for its series in its folder and the folders beside it.
 
     The case is called PATIENT_NUMBER, or named after its folder if the file names no patient. If two names are equal, a
     number is added.
@@ -100,11 +104,12 @@ def _distinct(name: str, names: set[str]) -> str:
 def _by_folder(root: Path, others: Sequence[str], most: int | None) -> Iterator[tuple[Path, list[Path]]]:
     """The DICOM files of each folder below a root, without hidden files; each link is followed once.
 
-    If the root is a DICOM file, these are the files of its folder.
+    If the root is a DICOM file, these are the files of its folder, and those of its series in folders beside it.
     """
     if root.is_file():
         if not root.name.lower().endswith(tuple(others)) and is_dicom(root):
-            yield root.parent, [file for file in sorted(root.parent.iterdir()) if is_dicom(file)]
+            yield root.parent, _shown(root.parent, others)
+            yield from _beside(root, others)
         return
     seen: set[Path] = set()
     count = 0
@@ -117,12 +122,48 @@ def _by_folder(root: Path, others: Sequence[str], most: int | None) -> Iterator[
             continue
         seen.add(here)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        shown = [
-            name for name in sorted(names) if not name.startswith(".") and not name.lower().endswith(tuple(others))
-        ]
-        files = [Path(folder) / name for name in shown if is_dicom(Path(folder) / name)]
+        files = _shown(Path(folder), others)
         if files:
             yield Path(folder), files
+
+
+def _shown(folder: Path, others: Sequence[str]) -> list[Path]:
+    """The DICOM files of a folder in the order of their names, without hidden files and files of other formats."""
+    files = [file for file in sorted(folder.iterdir()) if not file.name.startswith(".")]
+    return [file for file in files if not file.name.lower().endswith(tuple(others)) and is_dicom(file)]
+
+
+def _beside(file: Path, others: Sequence[str]) -> Iterator[tuple[Path, list[Path]]]:
+    """The files of a file's series in the folders beside its own; warn if these are too many to be searched."""
+    series, own = series_of(file), file.parent.resolve()
+    if not series or own.parent == Path("/") or not os.access(own.parent, READABLE):  # not the folders of the system
+        return
+    count = 0
+    for folder in sorted(own.parent.iterdir()):
+        if folder.name.startswith(".") or not os.access(folder, READABLE) or not folder.is_dir():
+            continue
+        if folder.resolve() == own:
+            continue
+        count += sum(1 for _ in os.scandir(folder))
+        if count > MOST_BESIDE:
+            logger.warning(
+                "%s: its series may go on in other folders; those in %s hold more than %d files, and not all were "
+                "searched: name the folder with the whole series",
+                *(file, own.parent, MOST_BESIDE),
+            )
+            return
+        there = _by_series(folder, folder.stat().st_mtime_ns, tuple(others))
+        if series in there:
+            yield folder, sorted([*there[series], *there.get("", [])])
+
+
+@lru_cache(maxsize=10_000)
+def _by_series(folder: Path, _changed: int, others: tuple[str, ...]) -> dict[str, list[Path]]:
+    """The DICOM files of a folder by their series, remembered until the folder changes."""
+    found: dict[str, list[Path]] = {}
+    for file in _shown(folder, others):
+        found.setdefault(series_of(file), []).append(file)
+    return found
 
 
 def _joined(

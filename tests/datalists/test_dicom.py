@@ -101,6 +101,57 @@ def test_a_series_that_lies_in_several_folders_is_one_case(tmp_path: Path) -> No
     assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
 
 
+@pytest.mark.parametrize("chosen", ["DIR000/000.dcm", "DIR001/003.dcm"])
+def test_a_file_stands_for_its_series_in_the_folders_beside_its_own(
+    chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series(tmp_path / "DIR000")
+    voxels = LoadCased("image")({"image": str(tmp_path / "DIR000")})["image"]
+    (tmp_path / "DIR001").mkdir()
+    for name in ("002.dcm", "003.dcm"):
+        (tmp_path / "DIR000" / name).rename(tmp_path / "DIR001" / name)
+    series(tmp_path / "DIR001", number="4", name="4_{}.dcm")
+    series(tmp_path / "DIR002", number="5")
+    [case] = dicom_cases(tmp_path / chosen)
+    assert case["case"] == "P1_3"
+    assert np.array_equal(LoadCased("image")(case)["image"], voxels)
+    monkeypatch.chdir((tmp_path / chosen).parent)
+    [case] = dicom_cases(Path(chosen).relative_to(Path(chosen).parent))
+    assert np.array_equal(LoadCased("image")(case)["image"], voxels)
+    (tmp_path / "DIR001" / "damaged.dcm").write_bytes(b"")
+    [case] = dicom_cases(tmp_path / chosen)
+    with pytest.raises(ValueError, match=r"damaged\.dcm is damaged"):
+        LoadCased("image")(case)
+
+
+def test_copies_beside_the_folder_of_a_file_are_left_out(tmp_path: Path) -> None:
+    for folder in "abc":
+        series(tmp_path / folder)
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    assert dicom_cases(tmp_path / "b" / "001.dcm") == [{"image": str(tmp_path / "b"), "case": "P1_3"}]
+
+
+def test_more_folders_than_can_be_searched_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in "abc":
+        series(tmp_path / folder)
+    monkeypatch.setattr("calib_monai.datalists.dicom.MOST_BESIDE", 7)
+    with caplog.at_level(logging.WARNING):
+        [case] = dicom_cases(tmp_path / "c" / "001.dcm")
+    assert case["image"] == str(tmp_path / "c")
+    [told] = caplog.messages
+    assert told.startswith(f"{tmp_path / 'c' / '001.dcm'}: its series may go on in other folders; those in {tmp_path} ")
+
+
+def test_hidden_files_are_left_out_beside_a_file_too(tmp_path: Path) -> None:
+    for number in "34":
+        series(tmp_path, number=number, name=f"{number}_{{}}.dcm")
+    (tmp_path / "._3_0.dcm").write_bytes(b"\0\5\x16\7")
+    [case] = dicom_cases(tmp_path / "3_1.dcm")
+    assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
+
+
 def test_what_is_no_volume_is_passed_over_with_the_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     series(tmp_path / "t2")
     report(tmp_path / "t2" / "report.dcm")
