@@ -45,8 +45,8 @@ def page() -> str:
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - Markdown
     experiments = dict.fromkeys(row["experiment"] for of in papers.values() for row in of.values())
     runs = RUNS + "".join(_run(name, *found) for name in experiments for found in _measured(name))
-    text = environment.from_string((PARTS / PAGE.name).read_text(encoding="utf-8"))
-    text = text.render(rows=rows, runs=runs, beside=beside)
+    template = environment.from_string((PARTS / PAGE.name).read_text(encoding="utf-8"))
+    text = template.render(rows=rows, runs=runs, beside=beside)
     return text.rstrip("\n") + "\n"
 
 
