@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,9 +22,9 @@ from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, hal
 from calib_monai.headers import is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
 from calib_monai.label_values import with_classes
-from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
+from calib_monai.readers import reader_of
 from calib_monai.series import load_series
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
@@ -45,7 +44,8 @@ class LoadCased(MapTransform):
     Args:
         keys: keys that hold a path, several paths, or a MONAI MetaTensor; by default the image, and the label if there
             is one.
-        reader: the reader of MONAI's LoadImage for files that are neither DICOM nor NIfTI.
+        reader: the reader of MONAI's LoadImage for files that are neither DICOM nor NIfTI; None takes ITK for NRRD and
+            MetaImage (`calib_monai.readers`).
         spatial_dims: axes of an image, 2 or 3.
         allow_missing_keys: whether missing keys are allowed.
 
@@ -62,7 +62,7 @@ class LoadCased(MapTransform):
     ) -> None:
         super().__init__(keys, allow_missing_keys or keys == IMAGE_AND_LABEL)
         self.settings = type(self).__name__, str(reader), spatial_dims
-        self.load, self.load_nifti = LoadImage(reader=reader), partial(LoadImage(), reader=WholeNiftiReader())
+        self.load, self.has_reader = LoadImage(reader=reader), reader is not None
         self.channel_first = EnsureChannelFirst()
         self.spatial_dims = spatial_dims
 
@@ -105,7 +105,8 @@ class LoadCased(MapTransform):
         affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)
-        read = cast(MetaTensor, self.load_nifti(file) if is_nifti(file) else self.load(file))
+        given = self.has_reader and not is_nifti(file)
+        read = cast(MetaTensor, self.load(file, None if given else reader_of(file)))
         image = cast(MetaTensor, self.channel_first(read))
         image.meta["file_shape"] = np.asarray(read.shape)
         if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another

@@ -21,6 +21,7 @@ from calib_monai.label_grids import check_same_grid
 from calib_monai.label_values import check_no_label, values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
+from calib_monai.readers import reader_of
 from calib_monai.same_images import digest_of, label_digest_of
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
@@ -270,7 +271,7 @@ def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:
 def _is_broken(file: str) -> bool:
     """Whether a file cannot be read by itself."""
     try:
-        LoadImage(image_only=True)(file)
+        LoadImage()(file, reader_of(file))
     except Exception:  # noqa: BLE001 - every reader has errors of its own
         return True
     return False
