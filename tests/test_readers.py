@@ -1,4 +1,4 @@
-"""Readers: NRRD and MetaImage are read by the same library whatever else is installed."""
+"""Readers: NRRD and MetaImage of every type are read exactly, by the same library whatever else is installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from monai.data import ImageReader
 
 from calib_monai.datalists.files import save_nifti
@@ -47,6 +48,39 @@ def written(path: Path, voxels: Any, kind: str = "", more: str = "", sizes: Any 
 
 def loaded(file: str) -> Any:
     return LoadCased("image")({"image": file})["image"]
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd"])
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_type_of_real_numbers_is_read_exactly(kind: str, suffix: str, tmp_path: Path) -> None:
+    low, high = (0, 255) if kind == "uint8" else (-128, 127) if kind == "int8" else (0, 2**15 - 1)
+    high = 2**24 if np.dtype(kind).itemsize > 2 else high
+    values = np.array([low, high, *VALUES.flat][: VALUES.size]).reshape(VALUES.shape).astype(kind)
+    image = loaded(written(tmp_path / f"a{suffix}", values))
+    assert image.dtype.is_floating_point
+    assert np.array_equal(image[0].numpy(), values)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "int64", "float64"])
+@pytest.mark.parametrize("channels", [2, 5])
+def test_several_channels_are_read(channels: int, kind: str, tmp_path: Path) -> None:
+    values = np.stack([VALUES + number for number in range(channels)]).astype(kind)
+    more = f"ElementNumberOfChannels = {channels}\n"
+    kinds = "kinds: list domain domain domain\nspace: RAS\nspace directions: none (1,0,0) (0,1,0) (0,0,2)\n"
+    files = [
+        written(tmp_path / "a.mha", values, more=more, sizes=VALUES.shape),
+        written(tmp_path / "a.nrrd", values, more=kinds),
+    ]
+    for file in files:
+        image = loaded(file)
+        assert image.affine.shape == (4, 4)
+        assert np.array_equal(image.numpy(), values)
+
+
+def test_an_image_of_too_many_axes_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.mha", VALUES.astype(np.int16).reshape(4, 5, 6, 1, 1))
+    with pytest.raises(ValueError, match=r"a\.mha has 5 axes; it must have at most 4: of space, and of channels$"):
+        loaded(file)
 
 
 class Other(ImageReader):
