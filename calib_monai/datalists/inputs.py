@@ -21,8 +21,8 @@ from calib_monai.held_images import is_held
 from calib_monai.pictures import SUFFIXES
 from calib_monai.whole_files import read_json
 
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", *SUFFIXES)
-BESIDE_AN_IMAGE = (".raw", ".zraw", ".json")  # voxels, and what others say of an image
+IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd", *SUFFIXES)
+BESIDE_AN_IMAGE = (".raw", ".raw.gz", ".zraw", ".json")  # voxels, and what others say of an image
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # characters, but a tab
 MOST_SHOWN = 200  # characters of an entry of a list that is refused
 MOST_OF_A_SERIES = 20_000  # files in a folder that a list names, and in its folders
@@ -66,7 +66,7 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None, label:
     read = {*images, *labels, *written}
     others = [file for file in files if file not in read and not {str(file), str(file.parent)} & of_series]
     if path.is_dir():
-        others = [file for file in others if file.suffix.lower() not in BESIDE_AN_IMAGE and not is_dicom(file)]
+        others = [file for file in others if not file.name.lower().endswith(BESIDE_AN_IMAGE) and not is_dicom(file)]
         passed_over = {"label(s)": sorted(labels), "written by an inference": sorted(written), "hidden": hidden}
         tell_passed_over(path, {**passed_over, "of no format of images": others})
     return [{"image": str(file), "case": name} for file, name in zip(images, names, strict=True)] + series

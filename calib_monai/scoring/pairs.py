@@ -16,7 +16,7 @@ from calib_monai.headers import NIFTI, is_nifti
 from calib_monai.scoring.arrays import NPY, NPZ, stored_in
 from calib_monai.spelling import did_you_mean, first_of
 
-LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd")
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
 PROBS = r"(?:probs?|probabilit(?:y|ies)|softmax|logits?|prob_?maps?)"
 OF_PROBS = re.compile(rf"{PROBS}?", re.IGNORECASE)

@@ -37,6 +37,13 @@ def test_labels_are_passed_over_whatever_suffix_they_and_their_images_have(
     assert [Path(case["image"]).name for case in images_in(tmp_path)] == [f"a{written}", f"b{written}", "c.png"]
 
 
+def test_voxels_that_lie_beside_their_header_are_not_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    touch(tmp_path, "a.nhdr", "a.raw", "b.nhdr", "b.raw.gz", "c.mhd", "c.zraw")
+    assert [case["case"] for case in images_in(tmp_path)] == ["a", "b", "c"]
+    assert caplog.text == ""
+
+
 def test_dicom_series_are_images_beside_others(tmp_path: Path) -> None:
     save_dicom(tmp_path / "series", np.zeros((4, 4, 2), np.int16), (1, 1, 1))
     assert images_in(tmp_path / "series") == [{"image": str(tmp_path / "series"), "case": "series"}]
