@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,9 @@ NRRD_BYTES = {
     r"(u?int64(_t)?|((un)?signed )?(long ){2}(int)?|u?longlong|double)": 8,
 }
 MOST_SHOWN = 100  # characters of a name
+BLANKS = " \t\r\n\v\f"  # others belong to a name
+SEVERAL_OF_META = re.compile("LIST|.*%")  # names that MetaImage and NRRD take for several files
+SEVERAL_OF_NRRD = re.compile(r"(SKIP)?LIST|.*%\d*[du]")
 RULE = "a header may name one file for its voxels, which lies in its own folder or below"
 
 
@@ -64,12 +68,12 @@ def check_data_file(file: str) -> None:
         header, end, _ = head.replace(b"\r\n", b"\n").partition(b"\n\n")
         if is_cut and not end:
             raise ValueError(f"{file} has a header of more than {MOST_HEADER} bytes")
-        _check_nrrd(path, header.decode("latin-1").split("\n"))
+        _check_nrrd(path, [os.fsdecode(line) for line in header.split(b"\n")])
         return
     fields: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\n"):
-        key, *value = re.split("[=:]", line, maxsplit=1)
-        fields[key.strip()] = "".join(value).strip()
+    for line in head.split(b"\n"):
+        key, *value = re.split("[=:]", os.fsdecode(line), maxsplit=1)  # as the name of a file is decoded
+        fields[key.strip()] = "".join(value).strip(BLANKS)
         if key.strip() == AXES and not re.fullmatch("[1-9]", fields[AXES]):  # ITK writes beyond its memory
             raise ValueError(f"{file} has {AXES} {fields[AXES][:MOST_SHOWN]!r}; it must be a whole number from 1 to 9")
         if key.strip() == DATA_FILE:  # there MetaImage's header ends
@@ -84,6 +88,7 @@ def _check_meta(path: Path, fields: Mapping[str, str]) -> None:
     name = fields[DATA_FILE]
     if name.upper() == LOCAL:
         return
+    _check_one(path, name, SEVERAL_OF_META)
     element = META_BYTES.get(fields.get("ElementType", "").removeprefix("MET_"), 0)
     sizes = _numbers(fields.get("DimSize", ""))
     channels = _numbers(fields.get("ElementNumberOfChannels", "1"))
@@ -94,15 +99,24 @@ def _check_meta(path: Path, fields: Mapping[str, str]) -> None:
 def _check_nrrd(path: Path, header: Sequence[str]) -> None:
     """Raise ValueError if the header of a NRRD, line by line, names a file that is not its own."""
     lines = (line.partition(":") for line in header if not line.startswith("#"))
-    fields = {key.strip().lower().replace(" ", ""): value.strip() for key, _, value in lines}
+    fields = {key.strip().lower().replace(" ", ""): value.strip(BLANKS) for key, _, value in lines}
     name = fields.get("datafile")
     if name is None:
         return
+    _check_one(path, name, SEVERAL_OF_NRRD)
     element = next((size for kind, size in NRRD_BYTES.items() if re.fullmatch(kind, fields.get("type", "").lower())), 0)
     sizes = _numbers(fields.get("sizes", ""))
     compressed = "false" if fields.get("encoding", "raw").lower() == "raw" else "true"
     skipped = any(fields.get(key, "0") != "0" for key in ("lineskip", "byteskip"))
     _check_own(path, name, 0 if skipped else math.prod(sizes) * element, [0], compressed)
+
+
+def _check_one(path: Path, name: str, several: re.Pattern[str]) -> None:
+    """Raise ValueError if what a header names is no file, or if `several` says that it stands for many."""
+    if not name or "\0" in name:
+        raise ValueError(f"{path} takes its voxels from {_shown(name)}; {RULE}")
+    if several.match(name):
+        raise ValueError(f"{path} takes its voxels from {_shown(name)}, which stands for several files; {RULE}")
 
 
 def _check_own(path: Path, name: str, size: int, before: list[int], compressed: str) -> None:
@@ -115,17 +129,20 @@ def _check_own(path: Path, name: str, size: int, before: list[int], compressed: 
         before: bytes of the file before its voxels, -1 where these are at its end.
         compressed: "true" if the voxels are compressed.
     """
-    folder, shown = path.parent.resolve(), name if len(name) < MOST_SHOWN else f"{name[:MOST_SHOWN]}..."
-    if not name or name.upper().startswith("LIST") or re.search(r"[\x00%]|\s\d+\s", name):
-        raise ValueError(f"{path} takes its voxels from {shown!r}; {RULE}")
+    folder, shown = path.parent.resolve(), _shown(name)
     data = (path.parent / name).resolve()
     if Path(name).is_absolute() or not data.is_relative_to(folder):
-        raise ValueError(f"{path} takes its voxels from {shown!r}, {data}; {RULE}")
+        raise ValueError(f"{path} takes its voxels from {shown}, {data}; {RULE}")
     if not data.is_file():
-        raise ValueError(f"{path} takes its voxels from {shown!r}, which is no regular file there")
+        raise ValueError(f"{path} takes its voxels from {shown}, which is no regular file there")
     there = data.stat().st_size
     if size and compressed != "true" and (there < size if -1 in before else there != size + sum(before)):
-        raise ValueError(f"{path} promises {size} bytes of voxels, and its file {shown!r} has {there}")
+        raise ValueError(f"{path} promises {size} bytes of voxels, and its file {shown} has {there}")
+
+
+def _shown(name: str) -> str:
+    """The name of a file in quotes, cut if it is long."""
+    return repr(name if len(name) < MOST_SHOWN else f"{name[:MOST_SHOWN]}...")
 
 
 def _numbers(text: str) -> list[int]:

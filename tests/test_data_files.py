@@ -18,6 +18,7 @@ MHD = (
     "ObjectType = Image\nNDims = 3\nDimSize = 2 3 4\nElementType = MET_UCHAR\nElementSpacing = 1 1 1\n"
     "ElementDataFile = {}\n"
 )
+SPELLED = ("M\u00fcller.raw", "Mu\u0308ller.raw", "Patient 01 T2.raw", "Liste 3.raw")
 NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 3 4\nencoding: raw\nspace: left-posterior-superior\n{}\n\n"
 
 
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret").write_bytes(VOXELS.tobytes())
     inside = tmp_path / "images"
     (inside / "below").mkdir(parents=True)
-    for name in ("scan.raw", "below/scan.raw", "a scan.raw"):
+    for name in ("scan.raw", "below/scan.raw", "a scan.raw", *SPELLED, "100%.raw"):
         (inside / name).write_bytes(VOXELS.tobytes())
     (inside / "short.raw").write_bytes(VOXELS.tobytes()[:-1])
     (inside / "link.raw").symlink_to("scan.raw")
@@ -36,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return inside
 
 
-OWN = ("scan.raw", "below/scan.raw", "a scan.raw", "link.raw")
+OWN = ("scan.raw", "below/scan.raw", "a scan.raw", "link.raw", *SPELLED)
 FOREIGN = [
     ("../secret", "takes its voxels from '../secret', .*secret; a header may name one file for its voxels, which lies"),
     ("{}/secret", "takes its voxels from '.*secret', .*secret; a header may name one file"),
@@ -46,19 +47,40 @@ FOREIGN = [
     ("pipe.raw", "takes its voxels from 'pipe.raw', which is no regular file there"),
     ("nowhere.raw", "takes its voxels from 'nowhere.raw', which is no regular file there"),
     ("below", "which is no regular file there"),
-    ("LIST", "takes its voxels from 'LIST'; a header may name one file"),
-    ("scan%03d.raw 1 4 1", "a header may name one file"),
+    ("LIST", "takes its voxels from 'LIST', which stands for several files; a header may name one file"),
+    ("LIST 2", "which stands for several files"),
+    ("scan%03d.raw 1 4 1", "'scan%03d.raw 1 4 1', which stands for several files"),
+    ("scan%d.raw 1 4 1 2", "which stands for several files"),
     ("short.raw", "promises 24 bytes of voxels, and its file 'short.raw' has 23"),
 ]
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_an_image_whose_voxels_are_its_own_is_read(name: str, folder: Path) -> None:
-    (folder / "scan.mhd").write_text(MHD.format(name))
-    (folder / "scan.nrrd").write_text(NRRD.format(f"data file: {name}"))
+    (folder / "scan.mhd").write_text(MHD.format(name), encoding="utf-8")
+    (folder / "scan.nrrd").write_text(NRRD.format(f"data file: {name}"), encoding="utf-8")
     for file in ("scan.mhd", "scan.nrrd"):
         image = LoadCased("image")({"image": str(folder / file)})["image"]
         assert np.array_equal(image[0].numpy(), VOXELS.transpose())
+
+
+def test_a_percent_sign_is_a_character_for_a_nrrd_only(folder: Path) -> None:
+    (folder / "scan.nrrd").write_text(NRRD.format("data file: 100%.raw"))
+    assert LoadCased("image")({"image": str(folder / "scan.nrrd")})["image"].shape == (1, 2, 3, 4)
+    (folder / "scan.mhd").write_text(MHD.format("100%.raw"))
+    with pytest.raises(
+        ValueError, match=r"scan\.mhd takes its voxels from '100%\.raw', which stands for several files"
+    ):
+        check_data_file(str(folder / "scan.mhd"))
+
+
+def test_a_name_in_bytes_is_the_one_that_itk_opens(folder: Path) -> None:
+    (folder / "scan.mhd").write_bytes(MHD.format("M\u00fcller.raw").encode("latin-1"))
+    with pytest.raises(ValueError, match=r"takes its voxels from 'M\\udcfcller\.raw', which is no regular file there"):
+        check_data_file(str(folder / "scan.mhd"))
+    (folder / os.fsdecode(b"M\xfcller.raw")).symlink_to("../secret")
+    with pytest.raises(ValueError, match="a header may name one file for its voxels, which lies in its own folder"):
+        check_data_file(str(folder / "scan.mhd"))
 
 
 @pytest.mark.parametrize(("name", "said"), FOREIGN)
