@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
@@ -120,6 +120,7 @@ def find_cases(
         raise ValueError("images is empty; it must have a pattern for each channel of the image")
     for pattern in (*images, label):
         check_pattern(pattern)
+    images, label = [_plain(pattern) for pattern in images], _plain(label)
     root = dataset_folder(dataset_dir, label)
     masks = _found(root, label, places)
     labels = {case: paths[0] for case, paths in masks.items()} if several_masks else _one_each(masks, SEVERAL)
@@ -128,7 +129,7 @@ def find_cases(
         hint = f"; did you mean {above}?" if above else ""
         looked_in = " or ".join([place or "itself" for place in places])
         raise ValueError(f"dataset_dir {root} holds no label {label}, in {looked_in}{hint}; {held(root)}")
-    files_of = [_found(root, pattern, places, besides=[*chain(*masks.values())]) for pattern in images]
+    files_of = [_found(root, pattern, places, besides={*chain(*masks.values())}) for pattern in images]
     kept = [_without_test_sets(root, *channel, labels) for channel in zip(images, files_of, strict=True)]
     channels = [_one_each(files) for files in kept]
     aside = sorted(path for paths in files_of[0].values() for path in paths if path not in channels[0].values())
@@ -152,11 +153,13 @@ def _alone(paths: list[str]) -> str | list[str]:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise ValueError if a pattern does not name the case, or is no path inside the folder of a data set."""
+    """Raise ValueError if a pattern does not name the case, holds **, or is no path inside the folder of a data set."""
     if "{case}" not in pattern:
         raise ValueError(f"the pattern {pattern!r} must name the case: put {{case}} where its name stands")
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise ValueError(f"the pattern {pattern!r} must be a path inside dataset_dir, which it leaves out")
+    if "**" in pattern:
+        raise ValueError(f"the pattern {pattern!r} must not hold **: write one * for each folder")
 
 
 def is_named(path: Path, pattern: str) -> bool:
@@ -170,20 +173,31 @@ def is_named(path: Path, pattern: str) -> bool:
         >>> is_named(Path("data/labels/p1.nii.gz"), "labels/{case}.nii.gz")
         True
     """
+    pattern = _plain(pattern)
     return _expression(pattern).fullmatch("/".join(path.parts[-len(Path(pattern).parts) :])) is not None
 
 
-def _found(root: Path, pattern: str, places: Sequence[str], besides: object = ()) -> dict[str, list[Path]]:
+def _plain(pattern: str) -> str:
+    """A pattern without what says nothing: "." for the same folder, and a second slash."""
+    return PurePosixPath(pattern).as_posix()
+
+
+def _found(root: Path, pattern: str, places: Sequence[str], besides: Container[Path] = ()) -> dict[str, list[Path]]:
     """The files that match a pattern, by case, in all places, without those in `besides`."""
     found: dict[str, list[Path]] = {}
     for place in places:
         whole = f"{place}/{pattern}" if place else pattern
         expression = _expression(whole)
-        for path in sorted(root.glob(whole.replace("{case}", "*"))):
+        for path in sorted(root.glob(_of_glob(whole))):
             match = expression.fullmatch(path.relative_to(root).as_posix())
-            if match and path not in besides and path not in found.get(match["case"], ()):  # type: ignore[operator]
+            if match and path not in besides:
                 found.setdefault(match["case"], []).append(path)
-    return found
+    return {case: list(dict.fromkeys(paths)) for case, paths in found.items()}
+
+
+def _of_glob(pattern: str) -> str:
+    """A pattern as `Path.glob` takes it, to which other characters than `*` say something, too."""
+    return re.sub(r"\*+", "*", re.sub(r"[\[?]", r"[\g<0>]", pattern.replace("{case}", "*")))
 
 
 def _without_test_sets(

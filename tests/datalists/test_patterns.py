@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_monai.datalists.patterns import find_cases, pattern_split
+from calib_monai.datalists.patterns import find_cases, is_named, pattern_split
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -106,6 +106,26 @@ def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
             find_cases(str(tmp_path), [pattern], "l/{case}.nii")
     with pytest.raises(ValueError, match="images is empty; it must have a pattern for each channel"):
         find_cases(str(tmp_path), [], "l/{case}.nii")
+
+
+@pytest.mark.parametrize("image", ["./i/{case}.nii", "i//{case}.nii", "i/./{case}.nii", "i/{case}*.nii"])
+def test_a_pattern_may_be_written_in_another_way(image: str, tmp_path: Path) -> None:
+    touch(tmp_path, "i/a.nii", "l/a.nii")
+    assert found(tmp_path, image, label="./l//{case}.nii") == {"a": ("i/a.nii", "l/a.nii")}
+    assert is_named(tmp_path / "i" / "a.nii", image)
+
+
+def test_a_pattern_may_hold_what_glob_takes_for_something_else(tmp_path: Path) -> None:
+    touch(tmp_path, "scan [T1]/a?.nii", "scan T/a?.nii", "[!l]/a.nii", "l/a.nii")
+    assert found(tmp_path, "scan [T1]/{case}?.nii", label="[!l]/{case}.nii") == {
+        "a": ("scan [T1]/a?.nii", "[!l]/a.nii")
+    }
+
+
+def test_two_stars_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    said = r"the pattern 'i/\*\*/\{case\}\.nii' must not hold \*\*: write one \* for each folder"
+    with pytest.raises(ValueError, match=said):
+        find_cases(str(tmp_path), ["i/**/{case}.nii"], "l/{case}.nii")
 
 
 def test_a_folder_of_ones_own_is_split(tmp_path: Path) -> None:
