@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
@@ -100,7 +101,8 @@ def find_cases(
 
     A pattern is a path inside the folder. `{case}` stands for the name of the case, wherever it occurs, and `*` for any
     text. Hidden files (such as `._NAME` in some archives) are skipped. A folder with the name of a test set, such as
-    `imagesTs` or `testing`, in which no image has a label, is skipped with a warning.
+    `imagesTs` or `testing`, in which no image has a label, is skipped with a warning. Names that differ only
+    in Unicode's way to write an accent are equal.
 
     Args:
         dataset_dir: the folder.
@@ -122,14 +124,15 @@ def find_cases(
         check_pattern(pattern)
     images, label = [_plain(pattern) for pattern in images], _plain(label)
     root = dataset_folder(dataset_dir, label)
-    masks = _found(root, label, places)
+    names: dict[str, str] = {}
+    masks = _found(root, label, places, names)
     labels = {case: paths[0] for case, paths in masks.items()} if several_masks else _one_each(masks, SEVERAL)
     if not labels:
-        above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places)), None)
+        above = next((child for child in sorted(root.glob("*/")) if _found(child, label, places, {})), None)
         hint = f"; did you mean {above}?" if above else ""
         looked_in = " or ".join([place or "itself" for place in places])
         raise ValueError(f"dataset_dir {root} holds no label {label}, in {looked_in}{hint}; {held(root)}")
-    files_of = [_found(root, pattern, places, besides={*chain(*masks.values())}) for pattern in images]
+    files_of = [_found(root, pattern, places, names, besides={*chain(*masks.values())}) for pattern in images]
     kept = [_without_test_sets(root, *channel, labels) for channel in zip(images, files_of, strict=True)]
     channels = [_one_each(files) for files in kept]
     aside = sorted(path for paths in files_of[0].values() for path in paths if path not in channels[0].values())
@@ -182,8 +185,18 @@ def _plain(pattern: str) -> str:
     return PurePosixPath(pattern).as_posix()
 
 
-def _found(root: Path, pattern: str, places: Sequence[str], besides: Container[Path] = ()) -> dict[str, list[Path]]:
-    """The files that match a pattern, by case, in all places, without those in `besides`."""
+def _found(
+    root: Path, pattern: str, places: Sequence[str], names: dict[str, str], besides: Container[Path] = ()
+) -> dict[str, list[Path]]:
+    """The files that match a pattern, by case, in all places, without those in `besides`.
+
+    Args:
+        root: the folder of the data set.
+        pattern: as in `find_cases`.
+        places: as in `find_cases`.
+        names: the names of cases by their Unicode normal form; new ones are added.
+        besides: files that are left out.
+    """
     found: dict[str, list[Path]] = {}
     for place in places:
         whole = f"{place}/{pattern}" if place else pattern
@@ -191,7 +204,8 @@ def _found(root: Path, pattern: str, places: Sequence[str], besides: Container[P
         for path in sorted(root.glob(_of_glob(whole))):
             match = expression.fullmatch(path.relative_to(root).as_posix())
             if match and path not in besides:
-                found.setdefault(match["case"], []).append(path)
+                case = names.setdefault(normalize("NFC", match["case"]), match["case"])
+                found.setdefault(case, []).append(path)
     return {case: list(dict.fromkeys(paths)) for case, paths in found.items()}
 
 

@@ -128,6 +128,16 @@ def test_two_stars_are_refused_with_what_to_write(tmp_path: Path) -> None:
         find_cases(str(tmp_path), ["i/**/{case}.nii"], "l/{case}.nii")
 
 
+@pytest.mark.parametrize(("image", "label"), [("Mu\u0308ller", "M\u00fcller"), ("M\u00fcller", "Mu\u0308ller")])
+def test_accents_may_be_written_in_two_ways(image: str, label: str, tmp_path: Path) -> None:
+    touch(tmp_path, f"i/{image}.nii", f"l/{label}.nii")
+    [case] = find_cases(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
+    assert case == {"image": str(tmp_path / f"i/{image}.nii"), "label": str(tmp_path / f"l/{label}.nii"), "case": label}
+    touch(tmp_path, f"i/{label}.nii")
+    with pytest.raises(ValueError, match=f"are of one case, {label}; there must be one of them"):
+        find_cases(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
+
+
 def test_a_folder_of_ones_own_is_split(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{kind}/{number}.nii" for kind in "il" for number in range(20)))
     split = pattern_split(str(tmp_path), ["i/{case}.nii"], "l/{case}.nii")
