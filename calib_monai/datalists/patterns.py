@@ -14,6 +14,7 @@ from calib_monai.arguments import check_switch
 from calib_monai.datalists.folders import MOST_FILES, dataset_folder, held
 from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.splits import Case, Split, split_cases
+from calib_monai.datalists.star_folders import warn_of_folders
 from calib_monai.spelling import first_of
 
 SEVERAL = "; unite the masks of a case in one file, or for pictures set several_masks of the datalist to true"
@@ -101,8 +102,9 @@ def find_cases(
 
     A pattern is a path inside the folder. `{case}` stands for the name of the case, wherever it occurs, and `*` for any
     text. Hidden files (such as `._NAME` in some archives) are skipped. A folder with the name of a test set, such as
-    `imagesTs` or `testing`, in which no image has a label, is skipped with a warning. Names that differ only
-    in Unicode's way to write an accent are equal.
+    `imagesTs` or `testing`, in which no image has a label, is skipped with a warning. A warning also names two files of
+    one case that lie in different folders where their patterns have `*`. Names that differ only in Unicode's way to
+    write an accent are equal.
 
     Args:
         dataset_dir: the folder.
@@ -142,6 +144,7 @@ def find_cases(
         _check_partners("label", labels, pattern, files)
         if not unlabeled:
             _check_partners("image", files, label, labels)
+    warn_of_folders([*zip(images, channels, strict=True), (label, labels)])
     cases: list[Case] = []
     for case in sorted(labels):
         paths = [str(files[case]) for files in channels]
