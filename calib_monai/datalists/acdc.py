@@ -66,7 +66,8 @@ def read_acdc(dataset_dir: str) -> list[Case]:
     in the challenge, these patients are skipped with a warning.
 
     Raises:
-        ValueError: a folder that is missing or holds no patient, or a frame without its image or its label (named).
+        ValueError: a folder that is missing or holds no patient, a frame without its image or its label (named), or an
+            `Info.cfg` that is not UTF-8 or lacks a frame.
     """
     root = dataset_folder(dataset_dir, "training")
     patients = sorted(path for place in PLACES for path in root.glob(place) if path.is_dir())
@@ -103,7 +104,7 @@ def _frames(patient: Path) -> list[int]:
     """Numbers of the frames at the end of diastole and of systole."""
     info = patient / "Info.cfg"
     if info.is_file():
-        found = re.findall(r"^(ED|ES)\s*:\s*(\d+)\s*$", info.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        found = re.findall(r"^(ED|ES)\s*:\s*(\d+)\s*$", _text(info), flags=re.MULTILINE)
         if sorted(phase for phase, _ in found) != ["ED", "ES"]:
             raise ValueError(f"{info} must have a line 'ED: NUMBER' and a line 'ES: NUMBER'")
         return sorted({int(number) for _, number in found})
@@ -114,6 +115,14 @@ def _frames(patient: Path) -> list[int]:
     if not frames:
         raise ValueError(f"{patient} holds no label {patient.name}_frameMM_gt.nii.gz")
     return frames
+
+
+def _text(path: Path) -> str:
+    """The text of a file, which may begin with a byte order mark; raise ValueError if it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text in UTF-8: save it as UTF-8") from None
 
 
 def write_acdc(dataset_dir: str, cases: Volumes) -> None:

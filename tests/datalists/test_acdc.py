@@ -52,6 +52,13 @@ def test_without_info_all_labeled_frames_are_taken(folder: Path) -> None:
     assert read_acdc(str(folder)) == before
 
 
+def test_info_may_begin_with_a_byte_order_mark(folder: Path) -> None:
+    before = read_acdc(str(folder))
+    info = folder / "training" / "patient002" / "Info.cfg"
+    info.write_text(info.read_text(), encoding="utf-8-sig")
+    assert read_acdc(str(folder)) == before
+
+
 @pytest.mark.parametrize(("ending", "kind"), [("", "image"), ("_gt", "label")])
 def test_a_frame_without_its_partner_is_named(folder: Path, ending: str, kind: str) -> None:
     lost = folder / "training" / "patient002" / f"patient002_frame12{ending}.nii.gz"
@@ -69,6 +76,10 @@ def test_a_folder_of_another_layout_is_refused(folder: Path, tmp_path: Path) -> 
     for text in ("ED = 1", "ED: 1", "ED: 1\nED: 12"):
         info.write_text(text)
         with pytest.raises(ValueError, match=f"{info} must have a line"):
+            read_acdc(str(folder))
+    for coding in ("latin-1", "utf-16"):
+        info.write_text("ED: 1\nES: 12\nGroup: Gr\u00f6\u00dfe\n", encoding=coding)
+        with pytest.raises(ValueError, match=f"^{info} is no text in UTF-8: save it as UTF-8$"):
             read_acdc(str(folder))
     info.unlink()
     for path in info.parent.glob("*_gt.nii.gz"):
