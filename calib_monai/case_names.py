@@ -29,7 +29,8 @@ def check_case_name(name: object, where: str = "") -> None:
     if not isinstance(name, str) or name != as_case_name(name):
         whole = repr(name)
         shown = whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}..."
-        raise ValueError(f"{f'{where}: ' if where else ''}a case is called {shown}; {RULE}")
+        quoted = f', which lacks quotation marks: write "{name}"' if isinstance(name, int | float) else ""
+        raise ValueError(f"{f'{where}: ' if where else ''}a case is called {shown}{quoted}; {RULE}")
 
 
 def as_case_name(text: str) -> str:

@@ -172,7 +172,7 @@ def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path)
         ('[{"image": "x.nii", "case": "../x"}]', r"a case is called '\.\./x'; it must be a name"),
         ('[{"image": "x.nii", "case": ".."}]', r"a case is called '\.\.'; it must be a name"),
         ('[{"image": "x.nii", "case": ""}]', "a case is called ''; it must be a name"),
-        ('[{"image": "x.nii", "case": 7}]', "a case is called 7;"),
+        ('[{"image": "x.nii", "case": 7}]', 'a case is called 7, which lacks quotation marks: write "7"; it'),
     ],
 )
 def test_a_list_of_something_else_is_refused(content: str, said: str, tmp_path: Path) -> None:
