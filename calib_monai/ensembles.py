@@ -10,6 +10,7 @@ from typing import Any
 
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.split_files import read_split
+from calib_monai.descriptions import OTHERS
 from calib_monai.made_for import FILE, HELD, differences, kind_of, read_model_json
 from calib_monai.path_options import check_path
 
@@ -54,6 +55,8 @@ def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
                 "ensemble must be of one network, for slices or for volumes"
             )
         for name in HELD:
+            if name == OTHERS and OTHERS not in here.keys() & there.keys():  # an earlier version did not write it
+                continue
             for what, one, other in differences(name, here.get(name), there.get(name)):
                 raise ValueError(
                     f"{what} is {json.dumps(one)} in {Path(folder) / FILE} and {json.dumps(other)} in "

@@ -13,14 +13,14 @@ from monai.transforms import Compose
 from torch import nn
 
 from calib_monai import __version__
-from calib_monai.descriptions import LAYERS, TORCH, described, described_transforms
+from calib_monai.descriptions import LAYERS, OTHERS, TORCH, described, described_transforms
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.networks.ensemble import members_of
 from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_of, check_axcodes
 from calib_monai.stored import StoredModelJson, read_whole
 
 FILE = "model.json"
-HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", "axcodes", "network")
+HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", OTHERS, "axcodes", "network")
 FILES_OF = {True: "give configs/volumes.json as the last file", False: "leave out configs/volumes.json"}  # of volumes
 FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has
 

@@ -76,6 +76,13 @@ def test_members_that_are_made_for_something_else_are_refused(
         check_members(one, [one, same, written(tmp_path / "two", **others)])
 
 
+def test_members_may_be_of_an_earlier_version_that_described_fewer_transforms(tmp_path: Path) -> None:
+    one, earlier = written(tmp_path / "one", other_transforms=[["A", {}]]), written(tmp_path / "earlier")
+    check_members(one, [one, earlier])
+    with pytest.raises(ValueError, match=r"other_transforms is .*; the members"):
+        check_members(one, [one, written(tmp_path / "two", other_transforms=[["A", {}], ["B", {}]])])
+
+
 def test_the_first_member_is_the_model_of_the_run_and_each_says_what_it_is_for(tmp_path: Path) -> None:
     one, two = (written(tmp_path / name) for name in ("one", "two"))
     with pytest.raises(ValueError, match=r"ckpt_dir is other and ckpt_dirs begin with .*one: give ckpt_dirs alone"):

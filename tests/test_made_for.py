@@ -12,11 +12,17 @@ import torch
 from monai.networks.nets import UNet
 from monai.transforms import (
     Compose,
+    CopyItemsd,
+    EnsureTyped,
     Flipd,
+    Lambdad,
+    MapTransform,
     NormalizeIntensityd,
+    RandFlipd,
     Resized,
     ScaleIntensityRanged,
     Spacingd,
+    SpatialPadd,
     ThresholdIntensityd,
 )
 
@@ -30,6 +36,7 @@ from calib_monai.made_for import (
     read_model_json,
 )
 from calib_monai.orientation import Geometry
+from calib_monai.presets import channel
 from calib_monai.whole_files import write_json
 
 SEEN = {
@@ -227,3 +234,58 @@ def test_what_moves_voxels_is_as_in_training(tmp_path: Path) -> None:
     write_json(tmp_path / FILE, moving(Flipd("image", 1), Resized("image", [8, 8])).written(SEEN, {}))
     with pytest.raises(ValueError, match=r"Flipd's spatial_axis is 0, and .* 1: a model"):
         check_made_for(moved, str(tmp_path), "")
+
+
+class Halved(MapTransform):
+    """A transform of a person's own."""
+
+    def __init__(self, keys: Any, factor: float = 0.5) -> None:
+        super().__init__(keys)
+        self.factor = factor
+
+    def __call__(self, data: Any) -> dict[Any, Any]:
+        """The data with the keys halved."""
+        return {**data, **{key: data[key] * self.factor for key in self.keys}}
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        (channel(0), channel(1), r"Lambdad's func is .* start=0, .* start=1, "),
+        (Lambdad("image", lambda x: 1 - x), Lambdad("image", lambda x: 2 - x), "Lambdad's func, its code in Python 3"),
+        (Lambdad("image", lambda x: 1 - x), Lambdad("image", lambda x: x - 1), "Lambdad's func, its code in Python 3"),
+        (Halved("image"), Halved("image", 0.25), "Halved's factor is 0.5, and .* 0.25"),
+        (Halved("label"), Halved("image"), r"other_transforms is \[\], and .* \[\[\"Halved\""),
+        (
+            SpatialPadd("image", [8, 8], mode="edge"),
+            SpatialPadd(["label", "image"], [8, 8]),
+            'mode is "edge", and .*"con',
+        ),
+    ],
+)
+def test_every_other_transform_of_the_image_is_as_in_training(here: Any, there: Any, said: str, tmp_path: Path) -> None:
+    write_json(tmp_path / FILE, made_for(transforms=Compose([there])).written(SEEN, {}))
+    check_made_for(made_for(transforms=Compose([there])), str(tmp_path), "unused.json")
+    with pytest.raises(ValueError, match=said):
+        check_made_for(made_for(transforms=Compose([here])), str(tmp_path), "unused.json")
+
+
+def test_what_changes_no_value_of_the_image_does_not_count() -> None:
+    copied = CopyItemsd("image", names="scan")
+    random = RandFlipd("image")
+    same = [
+        copied,
+        random,
+        EnsureTyped("image"),
+        Halved("label"),
+        Lambdad("label", lambda x: x + 1),
+        torch.nn.Identity(),
+    ]
+    assert made_for(transforms=Compose(same)).settings["other_transforms"] == []
+
+
+def test_an_earlier_model_does_not_say_what_else_changed_its_images(tmp_path: Path) -> None:
+    content = made_for(transforms=Compose([channel(1)])).written(SEEN, {})
+    del content["other_transforms"]
+    write_json(tmp_path / FILE, content)
+    check_made_for(made_for(transforms=Compose([channel(0)])), str(tmp_path), "unused.json")

@@ -13,11 +13,13 @@ from ignite.handlers.checkpoint import BaseSaveHandler
 from monai.engines import Trainer
 from monai.handlers import CheckpointSaver
 
+from calib_monai.descriptions import OTHERS
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.made_for import differences
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file, write_json
 
+LATER = {f"made_for#{OTHERS}"}  # settings that an earlier version did not write
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
 
@@ -175,11 +177,11 @@ class Settings:
         return self.settings
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raise ValueError if a setting differs, or if the checkpoint lacks one."""
+        """Raise ValueError if a setting differs, or if the checkpoint lacks one that its version wrote."""
         for name, there in state.items():
             for what, mine, other in differences(name, self.settings.get(name), there):
                 check_same(what, other, mine)
-        unknown = sorted(self.settings.keys() - state.keys())
+        unknown = sorted(self.settings.keys() - state.keys() - LATER)
         if unknown:
             raise ValueError(f"it does not say its {', '.join(unknown)}: another version wrote it")
 

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
+from monai.transforms import Compose
 
+from calib_monai.descriptions import described_transforms
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
 from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import go_on, last_checkpoint
@@ -43,6 +45,7 @@ class TrainingSaver:
         output_dir: folder of the history.
         overwrite: whether an earlier training may be replaced that is not continued.
         made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
+        transforms: of a case on its way to the network, by default those of the cases' `training`.
 
     Raises:
         ValueError: something is not given that the cases do not know.
@@ -59,11 +62,13 @@ class TrainingSaver:
         output_dir: str | None = None,
         overwrite: bool | None = None,
         made_for: Mapping[str, Any] | None = None,
+        transforms: Compose | None = None,
     ) -> None:
         self.ckpt_dir = ckpt_dir or _training_of(cases).ckpt_dir
         self.output_dir = output_dir or _training_of(cases).output_dir
         self.overwrite = _training_of(cases).overwrite if overwrite is None else overwrite
-        self.made_for = made_for or _training_of(cases).made_for.of_training(cases.geometries)
+        of_cases = made_for or _training_of(cases).made_for.of_training(cases.geometries)
+        self.made_for = {**of_cases, **_described(transforms)}
         self.history = History(self.output_dir, evaluator)
         self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
@@ -134,6 +139,7 @@ class BestModelSaver(DurableCheckpointSaver):
         cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
         ckpt_dir: folder of the model.
         made_for: what the model is made for, see `calib_monai.made_for.MadeFor.written`.
+        transforms: of a case on its way to the network, by default those of the cases' `training`.
 
     Raises:
         ValueError: something is not given that the cases do not know.
@@ -151,13 +157,14 @@ class BestModelSaver(DurableCheckpointSaver):
         *,
         ckpt_dir: str | None = None,
         made_for: Mapping[str, Any] | None = None,
+        transforms: Compose | None = None,
     ) -> None:
         config = str(Path(bundle_root) / "configs" / "train.json")
         content = made_for or _training_of(cases).made_for.written(cases.geometries, cases.options)
         super().__init__(
             ckpt_dir or _training_of(cases).ckpt_dir,
             {"network": network},
-            made_for=with_method(content, method, loss, config),
+            made_for=with_method({**content, **_described(transforms)}, method, loss, config),
             save_key_metric=True,
             key_metric_filename=MODEL,
         )
@@ -195,6 +202,11 @@ class MovingAverage(EMAHandler):
                 super(MovingAverage, self).attach(engine, *args, **kwargs)
 
         engine.add_event_handler(Events.STARTED, start)
+
+
+def _described(transforms: Compose | None) -> dict[str, Any]:
+    """The description of transforms, if there are some."""
+    return {} if transforms is None else described_transforms(transforms)
 
 
 def _training_of(cases: Any) -> Any:
