@@ -16,9 +16,11 @@ from monai.engines import (
 )
 from monai.engines.utils import IterationEvents
 from monai.inferers import SimpleInferer
+from monai.transforms.traits import RandomizableTrait
 from torch.nn.parallel import DistributedDataParallel
 
 from calib_monai.case_names import check_different, names_in
+from calib_monai.composed import flattened
 from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
@@ -64,8 +66,8 @@ class SliceTrainer(SupervisedTrainer):
         starts: what is called when the trainer runs for the first time, before its first epoch.
 
     Raises:
-        ValueError: several processes run together and the network is not parallel, both augment and extra_keys, or
-            for patches an option that changes nothing for them.
+        ValueError: several processes run together and the network is not parallel, both augment and extra_keys, a
+            random transform of the volumes of slices, or for patches an option that changes nothing for them.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class SliceTrainer(SupervisedTrainer):
             )
             loader = PatchLoader(dataset, batch_size, seed, augment=bool(augment), **shared)
         else:
+            _check_not_random(dataset, augment)
             if augment is None and getattr(loss_function, "boundary_weighted", False) and WEIGHT not in extra_keys:
                 weighing = BoundaryWeightd(names=WEIGHT, loss=loss_function, ignore_index=ignore_index)
                 dataset = Dataset(dataset, weighing)  # type: ignore[arg-type] # a dataset is a sequence
@@ -247,6 +250,18 @@ def input_evaluator(
         raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
     cases.used(dataset, num_workers)
     return InputEvaluator(dataset=dataset, lose=cases.lose, device=device, num_workers=num_workers, **kwargs)
+
+
+def _check_not_random(dataset: Dataset, augment: bool | None) -> None:  # noqa: FBT001 - as the trainer has it
+    """Raise ValueError if a transform of the volumes is random: their slices are kept, and would never change again."""
+    transforms = flattened(getattr(dataset, "transform", None))
+    random = [type(one).__name__ for one in transforms if isinstance(one, RandomizableTrait)]
+    if random:
+        mend = "" if augment is None else ", and give --augment True for other views in each epoch"
+        raise ValueError(
+            f"the preprocessing of the training has {random[0]}, which is random, and slices are prepared once: it "
+            f"would be drawn once and then stay; leave it out{mend}"
+        )
 
 
 def _check_shared(cases: Sequence[Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from monai.data import Dataset, MetaTensor
-from monai.transforms import Compose, Flipd
+from monai.transforms import Compose, Flipd, RandFlipd
 from torch import nn
 
 from calib_monai import engines
@@ -35,9 +35,8 @@ def trainer(**given: Any) -> SliceTrainer:
         "optimizer": torch.optim.SGD(network.parameters(), lr=0.1),
         "batch_size": 4,
     }
-    return SliceTrainer(
-        dataset=volumes, device=torch.device("cpu"), max_epochs=1, **made | {"loss_function": NACLLoss()} | given
-    )
+    made |= {"dataset": volumes, "loss_function": NACLLoss()}
+    return SliceTrainer(device=torch.device("cpu"), max_epochs=1, **made | given)
 
 
 def test_later_rounds_of_one_trainer_keep_their_weights_and_epochs() -> None:
@@ -74,6 +73,14 @@ def test_processes_do_not_share_the_batches_of_networks_of_their_own(monkeypatch
 def test_views_are_not_left_out_silently_where_there_are_further_maps(augment: bool) -> None:  # noqa: FBT001
     with pytest.raises(ValueError, match=rf"^augment is {augment} and extra_keys are \['weight'\]"):
         trainer(augment=augment, extra_keys=["weight"])
+
+
+@pytest.mark.parametrize("augment", [None, False, True])
+def test_a_random_transform_that_would_be_drawn_once_is_refused(augment: bool | None) -> None:  # noqa: FBT001
+    volumes = Dataset([{}], Compose([Flipd("image"), Compose([RandFlipd(["image", "label"], prob=0.5)])]))
+    with pytest.raises(ValueError, match=r"^the preprocessing of the training has RandFlipd, .* leave it out") as stop:
+        trainer(dataset=volumes, augment=augment)
+    assert ("--augment True" in str(stop.value)) == (augment is not None)
 
 
 def test_the_weights_of_a_boundary_weighted_loss_are_computed_once_for_each_volume() -> None:
