@@ -22,13 +22,13 @@ from monai.bundle import run as bundle_run
 from calib_monai.former_networks import CHOICE
 from calib_monai.former_options import check_composed, check_former
 from calib_monai.option_values import check_device, check_option, check_references, check_settings, unused_keys
+from calib_monai.overlays import check_overlays
 from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
 from calib_monai.targets import TARGET, arguments_of, check_targets, located
 
-SHARED = "multi_gpu_"  # what lets processes share the run of a file is called by it
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
 OF_WORKFLOW = {*inspect.signature(bundle_run).parameters, *inspect.signature(ConfigWorkflow).parameters}
@@ -106,7 +106,7 @@ def _with_options(files: list[str], options: Mapping[str, Any], texts: Mapping[s
         ValueError: an option is wrong.
     """
     level = logging.WARNING if is_first() else logging.DEBUG
-    _check_overlays(files)
+    check_overlays(files, options)
     _check_bundle(Path(files[0]), Path(str(options.get("bundle_root", "."))))
     config = ConfigParser(ConfigParser.load_config_files(files))
     check_composed(files, config.get())
@@ -171,27 +171,6 @@ def _help(config: Mapping[str, Any]) -> str:
     return (
         f"Options, and what they are without being given:\n{listed}Keys inside of others: --loss#penalty_weight 0.2\n"
     )
-
-
-def _check_overlays(files: list[str]) -> None:
-    """Raise ValueError if a file changes a key that no file before it has, or is for another run or version."""
-    contents = [ConfigParser.load_config_file(file) for file in files]
-    for file, content in zip(files, contents, strict=True):
-        for key, value in content.items():
-            check_former(key, value, {name: None for one in contents for name in one}, f"{file} sets {key}")
-    for place, file in enumerate(files):
-        alone = Path(file).name.removeprefix(SHARED)
-        if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
-            raise ValueError(f"{file} is for {alone}: give it right after that, as docs/README.md shows")
-        before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
-        for key in contents[place]:
-            changed = key[1:] if key.startswith("+") else key.rpartition("#")[0]
-            if changed and changed not in before:
-                train = Path(file).parent / "train.json"
-                raise ValueError(
-                    f"{file} changes '{changed}', which no file before it has; give both: "
-                    f"--config_file \"['{train}','{file}']\""
-                )
 
 
 def _check_bundle(file: Path, bundle_root: Path) -> None:

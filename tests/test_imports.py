@@ -172,8 +172,9 @@ ALLOWED = {
         "networks",
         *("orientation", "path_options", "shifts", "spelling", "targets"),
     },
+    "overlays": {"former_options", "spelling", "targets"},
     "overrides": {
-        *("former_networks", "former_options", "option_values"),
+        *("former_networks", "former_options", "option_values", "overlays"),
         *("path_options", "refusals", "running", "spelling", "targets"),
     },
     "former_options": {"former_networks", "networks", "spelling", "targets"},

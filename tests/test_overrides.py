@@ -167,18 +167,6 @@ def test_what_can_take_the_place_of_a_value_passes(key: str, value: str) -> None
     check(f"--{key}", value)
 
 
-def test_an_evaluation_is_laid_over_a_training() -> None:
-    check("--epochs", "2", config_file=f"['{TRAIN}','{EVALUATE}']")
-    with pytest.raises(ValueError, match=r"give both: --config_file .*train\.json','.*evaluate\.json'"):
-        check(config_file=EVALUATE)
-
-
-def test_an_overlay_of_ones_own_may_add_to_lists_and_to_what_is_nested(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.json"
-    mine.write_text(json.dumps({"+train#handlers": [], "+initialize": [], "epochs": 3}))
-    check("--epochs", "2", config_file=f"['{TRAIN}','{mine}']")
-
-
 def test_an_option_of_the_training_is_passed_over_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
     check("--epochs", "2", config_file=INFERENCE)
     assert "--epochs is an option of train.json" in caplog.text
@@ -210,21 +198,6 @@ def test_a_file_of_arguments_is_read(tmp_path: Path) -> None:
 def test_other_programs_are_left_alone() -> None:
     check_overrides(["pytest", "--epoch", "1"])
     check_overrides([".../monai/bundle/__main__.py", "verify_metadata", "--epoch", "1"])
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        ["multi_gpu_train"],
-        ["train", "multi_gpu_evaluate"],
-        ["train", "calibrate", "multi_gpu_evaluate"],
-        ["train", "evaluate", "multi_gpu_train"],
-    ],
-)
-def test_processes_share_only_the_run_that_their_file_is_for(files: list[str]) -> None:
-    given = str([str(CONFIGS / f"{name}.json") for name in files])
-    with pytest.raises(ValueError, match=rf"{files[-1]}.json is for {files[-1][10:]}.json: give it right after that"):
-        check_overrides([".../monai/bundle/__main__.py", "run", "--config_file", given])
 
 
 def test_help_lists_the_options(capsys: pytest.CaptureFixture[str]) -> None:
