@@ -126,12 +126,26 @@ def _with_options(files: list[str], options: Mapping[str, Any], texts: Mapping[s
         _check_key(key, options[key], asked.get())
         check_option(key, options[key], config)
         asked[key] = options[key]
+    _check_fitted([key for key in options if key in given], asked.get("calibrator"))
     check_settings(asked.get())
     check_targets(asked.get())
     check_references(asked)
     for key in unused_keys(config.get()):
         logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))
     return asked
+
+
+def _check_fitted(keys: Iterable[str], calibrator: Any) -> None:
+    """Raise ValueError if an option is of another calibrator than the one that is fitted: it would change nothing."""
+    if str(calibrator).startswith(("$", "@", "%")):  # it is not known yet
+        return
+    for key in keys:
+        part, kind, *_ = *key.replace("::", "#").split("#"), ""
+        if part == "fitting" and kind and kind != calibrator:
+            raise ValueError(
+                f"--{key} changes how {kind} is fitted, and calibrator is {calibrator}: give --calibrator {kind}, or "
+                f"leave out --{key}"
+            )
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, str]:

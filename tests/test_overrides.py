@@ -174,6 +174,17 @@ def test_an_option_of_the_training_is_passed_over_elsewhere(caplog: pytest.LogCa
         check("--epoch", "2", config_file=INFERENCE)
 
 
+def test_an_option_of_a_calibrator_that_is_not_fitted_is_refused() -> None:
+    files = f"['{TRAIN}','{CONFIGS / 'calibrate.json'}']"
+    check("--calibrator", "lts", "--fitting#lts#region", "plausible", config_file=files)
+    check("--fitting#ts#region", "plausible", config_file=files)
+    said = r"^--fitting#lts#region changes how lts is fitted, and calibrator is ts: give --calibrator lts, or leave out"
+    with pytest.raises(ValueError, match=said):
+        check("--fitting#lts#region", "plausible", config_file=files)
+    with pytest.raises(ValueError, match=r"^--fitting::ts changes how ts is fitted, and calibrator is lts"):
+        check("--calibrator", "lts", "--fitting::ts", "{'region': 'plausible'}", config_file=files)
+
+
 def test_the_configuration_of_one_bundle_does_not_write_into_another() -> None:
     check("--bundle_root", str(CONFIGS.parent))
     with pytest.raises(ValueError, match=r"train\.json is of the bundle hippocampus_nacl and --bundle_root is"):

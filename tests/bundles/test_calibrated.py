@@ -21,6 +21,7 @@ from calib_monai.phantoms import make_phantoms
 from calib_monai.reports.run_files import read_run
 
 OUTPUTS = [output for output in checks.OUTPUTS if output != "margin"]  # which needs more validation cases
+OPTIONS: dict[str, dict[str, Any]] = {"ts": {}, "lts": {"fitting#lts#epochs": 1}}  # of a fit
 
 
 def start(bundle: str, config: str, folder: Path, **options: Any) -> None:
@@ -58,7 +59,7 @@ def maps_of(folder: Path, case: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("bundle", "kind"), [("acdc_nacl", "ts"), ("hippocampus_ce", "lts")])
 def test_the_errors_of_a_fit_are_those_that_an_evaluation_measures(bundle: str, kind: str, tmp_path: Path) -> None:
     settings = prepare(bundle, tmp_path)
-    start(bundle, "calibrate", tmp_path, calibrator=kind, **{"fitting#lts#epochs": 1}, **settings)
+    start(bundle, "calibrate", tmp_path, calibrator=kind, **OPTIONS[kind], **settings)
     report = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
     settings |= {"cases#use": ["validation"], "validate#dataset#data": "$@cases['validation']", "figures": False}
     for name, calibrator in (("before", "none"), ("after", kind)):
@@ -74,7 +75,7 @@ def test_a_bundle_of_each_data_set_is_calibrated_and_writes_all_it_can(dataset: 
     bundle = f"{dataset}_nacl"
     settings = prepare(bundle, tmp_path)
     kind = "lts" if dataset in {"acdc", "busi", "brats"} else "ts"
-    start(bundle, "calibrate", tmp_path, calibrator=kind, **{"fitting#lts#epochs": 1}, **settings)
+    start(bundle, "calibrate", tmp_path, calibrator=kind, **OPTIONS[kind], **settings)
     report = json.loads((tmp_path / "eval" / f"calibration_{kind}.json").read_text())
     assert report["nll_after"] <= report["nll_before"]
     [case, *_] = json.loads((tmp_path / "models" / "split.json").read_text())["test"]

@@ -156,7 +156,8 @@ def test_a_calibrator_is_fitted_and_used(
     data, out, options = trained("hippocampus_nacl")
     leave_undrawn(monkeypatch)
     folders = {"output_dir": str(tmp_path), "calibrator": kind}
-    start("hippocampus_nacl", "calibrate_volumes", data, out, **options, **folders, **{"fitting#lts#epochs": 2})
+    fit: dict[str, Any] = {"fitting#lts#epochs": 2} if kind == "lts" else {}
+    start("hippocampus_nacl", "calibrate_volumes", data, out, **options, **folders, **fit)
     start("hippocampus_nacl", "evaluate_volumes", data, out, figures=False, **options, **folders)
     start("hippocampus_nacl", "inference_volumes", data, out, **options, **folders)
     assert read_run(tmp_path).metrics["nll_all"] > 0
