@@ -28,6 +28,7 @@ def check_overlays(files: Sequence[str], options: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the message is one line that names the file and the key.
     """
+    _check_together(files)
     contents = [ConfigParser.load_config_file(file) for file in files]
     for file, content in zip(files, contents, strict=True):
         for key, value in content.items():
@@ -46,6 +47,16 @@ def check_overlays(files: Sequence[str], options: Mapping[str, Any]) -> None:
                     f"--config_file \"['{train}','{file}']\""
                 )
     _check_sections(files, contents, options)
+
+
+def _check_together(files: Sequence[str]) -> None:
+    """Raise ValueError if files are of two runs."""
+    names = {Path(file).name: file for file in files}
+    if {"evaluate.json", "calibrate.json"} <= names.keys():
+        raise ValueError(f"{names['evaluate.json']} and {names['calibrate.json']} are two runs: give one")
+    other = next((names[name] for name in ("train.json", "evaluate.json", "calibrate.json") if name in names), None)
+    if other is not None and "inference.json" in names:
+        raise ValueError(f"{names['inference.json']} is given alone, or with volumes.json, and not with {other}")
 
 
 def _check_sections(files: Sequence[str], contents: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> None:

@@ -24,6 +24,21 @@ def test_an_evaluation_is_laid_over_a_training() -> None:
         check(config_file=EVALUATE)
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train", "calibrate", "evaluate"], r"evaluate.json and .*calibrate.json are two runs: give one$"),
+        (["train", "evaluate", "calibrate"], r"evaluate.json and .*calibrate.json are two runs: give one$"),
+        (["train", "inference"], r"inference.json is given alone, or with volumes.json, and not with .*train.json$"),
+        (["inference", "evaluate"], r"inference.json is given alone, or with volumes.json, and not with .*evaluate"),
+    ],
+)
+def test_files_of_two_runs_are_refused(names: list[str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check(config_file=str([str(CONFIGS / f"{name}.json") for name in names]))
+    check(config_file=str([str(CONFIGS / f"{name}.json") for name in ("inference", "volumes")]))
+
+
 def test_an_overlay_of_ones_own_may_add_to_lists_and_to_what_is_nested(tmp_path: Path) -> None:
     mine = tmp_path / "mine.json"
     mine.write_text(json.dumps({"+train#handlers": [], "+initialize": [], "epochs": 3}))
