@@ -19,7 +19,7 @@ from calib_monai.made_for import differences
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file, write_json
 
-LATER = {f"made_for#{OTHERS}"}  # settings that an earlier version did not write
+LATER = ("batch_size", "key_metric", "random_views#", f"made_for#{OTHERS}")  # settings of no earlier version, by start
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
 
@@ -181,7 +181,7 @@ class Settings:
         for name, there in state.items():
             for what, mine, other in differences(name, self.settings.get(name), there):
                 check_same(what, other, mine)
-        unknown = sorted(self.settings.keys() - state.keys() - LATER)
+        unknown = sorted(name for name in self.settings.keys() - state.keys() if not name.startswith(LATER))
         if unknown:
             raise ValueError(f"it does not say its {', '.join(unknown)}: another version wrote it")
 

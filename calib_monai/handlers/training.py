@@ -30,9 +30,9 @@ class TrainingSaver:
     """After each epoch of a trainer, writes `history.csv` and a checkpoint with all that the training needs to resume.
 
     The checkpoint holds network, optimizer, learning rates, gradient scale, loss, order of the slices, validation,
-    history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, loss, how
-    patches are drawn, and what the model is made for. If the validation has a network of its own, such as a moving
-    average, this is kept too.
+    history and trainer. It also holds the settings that a resumed training must share: seed, augmentation, views, loss,
+    batch size, key metric, how patches are drawn, and what the model is made for. If the validation has a network of
+    its own, such as a moving average, this is kept too.
 
     When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
 
@@ -107,6 +107,8 @@ class TrainingSaver:
         network = _unwrapped(trainer.network)
         loss = trainer.loss
         settings = {"seed": trainer.data_loader.seed, "loss": loss, "made_for": self.made_for}
+        settings |= {"batch_size": trainer.data_loader.batch_size, "random_views": _views_of(trainer)}
+        settings["key_metric"] = getattr(validated.state, "key_metric_name", None)
         if hasattr(trainer.prepare_batch, "augment"):  # of slices
             settings["augment"] = trainer.prepare_batch.augment
         settings |= getattr(trainer.data_loader, "settings", {})  # of patches
@@ -202,6 +204,14 @@ class MovingAverage(EMAHandler):
                 super(MovingAverage, self).attach(engine, *args, **kwargs)
 
         engine.add_event_handler(Events.STARTED, start)
+
+
+def _views_of(trainer: Any) -> dict[str, Any]:
+    """The settings of the random views that a trainer draws, by name; empty if it draws none."""
+    drawing = trainer.prepare_batch if getattr(trainer.prepare_batch, "augment", False) else trainer.inferer
+    views = getattr(drawing, "random_views", None)
+    held = {} if views is None else vars(views)
+    return {name: value for name, value in held.items() if isinstance(value, bool | int | float | str | tuple)}
 
 
 def _described(transforms: Compose | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from committed import REPOSITORY, SMALL_NETWORK, config_of, same_bits, start, trimmed, write_dataset
+from committed import REPOSITORY, SMALL_NETWORK, config_of, refused, same_bits, start, trimmed, write_dataset
 from monai.bundle import ConfigParser
 
 from calib_monai.phantoms import make_phantoms
@@ -47,6 +47,21 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
         assert same_bits(resumed[name], whole[name]), name
     for name in ("trainer", "data", "lr_scheduler", "validation", "history"):
         assert resumed[name] == whole[name], name
+
+
+def test_a_training_goes_on_with_its_views_batch_size_and_key_metric_alone(data: Path, tmp_path: Path) -> None:
+    trained("nacl", data, tmp_path, 1, augment=True)
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"random_views#probability": 0.0}, "random_views#probability 0.5, here it is 0.0"),
+        ({"batch_size": 7}, "batch_size 8, here it is 7"),
+        (
+            {"validate#key_metric": {"val_other": {"_target_": "calib_monai.handlers.Dice"}}},
+            "key_metric val_dice_foreground, here it is val_other",
+        ),
+    )
+    for changed, said in changes:
+        with refused(f"does not fit: it is of a training with {said}; resume with the options"):
+            trained("nacl", data, tmp_path, 2, **{"augment": True, "resume": True, **changed})
 
 
 def test_the_seed_decides_everything_that_is_random(data: Path, tmp_path: Path) -> None:

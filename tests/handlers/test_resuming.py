@@ -161,6 +161,21 @@ def test_an_argument_that_another_version_of_monai_knows_is_no_other_training() 
         Settings(made_for={"intensity": [], "slice_size": [48, 64]}).load_state_dict(kept)
 
 
+def test_a_checkpoint_of_an_earlier_version_does_not_say_views_batch_size_and_key_metric() -> None:
+    views = {"probability": 0.5, "scale": (0.75, 1.25)}
+    now = {"seed": 0, "batch_size": 16, "key_metric": "val_dice", "random_views": views, "made_for": {}}
+    Settings(**now).load_state_dict(Settings(seed=0).state_dict())
+    kept = Settings(**now).state_dict()
+    Settings(**now).load_state_dict(kept)
+    for changed, said in (
+        ({"batch_size": 15}, "batch_size 16, here it is 15"),
+        ({"key_metric": "val_iou"}, "key_metric val_dice, here it is val_iou"),
+        ({"random_views": views | {"probability": 0.0}}, "random_views#probability 0.5, here it is 0.0"),
+    ):
+        with pytest.raises(ValueError, match=f"training with {said}"):
+            Settings(**now | changed).load_state_dict(kept)
+
+
 def of_optimizer(optimizer: torch.optim.Optimizer) -> DurableCheckpointSaver:
     return DurableCheckpointSaver("models", {"optimizer": optimizer})
 

@@ -149,7 +149,7 @@ WRONG = [
     ),
     Wrong(
         "resumed with other batches",
-        "is of epochs of .* batches, and here they have .*; resume",
+        "training with batch_size .*, here it is 2; resume",
         options={"resume": True, "epochs": 2, "batch_size": 2},
         after_training=True,
     ),
