@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
 
 from calib_monai.arguments import check_choice, check_switch, check_whole
+from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.spelling import did_you_mean
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
@@ -76,11 +77,26 @@ def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]
         test_dir = options.get("test_dir")
         if not test_dir or not Path(str(test_dir)).exists():
             raise ValueError(f"elsewhere#{name}#test_dir is {test_dir!r}; it must be a folder, or a JSON that is there")
+    check_called(elsewhere)
     if elsewhere and not any(one.get("elsewhere") for one in experiments.values()):
         raise ValueError(
             f"elsewhere is given, and the experiments {', '.join(experiments)} measure nothing on it: take shift, too, "
             "or set elsewhere: true in experiments.yaml"
         )
+
+
+def check_called(elsewhere: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError if different data of others have one name: tables tell them apart by it."""
+    seen: dict[str, tuple[str, Path]] = {}
+    for name, options in elsewhere.items():
+        path = Path(str(options["test_dir"])).resolve()
+        called = OtherData(str(path)).name
+        before, other = seen.setdefault(called, (name, path))
+        if other != path:
+            raise ValueError(
+                f"elsewhere#{before} and elsewhere#{name} are {other} and {path}, both called {called}: rename one, or "
+                "give it as a JSON file of another name"
+            )
 
 
 def check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import nan
+from pathlib import Path
 
 from calib_monai.experiments.tables import with_deviation
 from calib_monai.experiments.trials import Row, Trial
 from calib_monai.measures import NOT_MEASURED, Measure
 from calib_monai.reports.outside import TITLE
+from calib_monai.reports.runs import Run
 from calib_monai.reports.table import Table, unmarked
 
 MEASURES_SHOWN = ("dice_foreground", "nll_all", "ece_plausible", "cece_plausible")
@@ -18,9 +21,66 @@ ABOUT = (
 
 
 def by_place(trials: Sequence[Trial]) -> list[list[Trial]]:
-    """The trials on the test cases of their training first, then those on each folder of others."""
-    places = sorted(dict.fromkeys(trial.run.test_dir for trial in trials), key=bool)
-    return [[trial for trial in trials if trial.run.test_dir == place] for place in places]
+    """The trials on the test cases of their training first, then those on each data set of others, told by its name.
+
+    Raises:
+        ValueError: as `check_places`.
+    """
+    check_places(trials)
+    places = sorted(dict.fromkeys(map(_place, trials)), key=bool)
+    return [[trial for trial in trials if _place(trial) == place] for place in places]
+
+
+def check_places(trials: Sequence[Trial]) -> None:
+    """Raise ValueError if different data of others have one name, or if evaluations of one name measured several."""
+    named: dict[str, Run] = {}
+    evaluated: dict[str, Run] = {}
+    for trial in sorted(filter(_place, trials), key=lambda trial: not _is_whole(trial.run.test_dir)):
+        run = trial.run
+        first = named.setdefault(run.dataset, run)
+        if differing := _differing(first, run):
+            raise ValueError(
+                f"{first.folder} and {run.folder} measured different data that are both called {run.dataset}: "
+                f"{differing}; rename one, or give it as a JSON file of another name, and evaluate again"
+            )
+        first = evaluated.setdefault(trial.evaluation, run)
+        if first.dataset != run.dataset:
+            raise ValueError(
+                f"{first.folder} and {run.folder} are both evaluations {trial.evaluation}, and measured "
+                f"{first.dataset} and {run.dataset}; evaluations of one name must be on the same data"
+            )
+
+
+def _place(trial: Trial) -> str:
+    """The name of the data of others that a trial measured; "" for test cases of its training."""
+    return trial.run.dataset if trial.run.test_dir else ""
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a path has more than its last part, which is all that the file of kept trials has of it."""
+    return Path(path).name != path
+
+
+def _differing(first: Run, other: Run) -> str:
+    """In what the data differ that two runs measured, in words; "" if nothing says so.
+
+    Args:
+        first: a run that has the whole path of its data if any of both has.
+        other: the other run.
+    """
+    known = first.test_dir if _is_whole(other.test_dir) else Path(first.test_dir).name
+    if known != other.test_dir:
+        return f"{first.test_dir} and {other.test_dir}"
+    if alone := sorted(first.cases.keys() ^ other.cases.keys()):
+        return f"only one of them has the case {alone[0]}"
+    numbers = {"voxels": (first.num_voxels, other.num_voxels)}
+    numbers["voxels of structures"] = (_of_structures(first), _of_structures(other))
+    return next((f"{one:g} and {two:g} {what}" for what, (one, two) in numbers.items() if abs(one - two) > 0), "")
+
+
+def _of_structures(run: Run) -> float:
+    """The number of voxels whose label is a structure, whatever the network predicts; NaN if it was not noted."""
+    return run.voxels.get("ece_foreground", nan)
 
 
 def elsewhere_table(inside: Sequence[Row], outside: Sequence[Sequence[Row]], measures: Mapping[str, Measure]) -> Table:

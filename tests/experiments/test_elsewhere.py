@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from written_runs import write_trial
@@ -17,10 +19,10 @@ from calib_monai.reports.results import shown_measures
 DICE = {"ce": [0.6, 0.7, 0.8], "nacl": [0.7, 0.8, 0.9]}
 
 
-def moved(folder: Path, name: str, **others: object) -> Path:
+def moved(folder: Path, name: str, root: str = "/data", **others: object) -> Path:
     """The folder of a trial that measured data of this name."""
     summary = json.loads((folder / "summary.json").read_text())
-    about = {"name": name, "test_dir": f"/data/{name}", "folder": f"/data/{name}", "labels": {}}
+    about = {"name": name, "test_dir": f"{root}/{name}", "folder": f"{root}/{name}", "labels": {}}
     (folder / "summary.json").write_text(json.dumps(summary | {"dataset": name, "elsewhere": about} | others))
     return folder
 
@@ -69,3 +71,67 @@ def test_the_table_has_a_line_for_each_network_and_a_column_for_each_of_the_data
         "nacl, unet": ["0.800", "0.600"],
         "ce, unet + TS": ["-", "0.700"],
     }
+
+
+def trial_on(out: Path, name: str, called: str, root: str = "/data", **of_trial: Any) -> list[str]:
+    """A training on its test cases, and on data that are called like this."""
+    plain = {"seed": of_trial.get("seed", 0)}
+    inside = write_trial(out, name, DICE[name], **plain)
+    outside = write_trial(out, name, DICE[name], **{"evaluation": "eval_on_vendor", "cases": "xyz"} | of_trial)
+    return [str(inside), str(moved(outside, called, root))]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_file_and_folders_are_on_the_same_data_if_these_have_the_same_name(tmp_path: Path) -> None:
+    first, second = (trial_on(tmp_path, "ce", "vendor", seed=seed) for seed in (0, 1))
+    main([*first, "--out", str(tmp_path / "first")])
+    main([*first, *second, "--out", str(tmp_path / "whole")])
+    main([str(tmp_path / "first" / "trials.json"), *second, "--out", str(tmp_path / "joined")])
+    found = json.loads((tmp_path / "joined" / "results.json").read_text())
+    assert list(found["elsewhere"]) == ["on_vendor"]
+    assert found["elsewhere"]["on_vendor"]["seeds"] == [0, 1]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_different_data_of_one_name_are_refused(tmp_path: Path) -> None:
+    a, b = (
+        trial_on(tmp_path / hospital, "ce", "images", f"/srv/{hospital}", evaluation=f"eval_on_vendor_{hospital}")
+        for hospital in "ab"
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"_a and .*vendor_b measured different data that are both called images: /srv/a/images and /srv/b/im",
+    ):
+        main([*a, b[1], "--out", str(tmp_path / "both")])
+    bins = Path(b[1], "bins.json")
+    bins.write_text(bins.read_text().replace('"num_voxels": 480', '"num_voxels": 500'))
+    files = [str(tmp_path / f"of_{hospital}" / "trials.json") for hospital in "ab"]
+    for given, file in zip((a, b), files, strict=True):
+        main([*given, "--out", str(Path(file).parent)])
+    with pytest.raises(ValueError, match="that are both called images: 1440 and 1500 voxels; rename one"):
+        main([*files, "--out", str(tmp_path / "both")])
+
+
+@pytest.mark.parametrize(
+    ("cases", "voxels", "said"),
+    [
+        ("xyw", {}, "only one of them has the case w"),
+        ("xyz", {"voxels": {"ece_foreground": 7.0}}, "9 and 7 voxels of structures"),
+    ],
+)
+def test_cases_and_voxels_tell_data_of_one_name_apart(
+    cases: str, voxels: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    [_, one], [_, other] = (
+        trial_on(tmp_path, "ce", "images", seed=seed, cases=of) for seed, of in enumerate(("xyz", cases))
+    )
+    trials = [read_trial(Path(folder)) for folder in (one, other)]
+    trials[0] = replace(trials[0], run=replace(trials[0].run, voxels={"ece_foreground": 9.0}))
+    with pytest.raises(ValueError, match=f"both called images: {said}; rename one"):
+        by_place([trials[0], replace(trials[1], run=replace(trials[1].run, **voxels))])
+
+
+def test_evaluations_of_one_name_on_different_data_are_refused(tmp_path: Path) -> None:
+    folders = [*trial_on(tmp_path, "ce", "vendor"), *trial_on(tmp_path, "nacl", "other")]
+    with pytest.raises(ValueError, match="are both evaluations on_vendor, and measured vendor and other; eval"):
+        main([*folders, "--out", str(tmp_path / "both")])

@@ -146,6 +146,17 @@ def test_trainings_are_evaluated_on_data_of_others_by_the_experiments_that_say_s
     assert plan.calibrators(folder, "eval_on_vendor_a") == ["ts"]
 
 
+def test_data_of_others_with_one_name_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    folders = [tmp_path / hospital / "images" for hospital in "ab"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    elsewhere = {f"vendor_{folder.parent.name}": {"test_dir": str(folder)} for folder in folders}
+    with pytest.raises(ValueError, match=r"vendor_a and elsewhere#vendor_b are .*, both called images: rename one"):
+        planned(experiments=["shift"], elsewhere=elsewhere)
+    elsewhere["vendor_b"] = elsewhere["vendor_a"] | {"calibrator": "ts"}
+    assert planned(experiments=["shift"], elsewhere=elsewhere).config["elsewhere"] == elsewhere
+
+
 def test_methods_are_ranked_over_the_data_sets_of_across(tmp_path: Path) -> None:
     across = {"acdc": str(tmp_path), "flare": str(tmp_path)}
     plans = plans_of(CONFIG | {"across": across, "methods": ["ce"], "seeds": [0]}, EXPERIMENTS)
