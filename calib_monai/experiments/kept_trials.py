@@ -1,6 +1,6 @@
 """Kept trials: the trials of a table in one file, from which the table can be made again, together with others.
 
-The file has all numbers of a table. It has no slices, logits or bins of single cases.
+The file has all numbers of a table. It has no slices or logits, and the voxels of each case in one bin.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class KeptRun(Stored):
     columns: dict[str, list[float | None]]
     bins: TopLabelBins
     class_bins: ClassBins
+    fitted_cases: NonNegativeInt | None = None
+    case_bins: ClassBins | None = None
 
 
 class KeptRecords(Stored):
@@ -102,6 +104,8 @@ def kept(trial: Trial) -> dict[str, Any]:
             "columns": {name: [_known(of_case.get(name, nan)) for of_case in run.cases.values()] for name in names},
             "bins": run.bins.to_dict(),
             "class_bins": run.class_bins.to_dict(),
+            "fitted_cases": run.fitted_cases,
+            "case_bins": _in_one_bin(run),
         },
     }
 
@@ -135,10 +139,35 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
         cases={name: dict(zip(columns, map(number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
         bins=Bins.from_dict(of_run["bins"]),
         class_bins=Bins.from_dict(of_run["class_bins"]),
+        fitted_cases=of_run.get("fitted_cases"),
+        case_bins=_of_one_bin(names, of_run.get("case_bins")),
         logits=None,
     )
     check_values(run.metrics, run.cases)
     return Trial(run=run, **{name: value for name, value in content.items() if name != "run"})
+
+
+def _in_one_bin(run: Run) -> dict[str, list[Any]] | None:
+    """The sums over the bins of each case, (cases, 1); None without bins."""
+    if not run.case_bins:
+        return None
+    bins = Bins.stack(run.case_bins[case] for case in run.cases)
+    parts = {name: getattr(bins, name).sum(dim=-1, keepdim=True) for name in ("count", "confidence", "correctness")}
+    return Bins(**parts, total=bins.total).to_dict()
+
+
+def _of_one_bin(cases: Sequence[str], content: Mapping[str, Any] | None) -> dict[str, Bins]:
+    """The bins of each case from what `_in_one_bin` gave; empty where there were none, as in earlier versions.
+
+    Raises:
+        ValueError: there are bins of more or fewer cases.
+    """
+    if content is None:
+        return {}
+    if {len(part) for part in content.values()} != {len(cases)}:
+        raise ValueError(f"case_bins has {len(content['total'])} case(s) of {len(cases)}")
+    bins = Bins.from_dict(content)
+    return {case: bins[place] for place, case in enumerate(cases)}
 
 
 def _known(value: float) -> float | None:

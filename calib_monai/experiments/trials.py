@@ -142,8 +142,12 @@ class Row:
     @property
     def patients(self) -> list[str]:
         """The patient of each of `cases`; a case without one is its own."""
-        known = {case: patient for trial in self.trials for case, patient in trial.run.patients.items()}
-        return patients_of(self.cases, known)
+        return patients_of(self.cases, self._known_patients)
+
+    @property
+    def _known_patients(self) -> dict[str, str]:
+        """The patient of each case, where a trial has it."""
+        return {case: patient for trial in self.trials for case, patient in trial.run.patients.items()}
 
     @cached_property
     def cases(self) -> dict[str, dict[str, float]]:
@@ -163,6 +167,7 @@ class Row:
         first = self.trials[0].run
         runs = [trial.run for trial in self.trials]
         counts = [run.logits for run in runs if run.logits is not None]
+        fitted = [run.fitted_cases for run in runs if run.fitted_cases is not None]
         whole = len(counts) == len(runs) and all(np.array_equal(counts[0].edges, one.edges) for one in counts)
         return Run(
             name=self.name,
@@ -177,11 +182,13 @@ class Row:
             class_bins=reduce(add, (run.class_bins for run in runs)),
             num_voxels=sum(run.num_voxels for run in runs),
             voxels={name: sum(run.voxels.get(name, nan) for run in runs) for name in first.voxels},
-            case_bins=case_bins_of(runs),
+            case_bins=case_bins_of(runs) if all(run.case_bins for run in runs) else {},
             logits=_together(counts) if whole else None,
             settings=first.settings,
             disturbance=next((run.disturbance for run in runs if run.disturbance is not None), None),
             measures=first.measures,
+            fitted_cases=min(fitted, default=None),
+            patients=self._known_patients,
         )
 
     def _is_of_cases(self, measure: str) -> bool:

@@ -49,7 +49,12 @@ def answer(run: Run) -> str:
     gaps = run.of_case_bins(lambda bins: (bins.confidence - bins.correctness).sum(dim=-1) / bins.total)
     known = [gap for gap in gaps.values() if not isnan(gap)]
     if not known:
-        return "not known, for no case has such voxels."
+        why = (
+            "no case has such voxels"
+            if run.case_bins
+            else "a file of an earlier version keeps no voxels of single cases"
+        )
+        return f"not known, for {why}."
     mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
     how = "too sure" if mean > 0 else "not sure enough"
     if isnan(low):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,23 @@ def test_trainings_that_ran_apart_give_the_table_of_one_run(
     files = [table(tmp_path / f"part{place}", *of_part) for place, of_part in enumerate(apart)]
     joined = table(tmp_path / "joined", *files)
     table(tmp_path / "again", joined, files[0])  # whose trials count once
+    pages = {folder: (tmp_path / folder / "report.html").read_text() for folder in ("whole", "joined", "again")}
+    answers = {folder: re.findall(r"<li>.*: (?:no diff|too sure|not ).*</li>", page) for folder, page in pages.items()}
+    assert answers["whole"] == answers["joined"] == answers["again"]
+    assert len(answers["whole"]) > 0
     for name in ("results.json", "results.md", "results.tex", "trials.json"):
         texts = {folder: (tmp_path / folder / name).read_text() for folder in ("whole", "joined", "again")}
         assert texts["whole"] == texts["joined"] == texts["again"]
     found = json.loads((tmp_path / "joined" / "results.json").read_text())
     assert found["rows"]["nacl"]["measures"]["missed_structures"]["mean"] == len(parts[0].get("folds", [])) + 1
     assert found["rows"]["nacl"]["measures"]["hd95_mm"]["interval"] == [None, None]  # a structure was missed
+
+
+def test_the_page_of_a_file_of_an_earlier_version_says_what_is_not_known(tmp_path: Path) -> None:
+    file = table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,)))
+    table(tmp_path / "again", changed(file, lambda of: [of["run"].pop(name) for name in ("case_bins", "fitted_cases")]))
+    page = (tmp_path / "again" / "report.html").read_text()
+    assert "<li>ce: not known, for a file of an earlier version keeps no voxels of single cases." in page
 
 
 def test_two_trainings_with_one_seed_are_refused(tmp_path: Path) -> None:
@@ -145,6 +157,7 @@ def test_a_case_is_of_one_patient(tmp_path: Path) -> None:
             "dice_foreground_left of a is 7.5; it ",
         ),
         (lambda of: of["run"]["metrics"].update(dice_foreground=-1.0), "dice_foreground is -1; it must lie between 0"),
+        (lambda of: of["run"]["case_bins"]["total"].pop(), r"case_bins has 5 case\(s\) of 6"),
         (lambda of: of["run"].pop("cases"), "trials.0.run.cases: Field required"),
         (lambda of: of["run"].update(cases=[], columns={}), "trials.0.run.cases: List should have at least 1 item"),
         (lambda of: of["run"].update(disturbance=[{"std": 1}]), "trials.0.run.disturbance.0.transform: Field required"),
