@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     given = parser.parse_args(arguments)
     check_writable([str(given.out)])
+    if given.source and not given.published:
+        raise ValueError(
+            f"--source is {'; '.join(given.source)}, and nothing published is given: give --published, too"
+        )
     found = [read_results(path) for path in given.results]
     if given.published:
         tables = read_published(given.published)
@@ -124,7 +128,12 @@ def means_table(results: Sequence[OnDataset], rows: Sequence[str], measure: str)
     measures = [one.measures[name] for one in results if (name := one.name_of(measure))]
     shown = [[of.shown(value) for value in column] for of, column in zip(measures, columns, strict=True)]
     cells = transposed([list(rows), *shown])
-    return Table(measures[0].title, ["", *(one.dataset for one in results)], cells, unmarked(cells))
+    titles = list(dict.fromkeys(of.title for of in measures))
+    named = [
+        f"{one.dataset}: {of.title}" if len(titles) > 1 else one.dataset
+        for one, of in zip(results, measures, strict=True)
+    ]
+    return Table(" or ".join(titles), ["", *named], cells, unmarked(cells))
 
 
 def measures_in_all(results: Sequence[OnDataset]) -> list[str]:

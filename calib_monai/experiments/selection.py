@@ -18,6 +18,7 @@ from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.trial_files import read_trial
 from calib_monai.experiments.trials import Row
 from calib_monai.measures import measure_of
+from calib_monai.path_options import check_writable
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.table import NOTABLE, Table
 from calib_monai.whole_files import read_json, write_json
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--each", action="store_true", help="choose one for each method")
     given = parser.parse_args(arguments)
+    if given.out.is_dir():
+        raise ValueError(f"--out {given.out} is a folder; it must be the JSON file to write, such as selected.json")
+    check_writable([str(given.out.parent)])
     content = selection_of(given.trials, each=given.each)
     before = read_selection(given.out) if given.out.is_file() else {}
     if content != {name: value for name, value in before.items() if name != "written"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from calib_monai.experiments.across import main, radar_panels, rank_panels, ranks_table
 from calib_monai.experiments.across_ranks import RANKINGS, OnDataset, from_published, ranks_across, rows_in_all
 from calib_monai.experiments.published import read_published
+from calib_monai.measures import measure_of
 from calib_monai.ranks import method_ranks
 from calib_monai.reports.bars import bars_figure
 from calib_monai.reports.radar import radars_figure
@@ -77,7 +79,8 @@ def test_the_ranks_that_nacl_drew_come_out_of_its_tables_but_for_one_pair() -> N
 
 def results_file(path: Path, dataset: str, cases: dict[str, list[float | None]], distance: str = "hd95_mm") -> Path:
     """A `results.json` of an experiment with this Dice of each case; ECE and CECE are 1 minus it, HD95 is constant."""
-    measures: dict[str, Any] = {name: {"title": name} for name in (distance, "ece_foreground", "cece_foreground")}
+    measures: dict[str, Any] = {name: {"title": name} for name in ("ece_foreground", "cece_foreground")}
+    measures[distance] = {"title": measure_of(distance).title}
     measures["dice_foreground"] = {"title": "Dice", "more_is_better": True}
     rows = {}
     for row, dice in cases.items():
@@ -118,6 +121,9 @@ def test_experiments_on_several_data_sets_are_ranked_together(tmp_path: Path) ->
     assert not (tmp_path / "out" / "radar.png").exists()  # two data sets span no area
     written = (tmp_path / "out" / "across.md").read_text()
     assert "left out: ls" in written
+    assert "### HD95 (mm) or HD95 (pixels)\n\n" in written
+    assert "a: HD95 (mm) | b: HD95 (pixels)" in written
+    assert re.search(r"### Dice\n\n\| +\| +a \| +b \|", written)
     assert r"\begin{tabular}" in (tmp_path / "out" / "across.tex").read_text()
     assert (tmp_path / "out" / "ranks.png").is_file()
 
@@ -139,6 +145,7 @@ def test_a_measure_that_a_data_set_lacks_makes_no_ranking() -> None:
         (["a.json", "other.json", "--rows", "ce", "nalc"], "a has no row nalc; it has ce, nacl"),
         (["--published", str(PUBLISHED), "--source", "CRaC"], r"--source is CRaC; .* has MbLS"),
         (["--published", str(PUBLISHED)], "--source is missing"),
+        (["a.json", "other.json", "--source", "CRaC"], "--source is CRaC, and nothing published is given: give --publ"),
     ],
 )
 def test_what_cannot_be_ranked_is_refused(

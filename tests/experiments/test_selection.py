@@ -63,6 +63,17 @@ def test_a_choice_by_test_cases_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "selected.json").exists()
 
 
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place, said in (
+        (str(tmp_path), "is a folder; it must be the JSON file to write"),
+        ("", r"--out \. is a folder; it must be"),
+        (str(tmp_path / "file" / "selected.json"), "nothing can be written to .*file is not a folder"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            main([str(tmp_path / "nothing"), "--out", place])
+
+
 def test_a_choice_that_is_made_again_keeps_its_time(tmp_path: Path) -> None:
     out, line = tmp_path / "selected.json", [str(written(tmp_path, name)) for name in VALUES]
     main([*line, "--out", str(out)])
