@@ -135,6 +135,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         disturbance=None if summary.disturbance is None else [step.model_dump() for step in summary.disturbance],
         measures={name: measure_from(name, metric.measure) for name, metric in metrics if metric.measure is not None},
         case_bins={case: top_label[place] for place, case in enumerate(stored.cases)},
+        case_voxels={case: one.num_voxels for case, one in stored.cases.items() if one.num_voxels is not None},
         voxels={name: metric.voxels for name, metric in metrics if metric.voxels is not None},
         model=", ".join(summary.members) or summary.model.path,
         calibrator=summary.calibrator,

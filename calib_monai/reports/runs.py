@@ -57,6 +57,7 @@ class Run:
         class_bins: bins of each class of all cases together, (C, num_bins).
         num_voxels: the number of all voxels of all cases, inside the region or not; NaN if it was not noted.
         case_bins: the top-label bins of each case; `bins` is their sum.
+        case_voxels: the number of all voxels of each case, inside the region or not, where it was noted.
         logits: histograms of the logits of all cases together, None if none were kept.
         suffix: the part of `name` after the folder.
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
@@ -87,6 +88,7 @@ class Run:
     disturbance: Sequence[Mapping[str, Any]] | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
+    case_voxels: Mapping[str, float] = field(default_factory=dict)
     suffix: str = ""
     voxels: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
@@ -171,7 +173,8 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
     """Names of the cases of these runs, in order.
 
     Raises:
-        ValueError: the runs have different classes or cases, whose means cannot be compared.
+        ValueError: the runs have different classes or cases, whose means cannot be compared, or a case of one name has
+            other numbers of voxels.
     """
     check_same_classes(runs)
     first = runs[0]
@@ -183,7 +186,18 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
                 "them the same; runs are compared on the same cases, so train and evaluate them on one data set with "
                 "the same --split_seed, --fold and other options of its cases (their split.json names them)"
             )
+        check_same_voxels(first, run)
     return list(first.cases)
+
+
+def check_same_voxels(first: Run, other: Run) -> None:
+    """Raise ValueError if a case has other numbers of voxels in two runs: they measured different cases of one name."""
+    for case, voxels in first.case_voxels.items():
+        if (found := other.case_voxels.get(case, voxels)) != voxels:
+            raise ValueError(
+                f"{case} has {voxels:g} voxels in {first.folder} and {found:g} in {other.folder}; runs are compared on "
+                "the same cases, and those of different data need another name of the data set (--dataset of a score)"
+            )
 
 
 def check_same_classes(runs: Sequence[Run]) -> None:

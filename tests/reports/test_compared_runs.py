@@ -11,6 +11,7 @@ from written_runs import radar_alone, write_run
 
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.run_files import read_run, read_runs
+from calib_monai.reports.runs import shared_cases
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -24,6 +25,20 @@ def test_runs_on_different_cases_are_not_compared(tmp_path: Path) -> None:
         main([*map(str, runs), "--out", str(tmp_path / "report")])
     assert "the same --split_seed, --fold and other options" in str(stop.value)
     assert not (tmp_path / "report").exists()
+
+
+def test_different_cases_of_one_name_are_not_compared(tmp_path: Path) -> None:
+    one, other, older = (write_run(tmp_path / name, 1.0) for name in ("one", "other", "older"))
+    content = json.loads((other / "bins.json").read_text())
+    content["cases"]["b"]["num_voxels"] = 500
+    (other / "bins.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"b has 480 voxels in .*one and 500 in .*other; runs are compared on"):
+        main([str(one), str(other), "--out", str(tmp_path / "report")])
+    assert not (tmp_path / "report").exists()
+    for case in content["cases"].values():
+        del case["num_voxels"]
+    (older / "bins.json").write_text(json.dumps(content))
+    assert shared_cases(read_runs([one, older])) == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
