@@ -138,8 +138,9 @@ def section_of_rows(
     `cases` are drawn with the maps of each row, by default the worst and the middle one. Rows from a file have no maps.
     """
     shown = [row.run for row in drawn_rows(rows)]
-    with_slices = rows[0].trials[0].run.cases  # a row's slices are those of its first trial
-    by_default = [] if any(run.folder.is_file() for run in shown) else worst_and_middle(shown, with_slices)
+    by_default = (
+        [] if any(path.is_file() for run in shown for path in run.folder_of.values()) else worst_and_middle(shown)
+    )
     section = section_of(shown, tables, cases or by_default)
     section = replace(
         section, figures={**section.figures, **figures_of(drawn_rows(rows), measures), **other_regions(rows)}

@@ -163,7 +163,7 @@ class Row:
 
     @cached_property
     def run(self) -> Run:
-        """All trials as one run: values are means, bins and logits are those of all; slices are the first's."""
+        """All trials as one run: values are means, bins and logits those of all; a slice is the first of its case."""
         first = self.trials[0].run
         runs = [trial.run for trial in self.trials]
         counts = [run.logits for run in runs if run.logits is not None]
@@ -189,6 +189,7 @@ class Row:
             measures=first.measures,
             fitted_cases=min(fitted, default=None),
             patients=self._known_patients,
+            folder_of={case: run.folder for run in reversed(runs) for case in run.cases},
         )
 
     def _is_of_cases(self, measure: str) -> bool:

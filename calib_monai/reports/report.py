@@ -193,13 +193,13 @@ def by_dataset(runs: Sequence[Run]) -> list[list[Run]]:
     return [[run for run in runs if (run.dataset, run.test_dir) == place] for place in places]
 
 
-def worst_and_middle(runs: Sequence[Run], among: Container[str] | None = None) -> list[str]:
-    """The cases with the lowest and the median Dice in the first run, among all cases or `among`.
+def worst_and_middle(runs: Sequence[Run]) -> list[str]:
+    """The cases with the lowest and the median Dice in the first run.
 
     Raises:
         ValueError: the runs measured different cases.
     """
-    ordered = [case for case in worst_first(runs) if among is None or case in among]
+    ordered = worst_first(runs)
     return list(dict.fromkeys([ordered[0], ordered[len(ordered) // 2]]))
 
 

@@ -70,6 +70,7 @@ class Run:
         aurc: the area under the risk-coverage curve by each order of the cases, as the evaluation noted it; empty for
             several evaluations together.
         patients: the patient of each case, where it is known.
+        folder_of: the folder with the slice of a case, where it is not `folder`.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Run:
     part: str = "test"
     aurc: Mapping[str, float] = field(default_factory=dict)
     patients: Mapping[str, str] = field(default_factory=dict)
+    folder_of: Mapping[str, Path] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""
@@ -163,7 +165,7 @@ class Run:
         Raises:
             ValueError: none was kept of it, or its file is damaged or of an earlier version.
         """
-        path = self.folder / "slices" / f"{case}.npz"
+        path = self.folder_of.get(case, self.folder) / "slices" / f"{case}.npz"
         if not path.is_file():
             raise ValueError(f"{path} is not there; {self.name} has the cases {', '.join(list(self.cases)[:5])} ...")
         return read_slice(path, len(self.class_names))

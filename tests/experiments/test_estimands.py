@@ -173,3 +173,14 @@ def test_the_run_of_a_row_has_its_patients_and_the_fewest_cases_of_a_fit(tmp_pat
     assert row.run.patient_of_each == row.patients == ["patient p", "patient p", "case c"]
     assert row.run.fitted_cases == 4
     assert rows_of(trials)[0].run.fitted_cases is None
+
+
+def test_a_slice_is_of_the_fold_that_tested_its_case(tmp_path: Path) -> None:
+    folders = [
+        write_trial(tmp_path, "ce", [0.8, 0.9], fold=fold, cases=cases) for fold, cases in enumerate(["ab", "cd"])
+    ]
+    again = write_trial(tmp_path, "ce", [0.8, 0.9], seed=1, cases="ab")
+    again_b = write_trial(tmp_path, "ce", [0.8, 0.9], seed=1, fold=1, cases="cd")
+    [row] = rows_of([read_trial(folder) for folder in (*folders, again, again_b)])
+    assert row.run.folder_of == dict(zip("abcd", [folders[0]] * 2 + [folders[1]] * 2, strict=True))
+    assert row.run.slice_of("d").index == 3
