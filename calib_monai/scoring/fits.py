@@ -21,10 +21,7 @@ from calib_monai.posthoc import Calibrator
 from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, Stored
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, run
 from calib_monai.scoring.probs import Found, view_of
-from calib_monai.scoring.values import whole_of
 from calib_monai.whole_files import whole_file, whole_path
-
-MOST_TOLD_APART = 2**24 - 1  # up to this, single precision has every whole number
 
 
 @dataclass(frozen=True)
@@ -97,11 +94,9 @@ class SaveProbsd(Transform):
         if self.scoring.reading.order:
             values = values[torch.tensor(self.scoring.reading.order).argsort()]
         places = values[int(self.scoring.reading.foreground) :].numpy()
-        logits = self.scoring.reading.logits
-        whole = 1.0 if logits else whole_of(found.stored, foreground=self.scoring.reading.foreground)
         for index, stored in enumerate(found.stored):
             part = places if len(found.stored) == 1 else places[index : index + 1]
-            write_like(_of_probs(stored) if logits else stored, self._path_of(stored.file), view_of(part, found), whole)
+            write_like(_of_probs(stored), self._path_of(stored.file), view_of(part, found))
         if found.place:
             shutil.copyfile(found.place, self._path_of(found.place))
         return dict(data)
@@ -117,52 +112,32 @@ class SaveProbsd(Transform):
 
 
 def _of_probs(stored: Stored) -> Stored:
-    """The file as if it held probabilities: logits as whole numbers and their key would not tell what is written."""
-    dtype = stored.dtype if stored.dtype.kind == "f" else np.dtype(np.float32)
+    """The file as if it held probabilities, at least of single precision: a coarser type makes 0 of low ones."""
+    dtype = np.promote_types(stored.dtype, np.float32) if stored.dtype.kind == "f" else np.dtype(np.float32)
     key = PROBS if stored.called == LOGITS else stored.key
     return replace(stored, dtype=dtype, key=key)
 
 
-def write_like(stored: Stored, path: Path, probs: NDArray[np.float32], whole: float = 1.0) -> None:
-    """Write probabilities in the format and the type of a file, complete or not at all.
-
-    Whole numbers have the sum that those of the file have. Where its header scales them, they are scaled to their whole
-    range, as far as single precision tells its numbers apart.
+def write_like(stored: Stored, path: Path, probs: NDArray[np.float32]) -> None:
+    """Write probabilities in the format of a file, complete or not at all.
 
     Args:
         stored: the file, as one of probabilities.
         path: where to write.
         probs: with the axes of the stored array.
-        whole: what the classes of a voxel sum to in the file.
     """
     if is_nifti(stored.file):
         header: Any = nibabel.load(stored.file).header
-        slope = 1.0
-        if stored.dtype.kind in "iu" and stored.is_scaled:
-            whole = float(min(np.iinfo(stored.dtype).max, MOST_TOLD_APART))
-            slope = 1 / whole
-        values = _of_type(stored.dtype, probs, whole)
-        image: Any = nibabel.Nifti1Image(values.reshape(header.get_data_shape()), None, header)  # type: ignore[no-untyped-call]
-        image.header.set_slope_inter(slope, 0)
+        image: Any = nibabel.Nifti1Image(probs.reshape(header.get_data_shape()), None, header)  # type: ignore[no-untyped-call]
+        image.header.set_slope_inter(1, 0)
         image.set_data_dtype(stored.dtype)
         with whole_path(path) as unfinished:
             nibabel.save(image, unfinished)
         return
-    values = _of_type(stored.dtype, probs, whole)
-    values = values.astype(stored.dtype, order="F" if stored.fortran else "K", copy=False)  # written in parts
+    values = probs.astype(stored.dtype, order="F" if stored.fortran else "K", copy=False)  # written in parts
     with whole_file(path) as file:
         if stored.file.lower().endswith(NPZ):
             arrays: dict[str, Any] = {stored.called: values}
             np.savez_compressed(file, **arrays)
         else:
             np.save(file, values)
-
-
-def _of_type(dtype: np.dtype[Any], probs: NDArray[np.float32], whole: float) -> NDArray[Any]:
-    """Probabilities as whole numbers of this type, `whole` for 1; for another type they stay as they are."""
-    if dtype.kind not in "iu":
-        return probs
-    values = np.empty_like(probs, dtype=dtype)
-    for place, part in zip(values, probs, strict=True):  # in less memory
-        place[...] = np.rint(part * np.float32(whole))
-    return values

@@ -150,8 +150,8 @@ def _calibrated(given: Given, options: Options, found: ScoredCases) -> list[Path
         about = _note(given, options, cases, to_fit)
         fit = Fit(options.calibrate, options.fit_region)
         calibrator = fitted(fit, scoring_of(to_fit, given, options, with_logits=True), options.out, SCORED)
-        evaluate(scoring_of(cases, given, options), before, about, figures=False, overwrite=True)
-        logits = scoring_of(cases, given, options, with_logits=True)
+        logits = scoring_of(cases, given, options, with_logits=True)  # of both, so that a 0 counts alike
+        evaluate(logits, before, about, figures=False, overwrite=True)
         saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
         evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False, overwrite=True)
     return [before, after]

@@ -51,7 +51,7 @@ class Scored(Content):
 
 
 def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = False) -> str:
-    """Calibrate all probabilities of a folder, and write them into another one as files of the same names and types.
+    """Calibrate all probabilities of a folder, and write them into another one as files of the same names and formats.
 
     All files are written, or none: they are put into `out` after the last one was calibrated.
 

@@ -141,21 +141,6 @@ def reorder(values: Tensor, order: tuple[int, ...]) -> None:
         moved.add(place)
 
 
-def whole_of(stored: Sequence[Stored], *, foreground: bool) -> float:
-    """What the classes of a voxel sum to in files of probabilities as whole numbers, which are read; 1 in others.
-
-    Args:
-        stored: the array, or one for each channel.
-        foreground: whether they lack the background.
-    """
-    if not stored[0].is_whole:
-        return 1.0
-    if foreground:
-        return float(np.iinfo(stored[0].dtype).max)
-    most = max(piece.max().item() for one in stored for _, piece in one.pieces())
-    return FULL[int(most > 2 * FULL[0])]  # of 65535 the largest has far more
-
-
 def _whole(name: str, total: Tensor, stored: Stored, channels: int, *, foreground: bool) -> float:
     """What the classes of a voxel sum to; raise ValueError for whole numbers of which nothing tells it."""
     if not stored.is_whole:
