@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.arguments import check_ignored_label
+from calib_monai.arguments import MOST, check_ignored_label
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
@@ -101,6 +101,11 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
         count = count or found[pair.case].num_classes
         check_fits(f"{pair.probs[0]} with its label takes", label.numel() * (LOADED + BYTES_OF_PROB * count))
     named = known or Classes(numbered(count or 0), given.ignore_index)
+    if len(named.names) > MOST + 1:
+        raise ValueError(
+            f"{pairs[0].probs[0]} is of {len(named.names)} classes; at most {MOST + 1} are measured, for labels are "
+            "kept as bytes"
+        )
     check_ignored_label(named.ignore_index, len(named.names), "--ignore_label")
     if known is None:
         logger.warning(

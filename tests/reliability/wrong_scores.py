@@ -190,6 +190,12 @@ WRONG_SCORES = [
         ("--foreground",),
     ),
     WrongScore("a class too many", "and each class of 3", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
+    WrongScore(
+        "more classes than a byte has",
+        "case_0.nii.gz is of 300 classes; at most 256 are measured",
+        niftis(lambda p: np.repeat(p / 100, 100, axis=-1)),
+        ("--classes", *map(str, range(300))),
+    ),
     WrongScore("another size", r"is \(7, 9, 10, 3\) and .* is \(8, 9, 10\) voxels", niftis(lambda p: p[:-1])),
     WrongScore("complex numbers", "complex numbers", niftis(lambda p: p.astype(np.complex64))),
     WrongScore(
