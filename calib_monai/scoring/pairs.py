@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,20 @@ from calib_monai.case_names import check_case_name
 from calib_monai.datalists.folders import MOST_FILES, files_below, held, tell_passed_over
 from calib_monai.datalists.inputs import LABEL
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.headers import NIFTI, is_nifti
-from calib_monai.scoring.arrays import NPY, NPZ, stored_in
+from calib_monai.headers import is_nifti
+from calib_monai.scoring.arrays import stored_in
+from calib_monai.scoring.images import images_in
+from calib_monai.scoring.names import (
+    LABEL_SUFFIXES,
+    OF_CLASS,
+    OF_PROBS,
+    PROB_SUFFIXES,
+    case_named,
+    check_folder,
+    rest_of,
+    stem_of,
+)
 from calib_monai.spelling import did_you_mean, first_of
-
-LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
-PROBS = r"(?:probs?|probabilit(?:y|ies)|softmax|logits?|prob_?maps?)"
-OF_PROBS = re.compile(rf"{PROBS}?", re.IGNORECASE)
-OF_CLASS = re.compile(r"(?:probs?_|softmax_)?(?:class|label|channel|c)?_?(\d+)", re.IGNORECASE)
-OF_IMAGE = re.compile(r"(img|image|\d{4})?", re.IGNORECASE)  # nnU-Net numbers the channels of an image
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +75,10 @@ def pairs_in(
             an image, a class without its file, or two files for one.
     """
     of_labels = _labels_in(labels)
-    files, _ = files_below(_folder("--probs", probs))
-    others = {*of_labels.values()}
-    files = [file for file in files if file.name.lower().endswith(PROB_SUFFIXES) and file not in others]
+    check_folder("--probs", probs)
+    others = {file.resolve() for file in of_labels.values()}
+    files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
+    files = [file for file in files if file.resolve() not in others]
     if not files:
         raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")
     by_case, alone = files_by_case(files, probs, of_labels)
@@ -91,7 +95,8 @@ def pairs_in(
     tell_passed_over(probs, {"of no case that is scored": [file for file in files if file not in used]})
     unused = sorted(file for case, file in of_labels.items() if case not in wanted)
     tell_passed_over(labels, {"without probabilities, or not asked for": unused})
-    of_images = _images_of(images, wanted)
+    scored = [*of_labels.values(), *(file for chosen in found.values() for file in chosen)]
+    of_images = {} if images is None else images_in(images, wanted, of_labels, scored)
     return [
         Pair(
             case,
@@ -122,7 +127,7 @@ def _word(rest: str) -> str:
 
 def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:
     """The message of a folder in which no name says that a file holds probabilities."""
-    stem, rest = stem_of(file), _rest(stem_of(file), case)
+    stem, rest = stem_of(file), rest_of(stem_of(file), case)
     suffix = file.name[len(stem) :]
     hint = f"the class(es) {', '.join(class_names)}" if class_names else "a class that --classes names"
     return (
@@ -134,8 +139,8 @@ def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) 
 
 def _labels_in(folder: Path) -> dict[str, Path]:
     """The labels of a folder, by case: those that end in `_gt`, `_label`, `_seg` and so on, or else all images."""
-    files, _ = files_below(_folder("--labels", folder))
-    images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
+    check_folder("--labels", folder)
+    images = [file for file in files_below(folder)[0] if file.name.lower().endswith(LABEL_SUFFIXES)]
     marked = {file: match[1] for file in images if (match := LABEL.fullmatch(stem_of(file)))}
     if not images:
         raise ValueError(f"--labels {folder} holds no {', '.join(LABEL_SUFFIXES)}; {held(folder)}")
@@ -160,21 +165,14 @@ def files_by_case(
         if case is None:
             alone.append(file)
         else:
-            by_case.setdefault(case, {})[file] = _rest(stem_of(file), case)
+            by_case.setdefault(case, {})[file] = rest_of(stem_of(file), case)
     return by_case, alone
 
 
 def _case_of(file: Path, root: Path, cases: Collection[str]) -> str | None:
     """The case to which a file belongs by its name, or by that of a folder it is in; the longest fits."""
-    stem = stem_of(file)
-    by_name = [case for case in cases if stem == case or (stem.startswith(case) and stem[len(case)] in "_-. ")]
     by_folder = [part for part in file.relative_to(root).parts[:-1] if part in cases]
-    return max(by_name, key=len, default=None) or (by_folder[-1] if by_folder else None)
-
-
-def _rest(stem: str, case: str) -> str:
-    """What a name says beside the case."""
-    return stem[len(case) :].strip("_-. ") if stem.startswith(case) else stem
+    return case_named(stem_of(file), cases) or (by_folder[-1] if by_folder else None)
 
 
 def chosen_of(
@@ -263,33 +261,3 @@ def _wanted(only: Sequence[str], found: Mapping[str, object]) -> list[str]:
                 f"{first_of(sorted(found), MOST_FILES)}"
             )
     return sorted(set(only) or found)
-
-
-def _images_of(folder: Path | None, cases: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The images of these cases in a folder, in the order of their names; raise ValueError if a case has none."""
-    if folder is None:
-        return {}
-    files, _ = files_below(_folder("--images", folder))
-    images = [file for file in files if file.name.lower().endswith(LABEL_SUFFIXES)]
-    found = {}
-    for case in cases:
-        own = [
-            file for file in images if stem_of(file).startswith(case) and OF_IMAGE.fullmatch(_rest(stem_of(file), case))
-        ]
-        if not own:
-            raise ValueError(f"--images {folder} holds no image of {case}; {held(folder)}")
-        found[case] = tuple(str(file.absolute()) for file in own)
-    return found
-
-
-def _folder(option: str, folder: Path) -> Path:
-    """The folder; raise ValueError if it is none."""
-    if not folder.is_dir():
-        raise ValueError(f"{option} {folder} is not a folder")
-    return folder
-
-
-def stem_of(file: Path) -> str:
-    """The name of a file without the suffix of its format."""
-    suffix = next((suffix for suffix in (*LABEL_SUFFIXES, NPZ, NPY) if file.name.lower().endswith(suffix)), file.suffix)
-    return file.name[: len(file.name) - len(suffix)]

@@ -24,7 +24,8 @@ from calib_monai.scoring.cases import BYTES_OF_PROB, order_of
 from calib_monai.scoring.earlier import RESULTS, SCORED
 from calib_monai.scoring.evaluation import SavedOutputs, Scoring
 from calib_monai.scoring.fits import SaveProbsd
-from calib_monai.scoring.pairs import OF_CLASS, PROB_SUFFIXES, PROBS, Pair, chosen_of, files_by_case, stem_of
+from calib_monai.scoring.names import OF_CLASS, PROB_SUFFIXES, PROBS, stem_of
+from calib_monai.scoring.pairs import Pair, chosen_of, files_by_case
 from calib_monai.scoring.probs import Found, Reading, check_alike
 from calib_monai.scoring.values import check_soft, softmax_in_place
 from calib_monai.stored import ClassNames, read_stored
