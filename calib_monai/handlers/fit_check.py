@@ -61,6 +61,7 @@ class FitCheck:
         order: whether the order of the classes is judged.
         background: whether a channel is of the background.
         named: whether the files of the classes say by their names which these are.
+        of: what a message begins with, such as which cases these are.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class FitCheck:
         order: bool = True,
         background: bool = True,
         named: bool = False,
+        of: str = "",
     ) -> None:
         self.class_names = list(class_names)
         self.elsewhere = elsewhere
         self.order = order
         self.background = background
         self.named = named
+        self.of = of
         self.counts = torch.zeros(0)
         self.fits: list[Fit] = []
 
@@ -139,7 +142,7 @@ class FitCheck:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
-            raise ValueError(f"{self._turned(dice, turn)}; {self._accepts}")
+            raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")
         if self.order:
             self._judge_order(counts, dice)
 
@@ -186,8 +189,8 @@ class FitCheck:
         if looks_alike(dice_of_foreground):
             advice += ", unless the axes run otherwise, which can look the same"
         raise ValueError(
-            f"{who} look like those of other classes: as {as_is} their mean Dice is {here:.2f}, and as {instead} it is "
-            f"{there:.2f}; {advice}; {self._accepts}"
+            f"{self.of}{who} look like those of other classes: as {as_is} their mean Dice is {here:.2f}, and as "
+            f"{instead} it is {there:.2f}; {advice}; {self._accepts}"
         )
 
 

@@ -133,31 +133,40 @@ def evaluate(
         disturbance=Compose([]),
         overwrite=overwrite,
     )
-    reading = scoring.reading
-    fit_check = handlers.FitCheck(
-        scoring.class_names,
-        order=not reading.order,
-        background=not reading.foreground,
-        named=any(found.pair.named for found in scoring.cases.values()),
-    )
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
-        *([] if scoring.any_fit else [fit_check]),
+        *fit_checks(scoring),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),
         results,
         *([handlers.FiguresSaver(folder)] if figures else []),
     ]
-    probs, left = Probsd(scoring), LeaveOutd(ignore_index=scoring.ignore_index)
-    evaluator = evaluator_of(
-        scoring,
-        val_handlers,
-        postprocessing=Compose([probs, *writing, left]),
-        key_val_metric=key_metric,
-        additional_metrics=additional_metrics,
-    )
-    run(evaluator)
+    measured = {"key_val_metric": key_metric, "additional_metrics": additional_metrics}
+    run(evaluator_of(scoring, val_handlers, postprocessing=postprocessing_of(scoring, writing), **measured))
+
+
+def fit_checks(scoring: Scoring, of: str = "") -> list[handlers.FitCheck]:
+    """The check that the cases fit their labels; none where `any_fit` accepts what is there.
+
+    Args:
+        scoring: what is scored.
+        of: what its message begins with.
+    """
+    order, background = not scoring.reading.order, not scoring.reading.foreground
+    named = any(found.pair.named for found in scoring.cases.values())
+    check = handlers.FitCheck(scoring.class_names, order=order, background=background, named=named, of=of)
+    return [] if scoring.any_fit else [check]
+
+
+def postprocessing_of(scoring: Scoring, writing: Sequence[Transform] = ()) -> Compose:
+    """Makes "prob" and "pred" of a case, as the metrics take them.
+
+    Args:
+        scoring: what is scored.
+        writing: what is done with each case and its "prob", of which nothing is left out yet.
+    """
+    return Compose([Probsd(scoring), *writing, LeaveOutd(ignore_index=scoring.ignore_index)])
 
 
 def run(evaluator: VolumeEvaluator) -> None:

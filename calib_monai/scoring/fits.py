@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from calib_monai import handlers
 from calib_monai.headers import is_nifti
+from calib_monai.locks import release
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, Stored
-from calib_monai.scoring.evaluation import Scoring, evaluator_of, run
+from calib_monai.scoring.evaluation import Scoring, evaluator_of, fit_checks, postprocessing_of, run
 from calib_monai.scoring.probs import Found, view_of
 from calib_monai.whole_files import whole_file, whole_path
 
@@ -47,7 +48,8 @@ def fitted(fit: Fit, scoring: Scoring, folder: Path, about: str) -> Calibrator:
         about: name of the file there that says what was scored, which stands for a model.
 
     Raises:
-        ValueError: local temperatures without images, or probabilities that do not allow a fit.
+        ValueError: local temperatures without images, or probabilities that do not allow a fit, or that fit their
+            labels far better turned or as other classes.
     """
     channels = {len(found.pair.images) for found in scoring.cases.values()}
     if fit.kind == "lts" and channels == {0}:
@@ -69,7 +71,13 @@ def fitted(fit: Fit, scoring: Scoring, folder: Path, about: str) -> Calibrator:
         model=about,
         region_option="--fit_region",
     )
-    run(evaluator_of(scoring, [fitting]))
+    checks = fit_checks(scoring, "of the cases of --fit, ")
+    try:
+        run(evaluator_of(scoring, [fitting, *checks], postprocessing=postprocessing_of(scoring)))
+    finally:
+        if fitting.items is not None:  # the run stopped before the fit
+            fitting.items.remove()
+            release(fitting.lock)
     return fitting.calibrator
 
 

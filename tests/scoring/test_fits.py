@@ -84,6 +84,31 @@ def test_another_folder_may_be_fitted_to(folders: Callable[..., Folders], tmp_pa
         main([*given.options, "--calibrate", "ts", "--fit", str(given.probs)])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda label: np.uint8([0, 2, 1])[label],
+            "of the cases of --fit, the channels look like those of other classes",
+        ),
+        (lambda label: label[::-1], "of the cases of --fit, the arrays look turned: .* with x reversed it is"),
+    ],
+)
+def test_cases_to_fit_to_that_do_not_fit_their_labels_are_refused(
+    folders: Callable[..., Folders], change: Callable[[Any], Any], said: str
+) -> None:
+    given = with_more(folders())
+    for case, one in given.cases.items():
+        given.write(case, "{}.npy", sharpened(one.probs))
+        if case in ("case_0", "case_1"):
+            nibabel.save(nibabel.Nifti1Image(change(one.label), AFFINE), given.labels / f"{case}.nii.gz")
+    options = [*given.options, "--calibrate", "ts", "--fit", "case_0", "case_1"]
+    with pytest.raises(ValueError, match=said):
+        main(options)
+    assert not [*(given.probs.parent / "out").iterdir()]
+    assert main([*options, "--any_fit"]) == 0
+
+
 def with_slope(values: np.ndarray[Any, Any], dtype: Any) -> Any:
     """A NIfTI of probabilities, (X, Y, Z, C), whose header has a slope."""
     whole = min(np.iinfo(dtype).max, 2**24 - 1)
