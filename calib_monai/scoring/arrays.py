@@ -76,6 +76,17 @@ class Stored:
         """Whether the array has the key under which nnU-Net writes."""
         return self.called == NNUNET
 
+    def has_fractions(self) -> bool:
+        """Whether all values lie in 0..1, and some between."""
+        found = False
+        if not self.is_whole:
+            for _, piece in self.pieces():
+                values = piece * self.slope + self.inter if self.is_scaled else piece
+                if not (values.min() >= 0 and values.max() <= 1):
+                    return False
+                found = found or bool(((values > 0) & (values < 1)).any())
+        return found
+
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
 

@@ -7,15 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib_monai.case_names import check_case_name
 from calib_monai.datalists.folders import MOST_FILES, files_below, held, tell_passed_over
-from calib_monai.datalists.inputs import LABEL
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import is_nifti
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.images import images_in
+from calib_monai.scoring.labels import labels_in
 from calib_monai.scoring.names import (
-    LABEL_SUFFIXES,
     OF_CLASS,
     OF_PROBS,
     PROB_SUFFIXES,
@@ -74,10 +72,10 @@ def pairs_in(
         ValueError: a folder that is none or holds nothing of this kind, probabilities without a label, a case without
             an image, a class without its file, or two files for one.
     """
-    of_labels = _labels_in(labels)
     check_folder("--probs", probs)
-    others = {file.resolve() for file in of_labels.values()}
     files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
+    of_labels = labels_in(labels, files)
+    others = {file.resolve() for file in of_labels.values()}
     files = [file for file in files if file.resolve() not in others]
     if not files:
         raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")
@@ -135,23 +133,6 @@ def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) 
         f"probs, softmax or logits, as in {case}{suffix} and {case}_probs{suffix}, or in a file for each class the "
         f"number or the name of {hint}"
     )
-
-
-def _labels_in(folder: Path) -> dict[str, Path]:
-    """The labels of a folder, by case: those that end in `_gt`, `_label`, `_seg` and so on, or else all images."""
-    check_folder("--labels", folder)
-    images = [file for file in files_below(folder)[0] if file.name.lower().endswith(LABEL_SUFFIXES)]
-    marked = {file: match[1] for file in images if (match := LABEL.fullmatch(stem_of(file)))}
-    if not images:
-        raise ValueError(f"--labels {folder} holds no {', '.join(LABEL_SUFFIXES)}; {held(folder)}")
-    labels: dict[str, Path] = {}
-    for file in marked or images:
-        case = marked.get(file) or stem_of(file)
-        check_case_name(case, where=str(file))
-        if case in labels:
-            raise ValueError(f"{labels[case]} and {file} are both the label of {case}; there must be one of them")
-        labels[case] = file
-    return labels
 
 
 def files_by_case(
@@ -238,7 +219,7 @@ def _check_labels(
     probs: Path, labels: Path, alone: Sequence[Path], found: Mapping[str, object], only: Sequence[str]
 ) -> None:
     """Raise ValueError if probabilities have no label, or nothing has one."""
-    arrays = [file for file in alone if not is_nifti(str(file)) or len(stored_in(str(file)).shape) > SPATIAL_DIMS]
+    arrays = [file for file in alone if not is_nifti(str(file)) or _may_hold_probs(file)]
     if not found:
         first = (arrays or alone)[0] if alone else probs
         raise ValueError(
@@ -250,6 +231,12 @@ def _check_labels(
             f"{len(arrays)} file(s) of --probs {probs} have no label in --labels {labels}, first {arrays[0]}: give "
             "their labels, or name the cases to score by --cases"
         )
+
+
+def _may_hold_probs(file: Path) -> bool:
+    """Whether a NIfTI has channels, or values that a probability has and no segmentation."""
+    stored = stored_in(str(file))
+    return len(stored.shape) > SPATIAL_DIMS or stored.has_fractions()
 
 
 def _wanted(only: Sequence[str], found: Mapping[str, object]) -> list[str]:
