@@ -167,8 +167,11 @@ def _tell(cases: ScoredCases) -> None:
 def _note(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:
     """The file that says what is scored, after it is written."""
     about = options.out / SCORED
-    of_fit = {} if to_fit is None else {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
-    write_json(about, _about(given, cases) | of_fit)
+    found, of_fit = [*cases.found.values()], {}
+    if to_fit is not None:
+        found += to_fit.found.values()
+        of_fit = {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
+    write_json(about, _about(given, cases) | {"axes": sorted({one.axes for one in found})} | of_fit)
     return about
 
 
@@ -207,7 +210,6 @@ def _about(given: Given, cases: ScoredCases) -> dict[str, object]:
         "labels": str(given.labels.resolve()),
         "classes": cases.classes.names,
         "ignore_label": cases.classes.ignore_index,
-        "axes": sorted({found.axes for found in cases.found.values()}),
         "order": list(given.order),
         "logits": given.logits,
         "foreground": given.foreground,

@@ -117,9 +117,13 @@ def files_of_cases(probs: Path, scored: Scored) -> dict[str, tuple[str, ...]]:
         raise ValueError(f"--probs {probs} is not a folder")
     files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
     by_case, _ = files_by_case(files, probs, _names_of_cases(files, probs, scored))
-    chosen = {
-        case: chosen_of(case, rests, scored.classes, foreground=scored.foreground) for case, rests in by_case.items()
-    }
+    try:
+        chosen = {
+            case: chosen_of(case, rests, scored.classes, foreground=scored.foreground)
+            for case, rests in by_case.items()
+        }
+    except ValueError as error:
+        raise ValueError(f"{error}{_how_stored(scored) if '--' in str(error) else ''}") from None
     found = {case: files_of for case, files_of in sorted(chosen.items()) if files_of}
     if not found:
         raise ValueError(f"--probs {probs} holds no probabilities, {', '.join(PROB_SUFFIXES)}; {held(probs)}")
@@ -132,20 +136,22 @@ def _names_of_cases(files: Sequence[Path], root: Path, scored: Scored) -> set[st
     """The names of cases: what stands before the name of a class or a word such as `_probs`, or the whole name.
 
     A volume may be a segmentation. Its number is that of a class only if all classes are there, and if no other file
-    says that the name with the number is that of a case.
+    says that the name with the number is that of a case. In the name of a file with all classes no class is looked for.
     """
     classes = "|".join(re.escape(name).replace(r"\ ", "[ _]") for name in scored.classes)
     words = rf"(?:{classes})(?:[_\-. ]{PROBS})?|{PROBS}(?:[_\-. ](?:{classes}))?"
     told = re.compile(rf"{BEFORE}(?:{words})", re.IGNORECASE)
+    whole = re.compile(rf"{BEFORE}{PROBS}", re.IGNORECASE)
     numbered = re.compile(rf"{BEFORE}{OF_CLASS.pattern}", re.IGNORECASE)
     single = scored.foreground and len(scored.classes) == 2  # noqa: PLR2004 - one structure, whose volume has its values
     names: set[str] = set()
     numbers: dict[str, dict[int, Path]] = {}
     for file in files:
         stem, above = stem_of(file), "" if file.parent == root else file.parent.name
-        if match := told.fullmatch(stem):
+        stored = stored_in(str(file), logits=scored.logits)
+        if match := (whole if _has_all(stored, scored) else told).fullmatch(stem):
             names.add(match[1] or above or stem)
-        elif (single and is_nifti(str(file))) or len(stored_in(str(file)).shape) > SPATIAL_DIMS:
+        elif (single and is_nifti(str(file))) or len(stored.shape) > SPATIAL_DIMS:
             names.add(stem)
         else:
             match = numbered.fullmatch(stem)
@@ -159,6 +165,14 @@ def _names_of_cases(files: Sequence[Path], root: Path, scored: Scored) -> set[st
         else:  # segmentations, which are passed over; arrays are none, and are refused by their shape
             names |= {stem_of(file) for file in of_class.values() if not is_nifti(str(file))}
     return names
+
+
+def _has_all(stored: Stored, scored: Scored) -> bool:
+    """Whether a file has a channel for each of several classes, whatever its name says."""
+    channels = len(scored.classes) - scored.foreground
+    if channels > 1 and any("c" in axes and _fits(stored, axes, channels) for axes in scored.axes):
+        return True
+    return len(stored.shape) > SPATIAL_DIMS and min(stored.shape) > 1
 
 
 def _fitted_in(fitted: Path) -> tuple[Scored, TemperatureScaling]:
