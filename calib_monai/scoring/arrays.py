@@ -87,6 +87,15 @@ class Stored:
                 found = found or bool(((values > 0) & (values < 1)).any())
         return found
 
+    def is_mask(self) -> bool:
+        """Whether there are at most two values, as in a segmentation of one structure."""
+        values: set[float] = set()
+        for _, piece in self.pieces():
+            values.update(np.unique(piece).tolist())
+            if len(values) > 2:  # noqa: PLR2004 - inside and outside
+                return False
+        return True
+
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
 

@@ -176,12 +176,28 @@ def chosen_of(
     several = [file for file in niftis if len(stored_in(str(file)).shape) > SPATIAL_DIMS]
     named = [file for file in niftis if rests[file]]
     of_classes = () if arrays or several or named else _by_class(case, rests, class_names, foreground=foreground)
+    single = foreground and len(class_names) in (0, 2) and len(of_classes) < 2  # noqa: PLR2004 - one structure
+    volumes = [file for file in niftis if file not in several] if single else []
+    _check_one_holds(case, [*arrays, *several, *of_classes[:1]], volumes)
     for best in (arrays, several, named, of_classes, niftis if foreground else niftis[:1]):
         if len(best) > 1 and best is not of_classes:
-            raise ValueError(f"{best[0]} and {best[1]} are both the probabilities of {case}; there must be one of them")
+            raise ValueError(_of_two(case, best))
         if best:
             return tuple(best)
     return None
+
+
+def _check_one_holds(case: str, holding: Sequence[Path], volumes: Sequence[Path]) -> None:
+    """Raise ValueError if two files may be the probabilities of a case: those that are, and volumes but for masks."""
+    if len(holding) + len(volumes) > 1:
+        both = [*holding, *(file for file in volumes if not stored_in(str(file)).is_mask())]
+        if len(both) > 1:
+            raise ValueError(_of_two(case, both))
+
+
+def _of_two(case: str, files: Sequence[Path]) -> str:
+    """The message of two files of which only one can hold the probabilities of a case."""
+    return f"{files[0]} and {files[1]} are both the probabilities of {case}; there must be one of them"
 
 
 def _by_class(

@@ -19,6 +19,7 @@ from wrong_probs import (
     hard,
     image_elsewhere,
     label_of,
+    last,
     named,
     named_twice,
     nested,
@@ -215,6 +216,22 @@ WRONG_SCORES = [
         lambda given: given.write("other", "{}.npy", given.cases["case_0"].probs),
     ),
     WrongScore("a case twice", "are both the probabilities of case_0", twice),
+    WrongScore(
+        "a case twice, as array and volume",
+        "case_0.npz and .*case_0_probs.nii.gz are both the probabilities of case_0",
+        lambda given: (arrays(given), given.write("case_0", "{}_probs.nii.gz", last(given.cases["case_0"].probs))),
+    ),
+    *(
+        WrongScore(
+            f"another scan called {name}",
+            "case_0.* and .*case_0.* are both the probabilities of case_0; there must be one",
+            lambda given, name=name: [
+                given.write("case_0", place, given.cases["case_0"].probs[1]) for place in ("{}.nii.gz", name)
+            ],
+            ("--foreground", "--classes", "background", "lesion", "--cases", "case_0"),
+        )
+        for name in ("{}_1.nii.gz", "{}_lesion.nii.gz", "{}_probs.nii.gz")
+    ),
     WrongScore("no file of the background", "but none of background; .* give --foreground", no_background),
     WrongScore("half a file", "case_0.npz is damaged", broken),
     WrongScore("a changed byte", "case_0.npz is damaged", changed),
