@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from calib_monai.spelling import did_you_mean
@@ -41,13 +42,15 @@ class Once(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """A parser of a command line whose options may each be given once.
 
-    What is wrong ends the program with one line and the code 2. Of an unknown option it names the nearest.
+    What is wrong ends the program with one line and the code 2. Of an unknown option it names the nearest. No path may
+    be empty.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         for name in (None, "store"):
             self.register("action", name, Once)
+        self.register("type", Path, _path)
         self.given: set[str] = set()
 
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
@@ -70,6 +73,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End the program with one line."""
         self.exit(2, f"error: {message}; --help lists the options\n")
+
+
+def _path(text: str) -> Path:
+    """The path; an empty one would be that of the folder in which the program was started."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; for the folder that you are in write .")
+    return Path(text)
 
 
 def log_to_output() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from calib_monai.command_lines import Parser
@@ -30,6 +32,16 @@ def test_an_option_is_given_once(twice: list[str], said: str, capsys: pytest.Cap
     with pytest.raises(SystemExit):
         parser.parse_args(twice)
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_a_path_is_not_empty(empty: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    parser.add_argument("--out", type=Path)
+    assert parser.parse_args(["--out", "."]).out == Path()
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--out", empty])
+    assert "argument --out: the path is empty; for the folder that you are in write ." in capsys.readouterr().err
 
 
 def test_an_unknown_option_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
