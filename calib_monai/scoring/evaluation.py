@@ -24,7 +24,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.refusals import refusal_of
 from calib_monai.scoring.probs import Found, Reading, read
-from calib_monai.scoring.values import check_soft, softmax_in_place
+from calib_monai.scoring.values import accept_soft, softmax_in_place
 from calib_monai.transforms import LeaveOutd
 
 METRICS = (
@@ -285,7 +285,7 @@ class Probsd(MapTransform):
         if self.scoring.hands_on_logits:
             softmax_in_place(plain(told["prob"]))
         if self.scoring.reading.logits:
-            check_soft(self.scoring.cases[str(told["case"])].pair.probs[0], plain(told["prob"]))
+            accept_soft(self.scoring.cases[str(told["case"])].pair.probs[0], plain(told["prob"]))
         return told
 
 

@@ -14,6 +14,7 @@ PROB_SUFFIXES = (*NIFTI[::-1], NPZ, NPY)
 PROBS = r"(?:probs?|probabilit(?:y|ies)|softmax|logits?|prob_?maps?)"
 OF_PROBS = re.compile(rf"{PROBS}?", re.IGNORECASE)
 OF_CLASS = re.compile(r"(?:probs?_|softmax_)?(?:class|label|channel|c)?_?(\d+)", re.IGNORECASE)
+WORD_OF_PROBS = re.compile(rf"^{PROBS}(?=[_\-. ]|$)|(?:^|[_\-. ]){PROBS}$", re.IGNORECASE)  # a whole word at an end
 SEPARATORS = "_-. "
 
 

@@ -17,6 +17,8 @@ from calib_monai.scoring.names import (
     OF_CLASS,
     OF_PROBS,
     PROB_SUFFIXES,
+    SEPARATORS,
+    WORD_OF_PROBS,
     case_named,
     check_folder,
     rest_of,
@@ -120,7 +122,7 @@ def _as_in_files(class_names: Sequence[str]) -> list[str]:
 
 def _word(rest: str) -> str:
     """What may be the name of a class in what the name of a file says beside the case."""
-    return OF_PROBS.sub("", rest.lower()).strip("_-. ").replace(" ", "_")
+    return WORD_OF_PROBS.sub("", rest.lower()).strip(SEPARATORS).replace(" ", "_")
 
 
 def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from calib_monai.scoring.fits import SaveProbsd
 from calib_monai.scoring.names import OF_CLASS, PROB_SUFFIXES, PROBS, stem_of
 from calib_monai.scoring.pairs import Pair, chosen_of, files_by_case
 from calib_monai.scoring.probs import Found, Reading, check_alike
-from calib_monai.scoring.values import check_soft, softmax_in_place
+from calib_monai.scoring.values import accept_soft, softmax_in_place
 from calib_monai.stored import ClassNames, read_stored
 from calib_monai.stored import Stored as Content
 from calib_monai.whole_files import UNFINISHED
@@ -94,7 +94,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
                 values = calibrator(network(torch.empty(0), case, _grid(found)[None]).as_tensor())[0]
                 softmax_in_place(values)
                 if scored.logits:
-                    check_soft(found.pair.probs[0], values)
+                    accept_soft(found.pair.probs[0], values)
             except ValueError as error:
                 raise ValueError(f"{error}{_how_stored(scored) if '--' in str(error) else ''}") from None
             saving({"case": case, "prob": values})

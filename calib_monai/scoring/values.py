@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from math import inf
 
@@ -20,7 +21,10 @@ CUT = 0.05  # of that, by which cutting and rounding may change it, and a step f
 OVERSHOT = 0.2  # by which a spline may leave 0..1
 PERCENT = 100  # parts of 1 that are the coarsest: with a larger step any sum would pass
 HALF = 2  # bytes of half precision, whose rounding shows in sums
+LEAST = torch.finfo(torch.float32).tiny  # above 0, and by NLL the same
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
+
+logger = logging.getLogger(__name__)
 
 
 def to_probs(name: str, values: Tensor, stored: Sequence[Stored], *, foreground: bool) -> None:
@@ -44,7 +48,7 @@ def to_probs(name: str, values: Tensor, stored: Sequence[Stored], *, foreground:
         interpolated = low > -OVERSHOT and high < 1 + OVERSHOT
         hint = "(interpolated? cut them at 0, and divide by their sum)" if interpolated else "(give --logits?)"
         raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}; probabilities lie in 0..1 {hint}")
-    if stored[0].is_whole and high <= 1:
+    if stored[0].is_whole and high <= 1 and not (foreground and high == 0):
         raise ValueError(f"{name} {A_SEGMENTATION}")
     total = given.sum(dim=0)
     whole = _whole(name, total, stored[0], len(given), foreground=foreground)
@@ -61,7 +65,7 @@ def to_probs(name: str, values: Tensor, stored: Sequence[Stored], *, foreground:
         raise ValueError(_of_sums(name, len(values), total, "1"))
     if steps:
         values /= total
-    if is_hard(values):
+    if _is_segmentation(name, values):
         raise ValueError(f"{name} {A_SEGMENTATION}")
 
 
@@ -117,13 +121,35 @@ def softmax_in_place(logits: Tensor) -> None:
         piece.copy_(piece.softmax(dim=0))
 
 
-def check_soft(name: str, probs: Tensor) -> None:
-    """Raise ValueError if probabilities that were made of logits are only 0 and 1."""
-    if is_hard(probs):
+def accept_soft(name: str, probs: Tensor) -> None:
+    """Refuse probabilities that were made of logits if they are only 0 and 1.
+
+    Args:
+        name: of the file.
+        probs: (C, ...); where nothing was predicted, each 0 becomes the least number.
+
+    Raises:
+        ValueError: they are those of a segmentation.
+    """
+    if _is_segmentation(name, probs):
         raise ValueError(
             f"{name} holds logits whose softmax is only 0 and 1; needed are those of a network, before any argmax or "
             "scaling"
         )
+
+
+def _is_segmentation(name: str, probs: Tensor) -> bool:
+    """Whether probabilities are only 0 and 1, and not just because nothing was predicted.
+
+    In that case each 0 becomes the least number, which counts as 0 and which no metric takes for that of a hard label.
+    """
+    if not is_hard(probs):
+        return False
+    if any(bool((part != 1).any()) for part in probs[0]):
+        return True
+    logger.warning("%s predicts nothing: the background has the probability 1 in each voxel", name)
+    probs[1:] = LEAST
+    return False
 
 
 def reorder(values: Tensor, order: tuple[int, ...]) -> None:

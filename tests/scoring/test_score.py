@@ -213,6 +213,40 @@ def test_one_channel_is_the_only_structure_with_an_option(folders: Callable[...,
     }
 
 
+@pytest.mark.parametrize("structure", ["probable_lesion", "softmaxed probes", "lesion"])
+@pytest.mark.parametrize("name", ["{}_%s.nii.gz", "{}_probs_%s.nii.gz", "{}_%s_prob_map.nii.gz"])
+def test_a_class_may_be_called_like_probabilities(folders: Callable[..., Folders], structure: str, name: str) -> None:
+    given, names = folders(), ["background", structure, "tumor"]
+    for case, made in given.cases.items():
+        for index, of_class in enumerate(names):
+            given.write(case, name % of_class.replace(" ", "_"), made.probs[index])
+    assert scored(given, "--classes", *names)["/nll_all/voxels"]
+
+
+@pytest.mark.parametrize(
+    ("empty", "options"),
+    [
+        (lambda probs: np.rint(255 * np.moveaxis(probs, 0, -1)).astype(np.uint8), ()),
+        (lambda probs: np.rint(255 * probs[1]).astype(np.uint8), ("--foreground", "--classes", "background", "lesion")),
+        (lambda probs: 300 * (np.moveaxis(probs, 0, -1) - 0.5), ("--logits",)),
+    ],
+    ids=["bytes", "one structure", "logits"],
+)
+def test_a_case_in_which_nothing_is_predicted_is_measured(
+    folders: Callable[..., Folders],
+    empty: Callable[[Any], Any],
+    options: tuple[str, ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    given = folders(classes=2 if "--foreground" in options else 3)
+    for case, made in given.cases.items():
+        probs = np.zeros_like(made.probs) if case == "case_1" else made.probs
+        probs[0] += case == "case_1"
+        given.write(case, "{}.nii.gz", empty(probs))
+    assert scored(given, *options)["/nll_all/voxels"]
+    assert "case_1.nii.gz predicts nothing: the background has the probability 1 in each voxel" in caplog.text
+
+
 def test_files_of_several_structures_go_before_a_segmentation_beside_them(folders: Callable[..., Folders]) -> None:
     given = folders()
     for case, made in given.cases.items():
