@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -71,6 +71,27 @@ def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: st
                     f"{given} gives labels, and the loading of this bundle changes label values itself: write labels "
                     "with the values of the bundle's data set, and leave out 'labels'"
                 )
+
+
+def check_contents(
+    image: Tensor, files: Sequence[str], name: str, num_classes: int, ignore_index: int | None = None
+) -> None:
+    """Raise ValueError if an image, or a channel that is a file of its own, has a single value or is a label.
+
+    Args:
+        image: (C, H, W[, D]), finite.
+        files: of the image; as many as there are channels if each is a file.
+        name: of the image, for messages.
+        num_classes: as in `check_no_label`.
+        ignore_index: as in `check_no_label`.
+    """
+    parts = zip(files, torch.split(image, 1), strict=True) if len(files) == len(image) > 1 else [(name, image)]
+    for told, part in parts:
+        low, high = torch.aminmax(part)
+        if low == high:
+            value = np.format_float_positional(low[None].numpy()[0], trim="-")
+            raise ValueError(f"{told} holds one value only, {value}, in all its voxels")
+        check_no_label(part, told, num_classes, ignore_index)
 
 
 def check_no_label(image: Tensor, name: str, num_classes: int, ignore_index: int | None = None) -> None:

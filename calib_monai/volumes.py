@@ -18,7 +18,7 @@ from calib_monai.copies import copied
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
 from calib_monai.label_grids import check_same_grid
-from calib_monai.label_values import check_no_label, values_in_words
+from calib_monai.label_values import check_contents, values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 from calib_monai.readers import reader_of
@@ -88,7 +88,7 @@ def read_pair(
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
     image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
-    check_no_label(image, files["image"], rules.num_classes, rules.ignore_index)
+    check_contents(image, _files(case["image"]), files["image"], rules.num_classes, rules.ignore_index)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
     if LABEL_VALUES in loaded:
@@ -154,7 +154,8 @@ def read_image(
     name = named_in(case, "image")
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
-    check_no_label(_checked(loaded["image"], name, in_channels, spatial_dims), name, num_classes)
+    image = _checked(loaded["image"], name, in_channels, spatial_dims)
+    check_contents(image, _files(case["image"]), name, num_classes)
     if preparation is not None:
         try:
             ends = torch.aminmax(_without_meta(copied(preparation)(loaded)["image"]))
@@ -190,7 +191,7 @@ def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
 
 
 def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
-    """A loaded image; raise ValueError for other channels or axes, NaN or infinity, or a single value."""
+    """A loaded image; raise ValueError for other channels or axes, or NaN or infinity."""
     image = _without_meta(loaded)
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
@@ -205,9 +206,6 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
     if not (low.isfinite() and high.isfinite()):
         bad = int(image.numel() - image.isfinite().sum())
         raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
-    if low == high:
-        value = np.format_float_positional(low[None].numpy()[0], trim="-")
-        raise ValueError(f"{name} holds one value only, {value}, in all its voxels")
     return image
 
 

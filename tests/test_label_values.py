@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, Flipd
 
-from calib_monai.label_values import SAMPLED, check_keeps_classes, check_no_label, with_classes
+from calib_monai.label_values import SAMPLED, check_contents, check_keeps_classes, check_no_label, with_classes
 from calib_monai.presets import relabel
 
 
@@ -54,3 +54,17 @@ def test_a_label_with_ignored_voxels_is_one() -> None:
     check_no_label(label, "a.nii", 3)
     with pytest.raises(ValueError, match="as a label does"):
         check_no_label(label, "a.nii", 3, ignore_index=255)
+
+
+def test_a_channel_that_is_a_file_of_its_own_is_looked_at_alone() -> None:
+    image = torch.rand(3, 6, 6, 4)
+    files = ["t1.nii.gz", "seg.nii.gz", "t2.nii.gz"]
+    check_contents(image, files, "t1.nii.gz (with 2 more)", 4)
+    image[1] = 0.5
+    with pytest.raises(ValueError, match=r"^seg.nii.gz holds one value only, 0.5, in all its voxels"):
+        check_contents(image, files, "t1.nii.gz (with 2 more)", 4)
+    image[1, 3:] = 1
+    image[1, :3] = 0
+    with pytest.raises(ValueError, match=r"^seg.nii.gz holds only whole numbers from 0 to 3, as a label does"):
+        check_contents(image, files, "t1.nii.gz (with 2 more)", 4)
+    check_contents(image, ["rgb.png"], "rgb.png", 4)  # of one file: a color may be the same everywhere

@@ -66,14 +66,16 @@ def check_members(file: Path, models: Sequence[str]) -> None:
 
 
 def check_model(file: Path, model: Path) -> None:
-    """Raise ValueError if a file is of an evaluation of another single network.
+    """Raise ValueError if a file is of an evaluation of another single network: of another path and another time.
 
     Args:
         file: the summary of an evaluation; `check_members` knows that it is of no ensemble.
-        model: the weights of this run.
+        model: the weights of this run. They may have been moved, with the evaluation.
     """
     before = _content(file).model if file.is_file() else None
-    if before is not None and before.path != str(model):
+    if before is None or not model.is_file():
+        return
+    if before.path != str(model) and before.modified != model.stat().st_mtime:
         raise ValueError(f"{file} is of an evaluation of {before.path}, and this one is of {model}: {MEND}")
 
 

@@ -38,6 +38,7 @@ def test_validation_cases_are_measured_and_never_mixed_with_test_cases(tmp_path:
     with refused("is of an evaluation of unchanged images, and this one is of images changed by .*noise"):
         start(BUNDLE, "evaluate", data, tmp_path / "test", shift="noise_0.1", **given)
     shutil.copytree(tmp_path / "models", tmp_path / "others")
+    (tmp_path / "others" / "model.pt").touch()
     with refused("is of an evaluation of .*models/model.pt, and this one is of .*others/model.pt: set another"):
         start(BUNDLE, "evaluate", data, tmp_path / "test", **given | {"ckpt_dir": str(tmp_path / "others")})
     (tmp_path / "test" / "report").mkdir()

@@ -67,7 +67,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(tm
     (tmp_path / "file").write_text("")
     for place, said in (
         (str(tmp_path), "is a folder; it must be the JSON file to write"),
-        ("", r"--out \. is a folder; it must be"),
+        (".", r"--out \. is a folder; it must be"),
         (str(tmp_path / "file" / "selected.json"), "nothing can be written to .*file is not a folder"),
     ):
         with pytest.raises(ValueError, match=said):

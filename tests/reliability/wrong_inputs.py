@@ -272,6 +272,7 @@ WRONG = [
         config="evaluate",
         after_training=True,
         options={
+            "overwrite": True,  # other images than those of the evaluation there
             "num_workers": 1,
             "disturbance": {
                 "_target_": "Lambdad",
