@@ -96,7 +96,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
                 if scored.logits:
                     accept_soft(found.pair.probs[0], values)
             except ValueError as error:
-                raise ValueError(f"{error}{_how_stored(scored) if '--' in str(error) else ''}") from None
+                raise _as_stored(error, scored) from None
             saving({"case": case, "prob": values})
         for file in (file for file in aside.rglob("*") if file.is_file()):
             place = out / file.relative_to(aside)
@@ -123,7 +123,7 @@ def files_of_cases(probs: Path, scored: Scored) -> dict[str, tuple[str, ...]]:
             for case, rests in by_case.items()
         }
     except ValueError as error:
-        raise ValueError(f"{error}{_how_stored(scored) if '--' in str(error) else ''}") from None
+        raise _as_stored(error, scored) from None
     found = {case: files_of for case, files_of in sorted(chosen.items()) if files_of}
     if not found:
         raise ValueError(f"--probs {probs} holds no probabilities, {', '.join(PROB_SUFFIXES)}; {held(probs)}")
@@ -223,12 +223,14 @@ def _found(case: str, files: Sequence[str], scored: Scored) -> Found:
     return Found(Pair(case, tuple(files), ""), stored, fitting[0], None, len(scored.classes))
 
 
-def _how_stored(scored: Scored) -> str:
-    """The end of a message that names options of a score: how the files were stored that the temperature suits."""
+def _as_stored(error: ValueError, scored: Scored) -> ValueError:
+    """An error of a score; one that names its options says how the files were stored that the temperature suits."""
+    if "--" not in str(error):
+        return error
     background = "lack" if scored.foreground else "hold"
-    return (
-        f"; this temperature was fitted to files of {'logits' if scored.logits else 'probabilities'} that {background} "
-        "the background: store these alike"
+    return ValueError(
+        f"{error}; this temperature was fitted to files of {'logits' if scored.logits else 'probabilities'} that "
+        f"{background} the background: store these alike"
     )
 
 
