@@ -284,19 +284,6 @@ def test_autocast_changes_neither_a_temperature_nor_a_fit(predictions: Predictio
     assert report.kept
 
 
-def test_a_fit_takes_what_was_predicted_in_inference_mode(predictions: Predictions) -> None:
-    data = predictions(12, 12)
-    with torch.inference_mode():
-        made = [tuple(part.clone() for part in item) for item in data]
-    report = LocalTemperatureScaling(3, 1).fit(made, epochs=5, learning_rate=0.01)
-    assert report == LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01)
-
-
-def test_weights_in_half_precision_are_not_fitted(predictions: Predictions) -> None:
-    with pytest.raises(ValueError, match=r"the weights are torch.float16; a fit needs float32 or float64"):
-        LocalTemperatureScaling(3, 1).half().fit(predictions(12, 12))
-
-
 def test_a_saved_calibrator_has_its_weights() -> None:
     calibrator, restored = drawn(), LocalTemperatureScaling(3, 1)
     assert list(calibrator.state_dict()) == ["of_logits.weight", "of_logits.bias", "of_image.weight", "of_image.bias"]

@@ -37,6 +37,8 @@ from spoiled import (
 )
 from spoiled_scans import SCANS
 
+KILLS_ITSELF = "$lambda _: __import__('os').kill(__import__('os').getpid(), 9)"
+
 
 @dataclass(frozen=True)
 class Wrong:
@@ -274,11 +276,7 @@ WRONG = [
         options={
             "overwrite": True,  # other images than those of the evaluation there
             "num_workers": 1,
-            "disturbance": {
-                "_target_": "Lambdad",
-                "keys": "image",
-                "func": "$lambda _: __import__('os').kill(__import__('os').getpid(), 9)",
-            },
+            "disturbance": {"_target_": "Lambdad", "keys": "image", "func": KILLS_ITSELF},
         },
     ),
     Wrong("JSON without a comma", r"train.json.*line \d+", bad_json),
