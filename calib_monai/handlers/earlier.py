@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +11,81 @@ from calib_monai.stored import Told, read_stored
 MEND = "set another --output_dir, or replace it by --overwrite True"
 
 
-def check_calibrator(files: Iterable[Path], calibrator: str, what: str) -> None:
-    """Raise ValueError if one of these files was written with another calibrator: a run with this one would replace it.
+class Earlier:
+    """What a file tells of an earlier run, which this run would replace.
 
     Args:
-        files: JSON; one that does not name its calibrator had none.
-        calibrator: of this run.
-        what: a file is of.
+        file: JSON of results. One that is damaged may be replaced: it tells what an empty one would tell.
+        what: "evaluation" or "inference".
     """
-    for file in files:
-        before = _content(file).calibrator
+
+    def __init__(self, file: Path, what: str = "evaluation") -> None:
+        self.file = file
+        self.what = what
+        try:
+            self.told = read_stored(file, Told, MEND)
+        except ValueError:
+            self.told = Told()
+
+    def check_calibrator(self, calibrator: str) -> None:
+        """Raise ValueError if it had another calibrator; a file that does not name it had none."""
+        before = self.told.calibrator
         if before != calibrator:
             raise ValueError(
-                f"{file} is of {what} with the calibrator {before}, and this one is with {calibrator}: {MEND}"
+                f"{self.file} is of an {self.what} with the calibrator {before}, and this one is with {calibrator}: "
+                f"{MEND}"
             )
 
+    def check_data(self, test_dir: str, part: str = "test") -> None:
+        """Raise ValueError if it measured other cases; a file that names no data has the test cases of the training.
 
-def check_data(file: Path, test_dir: str, part: str = "test") -> None:
-    """Raise ValueError if a file is of an evaluation of other cases: a run on these would replace it.
+        Args:
+            test_dir: the folder or JSON file of this run's data, "" for cases of the training's split.
+            part: of the split.
+        """
+        elsewhere = self.told.elsewhere.test_dir if self.told.elsewhere else ""
+        self._check_same(elsewhere or _inside(self.told.part), test_dir or _inside(part))
 
-    Args:
-        file: the summary of an evaluation; one that names no data has the test cases of the training.
-        test_dir: the folder or JSON file of this run's data, "" for cases of the training's split.
-        part: of the split.
-    """
-    if not file.is_file():
-        return
-    before = _content(file)
-    there = (before.elsewhere.test_dir if before.elsewhere else "") or _inside(before.part)
-    here = test_dir or _inside(part)
-    if there != here:
-        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
+    def check_models(self, models: Sequence[Path]) -> None:
+        """Raise ValueError if it had another network: another ensemble, or weights of another path and another time.
+
+        Args:
+            models: the weights of this run, those of each member of an ensemble. A new training at the same path
+                replaces the results of the old one.
+        """
+        before = self.told.model
+        if before is None:
+            return
+        now = about_models(models)
+        if self.told.members != now["members"]:
+            self._check_same(_ensemble(self.told.members), _ensemble(now["members"]))
+        elif before.modified != now["model"]["modified"]:  # the same file may have been moved, with the results
+            self._check_same(before.path, now["model"]["path"])
+
+    def check_disturbance(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Raise ValueError if its images were changed in another way.
+
+        Args:
+            steps: of the transform that changes the images of this run, none if they stay as they are.
+        """
+        self._check_same(_images(self.told.disturbance or []), _images(steps))
+
+    def _check_same(self, there: str, here: str) -> None:
+        if there != here:
+            raise ValueError(f"{self.file} is of an {self.what} of {there}, and this one is of {here}: {MEND}")
+
+
+def about_models(models: Sequence[Path]) -> dict[str, Any]:
+    """What results note of their network: the file of the weights, or of the first ones, and an ensemble's members."""
+    return {
+        "model": about_file(models[0]),
+        "members": [str(model.resolve()) for model in models] if len(models) > 1 else [],
+    }
+
+
+def about_file(file: Path) -> dict[str, Any]:
+    """What results note of a file, so that a report can see whether it has changed."""
+    return {"path": str(file.resolve()), "modified": file.stat().st_mtime}
 
 
 def _inside(part: str) -> str:
@@ -49,52 +93,11 @@ def _inside(part: str) -> str:
     return f"the {part} cases of the training"
 
 
-def check_members(file: Path, models: Sequence[str]) -> None:
-    """Raise ValueError if a file is of an evaluation of another ensemble than these models, or of a single network.
-
-    Args:
-        file: the summary of an evaluation; one that names no members has a single network.
-        models: the models of this run's ensemble, none if it has a single network.
-    """
-    now = [str(Path(model).resolve()) for model in models]
-    before = _content(file).members if file.is_file() else now
-    if before != now:
-        there, here = (
-            f"the ensemble of {', '.join(names)}" if names else "a single network" for names in (before, now)
-        )
-        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
+def _images(steps: Sequence[Any]) -> str:
+    """Images that these steps changed, in words."""
+    return f"images changed by {list(steps)}" if steps else "unchanged images"
 
 
-def check_model(file: Path, model: Path) -> None:
-    """Raise ValueError if a file is of an evaluation of another single network: of another path and another time.
-
-    Args:
-        file: the summary of an evaluation; `check_members` knows that it is of no ensemble.
-        model: the weights of this run. They may have been moved, with the evaluation.
-    """
-    before = _content(file).model if file.is_file() else None
-    if before is None or not model.is_file():
-        return
-    if before.path != str(model) and before.modified != model.stat().st_mtime:
-        raise ValueError(f"{file} is of an evaluation of {before.path}, and this one is of {model}: {MEND}")
-
-
-def check_disturbance(file: Path, steps: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ValueError if a file is of an evaluation of images that were changed in another way.
-
-    Args:
-        file: the summary of an evaluation; one that does not tell has images as they are.
-        steps: of the transform that changes the images of this run, none if they stay as they are.
-    """
-    before = (_content(file).disturbance or []) if file.is_file() else steps
-    if list(before) != list(steps):
-        there, here = (f"images changed by {changed}" if changed else "unchanged images" for changed in (before, steps))
-        raise ValueError(f"{file} is of an evaluation of {there}, and this one is of {here}: {MEND}")
-
-
-def _content(file: Path) -> Told:
-    """What a JSON file tells; of one that is damaged, which may be replaced, what it would tell if it were empty."""
-    try:
-        return read_stored(file, Told, MEND)
-    except ValueError:
-        return Told()
+def _ensemble(models: Sequence[str]) -> str:
+    """The members of an ensemble, in words; none are those of a single network."""
+    return f"the ensemble of {', '.join(models)}" if models else "a single network"

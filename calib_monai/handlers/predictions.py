@@ -17,7 +17,7 @@ from torch import Tensor
 from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
-from calib_monai.handlers.earlier import check_calibrator
+from calib_monai.handlers.earlier import Earlier, about_models
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.readings import items, logits_of, output_of
@@ -32,7 +32,7 @@ from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
 from calib_monai.posthoc import CalibratedNetwork, Calibrator, Promises, calibrator_of, promises_of
 from calib_monai.posthoc.conformal import Interval
-from calib_monai.posthoc.files import Folders
+from calib_monai.posthoc.files import Folders, model_files
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import write_json
@@ -110,7 +110,7 @@ class PredictionsSaver:
         probs_dtype: as in `SaveOutputsd`.
         calibrator: the calibrator of the logits: "none", "ts" or "lts".
         uncertain_below: a surface voxel is uncertain if its class has a lower probability.
-        overwrite: whether predictions with another calibrator, and tables of other classes, may be replaced.
+        overwrite: whether predictions of another network or calibrator, and tables of other classes, may be replaced.
         ckpt_dir: folder of the model and its conformal scores, or those of the members of an ensemble; "" for none.
         conformal: the levels of what is promised, as in `calib_monai.posthoc.load_conformal`.
 
@@ -143,6 +143,7 @@ class PredictionsSaver:
         self.uncertain_below = uncertain_below
         self.told = ToldVolumes(calibrated=calibrator != "none")
         self.promises = Promises(None, None)
+        self.models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
         if ckpt_dir:
             self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.drawn)
         if self.drawn:
@@ -165,7 +166,11 @@ class PredictionsSaver:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"nothing can be written to {self.folder}: it is not a folder")
         if not self.overwrite:
-            check_calibrator(sorted(self.folder.glob("*/*_structures.json")), self.calibrator, "an inference")
+            for file in sorted(self.folder.glob("*/*_structures.json")):
+                earlier = Earlier(file, "inference")
+                earlier.check_calibrator(self.calibrator)
+                if self.models:
+                    earlier.check_models(self.models)
             if self.named:
                 check_label_tables(self.folder, self.class_names)
 
@@ -208,6 +213,7 @@ class PredictionsSaver:
             }
             content = {
                 "case": case,
+                **(about_models(self.models) if self.models else {}),
                 "calibrator": self.calibrator,
                 **about_promises(self.promises, names),
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",

@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from calib_monai.case_names import case_of
-from calib_monai.handlers.earlier import check_calibrator, check_data, check_disturbance, check_members, check_model
+from calib_monai.handlers.earlier import Earlier, about_file, about_models
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
@@ -120,12 +120,10 @@ class ResultsSaver:
         self.cases = []
         methods = [method_of_model(folder, self.bundle_method) for folder in folders or [str(self.model.parent)]]
         self.method = " and ".join(dict.fromkeys(methods))
-        files, self.fitted = {"model": self.model}, FittedTo()
-        self.members = [str(Path(folder, self.model.name).resolve()) for folder in folders]
+        self.files, self.fitted = about_models(self._models(network)), FittedTo()
         if self.calibrator != NONE:
-            files["calibrator_file"] = calibrator_path(self.calibrator, folders or str(self.model.parent))
-            self.fitted = fitted_to(files["calibrator_file"])
-        self.files = {name: {"path": str(path), "modified": path.stat().st_mtime} for name, path in files.items()}
+            path = calibrator_path(self.calibrator, folders or str(self.model.parent))
+            self.files["calibrator_file"], self.fitted = about_file(path), fitted_to(path)
 
     def check_earlier(self, network: object = None) -> None:
         """Raise ValueError if the folder holds an evaluation of another network or calibrator, or of other images.
@@ -135,14 +133,12 @@ class ResultsSaver:
         Args:
             network: of this run. If it is an ensemble, the folder may hold no evaluation of another one.
         """
-        if not self.overwrite:
-            earlier, folders = self.folder / "summary.json", folders_of(network)
-            check_members(earlier, [f"{one}/{self.model.name}" for one in folders])
-            if not folders:
-                check_model(earlier, self.model)
-            check_data(earlier, (self._elsewhere() or {}).get("test_dir", ""), self.part)
-            check_disturbance(earlier, steps_of(self.disturbance))
-            check_calibrator(self.folder.glob("summary.json"), self.calibrator, "an evaluation")
+        if not self.overwrite and (summary := self.folder / "summary.json").is_file():
+            earlier = Earlier(summary)
+            earlier.check_models(self._models(network))
+            earlier.check_data((self._elsewhere() or {}).get("test_dir", ""), self.part)
+            earlier.check_disturbance(steps_of(self.disturbance))
+            earlier.check_calibrator(self.calibrator)
 
     def update(self, engine: Engine) -> None:
         """Note the names of this iteration's cases.
@@ -199,7 +195,6 @@ class ResultsSaver:
             **self.files,
             "dataset": self.dataset if self.elsewhere is None else self.elsewhere.named(self.dataset),
             "part": self.part,
-            "members": self.members,
             "trained_on": self.dataset,
             "elsewhere": elsewhere,
             "method": self.method,
@@ -221,6 +216,10 @@ class ResultsSaver:
         write_json(self.folder / "summary.json", content)
         logger.info("the results are in %s", self.folder)
         release(EVALUATION)
+
+    def _models(self, network: object) -> list[Path]:
+        """The weights of the network, or those of each member of an ensemble."""
+        return [Path(folder, self.model.name) for folder in folders_of(network)] or [self.model]
 
     def _elsewhere(self) -> dict[str, Any] | None:
         """What is noted of other data, None where the test cases of the training are measured."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,6 +114,35 @@ def test_predictions_with_another_calibrator_are_replaced_only_where_that_is_ask
     ):
         predict("ts")
     predict("ts", overwrite=True)
+
+
+def test_predictions_of_another_network_are_replaced_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    """A new training of the same bundle replaces those of the old one, and what was written before says nothing."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for time, folder in enumerate(folders, start=1):
+        folder.mkdir()
+        (folder / "model.pt").write_bytes(bytes([time]))
+        os.utime(folder / "model.pt", (time, time))
+
+    def predict(ckpt_dir: str | list[str], *, overwrite: bool = False) -> dict[str, Any]:
+        engine: Any = Engine(lambda _engine, _batch: None)
+        saver = PredictionsSaver(str(tmp_path), ["background", "tumor"], ckpt_dir=ckpt_dir, overwrite=overwrite)
+        saver.start(engine)
+        engine.state.batch = [{"case": "one"}]
+        engine.state.output = [{"prob": torch.stack([1 - PROBS, PROBS]), "pred": PROBS[None]}]
+        saver(engine)
+        told: dict[str, Any] = json.loads((tmp_path / "predictions" / "one" / "one_structures.json").read_text())
+        return told
+
+    first, second = map(str, folders)
+    assert predict(first)["model"]["path"] == f"{first}/model.pt"
+    os.utime(folders[0] / "model.pt", (3, 3))
+    predict(first)
+    with pytest.raises(ValueError, match=r"is of an inference of .*first/model.pt, and this one is of .*second"):
+        predict(second)
+    with pytest.raises(ValueError, match=r"is of an inference of a single network, and this one is of the ensemble"):
+        predict([first, second])
+    assert predict([first, second], overwrite=True)["members"] == [f"{first}/model.pt", f"{second}/model.pt"]
 
 
 def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
