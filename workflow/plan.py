@@ -59,7 +59,7 @@ class Plan:
             check_experiment(name, experiment)
         check_names(self.experiments)
         check_elsewhere(config["elsewhere"], self.experiments)
-        self._check_seeds()
+        self._check_experiments()
         self._check_papers()
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":
@@ -86,7 +86,7 @@ class Plan:
     def trainings(self, experiment: str) -> list[Training]:
         """The trainings of an experiment."""
         asked = self.experiments[experiment]
-        methods = asked.get("methods", self.config["methods"])
+        methods = self._methods(experiment)
         networks = asked.get("networks", self.config["networks"])
         told = [network + (IN_3D if dims == 3 else "") for network in networks for dims in self.dims]  # noqa: PLR2004 - dimensions
         cells = product(methods, told, self.seeds, self.folds)
@@ -201,16 +201,27 @@ class Plan:
         }
         return sorted(others - {CONTROL})
 
+    def _methods(self, experiment: str) -> list[str]:
+        """The methods of an experiment; one that chooses does so among those that the configuration has, too."""
+        asked, given = self.experiments[experiment], self.config["methods"]
+        own = asked.get("methods", given)
+        return [method for method in own if method in given] if "select" in asked else list(own)
+
     def _averages(self, experiment: str) -> bool:
         """Whether an experiment evaluates the mean of all seeds."""
         evaluations = self.experiments[experiment].get("evaluations", {})
         return any(one.get("ckpt_dirs") == SEEDS for one in evaluations.values())
 
-    def _check_seeds(self) -> None:
-        """Raise ValueError if seeds are to be averaged, and there is one."""
-        for name in self.experiments:
+    def _check_experiments(self) -> None:
+        """Raise ValueError if an experiment averages seeds, of one, or chooses among methods, of none."""
+        for name, experiment in self.experiments.items():
             if self._averages(name) and len(self.seeds) == 1:
                 raise ValueError(f"seeds is {self.seeds}, and the experiment {name} averages seeds: give several")
+            if not self._methods(name):
+                raise ValueError(
+                    f"methods is {self.config['methods']}, and the experiment {name} chooses among "
+                    f"{', '.join(experiment['methods'])}: give one of them"
+                )
 
     def _check_volumes(self) -> None:
         """Raise ValueError if networks or data are to be trained on as volumes, and are for slices alone."""
@@ -232,7 +243,7 @@ class Plan:
             return
         if 3 in self.dims:  # noqa: PLR2004 - dimensions
             raise ValueError("settings is papers, and dims has 3; the papers trained on slices: leave out one of them")
-        methods = {method for one in self.experiments.values() for method in one.get("methods", self.config["methods"])}
+        methods = {method for name in self.experiments for method in self._methods(name)}
         unknown = sorted(method for method in methods if paper_settings(self.dataset, method) is None)
         if unknown:
             raise ValueError(

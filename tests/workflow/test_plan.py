@@ -122,6 +122,16 @@ def test_what_averages_all_seeds_stands_beside_the_first_of_them() -> None:
     assert {Path(folder).parent.name for folder in plan.results("posthoc")} == {"seed3_fold0", "seed1_fold0"}
 
 
+def test_an_experiment_chooses_among_the_methods_that_are_asked_for() -> None:
+    plan = planned(experiments=["recipe"], methods=["ce", "nacl"], seeds=[0, 1])
+    assert {training.method for training in plan.trainings("recipe")} == {"nacl"}
+    with pytest.raises(ValueError, match=r"the experiment recipe chooses among soft_dice, ace, svls, nacl: give one"):
+        planned(experiments=["recipe"], methods=["ce"], seeds=[0, 1])
+    assert {one.method for one in planned(experiments=["nacl_priors"], methods=["ce"]).trainings("nacl_priors")} == {
+        "nacl"
+    }
+
+
 def test_what_is_chosen_is_chosen_on_validation_cases_before_any_test() -> None:
     plan = planned(experiments=["main", "learning_rates"], methods=["nacl", "svls"], seeds=[0])
     folder = "unet/nacl-rate_0.0001/seed0_fold0"
