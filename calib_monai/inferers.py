@@ -7,12 +7,31 @@ from typing import Any
 
 import torch
 from monai.inferers import Inferer, SliceInferer
+from monai.utils import ensure_tuple
 from torch import Tensor
 
 from calib_monai.labels import most_probable
 from calib_monai.networks.ensemble import EnsembleNetwork, log_of_mean
 
 MEMBER_LABELS = "member_labels"  # in the output of an evaluator
+
+
+def check_windows(inferer: object, slice_size: Sequence[int]) -> None:
+    """Raise ValueError if an inferer shows the network windows of another size than its training did.
+
+    Args:
+        inferer: predicts whole images. One without `roi_size` has no windows.
+        slice_size: of the training, H and W, or H, W and D of patches.
+    """
+    if isinstance(inferer, MembersInferer):
+        inferer = inferer.inferer
+    given = getattr(inferer, "orig_roi_size", getattr(inferer, "roi_size", None))  # SliceInferer changes its roi_size
+    sizes = list(ensure_tuple(given))
+    if given is not None and sizes * (len(slice_size) if len(sizes) == 1 else 1) != list(slice_size):
+        raise ValueError(
+            f"inferer#roi_size is {sizes}, and the network is made for {list(slice_size)}: it must see windows as in "
+            "its training; leave out the option that changes the inferer"
+        )
 
 
 class WholeSliceInferer(SliceInferer):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from monai.inferers import SimpleInferer, SliceInferer, SlidingWindowInferer
 from torch import Tensor, nn
 
-from calib_monai.inferers import MembersInferer, WholeSliceInferer
+from calib_monai.inferers import MembersInferer, WholeSliceInferer, check_windows
 from calib_monai.networks import EnsembleNetwork
 
 
@@ -58,3 +60,31 @@ def test_a_single_network_is_handed_on() -> None:
     image = torch.rand(1, 1, 4, 4, 4)
     assert inferer(image, nn.Identity()) is image
     assert inferer.labels is None
+
+
+@pytest.mark.parametrize(
+    ("inferer", "slice_size"),
+    [
+        (WholeSliceInferer([8, 8], 4), [8, 8]),
+        (MembersInferer(SlidingWindowInferer((8, 8, 4), 2)), (8, 8, 4)),
+        (SlidingWindowInferer(8, 2), [8, 8]),
+        (SimpleInferer(), [8, 8]),
+        (None, [8, 8]),
+    ],
+)
+def test_windows_as_in_training_are_taken(inferer: object, slice_size: Sequence[int]) -> None:
+    check_windows(inferer, slice_size)
+
+
+@pytest.mark.parametrize(
+    ("inferer", "told"),
+    [
+        (WholeSliceInferer([4, 8], 4), r"\[4, 8\]"),
+        (MembersInferer(SlidingWindowInferer((8, 8, 4), 2)), r"\[8, 8, 4\]"),
+        (SlidingWindowInferer(16, 2), r"\[16\]"),
+        (SlidingWindowInferer((8, -1), 2), r"\[8, -1\]"),
+    ],
+)
+def test_windows_of_another_size_than_in_training_are_refused(inferer: object, told: str) -> None:
+    with pytest.raises(ValueError, match=rf"inferer#roi_size is {told}, and the network is made for \[8, 8\]"):
+        check_windows(inferer, [8, 8])

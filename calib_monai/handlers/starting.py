@@ -27,6 +27,7 @@ from calib_monai.handlers.resuming import check_earlier
 from calib_monai.handlers.savers import EVALUATION, ResultsSaver
 from calib_monai.handlers.training import TRAINING
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
+from calib_monai.inferers import check_windows
 from calib_monai.locks import check_free
 from calib_monai.loss_checks import check_loss
 from calib_monai.made_for import MadeFor, check_axes, check_made_for
@@ -50,6 +51,7 @@ def check_run(
     batch_size: int | None = None,
     loss: torch.nn.Module | None = None,
     inferer: Callable[[torch.Tensor, torch.nn.Module], Any] | None = None,
+    whole_inferer: object = None,
     metrics: Iterable[Mapping[str, Any] | None] = (),
     handlers: Sequence[Any] = (),
 ) -> None:
@@ -65,6 +67,7 @@ def check_run(
         batch_size: the batch size of a training, or None.
         loss: the loss of a training, or None.
         inferer: of a training, what applies the network.
+        whole_inferer: what applies the network to whole images.
         metrics: MONAI's handlers of metrics by name, for each kind; those of a `ResultsSaver` are checked, too.
         handlers: handlers of an evaluator. If a `CheckpointLoader` is among them its file must be a model for such a
             run; if a `CalibratorFit` is, the model's split must be there; if a `ResultsSaver` is, no results of another
@@ -74,6 +77,7 @@ def check_run(
         ValueError: the message is one line with the value and the rule.
     """
     _check_place(bundle_root, folders, made_for.slice_size, made_for.spatial_dims)
+    check_windows(whole_inferer, made_for.slice_size)
     if datalist is not None:
         check_fold(datalist)
     for loader in (one for one in handlers if isinstance(one, CheckpointLoader)):
@@ -148,6 +152,7 @@ def check_training(config: ConfigParser | None = None) -> None:
         batch_size=part("batch_size"),
         loss=part("loss"),
         inferer=part("train::inferer"),
+        whole_inferer=part("inferer"),
         metrics=[part("validate::key_metric"), part("validate::additional_metrics")],
     )
     for name in ("training_box", "random_views", "lr_scheduler"):  # which refuse wrong arguments

@@ -47,7 +47,7 @@ def test_another_channel_is_another_preparation() -> None:
     assert here["other_transforms"][1:] == there["other_transforms"][1:]
 
 
-def test_what_a_file_adds_to_the_preprocessing_is_of_the_model(
+def test_a_model_is_used_with_the_preprocessing_that_a_file_added_and_with_the_windows_of_its_training(
     folder_of: Callable[[str], Path], tmp_path: Path
 ) -> None:
     added = {f"+{name}#preprocessing#transforms": [INVERTED] for name in ("train", "validate")}
@@ -69,5 +69,10 @@ def test_what_a_file_adds_to_the_preprocessing_is_of_the_model(
         start("calibrate")
     with refused("^other_transforms is "):
         start("inference", input=str(next((folder_of("hippocampus") / "imagesTr").glob("*.nii.gz"))))
+    windows = {"_target_": "SlidingWindowInferer", "roi_size": [32, 32]}
+    with refused(r"^inferer#roi_size is \[32, 32\], and the network is made for \[48, 64\]"):
+        start("calibrate", tmp_path / "inverted.json", **{"inferer#roi_size": [32, 32]})
+    with refused(r"^inferer#roi_size is \[32, 32\], and the network is made for \[48, 64\]"):
+        start("inference", input="", inferer=windows)
     with refused("made_for#other_transforms .*; resume with the options it was trained with"):
         start("train", epochs=2, batch_size=64, resume=True)
