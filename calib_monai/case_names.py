@@ -11,6 +11,7 @@ from typing import Any
 
 MOST_BYTES = 200  # a file may have 255, and "_confidence.nii.gz" and what marks an unfinished file come to the name
 NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\:\ud800-\udfff]")  # and bytes that are no text
+OF_TABLES = ("label_colors.ctbl", "label_colors.txt")  # for 3D Slicer and ITK-SNAP, beside the folders of the cases
 RULE = (
     f"it must be a name that a folder can have: 1 to {MOST_BYTES} bytes, no slash, backslash, colon or control "
     "character, no dot at its beginning and no blank at either end"
@@ -30,7 +31,8 @@ def check_case_name(name: object, where: str = "") -> None:
         whole = repr(name)
         shown = whole if len(whole) <= MOST_SHOWN else f"{whole[:MOST_SHOWN]}..."
         quoted = f', which lacks quotation marks: write "{name}"' if isinstance(name, int | float) else ""
-        raise ValueError(f"{f'{where}: ' if where else ''}a case is called {shown}{quoted}; {RULE}")
+        rule = "a file beside the cases has this name" if str(name).casefold() in OF_TABLES else RULE
+        raise ValueError(f"{f'{where}: ' if where else ''}a case is called {shown}{quoted}; {rule}")
 
 
 def as_case_name(text: str) -> str:
@@ -40,6 +42,8 @@ def as_case_name(text: str) -> str:
     """
     name = NOT_IN_A_NAME.sub("_", text).strip()
     name = re.sub(r"^(\.|$)", "_", name)
+    if name.casefold() in OF_TABLES:
+        name = f"_{name}"
     if len(_bytes(name)) <= MOST_BYTES:
         return name
     digest = hashlib.sha256(_bytes(text)).hexdigest()[:8]

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
+from calib_monai.case_names import OF_TABLES
 from calib_monai.colors import class_color, rgb_of
 from calib_monai.whole_files import write_whole
 
-SLICER, ITK_SNAP = "label_colors.ctbl", "label_colors.txt"  # files beside the label maps
+SLICER, ITK_SNAP = OF_TABLES
 NAME_PLACE = {SLICER: 1, ITK_SNAP: 7}  # number of fields before the name on a line
 MOST_CHARACTERS = 200  # of a name; Slicer reads lines of up to 1023 bytes
 SNAP_HEAD = "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL"

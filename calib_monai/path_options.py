@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,11 @@ def check_writable(folders: Sequence[str]) -> None:
     """Raise ValueError if a folder cannot be made or written to."""
     for folder in map(Path, folders):
         check_path("nothing can be written to", str(folder))
+        try:
+            os.lstat(folder)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise ValueError(f"nothing can be written to {folder}: the name is too long") from None
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
         if not there.is_dir():
             raise ValueError(f"nothing can be written to {folder}: {there} is not a folder")

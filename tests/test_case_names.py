@@ -56,6 +56,13 @@ def test_any_other_is_refused_with_the_rule_in_one_short_line(name: object) -> N
     assert "\n" not in str(stop.value)
 
 
+@pytest.mark.parametrize("name", ["label_colors.ctbl", "Label_Colors.txt"])
+def test_the_name_of_a_file_beside_the_cases_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"a case is called '{name}'; a file beside the cases has this name"):
+        check_case_name(name)
+    assert as_case_name(name) == f"_{name}"
+
+
 @pytest.mark.parametrize("text", [*BAD, "..", "…" * 99, "a" * 190 + " " * 50])
 def test_a_text_is_made_a_name_that_can_be_written(text: str, tmp_path: Path) -> None:
     name = as_case_name(text)

@@ -117,6 +117,8 @@ def test_folders_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
     for there, folder in ((file, file), (file, file / "folder"), (dangling, dangling)):
         with pytest.raises(ValueError, match=f"nothing can be written to {folder}: {there} is not a folder"):
             check_writable([str(tmp_path), str(folder)])
+    with pytest.raises(ValueError, match=r"nothing can be written to .*: the name is too long"):
+        check_writable([str(tmp_path / ("x" * 300) / "eval")])
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ ALLOWED = {
     "writers": {"grids", "whole_files"},
     "predictions": {"case_keys", "case_names", "inverses", "transforms"},
     "outputs": {"case_names", "checks", "transforms", "writers"},
-    "label_tables": {"colors", "whole_files"},
+    "label_tables": {"case_names", "colors", "whole_files"},
     "option_values": {
         *("arguments", "checks", "conformal", "datalists", "ensembles", "former_networks", "grids", "measures"),
         "networks",
