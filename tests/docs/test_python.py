@@ -11,6 +11,7 @@ import pytest
 import torch
 from monai.networks.nets import UNet
 from monai.networks.utils import one_hot
+from monai.transforms import LoadImage
 from pages import PAGES, REPOSITORY, blocks_of, named
 
 CLASSES = 4
@@ -49,10 +50,27 @@ def test_a_model_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         image = nibabel.Nifti1Image(values.numpy().astype(np.float32), np.eye(4))
         nibabel.save(image, tmp_path / name / "CASE.nii.gz")
     monkeypatch.chdir(tmp_path)
-    ran("LoadImage", names)
+    ran("Orientation", names)
     assert names["probs"].shape == (CLASSES, 16, 16, 6)
     assert names["measures"].aggregate()["nll_all"] > 0
     assert ran("top_label_bins", names)["bins"].accuracy().shape == (15,)
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([-1.0, -1, 1, 1]), np.eye(4)[[2, 0, 1, 3]]])
+def test_files_of_nnunet_are_measured_as_their_label_is_stored(
+    affine: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ran("metric_by_name", given(6, 5, 4))
+    expected = names["measures"].aggregate()["nll_all"]
+    probs, target = names["probs"], names["target"]
+    monkeypatch.chdir(tmp_path)
+    Path("labels").mkdir()
+    names["measures"].reset()
+    for one, label in zip(probs, target, strict=True):
+        nibabel.save(nibabel.Nifti1Image(label[0].numpy().astype(np.uint8), affine), "labels/CASE.nii.gz")
+        np.savez("CASE.npz", probabilities=one.permute(0, 3, 2, 1).numpy())
+        ran("np.load", names | {"LoadImage": LoadImage})
+    torch.testing.assert_close(names["measures"].aggregate()["nll_all"], expected)
 
 
 def test_losses_and_metrics_run() -> None:
@@ -66,7 +84,7 @@ def test_methods_that_are_more_than_a_loss_run() -> None:
 
 def test_a_calibrator_is_fitted_and_scripted() -> None:
     names = given(32, 32)
-    names["validation"] = [(names["logits"], names["target"], names["image"])]
+    names["with_images"] = [(names["logits"], names["target"], names["image"])]
     calibrated = ran("LocalTemperatureScaling", names)["calibrated"]
     assert torch.equal(names["calibrated_probs"].argmax(dim=1), names["probs"].argmax(dim=1))
     probs = torch.jit.script(calibrated.eval())(names["image"])
@@ -86,5 +104,5 @@ def test_there_is_no_other_code() -> None:
         "docs/clients.md": 1,
         "docs/nnunet.md": 1,
         "docs/predict.md": 1,
-        "docs/python.md": 9,
+        "docs/python.md": 10,
     }
