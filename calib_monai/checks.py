@@ -11,6 +11,7 @@ import torch
 
 from calib_monai.arguments import check_choice, check_whole
 from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.generators import generators_on
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import FILES_OF, other_network
 from calib_monai.path_options import check_path
@@ -151,7 +152,7 @@ def check_last_batch(network: torch.nn.Module, loader: SliceLoader) -> None:
 
 def _training_error(network: torch.nn.Module, shape: Sequence[int], device: torch.device) -> str:
     """The error of a network in training mode on images of this shape, or an empty text."""
-    with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with torch.no_grad(), torch.random.fork_rng(generators_on(device)):
         try:
             deepcopy(network).train()(torch.rand(shape, device=device))
         except Exception as error:  # noqa: BLE001 - every network has errors of its own

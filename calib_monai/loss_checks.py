@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from calib_monai.checks import first_line
+from calib_monai.generators import generators_on
 from calib_monai.grids import SPATIAL_DIMS
 
 LARGEST_TRIED = 16  # voxels of a patch along an axis
@@ -33,9 +34,8 @@ def check_loss(
     """
     name, volumes = type(loss).__name__, len(slice_size) == SPATIAL_DIMS
     training = network.training
-    devices = [device] if device.type == "cuda" else []
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=devices):
+        with torch.no_grad(), torch.random.fork_rng(generators_on(device)):
             size = [min(size, LARGEST_TRIED) for size in slice_size] if volumes else slice_size
             image = torch.rand((1, in_channels, *size), device=device)
             target = torch.randint(num_classes, (1, 1, *size), device=device).float()

@@ -17,6 +17,7 @@ from torch import Tensor
 from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
+from calib_monai.generators import generators_on
 from calib_monai.handlers.earlier import Earlier, about_models
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
@@ -76,10 +77,9 @@ class ViewSpread:
         output = output_of(engine)
         network = CalibratedNetwork(engine.network, self.calibrator, output="logits")
         image = plain(output["image"])
-        devices = [image.device] if image.is_cuda else []
         half = torch.autocast("cuda", enabled=image.is_cuda and engine.amp, **engine.amp_kwargs)
         # MONAI is out of the evaluation's mode and precision here, and batch normalization would learn.
-        with torch.random.fork_rng(devices), eval_mode(network), half:
+        with torch.random.fork_rng(generators_on(image.device)), eval_mode(network), half:
             torch.manual_seed(self.seed)
             output["spread"] = spread_over_views(
                 image,
