@@ -16,6 +16,7 @@ from torch import Tensor
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers.readings import given_of, ignored_label, items
+from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.turns import Turn, overlaps
@@ -106,10 +107,8 @@ class FitCheck:
             if ignored is not None:
                 counted = ~ignored[0, 0]
                 of_label, of_prediction = of_label & counted, of_prediction & counted
-            pairs = torch.zeros_like(self.counts)
-            for index, (one, other) in enumerate(zip(label, predicted, strict=True)):  # by slices, to save memory
-                here = slice(None) if ignored is None else counted[index]
-                pairs += _pairs(one[here].flatten(), other[here].flatten(), len(self.class_names))
+                label, predicted = label[counted], predicted[counted]
+            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).to(self.counts)
             self.counts += pairs
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
             self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
@@ -213,11 +212,6 @@ def looks_alike(dice: Mapping[Turn, float]) -> bool:
     """Whether the foreground of turned predictions fits about as well as that of the first turn, and well."""
     here, *others = dice.values()
     return max(others, default=0.0) > max(GOOD, here - ALIKE)
-
-
-def _pairs(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
-    """The number of voxels of each labeled (row) and each predicted class (column), (C, C)."""
-    return (labels.int() * classes + predicted.int()).bincount(minlength=classes**2).view(classes, classes).cpu()
 
 
 def dice_of_pairs(counts: Tensor) -> Tensor:

@@ -23,8 +23,8 @@ from calib_monai.metrics import (
     PairwiseDiceMetric,
     VolumeDifferenceMetric,
 )
+from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
-from calib_monai.metrics.pairwise_dice import number_of_pairs
 from calib_monai.networks import folders_of
 
 Taking = Callable[[Any], Any]  # what a metric is given, from the output of an engine
@@ -93,7 +93,7 @@ class _CountedDice(DiceMetric):
             return super()._compute_tensor(y_pred, y)
         rows = []
         for predicted, labeled in zip(*maps, strict=True):
-            pairs = number_of_pairs(labeled.flatten(), predicted.flatten(), classes)
+            pairs = confusion_matrix(labeled.flatten(), predicted.flatten(), classes)
             dice = 2.0 * pairs.diagonal() / (pairs.sum(dim=1) + pairs.sum(dim=0))
             rows.append(dice.masked_fill(pairs.sum(dim=1) == 0, float("nan"))[int(not self.include_background) :])
         return torch.stack(rows)

@@ -7,8 +7,9 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.imagewise import ImagewiseMetric
-from calib_monai.metrics.inputs import PIECE, plain
+from calib_monai.metrics.inputs import plain
 
 LEAST_MAPS = 2  # label maps
 
@@ -58,23 +59,8 @@ def pairwise_dice(labels: Tensor) -> Tensor:
     return torch.stack([_dice(one, other, classes) for one, other in combinations(members, 2)]).nanmean()
 
 
-def number_of_pairs(one: Tensor, other: Tensor, classes: int) -> Tensor:
-    """The number of voxels with each class in one map and each in another, (C, C), int64.
-
-    Args:
-        one: class indices below C, (N,).
-        other: the same of the other map.
-        classes: C.
-    """
-    both = torch.zeros(classes * classes, dtype=torch.int64, device=one.device)
-    for start in range(0, len(one), PIECE):
-        first, second = (labels[start : start + PIECE].long() for labels in (one, other))
-        both += torch.bincount(first * classes + second, minlength=classes * classes)
-    return both.view(classes, classes)
-
-
 def _dice(one: Tensor, other: Tensor, classes: int) -> Tensor:
     """The mean Dice between two label maps (N,) over the foreground classes of either; NaN if there is none."""
-    table = number_of_pairs(one, other, classes).double()
+    table = confusion_matrix(one, other, classes).double()
     dice = 2 * table.diagonal() / (table.sum(dim=0) + table.sum(dim=1))
     return dice[1:].nanmean()

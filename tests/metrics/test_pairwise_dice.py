@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import isnan
-from unittest.mock import patch
 
 import pytest
 import torch
@@ -40,9 +39,6 @@ def test_members_that_agree_have_1_and_their_order_is_of_no_matter() -> None:
     labels = maps()[0]
     assert pairwise_dice(labels[:1].expand(3, -1, -1, -1)) == 1
     assert pairwise_dice(labels) == pytest.approx(pairwise_dice(labels[[2, 0, 3, 1]]).item())
-    with patch("calib_monai.metrics.pairwise_dice.PIECE", 7):
-        in_pieces = pairwise_dice(labels)
-    assert in_pieces == pairwise_dice(labels)
 
 
 def test_a_class_that_one_member_alone_predicts_counts_as_0_and_one_that_neither_does_not_at_all() -> None:
