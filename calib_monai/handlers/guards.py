@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 import torch
 from ignite.engine import Engine, Events
@@ -87,13 +87,10 @@ class CollapseGuard:
 
     Args:
         patience: number of runs in a row with only background before the evaluator stops.
-        output_transform: the engine's output -> lists of predictions and labels, (1, H, W[, D]), class indices, 0 the
-            background.
     """
 
-    def __init__(self, patience: int = 1, output_transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, patience: int = 1) -> None:
         self.patience = patience
-        self.output_transform = output_transform or from_engine(["pred", "label"])
         self.collapsed_runs = 0
         self.predicted: set[int] = set()
         self.labeled: set[int] = set()
@@ -110,7 +107,7 @@ class CollapseGuard:
 
     def update(self, engine: Engine) -> None:
         """Note which classes this iteration's predictions and labels hold."""
-        predictions, labels = self.output_transform(engine.state.output)
+        predictions, labels = from_engine(["pred", "label"])(engine.state.output)
         for prediction, label in zip(predictions, labels, strict=True):
             self.predicted |= _classes_in(prediction)
             self.labeled |= _classes_in(label)

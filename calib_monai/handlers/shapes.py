@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,8 +27,6 @@ from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
 from calib_monai.networks import folders_of
 
-Taking = Callable[[Any], Any]  # what a metric is given, from the output of an engine
-
 
 class SegmentationHandler(IgniteMetricHandler):
     """MONAI's handler of a metric that compares "pred" and "label", both class indices (1, H, W[, D]).
@@ -37,18 +35,16 @@ class SegmentationHandler(IgniteMetricHandler):
         metric_fn: the metric. If its `num_classes` is None it becomes the number of channels of "prob".
         unions: structures that are unions of classes and may overlap, by name, as {"wt": [1, 2, 3]}. The metric is then
             given their masks, (S, H, W[, D]), and results name its columns after them.
-        output_transform: takes prediction and label from the engine's output in another way.
     """
 
     def __init__(
         self,
         metric_fn: CumulativeIterationMetric,
         unions: Mapping[str, Sequence[int]] | None = None,
-        output_transform: Taking | None = None,
     ) -> None:
         given = (unions or {}).items()
         self.unions = {name: list(classes) if isinstance(classes, Sequence) else [classes] for name, classes in given}
-        super().__init__(metric_fn, output_transform=output_transform or self._taken)
+        super().__init__(metric_fn, output_transform=self._taken)
 
     def _taken(self, output: Sequence[Mapping[str, Any]]) -> tuple[list[Tensor], list[Tensor]]:
         """Predictions and labels of the cases of an iteration."""
@@ -112,7 +108,6 @@ class HD95(SegmentationHandler):
         include_background: whether class 0 is measured.
         spacing: as in `HD95Metric`.
         num_classes: as in `SegmentationHandler`.
-        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -122,12 +117,11 @@ class HD95(SegmentationHandler):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         num_classes: int | None = None,
-        output_transform: Taking | None = None,
     ) -> None:
         metric = HD95Metric(
             include_background=include_background, spacing=spacing, overlapping=bool(unions), num_classes=num_classes
         )
-        super().__init__(metric, unions, output_transform)
+        super().__init__(metric, unions)
 
 
 class ASD(SegmentationHandler):
@@ -139,7 +133,6 @@ class ASD(SegmentationHandler):
         include_background: whether class 0 is measured.
         spacing: as in `ASDMetric`.
         num_classes: as in `SegmentationHandler`.
-        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -150,7 +143,6 @@ class ASD(SegmentationHandler):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         num_classes: int | None = None,
-        output_transform: Taking | None = None,
     ) -> None:
         metric = ASDMetric(
             symmetric=symmetric,
@@ -159,7 +151,7 @@ class ASD(SegmentationHandler):
             overlapping=bool(unions),
             num_classes=num_classes,
         )
-        super().__init__(metric, unions, output_transform)
+        super().__init__(metric, unions)
 
 
 class MissedStructures(SegmentationHandler):
@@ -169,7 +161,6 @@ class MissedStructures(SegmentationHandler):
         unions: as in `SegmentationHandler`.
         dice_below: as in `MissedStructuresMetric`.
         num_classes: as in `SegmentationHandler`.
-        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -178,10 +169,9 @@ class MissedStructures(SegmentationHandler):
         *,
         dice_below: float = 0.1,
         num_classes: int | None = None,
-        output_transform: Taking | None = None,
     ) -> None:
         metric = MissedStructuresMetric(overlapping=bool(unions), num_classes=num_classes, dice_below=dice_below)
-        super().__init__(metric, unions, output_transform)
+        super().__init__(metric, unions)
 
 
 class VolumeDifference(SegmentationHandler):
@@ -190,7 +180,6 @@ class VolumeDifference(SegmentationHandler):
     Args:
         unions: as in `SegmentationHandler`.
         num_classes: as in `SegmentationHandler`.
-        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -198,10 +187,9 @@ class VolumeDifference(SegmentationHandler):
         unions: Mapping[str, Sequence[int]] | None = None,
         *,
         num_classes: int | None = None,
-        output_transform: Taking | None = None,
     ) -> None:
         metric = VolumeDifferenceMetric(overlapping=bool(unions), num_classes=num_classes)
-        super().__init__(metric, unions, output_transform)
+        super().__init__(metric, unions)
 
 
 class ExpectedDice(IgniteMetricHandler):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from ignite.engine import Engine, Events
@@ -21,16 +20,14 @@ from calib_monai.reports.reliability import diagram_figure
 
 
 class EpochMean:
-    """Keeps the mean of a number over an epoch's iterations as a metric, which the log and TensorBoard show.
+    """Keeps the mean loss of an epoch as a metric, which the log and TensorBoard show.
 
     Args:
         name: of the metric.
-        output_transform: the engine's output -> the number; MONAI's loss by default.
     """
 
-    def __init__(self, name: str = "train_loss", output_transform: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, name: str = "train_loss") -> None:
         self.name = name
-        self.output_transform = output_transform or loss_of
 
     def attach(self, engine: Engine) -> None:
         """Average over every epoch. Attach it before handlers that show the metric.
@@ -38,7 +35,7 @@ class EpochMean:
         The sum stays on the engine's device, because fetching each number makes the program wait for a GPU.
         """
         device = getattr(engine.state, "device", None) or torch.device("cpu")
-        Average(self.output_transform, device=device).attach(engine, self.name)
+        Average(loss_of, device=device).attach(engine, self.name)
 
 
 class ReliabilityImage:
