@@ -49,8 +49,6 @@ class ResultsSaver:
             whether they have changed.
         measures: for metrics that a user has added, the attributes of `calib_monai.measures.Measure` by name, such as
             {"title": "Sensitivity", "more_is_better": true}.
-        structures: for metrics whose columns are not the classes, the names of the columns; those of a metric of
-            unions are known.
         calibrator: the calibrator of the logits: "none", "ts" or "lts"; or "control".
         overwrite: whether an evaluation with another calibrator may be replaced.
         metrics: the metrics of the evaluator, by name; `summary.json` notes their settings.
@@ -66,7 +64,6 @@ class ResultsSaver:
         dataset: str,
         method: str,
         model: str,
-        structures: Mapping[str, Sequence[str]] | None = None,
         measures: Mapping[str, Mapping[str, Any]] | None = None,
         calibrator: str = "none",
         overwrite: bool = False,  # noqa: FBT001, FBT002 - a key in JSON
@@ -85,8 +82,9 @@ class ResultsSaver:
         self.model = Path(model).resolve()
         self.bundle_method = method
         self.own_measures = {name: measure_from(name, given) for name, given in (measures or {}).items()}
-        unions = {name: list(of) for given in metrics for name, one in (given or {}).items() if (of := _unions(one))}
-        self.structures = unions | dict(structures or {})
+        self.unions = {
+            name: list(of) for given in metrics for name, one in (given or {}).items() if (of := _unions(one))
+        }
         self.calibrator = calibrator
         self.cases: list[tuple[str, str]] = []  # the name of each, and its patient
 
@@ -160,8 +158,7 @@ class ResultsSaver:
         cases = [case for case, _ in with_patients]
         details = values_of_cases(state.metric_details, len(cases))
         columns_by_name = {
-            name: columns_of(name, values, self.class_names, self.structures.get(name))
-            for name, values in details.items()
+            name: columns_of(name, values, self.class_names, self.unions.get(name)) for name, values in details.items()
         }
         columns = [column for of_metric in columns_by_name.values() for column in of_metric]
         rows = torch.cat(list(details.values()), dim=1).tolist()
