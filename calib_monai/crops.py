@@ -12,7 +12,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, ResizeWithPadOrCrop, SpatialCrop
 from torch import Tensor
 
-from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL
 from calib_monai.grids import SPATIAL_DIMS
 
 LEAST_TOLD = 0.01  # of a structure, cut off
@@ -36,7 +36,6 @@ class TrainingBoxd(MapTransform):
         keys: images and labels, (C, H, W[, D]), on one grid.
         num_slices: D of the box; -1 keeps all slices.
         elsewhere: number of slices from random places, as a share of the slices of the box.
-        label_key: the key of the label, (1, H, W[, D]).
         ignore_index: the label of ignored voxels, which are not structures.
         made_for: what the model is made for, which gives `slice_size` and `ignore_index` where they are not given.
 
@@ -50,7 +49,6 @@ class TrainingBoxd(MapTransform):
         keys: KeysCollection = IMAGE_AND_LABEL,
         num_slices: int = -1,
         elsewhere: float = 0.25,
-        label_key: str = "label",
         ignore_index: int | None = None,
         made_for: Any = None,
     ) -> None:
@@ -62,13 +60,12 @@ class TrainingBoxd(MapTransform):
             raise ValueError("the box of training needs a slice_size, or made_for, which has one")
         self.spatial_size = [*slice_size, num_slices]
         self.elsewhere = elsewhere
-        self.label_key = label_key
         self.ignore_index = ignore_index
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data in the box, (C, H, W[, D]); the slices from elsewhere follow along the last axis."""
         boxed, case = dict(data), str(data.get("case"))
-        label = torch.as_tensor(boxed[self.label_key]).as_subclass(Tensor)
+        label = torch.as_tensor(boxed[LABEL]).as_subclass(Tensor)
         whole = tuple(label.shape[1:])
         wanted = self.spatial_size[: len(whole)]
         sizes = [min(size, of) if size > 0 else of for size, of in zip(wanted, whole, strict=True)]
@@ -86,7 +83,7 @@ class TrainingBoxd(MapTransform):
         for key in self.key_iterator(boxed):
             first, *others = (crop(data[key]) for crop in crops)
             boxed[key] = pad(first)
-            if key == self.label_key:
+            if key == LABEL:
                 self._tell_lost(label, torch.as_tensor(boxed[key]).as_subclass(Tensor), case)
             if others:
                 boxed[key] = torch.cat([boxed[key], in_plane(torch.cat(others, dim=-1))], dim=-1)

@@ -30,17 +30,10 @@ class InvertProbsd(MapTransform):
         keys: probabilities, (C, H, W[, D]), class 0 the background.
         transform: to invert.
         orig_keys: the key that it was applied to.
-        allow_missing_keys: whether keys that are not there are passed over.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection,
-        transform: InvertibleTransform,
-        orig_keys: str,
-        allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
+    def __init__(self, keys: KeysCollection, transform: InvertibleTransform, orig_keys: str) -> None:
+        super().__init__(keys)
         self.orig_key = orig_keys
         self.invert = Invertd("one", transform, orig_keys, nearest_interp=False, to_tensor=True, device="cpu")
 

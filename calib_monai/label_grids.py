@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, ResampleToMatch
 from torch import Tensor
 
+from calib_monai.case_keys import IMAGE, LABEL
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.orientation import geometry_of
 
@@ -23,37 +24,26 @@ class LabelToImaged(MapTransform):
     """MONAI's ResampleToMatchd for labels, which refuses one that would lose more than 2 % of its volume.
 
     Args:
-        keys: labels, (1, H, W, D), class indices.
-        image_key: the key of the image whose grid they get.
-        most_lost: the share of a label's voxels that may lie outside the image.
-        allow_missing_keys: whether missing keys are allowed.
+        keys: labels, (1, H, W, D), class indices; one that is not there is passed over.
 
     Raises:
         ValueError: from a call, if more of a label lies outside; the message names the label and the share.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection = "label",
-        image_key: str = "image",
-        most_lost: float = MOST_LOST,
-        allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.image_key = image_key
-        self.most_lost = most_lost
+    def __init__(self, keys: KeysCollection = LABEL) -> None:
+        super().__init__(keys, allow_missing_keys=True)
         self.resample = ResampleToMatch(mode="nearest", padding_mode="zeros")
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the labels on the grid of the image."""
         placed = dict(data)
         for key in self.key_iterator(placed):
-            label, image = placed[key], placed[self.image_key]
+            label, image = placed[key], placed[IMAGE]
             lost = share_outside(label, image)
-            if lost > self.most_lost:
+            if lost > MOST_LOST:
                 raise ValueError(
                     f"{label.meta['filename_or_obj']} loses {lost:.0%} of its volume on the grid of "
-                    f"{image.meta['filename_or_obj']}; at most {self.most_lost:.0%} may lie outside of the image"
+                    f"{image.meta['filename_or_obj']}; at most {MOST_LOST:.0%} may lie outside of the image"
                 )
             placed[key] = self.resample(label, image)
         return placed

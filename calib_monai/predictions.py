@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from monai.transforms import Compose, EnsureTyped, Invertd, InvertibleTransform, MapTransform
 
-from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_keys import IMAGE, IMAGE_AND_LABEL
 from calib_monai.case_names import case_of
 from calib_monai.inverses import InvertProbsd
 from calib_monai.transforms import MostProbabled
@@ -28,16 +28,14 @@ class ProbsAndLabeld(MapTransform):
     could give other labels, even with a single temperature. If there is a "spread" it is taken back, too.
 
     Args:
-        transform: the transform that was applied to the image, to invert.
-        orig_keys: the key of the image.
+        transform: the transform that was applied to "image", to invert.
     """
 
-    def __init__(self, transform: InvertibleTransform, orig_keys: str = "image") -> None:
+    def __init__(self, transform: InvertibleTransform) -> None:
         super().__init__("pred")
-        self.orig_keys = orig_keys
-        self.invert = InvertProbsd("prob", transform, orig_keys)
+        self.invert = InvertProbsd("prob", transform, IMAGE)
         self.labeled = MostProbabled("prob")
-        back = Invertd("spread", transform, orig_keys, nearest_interp=False, to_tensor=True)
+        back = Invertd("spread", transform, IMAGE, nearest_interp=False, to_tensor=True)
         self.spread_back = Compose([EnsureTyped("spread"), back])
 
     def __call__(self, data: Mapping[Any, Any]) -> dict[Hashable, Any]:
@@ -53,7 +51,7 @@ class ProbsAndLabeld(MapTransform):
         if calibrated is not None:
             told["prob"] = self._probs(calibrated, told)
         if "spread" in told:
-            given = {"spread": told["spread"], self.orig_keys: told[self.orig_keys]}
+            given = {"spread": told["spread"], IMAGE: told[IMAGE]}
             told["spread"] = self.spread_back(given)["spread"]
         for name in sorted({"prob", "spread"} & told.keys()):
             _check_finite(name, told)
@@ -62,7 +60,7 @@ class ProbsAndLabeld(MapTransform):
     def _probs(self, logits: Any, data: Mapping[Hashable, Any]) -> Any:
         """The softmax of logits, (C, H, W[, D]), on the grid from which the image came."""
         probs = torch.as_tensor(logits).float().softmax(dim=0)
-        return self.invert({"prob": probs, self.orig_keys: data[self.orig_keys]})["prob"]
+        return self.invert({"prob": probs, IMAGE: data[IMAGE]})["prob"]
 
 
 def _check_finite(name: str, data: Mapping[Any, Any]) -> None:

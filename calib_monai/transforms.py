@@ -17,32 +17,29 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from calib_monai.boundaries import boundary_weight, check_boundary_weight
+from calib_monai.case_keys import LABEL
 from calib_monai.fills import filled
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.labels import most_probable
 
 
 class Confidenced(MapTransform):
-    """Adds the probability of the label.
+    """Adds the probability of the predicted label, "pred", (1, H, W[, D]), class indices.
 
     Args:
         keys: probabilities, (C, H, W[, D]).
         names: keys of the confidences, one for each of `keys`; they get (1, H, W[, D]).
-        label_key: key of the label, (1, H, W[, D]), class indices.
     """
 
-    def __init__(
-        self, keys: KeysCollection = "prob", names: KeysCollection = "confidence", label_key: str = "pred"
-    ) -> None:
+    def __init__(self, keys: KeysCollection = "prob", names: KeysCollection = "confidence") -> None:
         super().__init__(keys)
         self.names = ensure_tuple(names)
-        self.label_key = label_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the confidences."""
         told = dict(data)
         for key, name in self.key_iterator(told, self.names):
-            label = torch.as_tensor(told[self.label_key]).as_subclass(Tensor)
+            label = torch.as_tensor(told["pred"]).as_subclass(Tensor)
             confidence = told[key][:1].clone()
             for index in range(1, len(told[key])):  # one by one: to gather takes indices of 64 bits
                 torch.where(label == index, told[key][index : index + 1], confidence, out=confidence)
@@ -80,24 +77,20 @@ class LeaveOutd(MapTransform):
 
     Args:
         keys: predictions, (1, H, W[, D]), class indices.
-        label_key: key of the label, (1, H, W[, D]), class indices.
         ignore_index: label of the voxels, or None, which changes nothing.
     """
 
-    def __init__(
-        self, keys: KeysCollection = "pred", label_key: str = "label", ignore_index: int | None = None
-    ) -> None:
+    def __init__(self, keys: KeysCollection = "pred", ignore_index: int | None = None) -> None:
         super().__init__(keys)
-        self.label_key = label_key
         self.ignore_index = ignore_index
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data without these voxels; the given tensors are not changed."""
-        left = dict(data) | {"target": data[self.label_key]}
+        left = dict(data) | {"target": data[LABEL]}
         if self.ignore_index is None:
             return left
-        ignored = left[self.label_key] == self.ignore_index
-        left[self.label_key] = left[self.label_key].masked_fill(ignored, 0)
+        ignored = left[LABEL] == self.ignore_index
+        left[LABEL] = left[LABEL].masked_fill(ignored, 0)
         for key in self.key_iterator(left):
             left[key] = left[key].masked_fill(ignored.to(left[key].device), 0)
         return left

@@ -118,7 +118,7 @@ ALLOWED = {
         "volumes",
     },
     "left_labels": {"case_keys", "case_names", "datalists"},
-    "label_grids": {"grids", "orientation"},
+    "label_grids": {"case_keys", "grids", "orientation"},
     "volumes": {
         "case_keys",
         "arguments",
@@ -192,7 +192,7 @@ ALLOWED = {
     "former_options": {"former_networks", "networks", "spelling", "targets"},
     "shifts": {"case_keys", "processes", "spelling"},
     "targets": {"spelling"},
-    "transforms": {"boundaries", "fills", "grids", "labels"},
+    "transforms": {"boundaries", "case_keys", "fills", "grids", "labels"},
     "crops": {"case_keys", "grids"},
     "descriptions": {"case_keys", "composed"},
     "orientation": {"case_keys", "composed", "grids"},

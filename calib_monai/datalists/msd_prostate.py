@@ -11,6 +11,7 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform
 
+from calib_monai.case_keys import LABEL
 from calib_monai.datalists.decathlon import decathlon_layout, write_decathlon
 from calib_monai.datalists.files import Volumes
 from calib_monai.datalists.splits import Case, Split
@@ -48,23 +49,15 @@ class WholeGlandd(MapTransform):
     A case is recognized by its name and by the number of its voxels, so that a corrected release stays as it is.
 
     Args:
-        keys: labels, (1, H, W, D).
-        case_key: key of the case's name.
-        allow_missing_keys: whether keys that are not there are passed over.
+        keys: labels, (1, H, W, D); one that is not there is passed over.
     """
 
-    def __init__(
-        self,
-        keys: KeysCollection = "label",
-        case_key: str = "case",
-        allow_missing_keys: bool = True,  # noqa: FBT001, FBT002 - MONAI's
-    ) -> None:
-        super().__init__(keys, allow_missing_keys)
-        self.case_key = case_key
+    def __init__(self, keys: KeysCollection = LABEL) -> None:
+        super().__init__(keys, allow_missing_keys=True)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with the labels of these cases as 2."""
-        relabeled, case = dict(data), str(data.get(self.case_key, ""))
+        relabeled, case = dict(data), str(data.get("case", ""))
         for key in self.key_iterator(relabeled):
             label = relabeled[key]
             if case in CENTRAL_GLANDS and label.max() == 1 and (label == 1).sum() == CENTRAL_GLANDS[case]:

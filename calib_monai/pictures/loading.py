@@ -15,7 +15,7 @@ from monai.transforms import MapTransform
 from monai.utils import ensure_tuple
 from numpy.typing import NDArray
 
-from calib_monai.case_keys import IMAGE_AND_LABEL
+from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL
 from calib_monai.held_images import is_held
 from calib_monai.pictures.decoding import Picture, decoded, gray_values, picture_values
 from calib_monai.pictures.masks import check_threshold, mask_values
@@ -31,11 +31,10 @@ class LoadPicturesd(MapTransform):
     become gray where one channel is. Of several files each is one channel; several masks are united.
 
     Args:
-        keys: files, a path or several each; `label_key` is of masks, others of pictures.
+        keys: files, a path or several each; "label" is of masks, others of pictures.
         in_channels: of a picture; others than 1 and 3 are files of their own.
         num_classes: of a label, background included; `calib_monai.pictures.mask_values` says what masks may hold.
         mask_threshold: gray value above which a mask shows the structure; -1 where masks hold two values.
-        label_key: key of the masks.
         allow_missing_keys: whether keys that are not there are passed over.
 
     Raises:
@@ -52,7 +51,6 @@ class LoadPicturesd(MapTransform):
         in_channels: int = 1,
         num_classes: int = 2,
         mask_threshold: float = -1,
-        label_key: str = "label",
         allow_missing_keys: bool = False,  # noqa: FBT001, FBT002 - MONAI's
     ) -> None:
         check_threshold(num_classes, mask_threshold)
@@ -60,7 +58,6 @@ class LoadPicturesd(MapTransform):
         self.in_channels = in_channels
         self.num_classes = num_classes
         self.mask_threshold = mask_threshold
-        self.label_key = label_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The data with what their files hold.
@@ -72,7 +69,7 @@ class LoadPicturesd(MapTransform):
             if is_held(data[key]):
                 raise ValueError(f"{key} is in memory, where nothing says which axis is its width: give its file")
         files = {key: [str(file) for file in ensure_tuple(data[key])] for key in self.key_iterator(dict(data))}
-        settings = type(self).__name__, self.in_channels, self.num_classes, self.mask_threshold, self.label_key
+        settings = type(self).__name__, self.in_channels, self.num_classes, self.mask_threshold
         return {**data, **read_once(files, settings, lambda: self._read(files))}
 
     def _read(self, files: Mapping[Hashable, list[str]]) -> dict[Hashable, MetaTensor]:
@@ -80,12 +77,12 @@ class LoadPicturesd(MapTransform):
         loaded, found = {}, {}
         for key, of_key in files.items():
             pictures = found[key] = {file: decoded(file) for file in of_key}
-            load = self._label if key == self.label_key else self._image
+            load = self._label if key == LABEL else self._image
             values = torch.as_tensor(np.ascontiguousarray(load(pictures).transpose(2, 1, 0)))
             # As MONAI's reader of pictures and EnsureChannelFirst say it; its writers need it for files of two axes.
             told = {"filename_or_obj": of_key[0], "original_channel_dim": math.nan}
             loaded[key] = MetaTensor(values, meta=told, spatial_ndim=2)
-        _check_turned(found, self.label_key)
+        _check_turned(found)
         return loaded
 
     def _image(self, pictures: Mapping[str, Picture]) -> NDArray[np.float32]:
@@ -102,10 +99,10 @@ class LoadPicturesd(MapTransform):
         return united
 
 
-def _check_turned(found: Mapping[Hashable, Mapping[str, Picture]], label_key: str) -> None:
+def _check_turned(found: Mapping[Hashable, Mapping[str, Picture]]) -> None:
     """Raise ValueError if a picture was turned, and it is not clear whether its mask was turned, too."""
-    masks = found.get(label_key, {})
-    pictures = {file: one for key, of_key in found.items() if key != label_key for file, one in of_key.items()}
+    masks = found.get(LABEL, {})
+    pictures = {file: one for key, of_key in found.items() if key != LABEL for file, one in of_key.items()}
     for (file, picture), (mask, other) in product(pictures.items(), masks.items()):
         height, width = picture.values.shape[:2]
         sizes_tell = picture.turned > 4 and other.turned == 1 and height != width  # noqa: PLR2004 - axes are exchanged
