@@ -76,11 +76,19 @@ class ACELoss(VoxelwiseLoss):
         self.num_slots = num_bins if binning == "hard" else num_bins + 1
 
     def sums(self, logits: Tensor, padded: Tensor) -> Sequence[Tensor]:
-        """-log p_y, (B, 1), and what is summed in slots: 1 and `values` of all p_k, then 1 and the first value of p_y.
+        """The sums over the voxels of each image, and over those in each slot of each class k.
 
-        The voxels of an image are summed in slots of each class k, (B, K, S), those of p_y in class y. A hard slot is a
-        bin. A soft slot reaches from the center of a bin to the next center: M p = s + r - 1/2 in slot s, and the
-        shares of the voxel are r in bin s and 1 - r in bin s - 1. Slot 0 lies below all centers, slot M above.
+        A hard slot is a bin. A soft slot reaches from the center of a bin to the next center: M p = s + r - 1/2 in slot
+        s, and the shares of the voxel are r in bin s and 1 - r in bin s - 1. Slot 0 lies below all centers, slot M
+        above.
+
+        Returns:
+            The sum of -log p_y, (B, 1).
+            The number of voxels whose p_k lies in the slot, (B, K, S), as all that follow.
+            The sum of p_k; if bins are soft, of r.
+            If bins are soft, the sum of r^2.
+            The number of voxels of class k whose p_y lies in the slot.
+            The sum of their p_y; if bins are soft, of their r.
         """
         classes, size = logits.shape[1], self.num_slots + 1  # the last class and slot are of ignored voxels
         labels = padded.long().clamp_(max=classes)

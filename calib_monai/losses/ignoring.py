@@ -22,10 +22,14 @@ class IgnoringLoss(nn.Module):
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
         ignore_index: label of the voxels that are left out.
+
+    Raises:
+        ValueError: `ignore_index` is not a whole number.
     """
 
     def __init__(self, loss: nn.Module, ignore_index: int) -> None:
         super().__init__()
+        check_ignore_index(ignore_index)
         self.loss = loss
         self.ignore_index = ignore_index
 

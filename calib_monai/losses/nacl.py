@@ -36,7 +36,7 @@ class NACLLoss(NeighborhoodLoss):
 
     Note:
         The papers print a sum over classes. The authors' code takes the mean, for which the published weight of 0.1 was
-        chosen, and so does this class. Their border is "background".
+        chosen, and so does this class. Their border is "background", and "replicate" for the "gaussian" prior.
     """
 
     def __init__(

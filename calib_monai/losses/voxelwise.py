@@ -18,10 +18,11 @@ SMOOTH = 1e-5  # MONAI's, in Dice: a class with neither label nor probability ha
 
 
 class VoxelwiseLoss(nn.Module):
-    """A mean over voxels. A new one writes `per_voxel`, and sets `radius` and `border` if it looks at neighbors.
+    """Base of losses that are a mean over voxels. A subclass implements `per_voxel`.
 
-    One with a term of whole images, such as Dice, writes `terms` and `of_image` and sets `of_images`. One that sums in
-    bins writes `sums` instead of `terms`.
+    If a voxel's loss depends on its neighbors, it also sets `radius` and `border`. A loss with a term for each image,
+    such as Dice, sets `of_images` and implements `terms` and `of_image`. A loss that sums in bins implements `sums`
+    instead of `terms`.
 
     Args:
         ignore_index: label of voxels that are left out of the mean and of every neighborhood.

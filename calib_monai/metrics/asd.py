@@ -23,6 +23,10 @@ class ASDMetric(SurfaceMetric):
         spacing: size of a voxel along each axis in mm, as in `SurfaceMetric`.
         overlapping: whether the channels are masks that may overlap, as in `SurfaceMetric`.
         num_classes: C, which class indices need; one-hot and masks do not.
+
+    Raises:
+        ValueError: a `num_classes` below 2; or from a call with values that are no masks, shapes that differ, or sizes
+            not above 0.
     """
 
     def __init__(

@@ -25,7 +25,8 @@ class CalibrationMetric(ImagewiseMetric):
         ignore_index: a label whose voxels are in no region, if labels are class indices.
 
     Attributes:
-        more_is_better: whether a higher value is better; reports read this.
+        more_is_better: whether a higher value is better. `MetricCollectionHandler` tells reports; a training that would
+            keep the model with the highest error is refused.
 
     Raises:
         ValueError: an unknown region.

@@ -25,7 +25,8 @@ class HD95Metric(SurfaceMetric):
         num_classes: C, which class indices need; one-hot and masks do not.
 
     Raises:
-        ValueError: from a call with values that are no masks, shapes that differ, or sizes not above 0.
+        ValueError: a `num_classes` below 2; or from a call with values that are no masks, shapes that differ, or sizes
+            not above 0.
     """
 
     def distance(self, predicted: Mask, labeled: Mask, spacing: Spacing) -> float:

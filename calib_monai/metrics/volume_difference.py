@@ -23,8 +23,6 @@ class VolumeDifferenceMetric(StructurewiseMetric):
         ValueError: a `num_classes` below 2.
     """
 
-    more_is_better = None
-
     def _number(self, predicted: Mask, labeled: Mask) -> float:
         """The relative difference in size of two masks, NaN if the label's is empty."""
         true = np.count_nonzero(labeled)

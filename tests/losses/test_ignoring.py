@@ -52,6 +52,13 @@ def test_dice_is_that_of_the_voxels_that_count() -> None:
     torch.testing.assert_close(IgnoringLoss(loss, 255)(logits, target), loss(logits[..., :3], target[..., :3]))
 
 
+@pytest.mark.parametrize("index", [255.0, True, "255"])
+def test_a_label_that_is_no_whole_number_is_refused(index: Any) -> None:
+    for made in (IgnoringLoss, leaving_out):
+        with pytest.raises(ValueError, match=f"ignore_index is {index!r}; it must be a whole number or None"):
+            made(DiceLoss(), index)
+
+
 @pytest.mark.parametrize("loss", VOXELWISE.values(), ids=VOXELWISE)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient(loss: nn.Module, dtype: torch.dtype) -> None:
