@@ -55,10 +55,10 @@ logger = logging.getLogger(__name__)
 class CalibratorFit:
     """Fits a calibrator to the logits of a run of an evaluator, and writes it beside the model.
 
-    The logits are on the network's own grid. They are stored in `output_dir` until the end of the run, because a fit
-    passes through them several times, one volume at a time. The result of the fit is logged, and written to
-    `output_dir` as `calibration_ts.json` or `calibration_lts.json`. The likelihood of the fitted voxels is measured on
-    the network's grid, all other errors on the grid of an evaluation. On that grid the scores for
+    The logits are on the network's own grid. They are stored in `ckpt_dir`, whose lock the fit holds, until the end of
+    the run, because a fit passes through them several times, one volume at a time. The result of the fit is logged, and
+    written to `output_dir` as `calibration_ts.json` or `calibration_lts.json`. The likelihood of the fitted voxels is
+    measured on the network's grid, all other errors on the grid of an evaluation. On that grid the scores for
     `calib_monai.posthoc.Conformal` intervals are fitted, too, with the calibrator and without one.
 
     Args:
