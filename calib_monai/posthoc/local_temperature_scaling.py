@@ -190,7 +190,7 @@ class LocalTemperatureScaling(nn.Module):
     def _train(self, items: ValidationSet, optimizer: torch.optim.Optimizer) -> None:
         """Make a step for each item on its share of the mean negative log-likelihood of all voxels."""
         for item in items:
-            logits = item.logits / self.temperature_of(item).to(item.logits.dtype)
+            logits = scaled(item.logits, self.temperature_of(item))
             optimizer.zero_grad()
             (voxel_nll(item._replace(logits=logits)).sum() / items.voxels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.posthoc.errors import Errors, errors_of, mean_errors
+from calib_monai.posthoc.scaling import scaled
 from calib_monai.posthoc.validation_set import PIECE, Item, ValidationSet
 
 FEW = 10  # volumes
@@ -78,7 +79,8 @@ def likelihood(calibrator: HasTemperatures, items: ValidationSet) -> Likelihood:
     lowest, highest = [], []
     for item in items:
         temperature = calibrator.temperature_of(item)
-        nll += torch.stack([_summed_nll(item).cpu(), _summed_nll(_calibrated(item, temperature)).cpu()])
+        calibrated = item._replace(logits=scaled(item.logits, temperature))
+        nll += torch.stack([_summed_nll(item).cpu(), _summed_nll(calibrated).cpu()])
         low, high = temperature.aminmax()
         lowest.append(low.item())
         highest.append(high.item())
@@ -102,7 +104,7 @@ def reported(calibrator: HasTemperatures, items: ValidationSet, found: Likelihoo
     after: list[Tensor] = []
     for item in items:
         before.append(errors_of(item.logits.softmax(dim=1), item.labels, item.ignored))
-        probs = _calibrated(item, calibrator.temperature_of(item)).logits.contiguous()
+        probs = scaled(item.logits, calibrator.temperature_of(item)).contiguous()
         for piece in torch.split(probs.flatten(2), PIECE, dim=2):  # in place: these logits are this function's own
             piece.copy_(piece.softmax(dim=1))
         after.append(errors_of(probs, item.labels, item.ignored))
@@ -135,8 +137,3 @@ def _summed_nll(item: Item) -> Tensor:
     for logits, labels in item.voxels():
         total += torch.nn.functional.cross_entropy(logits[None], labels[None], reduction="none").sum(dtype=total.dtype)
     return total
-
-
-def _calibrated(item: Item, temperature: Tensor) -> Item:
-    """The item with its logits divided by temperatures."""
-    return item._replace(logits=item.logits / temperature.to(item.logits))
