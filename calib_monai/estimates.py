@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from calib_monai.intervals import LEVEL, variance_of_mean
+from calib_monai.intervals import LEVEL, nanmean, variance_of_mean
 
 Floats = NDArray[np.float64]
 
@@ -116,7 +116,4 @@ def _estimate(values: Floats, patients: Sequence[Hashable], trainings: Sequence[
 
 def mean_over_trainings(values: Floats) -> Floats:
     """The mean over trainings of each case, (n,); NaN where none has a value."""
-    known = ~np.isnan(values)
-    counts = known.sum(axis=0)
-    means: Floats = np.where(counts, np.where(known, values, 0).sum(axis=0) / np.maximum(counts, 1), nan)
-    return means
+    return nanmean(values, axis=0)

@@ -16,6 +16,15 @@ FEW = 10  # cases, below which an interval is rough
 FEWEST = 6  # cases, below which even differences of one sign in every case are chance in more than 5 of 100 (sign test)
 
 
+def nanmean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """NumPy's `nanmean` without a warning: the mean of no known value is NaN."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=axis)
+    with np.errstate(invalid="ignore"):  # infinite values of both signs have no mean
+        means: NDArray[np.float64] = np.where(counts, np.nansum(values, axis=axis) / np.maximum(counts, 1), nan)
+    return means
+
+
 def mean_interval(
     values: Sequence[float], level: float = LEVEL, patients: Sequence[Hashable] = ()
 ) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from calib_monai.arguments import check_choice
+from calib_monai.intervals import nanmean
 
 Floats = NDArray[np.float64]
 
@@ -70,10 +71,7 @@ def sum_rank(values: ArrayLike, lower_is_better: Sequence[bool]) -> Floats:
         ValueError: values of another shape, or of another number of measures.
     """
     array = _of_measures(values, lower_is_better)
-    with np.errstate(invalid="ignore"):
-        count = (~np.isnan(array)).sum(axis=1)
-        means = np.where(count, np.nansum(array, axis=1) / np.maximum(count, 1), np.nan)
-    ranks: Floats = _over_measures(means, lower_is_better).mean(axis=-1)
+    ranks: Floats = _over_measures(nanmean(array, axis=1), lower_is_better).mean(axis=-1)
     return ranks
 
 

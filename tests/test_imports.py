@@ -71,7 +71,7 @@ ALLOWED = {
     "measures": {"regions"},
     "priors": {"arguments"},
     "presets": {"case_keys", "arguments", "grids"},
-    "ranks": {"arguments"},
+    "ranks": {"arguments", "intervals"},
     "refusals": {"worker_errors"},
     "regions": {"arguments"},
     "boundaries": {"arguments"},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calib_monai.intervals import mean_interval, surely_more, variance_of_mean
+from calib_monai.intervals import mean_interval, nanmean, surely_more, variance_of_mean
 
 
 def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
@@ -18,6 +18,12 @@ def test_the_interval_of_a_mean_is_that_of_the_t_test() -> None:
     assert mean_interval([0.5, 0.5]) == (0.5, 0.5)
     assert all(map(isnan, mean_interval([0.5, nan])))
     assert all(map(isnan, mean_interval([0.5, inf, 0.7])))
+
+
+def test_a_mean_leaves_out_what_is_not_known_and_warns_of_nothing() -> None:
+    values = np.array([[1.0, nan, 5.0], [nan, nan, nan], [inf, -inf, nan]])
+    assert nanmean(values, axis=1).tolist() == pytest.approx([3.0, nan, nan], nan_ok=True)
+    assert nanmean(values[:2], axis=0).tolist() == pytest.approx([1.0, nan, 5.0], nan_ok=True)
 
 
 def test_a_difference_is_that_of_the_same_cases_and_has_a_direction() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.bins import Bins
-from calib_monai.intervals import patients_of
+from calib_monai.intervals import nanmean, patients_of
 from calib_monai.measures import Measure, measure_of
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.reports.cases_file import columns_of
@@ -237,8 +237,5 @@ def means_of_known(rows: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """`mean_of_known` of each row; rows are equally long."""
     if not rows:
         return {}
-    values = np.array([*rows.values()], dtype=np.float64)
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):  # of no value it is NaN
-        means = np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+    means = nanmean(np.array([*rows.values()], dtype=np.float64), axis=1)
     return dict(zip(rows, means.tolist(), strict=True))
