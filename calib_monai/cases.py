@@ -198,8 +198,8 @@ def checked_split(
     sets = {name: split[name] for name in use}
     digests = [one.digest for one in seen]
     if keep and (not own or options.get("group_duplicates") is not False):
-        check = check_unseen if own or isinstance(split, OtherCases) else tell_unseen
-        check(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests, own=own)
+        check = partial(check_unseen, own=own) if own or isinstance(split, OtherCases) else tell_unseen
+        check(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests)
     split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
     by_name = {case["case"]: one for case, one in zip(cases, seen, strict=True)}
     images, labels = ({}, {}) if keep else _digests(split, by_name)

@@ -145,12 +145,10 @@ def _tell(copies: Sequence[Copy], crossing: Sequence[Copy], left_out: Sequence[s
         logger.warning("%d case(s) are copies of others: %s", len(stay), stay[0].told)
 
 
-def tell_unseen(
-    split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes], *, own: bool = False
-) -> None:
+def tell_unseen(split_files: Sequence[Path], sets: Mapping[str, Sequence[Case]], digests: Sequence[bytes]) -> None:
     """Warn of what `check_unseen` refuses, of cases that another program lists; arguments as there."""
     try:
-        check_unseen(split_files, sets, digests, own=own)
+        check_unseen(split_files, sets, digests)
     except ValueError as error:
         logger.warning("%s", error)
 
