@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -75,15 +76,19 @@ def objection(content: bytes, inference: dict[str, Any], formats: dict[str, Any]
 
 def weights_by_network(inference: dict[str, Any]) -> dict[str, int]:
     """The number of weights of each network for volumes that inference.json can have, with the options it has there."""
-    found = {}
-    for name in OF_VOLUMES if isinstance(inference["network_def"], dict) else ():
+    networks = _networks(inference, OF_VOLUMES)
+    return {name: sum(weights.numel() for weights in network.parameters()) for name, network in networks}
+
+
+def _networks(inference: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, torch.nn.Module]]:
+    """The networks of these factories that take the options of inference.json, with their names, on the meta device."""
+    for name in names if isinstance(inference["network_def"], dict) else ():
         try:
             with torch.device("meta"):  # where weights take neither time nor memory
                 network = _network(inference, f"calib_monai.networks.{name}")
         except RuntimeError:  # a network does not have the options of another
             continue
-        found[name] = sum(weights.numel() for weights in network.parameters())
-    return found
+        yield name, network
 
 
 def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:
@@ -97,15 +102,9 @@ def _network(inference: dict[str, Any], factory: str = "") -> torch.nn.Module:
 
 def _fitting(weights: Weights, inference: dict[str, Any]) -> str:
     """The factory of a network with weights of these names and sizes, empty if there is none."""
-    for name in FACTORIES if isinstance(inference["network_def"], dict) else ():
-        factory = f"calib_monai.networks.{name}"
-        try:
-            with torch.device("meta"):  # where weights take neither time nor memory
-                network = _network(inference, factory)
-        except RuntimeError:  # a network does not have the options of another
-            continue
+    for name, network in _networks(inference, FACTORIES):
         if not differing_weights(weights, network.state_dict()):
-            return factory
+            return f"calib_monai.networks.{name}"
     return ""
 
 
