@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from math import atanh, isnan, nan, sqrt, tanh
 from pathlib import Path
 
@@ -22,28 +21,7 @@ IN_VOXELS = "hd95_voxels"  # the distance that papers print, beside which that o
 OWN_DISTANCES = ("hd95_mm", "hd95_pixels")  # of which a data set has one
 
 
-class StoredTable(Stored):
-    """A table of published values."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    source: str
-    dataset: str
-    measures: list[str]
-    rows: dict[str, list[float]]
-    structure: str = ""
-
-    @model_validator(mode="after")
-    def check_rows(self) -> StoredTable:
-        """Raise ValueError if a row has more or fewer values than there are measures."""
-        for name, row in self.rows.items():
-            if len(row) != len(self.measures):
-                raise ValueError(f"{name} has {len(row)} value(s) for {len(self.measures)} measures")
-        return self
-
-
-@dataclass(frozen=True)
-class Published:
+class Published(Stored):
     """A table that a paper printed.
 
     Attributes:
@@ -54,11 +32,21 @@ class Published:
         structure: the structure that all values are of; "" for means over structures.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     source: str
     dataset: str
     measures: list[str]
     rows: dict[str, list[float]]
     structure: str = ""
+
+    @model_validator(mode="after")
+    def check_rows(self) -> Published:
+        """Raise ValueError if a row has more or fewer values than there are measures."""
+        for name, row in self.rows.items():
+            if len(row) != len(self.measures):
+                raise ValueError(f"{name} has {len(row)} value(s) for {len(self.measures)} measures")
+        return self
 
 
 def read_published(path: Path) -> list[Published]:
@@ -68,10 +56,9 @@ def read_published(path: Path) -> list[Published]:
         ValueError: a file that is not there, or that holds something else.
     """
     try:
-        tables = [checked(table, path, StoredTable, "see workflow/published.json") for table in read_json(path)]
+        return [checked(table, path, Published, "see workflow/published.json") for table in read_json(path)]
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} must be a JSON list of published tables: {error}") from None
-    return [Published(**vars(table)) for table in tables]
 
 
 def published_table(published: Published, rows: Sequence[Row], measures: Mapping[str, Measure]) -> Table | None:

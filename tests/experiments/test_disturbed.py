@@ -60,7 +60,7 @@ def test_values_of_disturbed_images_do_not_stand_beside_printed_ones(tmp_path: P
         folder = disturbed(write_trial(tmp_path / str(beside), "ce", DICE["ce"]), *std)
         rows = rows_of([read_trial(folder)])
         measures = shown_measures([row.run for row in rows])
-        published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
+        published = Published(source="A paper", dataset="brains", measures=["dice_foreground"], rows={"ce": [0.8]})
         assert (published_table(published, rows, measures) is not None) is beside
 
 

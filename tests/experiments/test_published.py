@@ -21,7 +21,7 @@ def test_print_is_compared_with_the_network_that_it_is_of(tmp_path: Path) -> Non
     (tmp_path / "unet").rename(tmp_path / "transunet")
     rows = rows_of([read_trial(tmp_path / "transunet" / "ce" / "seed0_fold0" / "eval")])
     measures = shown_measures([row.run for row in rows])
-    published = Published("A paper", "brains", ["dice_foreground"], {"ce": [0.8]})
+    published = Published(source="A paper", dataset="brains", measures=["dice_foreground"], rows={"ce": [0.8]})
     assert published_table(published, rows, measures) is None
 
 
@@ -29,7 +29,8 @@ def test_a_structure_and_a_distance_in_voxels_stand_beside_ours(tmp_path: Path) 
     rows = rows_of([read_trial(write_trial(tmp_path, "ce", [0.70, 0.80, 0.90]))])
     rows[0].cases["a"] |= {"hd95_mm_left": 3.0}
     measures = {"dice_foreground": measure_of("dice_foreground"), "hd95_mm": measure_of("hd95_mm")}
-    published = Published("A paper", "brains", ["dice_foreground", "hd95_voxels"], {"ce": [0.75, 2.0]}, "left")
+    columns, printed = ["dice_foreground", "hd95_voxels"], {"ce": [0.75, 2.0]}
+    published = Published(source="A paper", dataset="brains", measures=columns, rows=printed, structure="left")
     table = published_table(published, rows, measures)
     assert table is not None
     assert table.title == "Beside A paper, left"
