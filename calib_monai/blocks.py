@@ -15,14 +15,12 @@ class Blocks:
     """Slices of one size in blocks of memory. No slice is held twice, as it would be if tensors were joined.
 
     Args:
-        dtype: in which they are kept.
-        exact: whether float16 must do: once it would round a slice by more than 1/2000 of the range of those that come
-            with it, all are kept as float32.
+        dtype: in which they are kept. Once float16 would round a slice by more than 1/2000 of the range of those that
+            come with it, all are kept as float32.
     """
 
-    def __init__(self, dtype: torch.dtype, *, exact: bool = False) -> None:
+    def __init__(self, dtype: torch.dtype) -> None:
         self.dtype = dtype
-        self.exact = exact
         self.blocks: list[Tensor] = []
         self.size: tuple[int, ...] = ()
         self.count = 0
@@ -42,7 +40,7 @@ class Blocks:
         if not self.size:
             self.size = tuple(slices.shape[1:])
             self.per_block = max(1, BLOCK_BYTES // (prod(self.size) * self.dtype.itemsize))
-        if self.exact and self.dtype == torch.float16 and not fits_float16(slices):
+        if self.dtype == torch.float16 and not fits_float16(slices):
             self.dtype = torch.float32
             for index, block in enumerate(self.blocks):
                 self.blocks[index] = block.float()

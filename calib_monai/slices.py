@@ -28,7 +28,6 @@ class SliceLoader:
             and W. A 2D image is its own slice.
         batch_size: slices in a batch; the last batch holds the rest.
         seed: `seed` and n alone determine the order of epoch n.
-        shuffle: whether the order changes from epoch to epoch.
         empty_slices: whether slices with nothing but background are used.
         ignore_index: label of voxels that are not trained on, or None. A slice that holds only this label is never
             used.
@@ -56,7 +55,6 @@ class SliceLoader:
         batch_size: int,
         seed: int = 0,
         *,
-        shuffle: bool = True,
         empty_slices: bool = True,
         ignore_index: int | None = None,
         extra_keys: Sequence[str] = (),
@@ -69,12 +67,11 @@ class SliceLoader:
             raise ValueError("there is no volume to take slices from")
         self.batch_size = batch_size
         self.seed = seed
-        self.shuffle = shuffle
         self.process = process
         self.num_processes = num_processes
         self.epoch = 0
-        self.slices = {"image": Blocks(torch.float16, exact=True), "label": Blocks(torch.uint8)}
-        self.slices |= {key: Blocks(torch.float16, exact=True) for key in extra_keys}
+        self.slices = {"image": Blocks(torch.float16), "label": Blocks(torch.uint8)}
+        self.slices |= {key: Blocks(torch.float16) for key in extra_keys}
         _fill(self.slices, volumes, empty_slices=empty_slices, ignore_index=ignore_index)
         self.count = len(self.slices["image"])
         if self.count == 0:
@@ -96,8 +93,8 @@ class SliceLoader:
         """The batches of the next epoch, of each the slices of this process."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         self.epoch += 1
-        order = torch.randperm(self.count, generator=generator) if self.shuffle else torch.arange(self.count)
-        for whole in torch.split(order.to(self.device), self.batch_size):
+        order = torch.randperm(self.count, generator=generator).to(self.device)
+        for whole in torch.split(order, self.batch_size):
             own = whole[self.process :: self.num_processes]
             index = own if len(own) else whole[:1]  # with a share of 0, for all processes must take all steps
             batch: dict[str, Any] = {key: slices.take(index) for key, slices in self.slices.items()}

@@ -50,7 +50,7 @@ def test_images_are_kept_as_float16_where_that_rounds_by_less_than_a_two_thousan
     generator = torch.Generator().manual_seed(0)
     first, second = torch.rand(5, 1, 8, 8, generator=generator), torch.rand(3, 1, 8, 8, generator=generator)
     second = second * scale + shift
-    kept = Blocks(torch.float16, exact=True)
+    kept = Blocks(torch.float16)
     for slices in (first, second, second[:0]):
         kept.add(slices)
     assert kept.dtype == dtype
@@ -61,17 +61,11 @@ def test_images_are_kept_as_float16_where_that_rounds_by_less_than_a_two_thousan
     assert (taken[5:] - second).abs().max() <= scale / 2000
 
 
-def test_what_need_not_be_exact_stays_float16() -> None:
-    kept = Blocks(torch.float16)
-    kept.add(torch.full((2, 1, 4, 4), 0.01))
-    assert kept.dtype == torch.float16
-
-
 def test_the_range_of_a_volume_is_that_of_each_channel() -> None:
     wide, narrow = (
         torch.linspace(0, 4000, 400).reshape(4, 1, 10, 10),
         torch.linspace(1000, 1001, 400).reshape(4, 1, 10, 10),
     )
-    blocks = Blocks(torch.float16, exact=True)
+    blocks = Blocks(torch.float16)
     blocks.add(torch.cat([wide, narrow], dim=1))
     assert blocks.dtype == torch.float32
