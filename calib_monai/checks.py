@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from calib_monai.arguments import check_choice, check_whole
+from calib_monai.arguments import check_choice, check_whole, is_whole
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.generators import generators_on
 from calib_monai.grids import SPATIAL_DIMS
@@ -28,7 +28,7 @@ SLICE_MULTIPLE = 16  # a network halves a slice four times
 
 def check_schedule(epochs: int, val_interval: int) -> None:
     """Raise ValueError if a training would never validate; only a validation finds and saves the best model."""
-    if not isinstance(epochs, int) or not isinstance(val_interval, int) or not 1 <= val_interval <= epochs:
+    if not (is_whole(epochs) and is_whole(val_interval) and 1 <= val_interval <= epochs):
         raise ValueError(
             f"epochs is {epochs} and val_interval {val_interval}; needed are whole numbers, 1 <= val_interval <= epochs"
         )
@@ -50,16 +50,14 @@ def check_slice_size(slice_size: Sequence[int], spatial_dims: int = 2) -> None:
     if spatial_dims == SPATIAL_DIMS:
         check_patch_size(sizes)
         return
-    if len(sizes) != 2 or any(not isinstance(size, int) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
+    if len(sizes) != 2 or any(not is_whole(size) or size < 1 or size % SLICE_MULTIPLE for size in sizes):  # noqa: PLR2004 - H and W
         raise ValueError(f"slice_size is {slice_size}; it must be height and width, multiples of {SLICE_MULTIPLE}")
 
 
 def check_patch_size(patch_size: Sequence[int]) -> None:
     """Raise ValueError if this is not the size of a patch of a volume."""
     sizes = list(patch_size) if isinstance(patch_size, Sequence) else [patch_size]
-    if len(sizes) != SPATIAL_DIMS or any(
-        isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes
-    ):
+    if len(sizes) != SPATIAL_DIMS or any(not is_whole(size) or size < 1 for size in sizes):
         raise ValueError(f"patch_size is {patch_size}; it must be three whole numbers, 1 or more")
 
 

@@ -24,7 +24,7 @@ from monai.transforms import (
 )
 from monai.utils import ensure_tuple
 
-from calib_monai.arguments import check_choice, check_number, check_range, check_whole
+from calib_monai.arguments import check_choice, check_number, check_range, check_whole, is_number
 from calib_monai.case_keys import IMAGE, LABEL
 from calib_monai.grids import SPATIAL_DIMS
 
@@ -183,7 +183,7 @@ def patch_changes(
 
 def _check_ends(name: str, ends: Sequence[float], least: float = -math.inf, most: float = math.inf) -> None:
     """Raise ValueError if these are not two numbers in a range, the lower first."""
-    numbers = [end for end in ends if isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)]
+    numbers = [end for end in ends if is_number(end) and math.isfinite(end)]
     if len(ends) != 2 or len(numbers) != 2 or not least <= numbers[0] < numbers[1] <= most:  # noqa: PLR2004 - low and high
         within = f" from {least} to {most}" if math.isfinite(most) else ""
         raise ValueError(f"{name} is {list(ends)}; it must be two numbers{within}, the lower first")

@@ -11,6 +11,7 @@ from typing import Any
 
 from bundle_volumes import volumes_of_own
 
+from calib_monai.arguments import is_number
 from calib_monai.datalists.patterns import check_pattern, pattern_split
 from calib_monai.spelling import did_you_mean, nearest
 
@@ -153,7 +154,7 @@ def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
 
 def _is_size(value: Any) -> bool:
     """Whether a value can be the size of a voxel, or -1."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and (value == -1 or 0 < value < inf)
+    return is_number(value) and (value == -1 or 0 < value < inf)
 
 
 def _check_needed(path: str, part: Part) -> None:

@@ -93,7 +93,7 @@ def test_training_on_single_slices_is_refused_where_the_network_cannot_take_them
     check_network(torch.nn.Conv2d(1, 2, 1), 1, 2, [4, 4], device, 1)
 
 
-@pytest.mark.parametrize(("epochs", "val_interval"), [(0, 1), (2, 5), (2, 0), ("two", 1)])
+@pytest.mark.parametrize(("epochs", "val_interval"), [(0, 1), (2, 5), (2, 0), ("two", 1), (True, 1), (2, True)])
 def test_a_training_that_never_validates_is_refused(epochs: int, val_interval: int) -> None:
     check_schedule(3, 3)
     with pytest.raises(ValueError, match=f"epochs is {epochs} and val_interval {val_interval}"):

@@ -9,7 +9,7 @@ from monai.networks.blocks import Convolution
 from torch import Tensor, nn
 from torch.nn import functional
 
-from calib_monai.arguments import check_share, check_whole
+from calib_monai.arguments import check_share, check_whole, is_whole
 from calib_monai.networks.imagenet21k import load_imagenet21k
 from calib_monai.networks.resnetv2 import ResNetV2
 from calib_monai.networks.vit import VisionTransformer
@@ -116,5 +116,5 @@ def _check_image_size(img_size: Sequence[int]) -> None:
     rule = f"it must be height and width, multiples of {MULTIPLE}"
     if not isinstance(given, list) or len(given) != 2:  # noqa: PLR2004 - height and width
         raise ValueError(f"img_size is {given!r}; {rule}")
-    if any(not isinstance(size, int) or size < 1 or size % MULTIPLE for size in given):
+    if any(not is_whole(size) or size < 1 or size % MULTIPLE for size in given):
         raise ValueError(f"img_size is {given!r}; {rule}")
