@@ -160,17 +160,13 @@ def check_found(sets: Mapping[str, Sequence[Case]], seen: Sequence[Seen], ckpt_d
     geometries = {str(case["case"]): one.geometry for case, one in zip(chain(*sets.values()), seen, strict=True)}
     tell_odd_voxels({name: geometry.spacing for name, geometry in geometries.items()})
     trained = None if ckpt_dir is None else read_model_json(ckpt_dir)
-    told = [
-        (case["case"], far_from_training(one.geometry, trained))
-        for case, one in zip(chain(*sets.values()), seen, strict=True)
-    ]
-    far = [(name, how) for name, how in told if how]
+    far = [(name, how) for name, one in geometries.items() if (how := far_from_training(one, trained))]
     if far and is_first_process():
         name, how = far[0]
         logger.warning(
             "%d of %d case(s) are far outside of what the model was trained on, first %s: %s",
             len(far),
-            len(told),
+            len(geometries),
             name,
             how,
         )
