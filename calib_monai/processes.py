@@ -121,6 +121,11 @@ def gathered(value: T) -> list[T]:
     return values
 
 
+def all_gathered(values: Sequence[T]) -> list[T]:
+    """The values of all processes, process by process, in one list; each process gets the same."""
+    return [value for of_process in gathered(values) for value in of_process]
+
+
 def is_first_process() -> bool:
     """Whether this is the process that writes files, of several or alone."""
     return own_rank() == 0

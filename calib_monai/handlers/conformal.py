@@ -12,7 +12,7 @@ from torch import Tensor
 from calib_monai.handlers.readings import given_of, ignored_label, items
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH
 from calib_monai.posthoc import Fitted
-from calib_monai.processes import gathered
+from calib_monai.processes import all_gathered
 from calib_monai.regions import region_voxels
 
 
@@ -58,7 +58,7 @@ class ConformalPromises:
 
     def compute(self, engine: Engine) -> None:
         """Put the values of the cases of all processes into `engine.state`, each measure under its own name."""
-        rows = torch.stack([row for of_process in gathered(self.rows) for row in of_process])  # (cases, names, C - 1)
+        rows = torch.stack(all_gathered(self.rows))  # (cases, names, C - 1)
         settings = self._settings()
         values = dict(zip(settings, rows.unbind(dim=1), strict=True))
         state: Any = engine.state

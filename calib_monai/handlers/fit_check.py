@@ -18,7 +18,7 @@ from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers.readings import given_of, ignored_label, items
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
-from calib_monai.processes import gathered, is_first_process
+from calib_monai.processes import all_gathered, gathered, is_first_process
 from calib_monai.turns import Turn, overlaps
 
 FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
@@ -129,7 +129,7 @@ class FitCheck:
             ValueError: the predictions fit far better turned, or with the classes in another order.
         """
         counts = torch.stack(gathered(self.counts)).sum(dim=0)
-        fits = [fit for of_process in gathered(self.fits) for fit in of_process]
+        fits = all_gathered(self.fits)
         self._judge(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
         if turned and is_first_process():

@@ -15,7 +15,7 @@ from calib_monai.handlers.collection import binned_metrics
 from calib_monai.handlers.readings import ignored_label, items, voxels_of
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
-from calib_monai.processes import gathered, is_first_process
+from calib_monai.processes import all_gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.whole_files import write_json
 
@@ -75,11 +75,11 @@ class BinsSaver:
 
     def write(self, engine: Engine) -> None:
         """Write the file for the cases of all processes, and note their `engine.state.mean_confidence`."""
-        cases = [case for of_process in gathered(self.cases) for case in of_process]
+        cases = all_gathered(self.cases)
         rows = {name: metric.rows() for name, metric in self.measured.items()}
         for name in self.own:  # in one order in all processes
             if name not in rows:
-                rows[name] = torch.stack([row for of_process in gathered(self.rows[name]) for row in of_process])
+                rows[name] = torch.stack(all_gathered(self.rows[name]))
         if not is_first_process():
             return
         top_label, classes = (Bins.from_tensor(rows[name]) for name in self.own)

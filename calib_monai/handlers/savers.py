@@ -22,7 +22,7 @@ from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, fitted_to
-from calib_monai.processes import gathered, is_first_process
+from calib_monai.processes import all_gathered, is_first_process
 from calib_monai.reports.cases_file import PATIENT
 from calib_monai.reports.structures import failures
 from calib_monai.spelling import did_you_mean
@@ -151,7 +151,7 @@ class ResultsSaver:
 
     def write(self, engine: Engine) -> None:
         """Write the files for the cases of all processes, and log the structures that failed."""
-        with_patients = [case for of_process in gathered(self.cases) for case in of_process]
+        with_patients = all_gathered(self.cases)
         if not is_first_process():
             return
         state: Any = engine.state

@@ -14,7 +14,7 @@ from calib_monai.bins import Bins, top_label_bins
 from calib_monai.handlers.board import Board
 from calib_monai.handlers.logits import EDGES, LARGEST, histogram
 from calib_monai.handlers.readings import ignored_label, items, logits_and_target, loss_of, voxels_of
-from calib_monai.processes import gathered, is_first_process
+from calib_monai.processes import all_gathered, gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure
 
@@ -85,7 +85,7 @@ class ReliabilityImage:
 
     def show(self, engine: Engine) -> None:
         """Draw the diagram of all cases together."""
-        bins = [part for of_process in gathered(self.bins) for part in of_process]
+        bins = all_gathered(self.bins)
         if bins and is_first_process():
             together = sum(bins[1:], start=bins[0])
             self.board.add_figure("val_reliability", diagram_figure(together, self.region.name), engine.state.epoch)
