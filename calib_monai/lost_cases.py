@@ -9,7 +9,8 @@ from monai.data import Dataset
 from calib_monai.case_names import case_of
 from calib_monai.checks import first_line
 from calib_monai.predictions import NotFiniteError
-from calib_monai.volumes import causes_of, named_in
+from calib_monai.refusals import causes_of
+from calib_monai.volumes import named_in
 
 LOST = "why_lost"  # in the place of the image of a case that cannot be loaded
 

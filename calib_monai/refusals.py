@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dis import opname
 from pathlib import Path
@@ -40,7 +40,7 @@ def refusal_of(error: BaseException) -> ValueError | None:
     Args:
         error: as it was caught.
     """
-    for one in _causes(error):
+    for one in causes_of(error):
         if isinstance(one, ValueError) and _is_raised_here(one):
             return one
         for there in worker_errors(one):
@@ -68,7 +68,7 @@ class OneLine:
 
     def __call__(self, kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         """Tell an error that nobody caught."""
-        causes = list(_causes(error, contexts=True))
+        causes = causes_of(error, contexts=True)
         if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
             if is_first():
                 sys.stderr.write(f"error: interrupted{_saved_by(self.config)}\n")
@@ -120,11 +120,13 @@ def _note_for_torchrun(line: str) -> None:
             Path(file).write_text(json.dumps({"message": cause}), encoding="utf-8")
 
 
-def _causes(error: BaseException | None, *, contexts: bool = False) -> Iterator[BaseException]:
+def causes_of(error: BaseException | None, *, contexts: bool = False) -> list[BaseException]:
     """An error, the one that it was raised from, and so on; with `contexts` also the one that was being handled."""
+    causes = []
     while error:
-        yield error
+        causes.append(error)
         error = error.__cause__ or (error.__context__ if contexts and not error.__suppress_context__ else None)
+    return causes
 
 
 def _functions_here(error: BaseException) -> set[str]:

@@ -22,6 +22,7 @@ from calib_monai.label_values import check_contents, values_in_words
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 from calib_monai.readers import reader_of
+from calib_monai.refusals import causes_of
 from calib_monai.same_images import digest_of, label_digest_of
 
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
@@ -241,14 +242,6 @@ def _loaded(case: Mapping[str, Any], loading: Loading) -> dict[str, Any]:
         broken = files[0] if len(files) == 1 else next(filter(_is_broken, files), ", ".join(files))
         why = first_line(cause).removesuffix(f": '{broken}'")  # nibabel names the file again
         raise ValueError(f"{broken} cannot be read: {why}") from None
-
-
-def causes_of(error: BaseException) -> list[BaseException]:
-    """An error, the one that it was raised from, and so on."""
-    causes = [error]
-    while causes[-1].__cause__:
-        causes.append(causes[-1].__cause__)
-    return causes
 
 
 def _check_sizes(key: str, case: Mapping[str, Any], loading: Loading) -> None:

@@ -133,6 +133,7 @@ ALLOWED = {
         "orientation",
         "pictures",
         "readers",
+        "refusals",
     },
     "loading": {
         *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "pictures"),
@@ -213,7 +214,7 @@ ALLOWED = {
         ),
         *("slices", "transforms", "views"),
     },
-    "lost_cases": {"case_names", "checks", "predictions", "volumes"},
+    "lost_cases": {"case_names", "checks", "predictions", "refusals", "volumes"},
     "inferers": {"labels", "networks"},
     "networks": {"archives", "arguments", "spelling", "weights"},
 }
