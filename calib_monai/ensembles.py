@@ -13,9 +13,9 @@ from calib_monai.datalists.split_files import read_split
 from calib_monai.descriptions import OTHERS
 from calib_monai.made_for import FILE, HELD, differences, kind_of, read_model_json
 from calib_monai.path_options import check_path
+from calib_monai.posthoc.files import MODEL
 
 LEAST_MEMBERS = 2  # members
-WEIGHTS = "model.pt"
 ONE_SPLIT = "train the members with one --split_seed and --fold"
 
 
@@ -44,7 +44,7 @@ def check_members(ckpt_dir: str, ckpt_dirs: Sequence[str]) -> None:
         if content is None:
             raise ValueError(f"there is no {Path(folder) / FILE}: nothing says what this member of the ensemble is for")
     for folder in others:
-        one, other = (Path(of) / WEIGHTS for of in (folder, first))
+        one, other = (Path(of) / MODEL for of in (folder, first))
         if one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False):
             raise ValueError(f"{one} is a copy of {other}; the members of an ensemble must be trainings that differ")
         here, there = told[folder] or {}, told[first] or {}

@@ -166,7 +166,7 @@ ALLOWED = {
     "loss_checks": {"checks", "generators", "grids"},
     "inverses": {"case_keys", "slabs"},
     "made_for": {"__version__", "descriptions", "grids", "orientation", "networks", "stored"},
-    "ensembles": {"checks", "datalists", "descriptions", "made_for", "path_options"},
+    "ensembles": {"checks", "datalists", "descriptions", "made_for", "path_options", "posthoc"},
     "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},

@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 
 from calib_monai.memory import give_back
 from calib_monai.networks import members_of
+from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import bar_is_hidden, is_first_process
 
 EVERY = 60  # seconds, between two lines that tell how far a run is
@@ -31,13 +32,13 @@ class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
 
     def __init__(self, ckpt_dir: str) -> None:
         self.ckpt_dir = ckpt_dir
-        super().__init__(load_path=f"{ckpt_dir}/model.pt", load_dict={"network": None})
+        super().__init__(load_path=f"{ckpt_dir}/{MODEL}", load_dict={"network": None})
 
     def __call__(self, engine: Any) -> None:
         """Load the weights at the start of an evaluator, which has its network by then."""
         self.map_location, own = engine.state.device, self.load_path
         for member, folder in members_of(engine.network, self.ckpt_dir):
-            self.load_path, self.load_dict = f"{folder}/model.pt", {"network": member}
+            self.load_path, self.load_dict = f"{folder}/{MODEL}", {"network": member}
             super().__call__(engine)
         self.load_path = own  # that it begins with in another run, too
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice
-from calib_monai.posthoc.files import Calibrator, Folders, load_calibrator
+from calib_monai.posthoc.files import MODEL, Calibrator, Folders, load_calibrator
 
 OUTPUT_KINDS = ("probs", "logits")
 
@@ -73,7 +73,7 @@ def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: Folders) ->
         ValueError: as `load_calibrator`. A `load_state_dict` raises it for other weights than `model.pt` in the folder.
     """
     calibrated = CalibratedNetwork(network, load_calibrator(kind, ckpt_dir))
-    hook = partial(_check_weights, Path(ckpt_dir, "model.pt")) if isinstance(ckpt_dir, str) else _refuse
+    hook = partial(_check_weights, Path(ckpt_dir, MODEL)) if isinstance(ckpt_dir, str) else _refuse
     calibrated.register_load_state_dict_pre_hook(hook)  # type: ignore[no-untyped-call]
     return calibrated
 
