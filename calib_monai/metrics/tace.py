@@ -21,6 +21,7 @@ class TACEMetric(BinnedMetric):
         threshold: probabilities up to this value are left out, 0 to 1; 0 leaves out none.
         adaptive: use bins of n // num_bins of the n sorted voxels, the last bin with the rest. False uses bins of equal
             width (lo, hi]; the first holds 0, too.
+        include_background: whether class 0 is measured. If not, its voxels still count for the other classes.
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images;
             only with bins of equal width, because equal numbers would need every confidence at once.
@@ -30,11 +31,12 @@ class TACEMetric(BinnedMetric):
         ValueError: `num_bins` below 1, a threshold outside 0..1, an unknown region, or pooled and adaptive.
 
     Note:
-        CRaC reports bins of equal width in the foreground with threshold 1e-3. BWCR reports bins of equal numbers in
-        all voxels with threshold 1e-2 and without the background class; its code divides by the number of bins once too
-        often. A class without a probability above the threshold is left out here, and counts 0 in CRaC's code. A border
-        between adaptive bins may divide voxels of equal probability. Each of them then counts with their mean accuracy;
-        the authors' result depends on the order of the voxels.
+        CRaC reports bins of equal width in the foreground: threshold=1e-3, adaptive=False, region="foreground". BWCR
+        reports bins of equal numbers in all voxels, without the background class: threshold=1e-2, region="all",
+        include_background=False; its code divides by the number of bins once too often. A class without a probability
+        above the threshold is left out here, and counts 0 in CRaC's code. A border between adaptive bins may divide
+        voxels of equal probability. Each of them then counts with their mean accuracy; the authors' result depends on
+        the order of the voxels.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class TACEMetric(BinnedMetric):
         threshold: float = 1e-3,
         *,
         adaptive: bool = True,
+        include_background: bool = True,
         region: str | Region = "plausible",
         pooled: bool = False,
         ignore_index: int | None = None,
@@ -53,6 +56,7 @@ class TACEMetric(BinnedMetric):
             raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")
         self.threshold = threshold
         self.adaptive = adaptive
+        self.include_background = include_background
 
     @property
     def sums_add_up(self) -> bool:  # type: ignore[override]
@@ -60,14 +64,16 @@ class TACEMetric(BinnedMetric):
         return not self.adaptive
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
-        """Errors (C, 1) if adaptive, else bins (C, 3 * num_bins + 1)."""
+        """Errors (C, 1) if adaptive, else bins (C, 3 * num_bins + 1); C - 1 without the background."""
         if self.adaptive:
-            return class_errors_of_equal_mass(probs, labels, self.num_bins, self.threshold).unsqueeze(-1)
-        return class_bins(probs, labels, self.num_bins, self.threshold).to_tensor()
+            rows = class_errors_of_equal_mass(probs, labels, self.num_bins, self.threshold).unsqueeze(-1)
+        else:
+            rows = class_bins(probs, labels, self.num_bins, self.threshold).to_tensor()
+        return rows if self.include_background else rows[1:]
 
     def voxels(self) -> None:
         """None, because the voxels below the threshold are in no bin."""
 
     def measured(self, rows: Tensor) -> Tensor:
-        """Error of each class, (..., C)."""
+        """Error of each class, (..., C), or (..., C - 1) without the background."""
         return rows.squeeze(-1) if self.adaptive else super().measured(rows)

@@ -8,18 +8,20 @@ from typing import Any
 from calib_monai.reports.runs import Run
 
 NOTED_LATER = ("unions",)  # settings that runs of earlier versions had, too, but did not note
+FORMER = {"include_background": True}  # settings of measures that had no such switch; of others they are off
 OF_FITS = ("validation_cases",)  # what is noted beside settings: a promise is the same from any number of cases
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:
     """The settings of a measure in which runs differ, as a text; "" if they do not differ or were not noted.
 
-    A setting that is off equals a setting that an earlier version did not have.
+    A setting that is off, or as in `FORMER`, equals a setting that an earlier version did not have.
     """
     noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
     keys = sorted({key for _, settings in noted for key in settings if key not in OF_FITS})
     of_key = {key: [one for _, one in noted if key in one or key not in NOTED_LATER] for key in keys}
-    differing = [key for key in keys if len({repr(settings.get(key, False)) for settings in of_key[key]}) > 1]
+    former = {key: FORMER.get(key, False) for key in keys}
+    differing = [key for key in keys if len({repr(one.get(key, former[key])) for one in of_key[key]}) > 1]
     told = [f"{run} with {', '.join(_setting(key, settings) for key in differing)}" for run, settings in noted]
     return "; ".join(dict.fromkeys(told)) if differing else ""
 

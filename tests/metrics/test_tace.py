@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from calib_monai.metrics import CECEMetric, TACEMetric
+from calib_monai.metrics import CECEMetric, MetricCollection, TACEMetric
 
 Volume = Callable[[str], tuple[torch.Tensor, torch.Tensor]]
 
@@ -28,17 +28,25 @@ def test_equal_widths_in_the_foreground_are_cracs(
 
 def test_equal_numbers_in_all_voxels_are_bwcrs(golden: dict[str, dict[str, Any]], golden_volume: Volume) -> None:
     probs, target = golden_volume("V1")
-    values = TACEMetric(threshold=1e-2, region="all")(y_pred=probs, y=target)
+    metric = TACEMetric(threshold=1e-2, region="all", include_background=False)
+    metric(y_pred=probs, y=target)
     expected = golden["bwcr_metrics_V1"]["expected"]["tace_reference_times_n_bins"]  # they divide once too often
-    assert values[0, 1:].mean().item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert metric.aggregate().item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.parametrize("include_background", [True, False])
 @pytest.mark.parametrize("threshold", [0.0, 1e-2, 0.3])
-def test_it_is_its_definition_in_float64(threshold: float, golden_volume: Volume) -> None:
+def test_it_is_its_definition_in_float64(
+    threshold: float,
+    include_background: bool,  # noqa: FBT001 - a parameter
+    golden_volume: Volume,
+) -> None:
     probs, target = golden_volume("V2")
-    values = TACEMetric(num_bins=7, threshold=threshold, region="foreground")(y_pred=probs, y=target)[0]
+    options: dict[str, Any] = {"region": "foreground", "include_background": include_background}
+    values = TACEMetric(num_bins=7, threshold=threshold, **options)(y_pred=probs, y=target)[0]
+    assert len(values) == probs.shape[1] - (not include_background)
     inside = (target != 0)[0, 0].numpy()
-    for k, value in enumerate(values.tolist()):
+    for k, value in enumerate(values.tolist(), start=int(not include_background)):
         confidence, right = probs[0, k].double().numpy()[inside], (target[0, 0].numpy() == k)[inside]
         order = [i for i in np.argsort(confidence, kind="stable") if confidence[i] > threshold]
         size, expected = len(order) // 7, 0.0
@@ -52,6 +60,20 @@ def test_without_a_threshold_equal_widths_are_cece(golden_volume: Volume) -> Non
     probs, target = golden_volume("V1")
     values = TACEMetric(threshold=0.0, adaptive=False, region="foreground")(y_pred=probs, y=target)
     torch.testing.assert_close(values, CECEMetric(region="foreground")(y_pred=probs, y=target))
+
+
+@pytest.mark.parametrize("options", [{}, {"adaptive": False}, {"adaptive": False, "pooled": True}])
+def test_without_the_background_it_is_the_mean_over_the_other_classes(
+    options: dict[str, Any], golden_volume: Volume
+) -> None:
+    probs, target = golden_volume("V1")
+    whole, without = (TACEMetric(region="all", include_background=on, **options) for on in (True, False))
+    for metric in (whole, without):
+        metric(y_pred=probs, y=target)
+    torch.testing.assert_close(without.values(), whole.values()[:, 1:])
+    together = MetricCollection({"tace_all": whole, "tace_all_foreground": without})
+    together(y_pred=probs, y=target)
+    assert together.values()["tace_all_foreground"].shape[1] == whole.values().shape[1] - 1
 
 
 @pytest.mark.parametrize("adaptive", [True, False])

@@ -98,6 +98,16 @@ def test_other_unions_are_not_compared_but_runs_of_before_did_not_note_theirs(tm
     assert not unlike_settings("dice_foreground", runs[1:])
 
 
+def test_a_measure_that_could_not_leave_out_the_background_had_it(tmp_path: Path) -> None:
+    run = read_run(write_run(tmp_path / "before", 1.0))
+    noted: list[dict[str, object]] = [{"threshold": 0.1}, {"include_background": True}, {"include_background": False}]
+    before, now, without = (
+        replace(run, name=str(name), settings={"tace_all": {"threshold": 0.1} | one}) for name, one in enumerate(noted)
+    )
+    assert not unlike_settings("tace_all", [before, now])
+    assert "2 with include_background False" in unlike_settings("tace_all", [before, without])
+
+
 def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
     for run, dice in zip(runs, (0.9, 0.8), strict=True):
