@@ -23,7 +23,7 @@ from calib_monai.datalists.split_files import (
     kept_split,
     names_of,
     options_of,
-    patients_of,
+    patients_of_split,
     read_split,
     write_split,
 )
@@ -91,7 +91,7 @@ class Cases(dict[str, list[Case]]):
         Digests of images and labels are written beside a model, where other runs look for them.
         """
         digests = (self.images, self.labels) if beside_model else ()
-        write_split(Drawn(names_of(self), self.options, patients_of(self), self.left_out, *digests), path)
+        write_split(Drawn(names_of(self), self.options, patients_of_split(self), self.left_out, *digests), path)
 
 
 def checked_split(

@@ -16,7 +16,7 @@ LEVELS = {"coverage": 0.9, "miss_rate": 0.05}  # what is promised by default, of
 SPREAD_OF_COVERAGE = 0.95  # share of evaluations whose measured coverage lies in `coverage_range`
 
 
-def levels_of(conformal: Mapping[str, float]) -> dict[str, float]:
+def conformal_levels(conformal: Mapping[str, float]) -> dict[str, float]:
     """The levels that a configuration has under `conformal`, those of `LEVELS` where it has none.
 
     Raises:

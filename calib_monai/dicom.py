@@ -86,7 +86,7 @@ class Header:
 
 
 @dataclass
-class Found:
+class DicomFiles:
     """DICOM files by kind: series of volumes, other files with the reason, and files in which no image can be read.
 
     Attributes:
@@ -128,13 +128,13 @@ def is_dicom(path: str | Path) -> bool:
     return is_readable(file) and bool(itk.GDCMImageIO.New().CanReadFile(str(file)))
 
 
-def sorted_into_series(files: Iterable[str | Path]) -> Found:
+def sorted_into_series(files: Iterable[str | Path]) -> DicomFiles:
     """DICOM files by series, in the order of the files; localizers, reports and similar files are skipped.
 
     Slices that lie across most others of their series are skipped, too. If no direction has a majority, all are
     skipped.
     """
-    found, groups = Found(), dict[str, list[Header]]()
+    found, groups = DicomFiles(), dict[str, list[Header]]()
     for file in map(str, files):
         header = header_of(file)
         kind = header.kind if header else _stored_kind(file)

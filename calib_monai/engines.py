@@ -28,7 +28,7 @@ from calib_monai.lost_cases import LOST, LosingDataset, why_lost
 from calib_monai.memory import free_at_once, keep_freed
 from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
-from calib_monai.processes import Part, num_processes, own_rank
+from calib_monai.processes import OwnPart, num_processes, own_rank
 from calib_monai.slices import SliceLoader
 from calib_monai.transforms import BoundaryWeightd
 from calib_monai.views import AugmentedBatch, RandomViews
@@ -266,7 +266,7 @@ def _check_not_random(dataset: Dataset, augment: bool | None) -> None:  # noqa: 
 
 def _check_shared(cases: Sequence[Any]) -> None:
     """Raise ValueError if several processes run together and would evaluate the same cases, each of which counts."""
-    if num_processes() > 1 and not isinstance(cases, Part):
+    if num_processes() > 1 and not isinstance(cases, OwnPart):
         raise ValueError(
             f"{num_processes()} processes run together, and each would evaluate all {len(cases)} case(s), which would "
             "count several times: give each the `calib_monai.processes.own_part` of them, as configs/multi_gpu_*.json "

@@ -19,7 +19,7 @@ from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.label_values import check_keeps_classes
 from calib_monai.made_for import MadeFor
-from calib_monai.processes import Part
+from calib_monai.processes import OwnPart
 from calib_monai.volumes import files_of
 
 OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index", "class_names")
@@ -111,7 +111,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
         Args:
             training: the cases that the training set has: those of this split, or others.
-            validation: the same for the validation set; one of several processes may have its `Part`.
+            validation: the same for the validation set; one of several processes may have its `OwnPart`.
 
         Raises:
             ValueError: as `checked_split`, or a case without image or label, or one in two sets.
@@ -154,7 +154,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         Those of the split are checked when they are asked for. A list of another program is checked here.
 
         Args:
-            cases: the cases of the evaluation; one of several processes may have its `Part`.
+            cases: the cases of the evaluation; one of several processes may have its `OwnPart`.
 
         Raises:
             ValueError: as `checked_split`, or a case without image or label.
@@ -174,7 +174,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
 
 def _whole(cases: Sequence[Case]) -> Sequence[Case]:
     """The cases of all processes."""
-    return cases.whole if isinstance(cases, Part) else cases
+    return cases.whole if isinstance(cases, OwnPart) else cases
 
 
 def _named(cases: Sequence[Any], name: str) -> list[Case]:

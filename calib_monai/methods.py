@@ -28,7 +28,7 @@ def with_method(content: Mapping[str, Any], method: str, loss: nn.Module, config
         loss: the loss of the training.
         config: file of the bundle's configuration, without options.
     """
-    here, there = described(loss), described(_loss_of(config))
+    here, there = described_loss(loss), described_loss(_loss_of(config))
     told = method
     if here[LOSS] != there[LOSS]:
         told = str(here[LOSS])
@@ -51,7 +51,7 @@ def method_of_model(ckpt_dir: str, method: str) -> str:
     return str(known[METHOD]) if METHOD in known and known.get(BUNDLE_METHOD) == method else method
 
 
-def described(loss: nn.Module | None) -> dict[str, Any]:
+def described_loss(loss: nn.Module | None) -> dict[str, Any]:
     """The class of a loss, and its arguments and those of the losses in it, by name."""
     told: dict[str, Any] = {LOSS: type(loss).__name__}
     for place, part in loss.named_modules() if loss is not None else ():

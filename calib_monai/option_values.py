@@ -21,7 +21,7 @@ from calib_monai.arguments import (
     is_switch,
 )
 from calib_monai.checks import check_keys, check_outputs, check_patch_size, check_schedule, check_slice_size, first_line
-from calib_monai.conformal import levels_of
+from calib_monai.conformal import conformal_levels
 from calib_monai.datalists.elsewhere import OtherData, check_part
 from calib_monai.datalists.given_splits import read_lists
 from calib_monai.ensembles import check_ckpt_dirs
@@ -55,7 +55,7 @@ OF_TRAINING = {"batch_size", "learning_rate", "training_box"}  # in volumes.json
 CHECKS: tuple[tuple[Callable[..., object], tuple[str, ...]], ...] = (
     (check_axcodes, ("axcodes",)),
     (check_ckpt_dirs, ("ckpt_dirs",)),
-    (levels_of, ("conformal",)),
+    (conformal_levels, ("conformal",)),
     (check_measures, ("measures",)),
     (check_part, ("part", "calibrator")),
     (check_shift, ("shift",)),

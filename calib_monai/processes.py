@@ -79,7 +79,7 @@ def parallel(network: torch.nn.Module) -> DistributedDataParallel:
     return DistributedDataParallel(network, broadcast_buffers=False)  # the same in all: what is there comes from all
 
 
-class Part(list[T]):
+class OwnPart(list[T]):
     """The values for one of several processes.
 
     Attributes:
@@ -91,14 +91,14 @@ class Part(list[T]):
         self.whole = whole
 
 
-def own_part(values: Sequence[T]) -> Part[T]:
+def own_part(values: Sequence[T]) -> OwnPart[T]:
     """The values for this process, in order; each value belongs to one process.
 
     Raises:
         ValueError: there are too few.
     """
     check_enough(len(values))
-    return Part(share(values), values)
+    return OwnPart(share(values), values)
 
 
 def share(values: Sequence[T]) -> list[T]:

@@ -10,9 +10,9 @@ from pathlib import Path
 from calib_monai.command_lines import Parser, log_to_output
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.scoring.axes import AXES
-from calib_monai.scoring.cases import Given
+from calib_monai.scoring.cases import GivenFiles
 from calib_monai.scoring.earlier import KINDS
-from calib_monai.scoring.runs import Options, score
+from calib_monai.scoring.runs import ScoreOptions, score
 
 ABOUT = "Measure probabilities that any program has written against labels, as an evaluation does."
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     log_to_output()
     logging.getLogger("ignite").setLevel(logging.CRITICAL)  # which tells each error twice
-    given = Given(
+    given = GivenFiles(
         probs=options.probs,
         labels=options.labels,
         images=options.images,
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     told = score(
         given,
-        Options(
+        ScoreOptions(
             out=options.out,
             cases=options.cases,
             dataset=options.dataset,

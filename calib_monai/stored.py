@@ -54,7 +54,7 @@ class ModelFile(Stored):
     modified: float
 
 
-class Measured(Stored):
+class StoredMetric(Stored):
     """A metric over all cases in `summary.json`."""
 
     value: float | None
@@ -84,7 +84,7 @@ class Evaluated(Told):
     """What an export takes from `summary.json` of an evaluation."""
 
     num_cases: PositiveInt
-    metrics: dict[str, Measured]
+    metrics: dict[str, StoredMetric]
     model: ModelFile
 
 

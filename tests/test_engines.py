@@ -21,7 +21,7 @@ from calib_monai.handlers import PredictionsSaver
 from calib_monai.losses import BWCRLoss, NACLLoss
 from calib_monai.predicted_cases import Inputs
 from calib_monai.predictions import ProbsAndLabeld
-from calib_monai.processes import Part
+from calib_monai.processes import OwnPart
 from calib_monai.refusals import OneLine
 from calib_monai.views import TwoViewInferer
 
@@ -124,7 +124,7 @@ def test_processes_that_run_together_do_not_each_evaluate_all_cases(monkeypatch:
     for evaluate in (made_before.run, lambda: VolumeEvaluator(dataset=Dataset(cases), **given)):
         with pytest.raises(ValueError, match=r"^2 processes run together, and each would evaluate all 2 case\(s\)"):
             evaluate()
-    VolumeEvaluator(dataset=Dataset(Part(cases[:1], cases)), **given)
+    VolumeEvaluator(dataset=Dataset(OwnPart(cases[:1], cases)), **given)
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

@@ -17,7 +17,7 @@ from monai.transforms import Compose
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.listed_cases import SplitOnDemand
 from calib_monai.loading import LoadCased
-from calib_monai.processes import Part
+from calib_monai.processes import OwnPart
 from calib_monai.targets import arguments_of
 
 
@@ -49,7 +49,7 @@ def test_the_data_set_is_read_once_and_when_it_is_asked_for(phantom_dir: Path, t
     cases = on_demand(tmp_path, datalist)
     assert not calls
     training, validation = cases["training"], cases["validation"]
-    used = cases.used(training, Part(validation[:1], validation))  # as one of several processes has it
+    used = cases.used(training, OwnPart(validation[:1], validation))  # as one of several processes has it
     assert used["validation"] == validation
     assert list(used) == list(cases) == ["training", "validation", "test"]
     assert len(cases) == 3
@@ -88,7 +88,7 @@ def test_lists_take_the_place_of_the_data_set_and_are_checked(phantom_dir: Path,
 def test_a_list_in_place_of_one_set_leaves_the_others_to_the_split(phantom_dir: Path, tmp_path: Path) -> None:
     cases = on_demand(tmp_path, lambda: hippocampus_split(str(phantom_dir)))
     training, validation, test = (cases[name] for name in ("training", "validation", "test"))
-    used = cases.used(training[1:], Part(validation[:1], validation))
+    used = cases.used(training[1:], OwnPart(validation[:1], validation))
     assert [case["case"] for case in used["training"]] == [case["case"] for case in training[1:]]
     assert used["validation"] == validation  # in each process
     assert used["test"] == test
@@ -173,7 +173,7 @@ def test_a_list_for_an_evaluation_is_checked_as_the_split_is(phantom_dir: Path, 
         ({**listed[1], "image": 5}, r"^the image of case 1 of test is of int; it must be a path"),
     ):
         with pytest.raises(ValueError, match=said):
-            on_demand(tmp_path, **MEASURED).check_measured(Part([listed[0]], [listed[0], wrong]))
+            on_demand(tmp_path, **MEASURED).check_measured(OwnPart([listed[0]], [listed[0], wrong]))
     with pytest.raises(ValueError, match=r"^the list of test cases is empty"):
         on_demand(tmp_path, **MEASURED).check_measured([])
 
@@ -208,4 +208,4 @@ def test_only_sets_whose_files_are_checked_are_given(phantom_dir: Path, tmp_path
         with pytest.raises(ValueError, match=said):
             on_demand(tmp_path, datalist, **options)["test"]
     evaluated = on_demand(tmp_path, datalist, **MEASURED)
-    evaluated.check_measured(Part(evaluated["test"][:1], evaluated["test"]))
+    evaluated.check_measured(OwnPart(evaluated["test"][:1], evaluated["test"]))

@@ -10,7 +10,7 @@ from monai.losses import DiceCELoss, FocalLoss
 
 from calib_monai.losses import CompoundLoss, CRaCLoss, NACLLoss
 from calib_monai.made_for import FILE
-from calib_monai.methods import described, method_of_model, with_method
+from calib_monai.methods import described_loss, method_of_model, with_method
 from calib_monai.whole_files import write_json
 
 CONFIG = str(Path(__file__).parents[1] / "bundles" / "hippocampus_nacl" / "configs" / "train.json")
@@ -45,13 +45,13 @@ def test_a_training_is_called_by_its_loss(loss: torch.nn.Module, told: str, tmp_
     ],
 )
 def test_weights_of_terms_and_classes_make_another_training(one: torch.nn.Module, other: torch.nn.Module) -> None:
-    assert described(one) != described(other)
+    assert described_loss(one) != described_loss(other)
 
 
 def test_the_state_of_a_loss_is_no_argument() -> None:
-    before, loss = described(CRaCLoss(2)), CRaCLoss(2)
+    before, loss = described_loss(CRaCLoss(2)), CRaCLoss(2)
     loss.multipliers.multiplier.fill_(0.5)
-    assert described(loss) == before
+    assert described_loss(loss) == before
 
 
 def test_a_file_without_a_loss_or_a_model_that_says_nothing_changes_no_name(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from calib_monai.datalists.splits import Case
-from calib_monai.dicom import SAME, Found, Header, is_dicom, sorted_into_series
+from calib_monai.dicom import SAME, DicomFiles, Header, is_dicom, sorted_into_series
 from calib_monai.dicom_lengths import series_of
 from calib_monai.path_options import check_searched
 from calib_monai.series import far_apart
@@ -21,7 +21,8 @@ LONGEST_NAME = 80
 MOST_BESIDE = 20_000  # files in the folders beside that of a file
 READABLE = os.R_OK | os.X_OK
 
-Part = tuple[Path, list[Header], list[str], bool]  # folder, slices and damaged files of a series; is it the only one?
+# folder, slices and damaged files of a series; is it the only one?
+SeriesInFolder = tuple[Path, list[Header], list[str], bool]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def dicom_cases(
     """
     found_in = [(folder, sorted_into_series(files)) for folder, files in _by_folder(path, others, most)]
     _tell_passed_over([found for _, found in found_in])
-    series: list[Part] = []
+    series: list[SeriesInFolder] = []
     strays: dict[str, str] = {}  # damaged files of series of which nothing else lies in their folders
     for folder, found in found_in:
         alone = len(found.series) == 1
@@ -72,7 +73,7 @@ def dicom_cases(
     return cases
 
 
-def _tell_passed_over(found: Sequence[Found]) -> None:
+def _tell_passed_over(found: Sequence[DicomFiles]) -> None:
     """Warn of the files that are not read, with the reason: those that spoil no series."""
     known = set[str]().union(*(one.identifiers for one in found))
     for one in found:
@@ -167,10 +168,10 @@ def _by_series(folder: Path, _changed: int, others: tuple[str, ...]) -> dict[str
 
 
 def _joined(
-    series: Iterable[Part],
-) -> list[Part]:
+    series: Iterable[SeriesInFolder],
+) -> list[SeriesInFolder]:
     """The series, with parts of one series in several folders joined if patient and grid agree and places differ."""
-    joined: list[Part] = []
+    joined: list[SeriesInFolder] = []
     for part in series:
         folder, headers, damaged, _ = part
         place = next((at for at, (_, other, _, _) in enumerate(joined) if _continues(headers, other)), None)

@@ -168,7 +168,7 @@ def names_of(split: Split, but: Sequence[str] = ()) -> dict[str, list[str]]:
     return {name: [case["case"] for case in cases if case["case"] not in but] for name, cases in split.items()}
 
 
-def patients_of(split: Split) -> dict[str, str]:
+def patients_of_split(split: Split) -> dict[str, str]:
     """The patient, or the group of near-duplicates, of each case that has one."""
     return {case["case"]: case["patient"] for cases in split.values() for case in cases if "patient" in case}
 

@@ -39,7 +39,7 @@ from calib_monai.posthoc import (
     new_calibrator,
     save_calibrator,
 )
-from calib_monai.posthoc.files import CONTROL, MODEL, NONE, Measured
+from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
 from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, write_json
@@ -216,7 +216,7 @@ class CalibratedLogits:
     """
 
     def __init__(self, calibrator: Calibrator | CalibratedNetwork | Fitted) -> None:
-        self.calibrator: Measured = (
+        self.calibrator: CalibratorOrShift = (
             calibrator.calibrator if isinstance(calibrator, Fitted) else calibrator_of(calibrator)
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isfinite
 
 from calib_monai.conformal import fewest_cases, fewest_for_miss_rate, least_miss_rate, most_coverage
-from calib_monai.metrics.inputs import Given
+from calib_monai.metrics.inputs import ProbsAndLabels
 from calib_monai.posthoc import Conformal, ConformalFit, MarginFit, Margins, save_conformal
 from calib_monai.posthoc.files import Folders
 
@@ -24,7 +24,7 @@ class ConformalFits:
     def __init__(self, kinds: Sequence[str]) -> None:
         self.fits = {kind: (ConformalFit(), MarginFit()) for kind in kinds}
 
-    def add(self, kind: str, given: Given) -> None:
+    def add(self, kind: str, given: ProbsAndLabels) -> None:
         """Add a case with a calibrator: probabilities, labels and ignored voxels."""
         for fit in self.fits[kind]:
             fit.add(*given)

@@ -31,7 +31,7 @@ OF_TEST_DIR = 'a JSON file with "folder" and "labels_are_right": true, given as 
 logger = logging.getLogger(__name__)
 
 
-class Fit(NamedTuple):
+class CaseFit(NamedTuple):
     """How the foreground of a case fits.
 
     Attributes:
@@ -82,7 +82,7 @@ class FitCheck:
         self.named = named
         self.of = of
         self.counts = torch.zeros(0)
-        self.fits: list[Fit] = []
+        self.fits: list[CaseFit] = []
 
     def attach(self, engine: Engine) -> None:
         """Count during a run of an evaluator, and judge at its end."""
@@ -111,7 +111,7 @@ class FitCheck:
             pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).to(self.counts)
             self.counts += pairs
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
-            self.fits.append(Fit(case_of(item), sizes, overlaps(of_label, of_prediction)))
+            self.fits.append(CaseFit(case_of(item), sizes, overlaps(of_label, of_prediction)))
             if len(self.fits) == FIRST:
                 self._warn_early()
 
@@ -137,7 +137,7 @@ class FitCheck:
             told = "%d of %d case(s) fit their labels far better turned, first %s with %s: look at them"
             logger.warning(told, len(turned), len(fits), case, turn)
 
-    def _judge(self, counts: Tensor, fits: Sequence[Fit]) -> None:
+    def _judge(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
@@ -193,7 +193,7 @@ class FitCheck:
         )
 
 
-def dice_of_turns(fits: Sequence[Fit]) -> dict[Turn, float]:
+def dice_of_turns(fits: Sequence[CaseFit]) -> dict[Turn, float]:
     """The Dice of the foreground of all cases, for each turn that all of them have."""
     known = Counter(turn for fit in fits for turn in fit.shared)
     total = max(sum(fit.sizes for fit in fits), 1.0)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calib_monai.conformal import fewest_for_miss_rate, levels_of
+from calib_monai.conformal import conformal_levels, fewest_for_miss_rate
 from calib_monai.posthoc import Margins, Promises
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def check_margins(
         structures: the names of the classes but the background.
     """
     if margins is None:
-        miss_rate = levels_of(conformal or {})["miss_rate"]
+        miss_rate = conformal_levels(conformal or {})["miss_rate"]
         raise ValueError(
             f"outputs name margin, and nothing was fitted for one with the calibrator {calibrator}, or to too few "
             f"cases: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation cases that show a "

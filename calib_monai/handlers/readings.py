@@ -8,7 +8,7 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor
 
-from calib_monai.metrics.inputs import Given, labels_and_ignored, measured_voxels, plain, probs_and_labels
+from calib_monai.metrics.inputs import ProbsAndLabels, labels_and_ignored, measured_voxels, plain, probs_and_labels
 from calib_monai.regions import Region
 
 
@@ -62,7 +62,7 @@ def voxels_of(item: dict[str, Any], region: Region, ignore_index: int | None) ->
     return voxels
 
 
-def given_of(item: dict[str, Any], ignore_index: int | None) -> Given:
+def given_of(item: dict[str, Any], ignore_index: int | None) -> ProbsAndLabels:
     """The input of the metrics for a case, as a batch of one from `probs_and_labels`; arguments as in `voxels_of`."""
     label = item["label" if ignore_index is None else "target"]
     return probs_and_labels(item["prob"][None], label[None], ignore_index)

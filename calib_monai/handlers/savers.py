@@ -16,7 +16,7 @@ from calib_monai.handlers.earlier import Earlier, about_file, about_models
 from calib_monai.handlers.made_with import settings_of_metrics, steps_of
 from calib_monai.handlers.readings import items
 from calib_monai.handlers.shapes import SegmentationHandler
-from calib_monai.handlers.summaries import aurc_of, columns_of, numbers_of_all, summary_of, values_of_cases
+from calib_monai.handlers.summaries import aurc_of, column_names, numbers_of_all, summary_of, values_of_cases
 from calib_monai.locks import hold, release
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
@@ -158,7 +158,8 @@ class ResultsSaver:
         cases = [case for case, _ in with_patients]
         details = values_of_cases(state.metric_details, len(cases))
         columns_by_name = {
-            name: columns_of(name, values, self.class_names, self.unions.get(name)) for name, values in details.items()
+            name: column_names(name, values, self.class_names, self.unions.get(name))
+            for name, values in details.items()
         }
         columns = [column for of_metric in columns_by_name.values() for column in of_metric]
         rows = torch.cat(list(details.values()), dim=1).tolist()

@@ -54,7 +54,7 @@ def numbers_of_all(metrics: Mapping[str, Any], of_cases: Mapping[str, Tensor]) -
     return numbers
 
 
-def columns_of(name: str, values: Tensor, class_names: Sequence[str], own: Sequence[str] | None = None) -> list[str]:
+def column_names(name: str, values: Tensor, class_names: Sequence[str], own: Sequence[str] | None = None) -> list[str]:
     """Names of a metric's columns: its own where there is one, else with each class; numbered where names do not fit.
 
     Args:

@@ -23,10 +23,10 @@ def check_lists(y_pred: Any, y: Any) -> None:
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 
 
-Given = tuple[Tensor, Tensor, Tensor | None]
+ProbsAndLabels = tuple[Tensor, Tensor, Tensor | None]
 
 
-def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None = None) -> Given:
+def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None = None) -> ProbsAndLabels:
     """Probabilities (B, C, H, W[, D]), class indices (B, 1, H, W[, D]) and a mask of ignored voxels, without meta data.
 
     The mask is (B, 1, H, W[, D]), bool, or None if no voxel is ignored. The class index of an ignored voxel is 0.

@@ -11,18 +11,18 @@ import safetensors.torch
 from safetensors import safe_open
 from torch import Tensor
 
-from calib_monai.conformal import LEVELS, fewest_cases, levels_of, most_coverage
+from calib_monai.conformal import LEVELS, conformal_levels, fewest_cases, most_coverage
 from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.files import (
     CONTROL,
     MODEL,
     NONE,
+    CalibratorOrShift,
     Folders,
-    Measured,
     calibrator_path,
     check_kind,
     check_readable,
-    digest_of,
+    digest_of_files,
     how_to_fit,
     load_measured,
     model_files,
@@ -86,9 +86,9 @@ def load_conformal(
 
     Raises:
         ValueError: with one line that names the file, where it is damaged, or where it is of another model or another
-            calibrator; or as `levels_of`.
+            calibrator; or as `conformal_levels`.
     """
-    levels = levels_of(conformal or {})
+    levels = conformal_levels(conformal or {})
     check_kind(kind, or_none=True)
     path = conformal_path(kind, ckpt_dir)
     if not path.is_file():
@@ -125,7 +125,7 @@ def conformal_path(kind: str, ckpt_dir: Folders) -> Path:
 def _made_with(kind: str, ckpt_dir: Folders, model: str = MODEL) -> dict[str, str]:
     """The checksums of the model and of the calibrator, if there is one."""
     files = {"model": model_files(ckpt_dir, model), "calibrator": _calibrators(kind, ckpt_dir)}
-    return {name: digest_of(of_name) for name, of_name in files.items() if of_name}
+    return {name: digest_of_files(of_name) for name, of_name in files.items() if of_name}
 
 
 def _calibrators(kind: str, ckpt_dir: Folders) -> list[Path]:
@@ -146,7 +146,7 @@ class Fitted(NamedTuple):
         promises: intervals and margins with this calibrator.
     """
 
-    calibrator: Measured
+    calibrator: CalibratorOrShift
     promises: Promises
 
 

@@ -20,7 +20,7 @@ from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import whole_file
 
 Calibrator = TemperatureScaling | LocalTemperatureScaling
-Measured = Calibrator | ForegroundShift  # what an evaluation takes
+CalibratorOrShift = Calibrator | ForegroundShift  # what an evaluation takes
 Folders = str | Sequence[str]  # of a model, or of the members of an ensemble
 
 KINDS = ("ts", "lts")
@@ -72,7 +72,7 @@ class FittedTo(NamedTuple):
 
 
 def save_calibrator(
-    calibrator: Measured,
+    calibrator: CalibratorOrShift,
     kind: str,
     ckpt_dir: Folders,
     region: str = "all",
@@ -93,14 +93,14 @@ def save_calibrator(
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
-    about = {"model": digest_of(model_files(ckpt_dir, model)), "region": region}
+    about = {"model": digest_of_files(model_files(ckpt_dir, model)), "region": region}
     about |= {} if cases is None else {"cases": str(cases)}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
 
 
-def load_measured(kind: str, ckpt_dir: Folders) -> Measured:
+def load_measured(kind: str, ckpt_dir: Folders) -> CalibratorOrShift:
     """What an evaluation takes: a calibrator as `load_calibrator` gives it, or the control of the model.
 
     Raises:
@@ -181,7 +181,7 @@ def _fitted_weights(path: Path, models: Sequence[Path], mend: str) -> dict[str, 
             weights, digest = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()["model"]  # noqa: SIM118 - it has no other way
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {mend}") from None
-    if digest != digest_of(models):
+    if digest != digest_of_files(models):
         for model in models:
             if model.name == MODEL:
                 check_readable(model)
@@ -253,7 +253,7 @@ def model_files(ckpt_dir: Folders, model: str = MODEL) -> list[Path]:
     return [Path(folder) / model for folder in ([ckpt_dir] if isinstance(ckpt_dir, str) else ckpt_dir)]
 
 
-def digest_of(paths: Sequence[Path]) -> str:
+def digest_of_files(paths: Sequence[Path]) -> str:
     """A checksum of files; of several it does not depend on their order."""
     digests = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths)
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

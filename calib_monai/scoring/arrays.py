@@ -31,7 +31,7 @@ VECTOR = 5  # axes of a NIfTI whose fourth is of time and the fifth of vectors
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredArray:
     """An array in a file, whose values are not read yet.
 
     Attributes:
@@ -132,7 +132,7 @@ class Stored:
             yield stream
 
 
-def stored_in(file: str, *, logits: bool = False) -> Stored:
+def stored_in(file: str, *, logits: bool = False) -> StoredArray:
     """The array in a file.
 
     Args:
@@ -155,7 +155,7 @@ def stored_in(file: str, *, logits: bool = False) -> Stored:
     return stored
 
 
-def _nifti(file: str) -> Stored:
+def _nifti(file: str) -> StoredArray:
     """The array of a NIfTI."""
     image: Any = nibabel.load(file)
     proxy, unit = image.dataobj, int(image.header["xyzt_units"]) & UNIT_BITS
@@ -165,10 +165,11 @@ def _nifti(file: str) -> Stored:
     shape = tuple(int(size) for size in proxy.shape)
     if len(shape) == VECTOR and shape[3] == 1:
         shape = (*shape[:3], shape[4])
-    return Stored(file, shape, proxy.dtype, True, float(proxy.slope), float(proxy.inter), affine, int(proxy.offset))  # noqa: FBT003
+    slope, inter = float(proxy.slope), float(proxy.inter)
+    return StoredArray(file, shape, proxy.dtype, True, slope, inter, affine, int(proxy.offset))  # noqa: FBT003
 
 
-def _npz(file: str, *, logits: bool) -> Stored:
+def _npz(file: str, *, logits: bool) -> StoredArray:
     """The array of an `.npz`: the only one, or the one under a key that says what it is."""
     wanted = (LOGITS, *KEYS) if logits else KEYS
     with zipfile.ZipFile(file) as archive:
@@ -179,14 +180,14 @@ def _npz(file: str, *, logits: bool) -> Stored:
         name = f"{key}{NPY}" if f"{key}{NPY}" in archive.namelist() else key
         with archive.open(name) as stream:
             shape, fortran, dtype, offset = _npy_header(cast(BinaryIO, stream))
-    return Stored(file, shape, dtype, fortran, offset=offset, key=name)
+    return StoredArray(file, shape, dtype, fortran, offset=offset, key=name)
 
 
-def _npy(file: str) -> Stored:
+def _npy(file: str) -> StoredArray:
     """The array of an `.npy`."""
     with Path(file).open("rb") as stream:
         shape, fortran, dtype, offset = _npy_header(stream)
-    return Stored(file, shape, dtype, fortran, offset=offset)
+    return StoredArray(file, shape, dtype, fortran, offset=offset)
 
 
 def _npy_header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:

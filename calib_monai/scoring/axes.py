@@ -11,7 +11,7 @@ OF_NIFTI = ("cxyz", "xyzc")
 OF_NNUNET = ("czyx",)
 
 
-def axes_of(
+def axes_of_array(
     file: str,
     stored: Sequence[int],
     label: tuple[str, Sequence[int]],

@@ -19,7 +19,7 @@ from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, numbered
 from calib_monai.scoring.pairs import Pair, pairs_in
-from calib_monai.scoring.probs import Found, Reading, found_in
+from calib_monai.scoring.probs import FoundProbs, Reading, found_in
 
 BYTES_OF_PROB = 4
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenFiles:
     """What a person says of the files.
 
     Attributes:
@@ -67,12 +67,12 @@ class ScoredCases:
         reading: how files are read.
     """
 
-    found: Mapping[str, Found]
+    found: Mapping[str, FoundProbs]
     classes: Classes
     reading: Reading = field(default_factory=Reading)
 
 
-def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None = None) -> ScoredCases:
+def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes | None = None) -> ScoredCases:
     """The cases of a folder of probabilities, whose files' headers are checked.
 
     Args:
@@ -94,7 +94,7 @@ def scored_cases(given: Given, only: Sequence[str] = (), classes: Classes | None
     )
     plain = Reading(given.axes, given.logits, given.foreground, (), not given.any_grid)
     count = len(known.names) if known else None
-    found: dict[str, Found] = {}
+    found: dict[str, FoundProbs] = {}
     for pair in pairs:
         label = _label_header(pair)
         found[pair.case] = found_in(pair, label, plain, count)

@@ -23,7 +23,7 @@ from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.refusals import refusal_of
-from calib_monai.scoring.probs import Found, Reading, read
+from calib_monai.scoring.probs import FoundProbs, Reading, read
 from calib_monai.scoring.values import accept_soft, softmax_in_place
 from calib_monai.transforms import LeaveOutd
 
@@ -49,7 +49,7 @@ class Scoring:
         any_fit: whether predictions may fit the labels far better turned or as other classes.
     """
 
-    cases: Mapping[str, Found]
+    cases: Mapping[str, FoundProbs]
     class_names: Sequence[str]
     reading: Reading
     ignore_index: int | None

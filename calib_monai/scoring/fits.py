@@ -19,9 +19,9 @@ from calib_monai.headers import is_nifti
 from calib_monai.locks import release
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
-from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, Stored
+from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, StoredArray
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, fit_checks, postprocessing_of, run
-from calib_monai.scoring.probs import Found, view_of
+from calib_monai.scoring.probs import FoundProbs, view_of
 from calib_monai.whole_files import whole_file, whole_path
 
 
@@ -109,7 +109,7 @@ class SaveProbsd(Transform):
             shutil.copyfile(found.place, self._path_of(found.place))
         return dict(data)
 
-    def paths_of(self, found: Found) -> list[Path]:
+    def paths_of(self, found: FoundProbs) -> list[Path]:
         """The files that are written of a case."""
         place = [self._path_of(found.place)] if found.place else []
         return [*(self._path_of(stored.file) for stored in found.stored), *place]
@@ -119,14 +119,14 @@ class SaveProbsd(Transform):
         return self.folder / Path(file).absolute().relative_to(self.root)
 
 
-def _of_probs(stored: Stored) -> Stored:
+def _of_probs(stored: StoredArray) -> StoredArray:
     """The file as if it held probabilities, at least of single precision: a coarser type makes 0 of low ones."""
     dtype = np.promote_types(stored.dtype, np.float32) if stored.dtype.kind == "f" else np.dtype(np.float32)
     key = PROBS if stored.called == LOGITS else stored.key
     return replace(stored, dtype=dtype, key=key)
 
 
-def write_like(stored: Stored, path: Path, probs: NDArray[np.float32]) -> None:
+def write_like(stored: StoredArray, path: Path, probs: NDArray[np.float32]) -> None:
     """Write probabilities in the format of a file, complete or not at all.
 
     Args:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from calib_monai.grids import SPATIAL_DIMS, distance_of_grids, half_a_voxel
 from calib_monai.headers import is_nifti
-from calib_monai.scoring.arrays import Stored, stored_in
-from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of
+from calib_monai.scoring.arrays import StoredArray, stored_in
+from calib_monai.scoring.axes import AXES, OF_NIFTI, OF_NNUNET, axes_of_array
 from calib_monai.scoring.pairs import Pair
 from calib_monai.scoring.pickles import placed_by
 from calib_monai.scoring.values import check_logits, reorder, to_probs
@@ -43,7 +43,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundProbs:
     """The files of a case whose headers were read, and what they say.
 
     Attributes:
@@ -55,7 +55,7 @@ class Found:
     """
 
     pair: Pair
-    stored: tuple[Stored, ...]
+    stored: tuple[StoredArray, ...]
     axes: str
     turn: NDArray[Any] | None
     num_classes: int
@@ -67,7 +67,7 @@ class Found:
         return file if self.stored[0].is_of_nnunet and file.is_file() else None
 
 
-def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int | None) -> Found:
+def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int | None) -> FoundProbs:
     """What the headers of a case's files say, beside its label (1, X, Y, Z), whose voxels are not looked at.
 
     Raises:
@@ -83,13 +83,13 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
         if not reading.logits:
             check_alike(stored)
         for one in stored:
-            axes_of(one.file, one.shape, (pair.label, size), 1, known)
+            axes_of_array(one.file, one.shape, (pair.label, size), 1, known)
     elif len(first.shape) <= SPATIAL_DIMS and is_nifti(first.file) and not reading.foreground:
         _refuse_one_channel(first)
     turn = _turn(pair, label, reading) if nnunet else None
     if nnunet and turn is not None:
         size = _turned_size(size, turn)
-    axes = axes_of(first.file, first.shape, (pair.label, size), 1 if several else channels, known)
+    axes = axes_of_array(first.file, first.shape, (pair.label, size), 1 if several else channels, known)
     count = len(stored) if several else first.shape[axes.index("c")] if "c" in axes else 1
     if count + reading.foreground < 2:  # noqa: PLR2004 - background and a structure
         raise ValueError(
@@ -102,10 +102,10 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
         )
     if reading.same_grid:
         _check_grid(pair, stored, label)
-    return Found(pair, stored, axes, turn, count + reading.foreground)
+    return FoundProbs(pair, stored, axes, turn, count + reading.foreground)
 
 
-def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
+def read(found: FoundProbs, label: MetaTensor, reading: Reading) -> Tensor:
     """Probabilities or logits on the grid of the label (1, X, Y, Z), (C, X, Y, Z), float32.
 
     Raises:
@@ -128,7 +128,7 @@ def read(found: Found, label: MetaTensor, reading: Reading) -> Tensor:
     return values
 
 
-def view_of(places: NDArray[Any], found: Found) -> NDArray[Any]:
+def view_of(places: NDArray[Any], found: FoundProbs) -> NDArray[Any]:
     """A view of values, (C, X, Y, Z), with the axes of the stored arrays."""
     moved = np.moveaxis(places, 0, -1)
     if found.turn is not None:
@@ -140,7 +140,7 @@ def view_of(places: NDArray[Any], found: Found) -> NDArray[Any]:
     return np.asarray(view[only])
 
 
-def _fill(view: NDArray[Any], stored: Stored) -> None:
+def _fill(view: NDArray[Any], stored: StoredArray) -> None:
     """Read the values of a file."""
     slowest_first = view.T if stored.fortran else view
     for place, piece in stored.pieces():
@@ -149,7 +149,7 @@ def _fill(view: NDArray[Any], stored: Stored) -> None:
         )
 
 
-def check_alike(stored: Sequence[Stored]) -> None:
+def check_alike(stored: Sequence[StoredArray]) -> None:
     """Raise ValueError if whole numbers in the files of the classes are not of one type: nothing tells what is 1."""
     types = {one.dtype.str[1:] if one.is_whole else "": one for one in reversed(stored)}
     if len(types) > 1:
@@ -161,7 +161,7 @@ def check_alike(stored: Sequence[Stored]) -> None:
         )
 
 
-def _refuse_one_channel(stored: Stored) -> NoReturn:
+def _refuse_one_channel(stored: StoredArray) -> NoReturn:
     """Raise ValueError for a volume of one channel: labels, or the probability of one structure."""
     if stored.dtype.kind in "iub":
         said = "it looks like a segmentation; needed are probabilities, before the argmax, or one file for each class"
@@ -193,7 +193,7 @@ def _turned_size(size: Sequence[int], turn: NDArray[Any]) -> tuple[int, ...]:
     return nibabel.apply_orientation(np.empty(size, np.bool_), turn).shape  # type: ignore[no-untyped-call, no-any-return]
 
 
-def _check_grid(pair: Pair, stored: Sequence[Stored], label: MetaTensor) -> None:
+def _check_grid(pair: Pair, stored: Sequence[StoredArray], label: MetaTensor) -> None:
     """Raise ValueError if the headers of probabilities place them elsewhere than their label."""
     for one in stored:
         if one.affine is not None:

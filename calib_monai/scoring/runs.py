@@ -13,7 +13,7 @@ from calib_monai.regions import REGIONS, region_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
-from calib_monai.scoring.cases import Given, ScoredCases, scored_cases
+from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
 from calib_monai.scoring.fits import Fit, SaveProbsd, fitted
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Options:
+class ScoreOptions:
     """What a person wants.
 
     Attributes:
@@ -54,7 +54,7 @@ class Options:
     fit_region: str = "all"
 
 
-def score(given: Given, options: Options) -> str:
+def score(given: GivenFiles, options: ScoreOptions) -> str:
     """Score a folder, and write a run as an evaluation of a bundle does.
 
     With a calibrator there are two runs, `eval` and `eval_ts` or `eval_lts`, and a report of both in `report`. Earlier
@@ -83,7 +83,7 @@ def score(given: Given, options: Options) -> str:
     return f"{tables_of(runs)}\nThe results are in {options.out}{page}"
 
 
-def _check_options(options: Options) -> None:
+def _check_options(options: ScoreOptions) -> None:
     """Raise ValueError if options of a fit are not together, or are not known."""
     if bool(options.calibrate) != bool(options.fit):
         missing = "--fit: the cases, or a folder of them, to fit to" if options.calibrate else "--calibrate ts or lts"
@@ -99,7 +99,7 @@ def _check_options(options: Options) -> None:
         raise ValueError(f"--fit_{error}{did_you_mean(options.fit_region.lower(), REGIONS)}") from None
 
 
-def _measured(given: Given, options: Options, cases: ScoredCases) -> list[Path]:
+def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> list[Path]:
     """The folder of the run without a fit."""
     _tell(cases)
     with kept_apart(options.out):
@@ -108,7 +108,7 @@ def _measured(given: Given, options: Options, cases: ScoredCases) -> list[Path]:
     return [options.out]
 
 
-def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCases, ScoredCases]:
+def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tuple[ScoredCases, ScoredCases]:
     """The cases to measure, and those to fit to, of which none is the same."""
     folder = Path(options.fit[0])
     if len(options.fit) == 1 and folder.is_dir() and options.fit[0] not in cases.found:
@@ -140,7 +140,7 @@ def _parts(given: Given, options: Options, cases: ScoredCases) -> tuple[ScoredCa
     return replace(cases, found=rest), replace(cases, found={case: cases.found[case] for case in options.fit})
 
 
-def _calibrated(given: Given, options: Options, found: ScoredCases) -> list[Path]:
+def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
     """The folders of the runs before and after a fit."""
     cases, to_fit = _parts(given, options, found)
     _tell(cases)
@@ -164,7 +164,7 @@ def _tell(cases: ScoredCases) -> None:
         logger.info("without --images the pictures of the report show segmentations on black")
 
 
-def _note(given: Given, options: Options, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:
+def _note(given: GivenFiles, options: ScoreOptions, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:
     """The file that says what is scored, after it is written."""
     about = options.out / SCORED
     found, of_fit = [*cases.found.values()], {}
@@ -181,7 +181,7 @@ def tables_of(runs: Sequence[Path]) -> str:
     return in_markdown([table for group in groups for table in results_tables(group)], marked=False)
 
 
-def scoring_of(cases: ScoredCases, given: Given, options: Options, *, with_logits: bool = False) -> Scoring:
+def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, with_logits: bool = False) -> Scoring:
     """What is scored, and how."""
     return Scoring(
         cases=cases.found,
@@ -203,7 +203,7 @@ def told_first(cases: ScoredCases) -> str:
     return f"first {case}, {first.file}{more}, {first.shape} {first.dtype} as {found.axes}"
 
 
-def _about(given: Given, cases: ScoredCases) -> dict[str, object]:
+def _about(given: GivenFiles, cases: ScoredCases) -> dict[str, object]:
     """What a run was made of."""
     return {
         "probs": str(given.probs.resolve()),
@@ -216,7 +216,7 @@ def _about(given: Given, cases: ScoredCases) -> dict[str, object]:
     }
 
 
-def _check_out(given: Given, options: Options) -> None:
+def _check_out(given: GivenFiles, options: ScoreOptions) -> None:
     """Raise ValueError if the folder of results lies among what is read, or holds the results of something else."""
     folders = {"--probs": given.probs, "--labels": given.labels}
     for name, folder in folders.items():

@@ -19,17 +19,16 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import check_fits, is_nifti
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc import TemperatureScaling, load_temperature
-from calib_monai.scoring.arrays import Stored, stored_in
+from calib_monai.scoring.arrays import StoredArray, stored_in
 from calib_monai.scoring.cases import BYTES_OF_PROB, order_of
 from calib_monai.scoring.earlier import RESULTS, SCORED
 from calib_monai.scoring.evaluation import SavedOutputs, Scoring
 from calib_monai.scoring.fits import SaveProbsd
 from calib_monai.scoring.names import OF_CLASS, PROB_SUFFIXES, PROBS, stem_of
 from calib_monai.scoring.pairs import Pair, chosen_of, files_by_case
-from calib_monai.scoring.probs import Found, Reading, check_alike
+from calib_monai.scoring.probs import FoundProbs, Reading, check_alike
 from calib_monai.scoring.values import accept_soft, softmax_in_place
-from calib_monai.stored import ClassNames, read_stored
-from calib_monai.stored import Stored as Content
+from calib_monai.stored import ClassNames, Stored, read_stored
 from calib_monai.whole_files import UNFINISHED
 
 BEFORE = r"(?:(.+?)[_\-. ])??"  # the name of the case, unless that is the name of the folder
@@ -39,7 +38,7 @@ MEND = "--fitted must be the --out of python -m calib_monai.score with --calibra
 logger = logging.getLogger(__name__)
 
 
-class Scored(Content):
+class Scored(Stored):
     """What the file of a score with a fitted calibrator says of the probabilities that it was fitted to."""
 
     classes: ClassNames
@@ -167,7 +166,7 @@ def _names_of_cases(files: Sequence[Path], root: Path, scored: Scored) -> set[st
     return names
 
 
-def _has_all(stored: Stored, scored: Scored) -> bool:
+def _has_all(stored: StoredArray, scored: Scored) -> bool:
     """Whether a file has a channel for each of several classes, whatever its name says."""
     channels = len(scored.classes) - scored.foreground
     if channels > 1 and any("c" in axes and _fits(stored, axes, channels) for axes in scored.axes):
@@ -202,7 +201,7 @@ def _check_folders(fitted: Path, probs: Path, out: Path) -> None:
         raise ValueError(f"--probs {probs} lies in --fitted {fitted}: these are calibrated already")
 
 
-def _found(case: str, files: Sequence[str], scored: Scored) -> Found:
+def _found(case: str, files: Sequence[str], scored: Scored) -> FoundProbs:
     """What the headers of a case's files say; raise ValueError if they are stored in another way than those fitted."""
     stored = tuple(stored_in(file, logits=scored.logits) for file in files)
     if len(stored) > 1 and not scored.logits:
@@ -220,7 +219,7 @@ def _found(case: str, files: Sequence[str], scored: Scored) -> Found:
             raise ValueError(f"{stored[0].file} is {stored[0].shape} and {one.file} {one.shape}; they must be equal")
     count = prod(stored[0].shape) * len(scored.classes) // channels
     check_fits(f"{files[0]} takes", BYTES_OF_PROB * count * COPIES)
-    return Found(Pair(case, tuple(files), ""), stored, fitting[0], None, len(scored.classes))
+    return FoundProbs(Pair(case, tuple(files), ""), stored, fitting[0], None, len(scored.classes))
 
 
 def _as_stored(error: ValueError, scored: Scored) -> ValueError:
@@ -234,18 +233,18 @@ def _as_stored(error: ValueError, scored: Scored) -> ValueError:
     )
 
 
-def _fits(stored: Stored, axes: str, channels: int) -> bool:
+def _fits(stored: StoredArray, axes: str, channels: int) -> bool:
     """Whether an array can have these axes, with this number of channels."""
     shape = stored.shape
     return len(shape) == len(axes) and (shape[axes.index("c")] if "c" in axes else 1) == channels
 
 
-def _size(stored: Stored, axes: str) -> tuple[int, ...]:
+def _size(stored: StoredArray, axes: str) -> tuple[int, ...]:
     """The numbers of voxels along x, y and z."""
     sizes: Mapping[str, int] = dict(zip(axes, stored.shape, strict=True))
     return tuple(sizes.get(axis, 1) for axis in "xyz")
 
 
-def _grid(found: Found) -> MetaTensor:
+def _grid(found: FoundProbs) -> MetaTensor:
     """A label (1, X, Y, Z) of the size of the case, of whose voxels nothing is known."""
     return MetaTensor(torch.zeros(1).expand(1, *_size(found.stored[0], found.axes)))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calib_monai.metrics.inputs import SUM_TOLERANCE, is_hard
 from calib_monai.metrics.masks import bounding_box
-from calib_monai.scoring.arrays import Stored
+from calib_monai.scoring.arrays import StoredArray
 
 SUMS_OF_WHOLES = "255 or 65535, for they are whole numbers"
 OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that tell of percent, bytes and the like
@@ -27,7 +27,7 @@ A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, 
 logger = logging.getLogger(__name__)
 
 
-def to_probs(name: str, values: Tensor, stored: Sequence[Stored], *, foreground: bool) -> None:
+def to_probs(name: str, values: Tensor, stored: Sequence[StoredArray], *, foreground: bool) -> None:
     """Make probabilities of what a file holds, in place.
 
     Whole numbers are divided by what they sum to, and rounding is made up for. Values of single precision stay as they
@@ -82,7 +82,7 @@ def finite_range(name: str, values: Tensor) -> tuple[float, float]:
     return low, high
 
 
-def check_logits(name: str, values: Tensor, stored: Sequence[Stored], *, foreground: bool) -> None:
+def check_logits(name: str, values: Tensor, stored: Sequence[StoredArray], *, foreground: bool) -> None:
     """Raise ValueError if a value is NaN or infinite, or if what should be logits are probabilities.
 
     Channels that sum to the same in each voxel are probabilities, whatever their signs: a spline overshoots. Logits may
@@ -167,7 +167,7 @@ def reorder(values: Tensor, order: tuple[int, ...]) -> None:
         moved.add(place)
 
 
-def _whole(name: str, total: Tensor, stored: Stored, channels: int, *, foreground: bool) -> float:
+def _whole(name: str, total: Tensor, stored: StoredArray, channels: int, *, foreground: bool) -> float:
     """What the classes of a voxel sum to; raise ValueError for whole numbers of which nothing tells it."""
     if not stored.is_whole:
         return 1.0
@@ -184,7 +184,7 @@ def _whole(name: str, total: Tensor, stored: Stored, channels: int, *, foregroun
     return whole
 
 
-def _step(stored: Stored, whole: float) -> float:
+def _step(stored: StoredArray, whole: float) -> float:
     """The step between two values near 1, which are stored as `whole` times that; 0 in single precision."""
     if stored.dtype.kind == "f":  # whatever the header says, the values have their own precision
         return float(np.finfo(stored.dtype).eps) if stored.dtype.itemsize <= HALF else 0.0

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from calib_monai.datalists.busi import busi_split, read_busi, write_busi
-from calib_monai.datalists.split_files import patients_of
+from calib_monai.datalists.split_files import patients_of_split
 from calib_monai.phantoms import make_phantoms
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "Dataset_BUSI_with_GT"
@@ -72,6 +72,6 @@ def test_the_near_duplicates_of_the_real_folder_are_on_one_side() -> None:
     groups = [("benign (139)", "benign (157)", "benign (65)"), ("malignant (34)", "malignant (92)")]
     groups += [("benign (133)", "benign (51)"), ("benign (130)", "benign (33)"), ("malignant (4)", "malignant (7)")]
     assert all(len({side[name] for name in group}) == 1 for group in groups)
-    patients = patients_of(split)
+    patients = patients_of_split(split)
     assert patients.keys() == {name for group in groups for name in group}
     assert all(patients[name] == group[0] for group in groups for name in group)

@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 
 from calib_monai.datalists.busi import busi_split, read_busi, write_busi
 from calib_monai.datalists.duplicates import with_groups
-from calib_monai.datalists.split_files import Drawn, kept_split, names_of, patients_of, write_split
+from calib_monai.datalists.split_files import Drawn, kept_split, names_of, patients_of_split, write_split
 from calib_monai.datalists.splits import Split
 from calib_monai.phantoms import make_phantoms
 
@@ -49,8 +49,8 @@ def test_copies_are_one_group_and_others_are_none(folder: Path, caplog: pytest.L
 def test_copies_are_on_one_side_of_every_split(folder: Path, seed: int) -> None:
     split = busi_split(str(folder), seed)
     assert len([name for name, cases in split.items() if {case["case"] for case in cases} & COPIES]) == 1
-    assert patients_of(split) == dict.fromkeys(COPIES, "benign (1)")
-    assert patients_of(busi_split(str(folder), seed, group_duplicates=False)) == {}
+    assert patients_of_split(split) == dict.fromkeys(COPIES, "benign (1)")
+    assert patients_of_split(busi_split(str(folder), seed, group_duplicates=False)) == {}
 
 
 def test_bits_change_no_group_and_what_cannot_be_read_is_in_none(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_split_on_disk_says_whose_cases_they_are(tmp_path: Path) -> None:
         "validation": [{"case": "c"}],
         "test": [{"case": "d"}],
     }
-    write_split(Drawn(names_of(split), {"split_seed": 1}, patients_of(split)), tmp_path / "split.json")
+    write_split(Drawn(names_of(split), {"split_seed": 1}, patients_of_split(split)), tmp_path / "split.json")
     written = json.loads((tmp_path / "split.json").read_text())
     assert written["patients"] == {"a": "p", "b": "p"}
     assert written["drawn_with"] == {"split_seed": 1}

@@ -7,7 +7,7 @@ from math import isnan, nan
 import pytest
 import torch
 
-from calib_monai.handlers.summaries import columns_of, numbers_of_all, summary_of, values_of_cases
+from calib_monai.handlers.summaries import column_names, numbers_of_all, summary_of, values_of_cases
 
 NAMES = ["background", "liver", "spleen"]
 
@@ -49,7 +49,7 @@ def test_a_metric_that_gives_no_number_is_averaged_or_told_of(caplog: pytest.Log
 def test_columns_are_never_given_names_of_others(
     count: int, own: list[str] | None, found: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert columns_of("m", torch.zeros(5, count), NAMES, own) == found
+    assert column_names("m", torch.zeros(5, count), NAMES, own) == found
     assert ["they are numbered" in line for line in caplog.messages] == [True] * (found[-1][-1].isdigit())
 
 

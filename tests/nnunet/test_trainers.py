@@ -16,7 +16,7 @@ from committed import config_of
 from monai.bundle import ConfigParser
 from torch import nn
 
-from calib_monai.methods import described
+from calib_monai.methods import described_loss
 from calib_monai.nnunet import TRAINERS
 from calib_monai.score import main
 
@@ -30,7 +30,7 @@ def test_a_trainer_has_the_loss_of_the_bundle(name: str, trainers: dict[str, Cal
     configured = {"num_classes": 3, "loss": config_of(f"hippocampus_{OF_METHODS[name]}", "train")["loss"]}
     loss = ConfigParser(configured).get_parsed_content("loss")
     assert isinstance(loss, nn.Module)
-    assert described(trainers[name](deep=False).loss) == described(loss)
+    assert described_loss(trainers[name](deep=False).loss) == described_loss(loss)
 
 
 def test_the_folder_of_the_trainers_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
