@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -24,6 +25,8 @@ DTYPES = ("float32", "uint16", "uint8")  # the types of its probabilities; integ
 SPLIT_FILE = "split.json"  # beside a model, the cases of each set
 REPLACED = "replaced"  # folder beside a model, of the files of an earlier training
 SLICE_MULTIPLE = 16  # a network halves a slice four times
+ITK_SOURCE = re.compile(r"\.[ch]xx:\d+:$")  # the first line of an error of ITK
+ITK_CLASS = re.compile(r"^ITK ERROR: (\w+\(0x\w+\): )?")
 
 
 def check_schedule(epochs: int, val_interval: int) -> None:
@@ -210,5 +213,10 @@ def check_model(path: str, network: torch.nn.Module) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error, or its name if it has no text."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """The first line of an error, or its name if it has no text; of an error of ITK the reason, without its source."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    if lines and ITK_SOURCE.search(lines[0]):
+        told = [ITK_CLASS.sub("", line) for line in lines if line and not ITK_SOURCE.search(line)]
+        # "Error reading FILE:" begins a list that ends with the reason
+        lines = [f"{told[0]} {told[-1]}", *told] if len(told) > 1 and told[0].endswith(":") else told
+    return lines[0] if lines else type(error).__name__

@@ -18,6 +18,7 @@ from calib_monai.checks import (
     check_schedule,
     check_slice_size,
     check_split,
+    first_line,
 )
 from calib_monai.descriptions import described
 from calib_monai.networks import unet
@@ -241,3 +242,22 @@ def test_patches_have_three_sizes_and_slices_two() -> None:
         check_slice_size([48, 64], 3)
     with pytest.raises(ValueError, match=r"slice_size is \[16, 24, 8\]; it must be height and width"):
         check_slice_size([16, 24, 8])
+
+
+SOURCE = "/work/ITK-source/ITK/Modules/IO/src/itkAnIO.cxx:490:\n"
+CLASS = "ITK ERROR: AnIO(0x562e49962a70): "
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{SOURCE}{CLASS}File cannot be read: a.mha.\nReason: none", "File cannot be read: a.mha."),
+        (f"{SOURCE.replace('.cxx', '.hxx')}ITK ERROR: Zero-valued spacing", "Zero-valued spacing"),
+        (f"{SOURCE}{CLASS}Error reading a:\n[nrrd] trouble\n[nrrd] 2 of 3\n", "Error reading a: [nrrd] 2 of 3"),
+        (SOURCE, "RuntimeError"),
+        ("", "RuntimeError"),
+        (" one:\ntwo", "one:"),
+    ],
+)
+def test_the_first_line_of_an_error_is_its_reason(text: str, told: str) -> None:
+    assert first_line(RuntimeError(text)) == told
