@@ -85,6 +85,7 @@ def check_header(file: str) -> None:
     check_data_file(file)
     if is_nifti(file) and (opened := Nifti1Image.filespec_to_file_map(file)["image"].filename) != file:
         raise ValueError(f"{file} ends in mixed capitals, and nibabel would read {opened}: rename it")
+    check_offset(file)
     found = promised(file)
     if found is None:
         return
@@ -189,6 +190,16 @@ def _of_itk(reader: Any, file: str) -> Promised:
     return Promised(shape, components * int(reader.GetComponentSize()), components * LOADED)
 
 
+def check_offset(file: str) -> None:
+    """Raise ValueError if a NIfTI of one file has its voxels within its header, by that header."""
+    try:
+        offset, least = _nifti(file).offsets if is_nifti(file) else (0, 0)
+    except Exception:  # noqa: BLE001 - the reader says what is wrong
+        return
+    if offset < least:
+        raise ValueError(f"{file} has vox_offset {offset}; it must be {least} or more, because its header comes first")
+
+
 def doubt_of_place(file: str) -> str:
     """A doubt about the place that the header of a NIfTI gives its voxels, or an empty text."""
     try:
@@ -256,11 +267,15 @@ def bytes_together(files: Sequence[str]) -> int:
 
 
 class _Nifti(NamedTuple):
-    """What the header of a NIfTI says: what it promises, a doubt about its place, and the class of the header."""
+    """Of a NIfTI: what it promises, a doubt about its place, its header's class, and the first byte of its voxels.
+
+    The last of `offsets` is the first byte at which they may begin.
+    """
 
     promised: Promised | None
     doubt: str
     kind: Any
+    offsets: tuple[int, int]
 
 
 def _nifti(file: str) -> _Nifti:
@@ -274,7 +289,10 @@ def _nifti(file: str) -> _Nifti:
 def _read(file: str, _changed: int, _size: int) -> _Nifti:
     """`_nifti`, remembered."""
     image: Any = nibabel.load(file)
-    return _Nifti(_of_nifti(image), _doubt_of(image.header), type(image.header))
+    header = image.header
+    least = header.single_vox_offset if getattr(header, "is_single", False) else 0
+    offset = int(image.dataobj.offset) if least else 0
+    return _Nifti(_of_nifti(image), _doubt_of(header), type(header), (offset, least))
 
 
 def _kind(dtype: np.dtype[np.generic]) -> str:

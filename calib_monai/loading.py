@@ -19,7 +19,7 @@ from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL, LABEL_VALUES
 from calib_monai.data_files import check_data_file, check_regular
 from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
-from calib_monai.headers import is_nifti, stored_affine
+from calib_monai.headers import check_offset, is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
 from calib_monai.label_values import with_classes
 from calib_monai.pictures import SUFFIXES
@@ -102,6 +102,7 @@ class LoadCased(MapTransform):
     def _other(self, file: str) -> MetaTensor:
         """The image of a file that is no DICOM, (C, H, W[, D])."""
         check_data_file(file)
+        check_offset(file)
         affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)

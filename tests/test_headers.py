@@ -23,6 +23,7 @@ from calib_monai.headers import (
     doubt_of_place,
     promised,
 )
+from calib_monai.loading import LoadCased
 
 COLORS = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")])
 
@@ -214,3 +215,22 @@ def test_a_place_in_doubt_is_told(tmp_path: Path) -> None:
         assert doubt_of_place(str(path)).startswith(doubt)
         assert bool(doubt) == bool(doubt_of_place(str(path)))
     assert not doubt_of_place(str(tmp_path / "nowhere.nii"))
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize(("kind", "least"), [(nibabel.Nifti1Image, 352), (nibabel.Nifti2Image, 544)])
+def test_voxels_within_the_header_are_refused(kind: type, least: int, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    image = kind(np.zeros((6, 5, 4), np.int16), np.eye(4))
+    for offset in (0, least + 16):
+        image.header["vox_offset"] = offset
+        nibabel.save(image, path)
+        check_header(str(path))  # where nibabel puts them
+    content = bytearray(image.to_bytes())
+    place, dtype = (108, "<f4") if least == 352 else (168, "<i8")
+    value = np.array(0, dtype).tobytes()
+    content[place : place + len(value)] = value
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    for look in (check_header, lambda file: LoadCased("image")({"image": file})):
+        with pytest.raises(ValueError, match=f"{name} has vox_offset 0; it must be {least} or more, because its head"):
+            look(str(path))
