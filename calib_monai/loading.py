@@ -22,6 +22,7 @@ from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, hal
 from calib_monai.headers import check_offset, is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
 from calib_monai.label_values import with_classes
+from calib_monai.packed_voxels import check_packed
 from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
 from calib_monai.readers import reader_of
@@ -103,6 +104,7 @@ class LoadCased(MapTransform):
         """The image of a file that is no DICOM, (C, H, W[, D])."""
         check_data_file(file)
         check_offset(file)
+        check_packed(file)
         affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)

@@ -115,9 +115,13 @@ def test_no_way_to_write_a_header_hides_what_it_names(file: str, text: str, fold
         check_data_file(str(folder / file))
 
 
-def test_local_and_compressed_voxels_are_left_to_the_reader(folder: Path) -> None:
-    (folder / "scan.mha").write_bytes(MHD.format("LOCAL").encode() + VOXELS.tobytes())
-    check_data_file(str(folder / "scan.mha"))
+def test_local_voxels_are_whole_and_compressed_ones_are_left_to_another_check(folder: Path) -> None:
+    for name, header in (("scan.mha", MHD.format("LOCAL")), ("scan.nrrd", NRRD.format("content: scan"))):
+        (folder / name).write_bytes(header.encode() + VOXELS.tobytes() + b"more")
+        check_data_file(str(folder / name))
+        (folder / name).write_bytes(header.encode() + VOXELS.tobytes()[:-1])
+        with pytest.raises(ValueError, match=f"{name} is damaged: it promises 24 bytes of voxels, and has 23"):
+            check_data_file(str(folder / name))
     compressed = MHD.replace("NDims", "CompressedData = True\nNDims")
     (folder / "scan.mhd").write_text(compressed.format("short.raw"))
     check_data_file(str(folder / "scan.mhd"))

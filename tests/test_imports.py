@@ -136,9 +136,11 @@ ALLOWED = {
         "refusals",
     },
     "loading": {
-        *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "pictures"),
-        *("read_once", "readers", "series"),
+        *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "packed_voxels"),
+        *("pictures", "read_once", "readers", "series"),
     },
+    "data_files": {"text_headers"},
+    "packed_voxels": {"text_headers"},
     "readers": {"headers", "nifti"},
     "label_values": {"composed", "spelling"},
     "held_images": {"grids"},
