@@ -27,6 +27,7 @@ from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
 from calib_monai.readers import reader_of
 from calib_monai.series import load_series
+from calib_monai.voxel_sizes import check_voxel_sizes, mm_per_unit
 
 UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
 MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # meters and micrometers; 2 are millimeters, 0 is not said and taken for them
@@ -36,11 +37,12 @@ class LoadCased(MapTransform):
     """Loads the files of a case with MONAI's LoadImaged and EnsureChannelFirstd, and with these additions.
 
     DICOM is read by series, from a folder or a list of files. A series with a gap or a doubled slice is refused
-    (`calib_monai.series.load_series`). NIfTI in micrometers or meters gets its affine in mm. An affine that is not a
-    grid is refused. Several files become channels; their headers may differ by up to half a voxel, and the first header
-    is used. A volume of a single slice gets its missing third axis. The meta data hold "file_shape", the shape of the
-    file. An image that is in memory already is taken as it is, if it has an affine. If a case has `LABEL_VALUES`, the
-    classes of the values in the file of its label, the label gets these classes.
+    (`calib_monai.series.load_series`). A volume in another unit gets its affine in mm. An affine that is not a grid is
+    refused, and so is a volume in MetaImage or NRRD without sizes of its voxels. Several files become channels; their
+    headers may differ by up to half a voxel, and the first header is used. A volume of a single slice gets its missing
+    third axis. The meta data hold "file_shape", the shape of the file. An image that is in memory already is taken as
+    it is, if it has an affine. If a case has `LABEL_VALUES`, the classes of the values in the file of its label, the
+    label gets these classes.
 
     Args:
         keys: keys that hold a path, several paths, or a MONAI MetaTensor; by default the image, and the label if there
@@ -104,8 +106,10 @@ class LoadCased(MapTransform):
         """The image of a file that is no DICOM, (C, H, W[, D])."""
         check_data_file(file)
         check_offset(file)
+        if self.spatial_dims == SPATIAL_DIMS:
+            check_voxel_sizes(file)
+        affine, to_mm = (stored_affine(file), 1.0) if is_nifti(file) else (None, mm_per_unit(file))
         check_packed(file)
-        affine = stored_affine(file) if is_nifti(file) else None
         if affine is not None:
             check_affine(file, affine)
         given = self.has_reader and not is_nifti(file)
@@ -114,7 +118,9 @@ class LoadCased(MapTransform):
         image.meta["file_shape"] = np.asarray(read.shape)
         if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another
             to_mm = MM_PER_UNIT.get(int(image.meta.get("xyzt_units", 0)) & UNIT_BITS, 1.0)
-            image = _with_affine(image, np.diag([to_mm] * 3 + [1.0]) @ affine)
+        if affine is not None or to_mm != 1:
+            stored = np.asarray(image.affine) if affine is None else affine
+            image = _with_affine(image, np.diag([to_mm] * (len(stored) - 1) + [1.0]) @ stored)
             image.meta["original_affine"] = image.affine.numpy().copy()
         return image
 

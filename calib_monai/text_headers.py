@@ -13,6 +13,7 @@ MOST_HEADER = 2**20  # bytes
 META = (".mhd", ".mha")
 NRRD = b"NRRD000"
 AXES, DATA_FILE, LOCAL = "NDims", "ElementDataFile", "LOCAL"  # the voxels follow in the same file
+DATA_FILE_OF_NRRD = "datafile"
 META_BYTES = {"CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4} | {
     "LONG_LONG": 8,
     "ULONG_LONG": 8,
@@ -107,7 +108,11 @@ def _nrrd(lines: Sequence[bytes]) -> TextHeader:
     """The header of a NRRD, which ends before an empty line."""
     end = next((number for number, line in enumerate(lines) if line in (b"", b"\r")), len(lines))
     parts = [os.fsdecode(line).partition(":") for line in lines[:end] if not line.startswith(b"#")]
-    fields = {key.strip().lower().replace(" ", ""): value.strip(BLANKS) for key, _, value in parts}
+    fields: dict[str, str] = {}
+    for key, _, value in parts:
+        name = key.strip().lower().replace(" ", "")
+        if not value.startswith("=") or name == DATA_FILE_OF_NRRD:  # "KEY:=VALUE" is a remark
+            fields[name] = value.strip(BLANKS)
     return TextHeader(is_nrrd=True, fields=fields, length=sum(len(line) + 1 for line in lines[: end + 1]))
 
 
@@ -131,7 +136,7 @@ def _stored_meta(header: TextHeader) -> Stored:
 def _stored_nrrd(header: TextHeader) -> Stored:
     """The bytes of the voxels of a NRRD."""
     fields = header.fields
-    name = fields.get("datafile")
+    name = fields.get(DATA_FILE_OF_NRRD)
     element = next((size for kind, size in NRRD_BYTES.items() if re.fullmatch(kind, fields.get("type", "").lower())), 0)
     sizes = numbers(fields.get("sizes", ""))
     size = math.prod(sizes) * element if sizes else 0

@@ -19,7 +19,7 @@ MHD = (
     "ElementDataFile = {}\n"
 )
 SPELLED = ("M\u00fcller.raw", "Mu\u0308ller.raw", "Patient 01 T2.raw", "Liste 3.raw")
-NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 3 4\nencoding: raw\nspace: left-posterior-superior\n{}\n\n"
+NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 2 3 4\nencoding: raw\nspacings: 1 1 1\n{}\n\n"
 
 
 @pytest.fixture

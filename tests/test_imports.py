@@ -137,8 +137,9 @@ ALLOWED = {
     },
     "loading": {
         *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "packed_voxels"),
-        *("pictures", "read_once", "readers", "series"),
+        *("pictures", "read_once", "readers", "series", "voxel_sizes"),
     },
+    "voxel_sizes": {"grids", "text_headers"},
     "data_files": {"text_headers"},
     "packed_voxels": {"text_headers"},
     "readers": {"headers", "nifti"},

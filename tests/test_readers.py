@@ -36,6 +36,10 @@ LAS = "space: left-anterior-superior\nspace directions: (1,0,0) (0,-1,0) (0,0,2)
 def written(path: Path, voxels: Any, kind: str = "", more: str = "", sizes: Any = None) -> str:
     """An image (H, W, D) as MetaImage or NRRD, its header written by hand."""
     sizes = sizes or voxels.shape
+    sized = ("ElementSpacing", "space directions", "spacings")
+    if not any(key in more for key in sized):
+        key = "ElementSpacing =" if path.suffix == ".mha" else "spacings:"
+        more += f"{key} {' '.join('1' * len(sizes))}\n"
     header = {".mha": MHA, ".nrrd": NRRD}[path.suffix].format(
         kind=kind or TYPES[voxels.dtype.name][path.suffix == ".nrrd"],
         dims=len(sizes),
