@@ -17,7 +17,7 @@ from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, l
 from calib_monai.datalists.split_files import kept_split, options_of, read_split, tell_known
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.ensembles import check_predicted
-from calib_monai.found_cases import settle, tell_doubts
+from calib_monai.found_cases import settle, tell_doubts, tell_odd_voxels
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.networks import folders_of
 from calib_monai.orientation import Geometry, at_reorientation
@@ -188,6 +188,7 @@ class InputsOnDemand(Sequence[Case]):
         trained = read_model_json(self.ckpt_dir)
         good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
         check_workers([case for case, _ in good], num_workers)
+        tell_odd_voxels({str(case["case"]): geometry.spacing for case, geometry in good})
         for case, geometry in good:
             if far := far_from_training(geometry, trained):
                 logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)

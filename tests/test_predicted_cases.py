@@ -74,6 +74,21 @@ def test_images_that_are_called_as_cases_of_the_training_are_told(
     assert len(inputs(phantom_dir / "imagesTr", phantom_dir)) == 8
 
 
+def test_voxels_that_no_scanner_makes_are_told(
+    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = nibabel.load(phantom_dir / IMAGE)
+    nibabel.save(
+        nibabel.Nifti1Image(image.get_fdata().astype(np.float32), np.diag([1, 1, 60, 1.0])), tmp_path / "a.nii"
+    )
+    inputs(phantom_dir / IMAGE, phantom_dir)
+    assert "edge outside of" not in caplog.text
+    inputs(tmp_path / "a.nii", phantom_dir)
+    assert (
+        "1 of 1 case(s) have voxels with an edge outside of 0.01 to 50.0 mm, first a with 1 x 1 x 60 mm" in caplog.text
+    )
+
+
 def test_inputs_that_are_none_are_refused(phantom_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         inputs(phantom_dir / "nothing", phantom_dir)
