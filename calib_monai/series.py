@@ -68,13 +68,8 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
         ValueError: as `load_series`.
     """
     first = headers[0]
-    if first.size[2] > 1 or first.kind in MANY_FRAMES:
-        raise ValueError(
-            f"{first.file} holds {first.size[2]} frame(s) of a multi-frame DICOM; it must be a file for each slice: "
-            "convert it, by dcm2niix for example"
-        )
-    if first.colors != 1:
-        raise ValueError(f"{first.file} holds colors; it must hold one number in a pixel")
+    for header in headers:
+        _check_gray_slice(header)
     _check_alike(name, headers)
     if not _is_square(first.directions):
         raise ValueError(
@@ -98,6 +93,17 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
     affine[:3, 2] = step
     affine[:3, 3] = ordered[0].position or (0.0, 0.0, 0.0)
     return ordered, affine
+
+
+def _check_gray_slice(header: Header) -> None:
+    """Raise ValueError if a file holds several slices, or colors."""
+    if header.size[2] > 1 or header.kind in MANY_FRAMES:
+        raise ValueError(
+            f"{header.file} holds {header.size[2]} frame(s) of a multi-frame DICOM; it must be a file for each slice: "
+            "convert it, by dcm2niix for example"
+        )
+    if header.colors != 1:
+        raise ValueError(f"{header.file} holds colors; it must hold one number in a pixel")
 
 
 def _check_alike(name: str, headers: Sequence[Header]) -> None:

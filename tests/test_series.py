@@ -169,6 +169,19 @@ def test_many_frames_in_a_file_are_refused_with_what_to_do(tmp_path: Path) -> No
     assert "dcm2niix" in said
 
 
+def test_a_slice_of_colors_among_gray_ones_is_refused_by_its_name(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    image = itk.image_from_array(np.zeros((5, 6, 3), np.uint8), is_vector=True)
+    image.SetSpacing([0.5, 0.75])
+    gray = itk.GDCMImageIO.New(FileName=str(files[2]))
+    gray.ReadImageInformation()
+    tags = gray.GetMetaDataDictionary()
+    tags["0028|0004"] = "RGB"
+    image.SetMetaDataDictionary(tags)
+    itk.imwrite(image, str(files[2]), imageio=itk.GDCMImageIO.New(KeepOriginalUID=True))
+    assert refused(files) == f"{files[2]} holds colors; it must hold one number in a pixel"
+
+
 def test_a_damaged_file_spoils_its_series(tmp_path: Path) -> None:
     files = series(tmp_path)
     files[-1].write_bytes(files[-1].read_bytes()[:200])
