@@ -20,6 +20,8 @@ FAR = 1.9  # times as far apart as slices are thick
 NOT_SQUARE = 0.01  # by which the products of two directions may differ from those of perfect ones
 MANY_FRAMES = tuple(STORAGE + kind for kind in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
 
+MOSAIC = "MOSAIC"  # Siemens' name for slices side by side
+
 
 def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
     """The volume of one series, (1, H, W, D), with its affine in mm.
@@ -101,6 +103,11 @@ def _check_gray_slice(header: Header) -> None:
         raise ValueError(
             f"{header.file} holds {header.size[2]} frame(s) of a multi-frame DICOM; it must be a file for each slice: "
             "convert it, by dcm2niix for example"
+        )
+    if MOSAIC in header.image_type.upper().split("\\"):
+        raise ValueError(
+            f"{header.file} holds several slices in one picture ({MOSAIC}); it must be a file for each slice: convert "
+            "it, by dcm2niix for example"
         )
     if header.colors != 1:
         raise ValueError(f"{header.file} holds colors; it must hold one number in a pixel")

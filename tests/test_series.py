@@ -182,6 +182,14 @@ def test_a_slice_of_colors_among_gray_ones_is_refused_by_its_name(tmp_path: Path
     assert refused(files) == f"{files[2]} holds colors; it must hold one number in a pixel"
 
 
+def test_a_mosaic_is_refused_as_several_slices(tmp_path: Path) -> None:
+    files = series(tmp_path, **{"0008|0008": "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC"})
+    assert refused(files[:1]) == (
+        f"{files[0]} holds several slices in one picture (MOSAIC); it must be a file for each slice: convert it, by "
+        "dcm2niix for example"
+    )
+
+
 def test_a_damaged_file_spoils_its_series(tmp_path: Path) -> None:
     files = series(tmp_path)
     files[-1].write_bytes(files[-1].read_bytes()[:200])
