@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import itk
@@ -40,7 +41,9 @@ class Header:
 
     Attributes:
         file: its path.
+        study: unique identifier of its examination, empty where there is none.
         series: unique identifier of its series.
+        frame: unique identifier of the space in which it has its place, empty where there is none.
         patient: name of the patient in the hospital's system, empty where there is none.
         number: of the series, empty where there is none.
         title: of the series.
@@ -56,7 +59,9 @@ class Header:
     """
 
     file: str
+    study: str
     series: str
+    frame: str
     patient: str
     number: str
     title: str
@@ -131,6 +136,7 @@ def is_dicom(path: str | Path) -> bool:
 def sorted_into_series(files: Iterable[str | Path]) -> DicomFiles:
     """DICOM files by series, in the order of the files; localizers, reports and similar files are skipped.
 
+    Series of two examinations are two, also where they have one identifier.
     Slices that lie across most others of their series are skipped, too. If no direction has a majority, all are
     skipped.
     """
@@ -147,7 +153,7 @@ def sorted_into_series(files: Iterable[str | Path]) -> DicomFiles:
             found.damaged[file] = series_of(file)
         else:
             groups.setdefault(header.series, []).append(header)
-    for headers in groups.values():
+    for headers in chain.from_iterable(map(_by_study, groups.values())):
         slices = []
         for header in headers:
             if "LOCALIZER" in header.image_type.upper():
@@ -161,6 +167,16 @@ def sorted_into_series(files: Iterable[str | Path]) -> DicomFiles:
         if stack:
             found.series.append(stack)
     return found
+
+
+def _by_study(headers: list[Header]) -> list[list[Header]]:
+    """The headers of a series, by examination; all together if each file names its own, as ITK writes slices."""
+    studies = {header.study for header in headers if header.study}
+    if len(studies) in (0, 1, len(headers)):
+        return [headers]
+    return [
+        [header for header in headers if header.study == study] for study in dict.fromkeys(h.study for h in headers)
+    ]
 
 
 def _stack(headers: list[Header]) -> list[Header]:
@@ -212,7 +228,9 @@ def _header(file: str, _changed: int, _size: int) -> Header | None:
     frames = numbers("0028|0008", 1)
     return Header(
         file,
+        study=text("0020|000d"),
         series=text("0020|000e"),
+        frame=text("0020|0052"),
         patient=text("0010|0020"),
         number=text("0020|0011"),
         title=text("0008|103e"),

@@ -114,7 +114,7 @@ def _check_gray_slice(header: Header) -> None:
 
 
 def _check_alike(name: str, headers: Sequence[Header]) -> None:
-    """Raise ValueError if slices are of two sizes, directions or patients."""
+    """Raise ValueError if slices are of two sizes, directions, patients or frames of reference."""
     first = headers[0]
     for other in headers:
         one, two = ([*at.size, *at.spacing[:2], *(at.directions or ())] for at in (first, other))
@@ -123,6 +123,12 @@ def _check_alike(name: str, headers: Sequence[Header]) -> None:
     named = {header.patient: header.file for header in headers if header.patient}
     if len(named) > 1:  # a message must not name patients
         raise ValueError(f"{name} holds slices of two patients (PatientID): {' and '.join([*named.values()][:2])}")
+    frames = {header.frame: header.file for header in reversed(headers) if header.frame}
+    if 1 < len(frames) < len(headers):  # some programs write one for each file
+        raise ValueError(
+            f"{name} holds slices of two frames of reference, whose places cannot be compared (FrameOfReferenceUID): "
+            f"{' and '.join([*reversed(frames.values())][:2])}"
+        )
 
 
 def _in_order(name: str, headers: Sequence[Header]) -> list[Header]:

@@ -127,6 +127,24 @@ def test_slices_of_two_patients_are_refused_without_their_names(tmp_path: Path) 
     assert "first" not in said
 
 
+@pytest.mark.parametrize("tag", ["0020|000d", "0020|0052"])
+def test_an_examination_or_a_frame_for_each_slice_is_of_the_program_that_wrote_them(tag: str, tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for index, file in enumerate(files):  # as ITK writes slices one by one
+        retagged(file, {tag: f"1.2.3.{index}"})
+    assert np.array_equal(load_series("here", files)[0].numpy(), VOXELS)
+
+
+def test_slices_of_two_frames_of_reference_are_refused(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for index, file in enumerate(files[1:]):  # the first does not say
+        retagged(file, {"0020|0052": f"1.2.3.{index // 4}"})
+    assert refused(files) == (
+        "here holds slices of two frames of reference, whose places cannot be compared (FrameOfReferenceUID): "
+        f"{files[1]} and {files[5]}"
+    )
+
+
 def test_every_second_slice_alone_is_told_from_thick_slices_by_their_numbers(tmp_path: Path) -> None:
     files = series(tmp_path)
     said = refused(files[::2])

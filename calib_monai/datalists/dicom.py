@@ -189,6 +189,9 @@ def _continues(one: list[Header], other: list[Header]) -> bool:
     first, second = one[0], other[0]
     if (first.series, first.patient, first.size) != (second.series, second.patient, second.size) or not first.series:
         return False
+    studies = [{header.study for header in part} for part in (one, other)]
+    if len(studies[0]) == len(studies[1]) == 1 and studies[0] != studies[1]:  # examinations of one patient
+        return False
     if any(header.position is None for header in (*one, *other)) or np.abs(first.normal - second.normal).max() > SAME:
         return False
     places = [np.array([header.place @ first.normal for header in part]) for part in (one, other)]

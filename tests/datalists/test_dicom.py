@@ -60,6 +60,22 @@ def test_two_series_of_one_folder_are_two_cases_of_their_files(tmp_path: Path) -
         load({"image": str(tmp_path)})
 
 
+@pytest.mark.parametrize("other", ["one", "two"])
+def test_two_examinations_with_one_identifier_of_their_series_are_two_cases(other: str, tmp_path: Path) -> None:
+    series(tmp_path / "one", **{"0020|000d": f"{UID}.1"})
+    series(tmp_path / other, slices=8, name="2_{}.dcm", **{"0020|000d": f"{UID}.2"})
+    for index in range(4):  # the second begins where the first ends
+        (tmp_path / other / f"2_{index}.dcm").unlink()
+    cases = dicom_cases(tmp_path)
+    assert [case["case"] for case in cases] == ["P1_3", "P1_3_2"]
+    assert [LoadCased("image")(case)["image"].shape[-1] for case in cases] == [4, 4]
+    [case] = dicom_cases(tmp_path / other / "2_5.dcm")
+    assert LoadCased("image")(case)["image"].affine[2, 3] == 12
+    if other == "one":
+        with pytest.raises(ValueError, match="holds 2 DICOM series"):
+            LoadCased("image")({"image": str(tmp_path / "one")})
+
+
 def test_equal_names_stay_apart(tmp_path: Path) -> None:
     for folder in "abc":
         series(tmp_path / folder)  # one identifier in three folders, as careless copies have it
