@@ -56,6 +56,7 @@ class Header:
         position: place of the first pixel in mm, or None.
         directions: of rows and columns, (6,), or None.
         colors: numbers in a pixel.
+        white_is_0: whether a viewer is to show small values as white.
     """
 
     file: str
@@ -74,6 +75,7 @@ class Header:
     position: tuple[float, ...] | None
     directions: tuple[float, ...] | None
     colors: int
+    white_is_0: bool
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -243,6 +245,7 @@ def _header(file: str, _changed: int, _size: int) -> Header | None:
         position=numbers("0020|0032", 3),
         directions=numbers("0020|0037", 6),
         colors=reader.GetNumberOfComponents(),
+        white_is_0=text("0028|0004") == "MONOCHROME1",
     )
 
 

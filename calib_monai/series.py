@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import itk
@@ -20,6 +23,8 @@ FAR = 1.9  # times as far apart as slices are thick
 NOT_SQUARE = 0.01  # by which the products of two directions may differ from those of perfect ones
 MANY_FRAMES = tuple(STORAGE + kind for kind in ("2.1", "2.2", "4.1", "4.3", "4.4", "128.1", "130"))
 
+# PhotometricInterpretation in either order of bytes, with its kind or its length
+WHITE_IS_0 = re.compile(rb"((?:\x28\0\x04\0|\0\x28\0\x04).{4} *MONOCHROME)1", re.DOTALL)
 MOSAIC = "MOSAIC"  # Siemens' name for slices side by side
 
 
@@ -47,7 +52,7 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
         held = f"{len(found.series) or 'no'} DICOM series" + (f" ({others})" if others and not found.series else "")
         raise ValueError(f"{name} holds {held}; it must be a file, or a folder or list with the files of one series")
     headers, affine = placed(name, found.series[0])
-    voxels = itk.array_from_image(itk.imread([header.file for header in headers], itk.F)).T
+    voxels = _voxels(headers)
     affine_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     meta: dict[str, Any] = {
         "filename_or_obj": name,
@@ -57,6 +62,22 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
         "space": "RAS",
     }
     return MetaTensor(torch.from_numpy(voxels)[None], affine=torch.from_numpy(affine_ras), meta=meta)
+
+
+def _voxels(headers: Sequence[Header]) -> NDArray[np.float32]:
+    """The values of slices after the rescale in their headers, (H, W, D).
+
+    ITK inverts the values of MONOCHROME1, although it only says how to show them, and by another number in each format.
+    So it gets copies that say MONOCHROME2.
+    """
+    with TemporaryDirectory() if any(header.white_is_0 for header in headers) else nullcontext("") as folder:
+        files = [header.file for header in headers]
+        for place, header in enumerate(headers):
+            if header.white_is_0:
+                files[place] = str(Path(folder, f"{place}.dcm"))
+                Path(files[place]).write_bytes(WHITE_IS_0.sub(rb"\g<1>2", Path(header.file).read_bytes()))
+        voxels: NDArray[np.float32] = itk.array_from_image(itk.imread(files, itk.F)).T
+    return voxels
 
 
 def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[np.float64]]:

@@ -57,6 +57,16 @@ def test_a_series_is_the_volume_that_was_written_whatever_the_order_of_its_files
         assert image.pixdim.tolist() == [0.5, 0.75, 3.0]
 
 
+@pytest.mark.parametrize("start", [0, 5])
+def test_how_gray_values_are_to_be_shown_changes_none(start: int, tmp_path: Path) -> None:
+    files = series(tmp_path)
+    for file in files[start:]:
+        content = file.read_bytes()
+        assert content.count(b"MONOCHROME2 ") == 1
+        file.write_bytes(content.replace(b"MONOCHROME2 ", b"MONOCHROME1 "))
+    assert np.array_equal(load_series("here", files)[0].numpy(), VOXELS)
+
+
 def test_slices_that_are_missing_are_told_with_place_and_size_of_the_gap(tmp_path: Path) -> None:
     files = series(tmp_path)
     assert load_series("here", files[1:-2]).shape == (1, 6, 5, 5)  # fewer at the ends are a smaller volume
