@@ -92,6 +92,8 @@ class LoadCased(MapTransform):
         check_regular(file)
         if path.is_dir():
             held = sorted(held for held in path.iterdir() if not held.name.startswith(".") and is_dicom(held))
+            if not held:
+                raise ValueError(_no_dicom(path))
             image = load_series(file, held)
         elif is_dicom(path):
             image = load_series(file, [path])
@@ -123,6 +125,16 @@ class LoadCased(MapTransform):
             image = _with_affine(image, np.diag([to_mm] * (len(stored) - 1) + [1.0]) @ stored)
             image.meta["original_affine"] = image.affine.numpy().copy()
         return image
+
+
+def _no_dicom(folder: Path) -> str:
+    """The message for a folder without DICOM files."""
+    held = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+    more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+    return (
+        f"{folder} is a folder that holds {held[0] if held else 'nothing'}{more} and no DICOM file; an image is a "
+        "file, or a folder of one DICOM series: give the file"
+    )
 
 
 def _with_affine(image: Tensor, affine: NdarrayOrTensor) -> MetaTensor:

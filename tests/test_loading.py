@@ -52,6 +52,15 @@ def test_one_slice_is_a_volume_and_the_shape_of_the_file_is_kept(
     assert tuple(image.meta["file_shape"]) == shape
 
 
+def test_a_folder_without_dicom_is_refused_with_what_it_holds(tmp_path: Path) -> None:
+    said = "is a folder that holds {} and no DICOM file; an image is a file, or a folder of one DICOM series"
+    (tmp_path / "003").mkdir()
+    for name, held in (("._a.nii.gz", "nothing"), ("a.nii.gz", "a.nii.gz"), ("b.nii.gz", "a.nii.gz and 1 more")):
+        save_nifti(tmp_path / "003" / name, VOXELS, np.eye(4))
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/003 {said.format(held)}"):
+            loaded(tmp_path / "003")
+
+
 def test_channels_that_lie_half_a_voxel_apart_are_on_the_grid_of_the_first(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.nii.gz" for name in "abc"]
     for number, path in enumerate(paths):
