@@ -57,6 +57,7 @@ class Picture(NamedTuple):
         turned: the EXIF orientation by which it was turned from its stored rows, 1 where it was not.
         format: of the file, by its content, as "PNG".
         lossy: whether the values are near those that were saved, and not the same.
+        white_is_0: whether the file stores white as 0; the values are those that a viewer shows.
     """
 
     values: Values
@@ -66,6 +67,7 @@ class Picture(NamedTuple):
     turned: int
     format: str
     lossy: bool
+    white_is_0: bool = False
 
 
 def decoded(file: str) -> Picture:
@@ -124,7 +126,8 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     if orientation != 1 and (deep or image.format == "TIFF"):  # Pillow scrambles such TIFFs, and ITK turns none
         raise ValueError(f"{file} is stored turned (EXIF orientation {orientation}): save it upright")
-    if _tag(image, ExifTags.Base.PhotometricInterpretation, 1) == 0 and image.mode not in ("1", "L"):
+    white_is_0 = _tag(image, ExifTags.Base.PhotometricInterpretation, 1) == 0
+    if white_is_0 and image.mode not in ("1", "L"):
         raise ValueError(f"{file} stores white as 0, in more than 8 bits: save it with black as 0")
     if deep:
         return _deep(file, image)
@@ -138,7 +141,8 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
         mode = f"{image.mode}A"
     values = turn(np.asarray(image.convert(mode) if mode != image.mode else image))
     turned = orientation if orientation in TURNS else 1
-    return Picture(*_split(values), indices, palette, turned, str(image.format), _is_lossy(file, image))
+    lossy = _is_lossy(file, image)
+    return Picture(*_split(values), indices, palette, turned, str(image.format), lossy, white_is_0)
 
 
 def _split(values: Values) -> tuple[Values, Values | None]:

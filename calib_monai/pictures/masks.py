@@ -32,10 +32,16 @@ def mask_values(file: str, picture: Picture, num_classes: int = 2, threshold: fl
 
     Raises:
         ValueError: with the file, the values and the rule: more than two values, one that is not black, or two of
-            which none is plainly the larger; or an alpha that is above the threshold only where gray is not. With more
-            classes: colors, a lossy file, a palette whose indices need not be the classes, or a threshold.
+            which none is plainly the larger; an alpha that is above the threshold only where gray is not; or a TIFF
+            that stores white as 0. With more classes: colors, a lossy file, a palette whose indices need not be the
+            classes, or a threshold.
     """
     check_threshold(num_classes, threshold)
+    if picture.white_is_0:
+        raise ValueError(
+            f"{file} stores white as 0 (PhotometricInterpretation 0), and nothing says which of its values was meant: "
+            "save the mask with black as 0, in 8 bits"
+        )
     if picture.values.dtype.kind == "f" and not np.isfinite(picture.values).all():
         raise ValueError(f"{file} holds pixels that are NaN or infinite; the values of a mask must be numbers")
     if num_classes > 2:  # noqa: PLR2004 - background and a structure

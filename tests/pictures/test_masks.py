@@ -81,6 +81,19 @@ def test_of_two_values_the_larger_is_the_structure(name: str, tmp_path: Path) ->
     assert np.array_equal(label(make(), tmp_path / file, options=options), expected)
 
 
+@pytest.mark.parametrize("rule", [{}, {"threshold": 0}, {"num_classes": 3}])
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_white_that_is_stored_as_0_is_refused(mode: str, rule: dict[str, Any], tmp_path: Path) -> None:
+    image = painted(mode, 0, 1)
+    said = "a.tif stores white as 0 (PhotometricInterpretation 0), and nothing says which of its values was meant"
+    with pytest.raises(ValueError, match="^" + re.escape(said)) as refused:
+        label(image, tmp_path / "a.tif", options={"tiffinfo": {262: 0}}, **rule)
+    assert "\n" not in str(refused.value)
+    for options in ({}, {"compression": "group4"}, {"tiffinfo": {262: 1}}):
+        if mode == "1" or "compression" not in options:
+            assert label(image, tmp_path / "a.tif", options=options, threshold=0).sum() == STRUCTURE.sum()
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "I;16", "RGB", "RGBA", "P", "LA"])
 def test_a_mask_that_is_black_everywhere_shows_nothing(mode: str, tmp_path: Path) -> None:
     opaque = {"RGBA": (0, 0, 0, 255), "LA": (0, 255)}
