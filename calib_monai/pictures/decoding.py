@@ -29,6 +29,7 @@ MODES = {mode: mode for mode in AS_THEY_ARE} | {
     "RGBX": "RGB",
     "YCbCr": "RGB",
 }  # what each mode is converted to
+TYPES = {("L", (8,), (2,)): np.int8, ("I", (32,), (1,)): np.uint32}  # by mode, bits and SampleFormat of a TIFF
 ALWAYS_LOSSY, LOSSY_IN_TIFF = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg", "webp")  # formats, and compressions of a TIFF
 COLORS, BITS_OF_COLORS = 3, 8  # Pillow keeps no more bits of a color
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in gray, ITU-R 601-2, as Pillow's
@@ -139,10 +140,17 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
         raise ValueError(f"{file} has colors of the kind {image.mode}; they must be gray or RGB: convert it to RGB")
     if image.mode in ("L", "RGB") and "transparency" in image.info:
         mode = f"{image.mode}A"
-    values = turn(np.asarray(image.convert(mode) if mode != image.mode else image))
+    values = turn(_typed(image, np.asarray(image.convert(mode) if mode != image.mode else image)))
     turned = orientation if orientation in TURNS else 1
     lossy = _is_lossy(file, image)
     return Picture(*_split(values), indices, palette, turned, str(image.format), lossy, white_is_0)
+
+
+def _typed(image: ImageFile.ImageFile, values: Values) -> Values:
+    """The values of an image in the type of its file, where Pillow takes signed bytes and 32 bits for another."""
+    bits, sample = (tuple(_tag(image, tag, (1,))) for tag in (ExifTags.Base.BitsPerSample, ExifTags.Base.SampleFormat))
+    kind = TYPES.get((image.mode, bits, sample))
+    return values.view(kind) if kind else values
 
 
 def _split(values: Values) -> tuple[Values, Values | None]:

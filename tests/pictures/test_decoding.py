@@ -11,6 +11,7 @@ import itk
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from tiffs import tiff
 
 from calib_monai.pictures import LoadPicturesd, decoded, picture_values
 
@@ -55,6 +56,14 @@ def test_colors_of_any_number_of_bits_are_one_picture(suffix: str, largest: int,
 def test_floating_point_values_are_taken(tmp_path: Path) -> None:
     Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "a.tif")
     assert np.allclose(loaded(tmp_path / "a.tif")[0], scaled(GRAY), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32, np.float32])
+def test_a_tiff_of_any_type_keeps_its_smallest_and_its_largest_value(kind: Any, tmp_path: Path) -> None:
+    bounds = np.finfo(kind) if kind == np.float32 else np.iinfo(kind)
+    values = np.array([[bounds.min, bounds.max], [0, 1]], kind)
+    (tmp_path / "a.tif").write_bytes(tiff(values))
+    assert np.array_equal(decoded(str(tmp_path / "a.tif")).values[..., 0], values)
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp", "gif", "jpg"])

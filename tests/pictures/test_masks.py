@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tiffs import tiff
 
 from calib_monai.pictures import LoadPicturesd, decoded, mask_values
 
@@ -92,6 +93,16 @@ def test_white_that_is_stored_as_0_is_refused(mode: str, rule: dict[str, Any], t
     for options in ({}, {"compression": "group4"}, {"tiffinfo": {262: 1}}):
         if mode == "1" or "compression" not in options:
             assert label(image, tmp_path / "a.tif", options=options, threshold=0).sum() == STRUCTURE.sum()
+
+
+@pytest.mark.parametrize(("low", "high", "kind"), [(-1, 0, np.int8), (-2, 7, np.int8), (0, 2**32 - 1, np.uint32)])
+def test_a_value_below_0_is_the_smaller_one(low: int, high: int, kind: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(np.where(STRUCTURE, high, low).astype(kind)))
+    picture = decoded(str(tmp_path / "a.tif"))
+    assert np.array_equal(mask_values("a.tif", picture), STRUCTURE)
+    assert np.array_equal(mask_values("a.tif", picture, threshold=0), STRUCTURE if high > 0 else 0 * STRUCTURE)
+    classes = mask_values("a.tif", picture, num_classes=3)
+    assert np.array_equal(classes, np.where(STRUCTURE, high, low).astype(np.float32))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "I;16", "RGB", "RGBA", "P", "LA"])
