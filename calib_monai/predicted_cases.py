@@ -13,7 +13,7 @@ from monai.data import Dataset
 
 from calib_monai.case_checks import check_workers, read_or_refused, told_of
 from calib_monai.checks import SPLIT_FILE
-from calib_monai.datalists.inputs import channels_in, images_in, listed_cases, listed_in
+from calib_monai.datalists.inputs import ended_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import kept_split, options_of, read_split, tell_known
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.ensembles import check_predicted
@@ -60,8 +60,8 @@ class InputsOnDemand(Sequence[Case]):
         made_for: the channels of an image, and the transforms from its files to the input of the network. Those after
             the reorientation are tried, too, unless one `takes_long`.
         ckpt_dir: folder of the model, whose own split is kept.
-        endings: where the channels of an image are files of their own, how their names end, in order. `path` is then
-            the folder of a case, or holds those.
+        endings: how the names of the images end after their case. If the channels of an image are files of their own,
+            there is one for each, in order, and `path` is the folder of a case, or holds those.
         spatial_dims: axes of an image, 2 or 3.
         is_label: of the data set's labels, as in `images_in`.
 
@@ -158,10 +158,8 @@ class InputsOnDemand(Sequence[Case]):
             found = _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
             check_predicted(folders_of(self.made_for.network), [case["case"] for case in found])
             return found
-        path = Path(self.path)
-        if self.endings:
-            return channels_in(path, self.endings)
-        return images_in(path, self.is_label, getattr(self.datalist, "keywords", {}).get("label", ""))
+        label = getattr(self.datalist, "keywords", {}).get("label", "")
+        return ended_in(Path(self.path), self.endings, self.is_label, label)
 
     def _check(self, cases: list[Case], num_workers: int) -> Inputs:
         """The cases of a list that can be predicted."""

@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from bundle_endings import endings_of
 from bundle_volumes import volumes_of_own
 
 from calib_monai.arguments import is_number
@@ -111,6 +112,8 @@ def _own_part(path: str) -> Part:
         near = did_you_mean(stray, known) or f"; it takes {', '.join(known)}"
         raise ValueError(f"{path} sets image#{stray}, which nothing takes{near}")
     _check_datalist(path, part["both"]["datalist"])
+    if _has_patterns(part["both"]["datalist"]) and (endings := endings_of(part["both"]["datalist"]["images"])):
+        part = merge({"inference": {"cases": {"endings": endings}}}, part)
     pixdim = part["numbers"].get("pixdim", [])
     unused = [
         key for key in given.get("numbers", {}) if key not in own["numbers"] and f"@{key}" not in json.dumps(given)
@@ -135,7 +138,7 @@ def _own_part(path: str) -> Part:
 
 def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
     """Raise ValueError if a datalist of patterns has an unknown key, or a pattern without {case} or {patient}."""
-    if datalist.get("_target_") != f"{pattern_split.__module__}.{pattern_split.__name__}":
+    if not _has_patterns(datalist):
         return
     known = {*inspect.signature(pattern_split).parameters, "_target_", "_mode_"}
     unknown = sorted(datalist.keys() - known)
@@ -150,6 +153,11 @@ def _check_datalist(path: str, datalist: dict[str, Any]) -> None:
     patient = datalist.get("patient", "")
     if patient != "" and (not isinstance(patient, str) or "{patient}" not in patient):
         raise ValueError(f"{path} sets both#datalist#patient to {patient!r}; it must be a pattern with {{patient}}")
+
+
+def _has_patterns(datalist: dict[str, Any]) -> bool:
+    """Whether a datalist finds its cases by the patterns of their files."""
+    return bool(datalist.get("_target_") == f"{pattern_split.__module__}.{pattern_split.__name__}")
 
 
 def _is_size(value: Any) -> bool:

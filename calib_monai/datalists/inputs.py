@@ -74,7 +74,11 @@ def images_in(path: Path, is_label: Callable[[Path], bool] | None = None, label:
 
 def _names(root: Path, images: Sequence[Path]) -> list[str]:
     """The name of each image: from its file, and also from its folders if several files have the same name."""
-    names = [name_by_file(file.name) for file in images]
+    return _told_apart(root, images, [name_by_file(file.name) for file in images])
+
+
+def _told_apart(root: Path, images: Sequence[Path], names: Sequence[str]) -> list[str]:
+    """The names of images, with their folders if several have the same name; ValueError if they stay the same."""
     count = Counter(names)
     told = [
         as_case_name("_".join([*file.relative_to(root).parts[:-1], name])) if count[name] > 1 else name
@@ -176,6 +180,37 @@ def _listed_case(image: Any, folder: Path) -> Case:
 def _is_path(file: Any) -> bool:
     """Whether an entry can be the path of a file; one with a line break would break every message about it."""
     return isinstance(file, str | PathLike) and str(file) != "" and not CONTROL.search(str(file))
+
+
+def ended_in(
+    path: Path, endings: Sequence[str], is_label: Callable[[Path], bool] | None = None, label: str = ""
+) -> list[Case]:
+    """The cases at a path, as `channels_in` finds them if an image has several files, else as `images_in`.
+
+    With one ending, an image whose name has it is called by what stands before it, or by its folder; images without it
+    in the same folder are passed over. If no image has it, all are cases.
+
+    Args:
+        path: as in `images_in`.
+        endings: as in `channels_in`; none if images are called by their files.
+        is_label: as in `images_in`.
+        label: as in `images_in`.
+
+    Raises:
+        ValueError: as `channels_in` or `images_in`.
+    """
+    if len(endings) > 1:
+        return channels_in(path, endings)
+    found = images_in(path, is_label, label)
+    single = [Path(case["image"]) for case in found if isinstance(case["image"], str)]
+    files = [file for file in single if endings and file.name.endswith(endings[0])]
+    if not files:
+        return found
+    root = path if path.is_dir() else path.parent
+    tell_passed_over(path, {f"do not end in {endings[0]}": [file for file in single if file not in files]})
+    named = zip(files, _telling_folders(root, files), strict=True)
+    names = [as_case_name(file.name.removesuffix(endings[0]) or folder) for file, folder in named]
+    return [{"image": str(f), "case": name} for f, name in zip(files, _told_apart(root, files, names), strict=True)]
 
 
 def _name_and_suffix(file: str) -> tuple[str, str]:

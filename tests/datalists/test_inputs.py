@@ -12,7 +12,7 @@ import pytest
 from calib_monai.datalists import inputs
 from calib_monai.datalists.files import save_dicom
 from calib_monai.datalists.folders import files_below
-from calib_monai.datalists.inputs import IMAGE_SUFFIXES, channels_in, images_in, listed_in
+from calib_monai.datalists.inputs import IMAGE_SUFFIXES, channels_in, ended_in, images_in, listed_in
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -136,6 +136,14 @@ def test_a_case_that_lacks_a_channel_is_a_case(there: str, tmp_path: Path) -> No
     touch(tmp_path, there)
     [case] = channels_in(tmp_path, ("_t1.nii", "_t2.nii"))
     assert case == {"image": [str(tmp_path / "one_t1.nii"), str(tmp_path / "one_t2.nii")], "case": "one"}
+
+
+def test_a_single_image_is_called_by_what_stands_before_its_ending(tmp_path: Path) -> None:
+    touch(tmp_path, "a/p1_t1.nii", "b/p1_t1.nii", "p2_t1.nii", "p2_t2.nii", "c/_t1.nii")
+    assert [case["case"] for case in ended_in(tmp_path, ["_t1.nii"])] == ["a_p1", "b_p1", "c", "p2"]
+    one = tmp_path / "p2_t1.nii"
+    assert ended_in(one, ["_t1.nii"]) == [{"image": str(one), "case": "p2"}]
+    assert [case["case"] for case in ended_in(tmp_path / "a", ["_flair.nii"])] == ["p1_t1"]
 
 
 def test_a_folder_without_any_channel_is_refused(tmp_path: Path) -> None:
