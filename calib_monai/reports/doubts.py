@@ -66,8 +66,8 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
     shown = with_expected(runs)
     if not shown:
         return None
-    of_members = any(map(dice_between_members, shown))
-    names = [name for name in ORDERS if name != BETWEEN or of_members]
+    with_members = any(map(dice_between_members, shown))
+    names = [name for name in ORDERS if name != BETWEEN or with_members]
     header = ["", *(f"by {ORDERS[name]}" for name in names), "best order", "by chance"]
     cells, told, compared = [], [], []
     for run in shown:
@@ -75,12 +75,15 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
         noted = {BEST, BY_CHANCE} <= run.aurc.keys()
         found = dict.fromkeys(names, nan) | dict(run.aurc if noted else areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
-        compared.append(f"{run.name}: {_lowest(found, risk, confidences)}")
-        told.append(f"{run.name}{_caution(risk, confidences[EXPECTED])}: {', '.join(_named(expected_dice(run)))}")
-        if between := dice_between_members(run):
-            told.append(f"{run.name}, lowest Dice between members: {', '.join(_named(between))}")
-    about = [ABOUT, *[ABOUT_MEMBERS] * of_members, *compared]
-    note = " ".join([*about, "Look first at these cases with the lowest expected Dice:"])
+        lowest, worse = _lowest(found, risk, confidences)
+        compared.append(f"{run.name}: {_compared(lowest, worse, _known(risk))}")
+        of_best = {lowest: f", lowest {ORDERS[lowest]}"} if EXPECTED in worse else {EXPECTED: ""}
+        of_members = {BETWEEN: f", lowest {ORDERS[BETWEEN]}"} if confidences.get(BETWEEN) else {}
+        for name, order in (of_best | of_members).items():
+            caution = _caution(risk, confidences[name]) if name == EXPECTED else ""
+            told.append(f"{run.name}{order}{caution}: {', '.join(_named(confidences[name]))}")
+    about = [ABOUT, *[ABOUT_MEMBERS] * with_members, *compared]
+    note = " ".join([*about, "Look first at these cases, with the lowest expected Dice if nothing else is said:"])
     return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note, listed=told)
 
 
@@ -113,7 +116,7 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         for number, case in enumerate(named, start=1):
             axes.plot([], [], linestyle="", label=f"{number}: {wrapped(case, 24)}")
         if named:
-            axes.legend(title="look first at", fontsize="small", loc="best", handlelength=0, handletextpad=0)
+            axes.legend(title="lowest expected Dice", fontsize="small", loc="best", handlelength=0, handletextpad=0)
         axes.set(xlim=(low, 1), ylim=(low, 1), xlabel="expected Dice", ylabel="Dice", title=wrapped(run.name, 34))
     return figure
 
@@ -147,17 +150,21 @@ def _confidence(run: Run, name: str) -> Mapping[str, float]:
 
 def _lowest(
     found: Mapping[str, float], risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]
-) -> str:
+) -> tuple[str, list[str]]:
+    """The confidence with the lowest area, and those that are surely worse; none of few cases."""
+    if _known(risk) < FEWEST:
+        return EXPECTED, []
+    lowest, *others = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
+    return lowest, [name for name in others if surely_lower(risk, confidences[lowest], confidences[name])]
+
+
+def _compared(lowest: str, worse: Sequence[str], cases: int) -> str:
     """A sentence that says which confidence has surely the lowest area, or that this is not known."""
-    cases = _known(risk)
-    known = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
     if cases < FEWEST:
         return f"{cases} case(s) are too few to tell which confidence is better."
-    lowest, *others = known
-    worse = [ORDERS[name] for name in others if surely_lower(risk, confidences[lowest], confidences[name])]
     if not worse:
         return f"chance may explain how these confidences differ in {cases} cases."
-    return f"{ORDERS[lowest]} is surely better than {' and '.join(worse)} in cases like these."
+    return f"{ORDERS[lowest]} is surely better than {' and '.join(ORDERS[name] for name in worse)} in cases like these."
 
 
 def _caution(risk: Mapping[str, float], confidence: Mapping[str, float]) -> str:

@@ -115,3 +115,16 @@ def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str
     assert table is not None
     assert said in table.note
     assert table.listed[0].startswith(listed)
+
+
+def test_the_cases_to_look_at_are_those_of_the_order_that_is_surely_better(tmp_path: Path) -> None:
+    cases = "abcdefghijklmnopqrstuvwxyz"
+    run = read_run(write_run(tmp_path / "run", 1.0, cases=cases))
+    run.metrics.update(expected_dice=0.5, pairwise_dice=0.5)
+    for place, case in enumerate(cases):
+        dice = 1 - place / 30
+        run.cases[case] |= {"dice_foreground_left": dice, "expected_dice": 1 - dice, "pairwise_dice": dice}
+    table = doubts_table([run])
+    assert table is not None
+    assert "Dice between members is surely better than" in table.note
+    assert table.listed == ["run, lowest Dice between members: z (0.167), y (0.200), x (0.233), w (0.267), v (0.300)"]
