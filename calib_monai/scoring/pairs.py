@@ -77,8 +77,8 @@ def pairs_in(
     check_folder("--probs", probs)
     files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
     of_labels = labels_in(labels, files)
-    others = {file.resolve() for file in of_labels.values()}
-    files = [file for file in files if file.resolve() not in others]
+    resolved = {file.resolve() for file in of_labels.values()}
+    files = [file for file in files if file.resolve() not in resolved]
     if not files:
         raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")
     by_case, alone = files_by_case(files, probs, of_labels)
@@ -92,7 +92,10 @@ def pairs_in(
     _check_labels(probs, labels, alone, found, only)
     wanted = _wanted(only, found)
     used = {file for case in wanted for file in found[case]}
-    tell_passed_over(probs, {"of no case that is scored": [file for file in files if file not in used]})
+    of_scored = {file for case in wanted for file in by_case[case]}
+    beside = [file for file in files if file in of_scored - used]
+    others = [file for file in files if file not in of_scored]
+    tell_passed_over(probs, {"other file(s) of scored cases": beside, "of no case that is scored": others})
     unused = sorted(file for case, file in of_labels.items() if case not in wanted)
     tell_passed_over(labels, {"without probabilities, or not asked for": unused})
     scored = [*of_labels.values(), *(file for chosen in found.values() for file in chosen)]
