@@ -96,6 +96,16 @@ class StoredArray:
                 return False
         return True
 
+    def is_hard(self) -> bool:
+        """Whether all values are 0 or 1, and some are 1."""
+        found = False
+        for _, piece in self.pieces():
+            values = piece * self.slope + self.inter if self.is_scaled else piece
+            if not ((values == 0) | (values == 1)).all():
+                return False
+            found = found or bool(values.any())
+        return found
+
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
 

@@ -24,6 +24,7 @@ from calib_monai.scoring.names import (
     rest_of,
     stem_of,
 )
+from calib_monai.scoring.values import A_SEGMENTATION
 from calib_monai.spelling import did_you_mean, first_of
 
 logger = logging.getLogger(__name__)
@@ -86,9 +87,9 @@ def pairs_in(
     for case, rests in by_case.items():
         if chosen := chosen_of(case, rests, class_names, foreground=foreground):
             found[case] = chosen
-    unfit = [(file, case) for case, rests in by_case.items() if case not in found for file in rests]
-    if unfit and not found:
-        raise ValueError(_of_no_name(probs, *unfit[0], class_names))
+    if by_case and not found:
+        case, rests = next(iter(by_case.items()))
+        raise ValueError(_of_no_name(probs, case, list(rests), class_names))
     _check_labels(probs, labels, alone, found, only)
     wanted = _wanted(only, found)
     used = {file for case in wanted for file in found[case]}
@@ -128,16 +129,25 @@ def _word(rest: str) -> str:
     return WORD_OF_PROBS.sub("", rest.lower()).strip(SEPARATORS).replace(" ", "_")
 
 
-def _of_no_name(probs: Path, file: Path, case: str, class_names: Sequence[str]) -> str:
-    """The message of a folder in which no name says that a file holds probabilities."""
-    stem, rest = stem_of(file), rest_of(stem_of(file), case)
-    suffix = file.name[len(stem) :]
-    hint = f"the class(es) {', '.join(class_names)}" if class_names else "a class that --classes names"
+def _of_no_name(probs: Path, case: str, files: Sequence[Path], class_names: Sequence[str]) -> str:
+    """The message of a folder in which no name says that a file holds probabilities, with the files of its first case.
+
+    They may be segmentations, which no other name makes probabilities.
+    """
+    if _are_hard(files):
+        return f"{files[0]} {A_SEGMENTATION}"
+    suffix = files[0].name[len(stem_of(files[0])) :]
+    hint = f"one of the classes {', '.join(class_names)}" if class_names else "a class that --classes names"
     return (
-        f"no file of --probs {probs} has a name of probabilities, first {file} of {case}: {rest!r} must be nothing, "
-        f"probs, softmax or logits, as in {case}{suffix} and {case}_probs{suffix}, or in a file for each class the "
-        f"number or the name of {hint}"
+        f"no file of --probs {probs} has a name of probabilities, first {files[0]} of {case}: after the case, a name "
+        f"may end in _probs, _softmax, _logits, or the number or name of {hint}, as {case}{suffix} or "
+        f"{case}_probs{suffix}"
     )
+
+
+def _are_hard(files: Sequence[Path]) -> bool:
+    """Whether files are segmentations, one for each class."""
+    return all(is_nifti(str(file)) and stored_in(str(file)).is_hard() for file in files)
 
 
 def files_by_case(
@@ -227,6 +237,8 @@ def _by_class(
     wanted = range(1 if foreground else 0, len(class_names) or 1 + max(of_class, default=-1))
     missing = [index for index in wanted if index not in of_class]
     if missing:
+        if _are_hard(list(of_class.values())):
+            raise ValueError(f"{min(of_class.values())} {A_SEGMENTATION}")
         first = class_names[missing[0]] if class_names else missing[0]
         hint = "; where it is what the others leave, give --foreground" if missing == [0] else ""
         raise ValueError(f"{case} has a file for each class, {min(of_class.values())} first, but none of {first}{hint}")

@@ -110,12 +110,12 @@ WRONG_SCORES = [
     ),
     WrongScore(
         "names of no probabilities",
-        "first .*case_0_probs_v2.npz of case_0: 'probs_v2' must be nothing, probs, .* as in case_0.npz and case_0_p",
+        "first .*case_0_probs_v2.npz of case_0: after the case, .* may end in _probs, .* as case_0.npz or case_0_p",
         named("{}_probs_v2.npz"),
     ),
     WrongScore(
         "other names in folders",
-        "first .*case_0/any.npz of case_0: 'any' must be nothing, .*name of the class.es. background, liver, tumor",
+        "first .*case_0/any.npz of case_0: .*the number or name of one of the classes background, liver, tumor",
         named("{0}/any.npz"),
     ),
     WrongScore("whole numbers of another sum", r"between 99\d\d and .* be 255 or 65535", niftis(whole(10000))),
