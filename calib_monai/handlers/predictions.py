@@ -204,8 +204,8 @@ class PredictionsSaver:
             if case in self.lost:
                 continue
             names = self.class_names[1:]
-            intervals = self.promises.intervals.intervals(probs) if self.promises.intervals else [None] * len(names)
-            margins = self.promises.margins
+            conformal, margins = self.promises
+            intervals = conformal.intervals(probs) if conformal else [None] * len(names)
             sizes = margins.sizes(probs) if margins else [None] * len(names)
             structures = {
                 name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval, margin)
@@ -227,7 +227,7 @@ class PredictionsSaver:
             with passing_over(engine, case, self.lost):
                 self.save_maps(item | masks)
                 write_json(self.folder / case / f"{case}_structures.json", content)
-                self.told.tell(case, unit, structures)
+                self.told.tell(case, unit, structures, conformal.coverage if conformal else None)
         if self.named:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
 

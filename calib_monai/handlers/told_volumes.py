@@ -44,17 +44,19 @@ class ToldVolumes:
         self.calibrated = calibrated
         self.noted: dict[str, str] = {}
 
-    def tell(self, case: str, unit: str, structures: Mapping[str, Structure]) -> None:
+    def tell(self, case: str, unit: str, structures: Mapping[str, Structure], coverage: float | None = None) -> None:
         """Log the volumes of a case, and keep its first note.
 
         Args:
             case: the name of the case.
             unit: the key of the volumes, such as "volume_ml".
             structures: the numbers of each structure by name.
+            coverage: the share of cases whose interval holds the true volume; None without intervals.
         """
-        word = unit.rpartition("_")[2]
+        size, _, word = unit.partition("_")
+        held = "" if coverage is None else f"true {size} in {100 * coverage:g} %: "
         shown = [
-            f"{name} {_short(numbers[unit])} {word}{_in_brackets(numbers.get(f'{unit}_interval'))}"
+            f"{name} {_short(numbers[unit])} {word}{_in_brackets(held, numbers.get(f'{unit}_interval'))}"
             for name, numbers in list(structures.items())[:MOST_SHOWN]
         ]
         more = len(structures) - len(shown)
@@ -71,9 +73,9 @@ class ToldVolumes:
             logger.warning("cases with a note on a volume: %d, first %s, %s; %s", len(self.noted), case, note, advice)
 
 
-def _in_brackets(interval: object) -> str:
-    """An interval in brackets, "" without one."""
-    return f" ({' to '.join(map(_short, interval))})" if isinstance(interval, list) else ""
+def _in_brackets(held: str, interval: object) -> str:
+    """An interval in brackets after what it holds, "" without one."""
+    return f" ({held}{' to '.join(map(_short, interval))})" if isinstance(interval, list) else ""
 
 
 def _short(value: object) -> str:

@@ -72,11 +72,13 @@ def test_each_case_has_a_line_with_its_volumes(tmp_path: Path, caplog: pytest.Lo
     assert [record.getMessage() for record in caplog.records] == [f"{case}: tumor 20 pixels" for case in ("one", "two")]
 
 
-def test_a_volume_is_told_with_its_interval(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("unit", "word"), [("volume_ml", "ml"), ("area_pixels", "pixels")])
+def test_a_volume_is_told_with_its_interval(unit: str, word: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    numbers = {"volume_ml": 1.234, "volume_ml_interval": [0.98, 123.4]}
-    ToldVolumes(calibrated=True).tell("one", "volume_ml", {"tumor": numbers})
-    assert caplog.records[0].getMessage() == "one: tumor 1.23 ml (0.98 to 123)"
+    numbers = {unit: 1.234, f"{unit}_interval": [0.98, 123.4]}
+    ToldVolumes(calibrated=True).tell("one", unit, {"tumor": numbers}, 0.9)
+    told = f"one: tumor 1.23 {word} (true {unit.partition('_')[0]} in 90 %: 0.98 to 123)"
+    assert caplog.records[0].getMessage() == told
 
 
 def test_of_many_structures_the_first_four_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
