@@ -272,7 +272,8 @@ def structure(
         rounded[f"{unit}_interval"] = [round(size * end, DECIMALS) for end in interval]
     if margin is not None:
         rounded[f"{unit}_margin"] = round(size * margin, DECIMALS)
-    if note := doubt_of(size * int(mask.sum()), size * int((values > POSSIBLE).sum()), expected):
+    possible = size * int((values > POSSIBLE).sum())
+    if note := doubt_of(size * int(mask.sum()), possible, expected, unit.partition("_")[0]):
         rounded["note"] = note
     return rounded
 

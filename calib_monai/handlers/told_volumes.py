@@ -14,7 +14,7 @@ AS_INTEGER = 100  # volumes from here on are shown without decimals
 Structure = Mapping[str, float | list[float] | str | None]
 
 
-def doubt_of(volume: float, possible: float, expected: float) -> str:
+def doubt_of(volume: float, possible: float, expected: float, called: str = "volume") -> str:
     """Why the expected volume of a structure says little; "" if it says something.
 
     There are three reasons. The expected volume is less than half or more than twice the volume of the label. The
@@ -24,13 +24,14 @@ def doubt_of(volume: float, possible: float, expected: float) -> str:
         volume: volume of the structure's label, in any unit.
         possible: volume of the voxels with a probability above 0.05, in the same unit.
         expected: the sum of the probabilities, in the same unit.
+        called: "volume", or "area" of a picture.
     """
     if volume == 0:
         return "the label is empty, but some voxels have a probability above 0.05" if possible > 0 else ""
-    far = {"the volume with a probability above 0.05": possible} if possible > FAR_POSSIBLE * volume else {}
+    far = {f"the {called} with a probability above 0.05": possible} if possible > FAR_POSSIBLE * volume else {}
     if not volume / FAR_EXPECTED <= expected <= FAR_EXPECTED * volume:
-        far["the expected volume"] = expected
-    return ", ".join(f"{name} is {value / volume:.1f} times the volume of the label" for name, value in far.items())
+        far[f"the expected {called}"] = expected
+    return ", ".join(f"{name} is {value / volume:.1f} times the {called} of the label" for name, value in far.items())
 
 
 class ToldVolumes:
@@ -43,6 +44,7 @@ class ToldVolumes:
     def __init__(self, *, calibrated: bool) -> None:
         self.calibrated = calibrated
         self.noted: dict[str, str] = {}
+        self.called = "volume"
 
     def tell(self, case: str, unit: str, structures: Mapping[str, Structure], coverage: float | None = None) -> None:
         """Log the volumes of a case, and keep its first note.
@@ -53,8 +55,8 @@ class ToldVolumes:
             structures: the numbers of each structure by name.
             coverage: the share of cases whose interval holds the true volume; None without intervals.
         """
-        size, _, word = unit.partition("_")
-        held = "" if coverage is None else f"true {size} in {100 * coverage:g} %: "
+        self.called, _, word = unit.partition("_")
+        held = "" if coverage is None else f"true {self.called} in {100 * coverage:g} %: "
         shown = [
             f"{name} {_short(numbers[unit])} {word}{_in_brackets(held, numbers.get(f'{unit}_interval'))}"
             for name, numbers in list(structures.items())[:MOST_SHOWN]
@@ -70,7 +72,8 @@ class ToldVolumes:
         if self.noted:
             case, note = next(iter(self.noted.items()))
             advice = "look at these images" if self.calibrated else "calibrate the network first (docs/calibrate.md)"
-            logger.warning("cases with a note on a volume: %d, first %s, %s; %s", len(self.noted), case, note, advice)
+            told = f"cases with a note on {'an' if self.called == 'area' else 'a'} {self.called}: {len(self.noted)}"
+            logger.warning("%s, first %s, %s; %s", told, case, note, advice)
 
 
 def _in_brackets(held: str, interval: object) -> str:

@@ -60,9 +60,9 @@ def test_a_note_stands_in_the_file_and_one_line_names_the_first_case(
 ) -> None:
     caplog.set_level(logging.INFO)
     structures = predicted(tmp_path, of_two_classes(0.6, *[0.3] * 5), ["tumor"], calibrator)
-    assert "above 0.05 is 6.0 times" in structures["tumor"]["note"]
+    assert "above 0.05 is 6.0 times the area of the label" in structures["tumor"]["note"]
     [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert line.startswith("cases with a note on a volume: 2, first one, tumor: the volume with a probability")
+    assert line.startswith("cases with a note on an area: 2, first one, tumor: the area with a probability above")
     assert advice in line
 
 
