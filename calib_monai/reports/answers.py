@@ -16,6 +16,7 @@ MEASURES_SHOWN = (OF_DICE, "ece_{region}")  # measures in the second sentence
 MOST_VOLUMES = 4  # structures
 POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
+SEEN = 0.0005  # a smaller difference is printed as 0.0%
 ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
 CAUTION = (
     "This is known of cases like these, and of their mean (in brackets its 95 % interval). Other scanners or patients "
@@ -56,16 +57,18 @@ def answer(run: Run) -> str:
         )
         return f"not known, for {why}."
     mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
-    how = "too sure" if mean > 0 else "not sure enough"
+    how = f"{'too sure' if mean > 0 else 'not sure enough'} by {abs(mean):.1%}"
+    seen = abs(mean) >= SEEN
     if isnan(low):
-        return f"{how} by {abs(mean):.1%} in the only case, which is too few to tell."
+        return f"{how if seen else 'no difference is seen'} in the only case, which is too few to tell."
     if len(known) < FEWEST:
-        return f"{how} by {abs(mean):.1%} on average of {len(known)} cases, which are too few to tell."
+        told = f"{how} on average of" if seen else "no difference is seen in"
+        return f"{told} {len(known)} cases, which are too few to tell."
     if low <= 0 <= high:
         return f"no difference that {len(known)} cases could show: {mean:+.1%} ({low:+.1%} to {high:+.1%})."
     little = ", which is little" if abs(mean) < CLOSE else ""
     least, most = sorted((abs(low), abs(high)))
-    return f"{how} by {abs(mean):.1%} ({least:.1%} to {most:.1%}){little}."
+    return f"{how} ({least:.1%} to {most:.1%}){little}."
 
 
 def beside(run: Run) -> str:

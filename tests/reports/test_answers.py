@@ -33,6 +33,8 @@ def with_gaps(run: Run, *gaps: float) -> Run:
         ((-0.05, 0.06) * 3, "no difference that 6 cases could show: +0.5% (-5.8% to +6.8%)."),
         ((0.001, 0.001, nan), "too sure by 0.1% on average of 2 cases, which are too few to tell."),
         ((0.06,), "too sure by 6.0% in the only case, which is too few to tell."),
+        ((0.0001, -0.0001, 0.0), "no difference is seen in 3 cases, which are too few to tell."),
+        ((0.0,), "no difference is seen in the only case, which is too few to tell."),
         ((nan, nan), "not known, for no case has such voxels."),
     ],
 )
