@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,9 +10,13 @@ from torch import Tensor
 def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
     """Raise ValueError if logits are no floats (B, C, H, W[, D]) of two classes or more, or the target does not fit."""
     for name, values in (("logits", logits), ("target", target)):
-        if not isinstance(values, Tensor) or values.is_complex():
-            kind = getattr(values, "dtype", type(values).__name__)
-            raise ValueError(f"{name} are {kind}; they must be a tensor of real numbers")
+        if not isinstance(values, Tensor):
+            kind, hint = type(values).__name__, ""
+            if isinstance(values, np.ndarray):
+                kind, hint = f"numpy.{kind}", " (torch.from_numpy makes one)"
+            raise ValueError(f"{name} are a {kind}; they must be a tensor{hint}")  # noqa: TRY004 - as all refusals
+        if values.is_complex():
+            raise ValueError(f"{name} are {values.dtype}; they must be a tensor of real numbers")
     if logits.ndim not in (4, 5) or tuple(target.shape) != (logits.shape[0], 1, *logits.shape[2:]):
         raise ValueError(
             f"logits are {tuple(logits.shape)} and target is {tuple(target.shape)}; "
