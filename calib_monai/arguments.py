@@ -34,32 +34,32 @@ def is_switch(value: object) -> bool:
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a finite number from `least` to `most`."""
     if not (is_number(value) and math.isfinite(value) and least <= value <= most):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number, {_from(least, most)}")
+        raise ValueError(f"{name} is {value!r}; it must be a finite number, {_from(least, most)}{_quoted(value)}")
 
 
 def check_above_zero(name: str, value: float) -> None:
     """Raise ValueError if the value is not a finite number above 0."""
     if not (is_number(value) and 0 < value < math.inf):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number above 0")
+        raise ValueError(f"{name} is {value!r}; it must be a finite number above 0{_quoted(value)}")
 
 
 def check_share(name: str, value: float, *, zero: bool = False, one: bool = False) -> None:
     """Raise ValueError if the value is not a number between 0 and 1; it may be 0 or 1 itself only if so said."""
     if not (is_number(value) and 0 <= value <= 1 and (zero or value != 0) and (one or value != 1)):
         rule = f"{'from 0 on' if zero else 'above 0'} and {'at most' if one else 'below'} 1"
-        raise ValueError(f"{name} is {value!r}; it must be a number {rule}")
+        raise ValueError(f"{name} is {value!r}; it must be a number {rule}{_quoted(value)}")
 
 
 def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
     """Raise ValueError if the value is not a whole number from `least` to `most`."""
     if not (is_whole(value) and least <= value <= most):
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}")
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, {_from(least, most)}{_quoted(value)}")
 
 
 def check_odd(name: str, value: int) -> None:
     """Raise ValueError if the value is not an odd whole number from 1 on."""
     if not (is_whole(value) and value >= 1 and value % 2):
-        raise ValueError(f"{name} is {value!r}; it must be odd, whole and at least 1")
+        raise ValueError(f"{name} is {value!r}; it must be odd, whole and at least 1{_quoted(value)}")
 
 
 def check_range(name: str, value: Sequence[float], least: float) -> None:
@@ -132,3 +132,12 @@ def _kept_arguments(module: nn.Module) -> dict[str, Any]:
 def _from(least: float, most: float) -> str:
     """The rule of two limits, of which the upper one may be none."""
     return f"at least {least}" + ("" if most == math.inf else f" and at most {most}")
+
+
+def _quoted(value: object) -> str:
+    """What a message adds if the value is a text that reads as a finite number, as in a JSON with quotation marks."""
+    try:
+        is_text = isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        is_text = False
+    return "; it is a text: leave out the quotation marks" if is_text else ""

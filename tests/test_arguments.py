@@ -27,3 +27,11 @@ def test_what_is_no_number_is_refused(check: Callable[[object], None], value: ob
     check(1)
     with pytest.raises(ValueError, match=r"must be"):
         check(value)
+
+
+@pytest.mark.parametrize("name", ["number", "above zero", "share", "odd", "whole"])
+def test_of_a_number_in_quotation_marks_this_is_said(name: str) -> None:
+    with pytest.raises(ValueError, match=r"is '1e-3'; .*: leave out the quotation marks$"):
+        NUMBERS[name]("1e-3")
+    with pytest.raises(ValueError, match=r"is 'much'; it must be .*\d$"):
+        NUMBERS[name]("much")
