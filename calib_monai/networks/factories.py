@@ -46,7 +46,7 @@ def unet(
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm; None takes the levels of `strides`.
         channels: of the levels; by default 8, 16, 32, 64, 128 and 256, with `spacing` 12, 24, 48 ..., at most 320.
-        strides: between the levels; by default 1, 2, 2, 2 and 2. With `spacing` it must be left out.
+        strides: between the levels; by default 1, then 2. With `spacing` it must be left out.
         options: `kernel_size` and `up_kernel_size` (not with `spacing`), `num_res_units`, `act`, `norm`, `dropout`,
             `bias` and `adn_ordering` of MONAI's UNet.
 
@@ -62,7 +62,7 @@ def unet(
         check_levels("channels", channels, levels.strides)
         return LevelUNet(in_channels, out_channels, channels, levels, **{"num_res_units": 1} | options)
     channels = (8, 16, 32, 64, 128, 256) if channels is None else channels
-    strides = (1, 2, 2, 2, 2) if strides is None else strides
+    strides = _strides(1, channels) if strides is None else strides
     check_levels("channels", channels, strides)
     return UNet(spatial_dims, in_channels, out_channels, channels, strides, **options)
 
@@ -91,7 +91,7 @@ def attention_unet(
         spatial_dims: 2 or 3.
         spacing: size of a voxel along H, W and D in mm, from which the strides follow as in `unet`; kernels do not.
         channels: of the levels; by default 64, 128, 256, 512 and 1024, with `spacing` 16, 32, 64 ..., at most 320.
-        strides: between the levels; by default 2, 2, 2 and 2. With `spacing` it must be left out.
+        strides: between the levels; by default 2. With `spacing` it must be left out.
         options: `kernel_size`, `up_kernel_size` and `dropout` of MONAI's AttentionUnet.
 
     Raises:
@@ -103,7 +103,7 @@ def attention_unet(
         _check_count(channels, len(of_levels))
         strides = of_levels[1:]
     channels = (64, 128, 256, 512, 1024) if channels is None else channels
-    strides = (2, 2, 2, 2) if strides is None else strides
+    strides = _strides(2, channels) if strides is None else strides
     check_levels("channels", channels, strides)
     return AttentionUnet(spatial_dims, in_channels, out_channels, channels, strides, **options)
 
@@ -135,6 +135,12 @@ def unetpp(
     """
     check_list("features", features, 6)
     return UNetPlusPlus(spatial_dims, in_channels, out_channels, features, **options)
+
+
+def _strides(first: int, channels: Sequence[int]) -> tuple[int, ...]:
+    """The strides between levels of these channels: a first one, and 2 from then on."""
+    check_list("channels", channels)
+    return (first, *[2] * len(channels))[: max(0, len(channels) - 1)]
 
 
 def _halvings(img_size: Sequence[int] | None) -> int:
@@ -187,10 +193,11 @@ def dynunet(
         levels = _levels(spatial_dims, img_size, spacing, strides)
         strides, kernel_size = levels.strides, levels.kernels if kernel_size is None else kernel_size
         filters = _doubled(32, len(strides)) if filters is None else filters
+    by_size = strides is None
     strides = (1, *[2] * _halvings(img_size)) if strides is None else strides
     filters = (32, 64, 128, 256, 512, 512)[: len(strides)] if filters is None else filters
     kernel_size = (3,) * len(strides) if kernel_size is None else kernel_size
-    check_levels("filters", filters, strides, between=0)
+    check_levels("filters", filters, strides, between=0, default=by_size)
     upsampling = strides[1:] if upsample_kernel_size is None else upsample_kernel_size
     check_list("upsample_kernel_size", upsampling, len(strides) - 1)
     return DynUNet(

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from calib_monai.networks.options import hands_on_to
-from calib_monai.networks.plain_unet import PlainUNet
+from calib_monai.networks.plain_unet import STRIDES, PlainUNet
 from calib_monai.networks.resnet_unet_plus_plus import MULTIPLE, ResNetUNetPlusPlus
 from calib_monai.networks.trans_unet import TransUNet
 
@@ -18,7 +18,7 @@ def unet_papers(
     out_channels: int,
     img_size: Sequence[int] | None = None,
     *,
-    strides: Sequence[int] = (2, 2, 2, 4),
+    strides: Sequence[int] = STRIDES,
     **options: Any,
 ) -> PlainUNet:
     """The UNet of the papers' main tables for 2D images, see `calib_monai.networks.PlainUNet`.

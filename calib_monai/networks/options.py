@@ -49,7 +49,9 @@ def hands_on_to(kind: type, *, but: Collection[str] = ()) -> Callable[[Callable[
     return decorated
 
 
-def check_levels(name: str, sizes: Sequence[int], strides: Sequence[Any], between: int = 1) -> None:
+def check_levels(
+    name: str, sizes: Sequence[int], strides: Sequence[Any], between: int = 1, *, default: bool = False
+) -> None:
     """Raise ValueError if the channels of levels are no whole numbers above 0, or the strides do not fit their number.
 
     MONAI passes over strides that are too many.
@@ -59,10 +61,13 @@ def check_levels(name: str, sizes: Sequence[int], strides: Sequence[Any], betwee
         sizes: the channels of the levels.
         strides: one between each two levels, or one for each level.
         between: 1 if the strides are between the levels, else 0.
+        default: whether nobody gave the strides.
     """
     check_sizes(name, sizes)
     check_list("strides", strides)
     if len(strides) != len(sizes) - between:
+        if default:
+            raise ValueError(f"{name} has {len(sizes)} values; give {len(strides) + between}, or give strides, too")
         raise ValueError(
             f"strides are {list(strides)}; with {len(sizes)} {name} there must be {len(sizes) - between} of them"
         )

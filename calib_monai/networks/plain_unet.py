@@ -12,6 +12,8 @@ from torch import nn
 from calib_monai.arguments import check_whole
 from calib_monai.networks.options import check_levels
 
+STRIDES = (2, 2, 2, 4)  # of the max-pooling
+
 
 class PlainUNet(nn.Sequential):
     """The UNet of the papers' main tables, for 2D images: (B, C, H, W) become logits (B, K, H, W).
@@ -40,12 +42,12 @@ class PlainUNet(nn.Sequential):
         in_channels: int,
         out_channels: int,
         features: Sequence[int] = (32, 64, 128, 256, 512),
-        strides: Sequence[int] = (2, 2, 2, 4),
+        strides: Sequence[int] = STRIDES,
         act: tuple[object, ...] | str = "RELU",
         norm: tuple[object, ...] | str | None = None,
         dropout: float = 0.0,
     ) -> None:
-        check_levels("features", features, strides)
+        check_levels("features", features, strides, default=strides is STRIDES)
         for stride in strides:
             check_whole("a number in strides", stride, least=1)
 

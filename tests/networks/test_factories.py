@@ -82,6 +82,13 @@ def test_dynunet_halves_slices_as_often_as_their_size_allows(size: tuple[int, in
         assert network(torch.zeros(1, 1, *size)).shape == (1, 2, *size)
 
 
+@pytest.mark.parametrize("count", [2, 5, 6])
+def test_other_levels_have_strides_of_their_own(count: int) -> None:
+    assert list(unet(1, 2, channels=[4] * count).strides) == [1, *[2] * (count - 2)]
+    image = torch.zeros(2, 1, 32, 32)
+    assert FACTORIES["attention_unet"](1, 2, channels=[4] * count)(image).shape == (2, 2, 32, 32)
+
+
 def test_the_classes_are_those_of_monai() -> None:
     assert type(unet(1, 2)) is UNet
     assert type(unetpp(1, 2)) is UNetPlusPlus
@@ -101,7 +108,8 @@ def test_the_classes_are_those_of_monai() -> None:
         ("unetpp", {"dropout": -0.1}, "unetpp: dropout is -0.1"),
         ("unet", {"strides": [2, 2]}, r"unet: strides are \[2, 2\]; with 6 channels there must be 5"),
         ("attention_unet", {"strides": [2] * 5}, r"attention_unet: strides are .*; with 5 channels there must be 4"),
-        ("dynunet", {"filters": [8] * 7}, "dynunet: strides are .*; with 7 filters there must be 7"),
+        ("dynunet", {"filters": [8] * 7}, "dynunet: filters has 7 values; give 6, or give strides, too$"),
+        ("unet_papers", {"features": [8] * 4}, "unet_papers: features has 4 values; give 5, or give strides, too$"),
         ("dynunet", {"upsample_kernel_size": [2] * 6}, r"dynunet: upsample_kernel_size is .*; it must be a list of 5"),
         ("unet", {"channels": [0, 8], "strides": [2]}, "unet: a number in channels is 0; it must be a whole number"),
         ("unet", {"channels": 8}, "unet: channels is 8; it must be a list"),

@@ -29,7 +29,7 @@ WRONG_PATHS = [
             ("loss#prior", "cubic", "train", "prior is 'cubic'"),
             ("loss", "{'_target_': 'DiceFocalLoss', 'softmax': True}", "train", "DiceFocalLoss cannot take"),
             ("loss", "{'_target_': 'FocalLoss', 'reduction': 'none'}", "train", "FocalLoss "),
-            ("network_def#channels", [16], "train", "unet: strides are .*; with 1 channels there must be 0"),
+            ("network_def#channels", [16], "train", "unet: the length of `channels` should be no less than 2"),
             ("network_def#channel", [16, 32], "train", "did you mean --network_def#channels"),
             ("network_def#dropout", 1.5, "train", "unet: dropout is 1.5"),
             ("networks#unet#channels", [16, 32], "train", "query key: networks"),
