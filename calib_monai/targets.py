@@ -34,7 +34,8 @@ def check_targets(config: Mapping[str, Any]) -> None:
             raise ValueError(f"{target}, the _target_ of {name}, needs scikit-image: pip install scikit-image")
         if target.startswith(OURS) and (known := arguments_of(component)) is not None:
             for argument in sorted({one for one in node if not one.startswith("_")} - known):
-                raise ValueError(f"{target} takes no {argument!r}, as {name} says{did_you_mean(argument, known)}")
+                near = did_you_mean(argument, known) or f"; it takes {', '.join(sorted(known)) or 'nothing'}"
+                raise ValueError(f"{target} takes no {argument!r}, as {name} says{near}")
 
 
 def own_targets(config: Mapping[str, Any]) -> Iterator[str]:

@@ -27,9 +27,13 @@ def test_a_component_that_is_not_there_is_refused(target: str, meant: str) -> No
     assert str(error.value).endswith(f"train#parts#1{meant}")
 
 
-def test_an_argument_that_a_component_of_ours_does_not_take_is_refused() -> None:
-    config = {"loss": {"_target_": "calib_monai.losses.NACLLoss", "kernel_sze": 3, "_disabled_": False}}
-    said = "^calib_monai.losses.NACLLoss takes no 'kernel_sze', as loss says; did you mean kernel_size[?]$"
+@pytest.mark.parametrize(
+    ("argument", "hint"),
+    [("kernel_sze", "did you mean kernel_size[?]"), ("margin", r"it takes (\w+, )*kernel_size, .*\w+")],
+)
+def test_an_argument_that_a_component_of_ours_does_not_take_is_refused(argument: str, hint: str) -> None:
+    config = {"loss": {"_target_": "calib_monai.losses.NACLLoss", argument: 3, "_disabled_": False}}
+    said = f"^calib_monai.losses.NACLLoss takes no '{argument}', as loss says; {hint}$"
     with pytest.raises(ValueError, match=said):
         check_targets(config)
 
