@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from calib_monai.composed import flattened
 from calib_monai.spelling import first_of
 
+MOST_EXACT = 2**24  # of whole numbers in float32
 MOST_VALUES = 5  # of many values, in a message
 MOST_CLASSES = 32  # an image with more values than that is not taken for a label
 SAMPLED = 10_000  # voxels that are looked at first
@@ -47,12 +49,19 @@ def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> Me
 def values_in_words(values: Iterable[float]) -> str:
     """The first of the values of a label, each as short as it can be; NaN, which differs from itself, once.
 
+    Labels are read as float32: of a value above 2^24 only about its size is known.
+
     Examples:
         >>> values_in_words([4.0, 0.5, float("nan"), float("nan")])
         '4, 0.5, nan'
     """
-    words = list(dict.fromkeys(np.format_float_positional(value, trim="-") for value in values))
-    return first_of(words, MOST_VALUES)
+    return first_of(list(dict.fromkeys(map(_in_words, values))), MOST_VALUES)
+
+
+def _in_words(value: float) -> str:
+    """A value that was read as float32, as short as it can be."""
+    about = "about " if MOST_EXACT < abs(value) < inf else ""
+    return about + np.format_float_positional(value, trim="-")
 
 
 def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: str) -> None:
@@ -89,8 +98,7 @@ def check_contents(
     for told, part in parts:
         low, high = torch.aminmax(part)
         if low == high:
-            value = np.format_float_positional(low[None].numpy()[0], trim="-")
-            raise ValueError(f"{told} holds one value only, {value}, in all its voxels")
+            raise ValueError(f"{told} holds one value only, {_in_words(low[None].numpy()[0])}, in all its voxels")
         check_no_label(part, told, num_classes, ignore_index)
 
 

@@ -53,7 +53,8 @@ def _pieces(stream: BinaryIO, voxels: Stored) -> Iterator[int]:
     """
     stream.seek(max(voxels.start, 0))
     for _ in range(voxels.lines):
-        stream.readline()
+        if not stream.readline():
+            break
     if voxels.packing == "gzip":
         with gzip.GzipFile(fileobj=stream) as unpacked:
             while piece := unpacked.read(UNPACKED):

@@ -129,7 +129,7 @@ def _stored_meta(header: TextHeader) -> Stored:
         size=math.prod([*sizes, *channels]) * element if sizes and channels else 0,
         start=header.length if local and not before else before,
         packing=packing if _is_true(fields.get("BinaryData", "True")) else "text",
-        packed_size=sum(numbers(fields.get("CompressedDataSize", "0"))),
+        packed_size=max(sum(numbers(fields.get("CompressedDataSize", "0"))), 0),
     )
 
 

@@ -177,7 +177,7 @@ ALLOWED = {
     "patches": {"arguments", "blocks", "case_keys", "composed", "descriptions", "grids", "processes", "slices"},
     "datalists": {
         *("arguments", "case_keys", "case_names", "dicom", "dicom_lengths", "held_images", "path_options", "pictures"),
-        *("series", "spelling", "stored", "whole_files"),
+        *("label_values", "series", "spelling", "stored", "whole_files"),
     },
     "writers": {"grids", "whole_files"},
     "predictions": {"case_keys", "case_names", "inverses", "transforms"},

@@ -22,7 +22,8 @@ def test_values_become_classes_all_at_once_and_the_tensor_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "shown"), [([0.0, 4], "4"), ([1.0, 0.5], "0.5"), ([-1.0, 9, *[nan] * 3], "-1, 9, nan")]
+    ("values", "shown"),
+    [([0.0, 4], "4"), ([1.0, 0.5], "0.5"), ([-1.0, 9, *[nan] * 3], "-1, 9, nan"), ([2.0**32 + 1], "about 4294967296")],
 )
 def test_a_value_without_a_class_is_refused_with_its_file(values: list[float], shown: str) -> None:
     with pytest.raises(ValueError, match=rf"^a\.nii holds the label value\(s\) {shown}; .* name 0, 1"):

@@ -97,6 +97,16 @@ def test_gzip_in_several_parts_and_behind_lines_and_bytes_is_read(tmp_path: Path
     assert np.array_equal(loaded(tmp_path / "a.nrrd")[0], VOXELS.T)
 
 
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_numbers_that_cannot_be_true_are_refused(name: str, tmp_path: Path) -> None:
+    itk.imwrite(itk.image_from_array(VOXELS), str(tmp_path / name), compression=True)
+    content = (tmp_path / name).read_bytes().replace(b"CompressedDataSize = ", b"CompressedDataSize = -")
+    content = content.replace(b"encoding: gzip\n", b"encoding: gzip\nline skip: 999999999999\n")
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{name} (is damaged: it promises|is compressed and has no)"):
+        check_packed(str(tmp_path / name))
+
+
 def test_much_is_unpacked_in_little_memory_and_no_further_than_promised(tmp_path: Path) -> None:
     (tmp_path / "a.zraw").write_bytes(zlib.compress(bytes(2**26)))
     header = "NDims = 3\nDimSize = {} 2 1\nCompressedData = True\nElementType = MET_UCHAR\nElementDataFile = a.zraw\n"

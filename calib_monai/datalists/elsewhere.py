@@ -16,6 +16,7 @@ from calib_monai.datalists.patients import with_patients
 from calib_monai.datalists.patterns import check_pattern, find_cases
 from calib_monai.datalists.split_files import OtherCases
 from calib_monai.datalists.splits import Case, Split
+from calib_monai.label_values import MOST_EXACT
 from calib_monai.path_options import check_path
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import read_json
@@ -239,6 +240,8 @@ def _classes(labels: Mapping[str, Any], class_names: Sequence[str]) -> dict[int,
     for value, name in labels.items():
         if not re.fullmatch(r"\d+", value) or not isinstance(name, str):
             raise ValueError(f"labels has {value!r}: {name!r}; it must give a class for each value, as {EXAMPLE}")
+        if int(value) > MOST_EXACT:
+            raise ValueError(f"labels has {value}; it may be at most {MOST_EXACT}, because labels are read as float32")
         if name not in class_names:
             near = did_you_mean(name, class_names)
             raise ValueError(f"labels calls {value} {name!r}; the model's classes are {', '.join(class_names)}{near}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 from collections.abc import Container, Iterable
@@ -13,6 +14,8 @@ from calib_monai.datalists.files import Volumes, save_dicom, save_nrrd
 from calib_monai.datalists.folders import dataset_folder, files_below, held
 from calib_monai.datalists.splits import SPLITS, Case, PartialSplit, Split, split_cases
 from calib_monai.dicom import is_dicom
+
+logger = logging.getLogger(__name__)
 
 SITES = {"Prostate3T": 30, "ProstateDx": 40}  # volumes that BWCR had
 VALIDATION, TEST = 2, 15  # of each site
@@ -75,7 +78,11 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
         )
     others = [path for path in files if not _is_image(path) and path.suffix not in (LABEL_SUFFIX, ".raw")]
     series = sorted({path.parent for path in others if is_dicom(root / path)})
-    images = _by_patient(root, [*series, *(path for path in files if _is_image(path))], labels)
+    paths = [*series, *(path for path in files if _is_image(path))]
+    images = _by_patient(root, paths, labels)
+    unlabeled = [path for path in paths if (patient := _patient_of(path)) and patient not in labels]
+    if unlabeled:
+        logger.warning("%d image(s) without a label are passed over, first %s", len(unlabeled), root / min(unlabeled))
     alone = sorted(labels.keys() - images.keys())
     if alone:
         raise ValueError(
@@ -100,14 +107,19 @@ def _by_patient(root: Path, paths: Iterable[Path], patients: Container[str] | No
     """Files or folders inside `root` by the last patient in their path, for all patients or for these."""
     found: dict[str, Path] = {}
     for path in paths:
-        matches = [PATIENT.match(part) for part in path.parts]
-        named = [match[0] for match in matches if match]
-        if not named or (patients is not None and named[-1] not in patients):
+        patient = _patient_of(path)
+        if not patient or (patients is not None and patient not in patients):
             continue
-        other = found.setdefault(named[-1], root / path)
+        other = found.setdefault(patient, root / path)
         if other != root / path:
-            raise ValueError(f"{other} and {root / path} are of one patient, {named[-1]}; there must be one of them")
+            raise ValueError(f"{other} and {root / path} are of one patient, {patient}; there must be one of them")
     return found
+
+
+def _patient_of(path: Path) -> str:
+    """The last patient in a path inside the folder, "" if it has none."""
+    matches = [PATIENT.match(part) for part in path.parts]
+    return next((match[0] for match in reversed(matches) if match), "")
 
 
 def write_nci_isbi(dataset_dir: str, cases: Volumes) -> None:

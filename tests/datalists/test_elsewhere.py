@@ -77,6 +77,7 @@ def test_results_have_the_name_of_the_folder_or_the_json(test_dir: str, name: st
         ({"labels": {"1": "anterior", "2": "posteror"}}, "labels calls 2 'posteror'.*did you mean posterior"),
         ({"labels": {"1": "anterior"}}, "labels has no value for posterior; each class of the model"),
         ({"labels": {"anterior": 1}}, "labels has 'anterior': 1; it must give a class for each value"),
+        ({"labels": {"16777217": "anterior", "1": "posterior"}}, "labels has 16777217; it may be at most 16777216"),
         ({"labels": {}}, "sets labels to {}"),
     ],
 )

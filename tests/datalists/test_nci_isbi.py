@@ -121,6 +121,14 @@ def test_a_case_that_is_not_whole_is_refused(change: Callable[[Path], object], s
             read_pair(case, loading, RULES)
 
 
+def test_images_without_a_label_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_nci_isbi(str(tmp_path), make_phantoms(4))
+    (tmp_path / "Training" / "ProstateDx-01-0001.nrrd").unlink()
+    assert len(read_nci_isbi(str(tmp_path))) == 3
+    assert "1 image(s) without a label are passed over, first " in caplog.text
+    assert "DICOM/ProstateDx-01-0001" in caplog.text
+
+
 def test_labels_among_inputs_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     write_nci_isbi(str(tmp_path), make_phantoms(2, num_classes=3))
