@@ -20,6 +20,7 @@ Values = NDArray[Any]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")  # as Pillow calls them, found by content
 AS_THEY_ARE = ("1", "L", "I;16", "I;16L", "I;16B", "I;16N", "I", "F", "RGB")  # modes whose values are taken
+TIFFS = (b"II*\0", b"MM\0*")  # how they begin
 MODES = {mode: mode for mode in AS_THEY_ARE} | {
     "LA": "LA",
     "La": "LA",
@@ -87,11 +88,21 @@ def decoded(file: str) -> Picture:
     except ValueError:
         raise
     except UnidentifiedImageError:
-        wanted = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        raise ValueError(f"{file} is not a picture: needed is a {wanted} file") from None
+        raise ValueError(_not_read(file)) from None
     except Exception as error:  # noqa: BLE001 - every decoder has errors of its own
         raise ValueError(f"{file} cannot be read: {str(error) or type(error).__name__}") from None
     raise ValueError(f"{file} holds {frames} pages or frames; a picture must be one: save them one by one")
+
+
+def _not_read(file: str) -> str:
+    """The message for a file that Pillow does not know."""
+    with Path(file).open("rb") as content:
+        if content.read(4).startswith(TIFFS):
+            return (
+                f"{file} is a TIFF that is damaged or holds values of another kind; needed are 8 or 16 bits, or "
+                "float32 in gray: convert it"
+            )
+    return f"{file} is not a picture: needed is a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file"
 
 
 def picture_values(file: str, picture: Picture) -> NDArray[np.float32]:

@@ -191,10 +191,25 @@ def test_what_is_no_picture_is_named(content: bytes, tmp_path: Path) -> None:
         decoded(str(tmp_path / "a.png"))
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [(GRAY, np.float16), (GRAY, np.float64), (GRAY, np.uint64), (COLORS, np.float32), (COLORS, np.int16)],
+)
+def test_a_tiff_of_another_kind_is_refused_with_the_kinds_that_are_read(
+    values: np.ndarray, kind: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff((100 * values).astype(kind)))
+    said = (
+        r"a\.tif is a TIFF that is damaged or holds values of another kind; needed are 8 or 16 bits, or float32 in gray"
+    )
+    with pytest.raises(ValueError, match=said):
+        decoded(str(tmp_path / "a.tif"))
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "bmp", "webp", "gif"])
 def test_a_truncated_picture_is_named(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"a.{suffix}"
     Image.fromarray((255 * RNG.random((60, 90, 3))).astype(np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(ValueError, match=rf"a\.{suffix} (cannot be read|is not a picture)"):
+    with pytest.raises(ValueError, match=rf"a\.{suffix} (cannot be read|is not a picture|is a TIFF that is damaged)"):
         decoded(str(file))
