@@ -53,6 +53,18 @@ def test_colors_of_any_number_of_bits_are_one_picture(suffix: str, largest: int,
     assert np.array_equal(decoded(str(file)).values, values)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_colors_that_are_stored_one_after_another_are_read_in_8_bits(kind: Any, tmp_path: Path) -> None:
+    values = (255 * COLORS).astype(kind)
+    (tmp_path / "a.tif").write_bytes(tiff(values, planar=True))
+    if kind == np.uint8:
+        assert np.array_equal(decoded(str(tmp_path / "a.tif")).values, values)
+    else:
+        said = r"a\.tif stores one color after another \(PlanarConfiguration 2\), in more than 8 bits"
+        with pytest.raises(ValueError, match=said):
+            decoded(str(tmp_path / "a.tif"))
+
+
 def test_floating_point_values_are_taken(tmp_path: Path) -> None:
     Image.fromarray(GRAY.astype(np.float32)).save(tmp_path / "a.tif")
     assert np.allclose(loaded(tmp_path / "a.tif")[0], scaled(GRAY), atol=1e-6)
