@@ -17,6 +17,10 @@ COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
     *("ece_foreground", "cece_foreground"),
 )
+OF_PLAUSIBLE = (
+    "\nEach network chooses its own plausible voxels, `nacl` nearly all: "
+    "by ECE, plausible, it is not compared with others."
+)
 NEAREST = (
     "Nearest to the training of {paper} on this data set is `{options}`. Give the options of network and slices in "
     "evaluation and inference, too."
@@ -192,6 +196,11 @@ def _measured(dataset: str, experiment: str = SLICES) -> Part:
     return found
 
 
+def _has_plausible(rows: Part) -> bool:
+    """Whether a table has `nacl` and others, with errors on plausible voxels."""
+    return len(rows) > 1 and "nacl" in rows and "ece_plausible" in rows["nacl"]["measures"]
+
+
 def _cell(found: Part, measure: Part) -> str:
     """A mean and its deviation between seeds, if it has one, as in reports."""
     decimals = measure["decimals"] or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
@@ -231,4 +240,5 @@ def _conditions(measured: Part, experiment: str) -> str:
         f"Means over {measured['num_cases']} test cases and {'seeds' if several else 'seed'} {seeds} (fold {folds})"
         f"{', ± the standard deviation between seeds' if several else ''}.\nOptions: {options}. {versions}, {devices}."
         f"\nFrom {where}; its `results/README.md` has the command and says what it shows."
+        f"{OF_PLAUSIBLE if _has_plausible(rows) else ''}"
     )
