@@ -131,10 +131,8 @@ def _no_dicom(folder: Path) -> str:
     """The message for a folder without DICOM files."""
     held = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
     more = f" and {len(held) - 1} more" if len(held) > 1 else ""
-    return (
-        f"{folder} is a folder that holds {held[0] if held else 'nothing'}{more} and no DICOM file; an image is a "
-        "file, or a folder of one DICOM series: give the file"
-    )
+    kind = f"a folder that holds {held[0]}{more} and no DICOM file" if held else "an empty folder"
+    return f"{folder} is {kind}; an image is a file, or a folder of one DICOM series: give the file"
 
 
 def _with_affine(image: Tensor, affine: NdarrayOrTensor) -> MetaTensor:

@@ -85,7 +85,7 @@ WRONG = [
     Wrong("a byte changed", f"imagesTr/{CASE}.nii.gz is damaged: CRC check failed", file(IMAGE, one_byte_changed)),
     Wrong("zero bytes", f"imagesTr/{CASE}.nii.gz", file(IMAGE, lambda path: path.write_bytes(b""))),
     Wrong("not an image", f"labelsTr/{CASE}.nii.gz", file(LABEL, lambda path: path.write_text("voxels"))),
-    Wrong("a folder for a file", f"{CASE}.* holds no DICOM series; it must be a file", file(IMAGE, as_folder)),
+    Wrong("a folder for a file", f"{CASE}.* is an empty folder; an image is a file", file(IMAGE, as_folder)),
     Wrong("a link to itself", f"{CASE}.* cannot be read", file(IMAGE, as_loop)),
     Wrong(
         "may not be read", f"imagesTr/{CASE}.nii.gz cannot be read: Permission", file(IMAGE, lambda path: path.chmod(0))
