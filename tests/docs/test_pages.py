@@ -117,7 +117,7 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     dataset = ""
     for data, averaged, method, line in table:
         dataset = data.lower() or dataset
-        experiment = {"hippocampus": "volumes_recipe" if averaged else "volumes_posthoc"}.get(dataset, "posthoc")
+        experiment = ("volumes_" if dataset == "hippocampus" else "") + ("recipe" if averaged else "posthoc")
         row = f"{method} ensemble" if averaged else method
         columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
         columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
