@@ -53,11 +53,12 @@ def test_one_slice_is_a_volume_and_the_shape_of_the_file_is_kept(
 
 
 def test_a_folder_without_dicom_is_refused_with_what_it_holds(tmp_path: Path) -> None:
-    said = "is a folder that holds {} and no DICOM file; an image is a file, or a folder of one DICOM series"
+    held = "a folder that holds {} and no DICOM file"
+    kinds = ("an empty folder", held.format("a.nii.gz"), held.format("a.nii.gz and 1 more"))
     (tmp_path / "003").mkdir()
-    for name, held in (("._a.nii.gz", "nothing"), ("a.nii.gz", "a.nii.gz"), ("b.nii.gz", "a.nii.gz and 1 more")):
+    for name, kind in zip(("._a.nii.gz", "a.nii.gz", "b.nii.gz"), kinds, strict=True):
         save_nifti(tmp_path / "003" / name, VOXELS, np.eye(4))
-        with pytest.raises(ValueError, match=rf"^{tmp_path}/003 {said.format(held)}"):
+        with pytest.raises(ValueError, match=rf"^{tmp_path}/003 is {kind}; an image is a file, or a folder of one"):
             loaded(tmp_path / "003")
 
 
