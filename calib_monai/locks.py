@@ -54,6 +54,11 @@ def release(what: str) -> None:
             lock.release()
 
 
+def has_begun(folder: str, what: str) -> bool:
+    """Whether a run of a kind has begun in a folder and did not end as it should: the file of its lock is there."""
+    return Path(folder, NAME.format(what)).is_file()
+
+
 def _file(folder: str, what: str) -> str:
     """The file of a lock."""
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from calib_monai.handlers.checkpoints import DurableCheckpointSaver, check_same,
 from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.schedules import check_rates, plan_after
 from calib_monai.handlers.training_checks import enabled_handlers
+from calib_monai.locks import has_begun
 from calib_monai.made_for import FILE as MADE_FOR
 from calib_monai.posthoc.files import MODEL
 from calib_monai.processes import is_first_process
@@ -28,6 +29,7 @@ from calib_monai.stored import StoredCheckpoint, checked
 
 logger = logging.getLogger(__name__)
 
+TRAINING = "training"  # the name of its locks
 SCORES = "conformal_*.safetensors"
 IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
@@ -79,7 +81,7 @@ def _last_file(ckpt_dir: str, output_dir: str | None, *, resume: bool, overwrite
     if resume and overwrite:
         raise ValueError("resume and overwrite are both True: a training goes on, or replaces the one there is")
     found, left = checkpoints_in(Path(ckpt_dir)), _left_in(Path(ckpt_dir))
-    if resume and left and not found:
+    if resume and left and not found and not has_begun(ckpt_dir, TRAINING):  # else it was killed in its first epoch
         raise ValueError(
             f"{ckpt_dir} holds {left[0].name} and no checkpoint to resume: set another --ckpt_dir, or replace it by "
             "--overwrite True"

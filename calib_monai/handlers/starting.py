@@ -23,9 +23,8 @@ from calib_monai.ensembles import check_members
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
-from calib_monai.handlers.resuming import check_earlier
+from calib_monai.handlers.resuming import TRAINING, check_earlier
 from calib_monai.handlers.savers import EVALUATION, ResultsSaver
-from calib_monai.handlers.training import TRAINING
 from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
 from calib_monai.inferers import check_windows
 from calib_monai.locks import check_free

@@ -16,14 +16,12 @@ from monai.transforms import Compose
 from calib_monai.descriptions import described_transforms
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
 from calib_monai.handlers.history import History
-from calib_monai.handlers.resuming import go_on, last_checkpoint
+from calib_monai.handlers.resuming import TRAINING, go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
 from calib_monai.locks import hold, release
 from calib_monai.methods import with_method
 from calib_monai.posthoc.files import MODEL
 from calib_monai.running import given_in_python
-
-TRAINING = "training"  # the name of its locks
 
 
 class TrainingSaver:

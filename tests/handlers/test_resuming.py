@@ -74,6 +74,12 @@ def test_a_model_without_a_checkpoint_is_replaced_only_if_asked(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=1.pt"]
 
 
+def test_a_training_killed_between_its_first_model_and_its_first_checkpoint_starts_again(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").touch()
+    (tmp_path / ".training.lock").touch()
+    assert last_checkpoint(str(tmp_path), resume=True) is None
+
+
 def test_an_earlier_training_is_kept_until_the_new_one_has_had_an_epoch(tmp_path: Path) -> None:
     def failed(step: int) -> None:
         """A training that fails in this step, after it has left a model."""
