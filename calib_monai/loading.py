@@ -110,7 +110,7 @@ class LoadCased(MapTransform):
         check_offset(file)
         if self.spatial_dims == SPATIAL_DIMS:
             check_voxel_sizes(file)
-        affine, to_mm = (stored_affine(file), 1.0) if is_nifti(file) else (None, mm_per_unit(file))
+        affine, to_mm = stored_affine(file) if is_nifti(file) else None, mm_per_unit(file)
         check_packed(file)
         if affine is not None:
             check_affine(file, affine)

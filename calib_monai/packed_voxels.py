@@ -23,7 +23,7 @@ def check_packed(file: str) -> None:
     Args:
         file: of an image, whatever its format, that `calib_monai.data_files.check_data_file` has passed.
     """
-    header = text_header(file) if Path(file).is_file() else None
+    header = text_header(file)
     voxels = stored(header) if header else None
     if voxels is None or voxels.packing not in ("zlib", "gzip"):
         return

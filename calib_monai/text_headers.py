@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,16 +66,27 @@ class Stored(NamedTuple):
 
 
 def text_header(file: str) -> TextHeader | None:
-    """The header of a MetaImage or a NRRD; None for another format, or a MetaImage without an end of its header.
+    """The header of a MetaImage or a NRRD, which is read once until the file changes.
+
+    None for what is no file, for another format, or for a MetaImage without an end of its header.
 
     Raises:
         ValueError: a header is too long, or has axes with which ITK would write beyond its memory.
     """
     path = Path(file)
-    with path.open("rb") as content:
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return _read(file, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def _read(file: str, _changed: int, _size: int) -> TextHeader | None:
+    """`text_header`, remembered."""
+    with Path(file).open("rb") as content:
         head = content.read(len(NRRD))
         is_nrrd = head == NRRD
-        if not (is_nrrd or path.suffix.lower() in META):
+        if not (is_nrrd or Path(file).suffix.lower() in META):
             return None
         head += content.read(MOST_HEADER)
     lines = head.split(b"\n")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.text_headers import AXES, MOST_SHOWN, TextHeader, numbers, text_header
+from calib_monai.text_headers import AXES, MOST_SHOWN, numbers, text_header
 
 # mm, by the name of a unit in small letters
 UNITS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "nm": 1e-6} | {
@@ -30,7 +29,7 @@ def mm_per_unit(file: str) -> float:
     Raises:
         ValueError: a unit is unknown, or axes have different ones.
     """
-    header = _header(file)
+    header = text_header(file)
     if header is None:
         return 1.0
     fields = header.fields
@@ -52,7 +51,7 @@ def check_voxel_sizes(file: str) -> None:
     Args:
         file: of an image, whatever its format.
     """
-    header = _header(file)
+    header = text_header(file)
     if header is None:
         return
     sizes = _nrrd_sizes(header.fields) if header.is_nrrd else _meta_sizes(header.fields)
@@ -63,11 +62,6 @@ def check_voxel_sizes(file: str) -> None:
                 f"{file} gives its voxels no size along axis {axis + 1} of {len(sizes)}; the header of a volume must "
                 f"have it in {fields}"
             )
-
-
-def _header(file: str) -> TextHeader | None:
-    """The header of a MetaImage or NRRD."""
-    return text_header(file) if Path(file).is_file() else None
 
 
 def _meta_sizes(fields: Mapping[str, str]) -> list[float]:
