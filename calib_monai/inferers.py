@@ -26,11 +26,14 @@ def check_windows(inferer: object, slice_size: Sequence[int]) -> None:
     if isinstance(inferer, MembersInferer):
         inferer = inferer.inferer
     given = getattr(inferer, "orig_roi_size", getattr(inferer, "roi_size", None))  # SliceInferer changes its roi_size
-    sizes = list(ensure_tuple(given))
-    if given is not None and sizes * (len(slice_size) if len(sizes) == 1 else 1) != list(slice_size):
+    if given is None:
+        return
+    sizes = ensure_tuple(given)
+    whole = sizes * len(slice_size) if len(sizes) == 1 else sizes
+    if whole != tuple(slice_size):
         raise ValueError(
-            f"inferer#roi_size is {sizes}, and the network is made for {list(slice_size)}: it must see windows as in "
-            "its training; leave out the option that changes the inferer"
+            f"inferer#roi_size is {list(sizes)}, and the network is made for {list(slice_size)}: it must see windows "
+            "as in its training; leave out the option that changes the inferer"
         )
 
 

@@ -46,17 +46,16 @@ class Earlier:
         elsewhere = self.told.elsewhere.test_dir if self.told.elsewhere else ""
         self._check_same(elsewhere or _inside(self.told.part), test_dir or _inside(part))
 
-    def check_models(self, models: Sequence[Path]) -> None:
+    def check_models(self, now: Mapping[str, Any]) -> None:
         """Raise ValueError if it had another network: another ensemble, or weights of another path and another time.
 
         Args:
-            models: the weights of this run, those of each member of an ensemble. A new training at the same path
-                replaces the results of the old one.
+            now: what `about_models` says of this run. A new training at the same path replaces the results of the old
+                one.
         """
         before = self.told.model
         if before is None:
             return
-        now = about_models(models)
         if self.told.members != now["members"]:
             self._check_same(_ensemble(self.told.members), _ensemble(now["members"]))
         elif before.modified != now["model"]["modified"]:  # the same file may have been moved, with the results

@@ -143,7 +143,8 @@ class PredictionsSaver:
         self.uncertain_below = uncertain_below
         self.told = ToldVolumes(calibrated=calibrator != "none")
         self.promises = Promises(None, None)
-        self.models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
+        models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
+        self.network = about_models(models) if models else {}
         if ckpt_dir:
             self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.drawn)
         if self.drawn:
@@ -169,8 +170,8 @@ class PredictionsSaver:
             for file in sorted(self.folder.glob("*/*_structures.json")):
                 earlier = Earlier(file, "inference")
                 earlier.check_calibrator(self.calibrator)
-                if self.models:
-                    earlier.check_models(self.models)
+                if self.network:
+                    earlier.check_models(self.network)
             if self.named:
                 check_label_tables(self.folder, self.class_names)
 
@@ -213,7 +214,7 @@ class PredictionsSaver:
             }
             content = {
                 "case": case,
-                **(about_models(self.models) if self.models else {}),
+                **self.network,
                 "calibrator": self.calibrator,
                 **about_promises(self.promises, names),
                 "expected": f"sum of the probabilities from {PLAUSIBLE} on",

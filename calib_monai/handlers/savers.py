@@ -133,7 +133,7 @@ class ResultsSaver:
         """
         if not self.overwrite and (summary := self.folder / "summary.json").is_file():
             earlier = Earlier(summary)
-            earlier.check_models(self._models(network))
+            earlier.check_models(about_models(self._models(network)))
             earlier.check_data((self._elsewhere() or {}).get("test_dir", ""), self.part)
             earlier.check_disturbance(steps_of(self.disturbance))
             earlier.check_calibrator(self.calibrator)

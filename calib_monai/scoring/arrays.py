@@ -80,8 +80,7 @@ class StoredArray:
         """Whether all values lie in 0..1, and some between."""
         found = False
         if not self.is_whole:
-            for _, piece in self.pieces():
-                values = piece * self.slope + self.inter if self.is_scaled else piece
+            for values in self._values():
                 if not (values.min() >= 0 and values.max() <= 1):
                     return False
                 found = found or bool(((values > 0) & (values < 1)).any())
@@ -99,12 +98,16 @@ class StoredArray:
     def is_hard(self) -> bool:
         """Whether all values are 0 or 1, and some are 1."""
         found = False
-        for _, piece in self.pieces():
-            values = piece * self.slope + self.inter if self.is_scaled else piece
+        for values in self._values():
             if not ((values == 0) | (values == 1)).all():
                 return False
             found = found or bool(values.any())
         return found
+
+    def _values(self) -> Iterator[NDArray[Any]]:
+        """The values, as the header scales them, piece by piece."""
+        for _, piece in self.pieces():
+            yield piece * self.slope + self.inter if self.is_scaled else piece
 
     def pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
         """The stored values, a few megabytes at most of a large array: the place of each piece, and the piece.
