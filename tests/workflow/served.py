@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
@@ -40,9 +40,12 @@ def _accept(server: socket.socket) -> None:
 
 
 def _run(connection: socket.socket) -> None:
-    """Run a program and send its exit code; kill it when the process that asked for it is killed."""
-    with connection, connection.makefile() as lines:
-        program, folder, log = json.loads(lines.readline())
+    """Run a program and send its exit code; where the process that asks is killed, also before it asks, end."""
+    with connection, connection.makefile() as lines, suppress(ConnectionError):
+        asked = lines.readline()
+        if not asked.endswith("\n"):
+            return
+        program, folder, log = json.loads(asked)
         process = processes().Process(target=_ended, args=(program, folder, log))
         process.start()
         if connection in wait([process.sentinel, connection]):

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +74,19 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not (run / "models" / "begun_with.json").exists()  # asked for again, it would start again
     assert "Nothing to be done" in said(tmp_path, "-n")
     assert re.search(r"^train +1$", said(tmp_path, "-n", epochs=2), re.MULTILINE)
+
+
+@pytest.mark.usefixtures("_at_once")
+@pytest.mark.parametrize("said", [b"", b'[["calib', b'[["calib_monai.versions"], "/", "/dev/null"]\n'])
+def test_a_process_that_is_killed_before_it_is_answered_ends_no_thread_by_an_exception(said: bytes) -> None:
+    before = set(threading.enumerate())
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.connect(os.environ["SERVED_AT"])
+        asking.sendall(said)
+    deadline = time.monotonic() + 60
+    while set(threading.enumerate()) - before and time.monotonic() < deadline:
+        time.sleep(0.01)  # an exception of a thread fails a test
+    assert not set(threading.enumerate()) - before
 
 
 def test_a_configuration_that_cannot_be_ends_in_one_line(tmp_path: Path) -> None:
