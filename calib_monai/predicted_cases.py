@@ -134,7 +134,7 @@ class InputsOnDemand(Sequence[Case]):
             raise ValueError(f"dataset#data is of the type {kind}; it must be a list of images")  # noqa: TRY004
         if self.path:
             logger.warning("the list of dataset#data takes the place of --input %s, which is not predicted", self.path)
-        listed = listed_cases(dataset.data, "dataset#data")
+        listed = listed_cases(dataset.data, "dataset#data", endings=self.endings)
         for file in (file for case in listed for file in files_of(case)):
             check_path("dataset#data", file)
         self.checked = None
@@ -153,7 +153,7 @@ class InputsOnDemand(Sequence[Case]):
         """The cases at the path."""
         check_path("input", self.path)
         if self.path.lower().endswith(".json"):
-            return listed_in(Path(self.path))
+            return listed_in(Path(self.path), self.endings)
         if not self.path:
             found = _test_cases(self.datalist, Path(self.ckpt_dir) / SPLIT_FILE, self.endings)
             check_predicted(folders_of(self.made_for.network), [case["case"] for case in found])

@@ -114,11 +114,15 @@ def _written(files: Sequence[Path]) -> set[Path]:
     return {file for file in files if file.parent in folders}
 
 
-def listed_in(path: Path) -> list[Case]:
+def listed_in(path: Path, endings: Sequence[str] = ()) -> list[Case]:
     """The cases that a JSON file lists, `{"image": path or paths, "case": name}`, in its order.
 
     The file holds a list of paths, or of `{"image": PATH or [PATHS]}` with an optional "case" as the name. The list may
     also stand under "test" or "testing", as in the files of MONAI and the Decathlon. Paths start at the file's folder.
+
+    Args:
+        path: the file.
+        endings: as in `listed_cases`.
 
     Raises:
         ValueError: a file that does not exist, is not JSON or lists something else, or two cases of one name.
@@ -128,10 +132,10 @@ def listed_in(path: Path) -> list[Case]:
         content = content.get(key, content) if isinstance(content, dict) else content
     if not isinstance(content, list) or not content:
         raise ValueError(f"input {path} must hold a list of images, or one under 'test' or 'testing'")
-    return listed_cases(content, f"input {path}", path.parent)
+    return listed_cases(content, f"input {path}", path.parent, endings)
 
 
-def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> list[Case]:
+def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path(), endings: Sequence[str] = ()) -> list[Case]:
     """The cases of a list, `{"image": path, paths or what is in memory, "case": name}`, in its order.
 
     Args:
@@ -139,6 +143,7 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> li
             memory.
         where: the place of the list, for messages.
         folder: where relative paths start.
+        endings: as in `channels_in`. A case without "case" is called by what stands before the first of them.
 
     Raises:
         ValueError: an empty list, an entry of another kind, or two cases of one name.
@@ -148,7 +153,7 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> li
     cases: dict[str, Case] = {}
     for entry in listed:
         given = entry if isinstance(entry, Mapping) else {"image": entry}
-        case = _listed_case(given.get("image"), folder)
+        case = _listed_case(given.get("image"), folder, next(iter(endings), ""))
         if not case:
             shown = repr(entry) if len(repr(entry)) <= MOST_SHOWN else f"{repr(entry)[:MOST_SHOWN]}..."
             raise ValueError(
@@ -164,7 +169,7 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path()) -> li
     return list(cases.values())
 
 
-def _listed_case(image: Any, folder: Path) -> Case:
+def _listed_case(image: Any, folder: Path, ending: str) -> Case:
     """The case of an image in a list, with the name of its file; nothing if it is neither in memory nor in files."""
     if is_held(image):
         return {"image": image, "case": case_of({"image": image})}
@@ -172,7 +177,10 @@ def _listed_case(image: Any, folder: Path) -> Case:
     if not listed or not all(map(_is_path, listed)):
         return {}
     paths = [str(folder / file) for file in listed]
-    case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(paths[0])}
+    first = Path(paths[0])
+    shared = first.name.removesuffix(ending) or first.parent.name
+    name = as_case_name(shared) if ending and first.name.endswith(ending) else name_by_file(first)
+    case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name}
     series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES, most=MOST_OF_A_SERIES) if len(paths) == 1 else []
     return case | series[0] if len(series) == 1 else case
 

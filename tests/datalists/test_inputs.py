@@ -166,6 +166,14 @@ def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path)
     ]
 
 
+def test_a_list_calls_cases_as_a_folder_does(tmp_path: Path) -> None:
+    entries = [{"image": ["one_t1.nii", "one_t2.nii"]}, {"image": ["two/_t1.nii", "two/_t2.nii"]}, "three.nii"]
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(entries))
+    assert [case["case"] for case in listed_in(path, ["_t1.nii", "_t2.nii"])] == ["one", "two", "three"]
+    assert [case["case"] for case in listed_in(path)] == ["one_t1", "_t1", "three"]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
