@@ -22,7 +22,7 @@ class CalibrationMetric(ImagewiseMetric):
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: whether `aggregate` measures the voxels of all images together, as if they were one image, instead of
             averaging over images.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Attributes:
         more_is_better: whether a higher value is better. `MetricCollectionHandler` tells reports; a training that would
@@ -107,7 +107,7 @@ class BinnedMetric(CalibrationMetric):
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images.
         debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.
@@ -166,7 +166,7 @@ class ScoreMetric(CalibrationMetric):
     Args:
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: an unknown region.

@@ -19,7 +19,7 @@ class ECEMetric(BinnedMetric):
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images.
         debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: `num_bins` below 1, an unknown region, or both pooled and debiased.

@@ -31,7 +31,7 @@ class ExpectedDiceMetric(ImagewiseMetric):
         voxel is exact. A difference from the measured Dice does not prove that probabilities are wrong.
 
     Args:
-        ignore_index: a label whose voxels do not count, if the segmentation is class indices.
+        ignore_index: a label whose voxels do not count.
 
     Raises:
         ValueError: an `ignore_index` that is no whole number.

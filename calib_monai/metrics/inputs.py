@@ -84,9 +84,9 @@ def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) ->
     Raises:
         ValueError: as `class_map`.
     """
-    if ignore_index is None or y.shape[1] != 1:
+    if ignore_index is None:
         return class_map(y, num_classes), None
-    y = indices_of_usual_type("y", y)
+    y = class_map(y, num_classes) if y.shape[1] == num_classes else indices_of_usual_type("y", y)
     if not may_hold(y, ignore_index):  # a byte that is compared with a number it cannot hold may equal it
         return class_map(y, num_classes), None
     ignored = y == ignore_index

@@ -16,7 +16,7 @@ class NLLMetric(ScoreMetric):
     Args:
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: an unknown region.

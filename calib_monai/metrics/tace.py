@@ -25,7 +25,7 @@ class TACEMetric(BinnedMetric):
         region: the measured voxels: one of `calib_monai.regions`, or its name.
         pooled: measure the voxels of all images together, instead of averaging over images;
             only with bins of equal width, because equal numbers would need every confidence at once.
-        ignore_index: a label whose voxels are in no region, if labels are class indices.
+        ignore_index: a label whose voxels are in no region.
 
     Raises:
         ValueError: `num_bins` below 1, a threshold outside 0..1, an unknown region, or pooled and adaptive.

@@ -18,7 +18,7 @@ class VolumeErrorMetric(CalibrationMetric):
 
     Args:
         at_least: probabilities below this are not added up, from 0 to 1; 0 adds up all.
-        ignore_index: label of voxels that do not count, where labels are class indices.
+        ignore_index: label of voxels that do not count.
 
     Raises:
         ValueError: another `at_least`.

@@ -50,6 +50,19 @@ def test_an_image_of_ignored_voxels_is_left_out_of_the_mean(region: str) -> None
     )
 
 
+@pytest.mark.parametrize("metric_class", METRICS)
+@pytest.mark.parametrize("ignore_index", [0, 2])
+def test_a_class_of_a_one_hot_label_is_ignored_as_one_of_class_indices(
+    metric_class: type[CalibrationMetric], ignore_index: int
+) -> None:
+    probs, labels = case(3, 10)
+    one_hot = torch.nn.functional.one_hot(labels[:, 0], 3).movedim(-1, 1)
+    values = [
+        metric_class(region="all", ignore_index=ignore_index)(y_pred=probs, y=label) for label in (labels, one_hot)
+    ]
+    assert torch.equal(*values)
+
+
 def test_a_label_above_the_classes_is_refused_where_it_is_not_ignored() -> None:
     probs, labels = case(3, 10)
     labels[..., 6:] = 255
