@@ -33,9 +33,9 @@ class VolumeErrorMetric(CalibrationMetric):
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
         """Expected and true number of voxels of each class but the background, (C - 1, 2)."""
-        expected = torch.tensor([expected_voxels(of_class, self.at_least) for of_class in probs[1:]])
+        expected = [expected_voxels(of_class, self.at_least) for of_class in probs[1:]]
         true = labels.long().bincount(minlength=len(probs))[1:]
-        return torch.stack([expected.to(true.device, torch.float64), true.double()], dim=1)
+        return torch.stack([true.new_tensor(expected, dtype=torch.float64), true.double()], dim=1)
 
     def measured(self, rows: Tensor) -> Tensor:
         """Relative errors, (..., C - 1)."""

@@ -21,6 +21,12 @@ def test_it_is_the_distance_of_the_sum_of_probabilities_from_the_label_over_the_
     assert VolumeErrorMetric(at_least=0)(y_pred=probs, y=label)[0, 2].item() == pytest.approx((4 - 20 * 0.005) / 4)
 
 
+def test_expected_volumes_keep_the_digits_of_float64() -> None:
+    probs = torch.tensor([0.9, 0.1], dtype=torch.float64).view(1, 2, 1, 1).expand(1, 2, 3, 1)
+    value = VolumeErrorMetric()(y_pred=probs, y=torch.ones(1, 1, 3, 1)).item()
+    assert value == pytest.approx(0.9, abs=1e-15)
+
+
 def test_an_exact_network_errs_by_chance_alone_and_a_shifted_one_by_more() -> None:
     generator = torch.Generator().manual_seed(0)
     foreground = torch.rand(1, 1, 100, 100, generator=generator)
