@@ -142,6 +142,7 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
         ValueError: labels that are no classes, such as ignored ones, or values that are no probabilities.
     """
     _check(probs, labels)
+    labels = labels.byte() if labels.dtype == torch.bool else labels  # with which PyTorch does not subtract
     predicted, confidence = most_probable(probs, labels.dtype)
     return _bin(confidence, predicted == labels, num_bins)
 

@@ -35,6 +35,13 @@ def slow_error(confidence: np.ndarray, right: np.ndarray, num_bins: int = 15) ->
     return error
 
 
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int16, torch.float16])
+def test_labels_may_have_any_type(dtype: torch.dtype) -> None:
+    probs, labels = case()[0][:2].softmax(dim=0), torch.arange(500) % 2
+    for bins in (top_label_bins, class_bins):
+        assert torch.equal(bins(probs, labels.to(dtype)).to_tensor(), bins(probs, labels).to_tensor())
+
+
 def test_the_error_is_its_definition_in_float64() -> None:
     probs, labels = case()
     slow, right = probs.double().numpy(), labels.numpy()
