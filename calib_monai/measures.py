@@ -11,6 +11,7 @@ from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
 MOST_DECIMALS = 15
+OF_MEAN_COUNTS = 2  # decimals, so that one structure missed in several trainings is not shown as 0
 ROUNDING = 1e-6  # by which a float32 may be beyond a limit
 PER_1000 = 1000.0  # NLL and Brier over all voxels are small, because nearly all voxels are certain
 ALWAYS, ALIKE, NEVER = "always", "alike", "never"  # of `Measure.compared`
@@ -45,11 +46,16 @@ class Measure:
 
     def shown(self, value: float, sign: str = "") -> str:
         """A value as text, "-" if it was not measured. With `sign` "+" every value has a sign, for differences."""
-        return NOT_MEASURED if isnan(value) else f"{value * self.factor:{sign}.{self.decimals}f}"
+        return NOT_MEASURED if isnan(value) else f"{value * self.factor:{sign}.{self._decimals_of(value)}f}"
 
     def rounded(self, values: Sequence[float]) -> list[float]:
         """Values rounded as they are shown, so that values that look equal are equal."""
-        return [round(value * self.factor, self.decimals) for value in values]
+        return [round(value * self.factor, self._decimals_of(value)) for value in values]
+
+    def _decimals_of(self, value: float) -> int:
+        """The number of decimals of a value: a count that is not whole, as a mean over trainings, has two or more."""
+        whole = not self.counts or round(float(value * self.factor), MOST_DECIMALS // 2).is_integer()
+        return self.decimals if whole else max(self.decimals, OF_MEAN_COUNTS)
 
 
 TYPES: dict[str, tuple[type, ...]] = {

@@ -39,6 +39,15 @@ def with_distances(folder: Path, distances: list[float], name: str = "hd95_mm") 
     return folder
 
 
+def with_missed(folder: Path, missed: list[float]) -> Path:
+    """The trial in this folder, with the number of missed structures in each case."""
+    with_distances(folder, missed, "missed_structures")
+    summary = json.loads((folder / "summary.json").read_text())
+    summary["metrics"]["missed_structures"]["value"] = sum(missed)
+    (folder / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
 def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Comparison, dict[str, Table]]:
     """The rows of trials, their measures, their comparison, and their tables by title."""
     rows = rows_of([read_trial(folder) for folder in folders])
@@ -91,15 +100,22 @@ def test_a_structure_that_is_empty_in_one_seed_has_one_mean_everywhere(tmp_path:
 
 def test_what_is_counted_is_the_sum_over_the_cases_of_all_folds(tmp_path: Path) -> None:
     folders = [
-        with_distances(write_trial(tmp_path, "ce", [0.8] * 3, fold=fold, cases=cases), missed, "missed_structures")
+        with_missed(write_trial(tmp_path, "ce", [0.8] * 3, fold=fold, cases=cases), missed)
         for fold, (cases, missed) in enumerate([("abc", [1.0, 0.0, 0.0]), ("def", [1.0, 1.0, 0.0])])
     ]
-    for folder, total in zip(folders, (1, 2), strict=True):
-        summary = json.loads((folder / "summary.json").read_text())
-        summary["metrics"]["missed_structures"]["value"] = total
-        (folder / "summary.json").write_text(json.dumps(summary))
-    [row], _, _, _ = compared(folders)
+    [row], measures, _, _ = compared(folders)
     assert row.value("missed_structures") == 3
+    assert measures["missed_structures"].shown(3) == "3"
+
+
+def test_a_structure_that_one_of_three_seeds_missed_is_not_shown_as_none(tmp_path: Path) -> None:
+    folders = [
+        with_missed(write_trial(tmp_path, "ce", [0.8] * 3, seed=seed), missed)
+        for seed, missed in enumerate([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    ]
+    _, measures, _, tables = compared(folders)
+    means = tables["Means"]
+    assert means.cells[0][means.header.index(measures["missed_structures"].title)] == "0.33 ± 0.58"
 
 
 def test_intervals_are_those_of_reports_and_say_where_they_are_rough(tmp_path: Path) -> None:
