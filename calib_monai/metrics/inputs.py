@@ -144,6 +144,25 @@ def check_each_distribution(name: str, image: Tensor) -> None:
             check_distribution(name, image[place])
 
 
+def checked_cases(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each case the probabilities (C, N) and the class indices (N,) of the N voxels that are not ignored.
+
+    A case without such a voxel says nothing, and is left out.
+
+    Args:
+        probs: probabilities, (B, C, H, W[, D]).
+        labels: class indices, (B, 1, H, W[, D]).
+        ignored: voxels that do not count, whatever their label, (B, 1, H, W[, D]), bool.
+
+    Raises:
+        ValueError: values that are no probabilities, or labels that are no classes.
+    """
+    for voxels, of_case in region_voxels("all", labels, probs, ignored):
+        if of_case.numel():
+            check_each_distribution("probs", voxels)
+            yield voxels, checked_indices("labels", of_case, len(voxels))
+
+
 def check_distribution(name: str, values: Tensor) -> None:
     """Raise ValueError if values (C, ...), at least one, lie outside 0..1 or do not sum to 1 over axis 0."""
     low, high = (extreme.item() for extreme in values.aminmax())

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, conformal_quantile
-from calib_monai.metrics.inputs import check_each_distribution
+from calib_monai.metrics.inputs import check_each_distribution, checked_cases
 from calib_monai.metrics.volume_error import expected_voxels
-from calib_monai.regions import PLAUSIBLE, region_voxels
+from calib_monai.regions import PLAUSIBLE
 
 Interval = tuple[float, float]
 
@@ -35,10 +35,10 @@ class ConformalFit:
             ignored: voxels that do not count, (B, 1, H, W[, D]), bool.
 
         Raises:
-            ValueError: values that are no probabilities, or another number of classes than before.
+            ValueError: values that are no probabilities, labels that are no classes, or another number of classes than
+                before.
         """
-        for voxels, of_case in region_voxels("all", labels, probs, ignored):
-            check_each_distribution("probs", voxels)
+        for voxels, of_case in checked_cases(probs, labels, ignored):
             if self.rows and len(self.rows[0]) != len(voxels) - 1:
                 raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.rows[0]) + 1}")
             true = of_case.long().bincount(minlength=len(voxels))[1:].tolist()

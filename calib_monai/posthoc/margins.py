@@ -9,8 +9,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, exact, fewest_for_miss_rate
-from calib_monai.metrics.inputs import check_each_distribution
-from calib_monai.regions import region_voxels
+from calib_monai.metrics.inputs import check_each_distribution, checked_cases
 
 EVERYTHING = 0.0  # the threshold that every voxel reaches
 LOGITS = torch.linspace(-14, 14, 561, dtype=torch.float64)  # from one to the next the odds rise by 5 %
@@ -30,8 +29,7 @@ class MarginFit:
 
     def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
         """Add cases, on the grid on which masks are written; arguments as in `ConformalFit.add`."""
-        for voxels, of_case in region_voxels("all", labels, probs, ignored):
-            check_each_distribution("probs", voxels)
+        for voxels, of_case in checked_cases(probs, labels, ignored):
             if len(self.cases) not in (0, len(voxels) - 1):
                 raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.cases) + 1}")
             shares = [missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0]

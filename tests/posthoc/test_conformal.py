@@ -95,3 +95,24 @@ def test_cases_that_do_not_fit_are_refused(fit: ConformalFit | MarginFit) -> Non
         fit.add(torch.full((1, 4, 4, 4), 0.25), labels)
     with pytest.raises(ValueError, match="probs holds values from -3 to -3"):
         fit.add(torch.full((1, 2, 4, 4), -3.0), labels)
+
+
+@pytest.mark.parametrize("fit", [ConformalFit(), MarginFit()])
+@pytest.mark.parametrize("label", [-1, 0.5, 2, 255])
+def test_labels_that_are_no_classes_are_refused_where_they_are_not_ignored(
+    fit: ConformalFit | MarginFit, label: float
+) -> None:
+    probs, labels = torch.full((1, 2, 4, 4), 0.5), torch.zeros(1, 1, 4, 4)
+    labels[0, 0, 0, 0] = label
+    with pytest.raises(ValueError, match=rf"labels holds labels from .*{label}.*; they must be whole numbers 0\.\.1"):
+        fit.add(probs, labels)
+    fit.add(probs, labels, labels == label)
+
+
+def test_a_case_of_ignored_voxels_alone_does_not_count() -> None:
+    probs, labels = torch.full((2, 2, 4, 4), 0.5), torch.ones(2, 1, 4, 4)
+    ignored = torch.zeros_like(labels, dtype=torch.bool)
+    ignored[0] = True
+    fit = ConformalFit()
+    fit.add(probs, labels, ignored)
+    assert fit.scores().flatten().tolist() == [8 / 5]  # 8 of 16 voxels expected, with a spread of 1 + 16 / 4
