@@ -76,7 +76,7 @@ class Margins:
         """The mask of each structure but the background, (C - 1, ...), bool.
 
         Args:
-            probs: probabilities of a case on the grid on which masks are written, (C, H, W[, D]) or (C, N), float32.
+            probs: probabilities of a case on the grid on which masks are written, (C, H, W[, D]) or (C, N).
 
         Raises:
             ValueError: another number of classes, or values that are no probabilities.
@@ -93,7 +93,8 @@ class Margins:
         if len(probs) != len(self.thresholds) + 1:
             raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
         check_each_distribution("probs", probs)
-        yield from (of_class >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True))
+        # In float32, as the fit counts: a probability that rounds to a threshold reaches it.
+        yield from (of_class.float() >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True))
 
 
 def missed_shares(inside: Tensor) -> Tensor:

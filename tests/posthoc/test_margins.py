@@ -85,6 +85,16 @@ def test_ignored_voxels_and_cases_without_a_structure_do_not_count() -> None:
     assert not fit.missed[1].any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_a_mask_holds_the_voxels_that_the_fit_counted_in_any_type(dtype: torch.dtype) -> None:
+    inside = torch.cat([THRESHOLDS, THRESHOLDS.double() * (1 - 1e-9), THRESHOLDS * (1 - 1e-3)]).to(dtype)
+    for place in range(0, len(THRESHOLDS), 20):
+        margins = Margins(torch.zeros(1, len(THRESHOLDS)), torch.tensor([99]))
+        margins.thresholds = [float(THRESHOLDS[place])]
+        mask = margins.masks(torch.stack([1 - inside, inside]))
+        assert (~mask).double().mean().item() == missed_shares(inside)[place].item()
+
+
 @pytest.mark.parametrize("miss_rate", [0, 1, 5])
 def test_what_is_no_miss_rate_is_refused(miss_rate: float) -> None:
     with pytest.raises(ValueError, match=f"miss_rate is {miss_rate}; it must be a number above 0 and below 1"):
