@@ -191,6 +191,9 @@ def _check(probs: Tensor, labels: Tensor) -> None:
             f"labels are from {least} to {most}, and probs have {len(probs)} classes; leave out ignored voxels, as "
             "region_voxels does that knows them"
         )
+    if labels.is_floating_point() and not labels.round().equal(labels):
+        wrong = labels[labels.round() != labels][0].item()
+        raise ValueError(f"labels hold {wrong:.17g}; they must be whole numbers 0..{len(probs) - 1}")
     low, high = (extreme.item() for extreme in probs.aminmax())
     if not -SLACK <= low <= high <= 1 + SLACK:  # NaN is refused, too
         raise ValueError(f"probs hold values from {low:g} to {high:g}; probabilities lie in 0..1 (apply softmax)")

@@ -151,3 +151,6 @@ def test_what_is_no_class_and_no_probability_is_refused(bins: Any) -> None:
         bins(probs, torch.tensor([0, 255]))
     with pytest.raises(ValueError, match=r"probs hold values from -0.1 to 3.5; probabilities lie in 0\.\.1"):
         bins(torch.tensor([[3.5, 0.4], [-0.1, 0.6]]), torch.tensor([0, 1]))
+    for label in (0.5, float("nan")):
+        with pytest.raises(ValueError, match=rf"labels hold {label}; they must be whole numbers 0\.\.1"):
+            bins(probs, torch.tensor([0, label]))

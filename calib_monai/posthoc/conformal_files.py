@@ -102,15 +102,14 @@ def load_conformal(
             fitted_to = file.metadata() or {}
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
-    for name, digest in _made_with(kind, ckpt_dir).items():
-        if fitted_to.get(name) != digest:
+    made_with = _made_with(kind, ckpt_dir)
+    for name in ("model", "calibrator"):
+        if fitted_to.get(name) != made_with.get(name):
             if kind == NONE and not needed and levels == LEVELS:
                 return None
             for model in model_files(ckpt_dir):
                 check_readable(model)
-            other = "other members than those of ckpt_dirs" if not isinstance(ckpt_dir, str) else f"another {MODEL}"
-            other = other if name == "model" else f"another {calibrator_path(kind, ckpt_dir).name}"
-            raise ValueError(f"{path} was fitted to {other}: {_fit(kind)}")
+            raise ValueError(f"{path} was fitted to {_other(name, kind, ckpt_dir)}: {_fit(kind)}")
     if not _are_fitted(scores, missed, cases):
         raise ValueError(f"{path} holds values that no fit gives: {_fit(kind)}")
     return _promised(Conformal(scores, levels["coverage"]), Margins(missed, cases, levels["miss_rate"]))
@@ -126,6 +125,13 @@ def _made_with(kind: str, ckpt_dir: Folders, model: str = MODEL) -> dict[str, st
     """The checksums of the model and of the calibrator, if there is one."""
     files = {"model": model_files(ckpt_dir, model), "calibrator": _calibrators(kind, ckpt_dir)}
     return {name: digest_of_files(of_name) for name, of_name in files.items() if of_name}
+
+
+def _other(name: str, kind: str, ckpt_dir: Folders) -> str:
+    """What scores were fitted to if it is not what is there: another model, or another calibrator."""
+    if name == "model":
+        return f"another {MODEL}" if isinstance(ckpt_dir, str) else "other members than those of ckpt_dirs"
+    return "a calibrator" if kind == NONE else f"another {calibrator_path(kind, ckpt_dir).name}"
 
 
 def _calibrators(kind: str, ckpt_dir: Folders) -> list[Path]:
