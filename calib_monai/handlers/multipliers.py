@@ -39,6 +39,9 @@ class MultiplierUpdate:
     multiplier, the penalty's coefficient and the mean violation, called for example "crac/multiplier/inner/background".
     So it is in the log, in TensorBoard and in `history.csv`.
 
+    It belongs into the `additional_metrics` of a validation with a `key_val_metric`, without which MONAI leaves them
+    out. A training step of a loss whose handler has no evaluator is refused.
+
     Args:
         loss: the loss of the training.
         spatial_dims: 2 if the network was trained on slices: neighborhoods in a volume then lie in its slices along the
@@ -71,18 +74,28 @@ class MultiplierUpdate:
         self.spatial_dims = spatial_dims
         self.average = average
         self.class_names = names
-        self.trained = False
+        self.attached = self.trained = False
         self.sums: ViolationSums | None = None
         loss.register_forward_hook(self.note)
 
     def attach(self, engine: Engine, name: str) -> None:
         """Collect in every run of an evaluator, update at its end. Attach it before handlers that show metrics."""
+        self.attached = True
         engine.add_event_handler(Events.EPOCH_STARTED, self.start)
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.update, name)
 
     def note(self, _loss: ConstrainedLoss, _arguments: tuple[Tensor, ...], value: Tensor) -> None:
-        """Note a training step."""
+        """Note a training step.
+
+        Raises:
+            ValueError: no evaluator has the handler, so that the multipliers would stay as they are.
+        """
+        if value.requires_grad and not self.attached:
+            raise ValueError(
+                "MultiplierUpdate is attached to no evaluator, and the multipliers of the loss would stay as they are: "
+                "give it to additional_metrics beside a key_val_metric, without which MONAI leaves them out"
+            )
         self.trained |= value.requires_grad
 
     def start(self, _engine: Engine) -> None:
