@@ -26,7 +26,8 @@ class ConformalPromises:
     * `miss_rate_margin`: the share of its voxels that lie outside of its margin;
     * `margin_size`: the size of its margin over the true volume.
 
-    All but the first are NaN if the label does not have the structure. What is not promised is not measured.
+    All but the first are NaN if the label does not have the structure, and all in a case of ignored voxels alone. What
+    is not promised is not measured.
 
     Args:
         fitted: what was fitted to the model, from `load_fitted`.
@@ -54,7 +55,8 @@ class ConformalPromises:
             [(voxels, of_case)] = region_voxels("all", labels, probs, ignored)
             true = of_case.long().bincount(minlength=len(voxels))[1:]
             parts = (self._of_intervals(voxels, true), self._of_margins(voxels, of_case, true))
-            self.rows.append(torch.cat([part.cpu() for part in parts if part is not None]))
+            row = torch.cat([part.cpu() for part in parts if part is not None])
+            self.rows.append(row if of_case.numel() else torch.full_like(row, nan))
 
     def compute(self, engine: Engine) -> None:
         """Put the values of the cases of all processes into `engine.state`, each measure under its own name."""

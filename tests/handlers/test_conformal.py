@@ -44,19 +44,29 @@ def fitted(folder: Path, cases: int) -> Path:
     return folder
 
 
-def measured(folder: Path, seeds: list[int], coverage: float = 0.9, miss_rate: float = 0.05) -> Any:
-    """The state of an engine after these cases."""
+def measured(
+    folder: Path, seeds: list[int], coverage: float = 0.9, miss_rate: float = 0.05, ignored: int | None = None
+) -> Any:
+    """The state of an engine after these cases; of the one with the seed `ignored` all voxels are ignored."""
 
     def step(engine: Engine, seed: int) -> list[dict[str, torch.Tensor]]:
         engine.state.batch = [{"case": f"case_{seed}"}]
-        return [case_of(seed)]
+        one = case_of(seed)
+        return [{**one, "target": torch.full_like(one["label"], 255) if seed == ignored else one["label"]}]
 
     engine: Any = Engine(step)
-    engine.state.metric_details = {}
+    engine.state.metric_details, engine.state.ignore_index = {}, None if ignored is None else 255
     levels = {"coverage": coverage, "miss_rate": miss_rate}
     ConformalPromises(load_fitted("none", str(folder), levels)).attach(engine, "conformal")
     engine.run(seeds)
     return engine.state
+
+
+def test_a_case_of_ignored_voxels_alone_is_not_covered_and_not_missed(tmp_path: Path) -> None:
+    folder = fitted(tmp_path, 30)
+    with_it, without = measured(folder, [1, 2, 3], ignored=3), measured(folder, [1, 2])
+    assert with_it.metrics == without.metrics
+    assert all(values[2].isnan().all() for values in with_it.metric_details.values())
 
 
 def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_path: Path) -> None:
