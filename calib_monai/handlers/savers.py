@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
+from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.handlers.earlier import Earlier, about_file, about_models
@@ -37,8 +38,8 @@ class ResultsSaver:
     """Writes `cases.csv`, with a row for each case, and `summary.json` and `summary.csv`, with values over all cases.
 
     Columns are named by metric and class, such as `dice_foreground_anterior`. If the patients of the cases are known,
-    `cases.csv` has a column `patient`. (MONAI's MetricsSaver calls the first
-    foreground class "class0" if the background is left out.)
+    `cases.csv` has a column `patient`. (MONAI's MetricsSaver calls the first foreground class "class0" if the
+    background is left out.)
 
     Args:
         output_dir: folder of the files.
@@ -151,50 +152,25 @@ class ResultsSaver:
 
     def write(self, engine: Engine) -> None:
         """Write the files for the cases of all processes, and log the structures that failed."""
-        with_patients = all_gathered(self.cases)
+        cases = all_gathered(self.cases)
         if not is_first_process():
             return
         state: Any = engine.state
-        cases = [case for case, _ in with_patients]
         details = values_of_cases(state.metric_details, len(cases))
-        columns_by_name = {
+        columns = {
             name: column_names(name, values, self.class_names, self.unions.get(name))
             for name, values in details.items()
         }
-        columns = [column for of_metric in columns_by_name.values() for column in of_metric]
-        rows = torch.cat(list(details.values()), dim=1).tolist()
-        named: list[tuple[str, ...]] = [("case", PATIENT), *with_patients]
-        if not any(patient for _, patient in with_patients):
-            named = [(case,) for case, _ in named]
-        lines_of_cases = [[*names, *row] for names, row in zip(named, [columns, *rows], strict=True)]
-        write_csv(self.folder / "cases.csv", lines_of_cases)
-        values = {case: dict(zip(columns, row, strict=True)) for case, row in zip(cases, rows, strict=True)}
-        for line in failures(values, self.class_names):
-            logger.warning("%s", line)
-        measures = {name: measure_of(name) for name in state.metrics}
-        measures |= getattr(state, "measures", {}) | self.own_measures
-        self._check_measured(state.metrics)
-        numbers = numbers_of_all(state.metrics, details)
-        summary = {
-            name: summary_of(
-                value, details.get(name), columns_by_name.get(name, []), len(cases), counts=measures[name].counts
-            )
-            for name, value in numbers.items()
-        }
-        settings = settings_of_metrics(self.metrics) | getattr(state, "metric_settings", {})
-        for name in summary.keys() & settings.keys():
-            summary[name]["settings"] = settings[name]
-        for name, voxels in getattr(state, "voxels", {}).items():
-            summary[name]["voxels"] = voxels
-        for name, told in summary.items():
-            told["measure"] = asdict(measures[name])
-        elsewhere = self._elsewhere()
+        self._write_cases(cases, details, [column for of_metric in columns.values() for column in of_metric])
+        metrics = self._summary(state, details, columns, len(cases))
+        self._write_metrics(metrics)
+        names = [case for case, _ in cases]
         content = {
             **self.files,
             "dataset": self.dataset if self.elsewhere is None else self.elsewhere.named(self.dataset),
             "part": self.part,
             "trained_on": self.dataset,
-            "elsewhere": elsewhere,
+            "elsewhere": self._elsewhere(),
             "method": self.method,
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
@@ -202,18 +178,66 @@ class ResultsSaver:
             "calibrator_cases": self.fitted.cases,
             "class_names": self.class_names,
             "num_cases": len(cases),
-            "metrics": summary,
-            "aurc": aurc_of(cases, details, getattr(state, "mean_confidence", {})),
+            "metrics": metrics,
+            "aurc": aurc_of(names, details, getattr(state, "mean_confidence", {})),
         }
+        write_json(self.folder / "summary.json", content)
+        logger.info("the results are in %s", self.folder)
+        release(EVALUATION)
+
+    def _write_cases(
+        self, cases: Sequence[tuple[str, str]], details: Mapping[str, Tensor], columns: Sequence[str]
+    ) -> None:
+        """Write `cases.csv`, and warn of structures that failed.
+
+        Args:
+            cases: the name of each, and its patient.
+            details: the result of `values_of_cases`.
+            columns: the names of all columns of values.
+        """
+        rows = torch.cat(list(details.values()), dim=1).tolist()
+        leading: list[tuple[str, ...]] = [("case", PATIENT), *cases]
+        if not any(patient for _, patient in cases):
+            leading = [(case,) for case, _ in leading]
+        lines = [[*first, *row] for first, row in zip(leading, [columns, *rows], strict=True)]
+        write_csv(self.folder / "cases.csv", lines)
+        values = {case: dict(zip(columns, row, strict=True)) for (case, _), row in zip(cases, rows, strict=True)}
+        for line in failures(values, self.class_names):
+            logger.warning("%s", line)
+
+    def _summary(
+        self, state: Any, details: Mapping[str, Tensor], columns: Mapping[str, Sequence[str]], num_cases: int
+    ) -> dict[str, Any]:
+        """What `summary.json` says of each metric, by name.
+
+        Args:
+            state: of the evaluator.
+            details: the result of `values_of_cases`.
+            columns: of each metric in `details`, the names of its columns.
+            num_cases: number of cases.
+        """
+        measures = {name: measure_of(name) for name in state.metrics}
+        measures |= getattr(state, "measures", {}) | self.own_measures
+        self._check_measured(state.metrics)
+        settings = settings_of_metrics(self.metrics) | getattr(state, "metric_settings", {})
+        voxels = getattr(state, "voxels", {})
+        summary = {}
+        for name, value in numbers_of_all(state.metrics, details).items():
+            measure = measures[name]
+            told = summary_of(value, details.get(name), columns.get(name, []), num_cases, counts=measure.counts)
+            told |= {"settings": settings[name]} if name in settings else {}
+            told |= {"voxels": voxels[name]} if name in voxels else {}
+            summary[name] = told | {"measure": asdict(measure)}
+        return summary
+
+    def _write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write `summary.csv`, with a line for each metric, and for each of its structures if there are several."""
         lines: list[list[Any]] = [["measure", "value", "sd", "num_cases"]]
-        for name, metric in summary.items():
+        for name, metric in metrics.items():
             structures = metric["columns"] if len(metric["columns"]) > 1 else {}
             for column, told in {name: metric, **structures}.items():
                 lines.append([column, told["value"], told["sd"], told["num_cases"]])
         write_csv(self.folder / "summary.csv", lines)
-        write_json(self.folder / "summary.json", content)
-        logger.info("the results are in %s", self.folder)
-        release(EVALUATION)
 
     def _models(self, network: object) -> list[Path]:
         """The weights of the network, or those of each member of an ensemble."""
