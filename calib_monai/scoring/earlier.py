@@ -49,7 +49,8 @@ def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool)
     if (out / SCORED).is_file():
         before = {f"--{name}": value for name, value in _scored_of(out / SCORED).items()}
         of_these = all(before.get(name) == str(folder and folder.resolve()) for name, folder in [*folders.items()][:2])
-        of = "something else" if not before.keys() >= {"--probs", "--labels"} else " with ".join(_two(before))
+        known = before.keys() >= {"--probs", "--labels"}
+        of = f"{before['--probs']} with the labels {before['--labels']}" if known else "something else"
     else:
         there = [name for name in RESULTS if os.path.lexists(out / name)]
         of_these = not there
@@ -67,11 +68,6 @@ def _scored_of(file: Path) -> dict[str, str]:
         return {}
     told = content if isinstance(content, Mapping) else {}
     return {name: str(told[name]) for name in ("probs", "labels") if name in told}
-
-
-def _two(before: Mapping[str, str]) -> tuple[str, str]:
-    """The probabilities and the labels of an earlier run, in words."""
-    return before["--probs"], f"the labels {before['--labels']}"
 
 
 @contextmanager

@@ -98,9 +98,8 @@ def evaluate(
     writing: Sequence[Transform] = (),
     *,
     figures: bool = True,
-    overwrite: bool = False,
 ) -> None:
-    """Measure the cases as an evaluation of a bundle does, and write the same files.
+    """Measure the cases as an evaluation of a bundle does, and write the same files in the place of earlier ones.
 
     Args:
         scoring: what is scored.
@@ -110,7 +109,6 @@ def evaluate(
         kind: "none", or that of the calibrator.
         writing: what is done with each case and its "prob".
         figures: whether the report is drawn.
-        overwrite: whether results with another calibrator may be replaced.
     """
     folder = str(output_dir)
     key_metric = {"dice_foreground": handlers.Dice()}
@@ -131,7 +129,7 @@ def evaluate(
         calibrator=kind,
         metrics=[key_metric, additional_metrics],
         disturbance=Compose([]),
-        overwrite=overwrite,
+        overwrite=True,
     )
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +20,27 @@ from calib_monai.locks import release
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, StoredArray
+from calib_monai.scoring.earlier import SCORED
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, fit_checks, postprocessing_of, run
 from calib_monai.scoring.probs import FoundProbs, view_of
 from calib_monai.whole_files import whole_file, whole_path
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How a calibrator is fitted.
-
-    Attributes:
-        kind: "ts" or "lts".
-        region: the voxels whose likelihood counts, one of `calib_monai.regions`.
-    """
-
-    kind: str
-    region: str = "all"
-
-
-def fitted(fit: Fit, scoring: Scoring, folder: Path, about: str) -> Calibrator:
+def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> Calibrator:
     """A calibrator of saved probabilities, which is written to a folder with the report of its fit.
 
     Args:
-        fit: how it is fitted.
+        kind: "ts" or "lts".
+        region: the voxels whose likelihood counts, one of `calib_monai.regions`.
         scoring: the cases that it is fitted to.
-        folder: of the results.
-        about: name of the file there that says what was scored, which stands for a model.
+        folder: of the results. Its `scored.json` stands for a model.
 
     Raises:
         ValueError: local temperatures without images, or probabilities that do not allow a fit, or that fit their
             labels far better turned or as other classes.
     """
     channels = {len(found.pair.images) for found in scoring.cases.values()}
-    if fit.kind == "lts" and channels == {0}:
+    if kind == "lts" and channels == {0}:
         raise ValueError(
             "lts predicts the temperature of a voxel from its image, too: give --images FOLDER, or take --calibrate "
             "ts, which needs none"
@@ -61,14 +49,14 @@ def fitted(fit: Fit, scoring: Scoring, folder: Path, about: str) -> Calibrator:
         numbers = " and ".join(map(str, sorted(channels)))
         raise ValueError(f"the cases have images of {numbers} files; there must be one for each channel")
     fitting = handlers.CalibratorFit(
-        fit.kind,
+        kind,
         len(scoring.class_names),
         max(1, *channels),
         str(folder),
         str(folder),
-        {fit.kind: {"region": fit.region}},
+        {kind: {"region": region}},
         class_names=scoring.class_names,
-        model=about,
+        model=SCORED,
         region_option="--fit_region",
     )
     checks = fit_checks(scoring, "of the cases of --fit, ")

@@ -16,7 +16,7 @@ from calib_monai.reports.run_files import read_runs
 from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
-from calib_monai.scoring.fits import Fit, SaveProbsd, fitted
+from calib_monai.scoring.fits import SaveProbsd, fitted
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_json
 
@@ -104,7 +104,7 @@ def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> l
     _tell(cases)
     with kept_apart(options.out):
         about = _note(given, options, cases)
-        evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures, overwrite=True)
+        evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures)
     return [options.out]
 
 
@@ -148,12 +148,12 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
     before, after = (options.out / name for name in ("eval", f"eval_{options.calibrate}"))
     with kept_apart(options.out):
         about = _note(given, options, cases, to_fit)
-        fit = Fit(options.calibrate, options.fit_region)
-        calibrator = fitted(fit, scoring_of(to_fit, given, options, with_logits=True), options.out, SCORED)
+        fitting = scoring_of(to_fit, given, options, with_logits=True)
+        calibrator = fitted(options.calibrate, options.fit_region, fitting, options.out)
         logits = scoring_of(cases, given, options, with_logits=True)  # of both, so that a 0 counts alike
-        evaluate(logits, before, about, figures=False, overwrite=True)
+        evaluate(logits, before, about, figures=False)
         saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
-        evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False, overwrite=True)
+        evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False)
     return [before, after]
 
 
