@@ -13,6 +13,7 @@ import itk
 import numpy as np
 import torch
 from monai.data import MetaTensor
+from monai.data.utils import orientation_ras_lps
 from numpy.typing import NDArray
 
 from calib_monai.dicom import SAME, STORAGE, Header, sorted_into_series
@@ -53,7 +54,7 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
         raise ValueError(f"{name} holds {held}; it must be a file, or a folder or list with the files of one series")
     headers, affine = placed(name, found.series[0])
     voxels = _voxels(headers)
-    affine_ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    affine_ras = orientation_ras_lps(affine)
     meta: dict[str, Any] = {
         "filename_or_obj": name,
         "original_affine": affine_ras,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from monai.data.utils import orientation_ras_lps
 from numpy.typing import NDArray
 
 SAFE = {
@@ -20,7 +21,6 @@ SAFE = {
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
     ("_codecs", "encode"),
 }  # numbers, arrays, and what holds them
-TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from ITK's axes to those of NIfTI
 AXES = 3
 
 
@@ -75,7 +75,7 @@ def _affine_of_itk(stuff: Mapping[str, Any]) -> NDArray[np.float64]:
     directions = np.asarray(stuff["direction"], dtype=np.float64).reshape(AXES, AXES)
     affine[:AXES, :AXES] = directions * np.asarray(stuff["spacing"], dtype=np.float64)
     affine[:AXES, AXES] = np.asarray(stuff["origin"], dtype=np.float64)
-    return np.asarray(TO_RAS @ affine)
+    return orientation_ras_lps(affine)
 
 
 def _matrix(values: Any) -> NDArray[np.float64]:
