@@ -59,12 +59,12 @@ def name_by_file(file: str | PathLike[str]) -> str:
     return as_case_name(Path(name).stem)
 
 
-def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) -> str:
+def case_of(item: Mapping[str, Any]) -> str:
     """The name of a loaded case: its "case", or the name of its file if it has none, as in MONAI's own programs.
 
     Args:
-        item: the case, with its name under "case", or with an image that has the metadata of MONAI's readers.
-        keys: the keys of images, in the order in which they are tried.
+        item: the case, with its name under "case", or with an "image" or "pred" that has the metadata of MONAI's
+            readers.
 
     Raises:
         ValueError: as `check_case_name`.
@@ -72,7 +72,7 @@ def case_of(item: Mapping[str, Any], keys: Sequence[str] = ("image", "pred")) ->
     if "case" in item:
         check_case_name(item["case"])
         return str(item["case"])
-    files = [getattr(item.get(key), "meta", {}).get("filename_or_obj") for key in keys]
+    files = [getattr(item.get(key), "meta", {}).get("filename_or_obj") for key in ("image", "pred")]
     return next((name_by_file(file) for file in files if file), NAMELESS)
 
 

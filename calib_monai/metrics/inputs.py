@@ -46,7 +46,7 @@ def probs_and_labels(y_pred: Tensor, y: Tensor | None, ignore_index: int | None 
         raise ValueError("y_pred has 1 channel; it must have the probability of each class, the background too")
     if not y_pred.is_floating_point() or y_pred.element_size() < HALF_BYTES:
         raise ValueError(f"y_pred is {y_pred.dtype}; it must hold probabilities, a float type of at least 16 bits")
-    check_not_empty("y_pred", y_pred)
+    check_not_empty(y_pred)
     return plain(y_pred), *labels_and_ignored(plain(y), y_pred.shape[1], ignore_index)
 
 
@@ -110,7 +110,7 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
         ValueError: a number of channels that is neither 1 nor C, or values that are not one-hot or 0..C-1.
     """
     if y.shape[1] == num_classes:
-        return class_of_one("y", y)
+        return class_of_one(y)
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
     return checked_indices("y", y, num_classes)
@@ -137,11 +137,11 @@ def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> N
         raise ValueError("y_pred holds only 0 and 1: hard labels; it must hold probabilities (before argmax)")
 
 
-def check_each_distribution(name: str, image: Tensor) -> None:
+def check_in_pieces(probs: Tensor) -> None:
     """Raise ValueError if an image (C, ...) does not hold probabilities over axis 0; piece by piece, to save memory."""
-    if image.numel():
-        for place in pieces_of(image):
-            check_distribution(name, image[place])
+    if probs.numel():
+        for place in pieces_of(probs):
+            check_distribution("probs", probs[place])
 
 
 def checked_cases(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -159,7 +159,7 @@ def checked_cases(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) 
     """
     for voxels, of_case in region_voxels("all", labels, probs, ignored):
         if of_case.numel():
-            check_each_distribution("probs", voxels)
+            check_in_pieces(voxels)
             yield voxels, checked_indices("labels", of_case, len(voxels))
 
 

@@ -57,10 +57,10 @@ def structure_pairs(
     return [[_cropped(*pair) for pair in zip(*image, strict=True)] for image in zip(predicted, labeled, strict=True)]
 
 
-def check_not_empty(name: str, given: Tensor) -> None:
-    """Raise ValueError if the tensor has no image, no channel or no voxel."""
-    if not given.numel():
-        raise ValueError(f"{name} is {tuple(given.shape)}; it must hold at least one voxel")
+def check_not_empty(y_pred: Tensor) -> None:
+    """Raise ValueError if a prediction has no image, no channel or no voxel."""
+    if not y_pred.numel():
+        raise ValueError(f"y_pred is {tuple(y_pred.shape)}; it must hold at least one voxel")
 
 
 def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
@@ -69,7 +69,7 @@ def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
     Raises:
         ValueError: there is no label, or its shape differs.
     """
-    check_not_empty("y_pred", y_pred)
+    check_not_empty(y_pred)
     if y is None or y.shape != y_pred.shape:
         given = None if y is None else tuple(y.shape)
         raise ValueError(
@@ -151,17 +151,17 @@ def smallest_type(num_classes: int) -> torch.dtype:
     return torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
 
 
-def class_of_one(name: str, one_hot: Tensor) -> Tensor:
-    """The class that is 1, (B, 1, ...), in the smallest type; an argmax would take many times as long.
+def class_of_one(y: Tensor) -> Tensor:
+    """The class that is 1 in a one-hot label, (B, 1, ...), in the smallest type; an argmax would take much longer.
 
     Raises:
         ValueError: a voxel that is not 1 in a single channel and 0 in the others.
     """
-    masks = torch.from_numpy(checked_masks(name, one_hot, overlapping=False))
+    masks = torch.from_numpy(checked_masks("y", y, overlapping=False))
     labels = torch.zeros_like(masks[:, :1], dtype=smallest_type(masks.shape[1]))
     for k in range(1, masks.shape[1]):
         labels.masked_fill_(masks[:, k : k + 1], k)
-    return labels.to(one_hot.device)
+    return labels.to(y.device)
 
 
 def bounding_box(mask: Mask) -> tuple[slice, ...]:

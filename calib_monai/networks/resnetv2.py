@@ -12,12 +12,12 @@ GROUPS = 32
 EXPANSION = 4  # channels out of a unit over those inside it
 
 
-def standardized(kernel: Tensor, eps: float = 1e-10) -> Tensor:
+def standardized(kernel: Tensor) -> Tensor:
     """Kernels (O, I, h, w) with mean 0 and variance 1 for each output channel (arXiv:1903.10520).
 
-    Where the published weights were trained, 1e-5 was added to the standard deviation; `eps` is its square.
+    Where the published weights were trained, 1e-5 was added to the standard deviation; 1e-10 is its square.
     """
-    return functional.layer_norm(kernel, kernel.shape[1:], eps=eps)
+    return functional.layer_norm(kernel, kernel.shape[1:], eps=1e-10)
 
 
 class StandardizedConv2d(nn.Conv2d):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, conformal_quantile
-from calib_monai.metrics.inputs import check_each_distribution, checked_cases
+from calib_monai.metrics.inputs import check_in_pieces, checked_cases
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.regions import PLAUSIBLE
 
@@ -101,7 +101,7 @@ class Conformal:
         """
         if len(probs) != len(self.factors) + 1:
             raise ValueError(f"probs have {len(probs)} classes; the intervals are for {len(self.factors) + 1}")
-        check_each_distribution("probs", probs)
+        check_in_pieces(probs)
         return [_interval(of_class, factor) for of_class, factor in zip(probs[1:], self.factors, strict=True)]
 
 

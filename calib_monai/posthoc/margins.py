@@ -9,7 +9,7 @@ from torch import Tensor
 
 from calib_monai.arguments import check_share
 from calib_monai.conformal import LEVELS, exact, fewest_for_miss_rate
-from calib_monai.metrics.inputs import check_each_distribution, checked_cases
+from calib_monai.metrics.inputs import check_in_pieces, checked_cases
 
 EVERYTHING = 0.0  # the threshold that every voxel reaches
 LOGITS = torch.linspace(-14, 14, 561, dtype=torch.float64)  # from one to the next the odds rise by 5 %
@@ -92,7 +92,7 @@ class Margins:
         """One mask of `masks` after the other."""
         if len(probs) != len(self.thresholds) + 1:
             raise ValueError(f"probs have {len(probs)} classes; the margins are for {len(self.thresholds) + 1}")
-        check_each_distribution("probs", probs)
+        check_in_pieces(probs)
         # In float32, as the fit counts: a probability that rounds to a threshold reaches it.
         yield from (of_class.float() >= limit for of_class, limit in zip(probs[1:], self.thresholds, strict=True))
 
