@@ -1,6 +1,5 @@
 """Ignite handlers: guards, checkpoints, multipliers, TensorBoard, and the files that a report reads."""
 
-from calib_monai.handlers.board import BoardStats
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
 from calib_monai.handlers.checkpoints import (
     DurableCheckpointSaver,
@@ -27,8 +26,8 @@ from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures, PairwiseDice, VolumeDifference
 from calib_monai.handlers.starting import check_run, check_training
-from calib_monai.handlers.stats import EpochStats
-from calib_monai.handlers.tensorboard import EpochMean, MaxLogitHistogram, ReliabilityImage
+from calib_monai.handlers.stats import EpochMean, EpochStats
+from calib_monai.handlers.tensorboard import BoardStats, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.together import ShareOfLoss
 from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver, tell_best_model
 

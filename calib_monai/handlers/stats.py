@@ -1,12 +1,16 @@
-"""Stats of epochs in the log."""
+"""Stats of epochs: the mean loss, and what the log tells."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
+import torch
 from ignite.engine import Engine, Events
+from ignite.metrics import Average
 from monai.engines import Trainer
 from monai.handlers import StatsHandler
+
+from calib_monai.handlers.readings import loss_of
 
 
 class EpochStats(StatsHandler):
@@ -38,3 +42,22 @@ class EpochStats(StatsHandler):
     def exception_raised(self, _engine: Engine, e: BaseException) -> NoReturn:
         """Let the error end the program."""
         raise e
+
+
+class EpochMean:
+    """Keeps the mean loss of an epoch as a metric, which the log and TensorBoard show.
+
+    Args:
+        name: of the metric.
+    """
+
+    def __init__(self, name: str = "train_loss") -> None:
+        self.name = name
+
+    def attach(self, engine: Engine) -> None:
+        """Average over every epoch. Attach it before handlers that show the metric.
+
+        The sum stays on the engine's device, because fetching each number makes the program wait for a GPU.
+        """
+        device = getattr(engine.state, "device", None) or torch.device("cpu")
+        Average(loss_of, device=device).attach(engine, self.name)

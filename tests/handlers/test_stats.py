@@ -1,4 +1,4 @@
-"""Stats: a line an epoch, and an error is left to the program."""
+"""Stats: a line an epoch, the mean loss, and an error is left to the program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from ignite.engine import Engine
 from monai.engines import SupervisedTrainer
 
-from calib_monai.handlers import EpochStats
+from calib_monai.handlers import EpochMean, EpochStats
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
@@ -46,3 +46,10 @@ def test_a_training_tells_once_when_it_begins(caplog: pytest.LogCaptureFixture) 
     trainer.run()
     told = [record.getMessage() for record in caplog.records if "begins" in record.getMessage()]
     assert told == ["epoch 1 of 2 begins"]
+
+
+def test_the_loss_of_an_epoch_is_the_mean_of_its_iterations() -> None:
+    engine = Engine(lambda _engine, loss: [{"loss": loss}])
+    EpochMean("train_loss").attach(engine)
+    engine.run([1.0, 2.0, 6.0])
+    assert engine.state.metrics["train_loss"] == pytest.approx(3.0)

@@ -1,4 +1,4 @@
-"""What a training shows: histograms, diagrams, the mean loss."""
+"""What a training shows in TensorBoard: histograms and diagrams."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
-from calib_monai.handlers import EpochMean, MaxLogitHistogram, ReliabilityImage, board
-from calib_monai.handlers.board import Board
+from calib_monai.handlers import MaxLogitHistogram, ReliabilityImage, tensorboard
+from calib_monai.handlers.tensorboard import Board
 
 
 def events(folder: Path) -> EventAccumulator:
@@ -56,13 +56,6 @@ def test_the_reliability_diagram_is_shown_every_few_validations(engine: Engine, 
     assert shown[0].encoded_image_string.startswith(b"\x89PNG")
 
 
-def test_the_loss_of_an_epoch_is_the_mean_of_its_iterations() -> None:
-    engine = Engine(lambda _engine, loss: [{"loss": loss}])
-    EpochMean("train_loss").attach(engine)
-    engine.run([1.0, 2.0, 6.0])
-    assert engine.state.metrics["train_loss"] == pytest.approx(3.0)
-
-
 def test_a_resumed_training_hides_what_was_written_after_its_last_saved_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +71,7 @@ def test_a_resumed_training_hides_what_was_written_after_its_last_saved_epoch(
 
 
 def test_only_the_first_process_writes_for_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "is_first_process", lambda: False)
+    monkeypatch.setattr(tensorboard, "is_first_process", lambda: False)
     silent = Board(str(tmp_path))
     silent.restart(had_epochs=1)
     assert silent.add_scalar("loss", 1, 1) is None
