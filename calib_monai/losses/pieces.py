@@ -44,25 +44,33 @@ def loss_of_sums(
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
     differentiable = logits.requires_grad and torch.is_grad_enabled()
-    gradient = torch.empty_like(logits, dtype=dtype) if differentiable else torch.empty(0)
-    values = []
+    gradient = torch.empty_like(logits, dtype=dtype) if differentiable else None
     with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(differentiable):
-        for places in _places(logits, of_images=of_images):
-            parts = [_piece(logits, padded, radius, place) for place in places]
-            for logits_of_part, _ in parts:
-                logits_of_part.requires_grad_(differentiable)
-            at_once = len(parts) == 1  # what autograd keeps of several pieces would be too much
-            with torch.set_grad_enabled(differentiable and at_once):
-                found = [sums(*part) for part in parts]
-            totals = [sum(each).detach().requires_grad_(differentiable) for each in zip(*found, strict=True)]
-            value = loss(*totals)
-            values.append(value.detach())
-            if differentiable:
-                slopes = torch.autograd.grad(value, totals)
-                for place, part in zip(places, parts, strict=True):
-                    gradient[place] = _gradient(found[0] if at_once else sums(*part), slopes, part[0])
+        values = [
+            _loss_of_group(sums, loss, places, [_piece(logits, padded, radius, place) for place in places], gradient)
+            for places in _places(logits, of_images=of_images)
+        ]
     value = torch.stack(values).double().sum().to(dtype)
-    return _WithGradient.apply(logits, value, gradient) if differentiable else value  # type: ignore[no-untyped-call]
+    return value if gradient is None else _WithGradient.apply(logits, value, gradient)  # type: ignore[no-untyped-call]
+
+
+def _loss_of_group(
+    sums: Sums, loss: LossOfSums, places: Sequence[Place], pieces: Sequence[Piece], gradient: Tensor | None
+) -> Tensor:
+    """The loss of the pieces at these places, without its history; its gradient is put into `gradient`, unless None."""
+    differentiable = gradient is not None
+    for logits, _ in pieces:
+        logits.requires_grad_(differentiable)
+    at_once = len(pieces) == 1  # what autograd keeps of several pieces would be too much
+    with torch.set_grad_enabled(differentiable and at_once):
+        found = [sums(*piece) for piece in pieces]
+    totals = [sum(each).detach().requires_grad_(differentiable) for each in zip(*found, strict=True)]
+    value = loss(*totals)
+    if gradient is not None:
+        slopes = torch.autograd.grad(value, totals)
+        for place, piece in zip(places, pieces, strict=True):
+            gradient[place] = _gradient(found[0] if at_once else sums(*piece), slopes, piece[0])
+    return value.detach()
 
 
 def _gradient(sums: Sequence[Tensor], slopes: Sequence[Tensor], logits: Tensor) -> Tensor:
