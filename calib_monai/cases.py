@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from calib_monai.case_checks import check_workers, read_all
-from calib_monai.checks import REPLACED, SPLIT_FILE
+from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.patients import warn_of_one_patient
 from calib_monai.datalists.split_files import (
@@ -24,13 +24,13 @@ from calib_monai.datalists.split_files import (
     names_of,
     options_of,
     patients_of_split,
-    read_split,
     write_split,
 )
 from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.made_for import MadeFor
+from calib_monai.model_splits import is_another, one_by_one, split_of_models
 from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
@@ -157,11 +157,11 @@ def checked_split(
     """
     check_axcodes(axcodes)
     split, options = datalist(), options_of(datalist)
-    apart = keep or options.get("group_duplicates") is False
+    with_copies = keep or options.get("group_duplicates") is False
     settle(chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
-    beside_model, kept = Path(ckpt_dir) / SPLIT_FILE, None
+    beside_model, earlier = Path(ckpt_dir) / SPLIT_FILE, None
     if split_file:
         split, options = _split_of_file(split_file, split, options, beside_model if keep else None)
     own = not isinstance(split, Listed)
@@ -169,57 +169,73 @@ def checked_split(
         split, options = kept_split(split, options, beside_model, use)
         check_splits(ckpt_dirs if own else [], {name: names_of(split)[name] for name in use})
     else:
-        split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
-        options["train_fraction"] = train_fraction
-        kept = _split_of_models(Path(ckpt_dir))
-        if kept is not None:  # before anything is read
-            _is_another(kept, Drawn(names_of(split, kept.left_out), options), ckpt_dir, overwrite=overwrite)
-        warn_of_one_patient(split)
-    shapes = ZoneShapes(*zones) if zones else None
-    read = partial(
-        read_pair,
-        look=shapes.look if shapes else None,
-        loading=loading,
-        rules=Rules(
-            num_classes=num_classes,
-            in_channels=in_channels,
-            spatial_dims=spatial_dims,
-            largest=None if cropped else tuple(slice_size),
-            axcodes=axcodes,
-            empty_labels=empty_labels,
-            same_grid=same_grid,
-            ignore_index=ignore_index,
-        ),
+        earlier = _fewer(split, options, train_fraction, ckpt_dir, overwrite=overwrite)
+    sets, shapes = {name: split[name] for name in use}, ZoneShapes(*zones) if zones else None
+    rules = Rules(
+        num_classes=num_classes,
+        in_channels=in_channels,
+        spatial_dims=spatial_dims,
+        largest=None if cropped else tuple(slice_size),
+        axcodes=axcodes,
+        empty_labels=empty_labels,
+        same_grid=same_grid,
+        ignore_index=ignore_index,
     )
-    cases = [case for name in use for case in split[name]]
-    by_loader = [case for name in use if name == "validation" or (keep and name == "test") for case in split[name]]
-    seen = read_all([split[name] for name in use], read, [*split["training"], *([] if num_workers else by_loader)])
-    check_workers(by_loader, num_workers)
-    sets = {name: split[name] for name in use}
-    digests = [one.digest for one in seen]
+    read = partial(read_pair, look=shapes.look if shapes else None, loading=loading, rules=rules)
+    seen = _read(sets, read, num_workers, keep=keep)
+    digests = [one.digest for one in seen.values()]
     if keep and (not own or options.get("group_duplicates") is not False):
         check = partial(check_unseen, own=own) if own or isinstance(split, OtherCases) else tell_unseen
         check(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests)
-    split, left_out = without_copies(split, use, digests, apart=apart, given=bool(split_file))
-    by_name = {case["case"]: one for case, one in zip(cases, seen, strict=True)}
-    images, labels = ({}, {}) if keep else _digests(split, by_name)
+    split, left_out = without_copies(split, use, digests, apart=with_copies, given=bool(split_file))
+    images, labels = ({}, {}) if keep else _digests(split, seen)
     # Copies may have come or gone, and images and labels may have changed.
     drawn = Drawn(names_of(split), options, images=images, labels=labels)
-    other_split = kept is not None and _is_another(kept, drawn, ckpt_dir, overwrite=overwrite)
-    check_found(sets, seen, None if own else ckpt_dir)
+    other_split = earlier is not None and is_another(earlier, drawn, ckpt_dir, overwrite=overwrite)
+    check_found(sets, list(seen.values()), None if own else ckpt_dir)
     if shapes:
         shapes.warn()
-    in_training = {str(case["case"]) for case in split["training"]}
-    trained = {name: one for name, one in by_name.items() if name in in_training}
+    trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
     checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images, labels)
-    if is_first_process():
-        logger.info("cases: %s", ", ".join(f"{len(split[name])} for {name}" for name in use))
-        for path in set(_split_files([output_dir, *([] if keep else [ckpt_dir])])) - {checked.replaced}:
-            checked.write_split(path, beside_model=path == beside_model)
+    _write(checked, use, [output_dir, *([] if keep else [ckpt_dir])], beside_model)
     return checked
+
+
+def _fewer(split: Split, options: Options, train_fraction: float, ckpt_dir: str, *, overwrite: bool) -> Drawn | None:
+    """Keep a share of the training patients, in place; return the split of the model that lies in the folder, if any.
+
+    Raises:
+        ValueError: that model has another split, and may not be replaced.
+    """
+    split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
+    options["train_fraction"] = train_fraction
+    earlier = split_of_models(Path(ckpt_dir))
+    if earlier is not None:
+        is_another(earlier, Drawn(names_of(split, earlier.left_out), options), ckpt_dir, overwrite=overwrite)
+    warn_of_one_patient(split)
+    return earlier
+
+
+def _read(
+    sets: Mapping[str, list[Case]], read: Callable[[Case], Seen], num_workers: int, *, keep: bool
+) -> dict[str, Seen]:
+    """What `read` sees of each case, by its name and in order; what the run reads again in this process is kept."""
+    of_evaluator = ("validation", "test") if keep else ("validation",)
+    evaluated = [case for name, cases in sets.items() if name in of_evaluator for case in cases]
+    seen = read_all([*sets.values()], read, [*sets.get("training", []), *([] if num_workers else evaluated)])
+    check_workers(evaluated, num_workers)
+    return {case["case"]: one for case, one in zip(chain(*sets.values()), seen, strict=True)}
+
+
+def _write(checked: Cases, use: Sequence[str], folders: Sequence[str], beside_model: Path) -> None:
+    """Log the numbers of cases, and write the split to these folders, but not over one that is replaced later."""
+    if is_first_process():
+        logger.info("cases: %s", ", ".join(f"{len(checked[name])} for {name}" for name in use))
+        for path in set(_split_files(folders)) - {checked.replaced}:
+            checked.write_split(path, beside_model=path == beside_model)
 
 
 def _split_of_file(file: str, split: Split, options: Options, beside_model: Path | None) -> tuple[Split, Options]:
@@ -231,7 +247,7 @@ def _split_of_file(file: str, split: Split, options: Options, beside_model: Path
         options: of this run.
         beside_model: the split beside a model; the file must give the same. None if a training draws a new one.
     """
-    apart = _one_by_one(name for name, on in options.items() if on is True)
+    apart = one_by_one(name for name, on in options.items() if on is True)
     given = given_split(Path(file), split, f" ({apart} takes each case for a patient)" if apart else "")
     if options.get("fold"):
         logger.warning("--fold %s changes nothing: the split is that of %s", options["fold"], file)
@@ -255,44 +271,3 @@ def _digests(split: Split, seen: Mapping[str, Seen]) -> tuple[dict[str, str], di
     if not seen.keys() >= set(names):
         return {}, {}
     return {name: seen[name].digest.hex() for name in names}, {name: seen[name].label_digest.hex() for name in names}
-
-
-def _split_of_models(ckpt_dir: Path) -> Drawn | None:
-    """The split beside the models of a folder; None if there is no model, or no split."""
-    models = chain(*(ckpt_dir.glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
-    return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
-
-
-def _is_another(kept: Drawn, drawn: Drawn, ckpt_dir: str, *, overwrite: bool) -> bool:
-    """Whether a split has other names, images or labels than that of a model.
-
-    Args:
-        kept: the split of the model.
-        drawn: the split of this run, with the digests that are known by now.
-        ckpt_dir: folder of the model.
-        overwrite: whether the model may be replaced.
-
-    Raises:
-        ValueError: it has, and the model may not be replaced.
-    """
-    changed = [
-        f"{what} of {case}"
-        for what, now, then in (("image", drawn.images, kept.images), ("label", drawn.labels, kept.labels))
-        for case, digest in now.items()
-        if then.get(case, digest) != digest
-    ]
-    another = kept.names != drawn.names or bool(changed)
-    if another and not overwrite:
-        apart = _one_by_one(name for name, on in drawn.options.items() if on is True and name not in kept.options)
-        earlier = f" (of an earlier version? It drew with {apart})" if apart else ""
-        what = f"another {changed[0]}" if kept.names == drawn.names else f"another split{earlier}"
-        raise ValueError(
-            f"{ckpt_dir} holds a model that was trained with {what}, which --resume does not take: set another "
-            "--ckpt_dir and --output_dir, or replace it by --overwrite True"
-        )
-    return another
-
-
-def _one_by_one(names: Iterable[str]) -> str:
-    """The options that draw cases one by one, of the names of options; "" if there are none."""
-    return " ".join(f"--{name} False" for name in names if name.startswith("group_"))

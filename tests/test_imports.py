@@ -82,8 +82,9 @@ ALLOWED = {
     "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
-        *("made_for", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
+        *("made_for", "model_splits", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
     },
+    "model_splits": {"checks", "datalists"},
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
         *("made_for", "networks", "orientation", "path_options", "volumes"),
