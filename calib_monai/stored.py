@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import nan
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -278,11 +277,6 @@ def checked(content: Any, path: Path, model: type[Model], mend: str) -> Model:
         return model.model_validate(content)
     except Invalid as error:
         raise ValueError(f"{path} is damaged ({first_fault(error)}): {mend}") from None
-
-
-def number(value: float | None) -> float:
-    """A number of a JSON file, which has null in the place of NaN."""
-    return nan if value is None else float(value)
 
 
 def first_missing(error: Invalid) -> str:

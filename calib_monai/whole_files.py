@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -105,6 +106,16 @@ def read_json(path: Path, name: str = "") -> Any:
         raise ValueError(f"{told} is no JSON that can be read: it is nested too deep") from None
     except ValueError as error:
         raise ValueError(f"{told} is no JSON: {error}") from None
+
+
+def or_null(value: float) -> float | None:
+    """A number for a JSON file, which has null in the place of NaN and of infinite numbers."""
+    return value if isfinite(value) else None
+
+
+def number(value: float | None) -> float:
+    """A number of a JSON file, which has null in the place of NaN."""
+    return nan if value is None else float(value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

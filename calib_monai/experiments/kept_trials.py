@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from calib_monai.experiments.trials import Trial
 from calib_monai.measures import measure_from
 from calib_monai.reports.run_files import check_values
 from calib_monai.reports.runs import Run
-from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, number, read_whole
-from calib_monai.whole_files import write_json
+from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, read_whole
+from calib_monai.whole_files import number, or_null, write_json
 
 FILE = "trials.json"
 MEND = "make its table again"
@@ -97,11 +97,11 @@ def kept(trial: Trial) -> dict[str, Any]:
         "run": {
             **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED)},
             "test_dir": Path(run.test_dir).name,
-            "metrics": {name: _known(value) for name, value in run.metrics.items()},
+            "metrics": {name: or_null(value) for name, value in run.metrics.items()},
             "measures": {name: asdict(run.measure(name)) for name in run.metrics},
-            "num_voxels": _known(run.num_voxels),
+            "num_voxels": or_null(run.num_voxels),
             "cases": list(run.cases),
-            "columns": {name: [_known(of_case.get(name, nan)) for of_case in run.cases.values()] for name in names},
+            "columns": {name: [or_null(of_case.get(name, nan)) for of_case in run.cases.values()] for name in names},
             "bins": run.bins.to_dict(),
             "class_bins": run.class_bins.to_dict(),
             "fitted_cases": run.fitted_cases,
@@ -168,8 +168,3 @@ def _of_one_bin(cases: Sequence[str], content: Mapping[str, Any] | None) -> dict
         raise ValueError(f"case_bins has {len(content['total'])} case(s) of {len(cases)}")
     bins = Bins.from_dict(content)
     return {case: bins[place] for place, case in enumerate(cases)}
-
-
-def _known(value: float) -> float | None:
-    """A number for a JSON file, which has null in the place of NaN."""
-    return None if isnan(value) else value

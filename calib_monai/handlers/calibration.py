@@ -18,7 +18,6 @@ from calib_monai.handlers.conformal_fits import ConformalFits
 from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
-from calib_monai.handlers.summaries import or_null
 from calib_monai.locks import hold, release
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
@@ -42,7 +41,7 @@ from calib_monai.posthoc import (
 from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
 from calib_monai.regions import REGIONS, Region, region_of
 from calib_monai.spelling import did_you_mean
-from calib_monai.whole_files import UNFINISHED, write_json
+from calib_monai.whole_files import UNFINISHED, or_null, write_json
 
 ABOUT = (
     "All errors are of the validation cases fitted to. nll_before and nll_after are of the voxels of the region, on "

@@ -6,11 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from calib_monai.handlers.summaries import or_null
 from calib_monai.posthoc import ControlReport, ForegroundShift, save_calibrator
 from calib_monai.posthoc.control import RULE, Shifted
 from calib_monai.posthoc.files import CONTROL, Folders
-from calib_monai.whole_files import write_json
+from calib_monai.whole_files import or_null, write_json
 
 ABOUT = (
     "The constant is added to the logits of all foreground classes. This is no method: it shows what the papers' ECE "

@@ -22,7 +22,6 @@ from calib_monai.handlers.earlier import Earlier, about_models
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.readings import items, logits_of, output_of
-from calib_monai.handlers.summaries import or_null
 from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
 from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.label_tables import check_label_tables, write_label_tables
@@ -36,7 +35,7 @@ from calib_monai.posthoc.conformal import Interval
 from calib_monai.posthoc.files import Folders, model_files
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
-from calib_monai.whole_files import write_json
+from calib_monai.whole_files import or_null, write_json
 
 POSSIBLE = 0.05
 MM3_PER_ML = 1000

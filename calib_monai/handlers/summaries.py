@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from calib_monai.risk_coverage import areas
+from calib_monai.whole_files import or_null
 
 logger = logging.getLogger(__name__)
 
@@ -114,11 +115,6 @@ def aurc_of(
     return {"num_cases": sum(not math.isnan(value) for value in risk.values())} | {
         name: or_null(area) for name, area in found.items()
     }
-
-
-def or_null(value: float) -> float | None:
-    """The value, or None where it is NaN or infinite, which JSON does not know."""
-    return value if math.isfinite(value) else None
 
 
 def _statistics(values: Tensor, *, total: bool) -> dict[str, Any]:

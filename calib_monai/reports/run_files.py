@@ -28,9 +28,8 @@ from calib_monai.stored import (
     TopLabelBins,
     first_fault,
     first_missing,
-    number,
 )
-from calib_monai.whole_files import read_json
+from calib_monai.whole_files import number, read_json
 
 logger = logging.getLogger(__name__)
 
