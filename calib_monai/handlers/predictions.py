@@ -22,7 +22,7 @@ from calib_monai.handlers.earlier import Earlier, about_models
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.readings import items, logits_of, output_of
-from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
+from calib_monai.handlers.told_volumes import Structure, ToldVolumes, doubt_of
 from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain
@@ -94,10 +94,9 @@ class PredictionsSaver:
     """Writes the results of each case to `predictions/CASE`: its maps, and its structures in `CASE_structures.json`.
 
     The structures have their volumes, with conformal intervals if the model has scores for them, and say how sure the
-    network is. The files of an earlier inference are removed first,
-    because they may come from another network or hold other outputs. Other files in the case's folder stay. Beside
-    label maps, `predictions` gets the names and colors of the classes for 3D Slicer and ITK-SNAP
-    (`calib_monai.label_tables`).
+    network is. The files of an earlier inference are removed first, because they may come from another network or hold
+    other outputs. Other files in the case's folder stay. Beside label maps, `predictions` gets the names and colors of
+    the classes for 3D Slicer and ITK-SNAP (`calib_monai.label_tables`).
 
     If the folder or a file of one case cannot be written, because of its name, its rights or what is there, the case is
     passed over: the cases of the evaluator note it by their `lose` (`calib_monai.predicted_cases.Inputs`).
@@ -134,7 +133,7 @@ class PredictionsSaver:
         self.overwrite = overwrite
         self.folder = Path(output_dir) / "predictions"
         self.save_maps = SaveOutputsd(str(self.folder), outputs, probs_dtype)
-        self.named, self.drawn = "label" in outputs, "margin" in outputs
+        self.writes_labels, self.writes_margins = "label" in outputs, "margin" in outputs
         self.seen: set[str] = set()
         self.lost: set[str] = set()
         self.class_names = list(class_names)
@@ -145,8 +144,8 @@ class PredictionsSaver:
         models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
         self.network = about_models(models) if models else {}
         if ckpt_dir:
-            self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.drawn)
-        if self.drawn:
+            self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.writes_margins)
+        if self.writes_margins:
             check_margins(self.promises.margins, calibrator, conformal, self.class_names[1:])
 
     def attach(self, engine: Engine) -> None:
@@ -171,7 +170,7 @@ class PredictionsSaver:
                 earlier.check_calibrator(self.calibrator)
                 if self.network:
                     earlier.check_models(self.network)
-            if self.named:
+            if self.writes_labels:
                 check_label_tables(self.folder, self.class_names)
 
     def end(self) -> None:
@@ -198,38 +197,45 @@ class PredictionsSaver:
     def __call__(self, engine: Engine) -> None:
         """Write the files of this iteration's cases."""
         for item in items(engine):
-            probs, label = plain(item["prob"]).cpu(), plain(item["pred"])[0].cpu()
-            unit, size = _unit(item["pred"])
             case = case_of(item)
-            if case in self.lost:
-                continue
-            names = self.class_names[1:]
-            conformal, margins = self.promises
-            intervals = conformal.intervals(probs) if conformal else [None] * len(names)
-            sizes = margins.sizes(probs) if margins else [None] * len(names)
-            structures = {
-                name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval, margin)
-                for k, (name, interval, margin) in enumerate(zip(names, intervals, sizes, strict=True), start=1)
-            }
-            content = {
-                "case": case,
-                **self.network,
-                "calibrator": self.calibrator,
-                **about_promises(self.promises, names),
-                "expected": f"sum of the probabilities from {PLAUSIBLE} on",
-                "uncertain_below": self.uncertain_below,
-                "structures": structures,
-            }
-            if MEMBER_LABELS in item:
-                agreement = pairwise_dice(item[MEMBER_LABELS]).item()
-                content["pairwise_dice"] = or_null(round(agreement, DECIMALS))
-            masks = {"margin": _like(item["pred"], margins.masks(probs))} if margins and self.drawn else {}
-            with passing_over(engine, case, self.lost):
-                self.save_maps(item | masks)
-                write_json(self.folder / case / f"{case}_structures.json", content)
-                self.told.tell(case, unit, structures, conformal.coverage if conformal else None)
-        if self.named:
+            if case not in self.lost:
+                self._write(case, item, engine)
+        if self.writes_labels:
             write_label_tables(self.folder, self.class_names, overwrite=self.overwrite)
+
+    def _write(self, case: str, item: Mapping[str, Any], engine: Engine) -> None:
+        """Write the maps and the structures of a case, and log its volumes."""
+        probs, (unit, size) = plain(item["prob"]).cpu(), _unit(item["pred"])
+        structures = self._structures(probs, plain(item["pred"])[0].cpu(), unit, size)
+        intervals, margins = self.promises
+        content = {
+            "case": case,
+            **self.network,
+            "calibrator": self.calibrator,
+            **about_promises(self.promises, self.class_names[1:]),
+            "expected": f"sum of the probabilities from {PLAUSIBLE} on",
+            "uncertain_below": self.uncertain_below,
+            "structures": structures,
+        }
+        if MEMBER_LABELS in item:
+            agreement = pairwise_dice(item[MEMBER_LABELS]).item()
+            content["pairwise_dice"] = or_null(round(agreement, DECIMALS))
+        masks = {"margin": _like(item["pred"], margins.masks(probs))} if margins and self.writes_margins else {}
+        with passing_over(engine, case, self.lost):
+            self.save_maps({**item, **masks})
+            write_json(self.folder / case / f"{case}_structures.json", content)
+            self.told.tell(case, unit, structures, intervals.coverage if intervals else None)
+
+    def _structures(self, probs: Tensor, label: Tensor, unit: str, size: float) -> dict[str, Structure]:
+        """The numbers of each structure of a case, by name; arguments as in `structure`, of all classes."""
+        names = self.class_names[1:]
+        intervals, margins = self.promises
+        ends = intervals.intervals(probs) if intervals else [None] * len(names)
+        voxels = margins.sizes(probs) if margins else [None] * len(names)
+        return {
+            name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval, margin)
+            for k, (name, interval, margin) in enumerate(zip(names, ends, voxels, strict=True), start=1)
+        }
 
 
 def structure(
@@ -240,7 +246,7 @@ def structure(
     uncertain_below: float,
     interval: Interval | None = None,
     margin: int | None = None,
-) -> dict[str, float | list[float] | str | None]:
+) -> Structure:
     """The numbers of one structure; numbers that need a predicted structure are None if there is none.
 
     Expected is the volume of `calib_monai.metrics.expected_voxels`. A "note" has the doubt of
