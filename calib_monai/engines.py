@@ -85,18 +85,14 @@ class SliceTrainer(SupervisedTrainer):
         extra_keys: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        if num_processes() > 1 and not isinstance(kwargs.get("network"), DistributedDataParallel):
-            raise ValueError(
-                f"{num_processes()} processes run together, and each would train a network of its own: train with "
-                "configs/multi_gpu_train.json over configs/train.json, or in one process"
-            )
+        _check_parallel(kwargs.get("network"))
         if augment is not None and extra_keys:
             raise ValueError(
                 f"augment is {augment} and extra_keys are {list(extra_keys)}: views are drawn of images and "
                 "labels alone, so set augment to None"
             )
-        prepare: PrepareBatch = PrepareBatchDefault()
         shared: dict[str, Any] = {"process": own_rank(), "num_processes": num_processes()}
+        prepare: PrepareBatch = PrepareBatchDefault()
         loader: Any
         if patches_of(getattr(dataset, "transform", None)) is not None:
             check_options_of_patches(
@@ -109,20 +105,9 @@ class SliceTrainer(SupervisedTrainer):
                 weighing = BoundaryWeightd(names=WEIGHT, loss=loss_function, ignore_index=ignore_index)
                 dataset = Dataset(dataset, weighing)  # type: ignore[arg-type] # a dataset is a sequence
                 extra_keys = [*extra_keys, WEIGHT]
-            loader = SliceLoader(
-                dataset,  # type: ignore[arg-type] # a dataset is a sequence
-                batch_size,
-                seed,
-                empty_slices=empty_slices,
-                ignore_index=ignore_index,
-                extra_keys=extra_keys,
-                device=device,
-                **shared,
-            )
-            if augment is not None:
-                prepare = AugmentedBatch(augment, random_views)
-            elif extra_keys:
-                prepare = PrepareBatchExtraInput({key: key for key in extra_keys})
+            kept = {"empty_slices": empty_slices, "ignore_index": ignore_index, "extra_keys": extra_keys}
+            loader = SliceLoader(dataset, batch_size, seed, device=device, **kept, **shared)  # type: ignore[arg-type]
+            prepare = _prepare_slices(augment, random_views, extra_keys)
         self.loss = loss_function
         self.starts: list[Callable[[], None]] = []
         own: dict[str, Any] = {"prepare_batch": prepare, "decollate": False, "optim_set_to_none": True}
@@ -250,6 +235,26 @@ def input_evaluator(
         raise ValueError("cases is a list, and nothing checks it: a list of cases is given as dataset#data")  # noqa: TRY004
     cases.used(dataset, num_workers)
     return InputEvaluator(dataset=dataset, lose=cases.lose, device=device, num_workers=num_workers, **kwargs)
+
+
+def _check_parallel(network: Any) -> None:
+    """Raise ValueError if several processes run together, and each would train a network of its own."""
+    if num_processes() > 1 and not isinstance(network, DistributedDataParallel):
+        raise ValueError(
+            f"{num_processes()} processes run together, and each would train a network of its own: train with "
+            "configs/multi_gpu_train.json over configs/train.json, or in one process"
+        )
+
+
+def _prepare_slices(
+    augment: bool | None,  # noqa: FBT001 - as the trainer has it
+    random_views: RandomViews | None,
+    extra_keys: Sequence[str],
+) -> PrepareBatch:
+    """What makes the inputs of the network from a batch of slices; arguments as those of `SliceTrainer`."""
+    if augment is not None:
+        return AugmentedBatch(augment, random_views)
+    return PrepareBatchExtraInput({key: key for key in extra_keys}) if extra_keys else PrepareBatchDefault()
 
 
 def _check_not_random(dataset: Dataset, augment: bool | None) -> None:  # noqa: FBT001 - as the trainer has it
