@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from calib_monai.command_lines import Parser
 from calib_monai.experiments.comparison import Comparison, compare
@@ -39,23 +40,26 @@ from calib_monai.whole_files import write_json, write_whole
 MOST_DRAWN = 12  # diagrams; more are too small to be read
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code, after the tables are written."""
-    parser = Parser(
-        prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side."
-    )
-    parser.add_argument(
+def parser() -> Parser:
+    """The options of the command line."""
+    made = Parser(prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side.")
+    made.add_argument(
         "trials", nargs="+", type=Path, metavar="TRIAL", help=f"NETWORK/METHOD/seedS_foldF/eval... or {FILE}"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--title", default="Experiment", help="what was asked")
-    parser.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
-    parser.add_argument("--plain", type=float, help="that number of the trials without one")
-    parser.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
-    parser.add_argument("--published", type=Path, help="JSON file of published tables")
-    parser.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
-    parser.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
-    given = parser.parse_args(arguments)
+    made.add_argument("--out", type=Path, required=True, help="folder to write to")
+    made.add_argument("--title", default="Experiment", help="what was asked")
+    made.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
+    made.add_argument("--plain", type=float, help="that number of the trials without one")
+    made.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
+    made.add_argument("--published", type=Path, help="JSON file of published tables")
+    made.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
+    made.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after the tables are written."""
+    given = parser().parse_args(arguments)
     check_writable([str(given.out)])
     check_files([path for path in given.trials if path.is_file()], given.out, given.cases)
     published = read_published(given.published) if given.published else []
@@ -68,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compared = compare(rows, measures)
     tables = experiment_tables(rows, measures, compared)
     tables += [selection_table(selection, rows)] if selection else []
-    beside = [published_table(one, rows, measures) for one in published]
-    tables += [table for table in beside if table]
+    tables += filter(None, [published_table(one, rows, measures) for one in published])
     tables += [elsewhere_table(rows, elsewhere, measures)] if elsewhere else []
     curves = curves_of(rows, measures, given.axis, given.plain) if given.axis else {}
     section = section_of_rows(rows, tables, measures, compared, given.cases)
@@ -78,23 +81,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found |= {"selection": selection} if selection else {}
     for others in elsewhere:
         of_others = shown_measures([row.run for row in others])
-        tested, place = compare(others, of_others), others[0].trials[0]
+        tested = compare(others, of_others)
         of_place = experiment_tables(others, of_others, tested)
         sections.append(section_of_rows(others, of_place, of_others, tested, given.cases))
-        found.setdefault("elsewhere", {})[place.evaluation] = experiment_results(others, of_others, tested)
+        place = others[0].trials[0].evaluation
+        found.setdefault("elsewhere", {})[place] = experiment_results(others, of_others, tested)
     write_sections(sections, given.out, given.title, vector=given.vector)
+    write_numbers(given.out, sections, found, trials)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
+    sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
+    return 0
+
+
+def write_numbers(out: Path, sections: Sequence[Section], found: Mapping[str, Any], trials: Sequence[Trial]) -> None:
+    """Write the tables in LaTeX, all results as JSON, and the trials, from which the tables can be made again."""
     titled = [
         replace(table, title=f"{part.name}: {table.title}" if number else table.title)
         for number, part in enumerate(sections)
         for table in part.tables
     ]
-    write_whole(given.out / "results.tex", "\n".join(table.latex() for table in titled))
-    write_json(given.out / "results.json", found)
-    write_trials(given.out / FILE, trials)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without the sign of a deviation
-    sys.stdout.write(f"\n{given.title}\n\n{tables[0].markdown(marked=False)}\n{given.out / 'report.html'}\n")
-    return 0
+    write_whole(out / "results.tex", "\n".join(table.latex() for table in titled))
+    write_json(out / "results.json", found)
+    write_trials(out / FILE, trials)
 
 
 def check_files(files: Sequence[Path], out: Path, cases: Sequence[str] | None) -> None:
