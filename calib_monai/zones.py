@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+from scipy.ndimage import find_objects
 from torch import Tensor
 
 from calib_monai.processes import gathered, is_first_process
@@ -62,10 +63,6 @@ def fill_of_box(label: Tensor, index: int) -> float:
         label: (1, H, W, D), class indices, slices along the last axis.
         index: of the class.
     """
-    fills = []
-    for plane in np.moveaxis(np.asarray(label)[0] == index, -1, 0):
-        rows, columns = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
-        if len(rows):
-            box = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
-            fills.append(float(plane.sum()) / box)
+    planes = np.moveaxis(np.asarray(label)[0] == index, -1, 0)
+    fills = [plane[box].mean() for plane in planes for box in find_objects(plane.astype(np.uint8))]
     return float(np.median(fills)) if fills else float("nan")
