@@ -69,14 +69,16 @@ class TrainingBoxd(MapTransform):
         whole = tuple(label.shape[1:])
         wanted = self.spatial_size[: len(whole)]
         sizes = [min(size, of) if size > 0 else of for size, of in zip(wanted, whole, strict=True)]
-        layers = _counts(self._shown(label)[0])
+        shown = self._shown(label)[0]
+        layers = [shown.movedim(axis, 0).flatten(1).sum(dim=1) for axis in range(shown.ndim)]  # voxels in each
         starts = [best_start(counts, size) for counts, size in zip(layers, sizes, strict=True)]
         crops = [SpatialCrop(roi_start=starts, roi_end=_sums(starts, sizes))]
         if len(whole) == SPATIAL_DIMS and sizes != list(whole):
             generator = torch.Generator().manual_seed(zlib.crc32(case.encode()))
             for _ in range(round(self.elsewhere * sizes[-1])):
                 size = [*sizes[:-1], 1]
-                places = [_drawn(of - along + 1, generator) for along, of in zip(size, whole, strict=True)]
+                rooms = [of - along + 1 for along, of in zip(size, whole, strict=True)]
+                places = [int(torch.randint(room, (), generator=generator)) for room in rooms]
                 crops.append(SpatialCrop(roi_start=places, roi_end=_sums(places, size)))
         pad = ResizeWithPadOrCrop(wanted)
         in_plane = ResizeWithPadOrCrop([*wanted[:2], -1][: len(whole)])
@@ -114,13 +116,3 @@ def best_start(counts: Tensor, size: int) -> int:
 def _sums(starts: Sequence[int], sizes: Sequence[int]) -> list[int]:
     """The ends of windows."""
     return [start + size for start, size in zip(starts, sizes, strict=True)]
-
-
-def _drawn(number: int, generator: torch.Generator) -> int:
-    """A random whole number from 0 to below this number."""
-    return int(torch.randint(number, (), generator=generator))
-
-
-def _counts(mask: Tensor) -> list[Tensor]:
-    """The number of voxels of a mask in each layer along each axis."""
-    return [mask.movedim(axis, 0).flatten(1).sum(dim=1) for axis in range(mask.ndim)]

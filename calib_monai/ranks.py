@@ -128,13 +128,11 @@ def holm(p_values: ArrayLike) -> Floats:
     """p-values of any shape, corrected for their number (Holm 1979); NaN stays and does not count."""
     array = np.asarray(p_values, dtype=np.float64)
     known = ~np.isnan(array)
-    order = np.argsort(array[known])
-    factors = np.arange(len(order), 0, -1)
-    stepped = np.maximum.accumulate(np.clip(array[known][order] * factors, 0, 1))
+    values = array[known]
+    order = np.argsort(values)
+    values[order] = np.maximum.accumulate(np.clip(values[order] * np.arange(len(order), 0, -1), 0, 1))
     corrected: Floats = array.copy()
-    sorted_back = np.empty_like(stepped)
-    sorted_back[order] = stepped
-    corrected[known] = sorted_back
+    corrected[known] = values
     return corrected
 
 

@@ -59,7 +59,7 @@ def split_cases(cases: Sequence[Case], counts: tuple[int, int, int], seed: int =
         whose = f" of {len(patients)} patient(s), {', '.join(patients)}," if len(patients) < len(cases) else ""
         raise ValueError(f"{len(cases)} case(s){whose} found; at least 3 are needed to train, validate and test")
     random.Random(seed).shuffle(patients)  # noqa: S311 - not for secrets
-    _, validation, test = _sizes(len(patients), counts)
+    validation, test = (max(1, round(len(patients) * count / sum(counts))) for count in counts[1:])
     first = range(0, len(patients), test)  # how many patients earlier folds have tested
     if fold not in range(len(first)):
         raise ValueError(
@@ -103,9 +103,3 @@ def patient_of(case: Case) -> str:
 def _name_of(case: Case) -> str:
     """The name of a case, by which cases are sorted."""
     return str(case["case"])
-
-
-def _sizes(num_patients: int, counts: tuple[int, int, int]) -> tuple[int, int, int]:
-    """`counts` scaled to `num_patients`; training takes the rest after rounding."""
-    validation, test = (max(1, round(num_patients * count / sum(counts))) for count in counts[1:])
-    return num_patients - validation - test, validation, test

@@ -161,9 +161,9 @@ def ranks_across(results: Sequence[OnDataset], measures: Sequence[str]) -> Ranks
     undirected = [name for one, name in named if one.measures[name].more_is_better is None]
     if undirected:
         raise ValueError(f"{undirected[0]} has no better direction; it cannot be ranked")
-    costs = np.array(
-        [[_sign(one.measures[name]) * one.means[row][name] for one, name in named] for row in rows]
-    )  # (rows, blocks), less is better
+    signs = [-1 if one.measures[name].more_is_better else 1 for one, name in named]
+    values = np.array([[one.means[row][name] for one, name in named] for row in rows])
+    costs = values * signs  # (rows, blocks), less is better
     averaged, shared = (method_ranks(costs, lower_is_better=True, ties=ties) for ties in ("average", "min"))
     tested = len(rows) >= METHODS_OF_FRIEDMAN and (~np.isnan(costs).any(axis=0)).sum() > 1
     return Ranks(
@@ -205,11 +205,6 @@ def _cases(trials: Sequence[Mapping[str, Any]], measures: Mapping[str, Measure])
         )
         for name in measures
     }
-
-
-def _sign(measure: Measure) -> int:
-    """-1 if more is better, so that less of the product is better."""
-    return -1 if measure.more_is_better else 1
 
 
 def _number(value: float | None) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from calib_monai.experiments.trials import Trial
 from calib_monai.reports.run_files import read_run
@@ -28,7 +27,7 @@ def read_trial(folder: Path) -> Trial:
     for path in (folder.parent / "train.json", folder / "evaluate.json"):
         if not path.is_file():
             raise ValueError(f"{path} is not there; the workflow writes it when a run has ended")
-        records[path.stem] = _record(path)
+        records[path.stem] = read_whole(path, Record, "remove it and start the workflow again")
     return Trial(
         method=where.parents[1].name,
         network=where.parents[2].name,
@@ -38,12 +37,3 @@ def read_trial(folder: Path) -> Trial:
         run=read_run(folder),
         records=records,
     )
-
-
-def _record(path: Path) -> dict[str, Any]:
-    """The record that the workflow wrote of a run.
-
-    Raises:
-        ValueError: with the name of a file that is damaged.
-    """
-    return read_whole(path, Record, "remove it and start the workflow again")

@@ -27,7 +27,10 @@ def radar_figure(runs: Sequence[Run]) -> Figure:
     """
     datasets = list(dict.fromkeys(run.dataset for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
-    outward: dict[str, Callable[[Run], float]] = {"Dice": _dice, "1 - ECE": _one_minus_ece}
+    outward: dict[str, Callable[[Run], float]] = {
+        "Dice": lambda run: run.metrics.get("dice_foreground", math.nan),
+        "1 - ECE": lambda run: 1 - run.ece,
+    }
     return radars_figure(
         {
             title: {
@@ -74,16 +77,6 @@ def radars_figure(panels: Mapping[str, Mapping[str, Sequence[float]]], datasets:
     columns = math.ceil(len(labels) / rows)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
-
-
-def _dice(run: Run) -> float:
-    """Dice of a run."""
-    return run.metrics.get("dice_foreground", math.nan)
-
-
-def _one_minus_ece(run: Run) -> float:
-    """1 - ECE of a run."""
-    return 1 - run.ece
 
 
 def _mean(values: Sequence[float]) -> float:
