@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, is_readable, series_of
+from calib_monai.file_cache import cached_until_changed
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -193,15 +193,9 @@ def _stack(headers: list[Header]) -> list[Header]:
     return []
 
 
+@cached_until_changed
 def header_of(file: str) -> Header | None:
     """The header of a file, None if ITK finds no image in it."""
-    status = Path(file).stat()
-    return _header(file, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=100_000)
-def _header(file: str, _changed: int, _size: int) -> Header | None:
-    """`header_of`, remembered until the file changes."""
     if not is_readable(file):
         return None
     reader = itk.GDCMImageIO.New()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +18,7 @@ from PIL import Image
 
 from calib_monai.data_files import check_data_file, check_regular
 from calib_monai.dicom import header_of, is_dicom
+from calib_monai.file_cache import cached_until_changed
 from calib_monai.memory import memory_here
 from calib_monai.pictures import SUFFIXES
 
@@ -150,15 +150,14 @@ def promised(file: str) -> Promised | None:
     """
     try:
         check_regular(file)
-        status = Path(file).stat()
-        return _promised(file, status.st_mtime_ns, status.st_size)
+        return _promised(file)
     except Exception:  # noqa: BLE001 - the reader says what is wrong
         return None
 
 
-@lru_cache(maxsize=100_000)
-def _promised(file: str, _changed: int, _size: int) -> Promised | None:
-    """`promised`, remembered until the file changes."""
+@cached_until_changed
+def _promised(file: str) -> Promised | None:
+    """`promised`, with the errors of readers."""
     check_data_file(file)
     name = file.lower()
     if is_nifti(file):
@@ -281,13 +280,12 @@ class _Nifti(NamedTuple):
 def _nifti(file: str) -> _Nifti:
     """The header of a NIfTI, which is read once until the file changes."""
     check_regular(file)
-    status = Path(file).stat()
-    return _read(file, status.st_mtime_ns, status.st_size)
+    return _read(file)
 
 
-@lru_cache(maxsize=100_000)
-def _read(file: str, _changed: int, _size: int) -> _Nifti:
-    """`_nifti`, remembered."""
+@cached_until_changed
+def _read(file: str) -> _Nifti:
+    """`_nifti` of a regular file."""
     image: Any = nibabel.load(file)
     header = image.header
     least = header.single_vox_offset if getattr(header, "is_single", False) else 0

@@ -6,9 +6,10 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+from calib_monai.file_cache import cached_until_changed
 
 MOST_HEADER = 2**20  # bytes
 META = (".mhd", ".mha")
@@ -73,16 +74,12 @@ def text_header(file: str) -> TextHeader | None:
     Raises:
         ValueError: a header is too long, or has axes with which ITK would write beyond its memory.
     """
-    path = Path(file)
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return _read(file, status.st_mtime_ns, status.st_size)
+    return _read(file) if Path(file).is_file() else None
 
 
-@lru_cache(maxsize=100_000)
-def _read(file: str, _changed: int, _size: int) -> TextHeader | None:
-    """`text_header`, remembered."""
+@cached_until_changed
+def _read(file: str) -> TextHeader | None:
+    """`text_header` of what is a file."""
     with Path(file).open("rb") as content:
         head = content.read(len(NRRD))
         is_nrrd = head == NRRD

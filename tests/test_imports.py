@@ -103,7 +103,7 @@ ALLOWED = {
         ),
     },
     "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
-    "headers": {"data_files", "dicom", "memory", "pictures"},
+    "headers": {"data_files", "dicom", "file_cache", "memory", "pictures"},
     "same_images": {"datalists", "processes"},
     "zones": {"processes"},
     "found_cases": {
@@ -150,7 +150,8 @@ ALLOWED = {
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom"},
-    "dicom": {"dicom_lengths"},
+    "dicom": {"dicom_lengths", "file_cache"},
+    "text_headers": {"file_cache"},
     "conformal": {"arguments", "spelling"},
     "checks": {
         *(
