@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import calib_monai.refusals
 from calib_monai.arguments import check_whole
-from calib_monai.handlers.readings import items
+from calib_monai.handlers.engine_state import items
 from calib_monai.refusals import TRACEBACK, OneLine, refusal_of, tell_in_one_line
 
 ENGINE: Any = SimpleNamespace(state=SimpleNamespace(batch=[{}], output=[]))

@@ -19,6 +19,7 @@ from calib_monai.handlers.ignored import IgnoredLabel
 from calib_monai.handlers.kept_bins import BinsSaver
 from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
+from calib_monai.handlers.loss_share import ShareOfLoss
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import PredictionsSaver, ViewSpread
 from calib_monai.handlers.resuming import go_on, last_checkpoint
@@ -28,7 +29,6 @@ from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStr
 from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochMean, EpochStats
 from calib_monai.handlers.tensorboard import BoardStats, MaxLogitHistogram, ReliabilityImage
-from calib_monai.handlers.together import ShareOfLoss
 from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver, tell_best_model
 
 __all__ = [

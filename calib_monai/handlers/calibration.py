@@ -16,7 +16,7 @@ from torch import Tensor
 
 from calib_monai.handlers.conformal_fits import ConformalFits
 from calib_monai.handlers.controls import write_control
-from calib_monai.handlers.readings import given_of, ignored_label, logits_and_target, logits_of, output_of
+from calib_monai.handlers.engine_state import given_of, ignored_label, logits_and_target, logits_of, output_of
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.locks import hold, release
 from calib_monai.metrics.inputs import check_probs, plain

@@ -8,8 +8,8 @@ from typing import Any
 from ignite.engine import Engine
 from monai.handlers import IgniteMetricHandler, from_engine
 
-from calib_monai.handlers.made_with import settings_of
-from calib_monai.handlers.readings import ignored_label
+from calib_monai.handlers.engine_state import ignored_label
+from calib_monai.handlers.settings import settings_of
 from calib_monai.measures import KINDS, Measure, measure_of_probabilities
 from calib_monai.metrics import MetricCollection
 from calib_monai.metrics.by_name import TOGETHER, VALIDATION, metrics_by_name, named

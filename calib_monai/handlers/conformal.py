@@ -9,7 +9,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from calib_monai.handlers.readings import given_of, ignored_label, items
+from calib_monai.handlers.engine_state import given_of, ignored_label, items
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH
 from calib_monai.posthoc import Fitted
 from calib_monai.processes import all_gathered

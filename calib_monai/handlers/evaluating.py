@@ -48,7 +48,7 @@ class ProgressBar(ignite.handlers.ProgressBar):
 
     def __init__(self) -> None:
         super().__init__(disable=bar_is_hidden())
-        self.told = 0.0  # when
+        self.last_told = 0.0  # the time of the last line
 
     def attach(self, engine: Engine, *args: Any, **kwargs: Any) -> None:  # type: ignore[override] # as Ignite's own
         """Tell how many iterations of an epoch are done."""
@@ -59,14 +59,14 @@ class ProgressBar(ignite.handlers.ProgressBar):
 
     def begin(self, _engine: Engine) -> None:
         """Count the time from here."""
-        self.told = monotonic()
+        self.last_told = monotonic()
 
     def tell(self, engine: Engine) -> None:
         """Log a line if the last one was a minute ago."""
         state = engine.state
-        if monotonic() - self.told < EVERY or not state.epoch_length:
+        if monotonic() - self.last_told < EVERY or not state.epoch_length:
             return
-        self.told = monotonic()
+        self.last_told = monotonic()
         done = (state.iteration - 1) % state.epoch_length + 1
         logger.info("%d of %d iterations are done", done, state.epoch_length)
 

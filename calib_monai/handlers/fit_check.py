@@ -15,7 +15,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
-from calib_monai.handlers.readings import given_of, ignored_label, items
+from calib_monai.handlers.engine_state import given_of, ignored_label, items
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import all_gathered, gathered, is_first_process

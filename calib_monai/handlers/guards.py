@@ -12,7 +12,7 @@ from ignite.engine import Engine, Events
 from monai.handlers import from_engine
 from torch import Tensor
 
-from calib_monai.handlers.readings import loss_of
+from calib_monai.handlers.engine_state import loss_of
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered
 

@@ -14,7 +14,7 @@ from monai.data import MetaTensor
 from torch import Tensor
 
 from calib_monai.case_names import case_of
-from calib_monai.handlers.readings import given_of, ignored_label, items
+from calib_monai.handlers.engine_state import given_of, ignored_label, items
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.reports.slice_files import IGNORED

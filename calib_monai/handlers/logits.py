@@ -9,7 +9,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
-from calib_monai.handlers.readings import logits_and_target
+from calib_monai.handlers.engine_state import logits_and_target
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import write_json
 

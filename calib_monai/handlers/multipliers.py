@@ -10,7 +10,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_spatial_dims
-from calib_monai.handlers.readings import logits_and_target
+from calib_monai.handlers.engine_state import logits_and_target
 from calib_monai.lagrangian import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.processes import gathered
 

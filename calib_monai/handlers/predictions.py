@@ -19,10 +19,10 @@ from calib_monai.case_names import case_of, check_case_name, check_different, na
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.generators import generators_on
 from calib_monai.handlers.earlier import Earlier, about_models
+from calib_monai.handlers.engine_state import items, logits_of, output_of
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
-from calib_monai.handlers.readings import items, logits_of, output_of
-from calib_monai.handlers.told_volumes import Structure, ToldVolumes, doubt_of
+from calib_monai.handlers.volume_log import Structure, VolumeLog, doubt_of
 from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.label_tables import check_label_tables, write_label_tables
 from calib_monai.metrics.inputs import plain
@@ -139,7 +139,7 @@ class PredictionsSaver:
         self.class_names = list(class_names)
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
-        self.told = ToldVolumes(calibrated=calibrator != "none")
+        self.volume_log = VolumeLog(calibrated=calibrator != "none")
         self.promises = Promises(None, None)
         models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
         self.network = about_models(models) if models else {}
@@ -158,7 +158,7 @@ class PredictionsSaver:
     def start(self, engine: Engine) -> None:
         """Raise ValueError if two cases have one name, or the folder is no folder, or is of another network."""
         self.seen, self.lost = set(), set()
-        self.told = ToldVolumes(calibrated=self.calibrator != "none")
+        self.volume_log = VolumeLog(calibrated=self.calibrator != "none")
         cases = cases_of(engine)
         if cases and all(isinstance(case, Mapping) for case in cases):
             check_different(cases)
@@ -175,7 +175,7 @@ class PredictionsSaver:
 
     def end(self) -> None:
         """Tell how many cases have a note on a volume."""
-        self.told.end()
+        self.volume_log.end()
 
     def clear(self, engine: Engine) -> None:
         """Remove earlier files of this iteration's cases.
@@ -224,7 +224,7 @@ class PredictionsSaver:
         with passing_over(engine, case, self.lost):
             self.save_maps({**item, **masks})
             write_json(self.folder / case / f"{case}_structures.json", content)
-            self.told.tell(case, unit, structures, intervals.coverage if intervals else None)
+            self.volume_log.tell(case, unit, structures, intervals.coverage if intervals else None)
 
     def _structures(self, probs: Tensor, label: Tensor, unit: str, size: float) -> dict[str, Structure]:
         """The numbers of each structure of a case, by name; arguments as in `structure`, of all classes."""
@@ -250,7 +250,7 @@ def structure(
     """The numbers of one structure; numbers that need a predicted structure are None if there is none.
 
     Expected is the volume of `calib_monai.metrics.expected_voxels`. A "note" has the doubt of
-    `calib_monai.handlers.told_volumes.doubt_of`.
+    `calib_monai.handlers.volume_log.doubt_of`.
 
     Args:
         probs: probability of the structure, (H, W[, D]).

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.handlers.earlier import Earlier, about_file, about_models
-from calib_monai.handlers.made_with import settings_of_metrics, steps_of
-from calib_monai.handlers.readings import items
+from calib_monai.handlers.engine_state import items
+from calib_monai.handlers.settings import settings_of_metrics, steps_of
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, column_names, numbers_of_all, summary_of, values_of_cases
 from calib_monai.locks import hold, release

@@ -11,8 +11,8 @@ from monai.handlers import IgniteMetricHandler
 from monai.metrics import CumulativeIterationMetric, DiceMetric
 from torch import Tensor
 
+from calib_monai.handlers.engine_state import ignored_label
 from calib_monai.handlers.ignored import segmentations_from_engine
-from calib_monai.handlers.readings import ignored_label
 from calib_monai.inferers import MEMBER_LABELS
 from calib_monai.labels import united
 from calib_monai.metrics import (

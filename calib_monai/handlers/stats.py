@@ -10,7 +10,7 @@ from ignite.metrics import Average
 from monai.engines import Trainer
 from monai.handlers import StatsHandler
 
-from calib_monai.handlers.readings import loss_of
+from calib_monai.handlers.engine_state import loss_of
 
 
 class EpochStats(StatsHandler):

@@ -14,8 +14,8 @@ from monai.handlers import TensorBoardStatsHandler
 from torch import Tensor
 
 from calib_monai.bins import Bins, top_label_bins
+from calib_monai.handlers.engine_state import ignored_label, items, logits_and_target, voxels_of
 from calib_monai.handlers.logits import EDGES, LARGEST, histogram
-from calib_monai.handlers.readings import ignored_label, items, logits_and_target, voxels_of
 from calib_monai.processes import all_gathered, gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure

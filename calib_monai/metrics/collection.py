@@ -11,7 +11,7 @@ from torch import Tensor
 
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.metrics.inputs import check_lists, measured_voxels, pieces_of, probs_and_labels
-from calib_monai.metrics.parts import Part, parts
+from calib_monai.metrics.region_parts import Part, parts
 
 # What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
 OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synced_tensors", "_synced"}

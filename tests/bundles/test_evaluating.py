@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from monai.utils import set_determinism
 from pages import jsons_of
 
-from calib_monai.handlers.made_with import settings_of_metrics, steps_of
+from calib_monai.handlers.settings import settings_of_metrics, steps_of
 from calib_monai.measures import PROMISED, measure_of
 from calib_monai.regions import REGIONS
 

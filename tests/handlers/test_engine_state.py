@@ -1,4 +1,4 @@
-"""Readings: what is taken from an engine, before and after MONAI has taken its batch apart."""
+"""What is taken from an engine, before and after MONAI has taken its batch apart."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import torch
 from ignite.engine import Engine
 
+from calib_monai.handlers.engine_state import items, logits_and_target, loss_of, output_of
 from calib_monai.handlers.ignored import IgnoredLabel
-from calib_monai.handlers.readings import items, logits_and_target, loss_of, output_of
 
 
 @pytest.fixture

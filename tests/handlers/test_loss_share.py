@@ -1,4 +1,4 @@
-"""Steps that several processes take together: the share of each makes them those of the whole batch."""
+"""The share of each process in the loss makes the steps of several processes those of the whole batch."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def doubt_of(volume: float, possible: float, expected: float, called: str = "vol
     return ", ".join(f"{name} is {value / volume:.1f} times the {called} of the label" for name, value in far.items())
 
 
-class ToldVolumes:
+class VolumeLog:
     """Tells the volumes of each case in a line, and at the end how many cases have a note on a volume.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from calib_monai.handlers import PredictionsSaver
-from calib_monai.handlers.told_volumes import ToldVolumes, doubt_of
+from calib_monai.handlers.volume_log import VolumeLog, doubt_of
 
 
 def predicted(folder: Path, probs: torch.Tensor, names: list[str], calibrator: str = "none") -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_each_case_has_a_line_with_its_volumes(tmp_path: Path, caplog: pytest.Lo
 def test_a_volume_is_told_with_its_interval(unit: str, word: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     numbers = {unit: 1.234, f"{unit}_interval": [0.98, 123.4]}
-    ToldVolumes(calibrated=True).tell("one", unit, {"tumor": numbers}, 0.9)
+    VolumeLog(calibrated=True).tell("one", unit, {"tumor": numbers}, 0.9)
     told = f"one: tumor 1.23 {word} (true {unit.partition('_')[0]} in 90 %: 0.98 to 123)"
     assert caplog.records[0].getMessage() == told
 

@@ -1,4 +1,4 @@
-"""Readings: typed access to an engine's state and output, which Ignite leaves without types."""
+"""Typed access to the state and the output of an engine, which Ignite leaves without types."""
 
 from __future__ import annotations
 

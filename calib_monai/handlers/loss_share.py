@@ -1,4 +1,4 @@
-"""Handlers for a trainer whose batches are shared by several processes."""
+"""The share of each process in the loss, where several processes share the batches of a trainer."""
 
 from __future__ import annotations
 

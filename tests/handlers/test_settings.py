@@ -1,4 +1,4 @@
-"""Made with: results say how their metrics and images were made."""
+"""Settings: results say how their metrics and images were made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monai.handlers import ConfusionMatrix, MeanDice
 from monai.transforms import Compose, GaussianSmoothd, RandGaussianNoised
 
 from calib_monai.handlers import HD95, Dice
-from calib_monai.handlers.made_with import settings_of, settings_of_metrics, steps_of
+from calib_monai.handlers.settings import settings_of, settings_of_metrics, steps_of
 from calib_monai.metrics import ASDMetric, ECEMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.regions import Plausible
 
