@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -198,17 +198,22 @@ def check_references(config: ConfigParser) -> None:
     left = [name for name in ("initialize", "run", "finalize") if name in config]
     seen = set(left)
     while left and not ReferenceResolver.allow_missing_reference:
-        one = left.pop()
-        for name, part in nodes(config.get(one), one):
-            place = ReferenceResolver.normalize_id(name)
-            text = ConfigParser.resolve_relative_ids(place, part) if isinstance(part, str) else ""
-            for wanted in ReferenceResolver.match_refs_pattern(text).keys() - seen:
-                if wanted and wanted not in config:
-                    near = did_you_mean(wanted, map(str, config.get()))
-                    at = name.replace("::", "#")
-                    raise ValueError(f"{at} refers to {wanted!r}, which is not in the configuration{near}")
+        for name, wanted in _references_in(config, left.pop()):
+            if wanted and wanted not in config:
+                near = did_you_mean(wanted, map(str, config.get()))
+                raise ValueError(f"{name} refers to {wanted!r}, which is not in the configuration{near}")
+            if wanted not in seen:
                 left.append(wanted)
                 seen.add(wanted)
+
+
+def _references_in(config: ConfigParser, key: str) -> Iterator[tuple[str, str]]:
+    """The keys to which the parts of a key refer, each with the name of the part."""
+    for name, part in nodes(config.get(key), key):
+        place = ReferenceResolver.normalize_id(name)
+        text = ConfigParser.resolve_relative_ids(place, part) if isinstance(part, str) else ""
+        for wanted in ReferenceResolver.match_refs_pattern(text):
+            yield name.replace("::", "#"), wanted
 
 
 def referred(value: Any) -> str:

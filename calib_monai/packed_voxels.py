@@ -29,18 +29,24 @@ def check_packed(file: str) -> None:
         return
     if voxels.packing == "zlib" and voxels.start and not voxels.packed_size:  # ITK would unpack the header
         raise ValueError(f"{file} is compressed and has no CompressedDataSize; it must have one: save the image again")
-    unpacked = 0
     try:
-        with (Path(file).parent / (voxels.name or Path(file).name)).open("rb") as stream:
-            for piece in _pieces(stream, voxels):
-                unpacked += piece
-                if unpacked > voxels.size > 0:
-                    break
+        unpacked = _unpacked_size(Path(file).parent / (voxels.name or Path(file).name), voxels)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{file} is damaged: its voxels cannot be unpacked, {error}") from None
     if voxels.size and unpacked != voxels.size:
         held = f"only {unpacked}" if unpacked < voxels.size else "more"
         raise ValueError(f"{file} is damaged: it promises {voxels.size} bytes of voxels, and unpacks to {held}")
+
+
+def _unpacked_size(path: Path, voxels: Stored) -> int:
+    """The bytes that the voxels in a file unpack to; reading stops where these are too many."""
+    unpacked = 0
+    with path.open("rb") as stream:
+        for piece in _pieces(stream, voxels):
+            unpacked += piece
+            if unpacked > voxels.size > 0:
+                break
+    return unpacked
 
 
 def _pieces(stream: BinaryIO, voxels: Stored) -> Iterator[int]:

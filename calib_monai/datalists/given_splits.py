@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from calib_monai.datalists.patients import check_patients_apart
@@ -29,25 +30,7 @@ def given_split(path: Path, drawn: Split, mend: str = "") -> Split:
             case that is listed twice, or a patient in two lists.
     """
     cases = {str(case["case"]): case for of_set in drawn.values() for case in of_set}
-    of_patients: dict[str, list[str]] = {}
-    for name, case in cases.items():
-        of_patients.setdefault(patient_of(case), []).append(name)
-    listed: dict[str, str] = {}  # by case, its set
-    unknown = []
-    for of_set, names in read_lists(path).items():
-        for entry in names:
-            found = [entry] if entry in cases else of_patients.get(entry, [])
-            unknown += [] if found else [f"{entry!r} in {of_set}"]
-            for name in found:
-                if name in listed:
-                    twice = "twice" if listed[name] == of_set else f"in {listed[name]} too"
-                    raise ValueError(f"split {path} lists {name} in {of_set}, and {twice}; a case must be in one list")
-                listed[name] = of_set
-    if unknown:
-        raise ValueError(
-            f"split {path} lists {len(unknown)} name(s) that no case or patient in dataset_dir has, first {unknown[0]}"
-            f"; the {len(cases)} cases there have names such as {min(cases, default='')!r}"
-        )
+    listed = _sets_of_cases(path, cases)
     split: dict[str, list[Case]] = {name: [] for name in SPLITS}
     for name, case in sorted(cases.items()):
         if name in listed:
@@ -57,6 +40,29 @@ def given_split(path: Path, drawn: Split, mend: str = "") -> Split:
     if left:
         logger.warning("%d case(s) are in no list of %s and are not used, first %s", len(left), path, left[0])
     return split
+
+
+def _sets_of_cases(path: Path, cases: Mapping[str, Case]) -> dict[str, str]:
+    """The set of each case that a file lists, by itself or by its patient; arguments and errors as in `given_split`."""
+    of_patients: dict[str, list[str]] = {}
+    for name, case in cases.items():
+        of_patients.setdefault(patient_of(case), []).append(name)
+    entries = [(entry, of_set) for of_set, names in read_lists(path).items() for entry in names]
+    known = {*cases, *of_patients}
+    unknown = [f"{entry!r} in {of_set}" for entry, of_set in entries if entry not in known]
+    listed: dict[str, str] = {}
+    for entry, of_set in entries:
+        for name in [entry] if entry in cases else of_patients.get(entry, []):
+            if name in listed:
+                twice = "twice" if listed[name] == of_set else f"in {listed[name]} too"
+                raise ValueError(f"split {path} lists {name} in {of_set}, and {twice}; a case must be in one list")
+            listed[name] = of_set
+    if unknown:
+        raise ValueError(
+            f"split {path} lists {len(unknown)} name(s) that no case or patient in dataset_dir has, first {unknown[0]}"
+            f"; the {len(cases)} cases there have names such as {min(cases, default='')!r}"
+        )
+    return listed
 
 
 def read_lists(path: Path) -> dict[str, list[str]]:

@@ -23,10 +23,11 @@ def warn_of_folders(channels: Sequence[tuple[str, Mapping[str, Path]]]) -> None:
     """
     apart: dict[str, tuple[Path, Path]] = {}  # the first two files of each case
     for (pattern, files), (other, others) in combinations(channels, 2):
-        if _folders(pattern).count("*") == _folders(other).count("*") > 0:
-            for case in files.keys() & others.keys() - apart.keys():
-                if _stars(pattern, case, files[case]) != _stars(other, case, others[case]):
-                    apart[case] = files[case], others[case]
+        if not _folders(pattern).count("*") == _folders(other).count("*") > 0:
+            continue
+        for case in files.keys() & others.keys() - apart.keys():
+            if _stars(pattern, case, files[case]) != _stars(other, case, others[case]):
+                apart[case] = files[case], others[case]
     if apart:
         first, second = apart[min(apart)]
         logger.warning(

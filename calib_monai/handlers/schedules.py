@@ -72,23 +72,30 @@ def check_rates_ahead(optimizer: Optimizer, scheduler: Any, epochs: int) -> None
     """
     name, rates = type(optimizer).__name__, [_largest(optimizer)]
     if isinstance(scheduler, LRScheduler) and not isinstance(scheduler, ReduceLROnPlateau):
-        before = Plan([], deepcopy(scheduler.state_dict()), deepcopy(_settings(optimizer)))
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # PyTorch's, that the optimizer has made no step
-                for _ in range(epochs - 1):
-                    scheduler.step()
-                    rates.append(_largest(optimizer))
-        except Exception as error:  # noqa: BLE001 - every scheduler has errors of its own
-            name = type(scheduler).__name__
-            raise ValueError(f"{name} cannot plan {epochs} epoch(s): {first_line(error)}") from None
-        finally:
-            before.put(scheduler)
+        rates += _rates_after_first(optimizer, scheduler, epochs)
     for epoch, rate in enumerate(rates, 1):
         if not math.isfinite(rate):
             raise ValueError(f"the learning rate of {name} in epoch {epoch} is {rate:g}; it must be a finite number")
     if not any(rates):
         raise ValueError(f"the learning rate of {name} is 0 in all {epochs} epoch(s): the network would learn nothing")
+
+
+def _rates_after_first(optimizer: Optimizer, scheduler: LRScheduler, epochs: int) -> list[float]:
+    """The largest learning rate of each epoch but the first; raise ValueError if the scheduler cannot plan so many."""
+    before = Plan([], deepcopy(scheduler.state_dict()), deepcopy(_settings(optimizer)))
+    rates = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's, that the optimizer has made no step
+            for _ in range(epochs - 1):
+                scheduler.step()
+                rates.append(_largest(optimizer))
+    except Exception as error:  # noqa: BLE001 - every scheduler has errors of its own
+        name = type(scheduler).__name__
+        raise ValueError(f"{name} cannot plan {epochs} epoch(s): {first_line(error)}") from None
+    finally:
+        before.put(scheduler)
+    return rates
 
 
 def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs: int | None) -> None:
