@@ -9,7 +9,8 @@ from ignite.engine import Engine
 from monai.handlers import from_engine
 from torch import Tensor
 
-from calib_monai.metrics.inputs import class_map, labels_and_ignored, may_hold, plain
+from calib_monai.metrics.class_indices import may_hold
+from calib_monai.metrics.inputs import class_map, labels_and_ignored, plain
 
 
 class IgnoredLabel:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calib_monai.metrics.masks import check_not_empty, checked_indices, class_of_one, indices_of_usual_type
+from calib_monai.metrics.class_indices import checked_indices, indices_of_usual_type, may_hold, smallest_type
+from calib_monai.metrics.masks import check_not_empty, checked_masks
 from calib_monai.regions import Region, region_voxels
 
 SUM_TOLERANCE = 1e-3  # how far from 1 probabilities may sum
@@ -95,14 +96,6 @@ def labels_and_ignored(y: Tensor, num_classes: int, ignore_index: int | None) ->
     return class_map(y.masked_fill(ignored, 0), num_classes), ignored
 
 
-def may_hold(y: Tensor, number: int) -> bool:
-    """Whether the type of a tensor has a number."""
-    if y.is_floating_point():
-        return True
-    least, most = (0, 1) if y.dtype == torch.bool else (torch.iinfo(y.dtype).min, torch.iinfo(y.dtype).max)
-    return least <= number <= most
-
-
 def class_map(y: Tensor, num_classes: int) -> Tensor:
     """Class indices (B, 1, H, W[, D]), in the smallest type, from a one-hot label (B, C, ...) or class indices.
 
@@ -114,6 +107,19 @@ def class_map(y: Tensor, num_classes: int) -> Tensor:
     if y.shape[1] != 1:
         raise ValueError(f"y has {y.shape[1]} channels; it must have 1 (class indices) or {num_classes} (one-hot)")
     return checked_indices("y", y, num_classes)
+
+
+def class_of_one(y: Tensor) -> Tensor:
+    """The class that is 1 in a one-hot label, (B, 1, ...), in the smallest type; an argmax would take much longer.
+
+    Raises:
+        ValueError: a voxel that is not 1 in a single channel and 0 in the others.
+    """
+    masks = torch.from_numpy(checked_masks("y", y, overlapping=False))
+    labels = torch.zeros_like(masks[:, :1], dtype=smallest_type(masks.shape[1]))
+    for k in range(1, masks.shape[1]):
+        labels.masked_fill_(masks[:, k : k + 1], k)
+    return labels.to(y.device)
 
 
 def check_probs(voxels: Tensor, image: Tensor, whole: Tensor | None = None) -> None:

@@ -7,11 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from calib_monai.metrics.class_indices import checked_indices
+
 Mask = NDArray[np.bool_]
 
 PIECE = 2**16  # voxels that are compared at a time; they stay in the processor's cache
 FLOAT32_BITS = 32
-UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # PyTorch has few operations for them
 
 
 def structure_pairs(
@@ -78,34 +79,6 @@ def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
     return y
 
 
-def checked_indices(name: str, given: Tensor, num_classes: int) -> Tensor:
-    """Class indices in the smallest type that holds all, (B, 1, H, W[, D]).
-
-    Args:
-        name: of the tensor in messages.
-        given: class indices of any type, (B, 1, H, W[, D]).
-        num_classes: they must be whole numbers below it, at least 0.
-
-    Raises:
-        ValueError: others.
-    """
-    given = indices_of_usual_type(name, given)
-    labels = given.to(smallest_type(num_classes))
-    whole = not given.is_floating_point() or labels.to(given.dtype).equal(given)
-    low, high = (extreme.item() for extreme in given.aminmax())
-    if not (whole and low >= 0 and high < num_classes):
-        rule = f"whole numbers 0..{num_classes - 1}"
-        raise ValueError(f"{name} holds labels from {low:.17g} to {high:.17g}; they must be {rule}")
-    return labels
-
-
-def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
-    """Class indices in a type for which PyTorch has all operations; raises ValueError for complex numbers."""
-    if given.is_complex():
-        raise ValueError(f"{name} is {given.dtype}; it must hold whole numbers")
-    return given.long() if given.dtype in UNSIGNED else given
-
-
 def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
     """The channels as masks, (B, C, H, W[, D]).
 
@@ -144,24 +117,6 @@ def _check_piece(name: str, values: NDArray[np.generic], hits: Mask, *, overlapp
             f"{name} is not one-hot: each voxel must hold a single 1 over its {len(hits)} channels (masks that "
             "overlap can be measured by HD95, ASD and missed structures, with overlapping=True)"
         )
-
-
-def smallest_type(num_classes: int) -> torch.dtype:
-    """The smallest type that holds all class indices."""
-    return torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
-
-
-def class_of_one(y: Tensor) -> Tensor:
-    """The class that is 1 in a one-hot label, (B, 1, ...), in the smallest type; an argmax would take much longer.
-
-    Raises:
-        ValueError: a voxel that is not 1 in a single channel and 0 in the others.
-    """
-    masks = torch.from_numpy(checked_masks("y", y, overlapping=False))
-    labels = torch.zeros_like(masks[:, :1], dtype=smallest_type(masks.shape[1]))
-    for k in range(1, masks.shape[1]):
-        labels.masked_fill_(masks[:, k : k + 1], k)
-    return labels.to(y.device)
 
 
 def bounding_box(mask: Mask) -> tuple[slice, ...]:
