@@ -176,9 +176,9 @@ def check_unseen(
         for (name, case), digest in zip(placed, map(bytes.hex, digests), strict=True):
             if own and name == "validation" and kept.images.get(case, digest) != digest:
                 raise ValueError(f"{case} has another image than {file} has for {name}: give the data of the training")
-            for of_set in SEEN:
-                if digest and name != of_set and digest in seen[of_set]:
-                    raise ValueError(
-                        f"the image of {case} ({name}) is that of {seen[of_set][digest]}, which {file} has for "
-                        f"{of_set}: measure other cases. {WHY}"
-                    )
+            of_set = next((one for one in SEEN if digest and one != name and digest in seen[one]), None)
+            if of_set is not None:
+                raise ValueError(
+                    f"the image of {case} ({name}) is that of {seen[of_set][digest]}, which {file} has for "
+                    f"{of_set}: measure other cases. {WHY}"
+                )
