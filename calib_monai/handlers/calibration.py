@@ -17,6 +17,7 @@ from torch import Tensor
 from calib_monai.handlers.conformal_fits import ConformalFits
 from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.engine_state import given_of, ignored_label, logits_and_target, logits_of, output_of
+from calib_monai.handlers.fit_words import changes, described_region, report_lines, warning_of_cost, warning_of_worse
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.locks import hold, release
 from calib_monai.metrics.inputs import check_probs, plain
@@ -24,7 +25,6 @@ from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
     CalibratedNetwork,
     Calibrator,
-    Errors,
     FitReport,
     Fitted,
     ForegroundShift,
@@ -39,7 +39,7 @@ from calib_monai.posthoc import (
     save_calibrator,
 )
 from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
-from calib_monai.regions import REGIONS, Region, region_of
+from calib_monai.regions import REGIONS, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, or_null, write_json
 
@@ -161,17 +161,17 @@ class CalibratorFit:
             return
         report = self.calibrator.to(device).fit(items, ignore_index=ignored_label(engine), **self.options)
         report = self._on_measured_grid(report, items, engine)
-        before, region = calibrator_path(self.kind, folders), _described(self.region)
+        before, region = calibrator_path(self.kind, folders), described_region(self.region)
         former = fitted_to(before).region or "unknown"
         replaced = f", replaced is one fitted to {former} voxels" if before.exists() else ""
         path = save_calibrator(self.calibrator, self.kind, folders, region, self.model, report.volumes)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
-        for line in _report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
+        for line in report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)
-        if not self.region.proper and (costs := _changes(report.before, report.after, worse=True)):
-            logger.warning(_warning_of_cost(self.region_option, report, costs))
+        if not self.region.proper and (costs := changes(report.before, report.after, worse=True)):
+            logger.warning(warning_of_cost(self.region_option, report, costs))
         elif self.region.proper and report.after.ece_plausible > report.before.ece_plausible:
-            logger.warning(_warning_of_worse(self.kind, report))
+            logger.warning(warning_of_worse(self.kind, report))
             if report.region == "all":
                 logger.warning("to fit to plausible voxels instead, give %s plausible", self.region_option)
         logger.info("%s is written%s", path, replaced)
@@ -203,7 +203,7 @@ class CalibratorFit:
             volumes = dict(zip(self.structures, map(or_null, errors.pop("volume_errors")), strict=True))
             told |= {f"{name}_{when}": or_null(value) for name, value in errors.items()}
             told[f"volume_errors_{when}"] = volumes
-        return {"calibrator": self.kind, **told, "region": _described(self.region), "about": ABOUT}
+        return {"calibrator": self.kind, **told, "region": described_region(self.region), "about": ABOUT}
 
 
 class CalibratedLogits:
@@ -232,68 +232,3 @@ class CalibratedLogits:
         output = output_of(engine)
         name = "pred" if isinstance(self.calibrator, ForegroundShift) else "calibrated_logits"
         output[name] = self.calibrator(logits_of(engine), plain(output["image"]))
-
-
-def _described(region: Region) -> str:
-    """A region in a word, with its options if they are not the usual ones."""
-    unusual = asdict(region) if region != region_of(region.name) else {}
-    return ", ".join([region.name, *(f"{name} {value}" for name, value in unusual.items())])
-
-
-def _warning_of_worse(kind: str, report: FitReport) -> str:
-    """The warning if the likelihood of the fitted voxels improved and the ECE of plausible voxels became worse."""
-    before, after = report.before, report.after
-    better = kind if after.nll_all < before.nll_all else "none"
-    return (
-        f"the labels of the voxels fitted to ({report.region}) became more likely, but ECE of plausible voxels rose "
-        f"from {before.ece_plausible:.3f} to {after.ece_plausible:.3f}; NLL of all voxels of these validation cases "
-        f"decides, {1000 * before.nll_all:.3g} -> {1000 * after.nll_all:.3g} per 1000: use --calibrator {better}"
-    )
-
-
-def _warning_of_cost(option: str, report: FitReport, costs: str) -> str:
-    """The warning that a fit to voxels chosen by the label has a cost for all others."""
-    return (
-        f"fitted to voxels that the label chose ({report.region}), which costs elsewhere: {costs}; "
-        f"{option} all fits to all voxels"
-    )
-
-
-def _changes(before: Errors, after: Errors, *, worse: bool = False) -> str:
-    """Errors before and after, in words; only those that became `worse`, "" if none did."""
-    changes = [
-        ("NLL of all voxels", 1000 * before.nll_all, 1000 * after.nll_all, ".3g", " per 1000"),
-        ("ECE of all voxels", before.ece_all, after.ece_all, ".4f", ""),
-        ("ECE of plausible voxels", before.ece_plausible, after.ece_plausible, ".3f", ""),
-        ("error of the expected volume", before.volume_error(), after.volume_error(), ".1%", ""),
-    ]
-    return ", ".join(
-        f"{what} {first:{form}} -> {last:{form}}{unit}"
-        for what, first, last, form, unit in changes
-        if not worse or float(f"{last:{form}}".strip("%")) > float(f"{first:{form}}".strip("%"))
-    )
-
-
-def _report_lines(report: FitReport, structures: Sequence[str], *, measured_grid: bool) -> list[str]:
-    """The result of a fit in words; `measured_grid`, its errors are of the grid on which an evaluation measures."""
-    network_grid, grid = (", on the network's grid", " on the grid of an evaluation") if measured_grid else ("", "")
-    of = f"{report.voxels} voxels ({report.region}) of {report.volumes} case(s){network_grid}"
-    low, high = report.temperature_min, report.temperature_max
-    if not report.kept:
-        return [f"no temperature improves the likelihood of {of}; T stays 1"]
-    temperatures = f"temperatures from {low:.3f} to {high:.3f}"
-    if low == high:
-        temperatures = f"temperature {low:.3f} ({'softer' if low > 1 else 'sharper'})"
-    before, after = report.before, report.after
-    volumes = ", ".join(
-        f"{name} {first:.1%} -> {last:.1%}"
-        for name, first, last in zip(structures, before.volume_errors, after.volume_errors, strict=True)
-    )
-    rose = " (may rise, as it does not measure calibration)" if after.ece_foreground > before.ece_foreground else ""
-    return [
-        f"{temperatures}, fitted to {of}",
-        f"before -> after{grid}: {_changes(before, after)}",
-        f"error of the expected volume: {volumes}",
-        f"NLL of the fitted voxels: {1000 * report.nll_before:.3g} -> {1000 * report.nll_after:.3g} per 1000",
-        f"as in papers: ECE of label foreground {before.ece_foreground:.3f} -> {after.ece_foreground:.3f}{rose}",
-    ]
