@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.transforms import LoadImage
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.arguments import check_ignored_label
@@ -88,7 +89,7 @@ def read_pair(
     files = {key: named_in(case, key) for key in IMAGE_AND_LABEL}
     _check_kind(case, rules.spatial_dims)
     loaded = _loaded(case, loading)
-    image = _checked(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
+    image = _checked_image(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     check_contents(image, _files(case["image"]), files["image"], rules.num_classes, rules.ignore_index)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
@@ -112,15 +113,7 @@ def read_pair(
             f"{files['image']} has slices of {sliced.size[0]}x{sliced.size[1]} voxels; slice_size is "
             f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
-    values = torch.unique(label).numpy()
-    values = values[values != rules.ignore_index] if rules.ignore_index is not None else values
-    wrong = [value for value in values if value not in range(rules.num_classes)]
-    if wrong:
-        ignored = "" if rules.ignore_index is None else f" or {rules.ignore_index}"
-        raise ValueError(
-            f"{files['label']} holds the label value(s) {values_in_words(wrong)}; with {rules.num_classes} classes "
-            f"they must be whole numbers 0..{rules.num_classes - 1}{ignored}"
-        )
+    values = _checked_values(label, files["label"], rules)
     check_same_grid(loaded["image"], loaded["label"], files, asked=rules.same_grid)
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
@@ -155,7 +148,7 @@ def read_image(
     name = named_in(case, "image")
     _check_kind(case, spatial_dims)
     loaded = _loaded(case, loading)
-    image = _checked(loaded["image"], name, in_channels, spatial_dims)
+    image = _checked_image(loaded["image"], name, in_channels, spatial_dims)
     check_contents(image, _files(case["image"]), name, num_classes)
     if preparation is not None:
         try:
@@ -191,7 +184,7 @@ def _check_kind(case: Mapping[str, Any], spatial_dims: int) -> None:
             raise ValueError(f"{file} is a picture; needed is a volume, as NIfTI, NRRD, MetaImage or DICOM")
 
 
-def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
+def _checked_image(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> Tensor:
     """A loaded image; raise ValueError for other channels or axes, or NaN or infinity."""
     image = _without_meta(loaded)
     if image.ndim - 1 != spatial_dims:
@@ -208,6 +201,20 @@ def _checked(loaded: Tensor, name: str, in_channels: int, spatial_dims: int) -> 
         bad = int(image.numel() - image.isfinite().sum())
         raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
     return image
+
+
+def _checked_values(label: Tensor, name: str, rules: Rules) -> NDArray[Any]:
+    """The values of a label but the ignored one; raise ValueError if one is no class."""
+    values: NDArray[Any] = torch.unique(label).numpy()
+    values = values[values != rules.ignore_index] if rules.ignore_index is not None else values
+    wrong = [value for value in values if value not in range(rules.num_classes)]
+    if wrong:
+        ignored = "" if rules.ignore_index is None else f" or {rules.ignore_index}"
+        raise ValueError(
+            f"{name} holds the label value(s) {values_in_words(wrong)}; with {rules.num_classes} classes "
+            f"they must be whole numbers 0..{rules.num_classes - 1}{ignored}"
+        )
+    return values
 
 
 def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:

@@ -118,7 +118,7 @@ class FitCheck:
     def _warn_early(self) -> None:
         """Warn if the cases so far would be refused."""
         try:
-            self._judge(self.counts, self.fits)
+            self._check(self.counts, self.fits)
         except ValueError as error:
             logger.warning("of the first %d cases, %s. All cases decide, at the end", len(self.fits), error)
 
@@ -130,20 +130,20 @@ class FitCheck:
         """
         counts = torch.stack(gathered(self.counts)).sum(dim=0)
         fits = all_gathered(self.fits)
-        self._judge(counts, fits)
+        self._check(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
         if turned and is_first_process():
             case, turn = turned[0]
             told = "%d of %d case(s) fit their labels far better turned, first %s with %s: look at them"
             logger.warning(told, len(turned), len(fits), case, turn)
 
-    def _judge(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
+    def _check(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
             raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")
         if self.order:
-            self._judge_order(counts, dice)
+            self._check_order(counts, dice)
 
     @property
     def _accepts(self) -> str:
@@ -162,7 +162,7 @@ class FitCheck:
         found = f"the Dice of the whole foreground is {here:.2f}, and with {turn} it is {dice[turn]:.2f}"
         return f"{who} look turned: {found}; {advice}"
 
-    def _judge_order(self, counts: Tensor, dice_of_foreground: Mapping[Turn, float]) -> None:
+    def _check_order(self, counts: Tensor, dice_of_foreground: Mapping[Turn, float]) -> None:
         """Raise ValueError if the Dice of each class that changes its place in another order is far higher there."""
         dice = dice_of_pairs(counts)
         _, best = linear_sum_assignment(dice.numpy(), maximize=True)
@@ -177,20 +177,23 @@ class FitCheck:
         in_order = order.argsort() if self.elsewhere is None else order
         names, moving = [self.class_names[index] for index in in_order], (in_order != torch.arange(len(order))).tolist()
         as_is, instead = (", ".join(compress(one, moving)) for one in (self.class_names, names))
-        if self.elsewhere is not None:
-            who, advice = f"the labels of {self.elsewhere.test_dir}", 'correct "labels" in a JSON file'
-        elif not self.background and names[0] != self.class_names[0]:
-            who, advice = "the channels", "leave out --foreground if one is of the background"
-        elif self.named:
-            who, advice = "the files of the classes", "correct their names"
-        else:
-            who, advice = "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
+        who, advice = self._of_other_order(names)
         if looks_alike(dice_of_foreground):
             advice += ", unless the axes run otherwise, which can look the same"
         raise ValueError(
             f"{self.of}{who} look like those of other classes: as {as_is} their mean Dice is {here:.2f}, and as "
             f"{instead} it is {there:.2f}; {advice}; {self._accepts}"
         )
+
+    def _of_other_order(self, names: Sequence[str]) -> tuple[str, str]:
+        """What looks like that of other classes, which these names would fit, and what to do."""
+        if self.elsewhere is not None:
+            return f"the labels of {self.elsewhere.test_dir}", 'correct "labels" in a JSON file'
+        if not self.background and names[0] != self.class_names[0]:
+            return "the channels", "leave out --foreground if one is of the background"
+        if self.named:
+            return "the files of the classes", "correct their names"
+        return "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
 
 
 def dice_of_turns(fits: Sequence[CaseFit]) -> dict[Turn, float]:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from calib_monai.colors import class_color
@@ -24,7 +26,7 @@ from calib_monai.reports.names import beside, wrapped
 from calib_monai.reports.panels import EDGE, Panels
 from calib_monai.reports.results import DICE, ERROR
 from calib_monai.reports.runs import Run
-from calib_monai.reports.slice_files import IGNORED
+from calib_monai.reports.slice_files import IGNORED, Slice
 
 PANEL = 2.6  # width of a picture, in inches
 NAME, LINE = 22, 0.17  # letters in a line of a row's name, and the height of that line in inches
@@ -71,15 +73,7 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     grid = np.array([[panels.axes(row, column)[0] for column in range(len(COLUMNS))] for row in range(len(runs))])
     colors = ListedColormap(["#00000000", *(class_color(k) for k in range(1, slices[0].probs.shape[0]))])
     for axes, name, part in zip(grid, names, slices, strict=True):
-        predicted, label = part.probs.argmax(axis=0), np.where(part.label == IGNORED, 0, part.label)
-        for place, labels in ((1, label), (2, predicted)):
-            draw_image(axes[place], part)
-            axes[place].imshow(
-                upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest"
-            )
-        draw_image(axes[0], part)
-        draw_errors(axes[3], part)
-        shown = draw_confidence(axes[4], part)
+        shown = _draw_row(axes, part, colors)
         axes[0].set_ylabel(name, rotation="horizontal", ha="right", va="center")
     for axes, title in zip(grid[0], COLUMNS, strict=True):
         axes.set_title(title, y=1)
@@ -92,3 +86,17 @@ def case_figure(runs: Sequence[Run], case: str) -> Figure:
     figure.suptitle(f"{case}{of_volume}", fontsize="medium", y=1 - EDGE / figure.get_figheight(), va="top")
     panels.explain(patches, columns)
     return figure
+
+
+def _draw_row(axes: Sequence[Axes], part: Slice, colors: ListedColormap) -> AxesImage:
+    """Draw the slice of a run in each of `COLUMNS`; return the confidence, of which the color scale is."""
+    image, truth, prediction, errors, confidence = axes
+    draw_image(image, part)
+    for one, labels in (
+        (truth, np.where(part.label == IGNORED, 0, part.label)),
+        (prediction, part.probs.argmax(axis=0)),
+    ):
+        draw_image(one, part)
+        one.imshow(upright(labels, part), cmap=colors, vmin=0, vmax=colors.N - 1, alpha=0.65, interpolation="nearest")
+    draw_errors(errors, part)
+    return draw_confidence(confidence, part)
