@@ -82,15 +82,8 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
     paired = {name: np.array([mean_over_trainings(row.by_seed(name, compared=True)) for row in rows]) for name in shown}
     patients = rows[0].patients
     references = {row.name: reference_of(row, rows) for row in rows[1:]}
-    differences = {
-        row.name: {
-            name: difference_of(row, reference, name)
-            for name in shown
-            if name not in untested and not _differ_twice(reference, row)
-        }
-        for row in rows[1:]
-        for reference in [rows[names.index(references[row.name])]]
-    }
+    of_name, tested = dict(zip(names, rows, strict=True)), [name for name in shown if name not in untested]
+    differences = {row.name: _differences(row, of_name[references[row.name]], tested) for row in rows[1:]}
     known = {name: int((~np.isnan(array)).sum(axis=1).min()) for name, array in values.items()}
     may_rank = len(rows) >= METHODS_TO_RANK
     ranked = [name for name in RANKED if may_rank and known.get(name) and name not in unlike]
@@ -99,7 +92,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         for arrays in (values, paired)
     )
     directions = [not measures[name].more_is_better for name in ranked]
-    blocks = {name: _over_patients(array, patients) for name, array in paired.items()}
+    blocks = {name: _over_patients(array, patients) for name, array in paired.items() if name not in unlike}
     return Comparison(
         intervals={row.name: {name: _interval(row, name) for name in shown} for row in rows},
         not_compared=unlike,
@@ -107,18 +100,32 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
         references=references,
         differences=differences,
         corrected=_corrected(differences),
-        friedman={
-            name: friedman(array, lower_is_better=not measures[name].more_is_better)
-            for name, array in blocks.items()
-            if measures[name].more_is_better is not None
-            and name not in unlike
-            and len(rows) >= METHODS_OF_FRIEDMAN
-            and (~np.isnan(array).any(axis=0)).sum() > 1
-        },
+        friedman=_friedman_tests(blocks, measures),
         ranked=ranked,
         sum_ranks=dict(zip(names, sum_rank(of_means, directions).tolist(), strict=True)) if ranked else {},
         case_ranks=dict(zip(names, mean_case_rank(of_cases, directions).tolist(), strict=True)) if ranked else {},
     )
+
+
+def _differences(row: Row, reference: Row, measures: Sequence[str]) -> dict[str, Estimate]:
+    """The difference of a row from its reference by each measure; none if both networks and images differ."""
+    return {} if _differ_twice(reference, row) else {name: difference_of(row, reference, name) for name in measures}
+
+
+def _friedman_tests(blocks: Mapping[str, Floats], measures: Mapping[str, Measure]) -> dict[str, Friedman]:
+    """Friedman's test by each measure that has a direction and enough rows and patients.
+
+    Args:
+        blocks: by measure, the value of each row for each patient, (rows, patients).
+        measures: with their directions.
+    """
+    return {
+        name: friedman(array, lower_is_better=not measures[name].more_is_better)
+        for name, array in blocks.items()
+        if measures[name].more_is_better is not None
+        and len(array) >= METHODS_OF_FRIEDMAN
+        and (~np.isnan(array).any(axis=0)).sum() > 1
+    }
 
 
 def reference_of(row: Row, rows: Sequence[Row]) -> str:
