@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import itk
 import numpy as np
@@ -204,43 +205,50 @@ def header_of(file: str) -> Header | None:
         reader.ReadImageInformation()
     except RuntimeError:
         return None
-    tags = reader.GetMetaDataDictionary()
-
-    def text(tag: str) -> str:
-        return str(tags[tag]).strip(" \0") if tags.HasKey(tag) else ""
-
-    def numbers(tag: str, count: int) -> tuple[float, ...] | None:
-        try:
-            values = tuple(float(value) for value in text(tag).split("\\"))
-        except ValueError:
-            return None
-        return values if len(values) == count and np.isfinite(values).all() else None
-
-    sizes = [numbers(tag, 2) for tag in ("0028|0030", "0018|1164")]
+    tags = _Tags(reader.GetMetaDataDictionary())
+    sizes = [tags.numbers(tag, 2) for tag in ("0028|0030", "0018|1164")]
     sized = any(size and min(size) > 0 for size in sizes)
-    apart, thick = (abs((numbers(tag, 1) or (0.0,))[0]) for tag in ("0018|0088", "0018|0050"))
-    index = numbers("0020|0013", 1)
+    apart, thick = (abs((tags.numbers(tag, 1) or (0.0,))[0]) for tag in ("0018|0088", "0018|0050"))
+    index, frames = tags.numbers("0020|0013", 1), tags.numbers("0028|0008", 1)
     across = [reader.GetSpacing(axis) if sized else 0.0 for axis in (0, 1)]
-    frames = numbers("0028|0008", 1)
     return Header(
         file,
-        study=text("0020|000d"),
-        series=text("0020|000e"),
-        frame=text("0020|0052"),
-        patient=text("0010|0020"),
-        number=text("0020|0011"),
-        title=text("0008|103e"),
-        kind=text("0008|0016"),
-        image_type=text("0008|0008"),
+        study=tags.text("0020|000d"),
+        series=tags.text("0020|000e"),
+        frame=tags.text("0020|0052"),
+        patient=tags.text("0010|0020"),
+        number=tags.text("0020|0011"),
+        title=tags.text("0008|103e"),
+        kind=tags.text("0008|0016"),
+        image_type=tags.text("0008|0008"),
         index=index[0] if index else None,
         size=(reader.GetDimensions(0), reader.GetDimensions(1), int(frames[0]) if frames else 1),
         spacing=(across[0], across[1], thick or apart),
         apart=apart,
-        position=numbers("0020|0032", 3),
-        directions=numbers("0020|0037", 6),
+        position=tags.numbers("0020|0032", 3),
+        directions=tags.numbers("0020|0037", 6),
         colors=reader.GetNumberOfComponents(),
-        white_is_0=text("0028|0004") == "MONOCHROME1",
+        white_is_0=tags.text("0028|0004") == "MONOCHROME1",
     )
+
+
+class _Tags:
+    """The values of a header by "GROUP|ELEMENT", from ITK's dictionary."""
+
+    def __init__(self, dictionary: Any) -> None:
+        self.dictionary = dictionary
+
+    def text(self, tag: str) -> str:
+        """A value as text, "" if there is none."""
+        return str(self.dictionary[tag]).strip(" \0") if self.dictionary.HasKey(tag) else ""
+
+    def numbers(self, tag: str, count: int) -> tuple[float, ...] | None:
+        """A value as so many finite numbers, None if it is something else."""
+        try:
+            values = tuple(float(value) for value in self.text(tag).split("\\"))
+        except ValueError:
+            return None
+        return values if len(values) == count and np.isfinite(values).all() else None
 
 
 def _stored_kind(file: str) -> str:

@@ -84,13 +84,13 @@ def _fill_encoder(arrays: _Arrays, encoder: ResNetV2) -> None:
     """The root, and the units of each block, whose parts are named as in the file."""
     _fill_root(arrays, encoder)
     _fill_normalization(arrays, "gn_root", encoder.gn_root)
-    for block in ("block1", "block2", "block3"):
-        for unit, parts in encoder.get_submodule(block).named_children():
-            for name, part in parts.named_children():
-                if isinstance(part, nn.Conv2d):
-                    part.weight.copy_(_read_kernel(arrays, f"{block}/{unit}/{name}", part, part.in_channels))
-                elif isinstance(part, nn.GroupNorm):
-                    _fill_normalization(arrays, f"{block}/{unit}/{name}", part)
+    in_blocks = {name: part for name, part in encoder.named_modules() if name.startswith("block")}
+    for name, part in in_blocks.items():
+        key = name.replace(".", "/")
+        if isinstance(part, nn.Conv2d):
+            part.weight.copy_(_read_kernel(arrays, key, part, part.in_channels))
+        elif isinstance(part, nn.GroupNorm):
+            _fill_normalization(arrays, key, part)
 
 
 def _fill_root(arrays: _Arrays, encoder: ResNetV2) -> None:

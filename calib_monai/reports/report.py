@@ -112,12 +112,16 @@ def write_sections(
 def write_pictures(contents: Mapping[str, bytes], out: Path, *, vector: bool) -> None:
     """Write files by their names; with `vector` each `Picture` also as SVG and as PDF."""
     for name, content in contents.items():
-        with whole_file(out / name) as file:
-            file.write(content)
+        _write_bytes(out / name, content)
         if vector and isinstance(content, Picture):
             for form in VECTOR:
-                with whole_file((out / name).with_suffix(f".{form}")) as file:
-                    file.write(content.again(form))
+                _write_bytes((out / name).with_suffix(f".{form}"), content.again(form))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, completely or not at all."""
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def _in_folder(name: str, taken: Container[str]) -> str:
