@@ -19,9 +19,3 @@ def class_color(k: int) -> str:
         return (BACKGROUND, *FOREGROUND)[k]
     rgb = colorsys.hsv_to_rgb(k * GOLDEN % 1, *TONES[k % len(TONES)])
     return "#" + "".join(f"{round(255 * part):02X}" for part in rgb)
-
-
-def rgb_of(color: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255, of a color "#RRGGBB"."""
-    red, green, blue = bytes.fromhex(color.removeprefix("#"))
-    return red, green, blue

@@ -126,8 +126,7 @@ def coverage_range(fitted: int, measured: int, coverage: float) -> tuple[float, 
         (0.76, 1.0)
     """
     rank = _rank(fitted, coverage)
-    law = stats.betabinom(measured, rank, fitted + 1 - rank)
-    low, high = law.ppf([(1 - SPREAD_OF_COVERAGE) / 2, (1 + SPREAD_OF_COVERAGE) / 2])
+    low, high = stats.betabinom(measured, rank, fitted + 1 - rank).interval(SPREAD_OF_COVERAGE)
     return float(low) / measured, float(high) / measured
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
+from PIL.ImageColor import getrgb
+
 from calib_monai.case_names import OF_TABLES
-from calib_monai.colors import class_color, rgb_of
+from calib_monai.colors import class_color
 from calib_monai.whole_files import write_whole
 
 SLICER, ITK_SNAP = OF_TABLES
@@ -59,7 +61,7 @@ def _tables(class_names: Sequence[str]) -> dict[str, str]:
     in_slicer, in_snap = (_distinct(map(named, class_names)) for named in (_slicer_name, _snap_name))
     for k in range(len(class_names)):
         seen = int(k > 0)
-        red, green, blue = rgb_of(class_color(k)) if k else (0, 0, 0)
+        red, green, blue, *_ = getrgb(class_color(k)) if k else (0, 0, 0)
         slicer.append(f"{k} {in_slicer[k]} {red} {green} {blue} {255 * seen}")
         snap.append(f'{k:5d} {red:5d} {green:4d} {blue:4d} {seen:8d} {seen:2d} {seen:2d}    "{in_snap[k]}"')
     return {SLICER: "\n".join([*slicer, ""]), ITK_SNAP: "\n".join([*snap, ""])}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL.ImageColor import getrgb
 
-from calib_monai.colors import class_color, rgb_of
+from calib_monai.colors import class_color
 from calib_monai.label_tables import ITK_SNAP, SLICER, check_label_tables, write_label_tables
 
 NAMES = [
@@ -52,7 +53,7 @@ def test_both_programs_read_the_names_and_colors_of_the_classes(tmp_path: Path) 
     for told in (slicer, snap):
         assert [*told] == [*range(len(NAMES))]
         assert told[0] == ("background", (0, 0, 0), 0)  # which is seen through
-        assert [color for _, color, _ in told.values()][1:] == [rgb_of(class_color(k)) for k in range(1, len(NAMES))]
+        assert [color for _, color, _ in told.values()][1:] == [getrgb(class_color(k)) for k in range(1, len(NAMES))]
         assert {alpha for _, _, alpha in told.values()} == {0, 1}
         assert told[1][0] == "left ventricle"
         assert (told[4][0], told[5][0], told[7][0]) == (NAMES[4], NAMES[5], NAMES[7])
@@ -63,7 +64,7 @@ def test_both_programs_read_the_names_and_colors_of_the_classes(tmp_path: Path) 
 
 
 def test_each_class_has_a_color_of_its_own_that_stays() -> None:
-    colors = [rgb_of(class_color(k)) for k in range(256)]
+    colors = [getrgb(class_color(k)) for k in range(256)]
     assert len(set(colors)) == 256
     assert (0, 0, 0) not in colors
     assert [class_color(k) for k in (0, 1, 7, 8, 255)] == ["#7F7F7F", "#E69F00", "#CC79A7", "#990838", "#1871F2"]
