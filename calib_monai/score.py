@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from calib_monai.command_lines import Parser, log_to_output
@@ -18,7 +19,7 @@ ABOUT = "Measure probabilities that any program has written against labels, as a
 
 
 def parser() -> Parser:
-    """The options of the command line."""
+    """The options of the command line, by the names that they have in `GivenFiles` and `ScoreOptions`."""
     made = Parser(prog="python -m calib_monai.score", description=ABOUT)
     made.add_argument("--probs", type=Path, required=True, help="folder of .nii.gz, .nii, .npz or .npy")
     made.add_argument("--labels", type=Path, required=True, help="folder of labels, named as the probabilities are")
@@ -29,7 +30,13 @@ def parser() -> Parser:
     made.add_argument("--logits", action="store_true", help="the files hold logits")
     made.add_argument("--foreground", action="store_true", help="no channel is of the background")
     made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="only these; all by default")
-    made.add_argument("--ignore_label", type=int, help="label of voxels that do not count")
+    made.add_argument(
+        "--ignore_label",
+        type=int,
+        dest="ignore_index",
+        metavar="IGNORE_LABEL",
+        help="label of voxels that do not count",
+    )
     made.add_argument("--any_grid", action="store_true", help="headers may place probabilities elsewhere than labels")
     made.add_argument("--any_fit", action="store_true", help="probabilities may fit better turned or as other classes")
     made.add_argument("--images", type=Path, help="folder of images, for pictures and for lts")
@@ -40,45 +47,18 @@ def parser() -> Parser:
     made.add_argument("--fit_region", default="all", help="voxels to fit to, such as plausible; all by default")
     made.add_argument("--dataset", default="", help="name of the data set in the report")
     made.add_argument("--method", default="", help="name of the model in the report")
-    made.add_argument("--no_figures", action="store_true", help="write numbers only")
+    made.add_argument("--no_figures", action="store_false", dest="figures", help="write numbers only")
     made.add_argument("--overwrite", action="store_true", help="replace results of other probabilities or labels")
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the results are written."""
-    options = parser().parse_args(arguments)
+    options = vars(parser().parse_args(arguments))
     log_to_output()
     logging.getLogger("ignite").setLevel(logging.CRITICAL)  # which tells each error twice
-    given = GivenFiles(
-        probs=options.probs,
-        labels=options.labels,
-        images=options.images,
-        classes=options.classes,
-        order=options.order,
-        axes=options.axes,
-        logits=options.logits,
-        foreground=options.foreground,
-        ignore_index=options.ignore_label,
-        any_grid=options.any_grid,
-        any_fit=options.any_fit,
-    )
-    told = score(
-        given,
-        ScoreOptions(
-            out=options.out,
-            cases=options.cases,
-            dataset=options.dataset,
-            method=options.method,
-            figures=not options.no_figures,
-            overwrite=options.overwrite,
-            calibrate=options.calibrate,
-            fit=options.fit,
-            fit_labels=options.fit_labels,
-            fit_images=options.fit_images,
-            fit_region=options.fit_region,
-        ),
-    )
+    given, wanted = ({field.name: options[field.name] for field in fields(kind)} for kind in (GivenFiles, ScoreOptions))
+    told = score(GivenFiles(**given), ScoreOptions(**wanted))
     sys.stdout.write(f"{told}\n")
     return 0
 
