@@ -216,7 +216,10 @@ def end(cases: Any, folder: str) -> None:
 
 
 def _check_order(case: Case, endings: Sequence[str]) -> None:
-    """Raise ValueError if the file of a channel is by its ending that of another one: the network would take it so."""
+    """Raise ValueError if the file of a channel is by its ending that of another one: the network would take it so.
+
+    A warning names two files whose names before their endings differ: they may be of two cases.
+    """
     for place, file in enumerate(files_of(case)):
         of = [ending for ending in endings if file.endswith(ending)]
         if of and endings[place % len(endings)] not in of:
@@ -224,6 +227,13 @@ def _check_order(case: Case, endings: Sequence[str]) -> None:
                 f"{file} is listed as channel {place + 1} of {case['case']}, whose files end in "
                 f"{endings[place % len(endings)]}: list the files in the order {', '.join(endings)}"
             )
+    stems = [Path(file).name.removesuffix(ending) for file, ending in zip(files_of(case), endings, strict=False)]
+    other = next((place for place, stem in enumerate(stems) if stem != stems[0]), None)
+    if other is not None and all(map(str.endswith, files_of(case), endings)):
+        first, second = (files_of(case)[place] for place in (0, other))
+        logger.warning(
+            "%s and %s are listed as one image, and their names differ: are they of one case?", first, second
+        )
 
 
 def _tell_trained_on(folders: Sequence[str], cases: list[Case]) -> None:

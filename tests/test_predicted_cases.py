@@ -74,6 +74,21 @@ def test_images_that_are_called_as_cases_of_the_training_are_told(
     assert len(inputs(phantom_dir / "imagesTr", phantom_dir)) == 8
 
 
+def test_channels_of_two_cases_that_a_list_joins_are_told(
+    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [f"{case}_{channel}.nii.gz" for case in "ab" for channel in ("t1", "t2")]
+    for file in files:
+        shutil.copy(phantom_dir / IMAGE, tmp_path / file)
+    listed = on_demand("", phantom_dir, ("_t1.nii.gz", "_t2.nii.gz"))
+    [case] = used_by(listed, [{"image": [str(tmp_path / file) for file in files[:2]]}])
+    assert case["case"] == "a"
+    assert "are they of one case" not in caplog.text
+    joined = on_demand("", phantom_dir, ("_t1.nii.gz", "_t2.nii.gz"))
+    used_by(joined, [{"image": [str(tmp_path / files[0]), str(tmp_path / files[3])]}])
+    assert "b_t2.nii.gz are listed as one image, and their names differ: are they of one case?" in caplog.text
+
+
 def test_voxels_that_no_scanner_makes_are_told(
     phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

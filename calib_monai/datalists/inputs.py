@@ -121,7 +121,7 @@ def listed_in(path: Path, endings: Sequence[str] = ()) -> list[Case]:
     also stand under "test" or "testing", as in the files of MONAI and the Decathlon. Paths start at the file's folder.
 
     Args:
-        path: the file.
+        path: the JSON file.
         endings: as in `listed_cases`.
 
     Raises:
@@ -143,7 +143,7 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path(), endin
             memory.
         where: the place of the list, for messages.
         folder: where relative paths start.
-        endings: as in `channels_in`. A case without "case" is called by what stands before the first of them.
+        endings: as in `channels_in`. A case without a name, whose files have them, is called as in a folder.
 
     Raises:
         ValueError: an empty list, an entry of another kind, or two cases of one name.
@@ -151,9 +151,10 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path(), endin
     if not listed:
         raise ValueError(f"{where} is an empty list; it must hold images")
     cases: dict[str, Case] = {}
-    for entry in listed:
-        given = entry if isinstance(entry, Mapping) else {"image": entry}
-        case = _listed_case(given.get("image"), folder, next(iter(endings), ""))
+    entries = [entry if isinstance(entry, Mapping) else {"image": entry} for entry in listed]
+    found = [_listed_case(given.get("image"), folder) for given in entries]
+    _name_by_endings(found, endings)
+    for entry, given, case in zip(listed, entries, found, strict=True):
         if not case:
             shown = repr(entry) if len(repr(entry)) <= MOST_SHOWN else f"{repr(entry)[:MOST_SHOWN]}..."
             raise ValueError(
@@ -169,7 +170,7 @@ def listed_cases(listed: Sequence[Any], where: str, folder: Path = Path(), endin
     return list(cases.values())
 
 
-def _listed_case(image: Any, folder: Path, ending: str) -> Case:
+def _listed_case(image: Any, folder: Path) -> Case:
     """The case of an image in a list, with the name of its file; nothing if it is neither in memory nor in files."""
     if is_held(image):
         return {"image": image, "case": case_of({"image": image})}
@@ -177,12 +178,22 @@ def _listed_case(image: Any, folder: Path, ending: str) -> Case:
     if not listed or not all(map(_is_path, listed)):
         return {}
     paths = [str(folder / file) for file in listed]
-    first = Path(paths[0])
-    shared = first.name.removesuffix(ending) or first.parent.name
-    name = as_case_name(shared) if ending and first.name.endswith(ending) else name_by_file(first)
-    case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name}
+    case: Case = {"image": paths if len(paths) > 1 else paths[0], "case": name_by_file(paths[0])}
     series = dicom_cases(Path(paths[0]), IMAGE_SUFFIXES, most=MOST_OF_A_SERIES) if len(paths) == 1 else []
     return case | series[0] if len(series) == 1 else case
+
+
+def _name_by_endings(cases: Sequence[Case], endings: Sequence[str]) -> None:
+    """Call cases whose files have the endings by what stands before the first, or by a folder where nothing does."""
+    ended: list[tuple[Case, Path]] = []
+    for case in cases:
+        image = case.get("image", "")
+        files = [image] if isinstance(image, str) else image
+        if endings and not is_held(image) and len(files) == len(endings) and all(map(str.endswith, files, endings)):
+            ended.append((case, Path(files[0]).absolute()))
+    root = Path(ended[0][1].anchor) if ended else Path()
+    for (case, file), above in zip(ended, _telling_folders(root, [file for _, file in ended]), strict=True):
+        case["case"] = as_case_name(file.name.removesuffix(endings[0]) or above)
 
 
 def _is_path(file: Any) -> bool:

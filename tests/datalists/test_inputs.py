@@ -167,11 +167,13 @@ def test_a_list_names_images_from_its_folder_on(key: str | None, tmp_path: Path)
 
 
 def test_a_list_calls_cases_as_a_folder_does(tmp_path: Path) -> None:
-    entries = [{"image": ["one_t1.nii", "one_t2.nii"]}, {"image": ["two/_t1.nii", "two/_t2.nii"]}, "three.nii"]
     path = tmp_path / "cases.json"
-    path.write_text(json.dumps(entries))
-    assert [case["case"] for case in listed_in(path, ["_t1.nii", "_t2.nii"])] == ["one", "two", "three"]
-    assert [case["case"] for case in listed_in(path)] == ["one_t1", "_t1", "three"]
+    path.write_text(json.dumps(["p1_t1.nii", "p2.nii", {"image": "p3_t1.nii", "case": "mine"}, "p4_t1.nii"]))
+    assert [case["case"] for case in listed_in(path, ("_t1.nii",))] == ["p1", "p2", "mine", "p4"]
+    path.write_text(json.dumps(["c1/imaging.nii", "c2/imaging.nii"]))
+    assert [case["case"] for case in listed_in(path, ("imaging.nii",))] == ["c1", "c2"]
+    path.write_text(json.dumps([{"image": ["one_t1.nii", "one_t2.nii"]}, "three.nii"]))
+    assert [case["case"] for case in listed_in(path, ("_t1.nii", "_t2.nii"))] == ["one", "three"]
 
 
 @pytest.mark.parametrize(

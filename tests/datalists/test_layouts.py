@@ -13,7 +13,7 @@ import pytest
 from bundle_parts import dataset_part
 from monai.bundle import ConfigParser
 
-from calib_monai.datalists.inputs import channels_in
+from calib_monai.datalists.inputs import channels_in, ended_in, listed_cases
 from calib_monai.phantoms import Phantom, make_phantoms
 
 IGNORED = 255  # in MRBrainS
@@ -93,6 +93,18 @@ def test_channels_of_any_folder_come_in_the_order_of_the_data_set(layout: Layout
     else:
         images = sorted(case["image"] for case in layout.function("read")(str(folder)))
         assert sorted(case["image"] for case in channels_in(folder, endings)) == images
+
+
+def test_an_inference_calls_each_image_as_a_training_does(layout: Layout, folder: Path) -> None:
+    """In a folder and in a list. Else it does not know the cases of the training, and a score not their labels."""
+    if layout.name == "nci_isbi":
+        pytest.skip("an inference calls DICOM series by their headers")
+    endings = layout.part.get("inference", {}).get("cases", {}).get("endings", [])
+    cases = {str(case["image"]): case for case in layout.function("read")(str(folder))}
+    names = {image: case["case"] for image, case in cases.items()}
+    listed = listed_cases([case["image"] for case in cases.values()], "the list", endings=endings)
+    for called in (listed, ended_in(folder, endings)):
+        assert {str(case["image"]): case["case"] for case in called} == names
 
 
 def test_a_split_has_every_case_once_and_follows_from_the_seed(layout: Layout, folder: Path) -> None:
