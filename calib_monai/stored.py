@@ -76,6 +76,7 @@ class Told(Stored):
     elsewhere: Elsewhere | None = None
     part: str = "test"
     model: ModelFile | None = None
+    calibrator_file: ModelFile | None = None
     disturbance: list[Any] | None = None
 
 
@@ -103,7 +104,6 @@ class Summary(Evaluated):
     class_names: ClassNames
     calibrator_region: str | None = None
     calibrator_cases: NonNegativeInt | None = None
-    calibrator_file: ModelFile | None = None
     disturbance: list[Step] | None = None
     trained_on: str | None = None
     aurc: dict[str, float | None] | None = None

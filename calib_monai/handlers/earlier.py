@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from calib_monai.stored import Told, read_stored
 
 MEND = "set another --output_dir, or replace it by --overwrite True"
+
+logger = logging.getLogger(__name__)
 
 
 class Earlier:
@@ -69,9 +72,38 @@ class Earlier:
         """
         self._check_same(_images(self.told.disturbance or []), _images(steps))
 
+    def is_of(self, now: Mapping[str, Any]) -> bool:
+        """Whether it had the weights and the calibrator of this run, as far as it tells.
+
+        Args:
+            now: what this run notes: "model" and "members" as `about_models` says, "calibrator", and
+                "calibrator_file" as `about_file` says, if it has one.
+        """
+        files = [(self.told.model, now.get("model")), (self.told.calibrator_file, now.get("calibrator_file"))]
+        same = [there.modified == here["modified"] for there, here in files if there and here]
+        kinds = (self.told.calibrator, self.told.members) == (now["calibrator"], now.get("members", []))
+        return kinds and all(same)
+
     def _check_same(self, there: str, here: str) -> None:
         if there != here:
             raise ValueError(f"{self.file} is of an {self.what} of {there}, and this one is of {here}: {MEND}")
+
+
+def tell_left(files: Sequence[Path], now: Mapping[str, Any]) -> None:
+    """Warn, in one line, of results that stay beside those of this run and are of other weights or another calibrator.
+
+    Args:
+        files: JSON of each case that this run does not have.
+        now: as in `Earlier.is_of`.
+    """
+    others = [file for file in files if not Earlier(file, "inference").is_of(now)]
+    if others:
+        logger.warning(
+            "%d other case(s) there, first %s, were predicted with another model or calibrator, or before its file "
+            "changed: predict them anew, or remove them",
+            len(others),
+            others[0].parent,
+        )
 
 
 def about_models(models: Sequence[Path]) -> dict[str, Any]:

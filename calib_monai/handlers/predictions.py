@@ -18,7 +18,7 @@ from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
 from calib_monai.generators import generators_on
-from calib_monai.handlers.earlier import Earlier, about_models
+from calib_monai.handlers.earlier import Earlier, about_file, about_models, tell_left
 from calib_monai.handlers.engine_state import items, logits_of, output_of
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
@@ -32,7 +32,7 @@ from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
 from calib_monai.posthoc import CalibratedNetwork, Calibrator, Promises, calibrator_of, promises_of
 from calib_monai.posthoc.conformal import Interval
-from calib_monai.posthoc.files import Folders, model_files
+from calib_monai.posthoc.files import Folders, calibrator_path, model_files
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import or_null, write_json
@@ -142,7 +142,9 @@ class PredictionsSaver:
         self.volume_log = VolumeLog(calibrated=calibrator != "none")
         self.promises = Promises(None, None)
         models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
-        self.network = about_models(models) if models else {}
+        self.network = {**(about_models(models) if models else {}), "calibrator": calibrator}
+        if models and (fitted := calibrator_path(calibrator, ckpt_dir)).is_file():
+            self.network["calibrator_file"] = about_file(fitted)
         if ckpt_dir:
             self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.writes_margins)
         if self.writes_margins:
@@ -165,17 +167,18 @@ class PredictionsSaver:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"nothing can be written to {self.folder}: it is not a folder")
         if not self.overwrite:
-            for file in sorted(self.folder.glob("*/*_structures.json")):
+            for file in self._written():
                 earlier = Earlier(file, "inference")
                 earlier.check_calibrator(self.calibrator)
-                if self.network:
+                if "model" in self.network:
                     earlier.check_models(self.network)
             if self.writes_labels:
                 check_label_tables(self.folder, self.class_names)
 
     def end(self) -> None:
-        """Tell how many cases have a note on a volume."""
+        """Tell how many cases have a note on a volume, and which others are of an earlier model."""
         self.volume_log.end()
+        tell_left([file for file in self._written() if file.parent.name not in self.seen], self.network)
 
     def clear(self, engine: Engine) -> None:
         """Remove earlier files of this iteration's cases.
@@ -211,7 +214,6 @@ class PredictionsSaver:
         content = {
             "case": case,
             **self.network,
-            "calibrator": self.calibrator,
             **about_promises(self.promises, self.class_names[1:]),
             "expected": f"sum of the probabilities from {PLAUSIBLE} on",
             "uncertain_below": self.uncertain_below,
@@ -236,6 +238,10 @@ class PredictionsSaver:
             name: structure(probs[k], label == k, unit, size, self.uncertain_below, interval, margin)
             for k, (name, interval, margin) in enumerate(zip(names, ends, voxels, strict=True), start=1)
         }
+
+    def _written(self) -> list[Path]:
+        """The files of structures in the folder."""
+        return sorted(self.folder.glob("*/*_structures.json"))
 
 
 def structure(

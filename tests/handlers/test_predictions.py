@@ -17,7 +17,7 @@ from torch import nn
 
 from calib_monai.handlers import PredictionsSaver, ViewSpread
 from calib_monai.handlers.predictions import structure
-from calib_monai.posthoc import TemperatureScaling
+from calib_monai.posthoc import TemperatureScaling, save_calibrator
 from calib_monai.predicted_cases import Inputs
 from calib_monai.views import RandomViews
 
@@ -143,6 +143,35 @@ def test_predictions_of_another_network_are_replaced_only_where_that_is_asked_fo
     with pytest.raises(ValueError, match=r"is of an inference of a single network, and this one is of the ensemble"):
         predict([first, second])
     assert predict([first, second], overwrite=True)["members"] == [f"{first}/model.pt", f"{second}/model.pt"]
+
+
+@pytest.mark.parametrize("changed", ["model.pt", "calibrator_ts.safetensors"])
+def test_other_cases_of_a_model_or_a_fit_that_has_changed_since_are_told(
+    changed: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "model.pt").touch()
+    save_calibrator(TemperatureScaling(), "ts", str(tmp_path))
+
+    def predict(case: str) -> None:
+        engine: Any = Engine(lambda _engine, _batch: None)
+        folder = str(tmp_path)
+        PredictionsSaver(folder, ["background", "tumor"], calibrator="ts", ckpt_dir=folder).attach(engine)
+        engine.fire_event(Events.STARTED)
+        engine.state.batch = {"case": [case]}
+        engine.fire_event(Events.ITERATION_STARTED)
+        engine.state.batch = [{"case": case}]
+        engine.state.output = [{"prob": torch.stack([1 - PROBS, PROBS]), "pred": PROBS[None]}]
+        engine.fire_event(Events.ITERATION_COMPLETED)
+        engine.fire_event(Events.COMPLETED)
+
+    predict("one")
+    predict("two")
+    os.utime(tmp_path / changed, (1, 1))
+    predict("one")
+    assert "predictions/two, were predicted with another model or calibrator" in caplog.text
+    assert "1 other case(s) there, first" in caplog.text
+    predict("two")
+    assert caplog.text.count("were predicted") == 1
 
 
 def test_the_same_image_has_the_same_spread_whatever_came_before() -> None:
