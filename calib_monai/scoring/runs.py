@@ -9,10 +9,12 @@ from pathlib import Path
 
 from calib_monai.locks import check_free, release
 from calib_monai.path_options import check_writable
+from calib_monai.posthoc.files import calibrator_path
 from calib_monai.regions import REGIONS, region_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
+from calib_monai.scoring.applied import note_applied
 from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
@@ -154,6 +156,7 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
         evaluate(logits, before, about, figures=False)
         saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
         evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False)
+        note_applied(options.out / "calibrated", calibrator_path(options.calibrate, str(options.out)))
     return [before, after]
 
 

@@ -19,6 +19,7 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import check_fits, is_nifti
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc import TemperatureScaling, load_temperature
+from calib_monai.scoring.applied import check_not_applied, note_applied
 from calib_monai.scoring.arrays import StoredArray, stored_in
 from calib_monai.scoring.cases import BYTES_OF_PROB, order_of
 from calib_monai.scoring.earlier import RESULTS, SCORED
@@ -33,6 +34,7 @@ from calib_monai.whole_files import UNFINISHED
 
 BEFORE = r"(?:(.+?)[_\-. ])??"  # the name of the case, unless that is the name of the folder
 COPIES = 3  # of the values of a case, that are held at once
+TEMPERATURE = "calibrator_ts.safetensors"
 MEND = "--fitted must be the --out of python -m calib_monai.score with --calibrate ts"
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
     """
     scored, calibrator = _fitted_in(fitted)
     _check_folders(fitted, probs, out)
+    check_not_applied(probs, fitted / TEMPERATURE)
     cases = {case: _found(case, files, scored) for case, files in files_of_cases(probs, scored).items()}
     reading = Reading(
         logits=scored.logits,
@@ -97,6 +100,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
             except ValueError as error:
                 raise _as_stored(error, scored) from None
             saving({"case": case, "prob": values})
+        note_applied(out, fitted / TEMPERATURE)
         for file in (file for file in aside.rglob("*") if file.is_file()):
             place = out / file.relative_to(aside)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +187,7 @@ def _fitted_in(fitted: Path) -> tuple[Scored, TemperatureScaling]:
     if scored.calibrate != "ts":
         what = "local temperatures, which need images" if scored.calibrate else "no calibrator"
         raise ValueError(f"--fitted {fitted} has {what}: {MEND}")
-    return scored, load_temperature(fitted / "calibrator_ts.safetensors", about, MEND)
+    return scored, load_temperature(fitted / TEMPERATURE, about, MEND)
 
 
 def _check_folders(fitted: Path, probs: Path, out: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
-from applied_probs import applied, scored, values_of
+from applied_probs import FIT, applied, scored, values_of
 from saved_probs import AFFINE, FORMS, NAMES, Folders, sharpened, with_more
 
 from calib_monai.score import main as score
@@ -94,7 +95,7 @@ def test_files_may_be_called_as_for_a_score(
     for name in files("case_3"):
         np.testing.assert_array_equal(values_of(out.parent / "applied" / name), values_of(out / "calibrated" / name))
     written = sorted(path for path in (out.parent / "applied").rglob("*") if path.is_file())
-    assert len(written) == 4 * len(files("case_0"))
+    assert len(written) == 4 * len(files("case_0")) + 1  # the note
 
 
 def test_cases_may_be_stored_in_several_ways_if_the_temperature_was_fitted_to_both(
@@ -136,7 +137,7 @@ def test_a_single_structure_beside_segmentations_is_calibrated(folders: Callable
     out = scored(given, "--classes", "background", "liver", "--foreground")
     assert applied(given) == 0
     names = [f"case_{index}_probs.nii.gz" for index in range(4)]
-    assert sorted(path.name for path in (out.parent / "applied").iterdir()) == names
+    assert sorted(path.name for path in (out.parent / "applied").iterdir()) == ["calibrated.json", *names]
     np.testing.assert_array_equal(
         values_of(out.parent / "applied" / names[3]), values_of(out / "calibrated" / names[3])
     )
@@ -154,7 +155,8 @@ def test_segmentations_beside_the_probabilities_are_passed_over(
         assert applied(given) == 0
     assert "4 without probabilities (case_0.nii.gz" in caplog.text
     assert sorted(path.name for path in (given.probs.parent / "applied").iterdir()) == [
-        f"case_{index}.npz" for index in range(4)
+        "calibrated.json",
+        *(f"case_{index}.npz" for index in range(4)),
     ]
 
 
@@ -230,6 +232,20 @@ class TestRefusals:
     def test_what_is_calibrated_already(self, given: Folders) -> None:
         with pytest.raises(ValueError, match=r"calibrated lies in --fitted .*out: these are calibrated already"):
             applied(given, probs=given.probs.parent / "out" / "calibrated")
+
+    def test_what_is_calibrated_already_in_another_place(self, given: Folders) -> None:
+        """Unless a temperature was fitted to it."""
+        root = given.probs.parent
+        applied(given)
+        shutil.copytree(root / "out" / "calibrated", root / "copied")
+        (root / "applied" / "calibrated.json").rename(root / "calibrated.json")
+        for place, above in (("copied", "copied/"), ("applied", "")):
+            with pytest.raises(ValueError, match=rf"{place} are calibrated by this .*/{above}calibrated.json says"):
+                applied(given, probs=root / place, out=root / "twice")
+        (root / "calibrated.json").write_text("{")
+        score(given.line("--probs", str(root / "applied"), "--out", str(root / "more"), *FIT))
+        applied(given, probs=root / "applied", fitted=root / "more", out=root / "twice")
+        assert len(json.loads((root / "twice" / "calibrated.json").read_text())["calibrators"]) == 1
 
     def test_an_out_that_is_a_file(self, given: Folders) -> None:
         file = given.probs.parent / "file"

@@ -1,0 +1,44 @@
+"""Applied temperatures: a note beside calibrated probabilities, so that none is applied to them twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calib_monai.posthoc.files import digest_of_files
+from calib_monai.stored import Stored, read_stored
+from calib_monai.whole_files import write_json
+
+FILE = "calibrated.json"
+ABOUT = "the probabilities in this folder are calibrated; checksums of the calibrators that did it"
+
+
+class Applied(Stored):
+    """What the note says."""
+
+    calibrators: list[str]
+
+
+def note_applied(folder: Path, calibrator: Path) -> None:
+    """Note in a folder that a calibrator, in a file, was applied to what it holds."""
+    known = {*_calibrators_in(folder), digest_of_files([calibrator])}
+    write_json(folder / FILE, {"about": ABOUT, "calibrators": sorted(known)})
+
+
+def check_not_applied(probs: Path, calibrator: Path) -> None:
+    """Raise ValueError if a note in the folder of probabilities, or above, says that they are calibrated by it."""
+    digest = digest_of_files([calibrator])
+    place = probs.resolve()
+    for folder in (place, *place.parents):
+        if digest in _calibrators_in(folder):
+            raise ValueError(
+                f"--probs {probs} are calibrated by this temperature already, as {folder / FILE} says: give the "
+                "probabilities of the model"
+            )
+
+
+def _calibrators_in(folder: Path) -> list[str]:
+    """The checksums in the note of a folder; none if there is no note, or another file of its name."""
+    try:
+        return read_stored(folder / FILE, Applied, "").calibrators if (folder / FILE).is_file() else []
+    except ValueError:
+        return []
