@@ -76,6 +76,13 @@ def test_scores_of_another_model_or_calibrator_are_refused(models: Path) -> None
         load_conformal("ts", str(models))
 
 
+def test_scores_with_a_calibrator_promise_nothing_without_it(models: Path) -> None:
+    conformal_path("ts", str(models)).replace(conformal_path("none", str(models)))
+    with pytest.raises(ValueError, match=r"conformal_none.safetensors was fitted to a calibrator: remove it, or"):
+        load_conformal("none", str(models), {"coverage": 0.8})
+    assert load_conformal("none", str(models)) is None
+
+
 def test_scores_of_other_weights_stop_only_who_asks_for_a_promise(
     models: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
