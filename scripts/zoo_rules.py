@@ -60,8 +60,9 @@ def check(name: str, files: Files) -> str:
         _check_model(files[MODEL], json.loads(files[INFERENCE]), metadata["network_data_format"])
         for file in (one for one in FITTED if one in files):
             _check_fitted(file, files[file], files[MODEL])
-    if MADE_FOR in files and TRAIN in files:
-        _check_made_for(json.loads(files[MADE_FOR]), json.loads(files[TRAIN]))
+    for file in (TRAIN, INFERENCE):
+        if MADE_FOR in files and file in files:
+            _check_made_for(json.loads(files[MADE_FOR]), file, json.loads(files[file]))
     return str(metadata["version"])
 
 
@@ -155,17 +156,17 @@ def _check_fitted(name: str, content: bytes, weights: bytes) -> None:
         refuse(name, f"it was fitted to other weights than {MODEL}", "one of these weights: fit it again or remove it")
 
 
-def _check_made_for(made_for: Any, train: dict[str, Any]) -> None:
-    """Raise ValueError if the weights were made for something else than the bundle trains."""
+def _check_made_for(made_for: Any, file: str, config: dict[str, Any]) -> None:
+    """Raise ValueError if the weights were made for something else than a configuration of the bundle says."""
     if not isinstance(made_for, dict):
         refuse(MADE_FOR, f"it holds {json.dumps(made_for)[:80]}", "what training wrote beside the weights")
-    said = {**train, "channels": (train.get("made_for") or {}).get("channels")}
+    said = {**config, "channels": (config.get("made_for") or {}).get("channels")}
     for name in ("slice_size", "class_names", "channels"):
         here, there = made_for.get(name), said.get(name)
         if isinstance(there, str) and there.startswith("@"):  # of patches
             there = said.get(there[1:])
         if None not in (here, there) and here != there:
-            refuse(MADE_FOR, f"{name} is {json.dumps(here)}", f"that of {TRAIN}, {json.dumps(there)}")
+            refuse(MADE_FOR, f"{name} is {json.dumps(here)}", f"that of {file}, {json.dumps(there)}")
 
 
 def refuse(file: str, found: str, wanted: str) -> NoReturn:

@@ -115,6 +115,21 @@ def test_weights_that_were_made_for_something_else_are_refused(
     assert re.match(f"error: models/model.json: {said}", refused(bundle, "--model", tmp_path / "model.pt"))
 
 
+def test_an_inference_that_contradicts_the_weights_is_refused(
+    bundle: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    torch.save(weights_of(bundle), tmp_path / "model.pt")
+    train, inference = (
+        json.loads((bundle / "configs" / f"{name}.json").read_text()) for name in ("train", "inference")
+    )
+    (tmp_path / "model.json").write_text(json.dumps({"class_names": train["class_names"]}))
+    inference["class_names"] = ["background", "posterior", "anterior"]
+    (bundle / "configs" / "inference.json").write_text(json.dumps(inference))
+    said = refused(bundle, "--model", tmp_path / "model.pt")
+    assert said.startswith("error: models/model.json: class_names is ")
+    assert 'that of configs/inference.json, ["background", "posterior", "anterior"]' in said
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["the bundle's own", "given"])
 def test_a_calibrator_of_the_weights_goes_with_them(
     bundle: Path, tmp_path: Path, refused: Callable[..., str], *, own: bool
