@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from calib_monai.arguments import check_whole
 from calib_monai.command_lines import Parser
 from calib_monai.datalists.hippocampus import write_hippocampus
+from calib_monai.path_options import check_writable
 from calib_monai.phantoms import make_phantoms
+from calib_monai.refusals import tell_in_one_line
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write them."""
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to make")
     parser.add_argument("--cases", type=int, default=32, help="number of cases")
     parser.add_argument("--seed", type=int, default=0, help="another seed makes other phantoms")
-    options = parser.parse_args()
-    write_hippocampus(str(options.folder), make_phantoms(options.cases, options.seed))
+    options = parser.parse_args(arguments)
+    check_whole("--seed", options.seed, 0)
+    phantoms = make_phantoms(options.cases, options.seed)
+    check_writable([str(options.folder)])
+    check_alone(options.folder, phantoms)
+    write_hippocampus(str(options.folder), phantoms)
+
+
+def check_alone(folder: Path, names: Collection[str]) -> None:
+    """Raise ValueError if a folder holds other cases than those of these names: a training would take all of them."""
+    others = sorted(file for file in folder.glob("*Tr/*.nii*") if file.name.partition(".")[0] not in names)
+    if others:
+        raise ValueError(f"{folder} holds other cases, first {others[0]}: phantoms need a folder of their own")
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     main()

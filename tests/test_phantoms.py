@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
+from write_phantoms import main as write_phantoms
 
 from calib_monai import phantoms
 from calib_monai.phantoms import make_phantoms
@@ -53,3 +56,28 @@ def test_no_phantom_is_no_request() -> None:
         make_phantoms(0)
     with pytest.raises(ValueError, match="num_classes is 10"):
         make_phantoms(3, num_classes=10)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--cases", "0"], "num_cases is 0; it must be a whole number, at least 1"),
+        (["--cases", "2", "--seed", "-1"], "--seed is -1; it must be a whole number, at least 0"),
+        (
+            ["--cases", "2"],
+            r"data holds other cases, first .*labelsTr/hippocampus_001.nii.gz: phantoms need a folder of their own",
+        ),
+    ],
+)
+def test_phantoms_are_not_written_among_other_cases_or_from_wrong_options(
+    options: list[str], said: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "data" / "labelsTr" / "hippocampus_001.nii.gz"
+    write_phantoms([str(tmp_path / "data"), "--cases", "1"])
+    other.touch()
+    (tmp_path / "data" / "dataset.json").write_text("mine")
+    with pytest.raises(ValueError, match=said):
+        write_phantoms([str(tmp_path / "data"), *options])
+    assert (tmp_path / "data" / "dataset.json").read_text() == "mine"
+    other.unlink()
+    write_phantoms([str(tmp_path / "data"), "--cases", "2"])
