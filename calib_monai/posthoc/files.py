@@ -143,8 +143,9 @@ def load_calibrator(
         calibrator = new_calibrator(kind, classes, channels, _spatial_dims(weights))
         calibrator.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError, ValueError):
-        given = f"{classes} classes and {channels} channel(s)"
-        raise ValueError(f"{path} was not fitted for {given}: {how_to_fit(kind)}") from None
+        of_kind = kind == "lts" and all(in_file)  # a temperature of ts knows no classes
+        wrong = f"was not fitted for {classes} classes and {channels} channel(s)" if of_kind else f"holds no {kind}"
+        raise ValueError(f"{path} {wrong}: {how_to_fit(kind)}") from None
     _check_temperatures(path, calibrator, how_to_fit(kind))
     return calibrator.eval()
 
