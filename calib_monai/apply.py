@@ -16,9 +16,11 @@ ABOUT = "Calibrate saved probabilities of new cases by a temperature that calib_
 def parser() -> Parser:
     """The options of the command line."""
     made = Parser(prog="python -m calib_monai.apply", description=ABOUT)
-    made.add_argument("--fitted", type=Path, required=True, help="folder of a score with --calibrate ts")
-    made.add_argument("--probs", type=Path, required=True, help="folder of probabilities of the same model")
-    made.add_argument("--out", type=Path, required=True, help="folder of the calibrated ones")
+    made.add_argument(
+        "--fitted", type=Path, required=True, help="--out folder of calib_monai.score with --calibrate ts"
+    )
+    made.add_argument("--probs", type=Path, required=True, help="folder of new probabilities of the same model")
+    made.add_argument("--out", type=Path, required=True, help="folder for the calibrated probabilities")
     made.add_argument("--overwrite", action="store_true", help="replace files of the same names")
     return made
 

@@ -42,16 +42,20 @@ MOST_DRAWN = 12  # diagrams; more are too small to be read
 
 def parser() -> Parser:
     """The options of the command line."""
-    made = Parser(prog="python -m calib_monai.experiments", description="Lay the trials of an experiment side by side.")
+    made = Parser(
+        prog="python -m calib_monai.experiments", description="Compare the trials of an experiment in tables."
+    )
     made.add_argument(
         "trials", nargs="+", type=Path, metavar="TRIAL", help=f"NETWORK/METHOD/seedS_foldF/eval... or {FILE}"
     )
     made.add_argument("--out", type=Path, required=True, help="folder to write to")
-    made.add_argument("--title", default="Experiment", help="what was asked")
-    made.add_argument("--axis", help="what the numbers at the ends of the trials' names are, to draw curves")
-    made.add_argument("--plain", type=float, help="that number of the trials without one")
-    made.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases")
-    made.add_argument("--published", type=Path, help="JSON file of published tables")
+    made.add_argument("--title", default="Experiment", help="title of the page")
+    made.add_argument(
+        "--axis", help="draw curves over the number at the end of the trials' names, with this axis title"
+    )
+    made.add_argument("--plain", type=float, help="number for trials whose name has none")
+    made.add_argument("--selected", type=Path, help="JSON file of a choice on validation cases (selection --out)")
+    made.add_argument("--published", type=Path, help="JSON file of published tables to compare with")
     made.add_argument("--cases", nargs="+", help="cases to draw; by default the worst and the middle one")
     made.add_argument("--vector", action="store_true", help="write the figures as SVG and PDF, too")
     return made

@@ -17,7 +17,7 @@ from calib_monai.reports.run_files import read_runs
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, after the table is printed and the page and figures written."""
-    parser = Parser(prog="python -m calib_monai.reports", description="Compare evaluated runs.")
+    parser = Parser(prog="python -m calib_monai.reports", description="Write one page that compares evaluations.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="output_dir of an evaluation")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--case", nargs="+", help="the cases to draw; the worst and the middle one by default")
