@@ -17,11 +17,11 @@ MOST_VOLUMES = 4  # structures
 POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 SEEN = 0.0005  # a smaller difference is printed as 0.0%
-ABOUT = "How far the mean confidence lies from the share that is right {where} ({region} voxels), mean over cases:"
+ABOUT = "Mean confidence compared with accuracy, the share that is right, {where} ({region} voxels), mean over cases:"
 CAUTION = (
-    "This is known of cases like these, and of their mean (in brackets its 95 % interval). Other scanners or patients "
-    "may differ. A single case or structure may be off by more, and errors that cancel are not seen here: look at ECE "
-    "and the diagrams. docs/measures.md of the collection says what each number means."
+    "This holds for the mean of cases like these (brackets: its 95 % interval). Other scanners or patients may differ. "
+    "A single case or structure may be off by more, and errors of opposite sign cancel here: look at ECE and the "
+    "diagrams. docs/measures.md of the collection explains each number."
 )
 
 
@@ -44,9 +44,9 @@ def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str,
 
 
 def answer(run: Run) -> str:
-    """Whether a run is too sure or not sure enough, by how much, and whether its cases show that."""
+    """Whether a run is overconfident or underconfident, by how much, and whether its cases show that."""
     if run.on_label_foreground:
-        return "not known, for the label chose the voxels."
+        return "not known, because the label chose the voxels."
     gaps = run.of_case_bins(lambda bins: (bins.confidence - bins.correctness).sum(dim=-1) / bins.total)
     known = [gap for gap in gaps.values() if not isnan(gap)]
     if not known:
@@ -55,17 +55,17 @@ def answer(run: Run) -> str:
             if run.case_bins
             else "a file of an earlier version keeps no voxels of single cases"
         )
-        return f"not known, for {why}."
+        return f"not known, because {why}."
     mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
-    how = f"{'too sure' if mean > 0 else 'not sure enough'} by {abs(mean):.1%}"
+    how = f"{'overconfident' if mean > 0 else 'underconfident'} by {abs(mean):.1%}"
     seen = abs(mean) >= SEEN
     if isnan(low):
-        return f"{how if seen else 'no difference is seen'} in the only case, which is too few to tell."
+        return f"{how if seen else 'no difference is seen'} in the only case; one case is too few to tell."
     if len(known) < FEWEST:
         told = f"{how} on average of" if seen else "no difference is seen in"
         return f"{told} {len(known)} cases, which are too few to tell."
     if low <= 0 <= high:
-        return f"no difference that {len(known)} cases could show: {mean:+.1%} ({low:+.1%} to {high:+.1%})."
+        return f"no difference is shown by {len(known)} cases: {mean:+.1%} ({low:+.1%} to {high:+.1%})."
     little = ", which is little" if abs(mean) < CLOSE else ""
     least, most = sorted((abs(low), abs(high)))
     return f"{how} ({least:.1%} to {most:.1%}){little}."
@@ -86,6 +86,6 @@ def beside(run: Run) -> str:
         sentences.append(f"Its Dice is below {POOR}: look at its segmentations before its probabilities.")
     if run.fitted_cases is not None and run.fitted_cases < FEW:
         sentences.append(
-            f"Its calibrator was fitted to {run.fitted_cases} case(s): too few to know whether it suits others."
+            f"Its calibrator was fitted to {run.fitted_cases} case(s): too few to know whether it suits other cases."
         )
     return " ".join(sentences)

@@ -19,22 +19,22 @@ ABOUT_INTERVALS = (
     "together."
 )
 ABOUT_ONE_TRAINING = (
-    "Cases of a patient count as one, where the patients are known. The mean over all cases of this kind lies in such "
-    "an interval 95 times in 100. Another training has other intervals."
+    "Cases of a patient count as one, if the patients are known. Of 100 such intervals, 95 hold the mean over all "
+    "cases of this kind. Another training has other intervals."
 )
 ABOUT_LIMITS = "No interval goes beyond the values that its measure can have."
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
     "error. A pooled error measures all cases together, and chance adds less. A debiased error subtracts what chance "
-    "adds, but a small error is then reported too small: read it as at least about this much."
+    "adds, but a small error is then reported too small: the true one is about as large or larger."
 )
 ABOUT_NONE = (
     "A value that is not the mean over cases has no interval and is not marked as best. All cases together decide the "
     "signs in a pooled or debiased error, so the part of one case does not vary independently."
 )
 ABOUT_DISTANCES = (
-    "A structure that is missed or invented counts as the diagonal of the volume, and a few of them rule the mean "
-    "distance. If a structure was missed, distances have no interval. If none was, their intervals are about cases in "
+    "A structure that is missed or invented counts as the diagonal of the volume, and a few of them dominate the mean "
+    "distance. If a structure was missed, distances have no interval. If none was, their intervals are for cases in "
     "which none is missed. Look at the missed structures, too."
 )
 ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."

@@ -46,11 +46,11 @@ def _reason(name: str, measure: Measure, runs: Sequence[Run]) -> str:
         return f"NLL and Brier of {region} voxels are not compared: each network chooses its own voxels."
     shares = {run.name: run.share_of(name) for run in measured}
     if any(map(isnan, shares.values())):
-        return f"Errors on {region} voxels are not compared: how many these are was not noted."
+        return f"Errors on {region} voxels are not compared: their number was not recorded."
     if max(shares.values()) <= MOST_UNLIKE * min(shares.values()):
         return ""
     told = ", ".join(f"{share:.1%} of all voxels ({run})" for run, share in shares.items())
     return (
         f"Errors on {region} voxels are not compared, because some networks have more than {MOST_UNLIKE} times as many "
-        f"such voxels as others: {told}. The more voxels are easily right, the smaller is the error."
+        f"such voxels as others: {told}. More easy voxels make an error smaller."
     )

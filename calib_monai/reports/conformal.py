@@ -17,13 +17,13 @@ OF_INTERVALS = ("", "covered (%)", "of cases", "promised (%)", "expected (%)", "
 OF_MARGINS = ("", "missed (%)", "of cases", "promised at most (%)", "median size (% of the volume)")
 ABOUT_INTERVALS = (
     "A conformal interval holds the true volume in the promised share of cases, if these are exchangeable with the "
-    "validation cases from which it follows. 'Expected' is where the covered share then lies in 95 of 100 evaluations "
+    "validation cases that it was fitted to. 'Expected' is where the covered share then lies in 95 of 100 evaluations "
     "of as many cases (a beta-binomial distribution). The validation cases also chose the best epoch and fitted the "
     "calibrator, so new cases may be covered a little less often."
 )
 ABOUT_MARGINS = (
     "A margin misses at most the promised share of a structure's voxels on average over cases, if these are "
-    "exchangeable with the validation cases from which it follows. A single case may miss more. Brackets hold the "
+    "exchangeable with the validation cases that it was fitted to. A single case may miss more. Brackets hold the "
     "95 % interval of the mean over such cases. Cases without the structure do not count."
 )
 WHY_MORE = "These cases differ in kind, or the validation cases were easier by chance."

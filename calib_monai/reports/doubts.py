@@ -28,12 +28,12 @@ RISK = Measure("AURC")
 ABOUT = (
     "Cases are sorted by a confidence, and the risk is 1 - Dice. The area under the risk-coverage curve (AURC) is the "
     "mean risk of the surest case, of the two surest, and so on to all. The lower it is, the better the confidence "
-    "tells which cases failed. No order is better than the order by Dice itself; a random order has the mean risk. "
+    "finds the failed cases. The best possible order is that by Dice itself; a random order has the mean risk. "
     "A case comes first if a structure has no expected Dice, because no voxel gives it at least 1 %."
 )
 ABOUT_MEMBERS = (
-    "The Dice between members compares the segmentations of each two members of an ensemble; a case comes first if "
-    "none of them has a structure."
+    "The Dice between members compares the segmentations of each pair of members of an ensemble; a case comes first "
+    "if no member has a structure."
 )
 PANELS = 4  # of the figure, beside each other
 
@@ -83,7 +83,9 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
             caution = _caution(risk, confidences[name]) if name == EXPECTED else ""
             told.append(f"{run.name}{order}{caution}: {', '.join(_named(confidences[name]))}")
     about = [ABOUT, *[ABOUT_MEMBERS] * with_members, *compared]
-    note = " ".join([*about, "Look first at these cases, with the lowest expected Dice if nothing else is said:"])
+    note = " ".join(
+        [*about, "Look first at these cases, those with the lowest expected Dice unless another order is named:"]
+    )
     return Table("Which cases to look at: AURC", header, cells, unmarked(cells), note, listed=told)
 
 
@@ -163,7 +165,7 @@ def _compared(lowest: str, worse: Sequence[str], cases: int) -> str:
     if cases < FEWEST:
         return f"{cases} case(s) are too few to tell which confidence is better."
     if not worse:
-        return f"chance may explain how these confidences differ in {cases} cases."
+        return f"chance may explain the difference of these confidences in {cases} cases."
     return f"{ORDERS[lowest]} is surely better than {' and '.join(ORDERS[name] for name in worse)} in cases like these."
 
 

@@ -17,7 +17,7 @@ TITLE = "Inside and outside"
 ABOUT = (
     "The same network on the test cases of its training and on labeled cases of another folder. Brackets hold the 95 % "
     "interval of the mean over such cases. The cases differ, so nothing is marked as best. If the Dice of a structure "
-    "is near 0 outside alone, look first whether the labels there have the same values."
+    "is near 0 outside only, check first that the labels there have the same values."
 )
 
 

@@ -9,30 +9,30 @@ from calib_monai.measures import KINDS, MEASURES, Measure
 from calib_monai.regions import PLAUSIBLE, REGIONS, Band
 
 SHAPES = {
-    "dice_foreground": "How much predicted structures and the label's overlap: 0 is nothing, 1 is the same shape.",
+    "dice_foreground": "How much predicted structures overlap with the label's: 0 is not at all, 1 is the same shape.",
     "dice_regions": "The overlap, as Dice, of regions that join several structures.",
     "expected_dice": "The Dice that the probabilities expect without the label. It should be close to the Dice. A "
-    "larger one says that the network is too sure, or that its voxels err together.",
-    "pairwise_dice": "The Dice between the segmentations of each two members of an ensemble, without the label. A "
+    "larger one says that the network is overconfident, or that its voxels err together.",
+    "pairwise_dice": "The Dice between the segmentations of each pair of members of an ensemble, without the label. A "
     "lower one says that the members disagree.",
-    "hd95": "How far the predicted border lies from the label's where it is worst: 95 % of it lies closer.",
+    "hd95": "How far the predicted border lies from the label's at its worst: 95 % of the border lies closer.",
     "hd95_regions": "How far the border of regions that join several structures lies from the label's where it is "
     "worst: 95 % of it lies closer.",
     "asd": "How far the predicted border lies from the label's on average.",
     "volume_difference": "How much larger (+) or smaller (-) predicted structures are than the label's. Structures "
     "that are too small and too large cancel in this mean.",
     "covered_volumes": "How often the conformal interval of a volume holds the label's. This should be close to the "
-    "coverage that was asked for.",
+    "promised coverage.",
     "interval_width": "How wide the conformal interval of a volume is.",
     "miss_rate_margin": "How much of a structure lies outside of its margin. On average this should be at most the "
-    "miss rate that was asked for.",
+    "promised miss rate.",
     "margin_size": "How large the margin of a structure is.",
     "missed_structures": "How many structures were missed, invented or hardly touched, in all cases together.",
 }
 PROBABILITIES = {
     "nll": "How little probability the network gave to the truth {where}. To be sure and wrong costs most.",
     "brier": "How far the probabilities lie from the truth {where}, as a squared distance.",
-    "ece": "How far the confidence lies from the share that is right {where}.",
+    "ece": "How far the confidence lies from the accuracy (the share that is right) {where}.",
     "cece": "How far the probability of a class lies from the share that is of this class {where}, mean over the "
     "classes.",
     "tace": "How far the probability of a class lies from the share that is of this class {where}, in groups of "
@@ -58,10 +58,10 @@ WHERE = {
 }
 TOGETHER = {
     "pooled": "Measured on the voxels of all cases together.",
-    "debiased": "Measured on all cases together, without what chance adds; a small error comes out too small.",
+    "debiased": "Measured on all cases together, without the error of chance; a small error is reported too small.",
 }
-IMPROPER = "The label chooses these voxels, so even exact probabilities look wrong: compare with papers only."
-OWN = "A measure that was added to the evaluation."
+IMPROPER = "The label chooses these voxels, so even exact probabilities look wrong: use it only to compare with papers."
+OWN = "A measure that you added to the evaluation."
 DIRECTIONS = {True: "more is better", False: "less is better", None: "which direction is better is not known"}
 
 

@@ -105,7 +105,9 @@ def test_trainings_that_ran_apart_give_the_table_of_one_run(
     joined = table(tmp_path / "joined", *files)
     table(tmp_path / "again", joined, files[0])  # whose trials count once
     pages = {folder: (tmp_path / folder / "report.html").read_text() for folder in ("whole", "joined", "again")}
-    answers = {folder: re.findall(r"<li>.*: (?:no diff|too sure|not ).*</li>", page) for folder, page in pages.items()}
+    answers = {
+        folder: re.findall(r"<li>.*: (?:no diff|over|under|not ).*</li>", page) for folder, page in pages.items()
+    }
     assert answers["whole"] == answers["joined"] == answers["again"]
     assert len(answers["whole"]) > 0
     for name in ("results.json", "results.md", "results.tex", "trials.json"):
@@ -120,7 +122,7 @@ def test_the_page_of_a_file_of_an_earlier_version_says_what_is_not_known(tmp_pat
     file = table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,)))
     table(tmp_path / "again", changed(file, lambda of: [of["run"].pop(name) for name in ("case_bins", "fitted_cases")]))
     page = (tmp_path / "again" / "report.html").read_text()
-    assert "<li>ce: not known, for a file of an earlier version keeps no voxels of single cases." in page
+    assert "<li>ce: not known, because a file of an earlier version keeps no voxels of single cases." in page
 
 
 def test_two_trainings_with_one_seed_are_refused(tmp_path: Path) -> None:

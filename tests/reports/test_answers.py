@@ -1,4 +1,4 @@
-"""Answers: the page says at its top whether a network is too sure, and whether its cases show that."""
+"""Answers: the page says at its top whether a network is overconfident, and whether its cases show that."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def with_gaps(run: Run, *gaps: float) -> Run:
 @pytest.mark.parametrize(
     ("gaps", "told"),
     [
-        ((0.05, 0.06, 0.07) * 2, "too sure by 6.0% (5.1% to 6.9%)."),
-        ((-0.05, -0.06, -0.07) * 2, "not sure enough by 6.0% (5.1% to 6.9%)."),
-        ((0.005, 0.006, 0.007) * 2, "too sure by 0.6% (0.5% to 0.7%), which is little."),
-        ((-0.05, 0.06) * 3, "no difference that 6 cases could show: +0.5% (-5.8% to +6.8%)."),
-        ((0.001, 0.001, nan), "too sure by 0.1% on average of 2 cases, which are too few to tell."),
-        ((0.06,), "too sure by 6.0% in the only case, which is too few to tell."),
+        ((0.05, 0.06, 0.07) * 2, "overconfident by 6.0% (5.1% to 6.9%)."),
+        ((-0.05, -0.06, -0.07) * 2, "underconfident by 6.0% (5.1% to 6.9%)."),
+        ((0.005, 0.006, 0.007) * 2, "overconfident by 0.6% (0.5% to 0.7%), which is little."),
+        ((-0.05, 0.06) * 3, "no difference is shown by 6 cases: +0.5% (-5.8% to +6.8%)."),
+        ((0.001, 0.001, nan), "overconfident by 0.1% on average of 2 cases, which are too few to tell."),
+        ((0.06,), "overconfident by 6.0% in the only case; one case is too few to tell."),
         ((0.0001, -0.0001, 0.0), "no difference is seen in 3 cases, which are too few to tell."),
-        ((0.0,), "no difference is seen in the only case, which is too few to tell."),
-        ((nan, nan), "not known, for no case has such voxels."),
+        ((0.0,), "no difference is seen in the only case; one case is too few to tell."),
+        ((nan, nan), "not known, because no case has such voxels."),
     ],
 )
 def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float, ...], told: str) -> None:
@@ -63,9 +63,9 @@ def test_the_page_answers_its_title_first(tmp_path: Path) -> None:
         row |= {"volume_difference_left": left, "volume_difference_right": nan}
     write_report([replace(run, name="mine")], tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
-    assert page.index("<h1>") < page.index("<li>mine: too sure by 6.0%") < page.index("<h2>")
+    assert page.index("<h1>") < page.index("<li>mine: overconfident by 6.0%") < page.index("<h2>")
     assert "Dice 0.812; ECE, plausible 0.044; volumes: left -10.0 %." in page
     assert "Volume difference (%) of each structure" in page
     assert "mine: left is too small on average." in page
     assert "docs/measures.md" in page
-    assert "not known, for the label chose the voxels." in answer(replace(run, region="foreground"))
+    assert "not known, because the label chose the voxels." in answer(replace(run, region="foreground"))

@@ -78,7 +78,7 @@ def test_the_note_says_what_share_each_network_chose(tmp_path: Path) -> None:
 def test_runs_are_not_compared_if_the_share_of_any_is_not_known(tmp_path: Path, shares: tuple[float, ...]) -> None:
     name = "ece_plausible"
     told = not_compared({name: measure_of(name)}, runs_with(tmp_path, name, shares))
-    assert "how many these are was not noted" in told[name]
+    assert "their number was not recorded" in told[name]
 
 
 def test_voxels_that_were_not_noted_are_those_of_the_diagrams_or_not_known(tmp_path: Path) -> None:
@@ -90,4 +90,4 @@ def test_voxels_that_were_not_noted_are_those_of_the_diagrams_or_not_known(tmp_p
     measures = {name: measure_of(name) for name in ("ece_plausible", "ece_union")}
     told = not_compared(measures, [run, few])
     assert "more than 1.5 times as many" in told["ece_plausible"]
-    assert "how many these are was not noted" in told["ece_union"]
+    assert "their number was not recorded" in told["ece_union"]

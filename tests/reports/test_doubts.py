@@ -78,7 +78,7 @@ def test_of_an_ensemble_the_dice_between_members_is_compared_and_names_cases_too
     assert table is not None
     assert table.header[3] == "by Dice between members"
     assert [row[3] for row in table.cells] == ["-", "0.300"]
-    assert "The Dice between members compares the segmentations of each two members" in table.note
+    assert "The Dice between members compares the segmentations of each pair of members" in table.note
     assert "run: 3 case(s) are too few to tell which confidence is better." in table.note
     assert table.listed[-1] == "run, lowest Dice between members: b (-), c (0.700), a (0.900)"
     alone = doubts_table([single])
@@ -101,7 +101,7 @@ def test_the_areas_are_those_that_the_evaluation_noted(tmp_path: Path) -> None:
     ("noise", "said", "listed"),
     [
         (0.0, "expected Dice is surely better than mean confidence", "run: "),
-        (9.0, "chance may explain how these confidences differ in 26 cases", "run (may be no better than chance): "),
+        (9.0, "chance may explain the difference of these confidences", "run (may be no better than chance): "),
     ],
 )
 def test_the_note_says_which_confidence_is_surely_better(noise: float, said: str, listed: str, tmp_path: Path) -> None:

@@ -107,12 +107,18 @@ def test_answers_come_first_then_a_slice_then_sentences_with_intervals_and_table
     with_value(run, "hd95_mm", 1.5)
     write_report([run], tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
-    order = ("run: too sure", 'alt="slice of d with its conf', "<dt>HD95 (mm)</dt>", "<b>1.50</b> (1.49 to", "<table>")
+    order = (
+        "run: overconfident",
+        'alt="slice of d with its conf',
+        "<dt>HD95 (mm)</dt>",
+        "<b>1.50</b> (1.49 to",
+        "<table>",
+    )
     places = [page.index(text) for text in order]
     assert places == sorted(places)
     assert "number 4 of 6 by Dice" in page
     assert "Only the first" not in page
-    assert page.count("95 times in 100") == 1
+    assert page.count("Of 100 such intervals, 95 hold") == 1
     assert "### 95 % intervals over cases" in (tmp_path / "report" / "results.md").read_text()
 
 
