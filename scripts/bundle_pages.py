@@ -19,13 +19,13 @@ COLUMNS = (
 )
 OF_PLAUSIBLE = (
     "\nEach network chooses its own plausible voxels, `nacl` nearly all: "
-    "by ECE, plausible, it is not compared with others."
+    "do not compare its ECE, plausible, with others."
 )
 NEAREST = (
     "Nearest to the training of {paper} on this data set is `{options}`. Give the options of network and slices in "
-    "evaluation and inference, too."
+    "calibration, evaluation and inference, too."
 )
-NONE_NEARER = "For this method and data set we know of no settings in a paper that options could bring nearer."
+NONE_NEARER = "No options bring this bundle nearer to a paper that we know."
 TRAINING = "Adam at 1e-3, 1e-4 after half of the epochs, batches of 16 slices, 100 epochs"  # of most methods
 
 
