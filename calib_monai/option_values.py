@@ -229,7 +229,7 @@ def _rule(value: Any, now: Any, config: ConfigParser) -> str:
     place, word = next(((name, part) for name, part in nodes(value) if _is_json_word(part)), ("", ""))
     rule = ""
     if value is None:
-        rule = "" if now in NO_VALUE else f"MONAI passes over None, and it stays {now}; write '$None' to have none"
+        rule = "" if now in NO_VALUE else f"MONAI ignores None, and it stays {now}; write '$None' to have none"
     elif word and (place or not isinstance(now, bool | str)):
         rule = f"{place or 'it'} is the text {word}; write {JSON_WORDS[word]}"
     elif not (named and named in config) and not str(value).startswith(("$", "%")):

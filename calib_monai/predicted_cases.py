@@ -42,7 +42,7 @@ class Inputs(list[Case]):
 
     def lose(self, case: str, why: str) -> None:
         """Note that a case could not be predicted, or its results not be written; the others are predicted."""
-        logger.warning("passed over: %s", why)
+        logger.warning("skipped: %s", why)
         self.lost.append(case)
         self.failed.append(why)
 
@@ -182,7 +182,7 @@ class InputsOnDemand(Sequence[Case]):
         if len(failed) == len(cases):
             raise ValueError(told_of(failed, len(cases)))
         for line in failed:
-            logger.warning("passed over: %s", line)
+            logger.warning("skipped: %s", line)
         trained = read_model_json(self.ckpt_dir)
         good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
         check_workers([case for case, _ in good], num_workers)
@@ -212,7 +212,7 @@ def end(cases: Any, folder: str) -> None:
         if len(checked.lost) == len(checked):
             raise ValueError(told_of(checked.failed, len(checked.failed)))
         sys.stderr.writelines(f"{line}\n" for line in checked.failed)
-        raise ValueError(f"{len(checked.failed)} case(s) were passed over, as told above")
+        raise ValueError(f"{len(checked.failed)} case(s) were skipped, as the lines above say")
 
 
 def _check_order(case: Case, endings: Sequence[str]) -> None:

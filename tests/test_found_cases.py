@@ -72,7 +72,7 @@ def test_images_of_no_case_are_told(tmp_path: Path, caplog: pytest.LogCaptureFix
         (tmp_path / name).touch()
     split = {"test": [{"image": str(tmp_path / "a.nii.gz"), "label": [str(tmp_path / "a_gt.nii.gz")], "case": "a"}]}
     tell_left_out(partial(dict, dataset_dir=str(tmp_path)), split)
-    assert caplog.messages == [f"passed over in {tmp_path}: 2 file(s): 1 of no case (b.nii); 1 hidden (._a.nii.gz)"]
+    assert caplog.messages == [f"skipped in {tmp_path}: 2 file(s): 1 of no case (b.nii); 1 hidden (._a.nii.gz)"]
     tell_left_out(dict, split)
     assert len(caplog.messages) == 1
 

@@ -23,9 +23,9 @@ CONFIG: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("name", "value", "rule"),
     [
-        ("epochs", None, r"MONAI passes over None, and it stays 100; write '\$None' to have none"),
-        ("ignore_index", None, "MONAI passes over None"),
-        ("loss#smooth_nr", None, "MONAI passes over None"),
+        ("epochs", None, r"MONAI ignores None, and it stays 100; write '\$None' to have none"),
+        ("ignore_index", None, "MONAI ignores None"),
+        ("loss#smooth_nr", None, "MONAI ignores None"),
         ("epochs", True, "it must be a number"),
         ("loss#smooth_nr", True, "it must be a number"),
         ("augment", 2, "it must be True or False"),

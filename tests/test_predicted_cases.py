@@ -165,13 +165,13 @@ def test_what_cannot_be_read_or_prepared_is_passed_over(phantom_dir: Path, capsy
     assert [case["case"] for case in found] == [path.name.removesuffix(".nii.gz") for path in images[2:]]
     assert [line.split(" cannot be ")[0] for line in found.failed] == [str(path) for path in images[:2]]
     assert found.failed[1].endswith("cannot be prepared: nothing left to crop")
-    with pytest.raises(ValueError, match=r"^2 case\(s\) were passed over, as told above$"):
+    with pytest.raises(ValueError, match=r"^2 case\(s\) were skipped, as the lines above say$"):
         end(cases, "eval")
     said, told = capsys.readouterr()
     assert said == f"{len(images) - 2} case(s): the maps and the structures in numbers are in eval/predictions\n"
     assert told.splitlines() == found.failed
     cases.lose(found[0]["case"], "no room for its name")
-    with pytest.raises(ValueError, match=r"^3 case\(s\) were passed over, as told above$"):
+    with pytest.raises(ValueError, match=r"^3 case\(s\) were skipped, as the lines above say$"):
         end(cases, "eval")
     assert capsys.readouterr().out.startswith(f"{len(images) - 3} case(s): ")
     one = on_demand(images[2], phantom_dir)
@@ -233,7 +233,7 @@ def test_a_list_of_a_program_takes_the_place_of_the_input(
     assert found[-1]["image"] is held
     assert "label" not in found[1]
     assert listed[:3] == given  # the list of the program stays as it is
-    with pytest.raises(ValueError, match=r"^1 case\(s\) were passed over"):
+    with pytest.raises(ValueError, match=r"^1 case\(s\) were skipped"):
         end(cases, "eval")
 
 

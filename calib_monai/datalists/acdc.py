@@ -77,7 +77,7 @@ def read_acdc(dataset_dir: str) -> list[Case]:
         )
     tested = [patient for patient in patients if patient.parent.name == "testing" and patient.parent != root]
     if 0 < len(tested) < len(patients) and not any(next(patient.glob("*_gt.nii.gz"), None) for patient in tested):
-        logger.warning("%d patient(s) without a label are passed over, first %s", len(tested), tested[0])
+        logger.warning("%d patient(s) without a label are skipped, first %s", len(tested), tested[0])
         patients = [patient for patient in patients if patient not in tested]
     return [case for patient in patients for case in _cases(patient)]
 

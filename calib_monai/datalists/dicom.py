@@ -83,7 +83,7 @@ def _tell_passed_over(found: Sequence[DicomFiles]) -> None:
             if not (series in known if series else one.series):
                 reasons[file] = other if series and known else "it is damaged, or no DICOM inside"
         for file, reason in reasons.items():
-            logger.warning("passed over: %s: %s", file, reason)
+            logger.warning("skipped: %s: %s", file, reason)
 
 
 def case_name(header: Header, folder: Path) -> str:

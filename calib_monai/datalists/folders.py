@@ -83,4 +83,4 @@ def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
         if files:
             parts.append(f"{len(files)} {reason} ({', '.join(shown)})")
     if count:
-        logger.info("passed over in %s: %d file(s): %s", root, count, "; ".join(parts))
+        logger.info("skipped in %s: %d file(s): %s", root, count, "; ".join(parts))

@@ -82,7 +82,7 @@ def read_nci_isbi(dataset_dir: str) -> list[Case]:
     images = _by_patient(root, paths, labels)
     unlabeled = [path for path in paths if (patient := _patient_of(path)) and patient not in labels]
     if unlabeled:
-        logger.warning("%d image(s) without a label are passed over, first %s", len(unlabeled), root / min(unlabeled))
+        logger.warning("%d image(s) without a label are skipped, first %s", len(unlabeled), root / min(unlabeled))
     alone = sorted(labels.keys() - images.keys())
     if alone:
         raise ValueError(

@@ -139,7 +139,7 @@ def find_cases(
     channels = [_one_each(files) for files in kept]
     aside = sorted(path for paths in files_of[0].values() for path in paths if path not in channels[0].values())
     if aside:
-        logger.warning("%d image(s) without a label are passed over, first %s", len(aside), aside[0])
+        logger.warning("%d image(s) without a label are skipped, first %s", len(aside), aside[0])
     for pattern, files in zip(images, channels, strict=True):
         _check_partners("label", labels, pattern, files)
         if not unlabeled:

@@ -17,7 +17,7 @@ MOST_VOLUMES = 4  # structures
 POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 SEEN = 0.0005  # a smaller difference is printed as 0.0%
-ABOUT = "Mean confidence compared with accuracy, the share that is right, {where} ({region} voxels), mean over cases:"
+ABOUT = "Mean confidence compared with accuracy (the share that is right) {where} ({region} voxels), mean over cases:"
 CAUTION = (
     "This holds for the mean of cases like these (brackets: its 95 % interval). Other scanners or patients may differ. "
     "A single case or structure may be off by more, and errors of opposite sign cancel here: look at ECE and the "

@@ -207,5 +207,5 @@ def _check_place(pair: Pair, name: str, affine: NDArray[np.float64], label: Meta
     if not distance <= allowed:
         raise ValueError(
             f"{name} lies elsewhere than {pair.label}, by {distance:.3g} mm: their headers must place each voxel "
-            f"within half a voxel, {allowed:.3g} mm (--any_grid passes over that)"
+            f"within half a voxel, {allowed:.3g} mm (--any_grid accepts more)"
         )

@@ -166,7 +166,7 @@ def test_what_cannot_be_read_is_passed_over_and_told_at_the_end(
     voxels = scan.get_fdata(dtype=np.float32)
     voxels[0], voxels[1] = 3e38, -3e38  # whose difference float32 does not have
     nibabel.save(nibabel.Nifti1Image(voxels, scan.affine), images[2])
-    with refused(r"^2 case\(s\) were passed over"):
+    with refused(r"^2 case\(s\) were skipped"):
         start("hippocampus_ce", "inference", tmp_path, input=str(images[0].parent), **settings)
     said, told = capsys.readouterr()
     assert f"{len(images) - 2} case(s)" in said

@@ -64,7 +64,7 @@ def test_what_a_program_lists_wrongly_is_one_line(bundle_of: Callable[[str], Dri
     files = [driven.cases[name][0]["image"] for name in ("test", "validation")]
     made = workflow(driven, tmp_path)
     made.dataset_data = [files[0], str(tmp_path / "nowhere.nii.gz"), files[1]]
-    with refused(r"^1 case\(s\) were passed over"):
+    with refused(r"^1 case\(s\) were skipped"):
         made.run()
     assert len(predicted(tmp_path)) == 2
     made = workflow(driven, tmp_path)

@@ -121,7 +121,7 @@ def test_test_patients_without_labels_are_passed_over(
         if not path.name.endswith("frame01.nii.gz"):
             path.unlink()
     assert read_acdc(str(folder)) == before[2:]
-    assert "1 patient(s) without a label are passed over, first" in caplog.text
+    assert "1 patient(s) without a label are skipped, first" in caplog.text
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real data is not here")

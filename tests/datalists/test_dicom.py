@@ -239,7 +239,7 @@ def test_a_file_without_an_image_spoils_no_other_series(
     with caplog.at_level(logging.WARNING):
         cases = dicom_cases(tmp_path)
     assert [LoadCased("image")(case)["image"].shape for case in cases] == [(1, 6, 5, 4)] * count
-    assert f"passed over: {tmp_path / name}: {reason}" in caplog.messages
+    assert f"skipped: {tmp_path / name}: {reason}" in caplog.messages
 
 
 def test_a_picture_of_palette_colors_spoils_no_other_series(tmp_path: Path) -> None:

@@ -247,8 +247,8 @@ def test_what_is_passed_over_is_told_with_its_reason_in_one_line(
     caplog.set_level("INFO")
     touch(tmp_path, "._a.nii.gz", "notes.txt", *(f"{n}{end}.nii" for n in range(12) for end in ("", "_seg")))
     assert len(images_in(tmp_path)) == 12
-    [line] = [message for message in caplog.messages if message.startswith("passed over in")]
-    assert line.startswith(f"passed over in {tmp_path}: 14 file(s): 12 label(s) (0_seg.nii, 10_seg.nii, ")
+    [line] = [message for message in caplog.messages if message.startswith("skipped in")]
+    assert line.startswith(f"skipped in {tmp_path}: 14 file(s): 12 label(s) (0_seg.nii, 10_seg.nii, ")
     assert line.endswith("...); 1 hidden (...); 1 of no format of images (...)")
     assert line.count("_seg") == 10
 

@@ -125,7 +125,7 @@ def test_images_without_a_label_are_told(tmp_path: Path, caplog: pytest.LogCaptu
     write_nci_isbi(str(tmp_path), make_phantoms(4))
     (tmp_path / "Training" / "ProstateDx-01-0001.nrrd").unlink()
     assert len(read_nci_isbi(str(tmp_path))) == 3
-    assert "1 image(s) without a label are passed over, first " in caplog.text
+    assert "1 image(s) without a label are skipped, first " in caplog.text
     assert "DICOM/ProstateDx-01-0001" in caplog.text
 
 

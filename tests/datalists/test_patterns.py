@@ -166,7 +166,7 @@ def test_a_test_set_without_labels_is_passed_over(
     assert list(before) == ["1", "2"]
     touch(tmp_path, *(written(image, tests, case) for case in ("2", "3")))
     assert found(tmp_path, image, label=label) == before
-    assert "2 image(s) without a label are passed over, first" in caplog.text
+    assert "2 image(s) without a label are skipped, first" in caplog.text
     touch(tmp_path, written(image, "images_b", "4"))
     with pytest.raises(ValueError, match=r"1 image\(s\) without a partner"):
         found(tmp_path, image, label=label)

@@ -35,7 +35,7 @@ def taken(folder: Path) -> None:
 WRONG_CASES = [
     Wrong(
         f"one case of several: {name}",
-        r"^error: 1 case\(s\) were passed over",
+        r"^error: 1 case\(s\) were skipped",
         change,
         "inference",
         {"input": "{}/data/imagesTr"},

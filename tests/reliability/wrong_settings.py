@@ -66,7 +66,7 @@ WRONG_SETTINGS = [
         options={"cases#use": ["training"]},
         after_training=True,
     ),
-    Wrong("None for a number", "--epochs None: MONAI passes over None, and it stays 100", options={"epochs": None}),
+    Wrong("None for a number", "--epochs None: MONAI ignores None, and it stays 100", options={"epochs": None}),
     Wrong("no value for a number", "--epochs True: it must be a number", options={"epochs": True}),
     Wrong("half a batch", "batch_size is 8.5; it must be a whole number", options={"batch_size": 8.5}),
     Wrong(
