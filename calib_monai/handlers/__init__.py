@@ -21,7 +21,7 @@ from calib_monai.handlers.kept_slices import SliceSaver
 from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.loss_share import ShareOfLoss
 from calib_monai.handlers.multipliers import MultiplierUpdate
-from calib_monai.handlers.predictions import PredictionsSaver, ViewSpread
+from calib_monai.handlers.predictions import PredictionsSaver
 from calib_monai.handlers.resuming import go_on, last_checkpoint
 from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
@@ -30,6 +30,7 @@ from calib_monai.handlers.starting import check_run, check_training
 from calib_monai.handlers.stats import EpochMean, EpochStats
 from calib_monai.handlers.tensorboard import BoardStats, MaxLogitHistogram, ReliabilityImage
 from calib_monai.handlers.training import BestModelSaver, MovingAverage, TrainingSaver, tell_best_model
+from calib_monai.handlers.view_spread import ViewSpread
 
 __all__ = [
     "ASD",

@@ -1,4 +1,4 @@
-"""Outputs of an inference: the maps of each case, numbers for each structure, and spread over views."""
+"""Outputs of an inference: the maps of each case, and numbers for each structure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ignite.engine import Engine, Events
 from monai.data import MetaTensor
-from monai.engines.utils import IterationEvents
-from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from calib_monai.arguments import check_number
 from calib_monai.case_names import case_of, check_case_name, check_different, names_in
 from calib_monai.checks import OUTPUTS, check_outputs
-from calib_monai.generators import generators_on
 from calib_monai.handlers.earlier import Earlier, about_file, about_models, tell_left
-from calib_monai.handlers.engine_state import items, logits_of, output_of
+from calib_monai.handlers.engine_state import items
 from calib_monai.handlers.passed_over import cases_of, passing_over
 from calib_monai.handlers.promises import about_promises, check_margins
 from calib_monai.handlers.volume_log import Structure, VolumeLog, doubt_of
@@ -30,64 +26,15 @@ from calib_monai.metrics.pairwise_dice import pairwise_dice
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
-from calib_monai.posthoc import CalibratedNetwork, Calibrator, Promises, calibrator_of, promises_of
+from calib_monai.posthoc import Promises, promises_of
 from calib_monai.posthoc.conformal import Interval
 from calib_monai.posthoc.files import Folders, calibrator_path, model_files
 from calib_monai.regions import PLAUSIBLE
-from calib_monai.views import RandomViews, spread_over_views
 from calib_monai.whole_files import or_null, write_json
 
 POSSIBLE = 0.05
 MM3_PER_ML = 1000
 DECIMALS = 4
-
-
-class ViewSpread:
-    """Adds "spread" to the output of an evaluator: `calib_monai.views.spread_over_views` of each voxel.
-
-    An image always has the same spread, independent of earlier images.
-
-    Args:
-        random_views: draws the views.
-        calibrator: a calibrator that was fitted to the logits of the evaluator's network, or a network that has it.
-        num_views: number of views; each takes as long as the prediction.
-        seed: seed of the views.
-    """
-
-    def __init__(
-        self,
-        random_views: RandomViews,
-        calibrator: Calibrator | CalibratedNetwork,
-        num_views: int = 8,
-        seed: int = 0,
-    ) -> None:
-        self.random_views = random_views
-        self.calibrator = calibrator_of(calibrator)
-        self.num_views = num_views
-        self.seed = seed
-
-    def attach(self, engine: Engine) -> None:
-        """Add it after every forward pass, on the device of the evaluator."""
-        self.calibrator.to(getattr(engine.state, "device", None))
-        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self)
-
-    def __call__(self, engine: Any) -> None:
-        """Add it to this iteration's output."""
-        output = output_of(engine)
-        network = CalibratedNetwork(engine.network, self.calibrator, output="logits")
-        image = plain(output["image"])
-        half = torch.autocast("cuda", enabled=image.is_cuda and engine.amp, **engine.amp_kwargs)
-        # MONAI is out of the evaluation's mode and precision here, and batch normalization would learn.
-        with torch.random.fork_rng(generators_on(image.device)), eval_mode(network), half:
-            torch.manual_seed(self.seed)
-            output["spread"] = spread_over_views(
-                image,
-                logits_of(engine),
-                engine.inferer,
-                network,
-                self.random_views,
-                self.num_views,
-            )
 
 
 class PredictionsSaver:
