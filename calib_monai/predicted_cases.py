@@ -14,15 +14,16 @@ from monai.data import Dataset
 from calib_monai.case_checks import check_workers, read_or_refused, told_of
 from calib_monai.checks import SPLIT_FILE
 from calib_monai.datalists.inputs import ended_in, listed_cases, listed_in
-from calib_monai.datalists.split_files import kept_split, options_of, read_split, tell_known
+from calib_monai.datalists.split_files import Drawn, kept_split, options_of, read_split, tell_known
 from calib_monai.datalists.splits import Case, Split
 from calib_monai.ensembles import check_predicted
 from calib_monai.found_cases import settle, tell_doubts, tell_odd_voxels
 from calib_monai.made_for import MadeFor, far_from_training, read_model_json
 from calib_monai.networks import folders_of
-from calib_monai.orientation import Geometry, at_reorientation
+from calib_monai.orientation import at_reorientation
 from calib_monai.path_options import check_path
-from calib_monai.volumes import files_of, read_image
+from calib_monai.same_images import tell_seen
+from calib_monai.volumes import SeenImage, files_of, read_image
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +145,11 @@ class InputsOnDemand(Sequence[Case]):
         """The cases that can be predicted, of a list or of the path; they are checked once."""
         if self.checked is None:
             cases = self._found() if listed is None else listed
+            splits = _splits_in(folders_of(self.made_for.network) or [self.ckpt_dir])
             if self.path or listed is not None:
-                _tell_trained_on(folders_of(self.made_for.network) or [self.ckpt_dir], cases)
-            self.checked = self._check(cases, num_workers)
+                for file, kept in splits.items():
+                    tell_known({"test": cases}, kept, file)
+            self.checked = self._check(cases, num_workers, splits.values())
         return self.checked
 
     def _found(self) -> list[Case]:
@@ -161,8 +164,8 @@ class InputsOnDemand(Sequence[Case]):
         label = getattr(self.datalist, "keywords", {}).get("label", "")
         return ended_in(Path(self.path), self.endings, self.is_label, label)
 
-    def _check(self, cases: list[Case], num_workers: int) -> Inputs:
-        """The cases of a list that can be predicted."""
+    def _check(self, cases: list[Case], num_workers: int, splits: Iterable[Drawn]) -> Inputs:
+        """The cases of a list that can be predicted; a warning tells images that are in the training of a split."""
         for case in cases:
             _check_order(case, self.endings)
         settle(cases)
@@ -184,11 +187,12 @@ class InputsOnDemand(Sequence[Case]):
         for line in failed:
             logger.warning("skipped: %s", line)
         trained = read_model_json(self.ckpt_dir)
-        good = [(case, geometry) for case, geometry in zip(cases, found, strict=True) if isinstance(geometry, Geometry)]
+        good = [(case, seen) for case, seen in zip(cases, found, strict=True) if isinstance(seen, SeenImage)]
         check_workers([case for case, _ in good], num_workers)
-        tell_odd_voxels({str(case["case"]): geometry.spacing for case, geometry in good})
-        for case, geometry in good:
-            if far := far_from_training(geometry, trained):
+        tell_odd_voxels({str(case["case"]): seen.geometry.spacing for case, seen in good})
+        tell_seen(splits, {str(case["case"]): seen.digest for case, seen in good})
+        for case, seen in good:
+            if far := far_from_training(seen.geometry, trained):
                 logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
         return Inputs([case for case, _ in good], failed)
 
@@ -236,15 +240,17 @@ def _check_order(case: Case, endings: Sequence[str]) -> None:
         )
 
 
-def _tell_trained_on(folders: Sequence[str], cases: list[Case]) -> None:
-    """Warn of images with the names of cases that a model, or a member of an ensemble, was trained or validated on."""
-    paths = [path for folder in folders if (path := Path(folder) / SPLIT_FILE).is_file()]
-    try:
-        for path in paths:
-            if (kept := read_split(path)) is not None:
-                tell_known({"test": cases}, kept, path)
-    except ValueError as error:  # nothing of it is needed to predict
-        logger.warning("%s", error)
+def _splits_in(folders: Sequence[str]) -> dict[Path, Drawn]:
+    """The split beside a model, or beside each member of an ensemble, by its file; a warning tells a damaged one."""
+    splits: dict[Path, Drawn] = {}
+    for file in filter(Path.is_file, (Path(folder) / SPLIT_FILE for folder in folders)):
+        try:
+            kept = read_split(file)
+        except ValueError as error:  # nothing of it is needed to predict
+            logger.warning("%s", error)
+            continue
+        splits |= {file: kept} if kept is not None else {}
+    return splits
 
 
 def _test_cases(datalist: Callable[[], Split], path: Path, endings: Sequence[str]) -> list[Case]:

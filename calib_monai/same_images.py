@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from nibabel.orientations import apply_orientation, io_orientation
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calib_monai.datalists.split_files import read_split
+from calib_monai.datalists.split_files import Drawn, read_split
 from calib_monai.datalists.splits import SPLITS, Case, Split, patient_of
 from calib_monai.processes import is_first_process
 
@@ -182,3 +182,24 @@ def check_unseen(
                     f"the image of {case} ({name}) is that of {seen[of_set][digest]}, which {file} has for "
                     f"{of_set}: measure other cases. {WHY}"
                 )
+
+
+def tell_seen(splits: Iterable[Drawn], digests: Mapping[str, bytes]) -> None:
+    """Warn, in one line for each model, of images that it has seen under another name.
+
+    Args:
+        splits: those of the models.
+        digests: of the image of each case, as `digest_of`.
+    """
+    for kept in splits:
+        seen = {digest: case for case, digest in kept.images.items()}
+        found = {case: seen.get(digest.hex(), case) for case, digest in digests.items() if digest}
+        renamed = [case for case, other in found.items() if other != case]
+        if renamed:
+            logger.warning(
+                "%d image(s) are images of the training under other names, first %s, which is %s there. %s",
+                len(renamed),
+                renamed[0],
+                found[renamed[0]],
+                WHY,
+            )

@@ -72,6 +72,13 @@ class Seen(NamedTuple):
         return any(self.classes)
 
 
+class SeenImage(NamedTuple):
+    """The result of reading an image: its geometry, and a digest as `digest_of`."""
+
+    geometry: Geometry
+    digest: bytes
+
+
 def read_pair(
     case: Mapping[str, Any], loading: Loading, rules: Rules, look: Callable[[str, Tensor], None] | None = None
 ) -> Seen:
@@ -131,8 +138,8 @@ def read_image(
     spatial_dims: int,
     num_classes: int,
     preparation: Loading | None = None,
-) -> Geometry:
-    """The geometry of the image of a case that can be predicted.
+) -> SeenImage:
+    """The geometry and a digest of the image of a case that can be predicted.
 
     Args:
         case: the files of its "image", a path or several, or an image in memory.
@@ -158,7 +165,8 @@ def read_image(
         if not all(end.isfinite() for end in ends):
             low, high = (end.item() for end in torch.aminmax(_without_meta(loaded["image"])))
             raise ValueError(f"{name} cannot be prepared: its values, {low:g} to {high:g}, become NaN or infinite")
-    return _geometry(loaded["image"], name)
+    geometry = _geometry(loaded["image"], name)
+    return SeenImage(geometry, digest_of(image, np.asarray(loaded["image"].affine)))
 
 
 def files_of(case: Mapping[str, Any]) -> list[str]:

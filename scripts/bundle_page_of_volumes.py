@@ -35,7 +35,7 @@ def page_of_volumes(page: str, train: Mapping[str, Any], counts: Mapping[str, in
         f"This is told of a network for slices. Here whole volumes are prepared so.{resampled} A training takes random "
         f"patches of {size} voxels from them; evaluation and inference see whole volumes.\n\n"
     )
-    page = re.sub(OVERLAY, "", page).replace(" is a 2D ", " is a 3D ")
+    page = re.sub(OVERLAY, "", page).replace(" trains a 2D ", " trains a 3D ")
     page = re.sub(SLICES, f"Patches have {size} voxels.", page)
     page = re.sub(OF_SLICES, lambda _: _settings(train), page)
     page = re.sub(NETWORK, lambda row: _row(row[1], row[2], counts), page)

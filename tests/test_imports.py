@@ -87,7 +87,7 @@ ALLOWED = {
     "model_splits": {"checks", "datalists"},
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
-        *("made_for", "networks", "orientation", "path_options", "volumes"),
+        *("made_for", "networks", "orientation", "path_options", "same_images", "volumes"),
     },
     "listed_cases": {
         *(

@@ -18,6 +18,7 @@ from monai.transforms import Compose
 from PIL import Image
 
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.listed_cases import SplitOnDemand
 from calib_monai.loading import LoadCased
 from calib_monai.orientation import Reorientd
 from calib_monai.predicted_cases import Inputs, InputsOnDemand, end
@@ -72,6 +73,29 @@ def test_images_that_are_called_as_cases_of_the_training_are_told(
     assert "1 of the 1 listed case(s), first phantom_002, have the names of training cases" in caplog.text
     (phantom_dir.parent / "split.json").write_text("{")
     assert len(inputs(phantom_dir / "imagesTr", phantom_dir)) == 8
+
+
+@pytest.mark.parametrize("path", ["imagesTr", ""])
+def test_images_that_a_model_has_seen_under_other_names_are_told(
+    path: str, phantom_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hippocampus = partial(hippocampus_split, str(phantom_dir))
+    cases = SplitOnDemand(
+        hippocampus,
+        num_classes=3,
+        in_channels=1,
+        slice_size=[64, 64],
+        loading=LoadCased(),
+        ckpt_dir=str(phantom_dir.parent),
+        output_dir=str(phantom_dir.parent),
+    )
+    trained, test = cases["training"][0]["case"], hippocampus()["test"][0]["case"]
+    inputs(phantom_dir / path if path else "", phantom_dir)
+    assert "under other names" not in caplog.text
+    shutil.copy(phantom_dir / "imagesTr" / f"{trained}.nii.gz", phantom_dir / "imagesTr" / f"{test}.nii.gz")
+    inputs(phantom_dir / path if path else "", phantom_dir)
+    told = f"1 image(s) are images of the training under other names, first {test}, which is {trained} there."
+    assert told in caplog.text
 
 
 def test_channels_of_two_cases_that_a_list_joins_are_told(

@@ -108,7 +108,7 @@ def test_a_package_of_volumes_says_so(bundle: Path, tmp_path: Path) -> None:
         assert (tensor["spatial_shape"], tensor["is_patch_data"]) == ([40, 56, 40], True)
     assert metadata["description"].startswith("3D UNet")
     page = (root / "docs" / "README.md").read_text(encoding="utf-8")
-    assert "`hippocampus_nacl` is a 3D UNet" in page
+    assert "`hippocampus_nacl` trains a 3D UNet" in page
     assert "Patches have 40 x 56 x 40 voxels." in page
     assert not [word for word in ("2D", "volumes.json'", "The network sees slices", "0.844") if word in page]
     train = json.loads((root / "configs" / "train.json").read_text())
@@ -127,7 +127,7 @@ def test_the_page_of_a_package_of_volumes_tells_the_settings_of_its_own_training
     page = page_of_volumes(before, train, {"unet": 12345, "dynunet": 6}, "volumes.json")
     of_slices = (
         "This collection's settings",
-        "The papers depart",
+        "The papers chose",
         "batches of 16 slices",
         "`transunet` |",
         "multiples of 32",
