@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -32,7 +32,7 @@ class Inputs(list[Case]):
     """The cases that can be predicted, and for each of the others a line with the reason.
 
     Attributes:
-        failed: a line for each case that is passed over.
+        failed: a line for each case that is skipped.
         lost: the names of the cases that were read, but not predicted, or whose results could not be written.
     """
 
@@ -149,7 +149,7 @@ class InputsOnDemand(Sequence[Case]):
             if self.path or listed is not None:
                 for file, kept in splits.items():
                     tell_known({"test": cases}, kept, file)
-            self.checked = self._check(cases, num_workers, splits.values())
+            self.checked = self._check(cases, num_workers, splits)
         return self.checked
 
     def _found(self) -> list[Case]:
@@ -164,8 +164,8 @@ class InputsOnDemand(Sequence[Case]):
         label = getattr(self.datalist, "keywords", {}).get("label", "")
         return ended_in(Path(self.path), self.endings, self.is_label, label)
 
-    def _check(self, cases: list[Case], num_workers: int, splits: Iterable[Drawn]) -> Inputs:
-        """The cases of a list that can be predicted; a warning tells images that are in the training of a split."""
+    def _check(self, cases: list[Case], num_workers: int, splits: Mapping[Path, Drawn]) -> Inputs:
+        """The cases of a list that can be predicted; a warning tells images that a model has seen."""
         for case in cases:
             _check_order(case, self.endings)
         settle(cases)
@@ -198,14 +198,14 @@ class InputsOnDemand(Sequence[Case]):
 
 
 def end(cases: Any, folder: str) -> None:
-    """Say what was predicted, and raise ValueError if a case was passed over.
+    """Say what was predicted, and raise ValueError if a case was skipped.
 
     Args:
         cases: the `InputsOnDemand` of the inference; others are not counted.
         folder: of the results, which has the predictions in `predictions`.
 
     Raises:
-        ValueError: cases were passed over; the message has their number. A line on stderr names each. If none is
+        ValueError: cases were skipped; the message has their number. A line on stderr names each. If none is
             left, the message is that of the first.
     """
     checked = getattr(cases, "checked", None)
@@ -222,7 +222,8 @@ def end(cases: Any, folder: str) -> None:
 def _check_order(case: Case, endings: Sequence[str]) -> None:
     """Raise ValueError if the file of a channel is by its ending that of another one: the network would take it so.
 
-    A warning names two files whose names before their endings differ: they may be of two cases.
+    A warning names two files whose names before their endings differ, or, without such names, whose folders do: they
+    may be of two cases.
     """
     for place, file in enumerate(files_of(case)):
         of = [ending for ending in endings if file.endswith(ending)]
@@ -231,12 +232,13 @@ def _check_order(case: Case, endings: Sequence[str]) -> None:
                 f"{file} is listed as channel {place + 1} of {case['case']}, whose files end in "
                 f"{endings[place % len(endings)]}: list the files in the order {', '.join(endings)}"
             )
-    stems = [Path(file).name.removesuffix(ending) for file, ending in zip(files_of(case), endings, strict=False)]
+    ended = [(Path(file), ending) for file, ending in zip(files_of(case), endings, strict=False)]
+    stems = [file.name.removesuffix(ending) or str(file.parent) for file, ending in ended]
     other = next((place for place, stem in enumerate(stems) if stem != stems[0]), None)
     if other is not None and all(map(str.endswith, files_of(case), endings)):
         first, second = (files_of(case)[place] for place in (0, other))
         logger.warning(
-            "%s and %s are listed as one image, and their names differ: are they of one case?", first, second
+            "%s and %s are listed as one image, and their names or folders differ: are they of one case?", first, second
         )
 
 

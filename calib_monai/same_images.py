@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,22 +184,26 @@ def check_unseen(
                 )
 
 
-def tell_seen(splits: Iterable[Drawn], digests: Mapping[str, bytes]) -> None:
+def tell_seen(splits: Mapping[Path, Drawn], digests: Mapping[str, bytes]) -> None:
     """Warn, in one line for each model, of images that it has seen under another name.
 
     Args:
-        splits: those of the models.
+        splits: the split of each model, by its file.
         digests: of the image of each case, as `digest_of`.
     """
-    for kept in splits:
-        seen = {digest: case for case, digest in kept.images.items()}
-        found = {case: seen.get(digest.hex(), case) for case, digest in digests.items() if digest}
-        renamed = [case for case, other in found.items() if other != case]
+    for file, kept in splits.items():
+        seen: dict[str, list[str]] = {}
+        for case, digest in kept.images.items():
+            seen.setdefault(digest, []).append(case)
+        names = {case: seen.get(digest.hex(), [case]) for case, digest in digests.items() if digest}
+        renamed = [case for case, of_image in names.items() if case not in of_image]
         if renamed:
             logger.warning(
-                "%d image(s) are images of the training under other names, first %s, which is %s there. %s",
+                "%d image(s) are in the training or validation of %s under other names, first %s, which is %s there. "
+                "%s",
                 len(renamed),
+                file,
                 renamed[0],
-                found[renamed[0]],
+                names[renamed[0]][0],
                 WHY,
             )

@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def check_alone(folder: Path, names: Collection[str]) -> None:
     """Raise ValueError if a folder holds other cases than those of these names: a training would take all of them."""
-    others = sorted(file for file in folder.glob("*Tr/*.nii*") if file.name.partition(".")[0] not in names)
+    shown = [file for file in folder.glob("*Tr/*.nii*") if not file.name.startswith(".")]
+    others = sorted(file for file in shown if file.name.partition(".")[0] not in names)
     if others:
         raise ValueError(f"{folder} holds other cases, first {others[0]}: phantoms need a folder of their own")
 

@@ -94,23 +94,28 @@ def test_images_that_a_model_has_seen_under_other_names_are_told(
     assert "under other names" not in caplog.text
     shutil.copy(phantom_dir / "imagesTr" / f"{trained}.nii.gz", phantom_dir / "imagesTr" / f"{test}.nii.gz")
     inputs(phantom_dir / path if path else "", phantom_dir)
-    told = f"1 image(s) are images of the training under other names, first {test}, which is {trained} there."
+    told = f"split.json under other names, first {test}, which is {trained} there."
     assert told in caplog.text
 
 
+@pytest.mark.parametrize("before", ["", "_"])
 def test_channels_of_two_cases_that_a_list_joins_are_told(
-    phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    before: str, phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    files = [f"{case}_{channel}.nii.gz" for case in "ab" for channel in ("t1", "t2")]
+    """Whether a file or its folder has the name of the case."""
+    endings = (f"{before}t1.nii.gz", f"{before}t2.nii.gz")
+    files = [f"{case}{ending}" if before else f"{case}/{ending}" for case in "ab" for ending in endings]
     for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(phantom_dir / IMAGE, tmp_path / file)
-    listed = on_demand("", phantom_dir, ("_t1.nii.gz", "_t2.nii.gz"))
+    listed = on_demand("", phantom_dir, endings)
     [case] = used_by(listed, [{"image": [str(tmp_path / file) for file in files[:2]]}])
-    assert case["case"] == "a"
+    assert case["case"] == "a" or not before
     assert "are they of one case" not in caplog.text
-    joined = on_demand("", phantom_dir, ("_t1.nii.gz", "_t2.nii.gz"))
+    joined = on_demand("", phantom_dir, endings)
     used_by(joined, [{"image": [str(tmp_path / files[0]), str(tmp_path / files[3])]}])
-    assert "b_t2.nii.gz are listed as one image, and their names differ: are they of one case?" in caplog.text
+    told = f"{files[3]} are listed as one image, and their names or folders differ: are they of one case?"
+    assert told in caplog.text
 
 
 def test_voxels_that_no_scanner_makes_are_told(

@@ -99,10 +99,11 @@ def tell_left(files: Sequence[Path], now: Mapping[str, Any]) -> None:
     others = [file for file in files if not Earlier(file, "inference").is_of(now)]
     if others:
         logger.warning(
-            "%d other case(s) there, first %s, were predicted with another model or calibrator, or before its file "
+            "%s holds %d case(s), first %s, that were predicted with another model or calibrator, or before its file "
             "changed: predict them anew, or remove them",
+            others[0].parent.parent,
             len(others),
-            others[0].parent,
+            others[0].parent.name,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from calib_monai.lagrangian import AREAS, AVERAGES, Multipliers, ViolationSums
 from calib_monai.processes import gathered
 
 QUANTITIES = ("multiplier", "coefficient", "violation")
+
+logger = logging.getLogger(__name__)
 
 
 class ConstrainedLoss(Protocol):
@@ -39,8 +42,8 @@ class MultiplierUpdate:
     multiplier, the penalty's coefficient and the mean violation, called for example "crac/multiplier/inner/background".
     So it is in the log, in TensorBoard and in `history.csv`.
 
-    It belongs into the `additional_metrics` of a validation with a `key_val_metric`, without which MONAI leaves them
-    out. A training step of a loss whose handler has no evaluator is refused.
+    Give it to the `additional_metrics` of a validation, and give a `key_val_metric`, too: MONAI ignores
+    `additional_metrics` without one. A warning tells a training whose handler is attached to no evaluator.
 
     Args:
         loss: the loss of the training.
@@ -86,15 +89,11 @@ class MultiplierUpdate:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.update, name)
 
     def note(self, _loss: ConstrainedLoss, _arguments: tuple[Tensor, ...], value: Tensor) -> None:
-        """Note a training step.
-
-        Raises:
-            ValueError: no evaluator has the handler, so that the multipliers would stay as they are.
-        """
-        if value.requires_grad and not self.attached:
-            raise ValueError(
-                "MultiplierUpdate is attached to no evaluator, and the multipliers of the loss would stay as they are: "
-                "give it to additional_metrics beside a key_val_metric, without which MONAI leaves them out"
+        """Note a training step; warn at the first one if no evaluator has the handler."""
+        if value.requires_grad and not self.trained and not self.attached:
+            logger.warning(
+                "MultiplierUpdate is attached to no evaluator: it does not change the multipliers of the loss. Give it "
+                "to additional_metrics, and give a key_val_metric, without which MONAI ignores additional_metrics"
             )
         self.trained |= value.requires_grad
 

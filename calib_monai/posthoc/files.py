@@ -144,7 +144,11 @@ def load_calibrator(
         calibrator.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError, ValueError):
         of_kind = kind == "lts" and all(in_file)  # a temperature of ts knows no classes
-        wrong = f"was not fitted for {classes} classes and {channels} channel(s)" if of_kind else f"holds no {kind}"
+        wrong = (
+            f"was not fitted for {classes} classes and {channels} channel(s)"
+            if of_kind
+            else f"holds no calibrator {kind}"
+        )
         raise ValueError(f"{path} {wrong}: {how_to_fit(kind)}") from None
     _check_temperatures(path, calibrator, how_to_fit(kind))
     return calibrator.eval()

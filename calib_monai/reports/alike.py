@@ -43,6 +43,7 @@ def _setting(key: str, settings: Mapping[str, Any]) -> str:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    """A step of a disturbance as a text: its class, and those of its settings that are numbers other than 0."""
-    numbers = [f"{key} {value}" for key, value in step.items() if isinstance(value, int | float) and value]
-    return f"{step['transform']} ({', '.join(numbers)})" if numbers else str(step["transform"])
+    """A step of a disturbance as a text: its class, and its settings that are texts or numbers other than 0."""
+    settings = {key: value for key, value in step.items() if key != "transform" and value}
+    shown = [f"{key} {value}" for key, value in settings.items() if isinstance(value, int | float | str)]
+    return f"{step['transform']} ({', '.join(shown)})" if shown else str(step["transform"])

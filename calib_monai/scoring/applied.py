@@ -25,14 +25,14 @@ def note_applied(folder: Path, calibrator: Path) -> None:
 
 
 def check_not_applied(probs: Path, calibrator: Path) -> None:
-    """Raise ValueError if a note in the folder of probabilities, or above, says that they are calibrated by it."""
+    """Raise ValueError if a note in the folder of probabilities, above or below, says that it calibrated them."""
     digest = digest_of_files([calibrator])
     place = probs.resolve()
-    for folder in (place, *place.parents):
+    for folder in (place, *place.parents, *(note.parent for note in place.rglob(FILE))):
         if digest in _calibrators_in(folder):
             raise ValueError(
                 f"--probs {probs} are calibrated by this temperature already, as {folder / FILE} says: give the "
-                "probabilities of the model"
+                "probabilities of the model, or remove that file if these are others"
             )
 
 

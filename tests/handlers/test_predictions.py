@@ -168,8 +168,7 @@ def test_other_cases_of_a_model_or_a_fit_that_has_changed_since_are_told(
     predict("two")
     os.utime(tmp_path / changed, (1, 1))
     predict("one")
-    assert "predictions/two, were predicted with another model or calibrator" in caplog.text
-    assert "1 other case(s) there, first" in caplog.text
+    assert "holds 1 case(s), first two, that were predicted with another model or calibrator" in caplog.text
     predict("two")
     assert caplog.text.count("were predicted") == 1
 

@@ -88,7 +88,7 @@ def test_a_calibrator_for_another_network_is_refused(models: Path, num_classes: 
 def test_a_calibrator_of_another_kind_is_refused_by_its_kind(models: Path, kind: str, other: str) -> None:
     (models / f"calibrator_{other}.safetensors").replace(models / f"calibrator_{kind}.safetensors")
     for arguments in ((), (3, 2)):
-        with pytest.raises(ValueError, match=f"calibrator_{kind}.safetensors holds no {kind}: fit it with"):
+        with pytest.raises(ValueError, match=f"calibrator_{kind}.safetensors holds no calibrator {kind}: fit it with"):
             load_calibrator(kind, str(models), *arguments)
 
 

@@ -115,13 +115,13 @@ def test_images_with_other_noise_are_not_compared(tmp_path: Path) -> None:
     runs = [replace(runs[0], disturbance=[]), runs[1]]
     for table in (results_tables(runs)[0], structures_table(runs)):
         assert "**0.900**" in table.markdown()  # the second is of an older version, which noted none
-    noise = {"transform": "RandGaussianNoised", "keys": ["image"], "std": 0.1, "mean": 0.0}
+    noise = {"transform": "Shiftd", "keys": ["image"], "kind": "noise", "strength": 0.1, "mean": 0.0}
     runs[1] = replace(runs[1], disturbance=[noise])
     for table in (results_tables(runs)[0], structures_table(runs)):
         assert "**" not in table.markdown()
     assert results_tables(runs)[0].note == (
         "The images were disturbed differently, so runs are neither marked nor ranked: first with no disturbance; "
-        "second with RandGaussianNoised (std 0.1)."
+        "second with Shiftd (kind noise, strength 0.1)."
     )
 
 

@@ -243,6 +243,12 @@ class TestRefusals:
             with pytest.raises(ValueError, match=rf"{place} are calibrated by this .*/{above}calibrated.json says"):
                 applied(given, probs=root / place, out=root / "twice")
         (root / "calibrated.json").write_text("{")
+        (root / "raw").mkdir()
+        (root / "copied").rename(root / "raw" / "copied")
+        with pytest.raises(
+            ValueError, match=r"copied/calibrated.json says: .* or remove that file if these are others"
+        ):
+            applied(given, probs=root / "raw", out=root / "twice")
         score(given.line("--probs", str(root / "applied"), "--out", str(root / "more"), *FIT))
         applied(given, probs=root / "applied", fitted=root / "more", out=root / "twice")
         assert len(json.loads((root / "twice" / "calibrated.json").read_text())["calibrators"]) == 1
