@@ -203,7 +203,7 @@ def _has_plausible(rows: Part) -> bool:
 
 def _cell(found: Part, measure: Part) -> str:
     """A mean and its deviation between seeds, if it has one, as in reports."""
-    decimals = measure["decimals"] or int(found["mean"] not in (None, 0))  # a structure missed in one of three seeds
+    decimals = measure["decimals"] or (0 if float(found["mean"] or 0).is_integer() else 2)  # missed in one of 3 seeds
     factor, deviation = measure.get("factor", 1), found["seed_deviation"]
     return _number(found["mean"], decimals, factor) + (f" ± {deviation * factor:.{decimals}f}" if deviation else "")
 
