@@ -59,7 +59,7 @@ class FitCheck:
         elsewhere: the data that are measured, where a network predicts. Other data than those of the training are
             judged unless their JSON file says that the labels are right; test cases of the training are not judged.
             None: predictions of another program are judged.
-        order: whether the order of the classes is judged.
+        order: for each class the place of its channel in the files; empty if they are in order.
         background: whether a channel is of the background.
         named: whether the files of the classes say by their names which these are.
         of: what a message begins with, such as which cases these are.
@@ -70,7 +70,7 @@ class FitCheck:
         class_names: Sequence[str],
         elsewhere: OtherData | None = None,
         *,
-        order: bool = True,
+        order: Sequence[int] = (),
         background: bool = True,
         named: bool = False,
         of: str = "",
@@ -142,8 +142,7 @@ class FitCheck:
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
             raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")
-        if self.order:
-            self._check_order(counts, dice)
+        self._check_order(counts, dice)
 
     @property
     def _accepts(self) -> str:
@@ -193,7 +192,9 @@ class FitCheck:
             return "the channels", "leave out --foreground if one is of the background"
         if self.named:
             return "the files of the classes", "correct their names"
-        return "the channels", f"give the names in the order of the channels, --order {' '.join(names)}"
+        of_channels = sorted(range(len(names)), key=lambda index: self.order[index] if self.order else index)
+        told = " ".join(names[index] for index in of_channels)
+        return "the channels", f"give the names in the order of the channels, --order {told}"
 
 
 def dice_of_turns(fits: Sequence[CaseFit]) -> dict[Turn, float]:

@@ -151,7 +151,7 @@ def fit_checks(scoring: Scoring, of: str = "") -> list[handlers.FitCheck]:
         scoring: what is scored.
         of: what its message begins with.
     """
-    order, background = not scoring.reading.order, not scoring.reading.foreground
+    order, background = scoring.reading.order, not scoring.reading.foreground
     named = any(found.pair.named for found in scoring.cases.values())
     check = handlers.FitCheck(scoring.class_names, order=order, background=background, named=named, of=of)
     return [] if scoring.any_fit else [check]

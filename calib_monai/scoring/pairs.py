@@ -79,6 +79,8 @@ def pairs_in(
     files = [file for file in files_below(probs)[0] if file.name.lower().endswith(PROB_SUFFIXES)]
     of_labels = labels_in(labels, files)
     resolved = {file.resolve() for file in of_labels.values()}
+    if files and all(file.resolve() in resolved for file in files):
+        raise ValueError(f"--probs {probs} holds the labels of --labels, first {files[0].name}, and no probabilities")
     files = [file for file in files if file.resolve() not in resolved]
     if not files:
         raise ValueError(f"--probs {probs} holds no {', '.join(PROB_SUFFIXES)}; {held(probs)}")

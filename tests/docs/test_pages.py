@@ -16,7 +16,7 @@ from pages import PAGES, README, REPOSITORY, anchors_of, links_of, named, prose_
 LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/README.md", "workflow/README.md"))]
 OF_OTHERS = {
     *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
-    "Not all config files are in",
+    *("Not all config files are in", "Expecting property name enclosed in double quotes"),
     *("File too large", "No space left on device", "CUDA out of memory", "DataLoader worker (pid ", ") is killed"),
 }  # messages of MONAI, PyTorch, Python and the system
 

@@ -83,7 +83,6 @@ def test_another_order_of_channels_and_turned_arrays_are_refused(change: Change,
 
 
 def test_what_is_said_to_be_right_is_not_judged(tmp_path: Path) -> None:
-    run(FitCheck(NAMES, order=False), exchanged)
     run(FitCheck(NAMES, OtherData("")), exchanged)  # test cases of the training
     run(FitCheck(NAMES, other_data(tmp_path, labels_are_right=True)), exchanged)
 

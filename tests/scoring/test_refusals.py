@@ -11,7 +11,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from saved_probs import AFFINE, NAMES, Folders
+from saved_probs import AFFINE, Folders
 from wrong_probs import last
 from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
@@ -45,11 +45,15 @@ def test_probabilities_that_do_not_fit_into_memory_are_refused_by_their_headers(
         main([*given.options, "--cases", case])
 
 
-def test_an_order_that_is_given_is_not_doubted(folders: Callable[..., Folders]) -> None:
+def test_an_order_that_is_given_is_judged_as_any(folders: Callable[..., Folders]) -> None:
     given = folders()
     for case, made in given.cases.items():
-        given.write(case, "{}.nii.gz", last(made.probs)[..., [0, 2, 1]])
-    assert main([*given.options, "--order", *NAMES]) == 0
+        given.write(case, "{}.npy", made.probs[[1, 2, 0]])
+    order = ["--order", "liver", "tumor", "background"]
+    with pytest.raises(ValueError, match=rf"channels look like those of other .*, {' '.join(order)}[,;] "):
+        main([*given.options, "--order", "tumor", "liver", "background"])
+    assert main([*given.options, *order]) == 0
+    assert main([*given.options, "--overwrite", "--any_fit", "--order", "tumor", "liver", "background"]) == 0
     refused_order = [*given.options, "--overwrite", "--order", "background", "liver"]
     with pytest.raises(ValueError, match="--order is background, liver; it must be the classes"):
         main(refused_order)
