@@ -42,12 +42,13 @@ class Once(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """A parser of a command line whose options may each be given once.
 
-    What is wrong ends the program with one line and the code 2. Of an unknown option it names the nearest. No path may
-    be empty.
+    What is wrong ends the program with one line and the code 2. Of an unknown option it names the nearest; none may be
+    shortened. No path may be empty.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.allow_abbrev = False
         for name in (None, "store"):
             self.register("action", name, Once)
         self.register("type", Path, _path)
@@ -63,7 +64,7 @@ class Parser(argparse.ArgumentParser):
         given = sys.argv[1:] if args is None else [*args]
         known = [one for action in self._actions for one in action.option_strings]
         for name in (word.split("=")[0] for word in given if word.startswith("--")):
-            if not any(one.startswith(name) for one in known):
+            if name not in known:
                 self.error(f"there is no option {name}{did_you_mean(name, known)}")
         found, unknown = self.parse_known_args(given, namespace)
         if unknown:

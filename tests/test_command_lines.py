@@ -13,7 +13,7 @@ from calib_monai.command_lines import Parser
     ("twice", "said"),
     [
         (["--fit", "a", "--fit", "b"], "--fit is given twice; give it once, with all values"),
-        (["--fit", "a", "--fi", "b"], " is given twice; give it once, with all values"),
+        (["--fit", "a", "--fi", "b"], "there is no option --fi; did you mean --fit?"),
         (["--out", "a", "--out", "a"], "--out is given twice; give it once; --help"),
         (["--out=a", "--out=b"], "--out is given twice; give it once; --help"),
         (["--seed", "0", "--seed", "7"], "--seed is given twice; give it once; --help"),

@@ -44,6 +44,13 @@ def axes_of_array(
         )
     if not fitting:
         channels = "" if num_channels is None else f" of {num_channels} class(es)" if num_channels > 1 else ""
+        of_others = [axes for axes in known if _fits(axes, shape, wanted, None)]
+        if channels and of_others:
+            held = shape[of_others[0].index("c")]
+            raise ValueError(
+                f"{file} is {tuple(stored)}: it holds values of {held} class(es), and {num_channels} are named; name "
+                "each class, or with --foreground each but the background"
+            )
         raise ValueError(
             f"{file} is {tuple(stored)} and {of_label} is {tuple(size)} voxels; it must hold a value for each of these "
             f"voxels and each class{channels}, with axes as {' or '.join(known)}"

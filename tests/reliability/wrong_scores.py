@@ -190,7 +190,7 @@ WRONG_SCORES = [
         niftis(lambda p: np.round(100 * p[..., 1:]).astype(np.uint8)),
         ("--foreground",),
     ),
-    WrongScore("a class too many", "and each class of 3", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
+    WrongScore("a class too many", "4 class.*, and 3 are named", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
     WrongScore(
         "more classes than a byte has",
         "case_0.nii.gz is of 300 classes; at most 256 are measured",
@@ -246,7 +246,7 @@ WRONG_SCORES = [
             (("--classes", "background"), "there must be at least two"),
             (("--classes", "a", "b", "b"), "each with a name of its own"),
             (("--classes", "{}/nowhere.json"), "nowhere.json cannot be read"),
-            (("--classes", "background", "liver"), "and each class of 2"),
+            (("--classes", "background", "liver"), "values of 3 .*, and 2 are named; name each class"),
             (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),
             (("--axes", "xyzc"), "with axes as xyzc"),
             (("--cases", "case_7"), "there is no case case_7 with probabilities and a label; did you mean"),
