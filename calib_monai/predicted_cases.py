@@ -251,7 +251,8 @@ def _splits_in(folders: Sequence[str]) -> dict[Path, Drawn]:
         except ValueError as error:  # nothing of it is needed to predict
             logger.warning("%s", error)
             continue
-        splits |= {file: kept} if kept is not None else {}
+        if kept is not None:
+            splits[file] = kept
     return splits
 
 
