@@ -11,7 +11,8 @@ from paper_settings import paper_settings
 from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
 RESULTS = REPOSITORY / "results"
-SLICES, VOLUMES = "main", "volumes"  # folders of the results of networks for slices and for volumes
+SLICES, VOLUMES = "slices", "volumes"  # what networks are for
+FOLDERS = {"main": SLICES, "volumes": VOLUMES, "volumes_ce": VOLUMES}  # folders of results
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
 COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
@@ -123,10 +124,10 @@ def matrix() -> str:
         lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
     shortened = [f"{short} is `{dataset}`" for dataset, short in columns.items() if short != dataset]
     tables = [
-        f"### {dataset}, networks for {kind}\n\n{_table(measured, experiment)}"
+        f"### {dataset}, networks for {kind}\n\n{found}"
         for dataset in columns
-        for experiment, kind in ((SLICES, "slices"), (VOLUMES, "volumes"))
-        if (measured := _measured(dataset, experiment))
+        for kind in (SLICES, VOLUMES)
+        if (found := _tables(dataset, kind))
     ]
     words = {
         "matrix": "\n".join(lines),
@@ -160,9 +161,15 @@ def _matrix_cell(dataset: str, method: str) -> str:
 
 def _results(dataset: str, method: str) -> str:
     """The results on a page: those of slices, and below these of volumes, if there are some."""
-    measured, of_volumes = (_measured(dataset, experiment) for experiment in (SLICES, VOLUMES))
-    told = _table(measured, SLICES, method) if measured else "Not measured yet."
-    return told + (f"\n\n### Networks for volumes (3D)\n\n{_table(of_volumes, VOLUMES, method)}" if of_volumes else "")
+    told = _tables(dataset, SLICES, method) or "Not measured yet."
+    of_volumes = _tables(dataset, VOLUMES, method)
+    return told + (f"\n\n### Networks for volumes (3D)\n\n{of_volumes}" if of_volumes else "")
+
+
+def _tables(dataset: str, kind: str, method: str = "") -> str:
+    """The tables of all experiments whose networks are for slices, or for volumes; nothing if there are none."""
+    folders = (folder for folder, others in FOLDERS.items() if others == kind)
+    return "\n\n".join(_table(found, folder, method) for folder in folders if (found := _measured(dataset, folder)))
 
 
 def _table(measured: Part, experiment: str, method: str = "") -> str:
@@ -176,7 +183,7 @@ def _table(measured: Part, experiment: str, method: str = "") -> str:
     return "\n".join([*lines, "", _conditions(measured, experiment)])
 
 
-def _measured(dataset: str, experiment: str = SLICES) -> Part:
+def _measured(dataset: str, experiment: str = "main") -> Part:
     """The results of methods on a data set from the workflow, empty if there are none.
 
     Raises:
@@ -185,11 +192,11 @@ def _measured(dataset: str, experiment: str = SLICES) -> Part:
     path = RESULTS / dataset / experiment / "results.json"
     found: Part = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     for name, row in found.get("rows", {}).items():
-        if (OVERLAY in row["options"]) != (experiment == VOLUMES):
-            kind = "volumes" if OVERLAY in row["options"] else "slices"
+        kind = VOLUMES if OVERLAY in row["options"] else SLICES
+        if kind != FOLDERS[experiment]:
             raise ValueError(
-                f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of slices from "
-                f"{SLICES}, and of volumes from {VOLUMES}"
+                f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of {SLICES} from "
+                f"main, and of {VOLUMES} from volumes"
             )
     if others := found.get("rows", {}).keys() - set(names("methods")):
         raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
