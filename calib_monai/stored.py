@@ -107,6 +107,7 @@ class Summary(Evaluated):
     disturbance: list[Step] | None = None
     trained_on: str | None = None
     aurc: dict[str, float | None] | None = None
+    cautions: list[str] = []
 
 
 class TopLabelBins(Stored):

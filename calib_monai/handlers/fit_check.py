@@ -15,7 +15,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
-from calib_monai.handlers.engine_state import given_of, ignored_label, items
+from calib_monai.handlers.engine_state import cautions, given_of, ignored_label, items
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import all_gathered, gathered, is_first_process
@@ -51,8 +51,9 @@ class FitCheck:
     All cases together decide. The order of the classes with the highest mean Dice, background included, is the one of
     the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
-    fit far better turned are told in a warning where the others do not. If the first cases would be refused, a warning
-    says so at once: the others may take hours. Attach it before what writes results.
+    fit far better turned where the others do not are told in a warning, and in `engine.state.cautions`, which the
+    summary and the report repeat. If the first cases would be refused, a warning says so at once: the others may take
+    hours. Attach it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -92,8 +93,9 @@ class FitCheck:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
 
-    def start(self, _engine: Engine) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget the earlier run."""
+        cautions(engine).clear()
         self.counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.float64)
         self.fits = []
 
@@ -122,7 +124,7 @@ class FitCheck:
         except ValueError as error:
             logger.warning("of the first %d cases, %s. All cases decide, at the end", len(self.fits), error)
 
-    def judge(self, _engine: Engine) -> None:
+    def judge(self, engine: Engine) -> None:
         """Judge the cases of all processes, and warn of those that are turned alone.
 
         Raises:
@@ -133,9 +135,10 @@ class FitCheck:
         self._check(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
         if turned and is_first_process():
-            case, turn = turned[0]
-            told = "%d of %d case(s) fit their labels far better turned, first %s with %s: look at them"
-            logger.warning(told, len(turned), len(fits), case, turn)
+            (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
+            caution = f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
+            logger.warning(caution)
+            cautions(engine).append(caution)
 
     def _check(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""

@@ -72,7 +72,7 @@ def answer(run: Run) -> str:
 
 
 def beside(run: Run) -> str:
-    """Dice, ECE, how much too small or too large the predicted structures are, and a calibrator of too few cases."""
+    """Dice, ECE, how much too small or too large the predicted structures are, and what makes these doubtful."""
     names = dict.fromkeys(name.format(region=run.region) for name in MEASURES_SHOWN)
     measures = {name: run.measure(name) for name in names if name in run.metrics}
     told = [f"{measure.title} {measure.shown(run.metrics[name])}" for name, measure in measures.items()]
@@ -82,6 +82,7 @@ def beside(run: Run) -> str:
             f"volumes: {first_of([f'{name} {in_percent(mean)} %' for name, mean in means.items()], MOST_VOLUMES)}"
         )
     sentences = [f"{'; '.join(told)}."] if told else []
+    sentences += [f"{caution}." for caution in run.cautions]
     if run.metrics.get(OF_DICE, 1) < POOR:
         sentences.append(f"Its Dice is below {POOR}: look at its segmentations before its probabilities.")
     if run.fitted_cases is not None and run.fitted_cases < FEW:

@@ -143,6 +143,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         test_dir=summary.elsewhere.test_dir if summary.elsewhere else "",
         part=summary.part,
         aurc={name: number(area) for name, area in (summary.aurc or {}).items()},
+        cautions=summary.cautions,
     )
 
 

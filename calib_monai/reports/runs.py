@@ -69,6 +69,7 @@ class Run:
         part: of the split that was measured, "test" or "validation".
         aurc: the area under the risk-coverage curve by each order of the cases, as the evaluation noted it; empty for
             several evaluations together.
+        cautions: what the evaluation found that must be known before the numbers are believed.
         patients: the patient of each case, where it is known.
         folder_of: the folder with the slice of a case, where it is not `folder`.
     """
@@ -99,6 +100,7 @@ class Run:
     test_dir: str = ""
     part: str = "test"
     aurc: Mapping[str, float] = field(default_factory=dict)
+    cautions: Sequence[str] = ()
     patients: Mapping[str, str] = field(default_factory=dict)
     folder_of: Mapping[str, Path] = field(default_factory=dict)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, State
 
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers import FitCheck, IgnoredLabel
@@ -32,8 +32,8 @@ def run(
     *changes: Change,
     ignore_index: int | None = None,
     predicted: torch.Tensor | None = None,
-) -> None:
-    """Measure a case for each change, whose label is the changed prediction."""
+) -> State:
+    """Measure a case for each change, whose label is the changed prediction; the evaluator's state."""
     predicted = predicted_map() if predicted is None else predicted
     prob = torch.nn.functional.one_hot(predicted[0].long(), len(check.class_names)).movedim(3, 0).float()
 
@@ -45,7 +45,7 @@ def run(
     engine = Engine(step)
     IgnoredLabel(ignore_index).attach(engine)
     check.attach(engine)
-    engine.run(range(len(changes)))
+    return engine.run(range(len(changes)))
 
 
 def exchanged(label: torch.Tensor) -> torch.Tensor:
@@ -127,10 +127,13 @@ def test_two_exchanged_classes_of_many_are_refused() -> None:
 
 
 def test_cases_that_are_turned_where_others_are_not_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    run(FitCheck(NAMES), torch.clone, torch.clone, lambda label: label.flip(1))
+    check = FitCheck(NAMES)
+    state = run(check, torch.clone, torch.clone, lambda label: label.flip(1))
     assert caplog.messages == [
         "1 of 3 case(s) fit their labels far better turned, first case_2 with x reversed: look at them"
     ]
+    assert state.cautions == caplog.messages
+    assert run(check, torch.clone).cautions == []
 
 
 def test_structures_that_a_turn_exchanges_may_be_turned() -> None:

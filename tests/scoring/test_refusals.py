@@ -17,6 +17,8 @@ from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
 from calib_monai import headers
 from calib_monai.refusals import refusal_of
+from calib_monai.reports.answers import beside
+from calib_monai.reports.run_files import read_run
 from calib_monai.score import main
 from calib_monai.scoring.class_names import classes_of
 from calib_monai.scoring.pickles import placed_by
@@ -57,6 +59,15 @@ def test_an_order_that_is_given_is_judged_as_any(folders: Callable[..., Folders]
     refused_order = [*given.options, "--overwrite", "--order", "background", "liver"]
     with pytest.raises(ValueError, match="--order is background, liver; it must be the classes"):
         main(refused_order)
+
+
+def test_the_page_tells_of_a_case_that_is_turned_alone(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for turn, (case, made) in enumerate(given.cases.items()):
+        given.write(case, "{}.npy", made.probs[:, ::-1] if turn else made.probs)
+    assert main(given.options) == 0
+    told = "1 of 2 case(s) fit their labels far better turned, first case_1 with x reversed: look at them."
+    assert told in beside(read_run(given.probs.parent / "out"))
 
 
 @pytest.mark.parametrize(
