@@ -9,26 +9,50 @@ prints, in Markdown, the values of each seed, and the difference of each method 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from calib_monai.command_lines import Parser
 from calib_monai.estimates import Estimate, Floats, difference
 from calib_monai.experiments.tables import p_value_cell
 from calib_monai.measures import measure_of
 from calib_monai.ranks import holm
+from calib_monai.refusals import tell_in_one_line
+from calib_monai.stored import Stored, read_stored
 
 MEASURES = {name: measure_of(name) for name in ("dice_foreground", "nll_all", "ece_foreground")}
 
-Trials = dict[str, dict[int, dict[str, dict[str, float]]]]
+Trials = dict[str, dict[int, dict[str, dict[str, float | None]]]]
 """The values of each case, by method and seed."""
+
+
+class Trial(Stored):
+    """A training with its seed, fold and the values of each case."""
+
+    seed: int
+    fold: int
+    cases: dict[str, dict[str, float | None]]
+
+
+class Row(Stored):
+    """The trials of a method, and the options of its trainings."""
+
+    options: dict[str, str]
+    trials: list[Trial]
+
+
+class Table(Stored):
+    """`results.json` of a table."""
+
+    patients: dict[str, str]
+    rows: dict[str, Row]
 
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+", type=Path, help="folders with a results.json")
     parser.add_argument("--reference", required=True, help="the method that the others are compared with")
     asked = parser.parse_args()
@@ -43,23 +67,28 @@ def joined(tables: list[Path]) -> tuple[Trials, list[str]]:
     """The trials of all tables, and the patient of each case.
 
     Raises:
-        ValueError: a trial is in two tables with other values, or tested other cases than the first one did.
+        ValueError: a table cannot be read. A method was trained with other options in another table. A trial is in two
+            tables with other values, or tested other cases than the first one did.
     """
     trials: Trials = {}
     patients: dict[str, str] = {}
+    options: dict[str, dict[str, str]] = {}
     for table in tables:
-        content = json.loads((table / "results.json").read_text(encoding="utf-8"))
-        for method, row in content["rows"].items():
-            for trial in row["trials"]:
+        content = read_stored(table / "results.json", Table, "give the folder of a table whose rows have trials")
+        for method, row in content.rows.items():
+            if other := row.options.items() ^ options.setdefault(method, row.options).items():
+                names = ", ".join(sorted({name for name, _ in other}))
+                raise ValueError(f"{table}: {method} was trained with other options in another table: {names}")
+            for trial in row.trials:
+                told = f"{table}: {method}, seed {trial.seed}"
                 cases = {
-                    name: {measure: of_case[measure] for measure in MEASURES}
-                    for name, of_case in trial["cases"].items()
+                    name: {measure: of_case[measure] for measure in MEASURES} for name, of_case in trial.cases.items()
                 }
-                patients = patients or {name: content["patients"].get(name, name) for name in cases}
-                if list(cases) != list(patients) or trial["fold"]:
-                    raise ValueError(f"{table}: {method}, seed {trial['seed']} tested other cases than the first trial")
-                if trials.setdefault(method, {}).setdefault(trial["seed"], cases) != cases:
-                    raise ValueError(f"{table}: {method}, seed {trial['seed']} has other values in another table")
+                patients = patients or {name: content.patients.get(name, name) for name in cases}
+                if list(cases) != list(patients) or trial.fold:
+                    raise ValueError(f"{told} tested other cases than the first trial")
+                if trials.setdefault(method, {}).setdefault(trial.seed, cases) != cases:
+                    raise ValueError(f"{told} has other values in another table")
     return trials, list(patients.values())
 
 
@@ -106,10 +135,11 @@ def differences_table(trials: Trials, patients: list[str], reference: str) -> li
     return lines
 
 
-def _values(of_seeds: dict[int, dict[str, dict[str, float]]], name: str) -> Floats:
+def _values(of_seeds: dict[int, dict[str, dict[str, float | None]]], name: str) -> Floats:
     """The values of a measure, (seeds, cases)."""
-    return np.array([[case[name] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)])
+    return np.array([[case[name] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)], dtype=np.float64)
 
 
 if __name__ == "__main__":
+    tell_in_one_line()
     main()

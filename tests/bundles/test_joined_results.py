@@ -13,15 +13,16 @@ from pages import REPOSITORY, commands_of
 PAGE = REPOSITORY / "results" / "README.md"
 
 
-def write_table(folder: Path, trials: dict[str, dict[int, list[float]]]) -> Path:
+def write_table(folder: Path, trials: dict[str, dict[int, list[float]]], **options: str) -> Path:
     """A results.json of methods, seeds and the Dice of each case; NLL and ECE are 0.1."""
     folder.mkdir()
     rows = {
         method: {
+            "options": options,
             "trials": [
                 {"seed": seed, "fold": 0, "cases": {f"case_{place}": of_case(dice) for place, dice in enumerate(row)}}
                 for seed, row in of_seeds.items()
-            ]
+            ],
         }
         for method, of_seeds in trials.items()
     }
@@ -33,11 +34,13 @@ def of_case(dice: float) -> dict[str, float]:
     return {"dice_foreground": dice, "nll_all": 0.1, "ece_foreground": 0.1}
 
 
+@pytest.mark.parametrize("reference", ["dice_ce", "ce"])
 def test_the_page_of_results_has_what_the_command_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    reference: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
-    [command] = [one for one in commands_of(PAGE) if "join_results" in one and "volumes_seeds" in one]
+    of_seeds = [one for one in commands_of(PAGE) if "join_results" in one and "volumes_seeds" in one]
+    [command] = [one for one in of_seeds if one.endswith(f"--reference {reference}")]
     monkeypatch.setattr("sys.argv", shlex.split(command)[1:])
     join_results.main()
     assert capsys.readouterr().out in PAGE.read_text(encoding="utf-8")
@@ -61,6 +64,12 @@ def test_trials_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     other = write_table(tmp_path / "other", {"ce": {0: [0.5, 0.6]}})
     with pytest.raises(ValueError, match="ce, seed 0 has other values in another table"):
         join_results.joined([first, other])
+    longer = write_table(tmp_path / "longer", {"ce": {1: [0.5, 0.6]}}, epochs="40")
+    with pytest.raises(ValueError, match="longer: ce was trained with other options in another table: epochs"):
+        join_results.joined([first, longer])
+    (tmp_path / "results.json").write_text('{"rows": {"ce": {}}, "patients": {}}')
+    with pytest.raises(ValueError, match=r"results.json is damaged \(rows.ce.options: Field required\): give the"):
+        join_results.joined([tmp_path])
     fewer = write_table(tmp_path / "fewer", {"ce": {1: [0.5]}})
     with pytest.raises(ValueError, match="ce, seed 1 tested other cases than the first trial"):
         join_results.joined([first, fewer])

@@ -121,10 +121,12 @@ def test_what_averages_all_seeds_stands_beside_the_first_of_them() -> None:
 
 
 def test_an_experiment_chooses_among_the_methods_that_are_asked_for() -> None:
-    plan = planned(experiments=["recipe"], methods=["ce", "nacl"], seeds=[0, 1])
+    plan = planned(experiments=["recipe"], methods=["dice_ce", "nacl"], seeds=[0, 1])
     assert {training.method for training in plan.trainings("recipe")} == {"nacl"}
-    with pytest.raises(ValueError, match=r"the experiment recipe chooses among soft_dice, ace, svls, nacl: give one"):
-        planned(experiments=["recipe"], methods=["ce"], seeds=[0, 1])
+    with pytest.raises(
+        ValueError, match=r"the experiment recipe chooses among ce, soft_dice, ace, svls, nacl: give one"
+    ):
+        planned(experiments=["recipe"], methods=["dice_ce"], seeds=[0, 1])
     assert planned(experiments=["nacl_priors"], methods=["ce"]).trainings("nacl_priors")[0].method == "nacl"
 
 
