@@ -24,16 +24,30 @@ def note_applied(folder: Path, calibrator: Path) -> None:
     write_json(folder / FILE, {"about": ABOUT, "calibrators": sorted(known)})
 
 
-def check_not_applied(probs: Path, calibrator: Path) -> None:
-    """Raise ValueError if a note in the folder of probabilities, above or below, says that it calibrated them."""
-    digest = digest_of_files([calibrator])
-    place = probs.resolve()
-    for folder in (place, *place.parents, *(note.parent for note in place.rglob(FILE))):
-        if digest in _calibrators_in(folder):
+def check_not_applied(probs: Path, calibrator: Path, fitted_to: Path) -> None:
+    """Raise ValueError if a note in the folder of probabilities, above or below, says that they are calibrated.
+
+    Args:
+        probs: the folder of probabilities.
+        calibrator: the file of the calibrator that is to be applied.
+        fitted_to: the folder of those that it was fitted to. What was applied to these may be applied to `probs`, too.
+    """
+    own = digest_of_files([calibrator])
+    before = {digest for applied in _notes_around(fitted_to).values() for digest in applied} - {own}
+    for folder, applied in _notes_around(probs).items():
+        if not before.issuperset(applied):
+            which = "this" if own in applied else "another"
             raise ValueError(
-                f"--probs {probs} are calibrated by this temperature already, as {folder / FILE} says: give the "
+                f"--probs {probs} are calibrated by {which} temperature already, as {folder / FILE} says: give the "
                 "probabilities of the model, or remove that file if these are others"
             )
+
+
+def _notes_around(place: Path) -> dict[Path, list[str]]:
+    """The checksums in the notes of a folder, and of those above and below."""
+    here = place.resolve()
+    folders = (here, *here.parents, *(note.parent for note in here.rglob(FILE)))
+    return {folder: _calibrators_in(folder) for folder in folders}
 
 
 def _calibrators_in(folder: Path) -> list[str]:

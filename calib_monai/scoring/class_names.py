@@ -52,11 +52,16 @@ def numbered(count: int) -> list[str]:
 
 
 def _check(names: Sequence[str]) -> None:
-    """Raise ValueError if there are fewer than two names, an empty one, or one twice."""
+    """Raise ValueError if names are too few, empty or not unique, or if the background is not the first."""
     if len(names) < 2 or not all(name.strip() for name in names) or len(set(names)) < len(names):  # noqa: PLR2004
         raise ValueError(
             f"the classes are {', '.join(map(repr, names))}; there must be at least two, the background first, each "
             "with a name of its own"
+        )
+    if BACKGROUND in [name.lower() for name in names[1:]]:
+        raise ValueError(
+            f"the classes are {', '.join(names)}; the background must be the first, because its label is 0 (--order "
+            "names the classes in the order of the channels)"
         )
 
 

@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 class Scored(Stored):
     """What the file of a score with a fitted calibrator says of the probabilities that it was fitted to."""
 
+    probs: str
     classes: ClassNames
     axes: list[str]
     order: list[str]
@@ -71,7 +72,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
     """
     scored, calibrator = _fitted_in(fitted)
     _check_folders(fitted, probs, out)
-    check_not_applied(probs, fitted / TEMPERATURE)
+    check_not_applied(probs, fitted / TEMPERATURE, Path(scored.probs))
     cases = {case: _found(case, files, scored) for case, files in files_of_cases(probs, scored).items()}
     reading = Reading(
         logits=scored.logits,

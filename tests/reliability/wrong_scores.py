@@ -245,6 +245,7 @@ WRONG_SCORES = [
             (("--images", "{}/nowhere"), "--images .*nowhere is not a folder"),
             (("--classes", "background"), "there must be at least two"),
             (("--classes", "a", "b", "b"), "each with a name of its own"),
+            (("--classes", "liver", "Background", "tumor"), "the background must be the first, because its label is 0"),
             (("--classes", "{}/nowhere.json"), "nowhere.json cannot be read"),
             (("--classes", "background", "liver"), "values of 3 .*, and 2 are named; name each class"),
             (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),

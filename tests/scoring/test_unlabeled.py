@@ -252,6 +252,8 @@ class TestRefusals:
         score(given.line("--probs", str(root / "applied"), "--out", str(root / "more"), *FIT))
         applied(given, probs=root / "applied", fitted=root / "more", out=root / "twice")
         assert len(json.loads((root / "twice" / "calibrated.json").read_text())["calibrators"]) == 1
+        with pytest.raises(ValueError, match=r"twice are calibrated by another temperature already, as .*twice/cal"):
+            applied(given, probs=root / "twice", out=root / "thrice")
 
     def test_an_out_that_is_a_file(self, given: Folders) -> None:
         file = given.probs.parent / "file"
