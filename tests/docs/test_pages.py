@@ -119,7 +119,8 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     for data, averaged, method, line in table:
         dataset = data.lower() or dataset
         experiment = ("volumes_" if dataset == "hippocampus" else "") + ("recipe" if averaged else "posthoc")
-        experiment = "volumes_ce_posthoc" if (method, dataset) == ("ce", "hippocampus") else experiment
+        if (method, dataset) == ("ce", "hippocampus"):
+            experiment = experiment.replace("volumes", "volumes_ce")
         row = f"{method} ensemble" if averaged else method
         columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
         columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
