@@ -24,8 +24,11 @@ from calib_monai.stored import Stored, read_stored
 
 MEASURES = {name: measure_of(name) for name in ("dice_foreground", "nll_all", "ece_foreground")}
 
-Trials = dict[str, dict[int, dict[str, dict[str, float | None]]]]
-"""The values of each case, by method and seed."""
+Cases = dict[str, dict[str, float | None]]
+"""The values of each case, by measure."""
+
+Trials = dict[str, dict[int, Cases]]
+"""The cases, by method and seed."""
 
 
 class Trial(Stored):
@@ -33,7 +36,7 @@ class Trial(Stored):
 
     seed: int
     fold: int
-    cases: dict[str, dict[str, float | None]]
+    cases: Cases
 
 
 class Row(Stored):
@@ -135,7 +138,7 @@ def differences_table(trials: Trials, patients: list[str], reference: str) -> li
     return lines
 
 
-def _values(of_seeds: dict[int, dict[str, dict[str, float | None]]], name: str) -> Floats:
+def _values(of_seeds: dict[int, Cases], name: str) -> Floats:
     """The values of a measure, (seeds, cases)."""
     return np.array([[case[name] for case in of_seeds[seed].values()] for seed in sorted(of_seeds)], dtype=np.float64)
 

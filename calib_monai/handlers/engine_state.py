@@ -24,15 +24,6 @@ def ignored_label(engine: Engine) -> int | None:
     return getattr(engine.state, "ignore_index", None)
 
 
-def cautions(engine: Engine) -> list[str]:
-    """What must be known of an evaluator's results before they are believed; it may be added to."""
-    state: Any = engine.state
-    if not hasattr(state, "cautions"):
-        state.cautions = []
-    told: list[str] = state.cautions
-    return told
-
-
 def loss_of(output: Any) -> Any:
     """The loss in what a trainer puts out for an iteration, decollated or not, without its gradient."""
     return torch.as_tensor((output if isinstance(output, dict) else output[0])["loss"]).detach()

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from ignite.engine import Engine, Events
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
-from calib_monai.handlers.engine_state import cautions, given_of, ignored_label, items
+from calib_monai.handlers.engine_state import given_of, ignored_label, items
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
 from calib_monai.processes import all_gathered, gathered, is_first_process
@@ -93,9 +93,8 @@ class FitCheck:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
 
-    def start(self, engine: Engine) -> None:
+    def start(self, _engine: Engine) -> None:
         """Forget the earlier run."""
-        cautions(engine).clear()
         self.counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.float64)
         self.fits = []
 
@@ -134,11 +133,13 @@ class FitCheck:
         fits = all_gathered(self.fits)
         self._check(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
+        state: Any = engine.state
+        state.cautions = []
         if turned and is_first_process():
             (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
             caution = f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
-            logger.warning(caution)
-            cautions(engine).append(caution)
+            logger.warning("%s", caution)
+            state.cautions = [caution]
 
     def _check(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.handlers.earlier import Earlier, about_file, about_models
-from calib_monai.handlers.engine_state import cautions, items
+from calib_monai.handlers.engine_state import items
 from calib_monai.handlers.settings import settings_of_metrics, steps_of
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, column_names, numbers_of_all, summary_of, values_of_cases
@@ -179,7 +179,7 @@ class ResultsSaver:
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": metrics,
-            "cautions": cautions(engine),
+            "cautions": getattr(state, "cautions", []),
             "aurc": aurc_of(names, details, getattr(state, "mean_confidence", {})),
         }
         write_json(self.folder / "summary.json", content)

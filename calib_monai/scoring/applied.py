@@ -32,9 +32,12 @@ def check_not_applied(probs: Path, calibrator: Path, fitted_to: Path) -> None:
         calibrator: the file of the calibrator that is to be applied.
         fitted_to: the folder of those that it was fitted to. What was applied to these may be applied to `probs`, too.
     """
+    notes = _notes_around(probs)
+    if not notes:
+        return
     own = digest_of_files([calibrator])
     before = {digest for applied in _notes_around(fitted_to).values() for digest in applied} - {own}
-    for folder, applied in _notes_around(probs).items():
+    for folder, applied in notes.items():
         if not before.issuperset(applied):
             which = "this" if own in applied else "another"
             raise ValueError(
@@ -44,10 +47,10 @@ def check_not_applied(probs: Path, calibrator: Path, fitted_to: Path) -> None:
 
 
 def _notes_around(place: Path) -> dict[Path, list[str]]:
-    """The checksums in the notes of a folder, and of those above and below."""
+    """The checksums in the notes of a folder, and of those above and below; folders without a note are left out."""
     here = place.resolve()
     folders = (here, *here.parents, *(note.parent for note in here.rglob(FILE)))
-    return {folder: _calibrators_in(folder) for folder in folders}
+    return {folder: applied for folder in folders if (applied := _calibrators_in(folder))}
 
 
 def _calibrators_in(folder: Path) -> list[str]:

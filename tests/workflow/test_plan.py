@@ -14,7 +14,6 @@ from plan_checks import NETWORKS
 from plans import plans_of
 
 from calib_monai import networks
-from calib_monai.networks import FACTORIES
 from calib_monai.targets import located
 
 WORKFLOW = REPOSITORY / "workflow"
@@ -73,7 +72,7 @@ def test_the_settings_of_a_paper_win_over_the_bundles_and_lose_to_options() -> N
 
 
 def test_the_networks_of_a_plan_are_those_of_the_package() -> None:
-    assert sorted(FACTORIES) == NETWORKS
+    assert sorted(networks.FACTORIES) == NETWORKS
     assert sorted(networks.OF_VOLUMES) == OF_VOLUMES
 
 
@@ -123,9 +122,8 @@ def test_what_averages_all_seeds_stands_beside_the_first_of_them() -> None:
 def test_an_experiment_chooses_among_the_methods_that_are_asked_for() -> None:
     plan = planned(experiments=["recipe"], methods=["dice_ce", "nacl"], seeds=[0, 1])
     assert {training.method for training in plan.trainings("recipe")} == {"nacl"}
-    with pytest.raises(
-        ValueError, match=r"the experiment recipe chooses among ce, soft_dice, ace, svls, nacl: give one"
-    ):
+    told = "the experiment recipe chooses among ce, soft_dice, ace, svls, nacl: give one"
+    with pytest.raises(ValueError, match=told):
         planned(experiments=["recipe"], methods=["dice_ce"], seeds=[0, 1])
     assert planned(experiments=["nacl_priors"], methods=["ce"]).trainings("nacl_priors")[0].method == "nacl"
 
@@ -220,7 +218,7 @@ def test_every_option_of_an_experiment_is_in_the_bundles(experiment: str) -> Non
                     assert key in signature(located(part["_target_"])).parameters, f"{training.method} has no {name}"
                     break
                 part = part[key]
-        assert training.network in FACTORIES
+        assert training.network in networks.FACTORIES
     evaluate = config_of(COLLECTION / "hippocampus_ce", "evaluate")
     for options in plan.evaluations(experiment).values():
         assert {name.partition("#")[0] for name in options} <= {name.lstrip("+") for name in evaluate}
