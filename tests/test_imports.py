@@ -23,7 +23,7 @@ ALLOWED = {
             "loss_checks",
         ),
         *("made_for", "measures", "methods", "outputs", "path_options", "processes", "regions", "running"),
-        *("slices", "spelling"),
+        *("same_images", "slices", "spelling"),
         *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
     "command_lines": {"spelling"},

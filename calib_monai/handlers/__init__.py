@@ -10,6 +10,7 @@ from calib_monai.handlers.checkpoints import (
 from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.conformal import ConformalPromises
+from calib_monai.handlers.copy_check import CopyCheck
 from calib_monai.handlers.evaluating import LetGo, ModelCheckpointLoader, ProgressBar, close_tracking
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.fit_check import FitCheck
@@ -42,6 +43,7 @@ __all__ = [
     "CalibratorFit",
     "CollapseGuard",
     "ConformalPromises",
+    "CopyCheck",
     "Dice",
     "DurableCheckpointSaver",
     "EpochMean",

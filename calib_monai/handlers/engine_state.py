@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -9,7 +10,10 @@ from ignite.engine import Engine
 from torch import Tensor
 
 from calib_monai.metrics.inputs import ProbsAndLabels, labels_and_ignored, measured_voxels, plain, probs_and_labels
+from calib_monai.processes import is_first_process
 from calib_monai.regions import Region
+
+logger = logging.getLogger(__name__)
 
 
 def output_of(engine: Engine) -> dict[str, Any]:
@@ -22,6 +26,20 @@ def output_of(engine: Engine) -> dict[str, Any]:
 def ignored_label(engine: Engine) -> int | None:
     """The ignored label in a run of this engine, None without `IgnoredLabel`."""
     return getattr(engine.state, "ignore_index", None)
+
+
+def start_cautions(engine: Engine) -> None:
+    """Forget what `add_caution` noted in an earlier run."""
+    state: Any = engine.state
+    state.cautions = []
+
+
+def add_caution(engine: Engine, caution: str) -> None:
+    """Log, in the first process, what must be known before the numbers are believed; summary and report repeat it."""
+    if is_first_process():
+        logger.warning("%s", caution)
+        state: Any = engine.state
+        state.cautions.append(caution)
 
 
 def loss_of(output: Any) -> Any:

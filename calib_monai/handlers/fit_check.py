@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from ignite.engine import Engine, Events
@@ -15,10 +15,10 @@ from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
-from calib_monai.handlers.engine_state import given_of, ignored_label, items
+from calib_monai.handlers.engine_state import add_caution, given_of, ignored_label, items, start_cautions
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
-from calib_monai.processes import all_gathered, gathered, is_first_process
+from calib_monai.processes import all_gathered, gathered
 from calib_monai.turns import Turn, overlaps
 
 FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
@@ -93,10 +93,11 @@ class FitCheck:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.update)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.judge)
 
-    def start(self, _engine: Engine) -> None:
+    def start(self, engine: Engine) -> None:
         """Forget the earlier run."""
         self.counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.float64)
         self.fits = []
+        start_cautions(engine)
 
     def update(self, engine: Engine) -> None:
         """Count the voxels of each labeled and each predicted class in this iteration's cases."""
@@ -133,13 +134,11 @@ class FitCheck:
         fits = all_gathered(self.fits)
         self._check(counts, fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
-        state: Any = engine.state
-        state.cautions = []
-        if turned and is_first_process():
+        if turned:
             (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
-            caution = f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
-            logger.warning("%s", caution)
-            state.cautions = [caution]
+            add_caution(
+                engine, f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
+            )
 
     def _check(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""

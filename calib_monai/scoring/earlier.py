@@ -89,7 +89,7 @@ def kept_apart(out: Path) -> Iterator[None]:
         come_back(out)
         _remove(out / SLICES)
         if not there and not any((out / run / "summary.json").is_file() for run in RUNS):
-            (out / SCORED).unlink(missing_ok=True)
+            _remove_results(out)
         raise
     if there:
         (out / EARLIER).rename(out / REPLACED)
@@ -99,14 +99,19 @@ def kept_apart(out: Path) -> Iterator[None]:
 def come_back(out: Path) -> None:
     """Put earlier results back that a run has kept apart and not replaced, in the place of what it wrote."""
     if (out / EARLIER).is_dir():
-        for name in RESULTS:
-            _remove(out / name)
+        _remove_results(out)
         (out / EARLIER).rename(out / MOVING)
     if (out / MOVING).is_dir():
         for path in (out / MOVING).iterdir():
             path.rename(out / path.name)
         (out / MOVING).rmdir()
     _remove(out / REPLACED)
+
+
+def _remove_results(out: Path) -> None:
+    """Remove whatever a run has written into its folder."""
+    for name in RESULTS:
+        _remove(out / name)
 
 
 def _remove(path: Path) -> None:

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from monai.data import Dataset, MetaTensor
 from monai.inferers import SimpleInferer
-from monai.transforms import Compose, MapTransform, NormalizeIntensityd, Transform
+from monai.transforms import Compose, MapTransform, Transform
 from torch import Tensor, nn
 
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
-from calib_monai.grids import distance_of_grids, half_a_voxel
-from calib_monai.label_values import values_in_words
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc import Calibrator
 from calib_monai.refusals import refusal_of
+from calib_monai.scoring.label_and_image import LabelAndImaged
 from calib_monai.scoring.probs import FoundProbs, Reading, read
 from calib_monai.scoring.values import accept_soft, softmax_in_place
 from calib_monai.transforms import LeaveOutd
@@ -73,7 +71,8 @@ def evaluator_of(scoring: Scoring, val_handlers: Sequence[Any], **options: Any) 
         options: further arguments of the evaluator, such as metrics.
     """
     before, after = [handlers.IgnoredLabel(scoring.ignore_index), handlers.ProgressBar()], [handlers.LetGo()]
-    preparation = Compose([LoadCased(("image", "label"), allow_missing_keys=True), LabelAndImaged(scoring)])
+    checked = LabelAndImaged(len(scoring.cases), len(scoring.class_names), scoring.ignore_index, scoring.reading)
+    preparation = Compose([LoadCased(("image", "label"), allow_missing_keys=True), checked])
     data = [
         {"case": case, "label": found.pair.label, **({"image": list(found.pair.images)} if found.pair.images else {})}
         for case, found in scoring.cases.items()
@@ -97,6 +96,7 @@ def evaluate(
     kind: str = "none",
     writing: Sequence[Transform] = (),
     *,
+    fitted_to: Mapping[bytes, str] | None = None,
     figures: bool = True,
 ) -> None:
     """Measure the cases as an evaluation of a bundle does, and write the same files in the place of earlier ones.
@@ -108,7 +108,11 @@ def evaluate(
         calibrator: of the logits, or None.
         kind: "none", or that of the calibrator.
         writing: what is done with each case and its "prob".
+        fitted_to: the cases that a calibrator was fitted to, of which none may be measured, by their digest.
         figures: whether the report is drawn.
+
+    Raises:
+        ValueError: the cases cannot be measured; the message is one line.
     """
     folder = str(output_dir)
     key_metric = {"dice_foreground": handlers.Dice()}
@@ -134,6 +138,7 @@ def evaluate(
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
         *fit_checks(scoring),
+        handlers.CopyCheck(fitted_to),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),
@@ -203,61 +208,6 @@ class SavedOutputs(nn.Module):
             for channel in values:
                 channel.clamp_(min=LEAST_PROB).log_()
         return MetaTensor(values, affine=given.affine)[None]
-
-
-class LabelAndImaged(MapTransform):
-    """Checks a label and makes bytes of it; a case without an image gets an empty one.
-
-    Args:
-        scoring: has the cases, which are read once each, the classes and the ignored label.
-    """
-
-    def __init__(self, scoring: Scoring) -> None:
-        super().__init__("label")
-        self.of_cases = len(scoring.cases)
-        self.empty: list[str] = []  # labels without a structure
-        self.num_classes = len(scoring.class_names)
-        self.ignore_index = scoring.ignore_index
-        self.same_grid = scoring.reading.same_grid
-        self.normalize = NormalizeIntensityd("image", channel_wise=True)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """The case with its "label" and its "image" on one grid.
-
-        Raises:
-            ValueError: labels outside of the classes, an image of another size, or the last of cases that are all
-                without a structure.
-        """
-        told = dict(data)
-        label, name = told["label"], told["label"].meta["filename_or_obj"]
-        values = {one for plane in plain(label)[0] for one in np.unique(plane.numpy())}
-        wrong = sorted(one for one in values if one not in range(self.num_classes) and one != self.ignore_index)
-        if wrong:
-            shown = values_in_words(wrong)
-            ignoring = len(wrong) == 1 and self.ignore_index is None and wrong[0] in range(self.num_classes, 256)
-            hint = f" (give --ignore_label {shown} if such voxels do not count)" if ignoring else ""
-            raise ValueError(
-                f"{name} holds the label value(s) {shown}; with {self.num_classes} classes they must be whole numbers "
-                f"0..{self.num_classes - 1}{hint}"
-            )
-        if not any(0 < one < self.num_classes for one in values):
-            self.empty.append(name)
-        if len(self.empty) == self.of_cases:
-            raise ValueError(f"no label shows a structure, first {self.empty[0]}; one must, or nothing can be measured")
-        told["label"] = MetaTensor(plain(label).to(torch.uint8), affine=label.affine)
-        if "image" not in told:
-            told["image"] = torch.zeros_like(told["label"])
-        elif told["image"].shape[1:] != label.shape[1:]:
-            file, size = told["image"].meta["filename_or_obj"], tuple(told["image"].shape[1:])
-            raise ValueError(f"{file} is {size} voxels and {name} is {tuple(label.shape[1:])}; they must be equal")
-        elif self.same_grid and not distance_of_grids(told["image"], label) <= half_a_voxel(label):
-            file = told["image"].meta["filename_or_obj"]
-            raise ValueError(
-                f"{file} lies elsewhere than {name}: their headers must place each voxel within half a voxel"
-            )
-        else:
-            told = self.normalize(told)
-        return told
 
 
 class Probsd(MapTransform):

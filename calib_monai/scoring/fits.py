@@ -26,7 +26,7 @@ from calib_monai.scoring.probs import FoundProbs, view_of
 from calib_monai.whole_files import whole_file, whole_path
 
 
-def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> Calibrator:
+def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Calibrator, Mapping[bytes, str]]:
     """A calibrator of saved probabilities, which is written to a folder with the report of its fit.
 
     Args:
@@ -34,6 +34,9 @@ def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> Calibrator
         region: the voxels whose likelihood counts, one of `calib_monai.regions`.
         scoring: the cases that it is fitted to.
         folder: of the results. Its `scored.json` stands for a model.
+
+    Returns:
+        The calibrator, and the cases that it was fitted to by their digest, as `CopyCheck` has them.
 
     Raises:
         ValueError: local temperatures without images, or probabilities that do not allow a fit, or that fit their
@@ -59,14 +62,15 @@ def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> Calibrator
         model=SCORED,
         region_option="--fit_region",
     )
-    checks = fit_checks(scoring, "of the cases of --fit, ")
+    copies = handlers.CopyCheck()
+    checks = [*fit_checks(scoring, "of the cases of --fit, "), copies]
     try:
         run(evaluator_of(scoring, [fitting, *checks], postprocessing=postprocessing_of(scoring)))
     finally:
         if fitting.items is not None:  # the run stopped before the fit
             fitting.items.remove()
             release(fitting.lock)
-    return fitting.calibrator
+    return fitting.calibrator, copies.cases
 
 
 class SaveProbsd(Transform):

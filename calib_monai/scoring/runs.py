@@ -151,9 +151,9 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
     with kept_apart(options.out):
         about = _note(given, options, cases, to_fit)
         fitting = scoring_of(to_fit, given, options, with_logits=True)
-        calibrator = fitted(options.calibrate, options.fit_region, fitting, options.out)
+        calibrator, fitted_to = fitted(options.calibrate, options.fit_region, fitting, options.out)
         logits = scoring_of(cases, given, options, with_logits=True)  # of both, so that a 0 counts alike
-        evaluate(logits, before, about, figures=False)
+        evaluate(logits, before, about, fitted_to=fitted_to, figures=False)
         saving = SaveProbsd(logits, given.probs, options.out / "calibrated")
         evaluate(logits, after, about, calibrator, options.calibrate, [saving], figures=False)
         note_applied(options.out / "calibrated", calibrator_path(options.calibrate, str(options.out)))

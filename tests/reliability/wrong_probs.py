@@ -146,6 +146,16 @@ def image_elsewhere(given: Folders) -> None:
         nibabel.save(nibabel.Nifti1Image(one.probs[0], ELSEWHERE), given.probs.parent / "images" / f"{case}.nii.gz")
 
 
+def image_with_infinity(given: Folders) -> None:
+    """Write images with one infinite voxel."""
+    arrays(given)
+    (given.probs.parent / "images").mkdir()
+    for case, one in given.cases.items():
+        image = one.probs[0].copy()
+        image[0, 0, 0] = np.inf
+        nibabel.save(nibabel.Nifti1Image(image, AFFINE), given.probs.parent / "images" / f"{case}.nii.gz")
+
+
 def with_key(change: Callable[[Any], Any], key: str = "probs") -> Callable[[Folders], object]:
     """Writes `.npz` of changed probabilities, (C, X, Y, Z), under a key; nnU-Net's has its axes."""
     return lambda given: [

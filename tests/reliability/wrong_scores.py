@@ -18,6 +18,7 @@ from wrong_probs import (
     half_empty,
     hard,
     image_elsewhere,
+    image_with_infinity,
     label_of,
     last,
     named,
@@ -173,6 +174,18 @@ WRONG_SCORES = [
     WrongScore("a label that is perhaps ignored", r"value\(s\) 255; .*\(give --ignore_label 255 if", with_label(255)),
     WrongScore(
         "images elsewhere", "images/case_0.nii.gz lies elsewhere than", image_elsewhere, ("--images", "{}/images")
+    ),
+    WrongScore(
+        "an infinite voxel of an image",
+        r"images/case_0.nii.gz holds 1 value\(s\) that are NaN or infinite",
+        image_with_infinity,
+        ("--images", "{}/images"),
+    ),
+    WrongScore(
+        "no channel of the background",
+        r"holds the label value\(s\) 2; .*give --foreground if no channel is of the background, or --ignore_label 2",
+        niftis(lambda p: p[..., 1:]),
+        ("--classes", *NAMES[:2]),
     ),
     WrongScore("hard labels", "holds only 0 and 1: a segmentation", niftis(hard)),
     WrongScore("hard labels as bytes", "holds only 0 and 1", niftis(lambda p: hard(p).astype(np.uint8))),

@@ -97,11 +97,16 @@ def test_a_run_that_is_refused_changes_nothing(given: Folders, first: tuple[str,
     assert held_in(out) == before
 
 
-def test_a_first_run_that_is_refused_leaves_nothing_that_holds_a_folder(given: Folders) -> None:
+@pytest.mark.parametrize("options", [(), (*FIT, "case_0"), (*FIT, "case_2")])
+def test_a_first_run_that_is_refused_leaves_nothing_that_holds_a_folder(
+    given: Folders, options: tuple[str, ...]
+) -> None:
     spoiled(given)
     with pytest.raises(ValueError, match="are NaN"):
-        main(given.options)
-    assert not (given.probs.parent / "out" / "scored.json").exists()
+        main(given.line(*options))
+    assert not held_in(given.probs.parent / "out")
+    given.write("case_2", "{}.npz", given.cases["case_2"].probs.transpose(0, 3, 2, 1))
+    assert main(given.line(*options)) == 0
 
 
 def test_results_come_back_after_a_run_that_was_killed(given: Folders) -> None:

@@ -84,6 +84,35 @@ def test_another_folder_may_be_fitted_to(folders: Callable[..., Folders], tmp_pa
         main([*given.options, "--calibrate", "ts", "--fit", str(given.probs)])
 
 
+def test_a_case_that_was_fitted_to_is_not_measured_under_another_name(
+    folders: Callable[..., Folders], tmp_path: Path
+) -> None:
+    given = with_more(folders(), 3)
+    fold, labels = tmp_path / "fold", tmp_path / "fold_labels"
+    for folder in (fold, labels):
+        folder.mkdir()
+    for case, one in given.cases.items():
+        given.write(case, "{}.npz", sharpened(one.probs).transpose(0, 3, 2, 1))
+    copied = sharpened(given.cases["case_1"].probs)[:, ::-1].transpose(0, 3, 2, 1)
+    given._replace(probs=fold).write("renamed", "{}.npz", copied)
+    label = nibabel.load(given.labels / "case_1.nii.gz").as_reoriented([[0, -1], [1, 1], [2, 1]])
+    nibabel.save(label, labels / "renamed.nii.gz")
+    options = [*given.options, "--calibrate", "ts", "--fit", str(fold), "--fit_labels", str(labels)]
+    with pytest.raises(ValueError, match=r"case_1 is a copy of renamed, to which the calibrator was fitted: .*--cases"):
+        main(options)
+    assert not [*(tmp_path / "out").iterdir()]
+    assert main([*options, "--cases", "case_0", "case_2"]) == 0
+
+
+def test_copies_among_the_measured_cases_are_told(folders: Callable[..., Folders], tmp_path: Path) -> None:
+    given = with_more(folders(), 3)
+    for case in given.cases:
+        given.write(case, "{}.npy", given.cases["case_1" if case == "case_2" else case].probs)
+    assert main(given.options) == 0
+    [caution] = json.loads((tmp_path / "out" / "summary.json").read_text())["cautions"]
+    assert caution == "1 case(s) are copies of others, first case_2 of case_1: each counts again in all means"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
