@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import comb
 from typing import NamedTuple
 
 from calib_monai.experiments.comparison import difference_of, is_sure
@@ -33,12 +34,12 @@ class Column(NamedTuple):
 def marks_of(rows: Sequence[Row], columns: Sequence[Column]) -> list[list[str]]:
     """For each column the mark of each row: `NOTABLE` if it is not surely worse than the best; none if no row is worse.
 
-    A row is surely worse if the interval of its difference from the best says so, at a level that all differences of
-    all columns reach together (Bonferroni). If rows are equally good, some row of the table is wrongly left without a
-    mark in at most 5 of 100 tables.
+    A row is surely worse if the interval of its difference from the best says so, at a level that all pairs of rows in
+    all columns reach together (Bonferroni): which row is the best is not known beforehand. If rows are equally good,
+    some row of the table is wrongly left without a mark in at most 5 of 100 tables.
     """
     tested = [column.compared and column.measure.more_is_better is not None for column in columns]
-    level = 1 - (1 - LEVEL) / max(sum(tested) * (len(rows) - 1), 1)
+    level = 1 - (1 - LEVEL) / max(sum(tested) * comb(len(rows), 2), 1)
     return [
         _of_column(rows, column, level) if test else [""] * len(rows)
         for column, test in zip(columns, tested, strict=True)

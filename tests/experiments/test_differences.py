@@ -11,6 +11,8 @@ import pytest
 from scipy import stats
 from written_runs import write_trial
 
+from calib_monai.estimates import estimate
+from calib_monai.experiments import marks
 from calib_monai.experiments.__main__ import main
 from calib_monai.experiments.comparison import compare
 from calib_monai.experiments.grouping import rows_of
@@ -56,6 +58,21 @@ def test_a_difference_that_is_less_than_that_of_seeds_is_not_significant(tmp_pat
         assert over_cases.pvalue < 1e-6  # which says nothing of other trainings
         means = experiment_tables(rows, measures, compared)[0]
         assert [line[1] for line in means.marks] == (["", NOTABLE, NOTABLE] if significant else ["", "", ""])
+
+
+def test_marks_rarely_tell_equal_rows_apart_though_the_best_is_chosen_by_its_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The best of 8 equal rows is chosen by the values that are tested. 36 of 400 tables are 4 errors above 5 %."""
+    dice, draws, told = Measure("Dice", 3, more_is_better=True), np.random.default_rng(0), 0
+    monkeypatch.setattr(
+        marks, "difference_of", lambda row, best, *_: estimate((values[row] - values[best])[None], range(30))
+    )
+    for _ in range(400):
+        values = draws.normal(size=(8, 30))
+        [column] = marks.marks_of(range(8), [marks.Column("dice", dice, values.mean(axis=1))])
+        told += any(column)
+    assert told < 36
 
 
 def test_primary_measures_are_corrected_together(tmp_path: Path) -> None:
