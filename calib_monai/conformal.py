@@ -1,4 +1,4 @@
-"""Conformal prediction: what n cases allow to promise of one more, if it is exchangeable with them."""
+"""Conformal prediction: what n patients allow to promise of one more, if it is exchangeable with them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, floor, inf
 
+import torch
 from scipy import stats
 from torch import Tensor
 
@@ -14,6 +15,7 @@ from calib_monai.spelling import did_you_mean
 
 LEVELS = {"coverage": 0.9, "miss_rate": 0.05}  # what is promised by default, of intervals and of margins
 SPREAD_OF_COVERAGE = 0.95  # share of evaluations whose measured coverage lies in `coverage_range`
+ROUNDING = 1e-9  # of a sum of weights such as thirds
 
 
 def conformal_levels(conformal: Mapping[str, float]) -> dict[str, float]:
@@ -33,7 +35,7 @@ def conformal_levels(conformal: Mapping[str, float]) -> dict[str, float]:
 
 
 def fewest_cases(coverage: float) -> int:
-    """The fewest cases from which an interval of this coverage follows: the least n with ceil((n + 1) coverage) <= n.
+    """The fewest patients whose cases allow an interval of this coverage: the least n with ceil((n + 1) coverage) <= n.
 
     Args:
         coverage: the share of cases whose value the interval holds.
@@ -51,7 +53,7 @@ def fewest_cases(coverage: float) -> int:
 
 
 def fewest_for_miss_rate(miss_rate: float) -> int:
-    """The fewest cases from which a margin with this miss rate follows: the least n with 1 / (n + 1) <= miss_rate.
+    """The fewest patients whose cases allow a margin with this miss rate: the least n with 1 / (n + 1) <= miss_rate.
 
     Args:
         miss_rate: the share of a structure that the margin misses on average.
@@ -67,35 +69,40 @@ def fewest_for_miss_rate(miss_rate: float) -> int:
     return ceil(1 / exact(miss_rate) - 1)
 
 
-def most_coverage(cases: int) -> float:
-    """The largest coverage, in two decimals, of an interval that follows from so many cases; 0 if there are too few.
+def most_coverage(patients: int) -> float:
+    """The largest coverage, in two decimals, of an interval that so many patients allow; 0 if there are too few.
 
     Examples:
         >>> most_coverage(8), most_coverage(9), most_coverage(0)
         (0.88, 0.9, 0.0)
     """
-    return floor(Fraction(100 * cases, cases + 1)) / 100
+    return floor(Fraction(100 * patients, patients + 1)) / 100
 
 
-def least_miss_rate(cases: int) -> float:
-    """The smallest miss rate, in two decimals, of a margin that follows from so many cases; 1 if there are none.
+def least_miss_rate(patients: int) -> float:
+    """The smallest miss rate, in two decimals, of a margin that so many patients allow; 1 if there are none.
 
     Examples:
         >>> least_miss_rate(19), least_miss_rate(8), least_miss_rate(0)
         (0.05, 0.12, 1.0)
     """
-    return ceil(Fraction(100, cases + 1)) / 100
+    return ceil(Fraction(100, patients + 1)) / 100
 
 
-def conformal_quantile(scores: Tensor, coverage: float) -> float:
-    """The value that the score of one more case does not exceed with a probability of at least `coverage`.
+def conformal_quantile(scores: Tensor, coverage: float, patients: Tensor | None = None) -> float:
+    """The value that the score of a case of a new patient does not exceed with a probability of at least `coverage`.
 
-    It is the ceil((n + 1) coverage)-th smallest of n scores, and infinite if n is below `fewest_cases`. This holds if
-    the n cases and the new one are exchangeable (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173, Theorem 2).
+    Without `patients` it is the ceil((n + 1) coverage)-th smallest of n scores, and infinite if n is below
+    `fewest_cases`. This holds if the n cases and the new one are exchangeable (Vovk et al. 2005; Lei et al. 2018,
+    arXiv:1604.04173, Theorem 2). Of several cases of a patient each has the weight 1 / (their number). The value is
+    then the smallest score at which the weights of the scores up to it sum to at least (n + 1) coverage, where n is the
+    number of patients. This holds if the patients are exchangeable, and for each of the new one's cases drawn at random
+    (Lee et al. 2023, arXiv:2306.06342, hierarchical conformal prediction).
 
     Args:
-        scores: of the n cases, (n,).
+        scores: of the cases, (cases,).
         coverage: the share of new cases.
+        patients: the number of each case's patient, from 0, (cases,); without it each case is a patient.
 
     Raises:
         ValueError: as `check_share`.
@@ -106,15 +113,19 @@ def conformal_quantile(scores: Tensor, coverage: float) -> float:
         (18.0, inf)
     """
     check_share("coverage", coverage)
-    rank = _rank(len(scores), coverage)
-    return inf if rank > len(scores) else float(scores.sort().values[rank - 1])
+    places = torch.arange(len(scores)) if patients is None else torch.unique(patients, return_inverse=True)[1]
+    cases = places.bincount()  # of each patient
+    ordered, order = scores.sort()
+    weights = (1 / cases.double())[places[order]].cumsum(dim=0)
+    reached = weights + ROUNDING >= float((len(cases) + 1) * exact(coverage))
+    return float(ordered[reached][0]) if reached.any() else inf
 
 
 def coverage_range(fitted: int, measured: int, coverage: float) -> tuple[float, float]:
     """Between which shares the measured coverage of intervals lies in 95 of 100 evaluations.
 
-    The number of covered cases has a beta-binomial distribution if all cases are exchangeable and no two scores are
-    equal (Vovk 2012, arXiv:1209.2673).
+    The number of covered cases has a beta-binomial distribution if all cases are exchangeable, which several of one
+    patient are not, and no two scores are equal (Vovk 2012, arXiv:1209.2673).
 
     Args:
         fitted: number of cases from which the intervals follow, at least `fewest_cases`.
@@ -125,14 +136,9 @@ def coverage_range(fitted: int, measured: int, coverage: float) -> tuple[float, 
         >>> coverage_range(fitted=25, measured=50, coverage=0.9)
         (0.76, 1.0)
     """
-    rank = _rank(fitted, coverage)
+    rank = ceil((fitted + 1) * exact(coverage))  # the place of the score that decides, from 1
     low, high = stats.betabinom(measured, rank, fitted + 1 - rank).interval(SPREAD_OF_COVERAGE)
     return float(low) / measured, float(high) / measured
-
-
-def _rank(cases: int, coverage: float) -> int:
-    """The place of the score that decides, from 1; above `cases` if there are too few."""
-    return ceil((cases + 1) * exact(coverage))
 
 
 def exact(level: float) -> Fraction:

@@ -128,8 +128,10 @@ class SliceTrainer(SupervisedTrainer):
         for start in self.starts:
             start()
         self.starts = []
-        super().run()
-        free_at_once()
+        try:
+            super().run()
+        finally:
+            free_at_once()
 
     def _iteration(self, engine: Any, batchdata: Any) -> Any:
         """A step, as MONAI's. On the CPU freed memory is kept for the next one, also after a validation in between."""

@@ -175,7 +175,7 @@ class CorrectBiasd(MapTransform):
     4, which takes 23 s.
 
     Args:
-        keys: images, (1, H, W, D).
+        keys: images, (C, H, W, D); each channel has a field of its own.
         shrink: factor along H and W.
         iterations: largest number of iterations on each level; each level has twice the control points of the level
             before.
@@ -194,14 +194,15 @@ class CorrectBiasd(MapTransform):
         """The data with the images corrected."""
         corrected = dict(data)
         for key in self.key_iterator(corrected):
-            corrected[key] = corrected[key] / self._field(torch.as_tensor(corrected[key]).as_subclass(Tensor))
+            image = torch.as_tensor(corrected[key]).as_subclass(Tensor)
+            corrected[key] = corrected[key] / torch.stack([self._field(channel) for channel in image])
         return corrected
 
     def _field(self, image: Tensor) -> Tensor:
-        """The bias field of an image, (1, H, W, D)."""
-        height, width, depth = image.shape[1:]
+        """The bias field of a channel, (H, W, D)."""
+        height, width, depth = image.shape
         size = [max(1, height // self.shrink), max(1, width // self.shrink), depth]
-        small = interpolate(image.float()[None], size=size, mode="area")[0, 0].numpy()
+        small = interpolate(image.float()[None, None], size=size, mode="area")[0, 0].numpy()
         volume = itk.image_from_array(np.ascontiguousarray(small.T))
         mask = itk.image_from_array(np.ascontiguousarray((small > small.mean()).T.astype(np.uint8)))
         n4 = _n4().New(Input=volume, MaskImage=mask)
@@ -211,8 +212,8 @@ class CorrectBiasd(MapTransform):
         without = itk.array_from_image(n4.GetOutput()).T
         known = (without > 0) & (small > 0)
         logarithm = np.log(np.divide(small, without, where=known, out=np.ones_like(small)))
-        field = interpolate(torch.tensor(logarithm)[None, None], size=image.shape[1:], mode="trilinear")
-        return field[0].exp()
+        field = interpolate(torch.tensor(logarithm)[None, None], size=image.shape, mode="trilinear")
+        return field[0, 0].exp()
 
 
 def _n4() -> Any:

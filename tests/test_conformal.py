@@ -33,6 +33,9 @@ def test_nine_cases_are_needed_for_nine_of_ten() -> None:
     assert [fewest_cases(coverage) for coverage in (0.9, 0.95, 0.5)] == [9, 19, 1]
     assert conformal_quantile(torch.arange(8.0), 0.9) == inf
     assert conformal_quantile(torch.tensor([3.0, 1.0, 2.0]), 0.5) == 2
+    patients = torch.tensor([7, 7, 7, 2])  # the first three cases weigh a third each
+    assert [conformal_quantile(torch.arange(4.0), level, patients) for level in (0.1, 0.3, 0.5)] == [0, 2, 3]
+    assert conformal_quantile(torch.arange(4.0), 0.7, patients) == inf
 
 
 @pytest.mark.parametrize("cases", [19, 25, 40])

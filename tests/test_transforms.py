@@ -84,6 +84,17 @@ def test_a_bias_field_is_removed_whatever_the_unit_of_the_image(scale: float) ->
     assert spread[1] < 0.2 * spread[0]
 
 
+def test_each_channel_has_a_bias_field_of_its_own() -> None:
+    x = torch.linspace(-1, 1, 64).view(1, -1, 1, 1).expand(1, 64, 64, 8)
+    inside = (x**2 + x.transpose(1, 2) ** 2) < 0.8
+    flat = torch.where(inside, 100.0, 5.0)
+    both, *alone = [
+        CorrectBiasd("image", shrink=4)({"image": MetaTensor(image)})["image"].as_tensor()
+        for image in (torch.cat([flat * torch.exp(0.5 * x), flat]), flat * torch.exp(0.5 * x), flat)
+    ]
+    torch.testing.assert_close(both, torch.cat(alone))
+
+
 def test_the_confidence_is_the_probability_of_the_label() -> None:
     probs = torch.tensor([[0.2, 0.6], [0.5, 0.3], [0.3, 0.1]]).view(3, 2, 1)
     label = torch.tensor([[2.0], [0.0]])[None]

@@ -30,6 +30,7 @@ from calib_monai.reports.table import Table, best_marks, transposed, unmarked
 from calib_monai.whole_files import write_json, write_whole
 
 RADARS = {"dice_foreground": False, "ece_foreground": True, "ece_plausible": True}  # whether 1 minus it is drawn
+ABOUT_P = "Measures of one data set are not independent, so p is too small: it describes, and proves nothing."
 ABOUT = (
     "1 is the best rank. Sum of ranks: of the mean of each row, over data sets and measures; equal means share the "
     "mean of their ranks. Friedman rank: the mean of these ranks, but equal means share the best of them, as CRaC "
@@ -107,7 +108,7 @@ def ranks_table(name: str, ranks: Ranks, results: Sequence[OnDataset]) -> Table:
     of_datasets = {one.dataset: one.measures for one in results}
     titles = dict.fromkeys(of_datasets[dataset][measure].title for dataset, measure in ranks.blocks)
     over = f"Over {', '.join(of_datasets)}, by {'; '.join(titles)}: {len(ranks.blocks)} columns."
-    tested = "" if isnan(ranks.p_value) else f" Friedman's test over these columns: p = {ranks.p_value:.3g}."
+    tested = "" if isnan(ranks.p_value) else f" Friedman's test over these columns: p = {ranks.p_value:.3g}. {ABOUT_P}"
     return Table(f"Ranks, {name}", header, cells, marks, f"{over}{tested} {ABOUT}")
 
 

@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 from monai.engines.utils import IterationEvents
 from torch import Tensor
 
+from calib_monai.datalists.splits import patient_of
 from calib_monai.handlers.conformal_fits import ConformalFits
 from calib_monai.handlers.controls import write_control
 from calib_monai.handlers.engine_state import given_of, ignored_label, logits_and_target, logits_of, output_of
@@ -107,7 +108,8 @@ class CalibratorFit:
         except ValueError as error:
             raise ValueError(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}") from None
         try:
-            inspect.signature(self.calibrator.fit).bind(None, **self.options)
+            fit = ForegroundShift().fit if kind == CONTROL else self.calibrator.fit
+            inspect.signature(fit).bind(None, ignore_index=None, **self.options)
             if isinstance(self.calibrator, LocalTemperatureScaling):
                 self.calibrator.check_fit(**{k: v for k, v in self.options.items() if k in ("epochs", "learning_rate")})
         except (TypeError, ValueError) as error:
@@ -191,7 +193,7 @@ class CalibratorFit:
                 given = given_of(self.postprocessing({**case, "pred": scores[0]}), ignore_index)
                 check_probs(given[0][0].flatten(1), given[0][0])
                 found.append(errors_of(*given))
-                self.conformal.add(kind, given)
+                self.conformal.add(kind, given, patient_of(case))
         before, after = map(mean_errors, rows)
         return replace(report, before=before, after=after)
 

@@ -90,10 +90,10 @@ class ConformalPromises:
         """The settings of each measure that is measured."""
         settings: dict[str, dict[str, Any]] = {}
         if self.intervals is not None:
-            told: dict[str, Any] = {"coverage": self.intervals.coverage, "validation_cases": self.intervals.cases}
+            told: dict[str, Any] = {"coverage": self.intervals.coverage, "validation_patients": self.intervals.patients}
             settings |= {COVERED: told, WIDTH: told}
         if self.margins is not None:
-            told = {"miss_rate": self.margins.miss_rate, "validation_cases": self.margins.cases}
+            told = {"miss_rate": self.margins.miss_rate, "validation_patients": self.margins.counts}
             settings |= {MISSED: told, SIZE: told}
         return settings
 

@@ -24,10 +24,10 @@ class ConformalFits:
     def __init__(self, kinds: Sequence[str]) -> None:
         self.fits = {kind: (ConformalFit(), MarginFit()) for kind in kinds}
 
-    def add(self, kind: str, given: ProbsAndLabels) -> None:
-        """Add a case with a calibrator: probabilities, labels and ignored voxels."""
+    def add(self, kind: str, given: ProbsAndLabels, patient: str) -> None:
+        """Add a case of a patient with a calibrator: probabilities, labels and ignored voxels."""
         for fit in self.fits[kind]:
-            fit.add(*given)
+            fit.add(*given, patients=[patient])
 
     def write(self, structures: Sequence[str], ckpt_dir: Folders, model: str) -> None:
         """Write what the cases gave beside the model, and log what it allows.
@@ -41,28 +41,31 @@ class ConformalFits:
             path = save_conformal(intervals, margins, kind, ckpt_dir, model)
             logger.info("%s is written", path)
         kind, (intervals, margins) = list(self.fits.items())[-1]
-        found = Conformal(intervals.scores()), Margins(margins.missed, margins.cases)
+        found = (
+            Conformal(intervals.scores(), patients=intervals.patients()),
+            Margins(margins.missed(), margins.counts()),
+        )
         for line in [*_told_intervals(found[0], structures), *_told_margins(found[1], structures)]:
             logger.info("%s: %s", kind.upper(), line)
         _warn_of_few(*found, structures)
 
 
 def _warn_of_few(intervals: Conformal, margins: Margins, structures: Sequence[str]) -> None:
-    """Warn of what too few cases do not allow, with the levels that they allow."""
-    if intervals.cases < (needed := fewest_cases(intervals.coverage)):
+    """Warn of what too few patients do not allow, with the levels that they allow."""
+    if intervals.patients < (needed := fewest_cases(intervals.coverage)):
         logger.warning(
-            "an interval of a volume that covers %g needs %d validation cases, and there are %d: an inference writes "
-            "none. Add validation cases, or lower the level there: %d cases allow --conformal#coverage %g",
-            *(intervals.coverage, needed, intervals.cases, intervals.cases, most_coverage(intervals.cases)),
+            "an interval of a volume that covers %g needs %d validation patients, and there are %d: an inference "
+            "writes none. Add patients, or lower the level there: %d allow --conformal#coverage %g",
+            *(intervals.coverage, needed, intervals.patients, intervals.patients, most_coverage(intervals.patients)),
         )
     few = [
-        f"{name} {cases} (--conformal#miss_rate {least_miss_rate(cases):g})"
-        for name, cases, promised in zip(structures, margins.cases, margins.promised, strict=True)
+        f"{name} {patients} (--conformal#miss_rate {least_miss_rate(patients):g})"
+        for name, patients, promised in zip(structures, margins.counts, margins.promised, strict=True)
         if not promised
     ]
     if few:
         logger.warning(
-            "a margin that misses %g needs %d validation cases that show the structure, and there are %s",
+            "a margin that misses %g needs %d validation patients that show the structure, and there are %s",
             *(margins.miss_rate, fewest_for_miss_rate(margins.miss_rate), ", ".join(few)),
         )
 
@@ -73,7 +76,7 @@ def _told_intervals(intervals: Conformal, structures: Sequence[str]) -> list[str
         return []
     told = [f"{name} {factor:.2f}" for name, factor in zip(structures, intervals.factors, strict=True)]
     line = f"the interval that covers {intervals.coverage:g} of the volumes is the expected volume +- its spread times"
-    return [f"{line} {', '.join(told)} (from {intervals.cases} validation cases)"]
+    return [f"{line} {', '.join(told)} (from {intervals.patients} validation patients)"]
 
 
 def _told_margins(margins: Margins, structures: Sequence[str]) -> list[str]:

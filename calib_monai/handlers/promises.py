@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def check_margins(
     margins: Margins | None, calibrator: str, conformal: Mapping[str, float] | None, structures: Sequence[str]
 ) -> None:
-    """Raise ValueError if no margin can be written: nothing was fitted, or too few cases show any structure.
+    """Raise ValueError if no margin can be written: nothing was fitted, or too few patients show any structure.
 
     A warning names structures of which some have a margin and these have none.
 
@@ -29,15 +29,15 @@ def check_margins(
         miss_rate = conformal_levels(conformal or {})["miss_rate"]
         raise ValueError(
             f"outputs name margin, and nothing was fitted for one with the calibrator {calibrator}, or to too few "
-            f"cases: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation cases that show a "
-            "structure (configs/calibrate.json fits and counts them)"
+            f"patients: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation patients with "
+            "a structure (configs/calibrate.json fits and counts them)"
         )
-    for name, cases, promised in zip(structures, margins.cases, margins.promised, strict=True):
+    for name, patients, promised in zip(structures, margins.counts, margins.promised, strict=True):
         if not promised:
             logger.warning(
-                "the margin of %s holds every voxel: a miss_rate of %g needs %d validation cases that show it, and the "
-                "fit had %d",
-                *(name, margins.miss_rate, fewest_for_miss_rate(margins.miss_rate), cases),
+                "the margin of %s holds every voxel: a miss_rate of %g needs %d validation patients that show it, and "
+                "the fit had %d",
+                *(name, margins.miss_rate, fewest_for_miss_rate(margins.miss_rate), patients),
             )
 
 
@@ -51,13 +51,13 @@ def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, A
     intervals, margins = promises
     of_intervals = intervals and {
         "coverage": intervals.coverage,
-        "validation_cases": intervals.cases,
-        "about": "holds the true volume in this share of cases like the validation cases; see docs/conformal.md",
+        "validation_patients": intervals.patients,
+        "about": "holds the true volume in this share of new patients like those of validation; see docs/conformal.md",
     }
     of_margins = margins and {
         "miss_rate": margins.miss_rate,
-        "validation_cases": dict(zip(structures, margins.cases, strict=True)),
+        "validation_patients": dict(zip(structures, margins.counts, strict=True)),
         "thresholds": dict(zip(structures, margins.thresholds, strict=True)),
-        "about": "misses at most this share of a structure, on average over cases like the validation cases",
+        "about": "misses at most this share of a structure, on average over new patients like those of validation",
     }
     return {"interval": of_intervals, "margin": of_margins}

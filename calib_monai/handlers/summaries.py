@@ -118,7 +118,7 @@ def aurc_of(
 
 
 def _statistics(values: Tensor, *, total: bool) -> dict[str, Any]:
-    """Mean or total of a number of each case, the deviation between cases, and how many have it."""
+    """Mean or total of a number of each case, the deviation of these cases (divided by n), and how many have it."""
     known = values[~values.isnan()]
     mean = known.sum() if total else known.mean()
     sd = known.std(correction=0) if len(known) else mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -150,8 +150,10 @@ def check_in_pieces(probs: Tensor) -> None:
             check_distribution("probs", probs[place])
 
 
-def checked_cases(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each case the probabilities (C, N) and the class indices (N,) of the N voxels that are not ignored.
+def checked_cases(
+    probs: Tensor, labels: Tensor, ignored: Tensor | None = None, patients: Sequence[Hashable] = ()
+) -> Iterator[tuple[Hashable, Tensor, Tensor]]:
+    """For each case its patient, the probabilities (C, N) and the class indices (N,) of its N voxels that count.
 
     A case without such a voxel says nothing, and is left out.
 
@@ -159,14 +161,18 @@ def checked_cases(probs: Tensor, labels: Tensor, ignored: Tensor | None = None) 
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that do not count, whatever their label, (B, 1, H, W[, D]), bool.
+        patients: the patient of each case, B; without them each case is a patient.
 
     Raises:
-        ValueError: values that are no probabilities, or labels that are no classes.
+        ValueError: values that are no probabilities, labels that are no classes, or another number of patients.
     """
-    for voxels, of_case in region_voxels("all", labels, probs, ignored):
+    if patients and len(patients) != len(probs):
+        raise ValueError(f"there are {len(patients)} patients for {len(probs)} case(s); each case needs its own entry")
+    of_each = patients or [object() for _ in probs]
+    for patient, (voxels, of_case) in zip(of_each, region_voxels("all", labels, probs, ignored), strict=True):
         if of_case.numel():
             check_in_pieces(voxels)
-            yield voxels, checked_indices("labels", of_case, len(voxels))
+            yield patient, voxels, checked_indices("labels", of_case, len(voxels))
 
 
 def check_distribution(name: str, values: Tensor) -> None:

@@ -7,6 +7,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from calib_monai.metrics.class_indices import indices_of_usual_type
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import plain
@@ -52,9 +53,9 @@ def pairwise_dice(labels: Tensor) -> Tensor:
     """
     if len(labels) < LEAST_MAPS or not labels[0].numel():
         raise ValueError(f"labels are {tuple(labels.shape)}; they must be the label maps of two members or more")
-    if labels.is_floating_point() or labels.min() < 0:
-        raise ValueError(f"labels are {labels.dtype} from {labels.min().item()}; they must be class indices from 0 on")
-    members = plain(labels).flatten(1)
+    members = indices_of_usual_type("labels", plain(labels)).flatten(1)
+    if labels.is_floating_point() or members.min() < 0:
+        raise ValueError(f"labels are {labels.dtype} from {members.min().item()}; they must be class indices from 0 on")
     classes = int(members.max()) + 1
     return torch.stack([_dice(one, other, classes) for one, other in combinations(members, 2)]).nanmean()
 

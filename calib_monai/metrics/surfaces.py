@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from calib_monai.metrics.masks import Mask, bounding_box
 
@@ -38,7 +38,7 @@ def directed_distances(start: Mask, goal: Mask, spacing: Spacing) -> Distances:
     elsewhere = _placed(np.argwhere(start & ~goal), spacing)
     found = np.zeros(np.count_nonzero(start))  # those on both surfaces are at distance 0
     if len(elsewhere):
-        found[: len(elsewhere)], _ = cKDTree(_placed(np.argwhere(goal), spacing)).query(elsewhere)
+        found[: len(elsewhere)], _ = KDTree(_placed(np.argwhere(goal), spacing)).query(elsewhere)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from math import isfinite
 
 import torch
@@ -25,26 +26,31 @@ class ConformalFit:
 
     def __init__(self) -> None:
         self.rows: list[Tensor] = []
+        self.of_patients: list[Hashable] = []
 
-    def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
+    def add(
+        self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None, patients: Sequence[Hashable] = ()
+    ) -> None:
         """Add cases, on the grid on which volumes are measured.
 
         Args:
             probs: probabilities, (B, C, H, W[, D]).
             labels: class indices, (B, 1, H, W[, D]).
             ignored: voxels that do not count, (B, 1, H, W[, D]), bool.
+            patients: the patient of each case, B; without them each case is a patient.
 
         Raises:
-            ValueError: values that are no probabilities, labels that are no classes, or another number of classes than
-                before.
+            ValueError: values that are no probabilities, labels that are no classes, another number of classes than
+                before, or another number of patients than of cases.
         """
-        for voxels, of_case in checked_cases(probs, labels, ignored):
+        for patient, voxels, of_case in checked_cases(probs, labels, ignored, patients):
             if self.rows and len(self.rows[0]) != len(voxels) - 1:
                 raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.rows[0]) + 1}")
             true = of_case.long().bincount(minlength=len(voxels))[1:].tolist()
             found = [expected_and_spread(of_class) for of_class in voxels[1:]]
             scores = [abs(one - expected) / spread for one, (expected, spread) in zip(true, found, strict=True)]
             self.rows.append(torch.tensor(scores, dtype=torch.float64))
+            self.of_patients.append(patient)
 
     def scores(self) -> Tensor:
         """The scores of all cases so far, (C - 1, cases), float64.
@@ -56,23 +62,31 @@ class ConformalFit:
             raise ValueError("there were 0 cases; intervals need scores of some")
         return torch.stack(self.rows, dim=1)
 
+    def patients(self) -> Tensor:
+        """The number of the patient of each case so far, from 0, (cases,), int64."""
+        numbers = {patient: number for number, patient in enumerate(dict.fromkeys(self.of_patients))}
+        return torch.tensor([numbers[patient] for patient in self.of_patients], dtype=torch.long)
+
 
 class Conformal:
     """Intervals for the volumes of structures that hold the true volume with a chosen probability.
 
     Split conformal prediction (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173) with normalized scores: an interval
-    is the expected volume plus and minus q times its spread, where q is the `conformal_quantile` of the scores of n
-    validation cases. Over such cases and one more that is exchangeable with them, the interval holds the true volume
-    with a probability of at least `coverage`, and of at most coverage + 1 / (n + 1) if no two scores are equal. This is
-    so for each structure by itself, whatever the network is.
+    is the expected volume plus and minus q times its spread, where q is the `conformal_quantile` of the scores of the
+    cases of n validation patients. Over such patients and a new one that is exchangeable with them, the interval of a
+    case of the new one holds the true volume with a probability of at least `coverage`. If each patient has one case
+    and no two scores are equal, it is at most coverage + 1 / (n + 1). This is so for each structure by itself, whatever
+    the network is, if neither the network nor its calibrator was chosen by these patients. The bundles choose the best
+    epoch and fit the calibrator on them, so the probability may be slightly lower.
 
     Args:
-        scores: from `ConformalFit.scores`, (C - 1, n).
+        scores: from `ConformalFit.scores`, (C - 1, cases).
         coverage: the share of cases whose interval holds the true volume, above 0 and below 1.
+        patients: from `ConformalFit.patients`, (cases,); without it each case is a patient.
 
     Attributes:
-        factors: q of each structure, infinite if there are fewer than `calib_monai.conformal.fewest_cases`.
-        cases: n.
+        factors: q of each structure, infinite if there are fewer patients than `calib_monai.conformal.fewest_cases`.
+        patients: n.
 
     Raises:
         ValueError: another `coverage`.
@@ -84,14 +98,14 @@ class Conformal:
         [(0.0, 5.0)]
     """
 
-    def __init__(self, scores: Tensor, coverage: float = LEVELS["coverage"]) -> None:
+    def __init__(self, scores: Tensor, coverage: float = LEVELS["coverage"], patients: Tensor | None = None) -> None:
         check_share("coverage", coverage)
         self.coverage = coverage
-        self.factors = [conformal_quantile(of_structure, coverage) for of_structure in scores]
-        self.cases = scores.shape[1]
+        self.factors = [conformal_quantile(of_structure, coverage, patients) for of_structure in scores]
+        self.patients = scores.shape[1] if patients is None else len(torch.unique(patients))
 
     def intervals(self, probs: Tensor) -> list[Interval | None]:
-        """The interval of each structure but the background, in voxels; None if there were too few cases.
+        """The interval of each structure but the background, in voxels; None if there were too few patients.
 
         Args:
             probs: probabilities of a case on the grid on which volumes are measured, (C, H, W[, D]) or (C, N).
@@ -109,7 +123,7 @@ def expected_and_spread(probs: Tensor) -> tuple[float, float]:
     """The expected volume of a class as `calib_monai.metrics.expected_voxels`, and its spread, both in voxels.
 
     The spread is one voxel and the sum of p (1 - p) over the voxels that are counted. It is large where many voxels
-    may go either way. The law of an interval needs no certain spread: this one decides only how wide it is.
+    may go either way. The guarantee of an interval holds with any spread; the choice changes only the width.
 
     Args:
         probs: probabilities of the class, of any shape.

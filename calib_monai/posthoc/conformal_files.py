@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import safetensors.torch
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
@@ -51,7 +52,9 @@ def save_conformal(
         The file.
     """
     path = conformal_path(kind, ckpt_dir)
-    tensors = {"scores": intervals.scores().contiguous(), "missed": margins.missed, "cases": margins.cases}
+    tensors = {"scores": intervals.scores(), "patients": intervals.patients()}
+    tensors |= {"missed": margins.missed(), "counts": margins.counts()}
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(tensors, _made_with(kind, ckpt_dir, model)))
     return path
@@ -61,8 +64,8 @@ class Promises(NamedTuple):
     """What is promised of cases like the validation cases.
 
     Attributes:
-        intervals: of volumes; None if there are too few cases.
-        margins: masks; None if too few cases have any structure.
+        intervals: of volumes; None if there are too few patients.
+        margins: masks; None if too few patients have any structure.
     """
 
     intervals: Conformal | None
@@ -98,7 +101,10 @@ def load_conformal(
             raise ValueError(f"there is no {file}, which {path} belongs to: {_fit(kind)}")
     try:
         with safe_open(path, framework="pt") as file:
-            scores, missed, cases = (file.get_tensor(name) for name in ("scores", "missed", "cases"))
+            former = "patients" not in file.keys()  # noqa: SIM118 - it has no other way
+            scores, missed = file.get_tensor("scores"), file.get_tensor("missed")
+            patients = torch.arange(scores.shape[-1]) if former else file.get_tensor("patients")
+            counts = file.get_tensor("cases" if former else "counts")
             fitted_to = file.metadata() or {}
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
@@ -110,9 +116,9 @@ def load_conformal(
             for model in model_files(ckpt_dir):
                 check_readable(model)
             raise ValueError(f"{path} was fitted to {_other(name, kind, ckpt_dir)}: {_fit(kind)}")
-    if not _are_fitted(scores, missed, cases):
+    if not _are_fitted(scores, patients, missed, counts):
         raise ValueError(f"{path} holds values that no fit gives: {_fit(kind)}")
-    return _promised(Conformal(scores, levels["coverage"]), Margins(missed, cases, levels["miss_rate"]))
+    return _promised(Conformal(scores, levels["coverage"], patients), Margins(missed, counts, levels["miss_rate"]))
 
 
 def conformal_path(kind: str, ckpt_dir: Folders) -> Path:
@@ -184,20 +190,22 @@ def promises_of(
 
 
 def _promised(intervals: Conformal, margins: Margins) -> Promises:
-    """Both, without those that have too few cases, which is logged."""
-    if few := intervals.cases < (needed := fewest_cases(intervals.coverage)):
+    """Both, without those that have too few patients, which is logged."""
+    if few := intervals.patients < (needed := fewest_cases(intervals.coverage)):
         logger.warning(
-            "volumes have no intervals: a coverage of %g needs %d validation cases, and the fit had %d, which allow "
+            "volumes have no intervals: a coverage of %g needs %d validation patients, and the fit had %d, which allow "
             "--conformal#coverage %g",
-            *(intervals.coverage, needed, intervals.cases, most_coverage(intervals.cases)),
+            *(intervals.coverage, needed, intervals.patients, most_coverage(intervals.patients)),
         )
     return Promises(None if few else intervals, margins if any(margins.promised) else None)
 
 
-def _are_fitted(scores: Tensor, missed: Tensor, cases: Tensor) -> bool:
+def _are_fitted(scores: Tensor, patients: Tensor, missed: Tensor, counts: Tensor) -> bool:
     """Whether a fit may have given these values."""
     shapes = scores.ndim == TABLE and scores.numel() and missed.shape == (len(scores), len(THRESHOLDS))
-    if not (shapes and cases.shape == scores.shape[:1]) or cases.is_floating_point():
+    if not (shapes and counts.shape == scores.shape[:1] and patients.shape == scores.shape[1:]):
         return False
-    rising = (missed.diff() >= 0).all() and (missed[:, 0] == 0).all() and (missed[:, -1] <= cases).all()
+    if patients.is_floating_point() or counts.is_floating_point():
+        return False
+    rising = (missed.diff() >= 0).all() and (missed[:, 0] == 0).all() and (missed[:, -1] <= counts).all()
     return bool((scores.isfinite() & (scores >= 0)).all() and rising)

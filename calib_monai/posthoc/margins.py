@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -20,56 +20,81 @@ class MarginFit:
     """Collects from validation cases which share of each structure a threshold misses, from which `Margins` follow.
 
     A case counts for a structure if its label has it. Only counts of voxels between two of `THRESHOLDS` are taken from
-    a case, and only their sums over cases are kept.
+    a case, and only their sums over the cases of a patient are kept.
     """
 
     def __init__(self) -> None:
-        self.missed = torch.zeros(0)
-        self.cases = torch.zeros(0)
+        self.of_patients: dict[Hashable, tuple[Tensor, Tensor]] = {}  # sums of missed shares, and counts of cases
 
-    def add(self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None) -> None:
-        """Add cases, on the grid on which masks are written; arguments as in `ConformalFit.add`."""
-        for voxels, of_case in checked_cases(probs, labels, ignored):
-            if len(self.cases) not in (0, len(voxels) - 1):
-                raise ValueError(f"probs have {len(voxels)} classes, and those before had {len(self.cases) + 1}")
+    def add(
+        self, probs: Tensor, labels: Tensor, ignored: Tensor | None = None, patients: Sequence[Hashable] = ()
+    ) -> None:
+        """Add cases, on the grid on which masks are written; arguments and errors as in `ConformalFit.add`."""
+        for patient, voxels, of_case in checked_cases(probs, labels, ignored, patients):
+            classes = next((len(cases) + 1 for _, cases in self.of_patients.values()), len(voxels))
+            if classes != len(voxels):
+                raise ValueError(f"probs have {len(voxels)} classes, and those before had {classes}")
             shares = [missed_shares(of_class[of_case == k]) for k, of_class in enumerate(voxels) if k > 0]
             rows = torch.stack(shares).cpu()
             known = ~rows.isnan().any(dim=1)
-            self.missed = rows.nan_to_num() + (self.missed if len(self.missed) else 0)
-            self.cases = known.long() + (self.cases if len(self.cases) else 0)
+            missed, cases = self.of_patients.get(patient, (torch.zeros_like(rows), torch.zeros_like(known).long()))
+            self.of_patients[patient] = (missed + rows.nan_to_num(), cases + known)
+
+    def missed(self) -> Tensor:
+        """The sum over patients of the mean share that their cases miss at each of `THRESHOLDS`, (C - 1, thresholds).
+
+        Raises:
+            ValueError: there was no case.
+        """
+        return torch.stack([missed / cases[:, None].clamp(min=1) for missed, cases in self._found()]).sum(dim=0)
+
+    def counts(self) -> Tensor:
+        """The number of patients with each structure, (C - 1,), int64.
+
+        Raises:
+            ValueError: there was no case.
+        """
+        return torch.stack([cases > 0 for _, cases in self._found()]).sum(dim=0)
+
+    def _found(self) -> list[tuple[Tensor, Tensor]]:
+        """What was found of each patient; raise ValueError if there was none."""
+        if not self.of_patients:
+            raise ValueError("there were 0 cases; margins need the shares that some miss")
+        return [*self.of_patients.values()]
 
 
 class Margins:
     """The smallest masks of the form {p >= threshold} that miss at most `miss_rate` of each structure on average.
 
     Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814, Theorem 1) of the false negative rate, the
-    share of a structure's voxels outside of its mask. With the mean R of this share over n validation cases, the
-    threshold is the largest with n / (n + 1) R + 1 / (n + 1) <= `miss_rate`. Over such cases and one more that is
-    exchangeable with them, the share that the new case misses is then at most `miss_rate` on average. This is so for
-    each structure by itself. Cases whose label does not have the structure do not count. The margins of several
-    structures may overlap.
+    share of a structure's voxels outside of its mask. The share of a patient is the mean over its cases. With the mean
+    R over n validation patients, the threshold is the largest with n / (n + 1) R + 1 / (n + 1) <= `miss_rate`. Over
+    such patients and a new one that is exchangeable with them, the share of the new one is then at most `miss_rate` on
+    average. This is so for each structure by itself, under the condition that `Conformal` names. Cases whose label does
+    not have the structure do not count. The margins of several structures may overlap.
 
     Args:
-        missed: from `MarginFit`, the sum of the missed shares at each of `THRESHOLDS`, (C - 1, thresholds).
-        cases: from `MarginFit`, the number of cases with each structure, (C - 1,).
+        missed: from `MarginFit.missed`, (C - 1, thresholds).
+        counts: from `MarginFit.counts`, (C - 1,).
         miss_rate: the share that is missed on average, above 0 and below 1.
 
     Attributes:
-        thresholds: of each structure; `EVERYTHING` where fewer than `fewest_for_miss_rate` cases have it.
-        promised: for each structure, whether there are enough cases.
+        counts: the number of patients with each structure.
+        thresholds: of each structure; `EVERYTHING` where fewer than `fewest_for_miss_rate` patients have it.
+        promised: for each structure, whether there are enough patients.
 
     Raises:
         ValueError: another `miss_rate`.
     """
 
-    def __init__(self, missed: Tensor, cases: Tensor, miss_rate: float = LEVELS["miss_rate"]) -> None:
+    def __init__(self, missed: Tensor, counts: Tensor, miss_rate: float = LEVELS["miss_rate"]) -> None:
         check_share("miss_rate", miss_rate)
         self.miss_rate = miss_rate
-        self.cases = [int(count) for count in cases]
-        self.promised = [count >= fewest_for_miss_rate(miss_rate) for count in self.cases]
+        self.counts = [int(count) for count in counts]
+        self.promised = [count >= fewest_for_miss_rate(miss_rate) for count in self.counts]
         self.thresholds = [
             float(THRESHOLDS[_place(of_structure, count, miss_rate)]) if enough else EVERYTHING
-            for of_structure, count, enough in zip(missed, self.cases, self.promised, strict=True)
+            for of_structure, count, enough in zip(missed, self.counts, self.promised, strict=True)
         ]
 
     def masks(self, probs: Tensor) -> Tensor:
@@ -109,10 +134,10 @@ def missed_shares(inside: Tensor) -> Tensor:
     return below.double() / len(inside)
 
 
-def _place(missed: Tensor, cases: int, miss_rate: float) -> int:
+def _place(missed: Tensor, patients: int, miss_rate: float) -> int:
     """The place of the largest threshold whose bound is at most `miss_rate`; there the sum is at most what is allowed.
 
-    n / (n + 1) R + 1 / (n + 1) <= rate is sum + 1 <= (n + 1) rate, where the sum over cases is n R.
+    n / (n + 1) R + 1 / (n + 1) <= rate is sum + 1 <= (n + 1) rate, where the sum over patients is n R.
     """
-    allowed = float((cases + 1) * exact(miss_rate) - 1)
+    allowed = float((patients + 1) * exact(miss_rate) - 1)
     return int((missed <= allowed).sum()) - 1  # the shares do not fall from one threshold to the next

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.losses.targets import class_labels, ignored_voxels
-from calib_monai.regions import Plausible, Region, region_of
+from calib_monai.regions import Region, region_of
 
 Data = Iterable[Sequence[Tensor]]
 
@@ -115,7 +115,7 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
         raise ValueError(
             f"logits are {tuple(logits.shape)} and image is {tuple(image.shape)}; only their channels may differ"
         )
-    probs = logits.softmax(dim=1) if isinstance(region, Plausible) else logits  # other regions need only the order
+    probs = logits.softmax(dim=1) if region.of_network else logits  # of others the label decides
     item = Item(logits, labels, region.mask(labels, probs, ignored), image, ignored)
     made = {name: part for name, part in item._asdict().items() if part is not None and part.is_inference()}
     return item._replace(**{name: part.clone() for name, part in made.items()})  # autograd would keep none of these

@@ -9,7 +9,7 @@ from calib_monai.reports.runs import Run
 
 NOTED_LATER = ("unions",)  # settings that runs of earlier versions had, too, but did not note
 FORMER = {"include_background": True}  # settings of measures that had no such switch; of others they are off
-OF_FITS = ("validation_cases",)  # what is noted beside settings: a promise is the same from any number of cases
+OF_FITS = ("validation_patients", "validation_cases")  # noted beside settings: a promise is the same from any number
 
 
 def unlike_settings(name: str, runs: Sequence[Run]) -> str:

@@ -7,6 +7,7 @@ from math import isnan, nan
 from statistics import median
 
 from calib_monai.conformal import coverage_range
+from calib_monai.intervals import mean_interval
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH, measure_of
 from calib_monai.reports.case_intervals import interval_of
 from calib_monai.reports.runs import Run, mean_of_known
@@ -15,16 +16,19 @@ from calib_monai.reports.table import Table, unmarked
 INTERVALS, MARGINS = "Conformal intervals of volumes", "Conformal margins of structures"
 OF_INTERVALS = ("", "covered (%)", "of cases", "promised (%)", "expected (%)", "median width (% of the volume)")
 OF_MARGINS = ("", "missed (%)", "of cases", "promised at most (%)", "median size (% of the volume)")
+WHO_CHOSE = (
+    "The validation cases also chose the best epoch and fitted the calibrator, so new cases may fare a little worse."
+)
 ABOUT_INTERVALS = (
-    "A conformal interval holds the true volume in the promised share of cases, if these are exchangeable with the "
-    "validation cases that it was fitted to. 'Expected' is where the covered share then lies in 95 of 100 evaluations "
-    "of as many cases (a beta-binomial distribution). The validation cases also chose the best epoch and fitted the "
-    "calibrator, so new cases may be covered a little less often."
+    "A conformal interval holds the true volume in the promised share of cases, if their patients are exchangeable "
+    "with the validation patients that it was fitted to. 'Expected' is where the covered share then lies in 95 of 100 "
+    "evaluations of as many cases (a beta-binomial distribution); it is known only where each case is of another "
+    f"patient. {WHO_CHOSE}"
 )
 ABOUT_MARGINS = (
-    "A margin misses at most the promised share of a structure's voxels on average over cases, if these are "
-    "exchangeable with the validation cases that it was fitted to. A single case may miss more. Brackets hold the "
-    "95 % interval of the mean over such cases. Cases without the structure do not count."
+    "A margin misses at most the promised share of a structure's voxels on average over patients, if these are "
+    "exchangeable with the validation patients that it was fitted to. A single case may miss more. Brackets hold the "
+    f"95 % interval of the mean over such cases. Cases without the structure do not count. {WHO_CHOSE}"
 )
 WHY_MORE = "These cases differ in kind, or the validation cases were easier by chance."
 
@@ -36,18 +40,30 @@ def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
     """
     cells, told = [], []
     for run in (one for one in runs if COVERED in one.metrics):
-        settings = run.settings[COVERED]
-        coverage, fitted = float(settings["coverage"]), int(settings["validation_cases"])
+        coverage = float(run.settings[COVERED]["coverage"])
         for name, covered, widths in _structures(run, COVERED, WIDTH):
-            share, number = sum(covered) / len(covered), len(covered)
-            low, high = coverage_range(fitted, number, coverage)
-            width = measure_of(WIDTH).shown(_median(widths))
+            known = [one for one in covered if not isnan(one)]
+            share = mean_of_known(known)
+            low, high = _expected(run, known)
             shown = [*map(measure_of(COVERED).shown, (share, coverage, low, high))]
-            cells.append([f"{run.name}: {name}", shown[0], str(number), shown[1], f"{shown[2]} to {shown[3]}", width])
-            if not low <= share <= high:
+            expected = "-" if isnan(low) else f"{shown[2]} to {shown[3]}"
+            width = measure_of(WIDTH).shown(_median(widths))
+            cells.append([f"{run.name}: {name}", shown[0], str(len(known)), shown[1], expected, width])
+            if share < low or share > high:
                 less = "fewer" if share < low else "more"
                 told.append(f"{run.name}: {name} is covered in {less} cases than chance explains: they differ in kind.")
+            elif isnan(low) and mean_interval(covered, patients=run.patient_of_each)[1] < coverage:
+                told.append(f"{run.name}: {name} is covered less often than promised. {WHY_MORE}")
     return Table(INTERVALS, OF_INTERVALS, cells, unmarked(cells), ABOUT_INTERVALS, listed=told) if cells else None
+
+
+def _expected(run: Run, covered: Sequence[float]) -> tuple[float, float]:
+    """The range of the covered share, (NaN, NaN) if it is not known: without cases, or with several of one patient."""
+    settings = run.settings[COVERED]
+    if not covered or len(set(run.patient_of_each)) < len(run.cases):
+        return nan, nan
+    fitted = int(settings.get("validation_patients", settings.get("validation_cases", 0)))  # as earlier versions noted
+    return coverage_range(fitted, len(covered), float(settings["coverage"]))
 
 
 def margins_of_structures(runs: Sequence[Run]) -> Table | None:

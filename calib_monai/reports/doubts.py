@@ -75,12 +75,12 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
         noted = {BEST, BY_CHANCE} <= run.aurc.keys()
         found = dict.fromkeys(names, nan) | dict(run.aurc if noted else areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
-        lowest, worse = _lowest(found, risk, confidences)
+        lowest, worse = _lowest(found, risk, confidences, run.patients)
         compared.append(f"{run.name}: {_compared(lowest, worse, _known(risk))}")
         of_best = {lowest: f", lowest {ORDERS[lowest]}"} if EXPECTED in worse else {EXPECTED: ""}
         of_members = {BETWEEN: f", lowest {ORDERS[BETWEEN]}"} if confidences.get(BETWEEN) else {}
         for name, order in (of_best | of_members).items():
-            caution = _caution(risk, confidences[name]) if name == EXPECTED else ""
+            caution = _caution(risk, confidences[name], run.patients) if name == EXPECTED else ""
             told.append(f"{run.name}{order}{caution}: {', '.join(_named(confidences[name]))}")
     about = [ABOUT, *[ABOUT_MEMBERS] * with_members, *compared]
     note = " ".join(
@@ -151,13 +151,17 @@ def _confidence(run: Run, name: str) -> Mapping[str, float]:
 
 
 def _lowest(
-    found: Mapping[str, float], risk: Mapping[str, float], confidences: Mapping[str, Mapping[str, float]]
+    found: Mapping[str, float],
+    risk: Mapping[str, float],
+    confidences: Mapping[str, Mapping[str, float]],
+    patients: Mapping[str, str],
 ) -> tuple[str, list[str]]:
     """The confidence with the lowest area, and those that are surely worse; none of few cases."""
     if _known(risk) < FEWEST:
         return EXPECTED, []
     lowest, *others = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
-    return lowest, [name for name in others if surely_lower(risk, confidences[lowest], confidences[name])]
+    best = confidences[lowest]
+    return lowest, [name for name in others if surely_lower(risk, best, confidences[name], patients)]
 
 
 def _compared(lowest: str, worse: Sequence[str], cases: int) -> str:
@@ -169,10 +173,10 @@ def _compared(lowest: str, worse: Sequence[str], cases: int) -> str:
     return f"{ORDERS[lowest]} is surely better than {' and '.join(ORDERS[name] for name in worse)} in cases like these."
 
 
-def _caution(risk: Mapping[str, float], confidence: Mapping[str, float]) -> str:
+def _caution(risk: Mapping[str, float], confidence: Mapping[str, float], patients: Mapping[str, str]) -> str:
     """What is added to a run whose confidence is not surely better than a random order; nothing of few cases."""
     by_chance = dict.fromkeys(risk, 0.0)
-    tells = _known(risk) < FEWEST or surely_lower(risk, confidence, by_chance)
+    tells = _known(risk) < FEWEST or surely_lower(risk, confidence, by_chance, patients)
     return "" if tells else " (may be no better than chance)"
 
 

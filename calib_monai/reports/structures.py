@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 
-from calib_monai.intervals import mean_interval
+from calib_monai.intervals import FEWEST, mean_interval
 from calib_monai.measures import measure_of
 from calib_monai.reports.case_values import Column, marks_together
 from calib_monai.reports.comparable import not_compared
@@ -41,7 +41,8 @@ def structures_table(runs: Sequence[Run]) -> Table:
 def volumes_table(runs: Sequence[Run]) -> Table | None:
     """A table of the mean volume difference over cases, a row for each run and a column for each structure.
 
-    The note names the structures that a run draws too small or too large on average. None if no run measured volumes.
+    The note names the structures that a run draws too small or too large on average, if there are cases of `FEWEST`
+    patients. None if no run measured volumes.
     """
     shown = [run for run in runs if OF_VOLUME in run.metrics]
     if not shown:
@@ -54,7 +55,7 @@ def volumes_table(runs: Sequence[Run]) -> Table | None:
         told += [
             f"{run.name}: {name} is {'too small' if mean < 0 else 'too large'} on average."
             for name, (mean, low, high) in differences.items()
-            if low > 0 or high < 0
+            if (low > 0 or high < 0) and len(set(run.patient_of_each)) >= FEWEST
         ]
     title = f"{MEASURE_OF_VOLUME.title[0].upper()}{MEASURE_OF_VOLUME.title[1:]} of each structure"
     return Table(title, ["", *names], cells, unmarked(cells), ABOUT_VOLUMES, listed=told)

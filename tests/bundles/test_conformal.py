@@ -56,7 +56,7 @@ def test_an_inference_writes_what_an_evaluation_measured(calibrated: Path, tmp_p
     assert table is not None
     assert [row[2] for row in table.cells] == ["2", "2"]
     assert margins_of_structures([run]) is not None
-    assert run.settings["covered_volumes"] == {"coverage": 0.9, "validation_cases": FITTED}
+    assert run.settings["covered_volumes"] == {"coverage": 0.9, "validation_patients": FITTED}
     for case, values in run.cases.items():
         told = json.loads((tmp_path / "predictions" / case / f"{case}_structures.json").read_text())
         for name, numbers in told["structures"].items():
@@ -76,7 +76,7 @@ def test_a_level_that_needs_more_cases_writes_no_interval(
     calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_in(calibrated, "inference", outputs=["label"], output_dir=str(tmp_path), conformal={"coverage": 0.95})
-    assert "a coverage of 0.95 needs 19 validation cases, and the fit had 9" in "".join(capsys.readouterr())
+    assert "a coverage of 0.95 needs 19 validation patients, and the fit had 9" in "".join(capsys.readouterr())
     for file in tmp_path.glob("predictions/*/*_structures.json"):
         assert "interval" not in " ".join(json.loads(file.read_text())["structures"]["anterior"])
 
@@ -87,7 +87,7 @@ def test_the_cases_that_intervals_were_fitted_to_do_not_measure_them(calibrated:
 
 
 def test_a_margin_that_needs_more_cases_is_refused(calibrated: Path, tmp_path: Path) -> None:
-    with refused("a miss_rate of 0.05 needs 19 validation cases that show a structure"):
+    with refused("a miss_rate of 0.05 needs 19 validation patients with a structure"):
         start_in(calibrated, "inference", outputs=["margin"], output_dir=str(tmp_path))
 
 

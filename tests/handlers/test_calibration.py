@@ -180,3 +180,18 @@ def test_a_calibrator_says_what_it_was_fitted_to_and_what_it_replaced(
         assert json.loads((tmp_path / "eval" / "calibration_ts.json").read_text())["region"] == told
         assert (f"replaced is one fitted to {replaced} voxels" in caplog.text) is bool(replaced)
     assert "grid" not in caplog.text  # there is one only
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "said"),
+    [
+        ("control", {"region": "plausible"}, "fitting#control: .*'region'"),
+        ("ts", {"ignore_index": 255}, "fitting#ts: .*'ignore_index'"),
+        ("lts", {"rate": 0.1}, "fitting#lts: .*'rate'"),
+    ],
+)
+def test_an_option_that_the_fit_does_not_take_is_refused_before(
+    kind: str, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        CalibratorFit(kind, 3, 1, str(tmp_path), str(tmp_path), {kind: options})

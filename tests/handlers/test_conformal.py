@@ -87,7 +87,7 @@ def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_pat
     assert covered[2].tolist() == [0, 0]
     assert state.metrics["covered_volumes"] == covered.mean().item()
     assert state.metrics["interval_width"] == widths[:2].mean().item()
-    assert state.metric_settings["covered_volumes"] == {"coverage": 0.5, "validation_cases": 10}
+    assert state.metric_settings["covered_volumes"] == {"coverage": 0.5, "validation_patients": 10}
     assert "margin_size" not in state.metrics  # 10 cases promise no miss rate of 0.05
 
 
@@ -105,12 +105,12 @@ def test_a_margin_misses_what_lies_outside_of_it(tmp_path: Path) -> None:
             assert sizes[row, k] == mask.sum() / inside.sum().double()
     assert missed[2].isnan().all()
     assert sizes[2].isnan().all()
-    assert state.metric_settings["margin_size"] == {"miss_rate": 0.3, "validation_cases": [10, 10]}
+    assert state.metric_settings["margin_size"] == {"miss_rate": 0.3, "validation_patients": [10, 10]}
 
 
 @pytest.mark.parametrize(
     ("cases", "said"),
-    [(8, "needs 9 validation cases, and the fit had 8, which allow --conformal#coverage 0.88"), (0, "there is no ")],
+    [(8, "needs 9 validation patients, and the fit had 8, which allow --conformal#coverage 0.88"), (0, "there is no ")],
 )
 def test_too_few_cases_or_none_are_told_and_measure_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, cases: int, said: str
@@ -141,7 +141,7 @@ def test_an_inference_writes_the_intervals_that_an_evaluation_measures(tmp_path:
     expected = promises.intervals.intervals(case_of(1)["prob"])
     found = [numbers["volume_ml_interval"] for numbers in told["structures"].values()]
     assert found == [pytest.approx([end / 1000 for end in interval or ()], abs=1e-4) for interval in expected]
-    assert told["interval"] | {"about": ""} == {"coverage": 0.95, "validation_cases": 19, "about": ""}
+    assert told["interval"] | {"about": ""} == {"coverage": 0.95, "validation_patients": 19, "about": ""}
 
 
 def test_an_inference_writes_margins_and_their_sizes(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_margin_of_a_structure_that_few_cases_show_holds_every_voxel(
             fit.add(one["prob"][None], label[None])
     save_conformal(*fits, "none", str(tmp_path))
     told = predicted(tmp_path, ["margin"], miss_rate=0.3)
-    assert "the margin of posterior holds every voxel: a miss_rate of 0.3 needs 3 validation cases" in caplog.text
+    assert "the margin of posterior holds every voxel: a miss_rate of 0.3 needs 3 validation patients" in caplog.text
     written = np.asarray(nibabel.load(tmp_path / "predictions" / "one" / "one_margin.nii.gz").dataobj)
     assert written[..., 1].all()
     assert not written[..., 0].all()
@@ -180,7 +180,7 @@ def test_a_margin_of_a_structure_that_few_cases_show_holds_every_voxel(
 @pytest.mark.parametrize("cases", [0, 10])
 def test_a_margin_that_nothing_promises_is_refused(tmp_path: Path, cases: int) -> None:
     folder = fitted(tmp_path, cases) if cases else tmp_path
-    with pytest.raises(ValueError, match=r"outputs name margin, .* a miss_rate of 0.05 needs 19 validation cases"):
+    with pytest.raises(ValueError, match=r"outputs name margin, .* a miss_rate of 0.05 needs 19 validation patients"):
         predicted(folder, ["margin"])
     assert "volume_ml_margin" not in predicted(folder)["structures"]["anterior"]
 

@@ -68,3 +68,7 @@ def test_a_case_without_any_structure_is_left_out_of_the_mean_over_cases() -> No
 def test_what_are_no_label_maps_of_members_is_refused(labels: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         pairwise_dice(labels)
+
+
+def test_unsigned_label_maps_are_label_maps() -> None:
+    assert pairwise_dice(maps()[0].to(torch.uint16)) == pairwise_dice(maps()[0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
 import pytest
 import torch
 
+from calib_monai.conformal import conformal_quantile
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.posthoc import Conformal, ConformalFit, MarginFit
 from calib_monai.posthoc.conformal import expected_and_spread
@@ -38,6 +39,33 @@ def test_coverage_is_the_level_in_two_thousand_draws() -> None:
             covered[k] += interval[0] <= volumes[last, k] <= interval[1]
     error = sqrt(0.9 * 0.1 / DRAWS)  # 9 cases promise 9 / 10 exactly
     assert ((covered / DRAWS - 0.9).abs() < 4 * error).all()
+
+
+def test_the_cases_of_a_patient_weigh_as_one() -> None:
+    """Each draw is of other patients; they have eight cases, which are nearly the same."""
+    generator = torch.Generator().manual_seed(2)
+    patients = torch.arange(600).repeat_interleave(8)
+    scores = torch.rand(600, generator=generator)[patients] + 0.01 * torch.rand(len(patients), generator=generator)
+    covered, one_by_one = 0.0, 0.0
+    for _ in range(DRAWS):
+        *fitted, last = torch.randperm(600, generator=generator)[:14].tolist()
+        known, new = torch.isin(patients, torch.tensor(fitted)), scores[patients == last]
+        covered += (new <= conformal_quantile(scores[known], 0.9, patients[known])).double().mean().item()
+        one_by_one += (new <= conformal_quantile(scores[known], 0.9)).double().mean().item()
+    error = sqrt(0.9 * 0.1 / DRAWS)
+    assert covered / DRAWS >= 0.9 - 2 * error
+    assert one_by_one / DRAWS < 0.9 - 4 * error  # as if all cases were of different patients
+
+
+def test_patients_and_not_cases_must_be_enough() -> None:
+    probs, labels = exchangeable_cases(16)
+    fit = ConformalFit()
+    fit.add(probs, labels, patients=[f"patient {number // 2}" for number in range(16)])
+    assert fit.patients().tolist() == [number // 2 for number in range(16)]
+    conformal = Conformal(fit.scores(), patients=fit.patients())
+    assert (conformal.patients, conformal.factors) == (8, [inf, inf])
+    with pytest.raises(ValueError, match="there are 1 patients for 16"):
+        fit.add(probs, labels, patients=["one"])
 
 
 def test_too_few_cases_promise_nothing() -> None:

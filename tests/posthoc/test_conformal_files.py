@@ -35,7 +35,8 @@ def made(scores: torch.Tensor | None = None, missed: torch.Tensor | None = None)
     """Fits that hold these values."""
     intervals, margins = ConformalFit(), MarginFit()
     intervals.rows = list(FITS[0].scores().T if scores is None else scores)
-    margins.missed, margins.cases = FITS[1].missed if missed is None else missed, FITS[1].cases
+    total, one_each = FITS[1].missed() if missed is None else missed, torch.ones(2, dtype=torch.long)
+    margins.of_patients = {number: (total * (number == 0), one_each) for number in range(len(PROBS))}
     return intervals, margins
 
 
@@ -56,7 +57,7 @@ def test_scores_come_back_as_they_were_written(models: Path, kind: str) -> None:
     assert promises.intervals is not None
     assert promises.margins is not None
     assert promises.intervals.intervals(PROBS[0]) == Conformal(FITS[0].scores(), 0.8).intervals(PROBS[0])
-    assert promises.margins.thresholds == Margins(FITS[1].missed, FITS[1].cases, 0.1).thresholds
+    assert promises.margins.thresholds == Margins(FITS[1].missed(), FITS[1].counts(), 0.1).thresholds
     assert load_conformal(kind, str(models), {"coverage": 0.95, "miss_rate": 0.05}) == (None, None)  # of 10 cases
 
 
@@ -119,7 +120,7 @@ def test_a_damaged_file_is_refused(models: Path) -> None:
     (models / "conformal_none.safetensors").write_bytes(b"scores")
     with pytest.raises(ValueError, match=r"conformal_none.safetensors is damaged: remove it, or fit it with"):
         load_conformal("none", str(models))
-    scores, missed = FITS[0].scores().T, FITS[1].missed
+    scores, missed = FITS[0].scores().T, FITS[1].missed()
     for wrong in (
         made(-scores - 1),
         made(scores / 0),
@@ -143,4 +144,24 @@ def test_a_damaged_file_is_refused(models: Path) -> None:
 def test_the_file_holds_a_score_of_each_case_and_sums_over_cases(models: Path) -> None:
     written = safetensors.torch.load_file(models / "conformal_ts.safetensors")
     shapes = {name: tuple(values.shape) for name, values in written.items()}
-    assert shapes == {"scores": (2, 10), "missed": (2, len(THRESHOLDS)), "cases": (2,)}
+    assert shapes == {"scores": (2, 10), "missed": (2, len(THRESHOLDS)), "patients": (10,), "counts": (2,)}
+
+
+def test_a_file_of_an_earlier_version_has_a_patient_for_each_case(models: Path) -> None:
+    path = models / "conformal_none.safetensors"
+    with safetensors.safe_open(path, framework="pt") as file:
+        made_with = file.metadata()
+    written = safetensors.torch.load_file(path)
+    former = {"scores": written["scores"], "missed": written["missed"], "cases": written["counts"]}
+    levels = {"coverage": 0.8, "miss_rate": 0.1}
+    before = load_conformal("none", str(models), levels)
+    safetensors.torch.save_file(former, path, made_with)
+    after = load_conformal("none", str(models), levels)
+    assert before is not None
+    assert after is not None
+    assert before.intervals is not None
+    assert after.intervals is not None
+    assert after.intervals.factors == before.intervals.factors
+    assert after.margins is not None
+    assert before.margins is not None
+    assert after.margins.thresholds == before.margins.thresholds

@@ -31,9 +31,9 @@ def test_the_risk_is_at_most_the_level_in_two_thousand_draws() -> None:
         first, last = draw * (cases + 1), (draw + 1) * (cases + 1) - 1
         fit = MarginFit()
         fit.add(probs[first:last], labels[first:last])
-        [mask] = Margins(fit.missed, fit.cases, miss_rate).masks(probs[last])
+        [mask] = Margins(fit.missed(), fit.counts(), miss_rate).masks(probs[last])
         inside = labels[last, 0] == 1
-        if inside.any() and fit.cases.item() == cases:
+        if inside.any() and fit.counts().item() == cases:
             missed.append((~mask & inside).sum().item() / inside.sum().item())
     risk = torch.tensor(missed)
     assert len(risk) > 0.9 * DRAWS
@@ -47,16 +47,29 @@ def test_too_few_cases_that_show_a_structure_promise_nothing() -> None:
     labels[:6] = 0
     fit = MarginFit()
     fit.add(probs[:24], labels[:24])
-    few = Margins(fit.missed, fit.cases)
-    assert (few.cases, few.promised, few.thresholds) == ([18], [False], [EVERYTHING])
+    few = Margins(fit.missed(), fit.counts())
+    assert (few.counts, few.promised, few.thresholds) == ([18], [False], [EVERYTHING])
     assert few.masks(probs[0]).all()
     assert few.sizes(probs[0]) == [None]
-    assert Margins(fit.missed, fit.cases, 0.06).promised == [True]
+    assert Margins(fit.missed(), fit.counts(), 0.06).promised == [True]
     fit.add(probs[24:], labels[24:])
-    enough = Margins(fit.missed, fit.cases)
-    assert (enough.cases, enough.promised) == ([19], [True])
+    enough = Margins(fit.missed(), fit.counts())
+    assert (enough.counts, enough.promised) == ([19], [True])
     assert enough.thresholds[0] <= probs[6:, 1][labels[6:, 0] == 1].min()  # 19 cases allow no missed voxel
     assert enough.sizes(probs[0]) == [int((probs[0, 1] >= enough.thresholds[0]).sum())]
+
+
+def test_the_cases_of_a_patient_weigh_as_one() -> None:
+    probs, labels = exchangeable_cases(4)
+    labels[3] = 0  # the last case does not have the structure
+    fit, single = MarginFit(), [MarginFit() for _ in range(3)]
+    fit.add(probs, labels, patients=["a", "b", "a", "c"])
+    for index, one in enumerate(single):
+        one.add(probs[index : index + 1], labels[index : index + 1])
+    assert fit.counts().tolist() == [2]
+    torch.testing.assert_close(fit.missed(), (single[0].missed() + single[2].missed()) / 2 + single[1].missed())
+    with pytest.raises(ValueError, match="there were 0 cases"):
+        MarginFit().missed()
 
 
 def test_the_threshold_is_the_largest_within_the_bound() -> None:
@@ -80,9 +93,9 @@ def test_ignored_voxels_and_cases_without_a_structure_do_not_count() -> None:
     fit = MarginFit()
     fit.add(probs, labels, ignored)
     fit.add(probs, torch.zeros_like(labels))
-    assert fit.cases.tolist() == [1, 0]
-    assert fit.missed[0].equal(missed_shares(torch.tensor([0.2, 0.8])))
-    assert not fit.missed[1].any()
+    assert fit.counts().tolist() == [1, 0]
+    assert fit.missed()[0].equal(missed_shares(torch.tensor([0.2, 0.8])))
+    assert not fit.missed()[1].any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])

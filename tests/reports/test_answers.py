@@ -57,9 +57,9 @@ def test_a_calibrator_that_was_fitted_to_few_cases_is_told(tmp_path: Path, cases
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_page_answers_its_title_first(tmp_path: Path) -> None:
-    run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *(0.05, 0.06, 0.07) * 2)
+    run = with_gaps(read_run(write_run(tmp_path / "run", 1.0, cases="abcdef")), *(0.05, 0.06, 0.07) * 2)
     run.metrics["volume_difference"] = -0.1
-    for row, left in zip(run.cases.values(), (-0.1, -0.12, -0.08), strict=True):
+    for row, left in zip(run.cases.values(), (-0.1, -0.12, -0.08) * 2, strict=True):
         row |= {"volume_difference_left": left, "volume_difference_right": nan}
     write_report([replace(run, name="mine")], tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ def run_with(folder: Path, covered: int = 20, missed: float = 0.03) -> Run:
         rows.append(",".join([line, *(f"{one},{other}" for one, other in zip(of_left, OF_RIGHT, strict=True))]))
     (folder / "cases.csv").write_text("\n".join([head, *rows, ""]))
     summary = json.loads((folder / "summary.json").read_text())
-    settings = {"coverage": 0.9, "validation_cases": 25, "miss_rate": 0.05}
+    settings = {"coverage": 0.9, "validation_patients": 25, "miss_rate": 0.05}
     summary["metrics"] |= {name: {"value": 0.5, "settings": settings} for name in MEASURED}
     (folder / "summary.json").write_text(json.dumps(summary))
     return read_run(folder)
@@ -43,6 +45,27 @@ def test_coverage_stands_beside_its_range(tmp_path: Path, covered: int, said: st
     assert right == ["run: right", "100.0", "20", "90.0", "75.0 to 100.0", "-"]
     assert len(table.listed) == bool(said)
     assert all(said in line for line in table.listed)
+
+
+def test_several_cases_of_a_patient_have_no_range_and_are_judged_together(tmp_path: Path) -> None:
+    """Of 20 cases of 10 patients 14 are covered: those of 7 patients, or of some more."""
+    run = run_with(tmp_path / "run", covered=14)
+    pairs = replace(run, patients={case: str(number // 2) for number, case in enumerate(run.cases)})
+    for patients, told in ((pairs, False), (replace(run_with(tmp_path / "few", 6), patients=pairs.patients), True)):
+        table = intervals_of_volumes([patients])
+        assert table is not None
+        assert table.cells[0][4] == "-"
+        assert bool(table.listed) == told
+        assert all("left is covered less often than promised" in line for line in table.listed)
+
+
+def test_a_case_of_ignored_voxels_alone_is_left_out(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run")
+    run.cases["a"] |= {"covered_volumes_left": nan, "covered_volumes_right": nan}
+    table = intervals_of_volumes([run])
+    assert table is not None
+    assert table.cells[0][:4] == ["run: left", "100.0", "19", "90.0"]
+    assert not table.listed
 
 
 @pytest.mark.parametrize(
