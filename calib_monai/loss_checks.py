@@ -25,7 +25,7 @@ def check_loss(
     slice_size: Sequence[int],
     device: torch.device,
 ) -> None:
-    """Raise ValueError if a loss cannot take the network's output for a slice, or does not return a single number.
+    """Raise ValueError if a loss cannot take the network's output for a slice, or gives no number that depends on it.
 
     For volumes it is tried on a small patch with random logits: a network would take seconds for a large one.
 
@@ -41,7 +41,9 @@ def check_loss(
             target = torch.randint(num_classes, (1, 1, *size), device=device).float()
             said = inferer(image, _Stand(num_classes) if volumes else network.eval())
             value = loss.to(device)(said, target)
-            without = _without_softmax(loss, said, target) if isinstance(said, torch.Tensor) else ""
+            without, idle = "", False
+            if isinstance(said, torch.Tensor):
+                without, idle = _without_softmax(loss, said, target), _is_idle(loss, said, target)
     except Exception as error:  # noqa: BLE001 - every loss has errors of its own
         raise ValueError(
             f"{name} cannot take logits of {num_classes} classes and class indices: {first_line(error)}"
@@ -51,6 +53,10 @@ def check_loss(
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise ValueError(f"{name} gives {given} for a batch; it must give one number")
+    if not value.isfinite():
+        raise ValueError(f"{name} gives {value.item():g} for random logits; it must give a finite number")
+    if idle:
+        raise ValueError(f"{name} does not depend on the logits: the network would learn nothing")
     if without:
         otherwise = "" if without == name else f"; if {name} has no such option, add up such losses by CompoundLoss"
         raise ValueError(
@@ -68,6 +74,19 @@ class _Stand(torch.nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The logits."""
         return torch.rand((len(images), self.num_classes, *images.shape[2:]), device=images.device)
+
+
+def _is_idle(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> bool:
+    """Whether a loss has no gradient, neither at small logits nor at large ones, which a margin allows more easily."""
+    with torch.enable_grad():
+        for scale in (1.0, 10.0, 100.0):
+            varied = (scale * torch.randn_like(logits)).requires_grad_()
+            value = loss(varied, target)
+            if not isinstance(value, torch.Tensor) or value.numel() != 1:
+                return False
+            if value.requires_grad and torch.autograd.grad(value, varied, allow_unused=True)[0].any():
+                return False
+    return True
 
 
 def _without_softmax(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) -> str:
@@ -96,4 +115,4 @@ def _outputs(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) 
 
 def _close(before: Any, after: Any) -> bool:
     """Whether two outputs are equal, to rounding."""
-    return not isinstance(before, torch.Tensor) or torch.allclose(before, after, rtol=1e-3, atol=1e-5)
+    return not isinstance(before, torch.Tensor) or torch.allclose(before, after, rtol=1e-3, atol=1e-5, equal_nan=True)

@@ -26,7 +26,7 @@ from calib_monai.composed import flattened
 from calib_monai.descriptions import described_changes
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.processes import bar_is_hidden
-from calib_monai.slices import check_prepared
+from calib_monai.slices import check_prepared, check_together
 
 PLACES = 100_000  # of each class in a volume, among which the centers of patches are drawn
 CENTERS = f"{LABEL}_cls_indices"  # where `ClassesToIndicesd` puts these places
@@ -219,6 +219,7 @@ class _Heldd(MapTransform):
         volumes = {str(key): torch.as_tensor(data[key]).as_subclass(Tensor) for key in self.keys}
         slices = {key: volume.movedim(-1, 0) for key, volume in volumes.items()}
         check_prepared(slices, str(data.get("case")))
+        check_together({str(key): value for key, value in data.items()})
         held: dict[Hashable, Any] = {}
         for key, volume in volumes.items():
             half = key != LABEL and fits_float16(slices[key])

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from calib_monai.arguments import MOST, check_whole
 from calib_monai.blocks import Blocks
+from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.processes import bar_is_hidden
 
 IMAGE_DIMS = 3  # channel, height, width
@@ -122,6 +123,7 @@ def _fill(
                 "size: set `slice_size` to the largest"
             )
         check_prepared(slices, str(volume.get("case")))
+        check_together(volume)
         taken = _taken(slices["label"].flatten(1), empty_slices=empty_slices, ignore_index=ignore_index)
         for key, blocks in kept.items():
             blocks.add(slices[key] if taken.all() else slices[key][taken])
@@ -146,6 +148,26 @@ def check_prepared(slices: Mapping[str, Tensor], case: str) -> None:
         raise ValueError(
             f"case {case}: after the preparation the label holds {wrong[0].item():g}, and labels must be whole numbers "
             f"from 0 to {MOST}: a transform that interpolates needs the mode nearest for the label"
+        )
+
+
+def check_together(volume: Mapping[str, Any]) -> None:
+    """Raise ValueError if the preparation of a case has moved its image and not its label, or made it one value.
+
+    Args:
+        volume: "image", (C, H, W[, D]), "label", (1, H, W[, D]), and "case". Tensors without an affine lie together.
+    """
+    image, label, case = volume["image"], volume["label"], volume.get("case")
+    if distance_of_grids(image, label) > half_a_voxel(label):
+        raise ValueError(
+            f"case {case}: after the preparation image and label lie elsewhere: a transform that moves voxels must "
+            'have both keys, "@keys"'
+        )
+    low, high = torch.aminmax(torch.as_tensor(image).as_subclass(Tensor))
+    if low == high:
+        raise ValueError(
+            f"case {case}: after the preparation the image holds one value only, {low.item():g}: look at its "
+            "transforms and at what they take from it, such as a window"
         )
 
 

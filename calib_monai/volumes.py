@@ -26,6 +26,7 @@ from calib_monai.readers import reader_of
 from calib_monai.refusals import causes_of
 from calib_monai.same_images import digest_of, label_digest_of
 
+HOW_THEY_END = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\""
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -162,9 +163,10 @@ def read_image(
             ends = torch.aminmax(_without_meta(copied(preparation)(loaded)["image"]))
         except Exception as error:  # noqa: BLE001 - every transform has errors of its own
             raise ValueError(f"{name} cannot be prepared: {first_line(causes_of(error)[-1])}") from None
-        if not all(end.isfinite() for end in ends):
-            low, high = (end.item() for end in torch.aminmax(_without_meta(loaded["image"])))
-            raise ValueError(f"{name} cannot be prepared: its values, {low:g} to {high:g}, become NaN or infinite")
+        if not (finite := all(end.isfinite() for end in ends)) or ends[0] == ends[1]:
+            low, high = (end.item() for end in torch.aminmax(image))
+            become = f"all become {ends[0]:g}" if finite else "become NaN or infinite"
+            raise ValueError(f"{name} cannot be prepared: its values, {low:g} to {high:g}, {become}")
     geometry = _geometry(loaded["image"], name)
     return SeenImage(geometry, digest_of(image, np.asarray(loaded["image"].affine)))
 
@@ -198,9 +200,7 @@ def _checked_image(loaded: Tensor, name: str, in_channels: int, spatial_dims: in
     if image.ndim - 1 != spatial_dims:
         raise ValueError(f"{name} has the shape {_shape(image)}; it must be {spatial_dims}D")
     if len(image) != in_channels:
-        hint = ""
-        if len(image) == 1:
-            hint = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\""
+        hint = HOW_THEY_END if len(image) == 1 else ""
         raise ValueError(f"{name} has {len(image)} channel(s); in_channels is {in_channels}{hint}")
     if image.numel() == 0:
         raise ValueError(f"{name} has the shape {_shape(image)}: it holds no voxel")

@@ -36,7 +36,7 @@ def results_of(folder: Path, weights: Path, class_names: list[str] | None) -> Re
 
     Raises:
         ValueError: there is no such summary, or it belongs to other weights, other classes, a calibrator or disturbed
-            images.
+            images, or an ensemble.
     """
     path = folder / "summary.json"
     if not path.is_file():
@@ -55,7 +55,7 @@ def results_of(folder: Path, weights: Path, class_names: list[str] | None) -> Re
             f"{path} was measured with weights of {_time(modified)}, and {weights} is of"
             f" {_time(weights.stat().st_mtime)}: evaluate these weights"
         )
-    own: dict[str, Any] = {"calibrator": "none", "disturbance": [], "part": "test", "elsewhere": None}
+    own: dict[str, Any] = {"calibrator": "none", "disturbance": [], "part": "test", "elsewhere": None, "members": []}
     own |= {} if class_names is None else {"class_names": class_names}
     for name, wanted in own.items():
         found = summary.get(name, wanted)

@@ -3,12 +3,12 @@
 NAME_vVERSION.zip unzips to a folder NAME, which runs where only MONAI and the packages of configs/metadata.json are
 installed. It holds LICENSE, configs, docs, the package calib_monai, the bundle's own scripts and, if they exist,
 large_files.yml, models/model.pt and what lies beside it: model.json and calibrators of these weights. It holds nothing
-else of the bundle, and no output of runs. The same files give the same bytes. The network is `network_def` in
-configs/inference.json. For weights of another network, write its name there and in configs/train.json, in a copy of the
-bundle. Weights of a network for volumes make a package in which configs/volumes.json is laid over the other files.
-`--results` is the folder of an evaluation of the weights: its values become `eval_metrics` in the metadata and the
-table in docs/README.md. Without it, a bundle with weights shows no results, because those in docs/README.md belong to
-other weights.
+else of the bundle, no output of runs, and no earlier package. The same files give the same bytes. The network is
+`network_def` in configs/inference.json. For weights of another network, write its name there and in configs/train.json,
+in a copy of the bundle. Weights of a network for volumes make a package in which configs/volumes.json is laid over the
+other files. `--results` is the folder of an evaluation of the weights: its values become `eval_metrics` in the metadata
+and the table in docs/README.md. Without it, a bundle with weights shows no results, because those in docs/README.md
+belong to other weights.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 from bundle_laid_over import PAGE, laid_over
 from bundle_results import page_with, results_of
-from zoo_rules import FITTED, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, Files, check, refuse, remarks
+from zoo_rules import FITTED, LINKS, MADE_FOR, METADATA, MODEL, TRAIN, VERSION, Files, check, refuse, remarks
 
 from calib_monai.command_lines import Parser
 from calib_monai.refusals import tell_in_one_line
@@ -133,7 +133,8 @@ def _read(root: Path, taken: Sequence[Path]) -> Files:
         beside = target.parent == Path(name).parent and not target.name.startswith(".")
         if path.is_symlink() and target.as_posix() not in paths and not beside:
             refuse(name, f"it is a link to {target}, which the package does not hold", "files that it holds themselves")
-    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    packages = re.compile(rf"(^|/){re.escape(root.resolve().name)}_v{VERSION}\.zip$")  # of an earlier export
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file() and not packages.search(name)}
 
 
 def _named_folders(bundle: Path, files: Files) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 from calib_monai.command_lines import Parser
 from calib_monai.estimates import Estimate, Floats, difference
 from calib_monai.experiments.tables import p_value_cell
+from calib_monai.intervals import nanmean
 from calib_monai.measures import measure_of
 from calib_monai.ranks import holm
 from calib_monai.refusals import tell_in_one_line
@@ -49,6 +50,7 @@ class Row(Stored):
 class Table(Stored):
     """`results.json` of a table."""
 
+    dataset: str
     patients: dict[str, str]
     rows: dict[str, Row]
 
@@ -71,25 +73,35 @@ def joined(tables: list[Path]) -> tuple[Trials, list[str]]:
 
     Raises:
         ValueError: a table cannot be read. A method was trained with other options in another table. A trial is in two
-            tables with other values, or tested other cases than the first one did.
+            tables with other values, or tested other cases than the first one did. A case lacks a measure, or has
+            another patient or data set in another table.
     """
     trials: Trials = {}
     patients: dict[str, str] = {}
     options: dict[str, dict[str, str]] = {}
+    dataset = ""
     for table in tables:
         content = read_stored(table / "results.json", Table, "give the folder of a table whose rows have trials")
+        dataset = dataset or content.dataset
+        if content.dataset != dataset:
+            raise ValueError(f"{table} is of {content.dataset}, and {tables[0]} of {dataset}")
         for method, row in content.rows.items():
             if other := row.options.items() ^ options.setdefault(method, row.options).items():
                 names = ", ".join(sorted({name for name, _ in other}))
                 raise ValueError(f"{table}: {method} was trained with other options in another table: {names}")
             for trial in row.trials:
                 told = f"{table}: {method}, seed {trial.seed}"
+                if any(measure not in of_case for of_case in trial.cases.values() for measure in MEASURES):
+                    raise ValueError(f"{told} has a case without one of {', '.join(MEASURES)}")
                 cases = {
                     name: {measure: of_case[measure] for measure in MEASURES} for name, of_case in trial.cases.items()
                 }
-                patients = patients or {name: content.patients.get(name, name) for name in cases}
-                if list(cases) != list(patients) or trial.fold:
+                of_table = {name: content.patients.get(name, name) for name in cases}
+                patients = patients or of_table
+                if not cases or list(cases) != list(patients) or trial.fold:
                     raise ValueError(f"{told} tested other cases than the first trial")
+                if of_table != patients:
+                    raise ValueError(f"{table} has other patients of the cases than {tables[0]}")
                 if trials.setdefault(method, {}).setdefault(trial.seed, cases) != cases:
                     raise ValueError(f"{told} has other values in another table")
     return trials, list(patients.values())
@@ -104,7 +116,7 @@ def values_table(trials: Trials) -> list[str]:
     for method, of_seeds in trials.items():
         seeds = sorted(of_seeds)
         cells = [
-            ", ".join(measure.shown(mean) for mean in _values(of_seeds, name).mean(axis=1))
+            ", ".join(measure.shown(mean) for mean in nanmean(_values(of_seeds, name), axis=1))
             for name, measure in MEASURES.items()
         ]
         lines.append(f"| `{method}` | {', '.join(map(str, seeds))} | {' | '.join(cells)} |")

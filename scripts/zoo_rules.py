@@ -77,6 +77,8 @@ def remarks(files: Files) -> list[str]:
         told += [f"{MODEL} has {_megabytes(size)} MB: above 25 MB the zoo wants it by URL, in large_files.yml"]
     if MODEL in files and "eval_metrics" not in json.loads(files.get(METADATA, b"{}")):
         told += [f"no eval_metrics in {METADATA}: evaluate these weights, and give the folder as --results"]
+    if MODEL in files and MADE_FOR not in files:
+        told += [f"no {MADE_FOR} beside the weights: nothing says which data and classes they are for"]
     if DATA_LICENSE not in files:
         told += [f"no {DATA_LICENSE}: the zoo wants it if the data have conditions"]
     return told
@@ -160,9 +162,11 @@ def _check_made_for(made_for: Any, file: str, config: dict[str, Any]) -> None:
     """Raise ValueError if the weights were made for something else than a configuration of the bundle says."""
     if not isinstance(made_for, dict):
         refuse(MADE_FOR, f"it holds {json.dumps(made_for)[:80]}", "what training wrote beside the weights")
-    said = {**config, "channels": (config.get("made_for") or {}).get("channels")}
-    for name in ("slice_size", "class_names", "channels"):
+    said = {**config, "channels": (config.get("made_for") or {}).get("channels"), "bundle_method": config.get("method")}
+    for name in ("dataset", "bundle_method", "slice_size", "class_names", "channels"):
         here, there = made_for.get(name), said.get(name)
+        if isinstance(there, dict):  # `dataset` in inference.json is that of MONAI
+            there = None
         if isinstance(there, str) and there.startswith("@"):  # of patches
             there = said.get(there[1:])
         if None not in (here, there) and here != there:

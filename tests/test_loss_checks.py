@@ -72,3 +72,15 @@ def test_a_loss_whose_part_cannot_take_the_softmax_is_refused_with_a_way_to_have
         check_loss(loss, torch.nn.Conv2d(1, 3, 1), *rest)
     parts = {"dice": DiceLoss(to_onehot_y=True, softmax=True), "focal": FocalLoss(to_onehot_y=True, use_softmax=True)}
     check_loss(CompoundLoss(parts, {"dice": 1.0, "focal": 1.0}), torch.nn.Conv2d(1, 3, 1), *rest)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (DiceCELoss(softmax=True, to_onehot_y=True, lambda_dice=0.0, lambda_ce=0.0), "does not depend on the logits"),
+        (DiceCELoss(softmax=True, to_onehot_y=True, weight=torch.zeros(3)), "gives nan for random logits"),
+    ],
+)
+def test_a_loss_of_which_nothing_can_be_learned_is_refused(loss: torch.nn.Module, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^DiceCELoss {said}"):
+        check_loss(loss, torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))

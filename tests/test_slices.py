@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
+from monai.transforms import Flipd, Rotate90d
 
 from calib_monai.slices import SliceLoader
 
@@ -41,6 +43,8 @@ def test_what_else_is_wanted_is_not_rounded() -> None:
 
 def test_a_2d_image_is_its_own_slice() -> None:
     images = [{"image": torch.full((3, 4, 6), number), "label": torch.ones(1, 4, 6)} for number in range(5)]
+    for image in images:
+        image["image"][0, 1, 0] = 9
     [batch] = SliceLoader(images, batch_size=8)
     assert batch["image"].shape == (5, 3, 4, 6)
     assert sorted(batch["image"][:, 0, 0, 0].tolist()) == [0, 1, 2, 3, 4]
@@ -125,3 +129,18 @@ def test_a_loader_goes_on_with_the_order_that_another_was_at() -> None:
 def test_a_preparation_that_spoils_labels_is_refused(changed: dict[str, torch.Tensor], said: str) -> None:
     with pytest.raises(ValueError, match=f"^case case_1: .*{said}"):
         SliceLoader([*volumes(2), {**volumes(2)[0], "case": "case_1", **changed}], batch_size=2)
+
+
+def test_a_preparation_that_moves_the_image_alone_is_refused() -> None:
+    volume = {"image": MetaTensor(torch.rand(1, 4, 6, 2)), "label": MetaTensor(torch.ones(1, 4, 6, 2)), "case": "a"}
+    for transform in (Flipd("image", spatial_axis=0), Rotate90d("image", 2, spatial_axes=(0, 1))):
+        with pytest.raises(
+            ValueError, match=r'^case a: after the preparation image and label lie elsewhere: .*"@keys"'
+        ):
+            SliceLoader([transform(volume)], batch_size=2)
+    SliceLoader([Flipd(("image", "label"), spatial_axis=0)(volume)], batch_size=2)
+
+
+def test_a_preparation_that_makes_an_image_one_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="case case_0: after the preparation the image holds one value only, 2: look"):
+        SliceLoader([volumes(3)[0] | {"image": torch.full((1, 4, 6, 3), 2.0)}], batch_size=2)

@@ -59,7 +59,7 @@ def _warn_of_few(intervals: Conformal, margins: Margins, structures: Sequence[st
             *(intervals.coverage, needed, intervals.patients, intervals.patients, most_coverage(intervals.patients)),
         )
     few = [
-        f"{name} {patients} (--conformal#miss_rate {least_miss_rate(patients):g})"
+        f"{name} {patients}" + (f" (--conformal#miss_rate {least_miss_rate(patients):g})" if patients else "")
         for name, patients, promised in zip(structures, margins.counts, margins.promised, strict=True)
         if not promised
     ]

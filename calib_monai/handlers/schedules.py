@@ -87,7 +87,7 @@ def _rates_after_first(optimizer: Optimizer, scheduler: LRScheduler, epochs: int
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's, that the optimizer has made no step
-            for _ in range(epochs - 1):
+            for _ in range(epochs):  # one after the last epoch, too
                 scheduler.step()
                 rates.append(_largest(optimizer))
     except Exception as error:  # noqa: BLE001 - every scheduler has errors of its own
@@ -95,7 +95,7 @@ def _rates_after_first(optimizer: Optimizer, scheduler: LRScheduler, epochs: int
         raise ValueError(f"{name} cannot plan {epochs} epoch(s): {first_line(error)}") from None
     finally:
         before.put(scheduler)
-    return rates
+    return rates[:-1]
 
 
 def check_rates(plan: Plan, rates: Sequence[float], planned: int | None, epochs: int | None) -> None:

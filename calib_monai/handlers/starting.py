@@ -25,7 +25,13 @@ from calib_monai.handlers.calibration import CalibratorFit
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.resuming import TRAINING, check_earlier
 from calib_monai.handlers.savers import EVALUATION, ResultsSaver
-from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
+from calib_monai.handlers.training_checks import (
+    check_best,
+    check_learning,
+    check_multipliers,
+    check_steps,
+    enabled_handlers,
+)
 from calib_monai.inferers import check_windows
 from calib_monai.locks import check_free
 from calib_monai.loss_checks import check_loss
@@ -180,6 +186,8 @@ def _check_parts(parser: ConfigParser, part: Callable[[str], Any]) -> None:
         if "step_transform" not in handler:
             check_steps(f"train#handlers#{place}", steps)
         scheduler = steps if handler.get("epoch_level", True) is True else None
+    if isinstance(loss := part("loss"), torch.nn.Module):
+        check_multipliers(loss, part("validate::additional_metrics"))
     if (optimizer := part("train::trainer::optimizer")) is not None:
         check_learning(part("made_for").network, optimizer, scheduler, part("epochs") or 1)
 

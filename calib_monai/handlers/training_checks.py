@@ -13,7 +13,9 @@ from monai.handlers import CheckpointSaver
 from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
 from monai.metrics.regression import RegressionMetric
 
+from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.schedules import check_rates_ahead
+from calib_monai.lagrangian import Multipliers
 from calib_monai.measures import measure_of
 from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.metrics.by_name import VALIDATION
@@ -52,6 +54,8 @@ def check_steps(name: str, scheduler: Any) -> None:
         name: of its `LrScheduleHandler` in the configuration, which has no `step_transform`.
         scheduler: the scheduler.
     """
+    if scheduler is None:
+        raise ValueError(f"{name}, the LrScheduleHandler, has no schedule: leave it out by --{name}#_disabled_ True")
     try:
         inspect.signature(scheduler.step).bind()
     except TypeError:
@@ -59,6 +63,22 @@ def check_steps(name: str, scheduler: Any) -> None:
             f"{type(scheduler).__name__} follows a measurement: give {name}, its LrScheduleHandler, a step_transform, "
             f"as {BY_LOSS}, or take another lr_scheduler"
         ) from None
+
+
+def check_multipliers(loss: torch.nn.Module, metrics: Mapping[str, Any] | None) -> None:
+    """Raise ValueError if a loss has multipliers that no validation updates.
+
+    Args:
+        loss: the loss of the training.
+        metrics: MONAI's handlers of the additional metrics of its validation, by name.
+    """
+    updated = {id(one.loss) for one in (metrics or {}).values() if isinstance(one, MultiplierUpdate)}
+    for part in loss.modules():
+        if isinstance(getattr(part, "multipliers", None), Multipliers) and id(part) not in updated:
+            raise ValueError(
+                f"{type(part).__name__} has multipliers, and nothing updates them: train in the bundle of crac, or add "
+                "its calib_monai.handlers.MultiplierUpdate to validate#additional_metrics"
+            )
 
 
 def check_best(key_metric: Mapping[str, Any] | None, savers: Sequence[Mapping[str, Any]]) -> None:

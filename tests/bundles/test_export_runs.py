@@ -163,7 +163,9 @@ def test_own_code_travels_where_a_configuration_names_it_and_nothing_else_does(b
         (bundle / name).write_text("a = 1\n")
     train = bundle / "configs" / "train.json"
     train.write_text(json.dumps(json.loads(train.read_text()) | {"loss": {"_target_": "mine.loss.Loss"}}))
+    (bundle / "configs" / f"{bundle.name}_v0.1.0.zip").write_bytes(b"an earlier package")
     files = EXPORT["bundle_files"](bundle)
+    assert not [name for name in files if name.endswith(".zip")]
     assert {name for name in files if name.endswith(".py") and not name.startswith("calib_monai/")} == {
         *("scripts/prepare.py", "mine/__init__.py", "mine/loss.py")
     }

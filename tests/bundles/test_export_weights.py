@@ -103,6 +103,8 @@ def test_the_results_of_the_repository_are_not_shown_beside_other_weights(bundle
     [
         ({"slice_size": [64, 64]}, r"slice_size is \[64, 64\]; .* that of configs/train.json, \[48, 64\]"),
         ({"class_names": ["background", "a", "b"]}, r'class_names is .*"a", "b"\]; .*"anterior", "posterior"\]'),
+        ({"bundle_method": "svls"}, r'bundle_method is "svls"; .* that of configs/train.json, "nacl"'),
+        ({"dataset": "acdc"}, r'dataset is "acdc"; .* that of configs/train.json, "hippocampus"'),
         ({"channels": ["T2"]}, r'channels is \["T2"\]; .*\["T1"\]'),
         ([], r"it holds \[\]"),
     ],

@@ -9,8 +9,15 @@ import torch
 from monai.handlers import CheckpointSaver, HausdorffDistance, LrScheduleHandler
 from torch.optim import lr_scheduler as schedulers
 
-from calib_monai.handlers import HD95, Dice
-from calib_monai.handlers.training_checks import check_best, check_learning, check_steps, enabled_handlers
+from calib_monai.handlers import HD95, Dice, MultiplierUpdate
+from calib_monai.handlers.training_checks import (
+    check_best,
+    check_learning,
+    check_multipliers,
+    check_steps,
+    enabled_handlers,
+)
+from calib_monai.losses import CRaCLoss, NACLLoss
 
 NETWORK = torch.nn.Conv2d(1, 2, 1)
 OURS = {"_target_": "calib_monai.handlers.BestModelSaver"}
@@ -43,6 +50,8 @@ def test_learning_rates_are_those_of_the_schedule_which_stays_at_its_beginning()
     check_learning(NETWORK, cycle.optimizer, cycle, 3)
     with pytest.raises(ValueError, match=r"^OneCycleLR cannot plan 8 epoch\(s\): Tried to step"):
         check_learning(NETWORK, cycle.optimizer, cycle, 8)
+    with pytest.raises(ValueError, match=r"^OneCycleLR cannot plan 4 epoch\(s\): Tried to step"):  # after the last one
+        check_learning(NETWORK, cycle.optimizer, cycle, 4)
     grows = schedulers.ExponentialLR(sgd(), 1e200)
     with pytest.raises(ValueError, match=r"^the learning rate of SGD in epoch 3 is inf; it must be a finite number"):
         check_learning(NETWORK, grows.optimizer, grows, 4)
@@ -52,6 +61,19 @@ def test_a_schedule_that_follows_a_measurement_must_be_given_one() -> None:
     check_steps("train#handlers#3", schedulers.StepLR(sgd(), 1))
     with pytest.raises(ValueError, match=r"^ReduceLROnPlateau follows a measurement: give train#handlers#3, its LrSch"):
         check_steps("train#handlers#3", schedulers.ReduceLROnPlateau(sgd()))
+    with pytest.raises(ValueError, match=r"^train#handlers#3, .*, has no schedule: leave it out by .*_disabled_ True"):
+        check_steps("train#handlers#3", None)
+
+
+def test_multipliers_that_nothing_updates_are_refused() -> None:
+    loss = CRaCLoss(3)
+    check_multipliers(NACLLoss(), None)
+    check_multipliers(loss, {"crac": MultiplierUpdate(loss)})
+    for metrics in (None, {"crac": MultiplierUpdate(CRaCLoss(3))}):
+        with pytest.raises(
+            ValueError, match=r"^CRaCLoss has multipliers, and nothing updates them: train in the bundle"
+        ):
+            check_multipliers(loss, metrics)
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
