@@ -66,9 +66,9 @@ class Bins:
         return (self.confidence - self.correctness).abs().sum(dim=-1) / self.total
 
     def pooled_errors(self, *, debiased: bool = False) -> tuple[Tensor, Tensor]:
-        """The parts of each image in the calibration error of all images together, and its voxels, (images, ...) each.
+        """What each image adds to the calibration error of all images together, and its voxels, (images, ...) each.
 
-        The error is the sum of the parts divided by the sum of the voxels. In each bin an image has a sum of
+        The error is the sum of what they add, divided by the sum of the voxels. In each bin an image has a sum of
         (confidence - correctness). It counts as positive if it has the sign of the sum over all images.
 
         Chance alone then makes an error, because the sum over all images is never exactly 0. `debiased` takes the sign

@@ -39,7 +39,7 @@ def neighborhood_prior(
         num_classes: number of classes C, background included.
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels, odd.
-        sigma: width of the "gaussian" weights in voxels, at least 0.3.
+        sigma: standard deviation of the "gaussian" weights in voxels, at least 0.3.
         border: label beyond the edge: "replicate", that of the nearest voxel; "background", class 0.
 
     Returns:
@@ -111,7 +111,7 @@ def window_prior(
         num_classes: number of classes C.
         kind: one of `PRIORS`.
         kernel_size: side of the window in voxels.
-        sigma: width of the "gaussian" weights.
+        sigma: standard deviation of the "gaussian" weights in voxels.
         complete: True saves work if each voxel is known to belong to a class.
 
     Returns:

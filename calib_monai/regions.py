@@ -12,8 +12,8 @@ from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_number, check_whole
 
-PLAUSIBLE = 0.01  # the lowest probability that is taken for one; softmax gives every voxel some of each class
-SMALL = 1e-3  # a smaller probability of the foreground is not 1 minus that of the background, which is rounded
+PLAUSIBLE = 0.01  # lower probabilities count as 0, because softmax never gives exactly 0
+SMALL = 1e-3  # below this 1 - p(background) is inaccurate, because p was rounded: the foreground is summed
 POOLS = {2: torch.nn.functional.max_pool2d, 3: torch.nn.functional.max_pool3d}  # by the number of axes in space
 
 
@@ -147,7 +147,7 @@ class Union(Region):
 
 
 class Boundary(Region):
-    """Voxels whose 3-voxel neighborhood holds labels of more than one class."""
+    """Voxels whose neighborhood of 3 x 3 (x 3) voxels holds more than one class."""
 
     name = "boundary"
     proper = False

@@ -29,6 +29,7 @@ from torch import Tensor
 from calib_monai.command_lines import Parser
 from calib_monai.measures import Measure, measure_of
 from calib_monai.metrics import CECEMetric, ECEMetric, MetricCollection, NLLMetric, VolumeErrorMetric
+from calib_monai.posthoc.control import shifted_foreground
 from calib_monai.refusals import tell_in_one_line
 
 CONSTANTS = [step / 4 for step in range(-4, 9)]
@@ -91,8 +92,7 @@ def shifted(cases: Sequence[Prediction], constants: Sequence[float], postprocess
     dice = [DiceMetric(include_background=False, num_classes=num_classes) for _ in constants]
     for case, logits in cases:
         for place, constant in enumerate(constants):
-            moved = torch.cat([logits[:1], logits[1:] + constant])
-            told = postprocessing({**case, "pred": moved})
+            told = postprocessing({**case, "pred": shifted_foreground(logits[None], constant)[0]})
             prob, pred, label = (
                 torch.as_tensor(told[key]).as_subclass(Tensor)[None] for key in ("prob", "pred", "label")
             )

@@ -17,6 +17,7 @@ from calib_monai.whole_files import read_json
 
 NETWORKS = ("unet", "unet_papers")  # beside which published values stand: the default, and that of the papers
 TO_ORDER = 3  # rows, below which their order says nothing
+FISHER = 3  # taken from the number of values in the variance of a correlation (Fisher; Bonett and Wright 2000)
 IN_VOXELS = "hd95_voxels"  # the distance that papers print, beside which that of this collection stands
 OWN_DISTANCES = ("hd95_mm", "hd95_pixels")  # of which a data set has one
 
@@ -119,7 +120,7 @@ def _value(row: Row, measure: str, structure: str) -> float:
 def _order(ours: Sequence[float], printed: Sequence[float]) -> str:
     """Spearman's rho, with its 95 % interval by Fisher's transform (Bonett and Wright 2000) from four rows on."""
     rho = float(stats.spearmanr(ours, printed).statistic)
-    if len(ours) <= TO_ORDER or not abs(rho) < 1:
+    if len(ours) <= FISHER or not abs(rho) < 1:
         return f"{rho:.2f}"
-    half = float(stats.norm.ppf(0.975)) * sqrt((1 + rho**2 / 2) / (len(ours) - TO_ORDER))
+    half = float(stats.norm.ppf(0.975)) * sqrt((1 + rho**2 / 2) / (len(ours) - FISHER))
     return f"{rho:.2f} ({tanh(atanh(rho) - half):.2f} to {tanh(atanh(rho) + half):.2f})"

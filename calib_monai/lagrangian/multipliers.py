@@ -49,7 +49,7 @@ class ViolationSums:
         return cls(*of_regions)
 
     def shared(self, of: str) -> ViolationSums:
-        """The sums where regions share a multiplier, which is of a "class", or classes share one, of a "region"."""
+        """The sums for shared multipliers: "class" adds up the regions, "region" adds up the classes."""
         tensor = self.to_tensor()
         return ViolationSums.from_tensor(tensor.sum(dim=1 if of == "class" else 2, keepdim=True).expand_as(tensor))
 

@@ -34,8 +34,8 @@ class ACELoss(VoxelwiseLoss):
     arXiv:2506.03942).
 
     Args:
-        binning: "hard": the gradient moves the mean confidence of each bin. "soft": it also moves voxels between bins,
-            by which the authors found better calibration and a lower Dice.
+        binning: "hard": the gradient moves the mean confidence of each bin. "soft": it also moves voxels between bins.
+            The authors report better calibration and a lower Dice with it.
         num_bins: M.
         penalty_weight: w.
         ignore_index: label of voxels that are left out of every term. An image that has no other voxel is left out,
@@ -84,7 +84,8 @@ class ACELoss(VoxelwiseLoss):
 
         Returns:
             The sum of -log p_y, (B, 1).
-            The number of voxels whose p_k lies in the slot, (B, K, S), as all that follow.
+            The number of voxels whose p_k lies in the slot, (B, K, S), as all that follow. S is the number of slots: M
+                if bins are hard, M + 1 if they are soft.
             The sum of p_k; if bins are soft, of r.
             If bins are soft, the sum of r^2.
             The number of voxels of class k whose p_y lies in the slot.

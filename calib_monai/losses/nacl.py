@@ -24,7 +24,7 @@ class NACLLoss(NeighborhoodLoss):
     Args:
         prior: "mean", "gaussian", "max", "min", "median" or "mode", as `calib_monai.priors.neighborhood_prior`.
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the "gaussian" prior in voxels, at least 0.3.
+        sigma: standard deviation of the "gaussian" prior in voxels, at least 0.3.
         border: label beyond the edge of the image: "replicate", that of the nearest voxel, or "background", class 0.
         penalty: "linear", the absolute difference, or "quadratic", its square.
         on: "logits" or "probs" (their softmax) are pulled to the prior.
@@ -59,7 +59,7 @@ class NACLLoss(NeighborhoodLoss):
         self.penalty_weight = penalty_weight
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
-        """-log p_y + w / K sum_k |l_k - tau_k|."""
+        """-log p_y + w / K sum_k |l_k - tau_k|; squares if "quadratic", p_k in the place of l_k on "probs"."""
         distance = (logits if self.on == "logits" else logits.softmax(dim=1)) - self.tau(padded, logits)
         penalty = distance.abs() if self.penalty == "linear" else distance.square()
         return negative_log_likelihood(logits.log_softmax(dim=1), padded) + self.penalty_weight * penalty.mean(dim=1)

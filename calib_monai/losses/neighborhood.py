@@ -14,7 +14,7 @@ class NeighborhoodLoss(VoxelwiseLoss):
     Args:
         prior: one of `calib_monai.priors.PRIORS`.
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the "gaussian" prior in voxels, at least 0.3.
+        sigma: standard deviation of the "gaussian" prior in voxels, at least 0.3.
         border: label beyond the edge of the image: "replicate", that of the nearest voxel, or "background", class 0.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 

@@ -26,7 +26,7 @@ class SoftDiceLoss(SVLSLoss):
 
     Args:
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the Gaussian in voxels, at least 0.3.
+        sigma: standard deviation of the Gaussian in voxels, at least 0.3.
         ignore_index: label of voxels that are left out of both terms and of every neighborhood. An image that has no
             other voxel is left out, too.
 

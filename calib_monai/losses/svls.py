@@ -19,8 +19,8 @@ class SVLSLoss(NeighborhoodLoss):
 
     Args:
         kernel_size: side of the neighborhood in voxels, odd.
-        sigma: width of the Gaussian in voxels, at least 0.3. It divides the neighbors' half between near and far
-            ones.
+        sigma: standard deviation of the Gaussian in voxels, at least 0.3. It divides the neighbors' half between near
+            and far ones.
         ignore_index: label of voxels that are left out of every term and every neighborhood.
 
     Raises:

@@ -117,7 +117,12 @@ class VoxelwiseLoss(nn.Module):
 
 
 def dice_loss(distance: Tensor, total: Tensor) -> Tensor:
-    """1 - Dice: the sum of |p - y| over that of p + y, both of any shape."""
+    """1 - Dice, of the shape of the arguments.
+
+    Args:
+        distance: the sum of |p - y| over voxels, of any shape, such as (B, C).
+        total: that of p + y.
+    """
     return distance / (total + SMOOTH)
 
 

@@ -28,3 +28,13 @@ def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
         rows, columns = (of[start : start + PIECE].long() for of in (labels, predicted))
         matrix += torch.bincount(rows * classes + columns, minlength=classes**2)
     return matrix.view(classes, classes)
+
+
+def dice_of(matrix: Tensor) -> Tensor:
+    """The Dice of each class, (C,), float64; NaN where neither map has it.
+
+    Args:
+        matrix: from `confusion_matrix`, (C, C).
+    """
+    counts = matrix.double()
+    return 2 * counts.diagonal() / (counts.sum(dim=0) + counts.sum(dim=1))

@@ -22,7 +22,7 @@ class SurfaceMetric(ImagewiseMetric):
     """A distance between the surfaces of prediction and label, per image and class, in mm.
 
     A class that both lack is NaN and left out of the mean. A class that only one lacks counts as the diagonal of the
-    image. A missed organ is therefore never a perfect 0, as it is in the authors' code. `MissedStructuresMetric` counts
+    image, so a missed organ never scores a perfect 0. In the authors' code it does. `MissedStructuresMetric` counts
     these classes.
 
     Args:

@@ -82,8 +82,8 @@ def label_of(y_pred: Tensor, y: Tensor | None) -> Tensor:
 def checked_masks(name: str, given: Tensor, *, overlapping: bool) -> Mask:
     """The channels as masks, (B, C, H, W[, D]).
 
-    If they were read as masks, probabilities would fill the image, and class indices would be all background. Both
-    would give wrong distances that look right.
+    Probabilities and class indices are refused. Read as masks, the first would fill the image and the second would be
+    background everywhere, and distances would be wrong but look right.
 
     Args:
         name: name of the tensor in messages.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.metrics.class_indices import indices_of_usual_type
-from calib_monai.metrics.confusion import confusion_matrix
+from calib_monai.metrics.confusion import confusion_matrix, dice_of
 from calib_monai.metrics.imagewise import ImagewiseMetric
 from calib_monai.metrics.inputs import plain
 
@@ -62,6 +62,4 @@ def pairwise_dice(labels: Tensor) -> Tensor:
 
 def _dice(one: Tensor, other: Tensor, classes: int) -> Tensor:
     """The mean Dice between two label maps (N,) over the foreground classes of either; NaN if there is none."""
-    table = confusion_matrix(one, other, classes).double()
-    dice = 2 * table.diagonal() / (table.sum(dim=0) + table.sum(dim=1))
-    return dice[1:].nanmean()
+    return dice_of(confusion_matrix(one, other, classes))[1:].nanmean()

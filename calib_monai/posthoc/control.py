@@ -80,7 +80,7 @@ class ForegroundShift(nn.Module):
             logits: (B, C, H, W[, D]), any float dtype, the background first.
             image: not used.
         """
-        return _shifted(logits.to(torch.promote_types(logits.dtype, torch.float32)), self.shift)
+        return shifted_foreground(logits.to(torch.promote_types(logits.dtype, torch.float32)), self.shift)
 
     @torch.no_grad()
     def fit(self, data: Data, ignore_index: int | None = None) -> ControlReport:
@@ -97,7 +97,7 @@ class ForegroundShift(nn.Module):
         dice: list[list[Tensor]] = [[] for _ in CONSTANTS]
         for item in ValidationSet(data, "all", self.shift.device, ignore_index):
             for place, constant in enumerate(CONSTANTS):
-                probs = _shifted(item.logits, constant).softmax(dim=1)
+                probs = shifted_foreground(item.logits, constant).softmax(dim=1)
                 rows[place].append(errors_of(probs, item.labels, item.ignored))
                 dice[place].append(_dice(probs, item))
         tried = [
@@ -123,8 +123,8 @@ def chosen_by_rule(tried: list[Shifted]) -> Shifted:
     return min(near, key=lambda one: (one.errors.ece_foreground, abs(one.constant)))
 
 
-def _shifted(logits: Tensor, constant: Tensor | float) -> Tensor:
-    """Logits with a constant added to those of all classes but the first."""
+def shifted_foreground(logits: Tensor, constant: Tensor | float) -> Tensor:
+    """Logits (B, C, ...) with a constant added to those of all classes but the first."""
     return torch.cat([logits[:, :1], logits[:, 1:] + constant], dim=1)
 
 
