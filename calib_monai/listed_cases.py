@@ -13,6 +13,7 @@ from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
 from calib_monai.cases import Cases, Training, checked_split
+from calib_monai.datalists.dataset_json import check_class_names
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
@@ -75,6 +76,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def checked(self) -> Cases:
         """The checked split."""
         datalist = self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist
+        if (folder := getattr(datalist, "keywords", {}).get("dataset_dir")) and self.settings.get("class_names"):
+            check_class_names(str(folder), self.settings["class_names"])
         return self._check(datalist, ckpt_dirs=self.ckpt_dirs)
 
     def __getitem__(self, name: str) -> list[Case]:

@@ -27,13 +27,17 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     has them depends on when the calibration ran.
 
     Raises:
-        ValueError: trials of several data sets, of other classes, or that were measured with other settings, two trials
-            of one training, rows of other seeds, folds or cases than the first, or trials of one setting whose images
-            were disturbed differently: their means cannot be compared.
+        ValueError: trials of several data sets, of other classes, of validation and of test cases, with other patients,
+            or that were measured with other settings, two trials of one training, rows of other seeds, folds or cases
+            than the first, or trials of one setting whose images were disturbed differently: their means cannot be
+            compared.
     """
     datasets = sorted({trial.run.dataset for trial in trials})
     if len(datasets) != 1:
         raise ValueError(f"there are trials of {', '.join(datasets) or 'no data set'}; they must be of one")
+    if len(parts := sorted({trial.run.part for trial in trials})) > 1:
+        raise ValueError(f"there are trials of the {' and of the '.join(parts)} cases; they must be of one set")
+    check_patients(trials)
     trials = _with_same_promises(trials)
     runs = [trial.run for trial in trials]
     check_same_classes(runs)
@@ -48,7 +52,6 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     rows = [Row(name, group) for name, group in grouped.items()]
     for row in rows:
         check_no_trial_twice(row)
-        check_patients(row)
         here, first = (
             {(trial.seed, trial.fold): trial.run.cases.keys() for trial in one.trials} for one in (row, rows[0])
         )
@@ -91,10 +94,10 @@ def check_trained_alike(trials: Sequence[Trial]) -> None:
             logger.warning("trainings of %s had other options: %s", trial.method, ", ".join(told))
 
 
-def check_patients(row: Row) -> None:
+def check_patients(trials: Sequence[Trial]) -> None:
     """Raise ValueError if a case is of one patient in one trial and of another in another."""
     known: dict[str, tuple[str, Path]] = {}
-    for trial in row.trials:
+    for trial in trials:
         for case, patient in trial.run.patients.items():
             before, folder = known.setdefault(case, (patient, trial.run.folder))
             if before != patient:

@@ -129,6 +129,8 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
     names, columns = of_run["cases"], of_run["columns"]
     if wrong := [name for name, column in columns.items() if len(column) != len(names)]:
         raise ValueError(f"{wrong[0]} has {len(columns[wrong[0]])} value(s) of {len(names)} case(s)")
+    if len(set(names)) < len(names):
+        raise ValueError("a name of a case stands twice in cases")
     rows = zip(*columns.values(), strict=True) if columns else ((),) * len(names)
     run = Run(
         **{name: of_run[name] for name in (*AS_THEY_ARE, *NOTED)},

@@ -115,9 +115,9 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
     )  # others were trained, too
     return {
         "versions": _distinct([record["versions"] for record in records]),
-        "commits": _distinct([record["commit"] for record in records]),
+        "commits": _distinct([record.get("commit") for record in records]),
         "hardware": _distinct(hardware),
-        "data": _distinct([Path(record["options"].get("--dataset_dir", "")).name for record in records]),
+        "data": _distinct([Path(str(record["options"].get("--dataset_dir", ""))).name for record in records]),
         "started": min(record["started"] for record in records),
         "train_hours": None if averaged or None in seconds else round(sum(filter(None, seconds)) / 3600, 2),
     }

@@ -16,8 +16,8 @@ class IgnoringLoss(nn.Module):
     """A loss over the voxels whose label is not ignored; 0 if there are none.
 
     The loss of each image is that of its n counted voxels. It is weighted by n / N, where N is the number of counted
-    voxels in the batch. For a mean over voxels, such as cross-entropy, L is the mean over the N voxels. Dice weighs
-    each image by n. If no voxel is ignored, L is the loss of the whole batch.
+    voxels in the batch. For a mean over voxels, such as cross-entropy, the sum is the mean over the N voxels. Dice
+    weighs each image by n. If no voxel is ignored, the loss is that of the whole batch.
 
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.

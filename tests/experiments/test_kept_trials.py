@@ -160,6 +160,7 @@ def test_a_case_is_of_one_patient(tmp_path: Path) -> None:
         ),
         (lambda of: of["run"]["metrics"].update(dice_foreground=-1.0), "dice_foreground is -1; it must lie between 0"),
         (lambda of: of["run"]["case_bins"]["total"].pop(), r"case_bins has 5 case\(s\) of 6"),
+        (lambda of: of["run"]["cases"].__setitem__(1, of["run"]["cases"][0]), "a name of a case stands twice in cases"),
         (lambda of: of["run"].pop("cases"), "trials.0.run.cases: Field required"),
         (lambda of: of["run"].update(cases=[], columns={}), "trials.0.run.cases: List should have at least 1 item"),
         (lambda of: of["run"].update(disturbance=[{"std": 1}]), "trials.0.run.disturbance.0.transform: Field required"),
@@ -187,3 +188,31 @@ def test_what_cannot_be_made_of_a_file_is_told_before_anything_is_written(tmp_pa
     assert before == {path: path.read_bytes() for path in (tmp_path / "table").iterdir()}
     with pytest.raises(ValueError, match=r"table is no trial; it must be NETWORK/METHOD/seedS_foldF/eval"):
         table(tmp_path / "again", tmp_path / "table")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda of: of["run"].update(part="validation"), "there are trials of the test and of the validation cases"),
+        (lambda of: of["run"].update(patients={"a": "other"}), "a is of patient one in .* and of other in"),
+    ],
+)
+def test_trials_of_other_cases_are_not_joined(
+    change: Callable[[dict[str, Any]], object], said: str, tmp_path: Path
+) -> None:
+    first = changed(
+        table(tmp_path / "first", *trials(tmp_path / "one", ["ce"], seeds=(0,))),
+        lambda of: of["run"].update(patients={"a": "one"}),
+    )
+    second = changed(table(tmp_path / "second", *trials(tmp_path / "two", ["nacl"], seeds=(0,))), change)
+    with pytest.raises(ValueError, match=said):
+        table(tmp_path / "both", first, second)
+
+
+def test_a_record_without_a_commit_is_of_none(tmp_path: Path) -> None:
+    file = changed(
+        table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,))),
+        lambda of: of["records"]["train"].pop("commit", None),
+    )
+    table(tmp_path / "again", file)
+    assert json.loads((tmp_path / "again" / "results.json").read_text())["conditions"]["commits"] == [None]
