@@ -84,7 +84,7 @@ class OneLine:
             made_by = component if "__init__" in _functions_here(refusal) else ""
             told = str(refusal)
         else:
-            made_by, told = component, _first_lines(_telling(causes))
+            made_by, told = component, first_lines(_telling(causes))
         line = f"error: {made_by}{' '.join(told.splitlines())}"
         sys.stderr.write(f"{line}\n")
         _note_for_torchrun(line)
@@ -170,7 +170,7 @@ def _telling(causes: list[BaseException]) -> BaseException:
     return named[-1] if named else causes[-1]
 
 
-def _first_lines(error: BaseException) -> str:
+def first_lines(error: BaseException) -> str:
     """The first two lines of an error; the name of the error comes first, unless it is a ValueError.
 
     Of an error of a worker process it is the one that all others were raised from.

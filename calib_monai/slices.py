@@ -14,6 +14,7 @@ from calib_monai.arguments import MOST, check_whole
 from calib_monai.blocks import Blocks
 from calib_monai.grids import distance_of_grids, half_a_voxel
 from calib_monai.processes import bar_is_hidden
+from calib_monai.refusals import causes_of, first_lines, refusal_of
 
 IMAGE_DIMS = 3  # channel, height, width
 
@@ -114,7 +115,8 @@ def _fill(
     kept: Mapping[str, Blocks], volumes: Sequence[Mapping[str, Any]], *, empty_slices: bool, ignore_index: int | None
 ) -> None:
     """Add the slices of all volumes along their last axis, for each key."""
-    for volume in tqdm(volumes, desc="Preparing volumes", unit="volume", disable=bar_is_hidden()):
+    for index in tqdm(range(len(volumes)), desc="Preparing volumes", unit="volume", disable=bar_is_hidden()):
+        volume = _prepared(volumes, index)
         slices = {key: _sliced(torch.as_tensor(volume[key]).as_subclass(Tensor)) for key in kept}
         size, before = tuple(slices["image"].shape[1:]), kept["image"].size
         if before and size != before:
@@ -127,6 +129,18 @@ def _fill(
         taken = _taken(slices["label"].flatten(1), empty_slices=empty_slices, ignore_index=ignore_index)
         for key, blocks in kept.items():
             blocks.add(slices[key] if taken.all() else slices[key][taken])
+
+
+def _prepared(volumes: Sequence[Mapping[str, Any]], index: int) -> Mapping[str, Any]:
+    """A volume of a dataset; raise ValueError with its case if a transform fails."""
+    try:
+        return volumes[index]
+    except Exception as error:
+        if refusal_of(error) is not None:
+            raise
+        cases: Any = getattr(volumes, "data", None)
+        case = cases[index].get("case") if isinstance(cases, Sequence) else index
+        raise ValueError(f"case {case} cannot be prepared: {first_lines(causes_of(error)[-1])}") from error
 
 
 def check_prepared(slices: Mapping[str, Tensor], case: str) -> None:

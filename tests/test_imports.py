@@ -175,7 +175,7 @@ ALLOWED = {
     "carried": {"__version__"},
     "methods": {"made_for"},
     "loaders": {"copies", "processes"},
-    "slices": {"arguments", "blocks", "grids", "processes"},
+    "slices": {"arguments", "blocks", "grids", "processes", "refusals"},
     "patches": {"arguments", "blocks", "case_keys", "composed", "descriptions", "grids", "processes", "slices"},
     "datalists": {
         *("arguments", "case_keys", "case_names", "dicom", "dicom_lengths", "held_images", "path_options", "pictures"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import Dataset, MetaTensor
 from monai.transforms import Flipd, Rotate90d
 
 from calib_monai.slices import SliceLoader
@@ -144,3 +144,11 @@ def test_a_preparation_that_moves_the_image_alone_is_refused() -> None:
 def test_a_preparation_that_makes_an_image_one_value_is_refused() -> None:
     with pytest.raises(ValueError, match="case case_0: after the preparation the image holds one value only, 2: look"):
         SliceLoader([volumes(3)[0] | {"image": torch.full((1, 4, 6, 3), 2.0)}], batch_size=2)
+
+
+def test_a_transform_that_fails_is_told_with_its_case() -> None:
+    volume = {"image": torch.rand(1, 4, 6, 2), "label": torch.ones(1, 4, 6, 2), "case": "a"}
+    with pytest.raises(
+        ValueError, match=r"^case a cannot be prepared: KeyError: .*Key `img` of transform `Flipd` was missing"
+    ):
+        SliceLoader(Dataset([volume], Flipd("img", spatial_axis=0)), batch_size=2)
