@@ -1,4 +1,4 @@
-"""Conformal prediction: what n patients allow to promise of one more, if it is exchangeable with them."""
+"""Conformal prediction: what n patients allow to promise of one more, if all are exchangeable."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def least_miss_rate(patients: int) -> float:
 
 
 def conformal_quantile(scores: Tensor, coverage: float, patients: Tensor | None = None) -> float:
-    """The value that the score of a case of a new patient does not exceed with a probability of at least `coverage`.
+    """The value that the score of a random case of a new patient does not exceed with a probability of `coverage`.
 
     Without `patients` it is the ceil((n + 1) coverage)-th smallest of n scores, and infinite if n is below
     `fewest_cases`. This holds if the n cases and the new one are exchangeable (Vovk et al. 2005; Lei et al. 2018,
     arXiv:1604.04173, Theorem 2). Of several cases of a patient each has the weight 1 / (their number). The value is
     then the smallest score at which the weights of the scores up to it sum to at least (n + 1) coverage, where n is the
-    number of patients. This holds if the patients are exchangeable, and for each of the new one's cases drawn at random
-    (Lee et al. 2023, arXiv:2306.06342, hierarchical conformal prediction).
+    number of patients. This holds for a case drawn at random from a new patient, if the patients are exchangeable (Lee
+    et al. 2023, arXiv:2306.06342, hierarchical conformal prediction).
 
     Args:
         scores: of the cases, (cases,).
@@ -113,7 +113,11 @@ def conformal_quantile(scores: Tensor, coverage: float, patients: Tensor | None 
         (18.0, inf)
     """
     check_share("coverage", coverage)
-    places = torch.arange(len(scores)) if patients is None else torch.unique(patients, return_inverse=True)[1]
+    places = (
+        torch.arange(len(scores), device=scores.device)
+        if patients is None
+        else torch.unique(patients, return_inverse=True)[1]
+    )
     cases = places.bincount()  # of each patient
     ordered, order = scores.sort()
     weights = (1 / cases.double())[places[order]].cumsum(dim=0)

@@ -72,14 +72,23 @@ def check_keeps_classes(loading: Callable[..., Any], num_classes: int, given: st
         num_classes: classes are 0..num_classes - 1.
         given: the file that gives the classes, for the message.
     """
-    for step in flattened(loading):
-        if isinstance(step, MapLabelValued):
-            changed = zip(step.mapper.orig_labels, step.mapper.target_labels, strict=True)
-            if any(old < num_classes and old != new for old, new in changed):
-                raise ValueError(
-                    f"{given} gives labels, and the loading of this bundle changes label values itself: write labels "
-                    "with the values of the bundle's data set, and leave out 'labels'"
-                )
+    if changes_classes(loading, num_classes):
+        raise ValueError(
+            f"{given} gives labels, and the loading of this bundle changes label values itself: write labels with the "
+            "values of the bundle's data set, and leave out 'labels'"
+        )
+
+
+def changes_classes(loading: Callable[..., Any] | None, num_classes: int) -> bool:
+    """Whether the loading of a bundle makes another class of one.
+
+    Args:
+        loading: transforms of a case.
+        num_classes: classes are 0..num_classes - 1.
+    """
+    maps = [step.mapper for step in flattened(loading) if isinstance(step, MapLabelValued)]
+    changed = [pair for one in maps for pair in zip(one.orig_labels, one.target_labels, strict=True)]
+    return any(old < num_classes and old != new for old, new in changed)
 
 
 def check_contents(

@@ -18,7 +18,7 @@ from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.label_values import check_keeps_classes
+from calib_monai.label_values import changes_classes, check_keeps_classes
 from calib_monai.made_for import MadeFor
 from calib_monai.processes import OwnPart
 from calib_monai.volumes import files_of
@@ -76,8 +76,9 @@ class SplitOnDemand(Mapping[str, list[Case]]):
     def checked(self) -> Cases:
         """The checked split."""
         datalist = self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist
-        if (folder := getattr(datalist, "keywords", {}).get("dataset_dir")) and self.settings.get("class_names"):
-            check_class_names(str(folder), self.settings["class_names"])
+        folder, names = getattr(datalist, "keywords", {}).get("dataset_dir"), self.settings.get("class_names")
+        if folder and names and not changes_classes(self.settings.get("loading"), len(names)):
+            check_class_names(str(folder), names)
         return self._check(datalist, ckpt_dirs=self.ckpt_dirs)
 
     def __getitem__(self, name: str) -> list[Case]:

@@ -56,7 +56,10 @@ def check_loss(
     if not value.isfinite():
         raise ValueError(f"{name} gives {value.item():g} for random logits; it must give a finite number")
     if idle:
-        raise ValueError(f"{name} does not depend on the logits: the network would learn nothing")
+        raise ValueError(
+            f"{name} has no gradient at random logits, so the first steps would teach the network nothing: a weight "
+            "that grows must begin above 0"
+        )
     if without:
         otherwise = "" if without == name else f"; if {name} has no such option, add up such losses by CompoundLoss"
         raise ValueError(
@@ -84,7 +87,8 @@ def _is_idle(loss: torch.nn.Module, logits: torch.Tensor, target: torch.Tensor) 
             value = loss(varied, target)
             if not isinstance(value, torch.Tensor) or value.numel() != 1:
                 return False
-            if value.requires_grad and torch.autograd.grad(value, varied, allow_unused=True)[0].any():
+            [change] = torch.autograd.grad(value, varied, allow_unused=True) if value.requires_grad else [None]
+            if change is not None and change.any():
                 return False
     return True
 

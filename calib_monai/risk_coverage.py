@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from calib_monai.intervals import FEWEST, LEVEL, NONE_KNOWN, patients_of
 
-DRAWS = 2000  # of the cases, with replacement
+DRAWS = 2000  # of the patients, with replacement
 AT_ONCE = 2**20  # drawn cases that are held together
 
 BEST, BY_CHANCE = "best", "by_chance"  # orders of cases, beside those by a confidence

@@ -53,7 +53,9 @@ def label_digest_of(label: Tensor, affine: NDArray[np.float64] | None = None) ->
         affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
     [values] = _in_one_orientation(label, affine)
-    return blake2b(repr(values.shape).encode() + values.astype(np.uint8).tobytes(), digest_size=16).digest()
+    digest = blake2b(repr(values.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(values, dtype=np.uint8).data)
+    return digest.digest()
 
 
 def _in_one_orientation(image: Tensor, affine: NDArray[np.float64] | None) -> list[NDArray[Any]]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from monai.data import MetaTensor
 from torch import Tensor
 from tqdm import tqdm
 
 from calib_monai.arguments import MOST, check_whole
 from calib_monai.blocks import Blocks
-from calib_monai.grids import distance_of_grids, half_a_voxel
+from calib_monai.grids import SPATIAL_DIMS, distance_of_grids
 from calib_monai.processes import bar_is_hidden
 from calib_monai.refusals import causes_of, first_lines, refusal_of
 
@@ -169,13 +170,13 @@ def check_together(volume: Mapping[str, Any]) -> None:
     """Raise ValueError if the preparation of a case has moved its image and not its label, or made it one value.
 
     Args:
-        volume: "image", (C, H, W[, D]), "label", (1, H, W[, D]), and "case". Tensors without an affine lie together.
+        volume: "image", (C, H, W[, D]), "label", (1, H, W[, D]), and "case".
     """
     image, label, case = volume["image"], volume["label"], volume.get("case")
-    if distance_of_grids(image, label) > half_a_voxel(label):
+    if _are_apart(image, label):
         raise ValueError(
-            f"case {case}: after the preparation image and label lie elsewhere: a transform that moves voxels must "
-            'have both keys, "@keys"'
+            f"case {case}: after the preparation image and label no longer lie in the same place: a transform that "
+            'moves voxels must have both keys, "@keys"'
         )
     low, high = torch.aminmax(torch.as_tensor(image).as_subclass(Tensor))
     if low == high:
@@ -183,6 +184,18 @@ def check_together(volume: Mapping[str, Any]) -> None:
             f"case {case}: after the preparation the image holds one value only, {low.item():g}: look at its "
             "transforms and at what they take from it, such as a window"
         )
+
+
+def _are_apart(image: Any, label: Any) -> bool:
+    """Whether two volumes of the same shape lie more than a voxel apart.
+
+    A turn moves a corner by the whole image. Pictures and tensors without an affine are not compared, nor is the affine
+    of a new MetaTensor, which some transforms leave.
+    """
+    both = [one for one in (image, label) if isinstance(one, MetaTensor) and one.ndim - 1 == SPATIAL_DIMS]
+    if len(both) < 2 or any(torch.equal(one.affine, torch.eye(4).to(one.affine)) for one in both):  # noqa: PLR2004 - both
+        return False
+    return distance_of_grids(image, label) > float(label.pixdim.max())
 
 
 def _size(maps: Tensor) -> str:

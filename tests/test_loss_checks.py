@@ -77,10 +77,32 @@ def test_a_loss_whose_part_cannot_take_the_softmax_is_refused_with_a_way_to_have
 @pytest.mark.parametrize(
     ("loss", "said"),
     [
-        (DiceCELoss(softmax=True, to_onehot_y=True, lambda_dice=0.0, lambda_ce=0.0), "does not depend on the logits"),
+        (
+            DiceCELoss(softmax=True, to_onehot_y=True, lambda_dice=0.0, lambda_ce=0.0),
+            "has no gradient at random logits",
+        ),
         (DiceCELoss(softmax=True, to_onehot_y=True, weight=torch.zeros(3)), "gives nan for random logits"),
     ],
 )
 def test_a_loss_of_which_nothing_can_be_learned_is_refused(loss: torch.nn.Module, said: str) -> None:
     with pytest.raises(ValueError, match=f"^DiceCELoss {said}"):
         check_loss(loss, torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
+
+
+class Margin(torch.nn.Module):
+    """A penalty of logits above 50 alone, with a weight of its own."""
+
+    def __init__(self, *, deaf: bool) -> None:
+        super().__init__()
+        self.weight, self.deaf = torch.nn.Parameter(torch.ones(())), deaf
+
+    def forward(self, logits: torch.Tensor, _target: torch.Tensor) -> torch.Tensor:
+        """The penalty; of a deaf one, its weight."""
+        return self.weight * (1.0 if self.deaf else (logits.abs() - 50).relu().mean())
+
+
+def test_a_penalty_that_begins_at_large_logits_passes_and_one_of_no_logits_does_not() -> None:
+    rest = (torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu"))
+    check_loss(Margin(deaf=False), *rest)
+    with pytest.raises(ValueError, match=r"^Margin has no gradient at random logits"):
+        check_loss(Margin(deaf=True), *rest)

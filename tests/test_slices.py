@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from monai.data import Dataset, MetaTensor
-from monai.transforms import Flipd, Rotate90d
+from monai.transforms import Flipd, Lambdad, Rotate90d, Spacingd
 
 from calib_monai.slices import SliceLoader
 
@@ -132,13 +133,21 @@ def test_a_preparation_that_spoils_labels_is_refused(changed: dict[str, torch.Te
 
 
 def test_a_preparation_that_moves_the_image_alone_is_refused() -> None:
-    volume = {"image": MetaTensor(torch.rand(1, 4, 6, 2)), "label": MetaTensor(torch.ones(1, 4, 6, 2)), "case": "a"}
+    affine = torch.diag(torch.tensor([0.8, 0.8, 3.0, 1.0], dtype=torch.float64))
+    tensors = {"image": torch.rand(1, 8, 8, 3), "label": torch.ones(1, 8, 8, 3)}
+    volume = {key: MetaTensor(tensor, affine=affine) for key, tensor in tensors.items()} | {"case": "a"}
     for transform in (Flipd("image", spatial_axis=0), Rotate90d("image", 2, spatial_axes=(0, 1))):
-        with pytest.raises(
-            ValueError, match=r'^case a: after the preparation image and label lie elsewhere: .*"@keys"'
-        ):
+        with pytest.raises(ValueError, match=r'^case a: after the preparation .* lie in the same place: .*"@keys"'):
             SliceLoader([transform(volume)], batch_size=2)
-    SliceLoader([Flipd(("image", "label"), spatial_axis=0)(volume)], batch_size=2)
+    shifted = affine.clone()
+    shifted[0, 3] = 0.3
+    apart = volume | {"label": MetaTensor(tensors["label"], affine=shifted)}
+    for fine in (
+        Flipd(("image", "label"), spatial_axis=0)(volume),
+        Spacingd(("image", "label"), (0.4, 0.4, 3.0), mode="nearest")(apart),
+        Lambdad("image", np.log1p)(volume),  # which leaves no affine
+    ):
+        SliceLoader([fine], batch_size=2)
 
 
 def test_a_preparation_that_makes_an_image_one_value_is_refused() -> None:
@@ -147,7 +156,7 @@ def test_a_preparation_that_makes_an_image_one_value_is_refused() -> None:
 
 
 def test_a_transform_that_fails_is_told_with_its_case() -> None:
-    volume = {"image": torch.rand(1, 4, 6, 2), "label": torch.ones(1, 4, 6, 2), "case": "a"}
+    volume = {"image": torch.rand(1, 8, 8, 3), "label": torch.ones(1, 4, 6, 2), "case": "a"}
     with pytest.raises(
         ValueError, match=r"^case a cannot be prepared: KeyError: .*Key `img` of transform `Flipd` was missing"
     ):

@@ -21,8 +21,8 @@ def check_class_names(dataset_dir: str, class_names: Sequence[str]) -> None:
     names = _names_in(file)
     if sorted(names) == sorted(map(str.lower, class_names)) and names != [name.lower() for name in class_names]:
         raise ValueError(
-            f"class_names are {', '.join(class_names)}, and {file} calls the labels from 0 on {', '.join(names)}: the "
-            "names must stand in the order of the labels"
+            f"class_names are {', '.join(class_names)}, and {file} calls the labels from 0 on {', '.join(names)}: give "
+            "them in the order of the labels"
         )
 
 

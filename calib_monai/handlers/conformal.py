@@ -90,7 +90,8 @@ class ConformalPromises:
         """The settings of each measure that is measured."""
         settings: dict[str, dict[str, Any]] = {}
         if self.intervals is not None:
-            told: dict[str, Any] = {"coverage": self.intervals.coverage, "validation_patients": self.intervals.patients}
+            counts = {"validation_cases": self.intervals.cases, "validation_patients": self.intervals.patients}
+            told: dict[str, Any] = {"coverage": self.intervals.coverage, **counts}
             settings |= {COVERED: told, WIDTH: told}
         if self.margins is not None:
             told = {"miss_rate": self.margins.miss_rate, "validation_patients": self.margins.counts}

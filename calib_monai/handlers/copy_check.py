@@ -25,13 +25,15 @@ class CopyCheck:
 
     Args:
         fitted: the cases that were fitted to, by their digest.
+        of: what a caution begins with, such as which cases these are.
 
     Attributes:
         cases: the cases of this run, by their digest.
     """
 
-    def __init__(self, fitted: Mapping[bytes, str] | None = None) -> None:
+    def __init__(self, fitted: Mapping[bytes, str] | None = None, of: str = "") -> None:
         self.fitted = fitted or {}
+        self.of = of
         self.cases: dict[bytes, str] = {}
         self.copies: list[tuple[str, str]] = []
 
@@ -68,12 +70,12 @@ class CopyCheck:
     def tell(self, engine: Engine) -> None:
         """Note the copies among the cases."""
         if self.copies:
-            (case, other), of = self.copies[0], f"{len(self.copies)} case(s)"
-            add_caution(engine, f"{of} are copies of others, first {case} of {other}: each counts again in all means")
+            (case, other), number = self.copies[0], f"{len(self.copies)} case(s)"
+            add_caution(engine, f"{self.of}{number} are copies of others, first {case} of {other}: each counts again")
 
 
 def _digest(item: Mapping[str, Any]) -> bytes:
     """What is the same for two cases with the same label and the same probabilities; nothing for constant ones."""
-    affine = np.asarray(item["label"].affine)
+    affine = np.asarray(item["label"].affine) if hasattr(item["label"], "affine") else None
     probs = digest_of(plain(item["prob"]).cpu(), affine)
     return probs and probs + label_digest_of(plain(item["label"]).cpu(), affine)

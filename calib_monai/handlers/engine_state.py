@@ -35,7 +35,7 @@ def start_cautions(engine: Engine) -> None:
 
 
 def add_caution(engine: Engine, caution: str) -> None:
-    """Log, in the first process, what must be known before the numbers are believed; summary and report repeat it."""
+    """Log and note a caution about the numbers, which summary and report repeat; only the first process does."""
     if is_first_process():
         logger.warning("%s", caution)
         state: Any = engine.state

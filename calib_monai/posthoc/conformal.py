@@ -74,10 +74,11 @@ class Conformal:
     Split conformal prediction (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173) with normalized scores: an interval
     is the expected volume plus and minus q times its spread, where q is the `conformal_quantile` of the scores of the
     cases of n validation patients. Over such patients and a new one that is exchangeable with them, the interval of a
-    case of the new one holds the true volume with a probability of at least `coverage`. If each patient has one case
-    and no two scores are equal, it is at most coverage + 1 / (n + 1). This is so for each structure by itself, whatever
-    the network is, if neither the network nor its calibrator was chosen by these patients. The bundles choose the best
-    epoch and fit the calibrator on them, so the probability may be slightly lower.
+    case drawn at random from the new one holds the true volume with a probability of at least `coverage`. If each
+    patient has one case and no two scores are equal, it is at most coverage + 1 / (n + 1). This is so for each
+    structure by itself, whatever the network is, if neither the network nor its calibrator was chosen with these
+    patients. The bundles choose the best epoch and fit the calibrator on them, so the probability may be slightly
+    lower.
 
     Args:
         scores: from `ConformalFit.scores`, (C - 1, cases).
@@ -86,6 +87,7 @@ class Conformal:
 
     Attributes:
         factors: q of each structure, infinite if there are fewer patients than `calib_monai.conformal.fewest_cases`.
+        cases: of all patients.
         patients: n.
 
     Raises:
@@ -102,7 +104,8 @@ class Conformal:
         check_share("coverage", coverage)
         self.coverage = coverage
         self.factors = [conformal_quantile(of_structure, coverage, patients) for of_structure in scores]
-        self.patients = scores.shape[1] if patients is None else len(torch.unique(patients))
+        self.cases = scores.shape[1]
+        self.patients = self.cases if patients is None else len(torch.unique(patients))
 
     def intervals(self, probs: Tensor) -> list[Interval | None]:
         """The interval of each structure but the background, in voxels; None if there were too few patients.

@@ -99,15 +99,7 @@ def load_conformal(
     for file in (*model_files(ckpt_dir), *_calibrators(kind, ckpt_dir)):
         if not file.is_file():
             raise ValueError(f"there is no {file}, which {path} belongs to: {_fit(kind)}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            former = "patients" not in file.keys()  # noqa: SIM118 - it has no other way
-            scores, missed = file.get_tensor("scores"), file.get_tensor("missed")
-            patients = torch.arange(scores.shape[-1]) if former else file.get_tensor("patients")
-            counts = file.get_tensor("cases" if former else "counts")
-            fitted_to = file.metadata() or {}
-    except Exception:  # noqa: BLE001 - each broken file has an error of its own
-        raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
+    kept, fitted_to = _read(path, kind)
     made_with = _made_with(kind, ckpt_dir)
     for name in ("model", "calibrator"):
         if fitted_to.get(name) != made_with.get(name):
@@ -116,9 +108,39 @@ def load_conformal(
             for model in model_files(ckpt_dir):
                 check_readable(model)
             raise ValueError(f"{path} was fitted to {_other(name, kind, ckpt_dir)}: {_fit(kind)}")
-    if not _are_fitted(scores, patients, missed, counts):
+    if not _are_fitted(kept):
         raise ValueError(f"{path} holds values that no fit gives: {_fit(kind)}")
-    return _promised(Conformal(scores, levels["coverage"], patients), Margins(missed, counts, levels["miss_rate"]))
+    intervals = Conformal(kept.scores, levels["coverage"], kept.patients)
+    return _promised(intervals, Margins(kept.missed, kept.counts, levels["miss_rate"]))
+
+
+class _Kept(NamedTuple):
+    """What a file holds: `ConformalFit.scores` and `patients`, `MarginFit.missed` and `counts`."""
+
+    scores: Tensor
+    patients: Tensor
+    missed: Tensor
+    counts: Tensor
+
+
+def _read(path: Path, kind: str) -> tuple[_Kept, dict[str, str]]:
+    """What a file holds, and what it was fitted to.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            former = "patients" not in file.keys()  # noqa: SIM118 - it has no other way
+            scores, missed = file.get_tensor("scores"), file.get_tensor("missed")
+            patients = torch.arange(scores.shape[-1]) if former else file.get_tensor("patients")
+            kept = _Kept(scores, patients, missed, file.get_tensor("cases" if former else "counts"))
+            fitted_to = file.metadata() or {}
+    except Exception:  # noqa: BLE001 - each broken file has an error of its own
+        raise ValueError(f"{path} is damaged: {_fit(kind)}") from None
+    if former:
+        logger.warning("%s is of an earlier version, which counted each case as a patient: fit it again", path)
+    return kept, fitted_to
 
 
 def conformal_path(kind: str, ckpt_dir: Folders) -> Path:
@@ -200,8 +222,9 @@ def _promised(intervals: Conformal, margins: Margins) -> Promises:
     return Promises(None if few else intervals, margins if any(margins.promised) else None)
 
 
-def _are_fitted(scores: Tensor, patients: Tensor, missed: Tensor, counts: Tensor) -> bool:
+def _are_fitted(kept: _Kept) -> bool:
     """Whether a fit may have given these values."""
+    scores, patients, missed, counts = kept
     shapes = scores.ndim == TABLE and scores.numel() and missed.shape == (len(scores), len(THRESHOLDS))
     if not (shapes and counts.shape == scores.shape[:1] and patients.shape == scores.shape[1:]):
         return False

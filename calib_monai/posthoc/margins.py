@@ -46,7 +46,8 @@ class MarginFit:
         Raises:
             ValueError: there was no case.
         """
-        return torch.stack([missed / cases[:, None].clamp(min=1) for missed, cases in self._found()]).sum(dim=0)
+        first, *rest = [missed / cases[:, None].clamp(min=1) for missed, cases in self._found()]
+        return sum(rest, first)  # one after the other, so that the sum does not fall from one threshold to the next
 
     def counts(self) -> Tensor:
         """The number of patients with each structure, (C - 1,), int64.

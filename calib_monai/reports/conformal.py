@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan, nan
-from statistics import median
+from statistics import fmean, median
 
 from calib_monai.conformal import coverage_range
 from calib_monai.intervals import mean_interval
@@ -16,19 +16,20 @@ from calib_monai.reports.table import Table, unmarked
 INTERVALS, MARGINS = "Conformal intervals of volumes", "Conformal margins of structures"
 OF_INTERVALS = ("", "covered (%)", "of cases", "promised (%)", "expected (%)", "median width (% of the volume)")
 OF_MARGINS = ("", "missed (%)", "of cases", "promised at most (%)", "median size (% of the volume)")
+ONCE = "If a patient has several cases, it counts once, with their mean."
 WHO_CHOSE = (
     "The validation cases also chose the best epoch and fitted the calibrator, so new cases may fare a little worse."
 )
 ABOUT_INTERVALS = (
     "A conformal interval holds the true volume in the promised share of cases, if their patients are exchangeable "
     "with the validation patients that it was fitted to. 'Expected' is where the covered share then lies in 95 of 100 "
-    "evaluations of as many cases (a beta-binomial distribution); it is known only where each case is of another "
-    f"patient. {WHO_CHOSE}"
+    "evaluations of as many cases (a beta-binomial distribution). It is known only if no patient has two cases, "
+    f"neither here nor in the fit. {ONCE} {WHO_CHOSE}"
 )
 ABOUT_MARGINS = (
     "A margin misses at most the promised share of a structure's voxels on average over patients, if these are "
     "exchangeable with the validation patients that it was fitted to. A single case may miss more. Brackets hold the "
-    f"95 % interval of the mean over such cases. Cases without the structure do not count. {WHO_CHOSE}"
+    f"95 % interval of the mean over such patients. Cases without the structure do not count. {ONCE} {WHO_CHOSE}"
 )
 WHY_MORE = "These cases differ in kind, or the validation cases were easier by chance."
 
@@ -43,7 +44,8 @@ def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
         coverage = float(run.settings[COVERED]["coverage"])
         for name, covered, widths in _structures(run, COVERED, WIDTH):
             known = [one for one in covered if not isnan(one)]
-            share = mean_of_known(known)
+            of_patients = _means_of_patients(run, covered)
+            share = mean_of_known(of_patients)
             low, high = _expected(run, known)
             shown = [*map(measure_of(COVERED).shown, (share, coverage, low, high))]
             expected = "-" if isnan(low) else f"{shown[2]} to {shown[3]}"
@@ -52,7 +54,7 @@ def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
             if share < low or share > high:
                 less = "fewer" if share < low else "more"
                 told.append(f"{run.name}: {name} is covered in {less} cases than chance explains: they differ in kind.")
-            elif isnan(low) and mean_interval(covered, patients=run.patient_of_each)[1] < coverage:
+            elif isnan(low) and mean_interval(of_patients)[1] < coverage:
                 told.append(f"{run.name}: {name} is covered less often than promised. {WHY_MORE}")
     return Table(INTERVALS, OF_INTERVALS, cells, unmarked(cells), ABOUT_INTERVALS, listed=told) if cells else None
 
@@ -60,10 +62,25 @@ def intervals_of_volumes(runs: Sequence[Run]) -> Table | None:
 def _expected(run: Run, covered: Sequence[float]) -> tuple[float, float]:
     """The range of the covered share, (NaN, NaN) if it is not known: without cases, or with several of one patient."""
     settings = run.settings[COVERED]
-    if not covered or len(set(run.patient_of_each)) < len(run.cases):
+    fitted = int(settings["validation_cases"])
+    in_fit = fitted - int(settings.get("validation_patients", fitted))  # which earlier versions did not know
+    if not covered or in_fit or len(set(run.patient_of_each)) < len(run.cases):
         return nan, nan
-    fitted = int(settings.get("validation_patients", settings.get("validation_cases", 0)))  # as earlier versions noted
     return coverage_range(fitted, len(covered), float(settings["coverage"]))
+
+
+def _means_of_patients(run: Run, values: Sequence[float]) -> list[float]:
+    """The mean of the known values of each patient's cases; none of a patient without one.
+
+    Args:
+        run: says whose cases these are.
+        values: of each case.
+    """
+    known: dict[str, list[float]] = {}
+    for patient, value in zip(run.patient_of_each, values, strict=True):
+        if not isnan(value):
+            known.setdefault(patient, []).append(value)
+    return [fmean(of_patient) for of_patient in known.values()]
 
 
 def margins_of_structures(runs: Sequence[Run]) -> Table | None:
@@ -75,10 +92,11 @@ def margins_of_structures(runs: Sequence[Run]) -> Table | None:
     for run in (one for one in runs if MISSED in one.metrics):
         miss_rate, measure = float(run.settings[MISSED]["miss_rate"]), measure_of(MISSED)
         for name, missed, sizes in _structures(run, MISSED, SIZE):
-            low, high = interval_of(MISSED, missed, missed=False, patients=run.patient_of_each)
+            of_patients = _means_of_patients(run, missed)
+            low, high = interval_of(MISSED, of_patients, missed=False)
             interval = "" if isnan(low) else f" ({measure.shown(low)} to {measure.shown(high)})"
             known = [one for one in missed if not isnan(one)]
-            mean = measure.shown(mean_of_known(known)) + interval
+            mean = measure.shown(mean_of_known(of_patients)) + interval
             size = measure_of(SIZE).shown(_median(sizes))
             cells.append([f"{run.name}: {name}", mean, str(len(known)), measure.shown(miss_rate), size])
             if low > miss_rate:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from calib_monai.colors import class_color
-from calib_monai.intervals import FEWEST
+from calib_monai.intervals import FEWEST, patients_of
 from calib_monai.measures import Measure
 from calib_monai.reports.case_values import case_values
 from calib_monai.reports.names import wrapped
@@ -76,7 +76,8 @@ def doubts_table(runs: Sequence[Run]) -> Table | None:
         found = dict.fromkeys(names, nan) | dict(run.aurc if noted else areas(risk, confidences))
         cells.append([run.name, *(RISK.shown(found[name]) for name in [*names, BEST, BY_CHANCE])])
         lowest, worse = _lowest(found, risk, confidences, run.patients)
-        compared.append(f"{run.name}: {_compared(lowest, worse, _known(risk))}")
+        known = _known(risk, run.patients), "patients" if run.patients else "cases"
+        compared.append(f"{run.name}: {_compared(lowest, worse, *known)}")
         of_best = {lowest: f", lowest {ORDERS[lowest]}"} if EXPECTED in worse else {EXPECTED: ""}
         of_members = {BETWEEN: f", lowest {ORDERS[BETWEEN]}"} if confidences.get(BETWEEN) else {}
         for name, order in (of_best | of_members).items():
@@ -156,33 +157,33 @@ def _lowest(
     confidences: Mapping[str, Mapping[str, float]],
     patients: Mapping[str, str],
 ) -> tuple[str, list[str]]:
-    """The confidence with the lowest area, and those that are surely worse; none of few cases."""
-    if _known(risk) < FEWEST:
+    """The confidence with the lowest area, and those that are surely worse; none of few patients."""
+    if _known(risk, patients) < FEWEST:
         return EXPECTED, []
     lowest, *others = sorted((name for name in confidences if not isnan(found[name])), key=found.__getitem__)
     best = confidences[lowest]
     return lowest, [name for name in others if surely_lower(risk, best, confidences[name], patients)]
 
 
-def _compared(lowest: str, worse: Sequence[str], cases: int) -> str:
+def _compared(lowest: str, worse: Sequence[str], count: int, what: str) -> str:
     """A sentence that says which confidence has surely the lowest area, or that this is not known."""
-    if cases < FEWEST:
-        return f"{cases} case(s) are too few to tell which confidence is better."
+    if count < FEWEST:
+        return f"{count} {what} are too few to tell which confidence is better."
     if not worse:
-        return f"chance may explain the difference of these confidences in {cases} cases."
+        return f"chance may explain the difference of these confidences in {count} {what}."
     return f"{ORDERS[lowest]} is surely better than {' and '.join(ORDERS[name] for name in worse)} in cases like these."
 
 
 def _caution(risk: Mapping[str, float], confidence: Mapping[str, float], patients: Mapping[str, str]) -> str:
-    """What is added to a run whose confidence is not surely better than a random order; nothing of few cases."""
+    """What is added to a run whose confidence is not surely better than a random order; nothing of few patients."""
     by_chance = dict.fromkeys(risk, 0.0)
-    tells = _known(risk) < FEWEST or surely_lower(risk, confidence, by_chance, patients)
+    tells = _known(risk, patients) < FEWEST or surely_lower(risk, confidence, by_chance, patients)
     return "" if tells else " (may be no better than chance)"
 
 
-def _known(risk: Mapping[str, float]) -> int:
-    """The number of cases with a risk."""
-    return sum(not isnan(value) for value in risk.values())
+def _known(risk: Mapping[str, float], patients: Mapping[str, str]) -> int:
+    """The number of patients with a risk."""
+    return len(set(patients_of([case for case, value in risk.items() if not isnan(value)], patients)))
 
 
 def _lowest_first(values: Mapping[str, float]) -> list[str]:

@@ -138,7 +138,7 @@ def evaluate(
     val_handlers = [
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
         *fit_checks(scoring),
-        handlers.CopyCheck(fitted_to),
+        *([handlers.CopyCheck(fitted_to)] if calibrator is None else []),  # one look is enough
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),

@@ -25,6 +25,8 @@ from calib_monai.scoring.evaluation import Scoring, evaluator_of, fit_checks, po
 from calib_monai.scoring.probs import FoundProbs, view_of
 from calib_monai.whole_files import whole_file, whole_path
 
+OF_FIT = "of the cases of --fit, "  # which a message begins with
+
 
 def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Calibrator, Mapping[bytes, str]]:
     """A calibrator of saved probabilities, which is written to a folder with the report of its fit.
@@ -62,8 +64,8 @@ def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Cali
         model=SCORED,
         region_option="--fit_region",
     )
-    copies = handlers.CopyCheck()
-    checks = [*fit_checks(scoring, "of the cases of --fit, "), copies]
+    copies = handlers.CopyCheck(of=OF_FIT)
+    checks = [*fit_checks(scoring, OF_FIT), copies]
     try:
         run(evaluator_of(scoring, [fitting, *checks], postprocessing=postprocessing_of(scoring)))
     finally:

@@ -56,7 +56,11 @@ def test_an_inference_writes_what_an_evaluation_measured(calibrated: Path, tmp_p
     assert table is not None
     assert [row[2] for row in table.cells] == ["2", "2"]
     assert margins_of_structures([run]) is not None
-    assert run.settings["covered_volumes"] == {"coverage": 0.9, "validation_patients": FITTED}
+    assert run.settings["covered_volumes"] == {
+        "coverage": 0.9,
+        "validation_cases": FITTED,
+        "validation_patients": FITTED,
+    }
     for case, values in run.cases.items():
         told = json.loads((tmp_path / "predictions" / case / f"{case}_structures.json").read_text())
         for name, numbers in told["structures"].items():

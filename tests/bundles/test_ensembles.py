@@ -158,4 +158,4 @@ def test_members_of_volumes_are_calibrated_evaluated_and_predicted_together(
     assert summary["aurc"]["best"] <= summary["aurc"]["pairwise_dice"]
     page = (evaluated / "report" / "report.html").read_text()
     assert "by Dice between members" in page
-    assert "case(s) are too few to tell which confidence is better." in page
+    assert "cases are too few to tell which confidence is better." in page

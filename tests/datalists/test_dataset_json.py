@@ -26,7 +26,7 @@ def test_names_in_another_order_are_refused(labels: dict[str, Any], tmp_path: Pa
     check_class_names(str(tmp_path), NAMES)
     check_class_names(str(tmp_path), ("background", "head", "tail"))  # names of one's own
     with pytest.raises(
-        ValueError, match=r"dataset.json calls the labels from 0 on background, anterior, posterior: the"
+        ValueError, match=r"dataset.json calls the labels from 0 on background, anterior, posterior: give"
     ):
         check_class_names(str(tmp_path), ("background", "posterior", "anterior"))
 

@@ -87,7 +87,11 @@ def test_a_case_is_covered_if_its_interval_holds_the_volume_of_the_label(tmp_pat
     assert covered[2].tolist() == [0, 0]
     assert state.metrics["covered_volumes"] == covered.mean().item()
     assert state.metrics["interval_width"] == widths[:2].mean().item()
-    assert state.metric_settings["covered_volumes"] == {"coverage": 0.5, "validation_patients": 10}
+    assert state.metric_settings["covered_volumes"] == {
+        "coverage": 0.5,
+        "validation_cases": 10,
+        "validation_patients": 10,
+    }
     assert "margin_size" not in state.metrics  # 10 cases promise no miss rate of 0.05
 
 

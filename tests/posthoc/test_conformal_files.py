@@ -36,7 +36,7 @@ def made(scores: torch.Tensor | None = None, missed: torch.Tensor | None = None)
     intervals, margins = ConformalFit(), MarginFit()
     intervals.rows = list(FITS[0].scores().T if scores is None else scores)
     total, one_each = FITS[1].missed() if missed is None else missed, torch.ones(2, dtype=torch.long)
-    margins.of_patients = {number: (total * (number == 0), one_each) for number in range(len(PROBS))}
+    margins.of_patients = {number: (total / len(PROBS), one_each) for number in range(len(PROBS))}
     return intervals, margins
 
 
@@ -147,7 +147,21 @@ def test_the_file_holds_a_score_of_each_case_and_sums_over_cases(models: Path) -
     assert shapes == {"scores": (2, 10), "missed": (2, len(THRESHOLDS)), "patients": (10,), "counts": (2,)}
 
 
-def test_a_file_of_an_earlier_version_has_a_patient_for_each_case(models: Path) -> None:
+def test_any_fit_is_read_again(models: Path) -> None:
+    """The shares of a saturated network are equal at many thresholds, and no sum of them may fall."""
+    for seed in range(20):
+        generator = torch.Generator().manual_seed(seed)
+        probs = (12 * torch.randn(50, 2, 4, 4, generator=generator)).softmax(dim=1)
+        fits = ConformalFit(), MarginFit()
+        for fit in fits:
+            fit.add(probs, torch.randint(2, (50, 1, 4, 4), generator=generator), patients=[n // 3 for n in range(50)])
+        save_conformal(*fits, "none", str(models))
+        assert load_conformal("none", str(models)) is not None
+
+
+def test_a_file_of_an_earlier_version_has_a_patient_for_each_case(
+    models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = models / "conformal_none.safetensors"
     with safetensors.safe_open(path, framework="pt") as file:
         made_with = file.metadata()
@@ -156,7 +170,9 @@ def test_a_file_of_an_earlier_version_has_a_patient_for_each_case(models: Path) 
     levels = {"coverage": 0.8, "miss_rate": 0.1}
     before = load_conformal("none", str(models), levels)
     safetensors.torch.save_file(former, path, made_with)
+    assert not caplog.records
     after = load_conformal("none", str(models), levels)
+    assert "conformal_none.safetensors is of an earlier version, which counted each case as a patient" in caplog.text
     assert before is not None
     assert after is not None
     assert before.intervals is not None

@@ -30,7 +30,7 @@ def run_with(folder: Path, covered: int = 20, missed: float = 0.03) -> Run:
         rows.append(",".join([line, *(f"{one},{other}" for one, other in zip(of_left, OF_RIGHT, strict=True))]))
     (folder / "cases.csv").write_text("\n".join([head, *rows, ""]))
     summary = json.loads((folder / "summary.json").read_text())
-    settings = {"coverage": 0.9, "validation_patients": 25, "miss_rate": 0.05}
+    settings = {"coverage": 0.9, "validation_cases": 25, "miss_rate": 0.05}
     summary["metrics"] |= {name: {"value": 0.5, "settings": settings} for name in MEASURED}
     (folder / "summary.json").write_text(json.dumps(summary))
     return read_run(folder)
@@ -47,16 +47,28 @@ def test_coverage_stands_beside_its_range(tmp_path: Path, covered: int, said: st
     assert all(said in line for line in table.listed)
 
 
-def test_several_cases_of_a_patient_have_no_range_and_are_judged_together(tmp_path: Path) -> None:
-    """Of 20 cases of 10 patients 14 are covered: those of 7 patients, or of some more."""
-    run = run_with(tmp_path / "run", covered=14)
-    pairs = replace(run, patients={case: str(number // 2) for number, case in enumerate(run.cases)})
-    for patients, told in ((pairs, False), (replace(run_with(tmp_path / "few", 6), patients=pairs.patients), True)):
-        table = intervals_of_volumes([patients])
-        assert table is not None
-        assert table.cells[0][4] == "-"
-        assert bool(table.listed) == told
-        assert all("left is covered less often than promised" in line for line in table.listed)
+@pytest.mark.parametrize(("covered", "shown", "told"), [(20, "100.0", False), (10, "90.9", False), (5, "45.5", True)])
+def test_a_patient_counts_once_and_has_no_range_with_several_cases(
+    tmp_path: Path,
+    covered: int,
+    shown: str,
+    told: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    """The last ten cases are of one patient, the others of ten."""
+    run = run_with(tmp_path / "run", covered)
+    table = intervals_of_volumes([replace(run, patients=dict.fromkeys(MANY[10:], "one"))])
+    assert table is not None
+    assert table.cells[0][1:5] == [shown, "20", "90.0", "-"]
+    assert bool(table.listed) == told
+    assert all("left is covered less often than promised" in line for line in table.listed)
+
+
+def test_a_fit_to_several_cases_of_a_patient_has_no_range(tmp_path: Path) -> None:
+    run = run_with(tmp_path / "run")
+    run.settings["covered_volumes"]["validation_patients"] = 20
+    table = intervals_of_volumes([run])
+    assert table is not None
+    assert table.cells[0][4] == "-"
 
 
 def test_a_case_of_ignored_voxels_alone_is_left_out(tmp_path: Path) -> None:

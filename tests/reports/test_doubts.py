@@ -79,7 +79,7 @@ def test_of_an_ensemble_the_dice_between_members_is_compared_and_names_cases_too
     assert table.header[3] == "by Dice between members"
     assert [row[3] for row in table.cells] == ["-", "0.300"]
     assert "The Dice between members compares the segmentations of each pair of members" in table.note
-    assert "run: 3 case(s) are too few to tell which confidence is better." in table.note
+    assert "run: 3 cases are too few to tell which confidence is better." in table.note
     assert table.listed[-1] == "run, lowest Dice between members: b (-), c (0.700), a (0.900)"
     alone = doubts_table([single])
     assert alone is not None

@@ -110,7 +110,7 @@ def test_copies_among_the_measured_cases_are_told(folders: Callable[..., Folders
         given.write(case, "{}.npy", given.cases["case_1" if case == "case_2" else case].probs)
     assert main(given.options) == 0
     [caution] = json.loads((tmp_path / "out" / "summary.json").read_text())["cautions"]
-    assert caution == "1 case(s) are copies of others, first case_2 of case_1: each counts again in all means"
+    assert caution == "1 case(s) are copies of others, first case_2 of case_1: each counts again"
 
 
 @pytest.mark.parametrize(
