@@ -12,7 +12,7 @@ from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
 RESULTS = REPOSITORY / "results"
 SLICES, VOLUMES = "slices", "volumes"  # what networks are for
-FOLDERS = {"main": SLICES, "volumes": VOLUMES, "volumes_ce": VOLUMES}  # folders of results
+FOLDERS = {"main": SLICES, "volumes": VOLUMES, "volumes_ce": VOLUMES, "volumes_crac": VOLUMES}  # folders of results
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
 COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),

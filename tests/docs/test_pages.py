@@ -119,13 +119,13 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
     for data, averaged, method, line in table:
         dataset = data.lower() or dataset
         experiment = ("volumes_" if dataset == "hippocampus" else "") + ("recipe" if averaged else "posthoc")
-        if (method, dataset) == ("ce", "hippocampus"):
-            experiment = experiment.replace("volumes", "volumes_ce")
+        if dataset == "hippocampus" and method in ("ce", "crac"):
+            experiment = experiment.replace("volumes", f"volumes_{method}")
         row = f"{method} ensemble" if averaged else method
         columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
         columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
         means = [which_method.mean(name, experiment, f"{row}{end}", dataset) for name, end in columns]
-        if method == "nacl" or (method, dataset) == ("ce", "busi"):  # of too many plausible voxels to compare
+        if method in ("nacl", "crac") or (method, dataset) == ("ce", "busi"):  # of too many plausible voxels to compare
             means[3:5] = "--"
         if dataset == "busi":
             means[4] = "-"
