@@ -19,8 +19,8 @@ COLUMNS = (
     *("ece_foreground", "cece_foreground"),
 )
 OF_PLAUSIBLE = (
-    "\nEach network chooses its own plausible voxels, `nacl` nearly all: do not compare ECE, plausible, between rows. "
-    "`results.md` beside these results has their shares."
+    "\nEach network chooses its own plausible voxels, `nacl` and `crac` nearly all: do not compare ECE, plausible, "
+    "between rows. `results.md` beside these results has their shares."
 )
 NEAREST = (
     "Nearest to the training of {paper} on this data set is `{options}`. Give the options of network and slices in "

@@ -50,7 +50,7 @@ def over_batches() -> torch.nn.Module:
 
 
 def slices(count: int, batch_size: int) -> SliceLoader:
-    volume = {"image": torch.zeros(1, 4, 4, count), "label": torch.zeros(1, 4, 4, count)}
+    volume = {"image": torch.rand(1, 4, 4, count), "label": torch.zeros(1, 4, 4, count)}
     return SliceLoader([volume], batch_size)
 
 

@@ -103,8 +103,11 @@ def test_weights_are_in_the_zip_and_what_runs_wrote_is_not(
     (bundle / "models" / "model.pt").write_text("other weights")
     assert EXPORT["main"]([str(bundle), "--out", str(tmp_path / "given"), "--model", str(model)]) == 0
     own, given = (next((tmp_path / name).iterdir()) for name in ("own", "given"))
-    remark = f"no eval_metrics in {METADATA}: evaluate these weights, and give the folder as --results"
-    assert capsys.readouterr().out.splitlines() == [remark, str(own), remark, str(given)]
+    remarks = [
+        f"no eval_metrics in {METADATA}: evaluate these weights, and give the folder as --results",
+        "no models/model.json beside the weights: nothing says which data and classes they are for",
+    ]
+    assert capsys.readouterr().out.splitlines() == [*remarks, str(own), *remarks, str(given)]
     assert own.read_bytes() == given.read_bytes()
     with zipfile.ZipFile(own) as archive:
         held = {*EXPORTED, *PACKAGE, "models/model.pt"}
@@ -218,7 +221,7 @@ def test_a_bundle_or_a_model_that_is_not_there_is_refused(bundle: Path, refused:
 
 
 def test_large_weights_are_wanted_by_url() -> None:
-    others = {METADATA: b'{"eval_metrics": {}}', "docs/data_license.txt": b""}
+    others = {METADATA: b'{"eval_metrics": {}}', "docs/data_license.txt": b"", "models/model.json": b"{}"}
     large = others | {"models/model.pt": bytes(26 * 10**6)}
     said = "models/model.pt has 26.0 MB: above 25 MB the zoo wants it by URL, in large_files.yml"
     assert EXPORT["remarks"](large) == [said]
