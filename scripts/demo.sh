@@ -7,6 +7,10 @@
 # there is no network, the demo goes on without them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ -e "${1:-demo}/imagesTr" ]; then
+    echo "error: ${1:-demo} holds a data set (imagesTr), and the demo would write into it: give it as the second argument" >&2
+    exit 1
+fi
 source scripts/venv.sh "" # without an argument it would have those of this script
 export OMP_NUM_THREADS=1 # each of the two trainings below has a core of its own
 

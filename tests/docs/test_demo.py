@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -70,3 +71,12 @@ def test_without_a_network_the_address_and_the_reason_are_told(tmp_path: Path, m
     monkeypatch.setattr(real_cases, "download_url_to_file", fail)
     with pytest.raises(ValueError, match=r"^https://.*Task04_Hippocampus.tar cannot be downloaded: no route to host$"):
         real_cases.downloaded(tmp_path)
+
+
+def test_a_data_set_is_not_taken_for_the_folder_to_write_to(tmp_path: Path) -> None:
+    (tmp_path / "imagesTr").mkdir()
+    script = PAGE.parents[1] / "scripts" / "demo.sh"
+    done = subprocess.run(["bash", str(script), str(tmp_path)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path} holds a data set (imagesTr), and the demo would write into it")
+    assert [path.name for path in tmp_path.iterdir()] == ["imagesTr"]
