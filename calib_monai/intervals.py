@@ -95,3 +95,11 @@ def surely_more(
 def patients_of(cases: Iterable[str], patients: Mapping[str, str]) -> list[str]:
     """The patient of each case; a case without one is its own."""
     return [f"patient {patients[case]}" if case in patients else f"case {case}" for case in cases]
+
+
+def places_of_patients(patients: Iterable[Hashable]) -> list[list[int]]:
+    """The places of each patient's cases, from the patient of each case; patients in the order of their first cases."""
+    places: dict[Hashable, list[int]] = {}
+    for place, patient in enumerate(patients):
+        places.setdefault(patient, []).append(place)
+    return list(places.values())

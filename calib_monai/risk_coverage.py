@@ -8,7 +8,7 @@ from math import inf, isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_monai.intervals import FEWEST, LEVEL, NONE_KNOWN, patients_of
+from calib_monai.intervals import FEWEST, LEVEL, NONE_KNOWN, patients_of, places_of_patients
 
 DRAWS = 2000  # of the patients, with replacement
 AT_ONCE = 2**20  # drawn cases that are held together
@@ -73,17 +73,14 @@ def surely_lower(
         patients: the patient of each case; a case without one is its own.
     """
     cases = [case for case, value in risk.items() if not isnan(value)]
-    of_patients: dict[str, list[int]] = {}
-    for index, patient in enumerate(patients_of(cases, patients)):
-        of_patients.setdefault(patient, []).append(index)
+    of_patients = [np.asarray(places) for places in places_of_patients(patients_of(cases, patients))]
     if len(of_patients) < FEWEST:
         return False
     risks = np.asarray([risk[case] for case in cases], dtype=np.float64)
     one, other = (_places([order.get(case, nan) for case in cases]) for order in (first, second))
     drawn = np.random.default_rng(0).integers(len(of_patients), size=(DRAWS, len(of_patients)))
     differences = [
-        _areas(one[rows], risks[rows]) - _areas(other[rows], risks[rows])
-        for rows in _cases_of(drawn, [np.asarray(indices) for indices in of_patients.values()])
+        _areas(one[rows], risks[rows]) - _areas(other[rows], risks[rows]) for rows in _cases_of(drawn, of_patients)
     ]
     return bool(np.quantile(np.concatenate(differences), (1 + LEVEL) / 2) < 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from calib_monai.whole_files import read_json
 
@@ -32,7 +33,17 @@ def _names_in(file: Path) -> list[str]:
         content = read_json(file)
         labels = content.get("labels") if isinstance(content, Mapping) else None
         pairs = labels.items() if isinstance(labels, Mapping) else []
-        named = dict((value, name) if isinstance(value, int) else (int(name), str(value)) for name, value in pairs)
     except ValueError:
         return []
-    return [named[label].lower() for label in range(len(named))] if sorted(named) == list(range(len(named))) else []
+    found = [label_and_name(name, value) for name, value in pairs]
+    named = dict(pair for pair in found if pair is not None)
+    whole = None not in found and sorted(named) == list(range(len(named)))
+    return [named[label].lower() for label in range(len(named))] if whole else []
+
+
+def label_and_name(name: Any, value: Any) -> tuple[int, str] | None:
+    """A label and its name, whichever of the two is the key of the other; None where neither is a number."""
+    value = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if isinstance(value, int):
+        return value, str(name)
+    return (int(name), value) if isinstance(value, str) and str(name).isdecimal() else None

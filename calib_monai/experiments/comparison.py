@@ -10,7 +10,7 @@ import numpy as np
 
 from calib_monai.estimates import Estimate, difference, estimate, mean_over_trainings
 from calib_monai.experiments.trials import Row
-from calib_monai.intervals import FEWEST, LEVEL
+from calib_monai.intervals import FEWEST, LEVEL, places_of_patients
 from calib_monai.measures import Measure
 from calib_monai.ranks import (
     METHODS_OF_FRIEDMAN,
@@ -182,10 +182,7 @@ def _corrected(differences: Mapping[str, Mapping[str, Estimate]]) -> dict[str, d
 
 def _over_patients(values: Floats, patients: Sequence[Hashable]) -> Floats:
     """The mean of each patient's cases, (rows, patients); NaN where one of them has no value."""
-    places: dict[Hashable, list[int]] = {}
-    for index, patient in enumerate(patients):
-        places.setdefault(patient, []).append(index)
-    return np.stack([values[:, of_patient].mean(axis=1) for of_patient in places.values()], axis=1)
+    return np.stack([values[:, places].mean(axis=1) for places in places_of_patients(patients)], axis=1)
 
 
 def _differ_twice(first: Row, other: Row) -> bool:

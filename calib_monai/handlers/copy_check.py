@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,6 @@ from calib_monai.case_names import case_of
 from calib_monai.handlers.engine_state import add_caution, items, start_cautions
 from calib_monai.metrics.inputs import plain
 from calib_monai.same_images import digest_of, label_digest_of
-
-logger = logging.getLogger(__name__)
 
 
 class CopyCheck:

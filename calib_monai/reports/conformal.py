@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isnan, nan
-from statistics import fmean, median
+from statistics import median
 
 from calib_monai.conformal import coverage_range
-from calib_monai.intervals import mean_interval
+from calib_monai.intervals import mean_interval, places_of_patients
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH, measure_of
 from calib_monai.reports.case_intervals import interval_of
 from calib_monai.reports.runs import Run, mean_of_known
@@ -76,11 +76,8 @@ def _means_of_patients(run: Run, values: Sequence[float]) -> list[float]:
         run: says whose cases these are.
         values: of each case.
     """
-    known: dict[str, list[float]] = {}
-    for patient, value in zip(run.patient_of_each, values, strict=True):
-        if not isnan(value):
-            known.setdefault(patient, []).append(value)
-    return [fmean(of_patient) for of_patient in known.values()]
+    means = (mean_of_known(values[place] for place in places) for places in places_of_patients(run.patient_of_each))
+    return [mean for mean in means if not isnan(mean)]
 
 
 def margins_of_structures(runs: Sequence[Run]) -> Table | None:

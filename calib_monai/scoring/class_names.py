@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from calib_monai.datalists.dataset_json import DATASET_JSON, label_and_name
 from calib_monai.whole_files import read_json
 
 BACKGROUND = "background"
-DATASET_JSON = "dataset.json"
 IGNORE = "ignore"  # nnU-Net's name of the label whose voxels do not count
 ABOVE = 2  # folders above one of labels in which nnU-Net and the Decathlon have their dataset.json
 
@@ -84,7 +84,7 @@ def _of_labels(file: Path, labels: Mapping[str, Any]) -> Classes:
             f"{file} has the regions {', '.join(regions)}, which overlap: their probabilities do not sum to one, and "
             "nothing here measures them; give probabilities of classes, and --classes with their names"
         )
-    pairs = [_pair(name, value) for name, value in labels.items()]
+    pairs = [label_and_name(name, value) for name, value in labels.items()]
     if None in pairs:
         raise ValueError(f"{file}: each of its labels must be a whole number with a name")
     names: dict[int, str] = {}
@@ -97,11 +97,3 @@ def _of_labels(file: Path, labels: Mapping[str, Any]) -> Classes:
     if list(names) != list(range(len(names))):
         raise ValueError(f"{file} has the labels {', '.join(map(str, names))}; they must be 0..{len(names) - 1}")
     return Classes(list(names.values()), ignored)
-
-
-def _pair(name: Any, value: Any) -> tuple[int, str] | None:
-    """A label and its name; None where neither of the two is a number."""
-    value = value[0] if isinstance(value, list) and len(value) == 1 else value
-    if isinstance(value, int):
-        return value, str(name)
-    return (int(name), value) if isinstance(value, str) and str(name).isdecimal() else None
