@@ -29,7 +29,8 @@ if python scripts/real_cases.py "$out/real" ${2:+--data "$2"}; then
 elif [ -n "${2:-}" ]; then
     exit 1
 else
-    echo "=== No real images. With the folder of the data set: bash scripts/demo.sh $out path/to/Task04_Hippocampus"
+    missing="=== No real images were predicted. With the folder of the data set: bash scripts/demo.sh $out path/to/Task04_Hippocampus"
+    echo "$missing"
 fi
 
 echo
@@ -58,3 +59,4 @@ run hippocampus_nacl bundles/hippocampus_nacl/configs/inference.json --input "$d
 
 python -m calib_monai.reports "$out"/hippocampus_{dice_ce,nacl} --out "$out/report" --case "$case"
 python scripts/check_demo.py "$out" || echo "=== So that sentence of docs/get_started.md does not hold here"
+echo "${missing-}"

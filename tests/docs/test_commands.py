@@ -48,8 +48,8 @@ STANDS_FOR = {
     "path/to/others": "PREDICTIONS",
     "path/to/labels": "phantoms/labelsTr",
     "path/to/other": "OTHER",
-    "MODEL": "bundles/hippocampus_nacl/models/model.pt",
-    "EVALUATION": "bundles/hippocampus_nacl/eval",
+    "MODEL": "bundles/hippocampus_ce/models/model.pt",
+    "EVALUATION": "bundles/hippocampus_ce/eval",
 }
 INSTALLS = "installs from the network"
 OTHER = "another program, which is not installed"
@@ -234,7 +234,7 @@ def check_mended() -> None:
 
 def test_what_the_first_pages_make_is_there(first: Reader) -> None:
     bundle = first.folder / "bundles" / "hippocampus_ce"
-    made = ["models/model.pt", "models/calibrator_lts.safetensors", "eval/report/report.html", "eval_lts/summary.json"]
+    made = ["models/model.pt", "models/calibrator_ts.safetensors", "eval/report/report.html", "eval_ts/summary.json"]
     assert [name for name in made if not (bundle / name).is_file()] == []
     assert (first.folder / "before_and_after" / "report.html").is_file()
 
