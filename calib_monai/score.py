@@ -37,6 +37,9 @@ def parser() -> Parser:
     made.add_argument("--foreground", action="store_true", help="the files have no background channel")
     made.add_argument("--cases", nargs="+", default=[], metavar="CASE", help="cases to score; all by default")
     made.add_argument(
+        "--patient", default="", metavar="PATTERN", help="which cases are of one patient, such as '{patient}_*'"
+    )
+    made.add_argument(
         "--ignore_label",
         type=int,
         dest="ignore_index",

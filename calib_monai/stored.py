@@ -108,6 +108,7 @@ class Summary(Evaluated):
     trained_on: str | None = None
     aurc: dict[str, float | None] | None = None
     cautions: list[str] = []
+    network: dict[str, Any] = {}
 
 
 class TopLabelBins(Stored):

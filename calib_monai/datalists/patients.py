@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from calib_monai.datalists.splits import Case, Split, patient_of
@@ -23,6 +23,7 @@ OCCASION = re.compile(
 SEPARATORS = re.compile(r"[\W_]+")
 MOST_OF_ONE = 20  # cases of a patient: names that more of them share are a numbering
 GROUPS = re.compile(r"(\{patient\}|\*)")
+IN_A_DATALIST = 'let the data set\'s datalist say how patients are named, as "patient": "{patient}_*"'
 
 logger = logging.getLogger(__name__)
 
@@ -69,27 +70,45 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(written))
 
 
-def warn_of_one_patient(split: Split) -> None:
+def warn_of_one_patient(split: Split, mend: str = IN_A_DATALIST) -> None:
     """Warn if two cases in different sets have names that differ only in a phase or a date.
 
-    Cases with a known patient are not checked.
+    Cases with a known patient are not checked. `mend` ends the warning.
     """
-    alike: dict[str, list[tuple[str, str]]] = {}  # by the rest of the name, the cases with their sets
-    for name, cases in split.items():
-        for case in cases:
-            rest = SEPARATORS.sub(" ", OCCASION.sub("", str(case["case"]))).strip()
-            if "patient" not in case:
-                alike.setdefault(rest, []).append((name, str(case["case"])))
-    firsts = [dict(found[::-1]) for rest, found in alike.items() if rest and len(found) <= MOST_OF_ONE]
+    cases = [(name, str(case["case"])) for name, of_set in split.items() for case in of_set if "patient" not in case]
+    firsts = [dict(found[::-1]) for found in _named_alike(cases)]
     shared = [of_sets for of_sets in firsts if len(of_sets) > 1]
-    if shared and len(alike) > 1:
+    if shared:
         told = " and ".join(f"{case} ({name})" for name, case in reversed(shared[0].items()))
         logger.warning(
-            "%d patient(s) may have cases in more than one set, first %s: if these are of one patient, let the data "
-            'set\'s datalist say how patients are named, as "patient": "{patient}_*"',
-            len(shared),
-            told,
+            "%d patient(s) may have cases in more than one set, first %s: if these are of one patient, %s",
+            *(len(shared), told, mend),
         )
+
+
+def warn_of_several_cases(cases: Iterable[str], mend: str) -> None:
+    """Warn if the names of cases differ only in a phase or a date, which would make intervals too narrow.
+
+    Args:
+        cases: their names; their patients are not known.
+        mend: how to name the patients.
+    """
+    shared = [found for found in _named_alike([("", case) for case in cases]) if len(found) > 1]
+    if shared:
+        told = " and ".join(case for _, case in shared[0][:2])
+        logger.warning(
+            "%d patient(s) may have several cases, first %s, and each case counts as a patient: if these are of one "
+            "patient, %s",
+            *(len(shared), told, mend),
+        )
+
+
+def _named_alike(cases: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Sets and names of cases, those together whose names differ only in a phase or a date; empty if all do."""
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for of_set, case in cases:
+        alike.setdefault(SEPARATORS.sub(" ", OCCASION.sub("", case)).strip(), []).append((of_set, case))
+    return [found for rest, found in alike.items() if rest and len(found) <= MOST_OF_ONE] if len(alike) > 1 else []
 
 
 def check_patients_apart(split: Split, mend: str = "") -> None:

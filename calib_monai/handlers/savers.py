@@ -20,7 +20,7 @@ from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, column_names, numbers_of_all, summary_of, values_of_cases
 from calib_monai.locks import hold, release
 from calib_monai.measures import measure_from, measure_of
-from calib_monai.methods import method_of_model
+from calib_monai.methods import method_of_model, network_of_model
 from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, fitted_to
 from calib_monai.processes import all_gathered, is_first_process
@@ -117,7 +117,9 @@ class ResultsSaver:
         self.check_earlier(network)  # in each process, so that none waits for a process that has stopped
         folders = folders_of(network)
         self.cases = []
-        methods = [method_of_model(folder, self.bundle_method) for folder in folders or [str(self.model.parent)]]
+        of_models = folders or [str(self.model.parent)]
+        methods = [method_of_model(folder, self.bundle_method) for folder in of_models]
+        self.network = network_of_model(of_models[0])
         self.method = " and ".join(dict.fromkeys(methods))
         self.files, self.fitted = about_models(self._models(network)), FittedTo()
         if self.calibrator != NONE:
@@ -172,6 +174,7 @@ class ResultsSaver:
             "trained_on": self.dataset,
             "elsewhere": self._elsewhere(),
             "method": self.method,
+            "network": self.network,
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
             "calibrator_region": self.fitted.region,

@@ -1,4 +1,4 @@
-"""Differences between runs that forbid a comparison: settings of measures, and what was done to the images."""
+"""Differences between runs: settings of measures and changed images, which forbid a comparison, and networks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from calib_monai.reports.runs import Run
 
 NOTED_LATER = ("unions",)  # settings that runs of earlier versions had, too, but did not note
 FORMER = {"include_background": True}  # settings of measures that had no such switch; of others they are off
+TARGET = "_target_"  # the class of a network
+OF_OTHERS = ("layers", "torch")  # of a network: they follow from its arguments and from the version of PyTorch
 OF_FITS = ("validation_patients", "validation_cases")  # noted beside settings: a promise is the same from any number
 
 
@@ -35,6 +37,23 @@ def unlike_images(runs: Sequence[Run]) -> str:
     for run, steps in noted:
         names.setdefault(" and ".join(map(_step, steps)) or "no disturbance", []).append(run)
     return "; ".join(f"{', '.join(dict.fromkeys(of_runs))} with {steps}" for steps, of_runs in names.items())
+
+
+def unlike_networks(runs: Sequence[Run]) -> str:
+    """In what the networks of runs differ, as a text; "" if they do not differ or were not noted."""
+    noted = [(run.name, run.network) for run in runs if run.network]
+    keys = {key for _, network in noted for key in network if key not in OF_OTHERS}
+    differing = sorted(key for key in keys if len({repr(network.get(key)) for _, network in noted}) > 1)
+    shown = [TARGET] if TARGET in differing else differing  # classes have other arguments
+    told = [f"{run} {', '.join(_argument(key, network) for key in shown)}" for run, network in noted]
+    return "; ".join(dict.fromkeys(told)) if shown else ""
+
+
+def _argument(key: str, network: Mapping[str, Any]) -> str:
+    """The class of a network, or an argument of it, as a text."""
+    if key == TARGET:
+        return f"is {str(network.get(key)).rpartition('.')[2]}"
+    return f"has {key} {network[key]}" if key in network else f"does not note {key}"
 
 
 def _setting(key: str, settings: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from statistics import fmean
 
@@ -18,6 +18,11 @@ POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 SEEN = 0.0005  # a smaller difference is printed as 0.0%
 ABOUT = "Mean confidence compared with accuracy (the share that is right) {where} ({region} voxels), mean over cases:"
+NONE = "none"  # the calibrator of a run without one
+REMEDY = (
+    "A temperature may mend this: see docs/calibrate.md of the collection or, for saved probabilities, "
+    "docs/check_your_model.md."
+)
 CAUTION = (
     "This holds for the mean of cases like these (brackets: its 95 % interval). Other scanners or patients may differ. "
     "A single case or structure may be off by more, and errors of opposite sign cancel here: look at ECE and the "
@@ -38,7 +43,8 @@ def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str,
     if len(sections) > 1:
         headings = [f"{name}: {heading}" for (name, _), heading in zip(sections, headings, strict=True)]
     answers = [
-        [" ".join(filter(None, [f"{run.name}: {answer(run)}", beside(run)])) for run in runs] for _, runs in sections
+        [" ".join(filter(None, [f"{run.name}: {answer(run)}", beside(run), remedy(run)])) for run in runs]
+        for _, runs in sections
     ]
     return list(zip(headings, answers, strict=True))
 
@@ -47,7 +53,7 @@ def answer(run: Run) -> str:
     """Whether a run is overconfident or underconfident, by how much, and whether its cases show that."""
     if run.on_label_foreground:
         return "not known, because the label chose the voxels."
-    gaps = run.of_case_bins(lambda bins: (bins.confidence - bins.correctness).sum(dim=-1) / bins.total)
+    gaps = _gaps(run)
     known = [gap for gap in gaps.values() if not isnan(gap)]
     if not known:
         why = (
@@ -56,7 +62,7 @@ def answer(run: Run) -> str:
             else "a file of an earlier version keeps no voxels of single cases"
         )
         return f"not known, because {why}."
-    mean, (low, high) = fmean(known), mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
+    mean, low, high = _mean_gap(run, gaps)
     how = f"{'overconfident' if mean > 0 else 'underconfident'} by {abs(mean):.1%}"
     seen = abs(mean) >= SEEN
     if isnan(low):
@@ -69,6 +75,26 @@ def answer(run: Run) -> str:
     little = ", which is little" if abs(mean) < CLOSE else ""
     least, most = sorted((abs(low), abs(high)))
     return f"{how} ({least:.1%} to {most:.1%}){little}."
+
+
+def remedy(run: Run) -> str:
+    """What to do if the cases show that a run without a calibrator is over- or underconfident; else an empty text."""
+    gaps = _gaps(run)
+    if run.on_label_foreground or run.calibrator != NONE or sum(not isnan(gap) for gap in gaps.values()) < FEWEST:
+        return ""
+    mean, low, high = _mean_gap(run, gaps)
+    return REMEDY if abs(mean) >= CLOSE and not low <= 0 <= high else ""
+
+
+def _gaps(run: Run) -> dict[str, float]:
+    """How far the mean confidence of each case lies above its accuracy."""
+    return run.of_case_bins(lambda bins: (bins.confidence - bins.correctness).sum(dim=-1) / bins.total)
+
+
+def _mean_gap(run: Run, gaps: Mapping[str, float]) -> tuple[float, float, float]:
+    """The mean of known gaps, and its interval."""
+    low, high = mean_interval([*gaps.values()], patients=patients_of(gaps, run.patients))
+    return fmean(gap for gap in gaps.values() if not isnan(gap)), low, high
 
 
 def beside(run: Run) -> str:

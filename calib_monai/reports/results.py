@@ -7,6 +7,7 @@ from math import isnan, nan
 
 from calib_monai.intervals import FEWEST
 from calib_monai.measures import Measure, measure_of
+from calib_monai.reports.alike import unlike_networks
 from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
@@ -22,6 +23,7 @@ ABOUT_PAPERS = (
     "papers by these measures, and choose by NLL over all voxels."
 )
 ABOUT_CHOICE = "Choose between networks by NLL over all voxels."
+OTHER_NETWORKS = "The networks differ, not only their training"
 SCORE = "nll_all"
 
 
@@ -76,8 +78,11 @@ def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, 
 
 
 def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
-    """Sentences that say why runs are not compared by some measures, or have too few cases for any mark."""
-    return [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
+    """Sentences that say why runs are not compared by some measures, have too few cases, or differ in their network."""
+    unlike = unlike_networks(runs)
+    networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
+    why_not = dict.fromkeys(not_compared(measures, runs).values())
+    return [*networks, *why_not, *too_few(len(runs), len(runs[0].cases))]
 
 
 def too_few(rows: int, cases: int) -> list[str]:

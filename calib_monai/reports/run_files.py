@@ -144,6 +144,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         part=summary.part,
         aurc={name: number(area) for name, area in (summary.aurc or {}).items()},
         cautions=summary.cautions,
+        network=summary.network,
     )
 
 

@@ -72,6 +72,7 @@ class Run:
         cautions: what the evaluation found that must be known before the numbers are believed.
         patients: the patient of each case, where it is known.
         folder_of: the folder with the slice of a case, where it is not `folder`.
+        network: the class of the network under "_target_", and its arguments; empty if the evaluation noted none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Run:
     cautions: Sequence[str] = ()
     patients: Mapping[str, str] = field(default_factory=dict)
     folder_of: Mapping[str, Path] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
 
     def measure(self, name: str) -> Measure:
         """Title, unit and direction of a metric."""

@@ -19,6 +19,7 @@ from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, numbered
 from calib_monai.scoring.pairs import Pair, pairs_in
+from calib_monai.scoring.patients import patients_in
 from calib_monai.scoring.probs import FoundProbs, Reading, found_in
 
 BYTES_OF_PROB = 4
@@ -42,6 +43,7 @@ class GivenFiles:
         ignore_index: label of voxels that do not count, or None.
         any_grid: whether headers may place probabilities elsewhere than labels.
         any_fit: whether they may fit the labels far better turned or as other classes.
+        patient: a pattern for the names of the cases that says which are of one patient, or "".
     """
 
     probs: Path
@@ -55,6 +57,7 @@ class GivenFiles:
     ignore_index: int | None = None
     any_grid: bool = False
     any_fit: bool = False
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,13 @@ class ScoredCases:
         found: by case, what its files say.
         classes: of all cases.
         reading: how files are read.
+        patients: the patient of each case; empty if nobody says it.
     """
 
     found: Mapping[str, FoundProbs]
     classes: Classes
     reading: Reading = field(default_factory=Reading)
+    patients: Mapping[str, str] = field(default_factory=dict)
 
 
 def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes | None = None) -> ScoredCases:
@@ -92,6 +97,7 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
         only=only,
         images=given.images,
     )
+    patients = patients_in(pairs, given.labels, given.patient)
     plain = Reading(given.axes, given.logits, given.foreground, (), not given.any_grid)
     count = len(known.names) if known else None
     found: dict[str, FoundProbs] = {}
@@ -118,7 +124,8 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
             f"--order is {', '.join(given.order)}, and {by_name} says its class by its name; leave out --order, which "
             "is for channels without names"
         )
-    return ScoredCases(found, named, Reading(given.axes, given.logits, given.foreground, order, not given.any_grid))
+    reading = Reading(given.axes, given.logits, given.foreground, order, not given.any_grid)
+    return ScoredCases(found, named, reading, patients)
 
 
 def order_of(given: Sequence[str], names: Sequence[str], *, foreground: bool) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Scoring:
         method: the name of what gave the probabilities.
         with_logits: whether the network hands on logits, which a calibrator takes.
         any_fit: whether predictions may fit the labels far better turned or as other classes.
+        patients: the patient of each case; empty if nobody says it.
     """
 
     cases: Mapping[str, FoundProbs]
@@ -55,6 +56,7 @@ class Scoring:
     method: str
     with_logits: bool = False
     any_fit: bool = False
+    patients: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def hands_on_logits(self) -> bool:
@@ -74,7 +76,12 @@ def evaluator_of(scoring: Scoring, val_handlers: Sequence[Any], **options: Any) 
     checked = LabelAndImaged(len(scoring.cases), len(scoring.class_names), scoring.ignore_index, scoring.reading)
     preparation = Compose([LoadCased(("image", "label"), allow_missing_keys=True), checked])
     data = [
-        {"case": case, "label": found.pair.label, **({"image": list(found.pair.images)} if found.pair.images else {})}
+        {
+            "case": case,
+            "label": found.pair.label,
+            **({"image": list(found.pair.images)} if found.pair.images else {}),
+            **({"patient": scoring.patients[case]} if scoring.patients else {}),
+        }
         for case, found in scoring.cases.items()
     ]
     return VolumeEvaluator(

@@ -19,6 +19,7 @@ from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
 from calib_monai.scoring.fits import SaveProbsd, fitted
+from calib_monai.scoring.patients import check_parts_apart, warn_of_unknown
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_json
 
@@ -145,6 +146,7 @@ def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tupl
 def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
     """The folders of the runs before and after a fit."""
     cases, to_fit = _parts(given, options, found)
+    check_parts_apart(cases.found, to_fit.found, {**to_fit.patients, **cases.patients})
     _tell(cases)
     logger.info("fitting %s to %d other case(s)", options.calibrate, len(to_fit.found))
     before, after = (options.out / name for name in ("eval", f"eval_{options.calibrate}"))
@@ -161,7 +163,8 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
 
 
 def _tell(cases: ScoredCases) -> None:
-    """Log what is scored, and why pictures may be black."""
+    """Log what is scored, why pictures may be black, and that patients may have several cases."""
+    warn_of_unknown(cases.found, cases.patients)
     logger.info("scoring %d case(s) of %d classes: %s", len(cases.found), len(cases.classes.names), told_first(cases))
     if not any(found.pair.images for found in cases.found.values()):
         logger.info("without --images the pictures of the report show segmentations on black")
@@ -195,6 +198,7 @@ def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, 
         method=options.method or options.out.resolve().name,
         with_logits=with_logits,
         any_fit=given.any_fit,
+        patients=cases.patients,
     )
 
 
@@ -216,6 +220,7 @@ def _about(given: GivenFiles, cases: ScoredCases) -> dict[str, object]:
         "order": list(given.order),
         "logits": given.logits,
         "foreground": given.foreground,
+        "patient": given.patient,
     }
 
 

@@ -194,6 +194,19 @@ def test_the_slice_kept_is_the_one_with_most_foreground(evaluated: Path) -> None
         assert kept["image"].shape == (6, 5)
 
 
+def test_the_summary_names_the_network_of_the_model(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").touch()
+    saver = ResultsSaver(str(tmp_path / "eval"), NAMES, "hippocampus", "nacl", str(tmp_path / "model.pt"))
+    engine = Engine(lambda *_: None)
+    for known in ({}, {"network": {"_target_": "Net", "channels": [4]}}):
+        (tmp_path / "model.json").write_text(json.dumps(known))
+        saver.start(engine)
+        saver.cases = [("case_1", "")]
+        engine.state.metrics, engine.state.metric_details = {}, {"ece_foreground": torch.tensor([[0.1]])}
+        saver.write(engine)
+        assert json.loads((tmp_path / "eval" / "summary.json").read_text())["network"] == known.get("network", {})
+
+
 def test_what_is_no_number_is_left_out_of_the_summary(tmp_path: Path) -> None:
     (tmp_path / "model.pt").touch()
     saver = ResultsSaver(str(tmp_path), NAMES, "hippocampus", "nacl", str(tmp_path / "model.pt"))

@@ -11,7 +11,7 @@ import torch
 from written_runs import write_run
 
 from calib_monai.bins import Bins
-from calib_monai.reports.answers import answer, beside
+from calib_monai.reports.answers import answer, beside, remedy
 from calib_monai.reports.report import write_report
 from calib_monai.reports.run_files import read_run
 from calib_monai.reports.runs import Run
@@ -40,6 +40,27 @@ def with_gaps(run: Run, *gaps: float) -> Run:
 )
 def test_a_run_is_too_sure_or_not_sure_enough(tmp_path: Path, gaps: tuple[float, ...], told: str) -> None:
     assert answer(with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *gaps)) == told
+
+
+@pytest.mark.parametrize(
+    ("gaps", "calibrator", "region", "told"),
+    [
+        ((0.05, 0.06, 0.07) * 2, "none", "plausible", True),
+        ((-0.05, -0.06, -0.07) * 2, "none", "plausible", True),
+        ((0.05, 0.06, 0.07) * 2, "ts", "plausible", False),
+        ((0.05, 0.06, 0.07) * 2, "none", "foreground", False),
+        ((0.005, 0.006, 0.007) * 2, "none", "plausible", False),
+        ((-0.05, 0.08) * 3, "none", "plausible", False),
+        ((0.06, 0.06, 0.06), "none", "plausible", False),
+        ((nan, nan), "none", "plausible", False),
+    ],
+)
+def test_a_gap_that_cases_show_has_a_remedy(
+    tmp_path: Path, gaps: tuple[float, ...], calibrator: str, region: str, *, told: bool
+) -> None:
+    run = with_gaps(read_run(write_run(tmp_path / "run", 1.0)), *gaps)
+    said = remedy(replace(run, calibrator=calibrator, region=region))
+    assert ("A temperature may mend this: see docs/calibrate.md" in said) == told
 
 
 @pytest.mark.parametrize("dice", [0.499, 0.5])

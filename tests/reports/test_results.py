@@ -42,6 +42,18 @@ def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> Non
     assert papers.header == ["", "ECE, label foreground", "CECE, union", "cases"]
 
 
+def test_runs_of_other_networks_are_told(tmp_path: Path) -> None:
+    first, second, third = (read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("one", "two", "old"))
+    small = {"_target_": "monai.networks.nets.unet.UNet", "channels": [4, 8], "layers": "a", "torch": "2.13.0"}
+    runs = [replace(first, network=small), replace(second, network=small | {"layers": "b", "torch": "2.12.0"}), third]
+    assert "networks differ" not in results_tables(runs)[0].note
+    runs[1] = replace(second, network=small | {"channels": [8, 16], "bias": False})
+    [table] = results_tables(runs)
+    assert "not only their training: one does not note bias, has channels [4, 8]; two has bias False, has" in table.note
+    runs[1] = replace(second, network={"_target_": "mine.Net", "depth": 2})
+    assert "not only their training: one is UNet; two is Net." in results_tables(runs)[0].note
+
+
 def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second", "third")]
     for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):
