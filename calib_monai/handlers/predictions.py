@@ -157,7 +157,7 @@ class PredictionsSaver:
         """Write the maps and the structures of a case, and log its volumes."""
         probs, (unit, size) = plain(item["prob"]).cpu(), _unit(item["pred"])
         structures = self._structures(probs, plain(item["pred"])[0].cpu(), unit, size)
-        intervals, margins = self.promises
+        intervals, margins, _ = self.promises
         content = {
             "case": case,
             **self.network,
@@ -178,7 +178,7 @@ class PredictionsSaver:
     def _structures(self, probs: Tensor, label: Tensor, unit: str, size: float) -> dict[str, Structure]:
         """The numbers of each structure of a case, by name; arguments as in `structure`, of all classes."""
         names = self.class_names[1:]
-        intervals, margins = self.promises
+        intervals, margins, _ = self.promises
         ends = intervals.intervals(probs) if intervals else [None] * len(names)
         voxels = margins.sizes(probs) if margins else [None] * len(names)
         return {

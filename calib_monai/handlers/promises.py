@@ -42,13 +42,13 @@ def check_margins(
 
 
 def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, Any]:
-    """What a file of structures says of its intervals and margins; None for what is not promised.
+    """What a file of structures says of its intervals and margins; None for what is not promised, and why.
 
     Args:
         promises: of the model.
         structures: the names of the classes but the background.
     """
-    intervals, margins = promises
+    intervals, margins, why = promises
     of_intervals = intervals and {
         "coverage": intervals.coverage,
         "validation_patients": intervals.patients,
@@ -60,4 +60,4 @@ def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, A
         "thresholds": dict(zip(structures, margins.thresholds, strict=True)),
         "about": "misses at most this share of a structure, on average over new patients like those of validation",
     }
-    return {"interval": of_intervals, "margin": of_margins}
+    return {"interval": of_intervals, **({"why_no_interval": why} if why else {}), "margin": of_margins}

@@ -66,10 +66,12 @@ class Promises(NamedTuple):
     Attributes:
         intervals: of volumes; None if there are too few patients.
         margins: masks; None if too few patients have any structure.
+        why_no_intervals: why there are none; "" if there are some, or if none were asked for.
     """
 
     intervals: Conformal | None
     margins: Margins | None
+    why_no_intervals: str = ""
 
 
 def load_conformal(
@@ -205,21 +207,23 @@ def promises_of(
 ) -> Promises:
     """What `load_conformal` gives, and the log says what is missing: without a file there are no promises."""
     found = load_conformal(kind, ckpt_dir, conformal, needed=needed)
-    if found is None:
-        file = conformal_path(kind, ckpt_dir)
-        logger.info("volumes have no intervals before calibrate.json has run: there is no %s", file)
-    return found or Promises(None, None)
+    if found is not None:
+        return found
+    why = f"calibrate.json, which writes {conformal_path(kind, ckpt_dir)}, has not run for this model and calibrator"
+    logger.info("volumes have no intervals: %s", why)
+    return Promises(None, None, why)
 
 
 def _promised(intervals: Conformal, margins: Margins) -> Promises:
     """Both, without those that have too few patients, which is logged."""
-    if few := intervals.patients < (needed := fewest_cases(intervals.coverage)):
-        logger.warning(
-            "volumes have no intervals: a coverage of %g needs %d validation patients, and the fit had %d, which allow "
-            "--conformal#coverage %g",
-            *(intervals.coverage, needed, intervals.patients, most_coverage(intervals.patients)),
+    why, needed = "", fewest_cases(intervals.coverage)
+    if intervals.patients < needed:
+        why = (
+            f"a coverage of {intervals.coverage:g} needs {needed} validation patients, and the fit had "
+            f"{intervals.patients}, which allow --conformal#coverage {most_coverage(intervals.patients):g}"
         )
-    return Promises(None if few else intervals, margins if any(margins.promised) else None)
+        logger.warning("volumes have no intervals: %s", why)
+    return Promises(None if why else intervals, margins if any(margins.promised) else None, why)
 
 
 def _are_fitted(kept: _Kept) -> bool:

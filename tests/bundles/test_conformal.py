@@ -122,6 +122,8 @@ def test_scores_of_another_model_stop_only_who_asks_for_a_promise(
     if config == "evaluate":
         assert intervals_of_volumes([read_run(tmp_path)]) is None
     for file in tmp_path.glob("predictions/*/*_structures.json"):
-        assert json.loads(file.read_text())["interval"] is None
+        told = json.loads(file.read_text())
+        assert told["interval"] is None
+        assert "has not run for this model and calibrator" in told["why_no_interval"]
     with refused(r"conformal_none.safetensors was fitted to another model.pt: remove it, or fit it"):
         start_in(calibrated, config, **plain, **asked)
