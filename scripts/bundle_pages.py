@@ -12,7 +12,10 @@ from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 
 RESULTS = REPOSITORY / "results"
 SLICES, VOLUMES = "slices", "volumes"  # what networks are for
-FOLDERS = {"main": SLICES, "volumes": VOLUMES, "volumes_ce": VOLUMES, "volumes_crac": VOLUMES}  # folders of results
+FOLDERS = {  # of results
+    **dict.fromkeys(("main", "slices"), SLICES),
+    **dict.fromkeys(("volumes", "volumes_ce", "volumes_crac"), VOLUMES),
+}
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
 COLUMNS = (
     *("dice_foreground", "hd95_mm", "hd95_pixels", "missed_structures", "nll_all", "ece_plausible"),
@@ -196,7 +199,7 @@ def _measured(dataset: str, experiment: str = "main") -> Part:
         if kind != FOLDERS[experiment]:
             raise ValueError(
                 f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of {SLICES} from "
-                f"main, and of {VOLUMES} from volumes"
+                f"main and slices, and of {VOLUMES} from volumes"
             )
     if others := found.get("rows", {}).keys() - set(names("methods")):
         raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")

@@ -110,7 +110,7 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
         name: re.findall(rf"^\| {name} \| ([\d.]+) \|", calibrate, re.MULTILINE)[0] for name in ("none", "TS", "LTS")
     }
     which = (REPOSITORY / "docs" / "which_method.md").read_text(encoding="utf-8")
-    assert f"of which the eleventh was best | {'; '.join(nll.values())} |" in which
+    assert f"kept at epoch 11: NLL {'; '.join(nll.values())}." in which
     table = re.findall(r"^\| (\w*) ?\| ((?:three )?)`(\w+)` \| (.*) \|$", text, re.MULTILINE)
     assert [(data, method) for data, _, method, _ in table if data] == [
         (data, "soft_dice") for data in ("hippocampus", "ACDC", "BUSI")
