@@ -57,7 +57,7 @@ def parser() -> Parser:
         "--calibrate", default="", choices=KINDS, help="fit a calibrator to --fit, and score the other cases with it"
     )
     made.add_argument(
-        "--fit", nargs="+", default=[], metavar="CASE", help="cases to fit to, or one folder of other probabilities"
+        "--fit", nargs="+", default=[], metavar="CASE", help="cases or patients to fit to, or a folder of other cases"
     )
     made.add_argument("--fit_labels", type=Path, help="folder of labels for the --fit folder; --labels by default")
     made.add_argument("--fit_images", type=Path, help="folder of images for the --fit folder; --images by default")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -103,7 +104,9 @@ class Summary(Evaluated):
     method: str
     class_names: ClassNames
     calibrator_region: str | None = None
-    calibrator_cases: NonNegativeInt | None = None
+    calibrator_patients: NonNegativeInt | None = Field(
+        None, validation_alias=AliasChoices("calibrator_patients", "calibrator_cases")
+    )
     disturbance: list[Step] | None = None
     trained_on: str | None = None
     aurc: dict[str, float | None] | None = None

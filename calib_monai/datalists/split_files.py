@@ -123,7 +123,7 @@ def tell_known(split: Split, kept: Drawn, path: Path) -> None:
             if known:
                 logger.warning(
                     "%d of the %d listed case(s), first %s, have the names of %s cases of %s: if they are the same, "
-                    "this says too much of the model",
+                    "the model knows them, and is better here than on new images",
                     len(known),
                     len(cases),
                     known[0],

@@ -11,7 +11,7 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import AliasChoices, Field, NonNegativeFloat, NonNegativeInt
 
 from calib_monai.bins import Bins
 from calib_monai.experiments.results import shortened
@@ -51,7 +51,9 @@ class KeptRun(Stored):
     columns: dict[str, list[float | None]]
     bins: TopLabelBins
     class_bins: ClassBins
-    fitted_cases: NonNegativeInt | None = None
+    fitted_patients: NonNegativeInt | None = Field(
+        None, validation_alias=AliasChoices("fitted_patients", "fitted_cases")
+    )
     case_bins: ClassBins | None = None
 
 
@@ -104,7 +106,7 @@ def kept(trial: Trial) -> dict[str, Any]:
             "columns": {name: [or_null(of_case.get(name, nan)) for of_case in run.cases.values()] for name in names},
             "bins": run.bins.to_dict(),
             "class_bins": run.class_bins.to_dict(),
-            "fitted_cases": run.fitted_cases,
+            "fitted_patients": run.fitted_patients,
             "case_bins": _in_one_bin(run),
         },
     }
@@ -141,7 +143,7 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
         cases={name: dict(zip(columns, map(number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
         bins=Bins.from_dict(of_run["bins"]),
         class_bins=Bins.from_dict(of_run["class_bins"]),
-        fitted_cases=of_run.get("fitted_cases"),
+        fitted_patients=of_run.get("fitted_patients", of_run.get("fitted_cases")),
         case_bins=_of_one_bin(names, of_run.get("case_bins")),
         logits=None,
     )

@@ -167,7 +167,7 @@ class Row:
         first = self.trials[0].run
         runs = [trial.run for trial in self.trials]
         counts = [run.logits for run in runs if run.logits is not None]
-        fitted = [run.fitted_cases for run in runs if run.fitted_cases is not None]
+        fitted = [run.fitted_patients for run in runs if run.fitted_patients is not None]
         whole = len(counts) == len(runs) and all(np.array_equal(counts[0].edges, one.edges) for one in counts)
         return Run(
             name=self.name,
@@ -187,7 +187,7 @@ class Row:
             settings=first.settings,
             disturbance=next((run.disturbance for run in runs if run.disturbance is not None), None),
             measures=first.measures,
-            fitted_cases=min(fitted, default=None),
+            fitted_patients=min(fitted, default=None),
             patients=self._known_patients,
             folder_of={case: run.folder for run in reversed(runs) for case in run.cases},
         )

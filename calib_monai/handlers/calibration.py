@@ -40,6 +40,7 @@ from calib_monai.posthoc import (
     save_calibrator,
 )
 from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
+from calib_monai.posthoc.report import FEW
 from calib_monai.regions import REGIONS, region_of
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import UNFINISHED, or_null, write_json
@@ -117,6 +118,7 @@ class CalibratorFit:
         self.model = model
         self.region_option = region_option or f"--fitting#{kind}#region"
         self.items: StoredItems | None = None
+        self.patients: set[str] = set()
         self.conformal = ConformalFits([NONE, kind])
 
     def attach(self, engine: Engine) -> None:
@@ -130,13 +132,15 @@ class CalibratorFit:
         hold(self.ckpt_dir, self.lock)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_{self.kind}")  # the folder that is held
-        self.conformal = ConformalFits([NONE, self.kind])
+        self.patients, self.conformal = set(), ConformalFits([NONE, self.kind])
 
     def update(self, engine: Engine) -> None:
-        """Keep the logits, labels and images of this iteration."""
+        """Keep the logits, labels and images of this iteration, and note the patients."""
         if self.items is not None:
             images = [plain(output_of(engine)["image"])] if self.kind == "lts" else []
             self.items.add(*logits_and_target(engine), *images)
+            batch: Any = engine.state.batch
+            self.patients |= set(batch.get("patient", batch.get("case", ()))) if isinstance(batch, Mapping) else set()
 
     def fit(self, engine: Engine) -> None:
         """Fit the calibrator, write it, and log the result.
@@ -166,7 +170,13 @@ class CalibratorFit:
         before, region = calibrator_path(self.kind, folders), described_region(self.region)
         former = fitted_to(before).region or "unknown"
         replaced = f", replaced is one fitted to {former} voxels" if before.exists() else ""
-        path = save_calibrator(self.calibrator, self.kind, folders, region, self.model, report.volumes)
+        patients = len(self.patients) or report.volumes
+        if patients < FEW <= report.volumes:
+            logger.warning(
+                "fitted to %d cases of %d patient(s): what suits fewer than %d may suit no others; fit to more",
+                *(report.volumes, patients, FEW),
+            )
+        path = save_calibrator(self.calibrator, self.kind, folders, region, self.model, patients)
         write_json(self.folder / f"calibration_{self.kind}.json", self._written(report))
         for line in report_lines(report, self.structures, measured_grid=self.postprocessing is not None):
             logger.info("%s: %s", self.kind.upper(), line)

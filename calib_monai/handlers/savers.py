@@ -178,7 +178,7 @@ class ResultsSaver:
             "calibrator": self.calibrator,
             "disturbance": steps_of(self.disturbance),
             "calibrator_region": self.fitted.region,
-            "calibrator_cases": self.fitted.cases,
+            "calibrator_patients": self.fitted.patients,
             "class_names": self.class_names,
             "num_cases": len(cases),
             "metrics": metrics,

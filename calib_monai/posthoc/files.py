@@ -65,10 +65,10 @@ def new_calibrator(kind: str, num_classes: int, in_channels: int, spatial_dims: 
 
 
 class FittedTo(NamedTuple):
-    """What a calibrator was fitted to: the voxels, "" if not known, and the number of cases, None if not known."""
+    """What a calibrator was fitted to: the voxels, "" if not known, and the number of patients, None if not known."""
 
     region: str = ""
-    cases: int | None = None
+    patients: int | None = None
 
 
 def save_calibrator(
@@ -77,7 +77,7 @@ def save_calibrator(
     ckpt_dir: Folders,
     region: str = "all",
     model: str = MODEL,
-    cases: int | None = None,
+    patients: int | None = None,
 ) -> Path:
     """Write a calibrator beside its model, whole or not at all.
 
@@ -87,14 +87,14 @@ def save_calibrator(
         ckpt_dir: folder of the model, or those of the members of an ensemble.
         region: the voxels that it was fitted to, as results name it.
         model: name of the file there that it was fitted to.
-        cases: the number of cases that it was fitted to, or None.
+        patients: the number of patients that it was fitted to, or None; a case whose patient is not known is one.
 
     Returns:
         The file.
     """
     path = calibrator_path(kind, ckpt_dir)
     about = {"model": digest_of_files(model_files(ckpt_dir, model)), "region": region}
-    about |= {} if cases is None else {"cases": str(cases)}
+    about |= {} if patients is None else {"patients": str(patients)}
     with whole_file(path) as file:
         file.write(safetensors.torch.save(calibrator.state_dict(), about))
     return path
@@ -240,7 +240,8 @@ def fitted_to(path: Path) -> FittedTo:
     try:
         with safe_open(path, framework="pt") as file:
             told = file.metadata()
-        return FittedTo(told.get("region", ""), int(told["cases"]) if "cases" in told else None)
+        patients = told.get("patients", told.get("cases"))  # an earlier version counted each case
+        return FittedTo(told.get("region", ""), None if patients is None else int(patients))
     except Exception:  # noqa: BLE001 - each broken file has an error of its own
         return FittedTo()
 

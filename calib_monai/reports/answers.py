@@ -7,6 +7,7 @@ from math import isnan
 from statistics import fmean
 
 from calib_monai.intervals import FEW, FEWEST, mean_interval, patients_of
+from calib_monai.reports.effects import NONE, effect_of
 from calib_monai.reports.runs import Run
 from calib_monai.reports.sentences import where_of
 from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
@@ -18,7 +19,6 @@ POOR = 0.5  # Dice of a network whose segmentations come first
 CLOSE = 0.01  # a mean gap that hardly any use of probabilities notices
 SEEN = 0.0005  # a smaller difference is printed as 0.0%
 ABOUT = "Mean confidence compared with accuracy (the share that is right) {where} ({region} voxels), mean over cases:"
-NONE = "none"  # the calibrator of a run without one
 REMEDY = (
     "A temperature may mend this: see docs/calibrate.md of the collection or, for saved probabilities, "
     "docs/check_your_model.md."
@@ -43,7 +43,7 @@ def answers_of(sections: Sequence[tuple[str, Sequence[Run]]]) -> list[tuple[str,
     if len(sections) > 1:
         headings = [f"{name}: {heading}" for (name, _), heading in zip(sections, headings, strict=True)]
     answers = [
-        [" ".join(filter(None, [f"{run.name}: {answer(run)}", beside(run), remedy(run)])) for run in runs]
+        [" ".join(filter(None, [f"{run.name}: {answer(run)}", beside(run), what_to_do(run, runs)])) for run in runs]
         for _, runs in sections
     ]
     return list(zip(headings, answers, strict=True))
@@ -75,6 +75,14 @@ def answer(run: Run) -> str:
     little = ", which is little" if abs(mean) < CLOSE else ""
     least, most = sorted((abs(low), abs(high)))
     return f"{how} ({least:.1%} to {most:.1%}){little}."
+
+
+def what_to_do(run: Run, runs: Sequence[Run]) -> str:
+    """Whether the calibrator of a run helps or, if no run of its model has one, the remedy."""
+    effect = effect_of(run, runs)
+    if effect is not None:
+        return effect.told(run)
+    return remedy(run) if all(one.calibrator == NONE for one in runs if one.model == run.model) else ""
 
 
 def remedy(run: Run) -> str:
@@ -111,8 +119,8 @@ def beside(run: Run) -> str:
     sentences += [f"{caution}." for caution in run.cautions]
     if run.metrics.get(OF_DICE, 1) < POOR:
         sentences.append(f"Its Dice is below {POOR}: look at its segmentations before its probabilities.")
-    if run.fitted_cases is not None and run.fitted_cases < FEW:
+    if run.fitted_patients is not None and run.fitted_patients < FEW:
         sentences.append(
-            f"Its calibrator was fitted to {run.fitted_cases} case(s): too few to know whether it suits other cases."
+            f"Its calibrator was fitted to {run.fitted_patients} patient(s): too few to know whether it suits others."
         )
     return " ".join(sentences)

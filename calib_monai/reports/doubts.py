@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from math import ceil, inf, isnan, nan
 from statistics import fmean
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -119,7 +120,8 @@ def doubts_figure(runs: Sequence[Run]) -> Figure:
         for number, case in enumerate(named, start=1):
             axes.plot([], [], linestyle="", label=f"{number}: {wrapped(case, 24)}")
         if named:
-            axes.legend(title="lowest expected Dice", fontsize="small", loc="best", handlelength=0, handletextpad=0)
+            below_axes: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+            axes.legend(title="lowest expected Dice", fontsize="small", handlelength=0, handletextpad=0, **below_axes)
         axes.set(xlim=(low, 1), ylim=(low, 1), xlabel="expected Dice", ylabel="Dice", title=wrapped(run.name, 34))
     return figure
 

@@ -81,8 +81,15 @@ def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[s
     """Sentences that say why runs are not compared by some measures, have too few cases, or differ in their network."""
     unlike = unlike_networks(runs)
     networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
-    why_not = dict.fromkeys(not_compared(measures, runs).values())
-    return [*networks, *why_not, *too_few(len(runs), len(runs[0].cases))]
+    why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
+    return [*networks, *(why_not or by_chance(measures, runs))]
+
+
+def by_chance(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
+    """A sentence that says why nothing is marked if enough cases of several runs were compared; otherwise none."""
+    if len(runs) == 1 or any(map(any, marks_of(measures, runs).values())):
+        return []
+    return ["Nothing is marked as best: chance may explain every difference."]
 
 
 def too_few(rows: int, cases: int) -> list[str]:

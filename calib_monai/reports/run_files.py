@@ -138,7 +138,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         voxels={name: metric.voxels for name, metric in metrics if metric.voxels is not None},
         model=", ".join(summary.members) or summary.model.path,
         calibrator=summary.calibrator,
-        fitted_cases=summary.calibrator_cases,
+        fitted_patients=summary.calibrator_patients,
         trained_on=summary.trained_on or summary.dataset,
         test_dir=summary.elsewhere.test_dir if summary.elsewhere else "",
         part=summary.part,

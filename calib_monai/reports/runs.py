@@ -63,7 +63,7 @@ class Run:
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
         model: path of the weights, or those of the members of an ensemble with commas between them.
         calibrator: the calibrator, "none" without one.
-        fitted_cases: the number of cases that it was fitted to, if it was noted.
+        fitted_patients: the number of patients that it was fitted to, if it was noted.
         trained_on: the name of the data set of the training.
         test_dir: the folder or JSON of other data that were measured; "" for cases of the training's split.
         part: of the split that was measured, "test" or "validation".
@@ -96,7 +96,7 @@ class Run:
     voxels: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
     calibrator: str = "none"
-    fitted_cases: int | None = None
+    fitted_patients: int | None = None
     trained_on: str = ""
     test_dir: str = ""
     part: str = "test"

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from calib_monai.posthoc.files import digest_of_files
+from calib_monai.reports.effects import effect_of
+from calib_monai.reports.run_files import read_runs
 from calib_monai.stored import Stored, read_stored
 from calib_monai.whole_files import write_json
 
 FILE = "calibrated.json"
 ABOUT = "the probabilities in this folder are calibrated; checksums of the calibrators that did it"
 
+logger = logging.getLogger(__name__)
+
 
 class Applied(Stored):
     """What the note says."""
 
     calibrators: list[str]
+
+
+def warn_of_no_help(fitted: Path) -> None:
+    """Warn if the cases on which the temperature in the folder of a score was measured do not show that it helps."""
+    folders = [fitted / name for name in ("eval", "eval_ts")]
+    try:
+        runs = read_runs([folder for folder in folders if folder.is_dir()])
+    except ValueError:  # of an earlier version, or damaged
+        return
+    effect = effect_of(runs[-1], runs) if runs else None
+    if effect and not effect.is_shown:
+        logger.warning("%s: %s", fitted / "report", effect.told(runs[-1]))
 
 
 def note_applied(folder: Path, calibrator: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from calib_monai.scoring.pairs import Pair
 
 FITTED, MEASURED = "--fit", "the measured cases"
 MEND = "say how patients are named, as --patient '{patient}_*'"
+
+logger = logging.getLogger(__name__)
 
 
 def patients_in(pairs: Sequence[Pair], labels: Path, pattern: str) -> dict[str, str]:
@@ -39,7 +42,7 @@ def patients_in(pairs: Sequence[Pair], labels: Path, pattern: str) -> dict[str, 
 
 
 def check_parts_apart(measured: Collection[str], fitted: Collection[str], patients: Mapping[str, str]) -> None:
-    """Raise ValueError if a patient is measured and fitted to; warn if names look as if one might be.
+    """Raise ValueError if a patient is measured and fitted to; warn if names look as if one might be nevertheless.
 
     Args:
         measured: the names of the cases that are measured.
@@ -53,11 +56,13 @@ def check_parts_apart(measured: Collection[str], fitted: Collection[str], patien
     }
     if patients:
         check_patients_apart(split)
-    else:
-        warn_of_one_patient(split, MEND)
+    warn_of_one_patient({name: [{"case": case} for case in cases] for name, cases in parts.items()}, MEND)
 
 
-def warn_of_unknown(cases: Collection[str], patients: Mapping[str, str]) -> None:
-    """Warn if patients are not known and measured cases look as if some were of one."""
-    if not patients:
-        warn_of_several_cases(cases, MEND)
+def tell_patients(cases: Collection[str], patients: Mapping[str, str]) -> None:
+    """Log how many patients there are; warn if the names of several look as if they were one."""
+    firsts = {patients.get(case, case): case for case in reversed(list(cases))}
+    if patients:
+        first = patients[next(iter(cases))]
+        logger.info("%d case(s) are of %d patient(s), first %s", len(cases), len(firsts), first)
+    warn_of_several_cases(sorted(firsts.values()), MEND)

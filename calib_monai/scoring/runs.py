@@ -11,6 +11,7 @@ from calib_monai.locks import check_free, release
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc.files import calibrator_path
 from calib_monai.regions import REGIONS, region_of
+from calib_monai.reports.effects import effect_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
@@ -19,7 +20,7 @@ from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate
 from calib_monai.scoring.fits import SaveProbsd, fitted
-from calib_monai.scoring.patients import check_parts_apart, warn_of_unknown
+from calib_monai.scoring.patients import check_parts_apart, tell_patients
 from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_json
 
@@ -38,7 +39,7 @@ class ScoreOptions:
         figures: whether the report is drawn.
         overwrite: whether results of other probabilities or labels may be replaced.
         calibrate: "ts" or "lts", or "" where nothing is fitted.
-        fit: names of the cases to fit to, or one folder of their probabilities.
+        fit: names of the cases or patients to fit to, or one folder of their probabilities.
         fit_labels: folder of their labels, by default that of the others.
         fit_images: folder of their images, by default that of the others.
         fit_region: the voxels to fit to.
@@ -83,7 +84,7 @@ def score(given: GivenFiles, options: ScoreOptions) -> str:
     if options.calibrate and options.figures:
         write_report(read_runs(runs), options.out / "report")
     page = f": open {options.out / 'report' / 'report.html'}" if options.figures else ""
-    return f"{tables_of(runs)}\nThe results are in {options.out}{page}"
+    return f"{tables_of(runs)}{effect_on(runs)}\nThe results are in {options.out}{page}"
 
 
 def _check_options(options: ScoreOptions) -> None:
@@ -133,14 +134,16 @@ def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tupl
                 f"--{name} is {value}, and --fit names {options.fit[0]}, which is no folder: cases of --probs have "
                 f"theirs in --{name.removeprefix('fit_')} {usual or 'FOLDER'}, so leave out --{name}"
             )
+    named = {*options.fit, *(case for case, patient in cases.patients.items() if patient in options.fit)}
     for case in options.fit:
-        if case not in cases.found:
+        if case not in cases.found and case not in cases.patients.values():
             hint = did_you_mean(case, list(cases.found)) if not options.cases else ", or --cases leaves it out"
-            raise ValueError(f"--fit {case} is neither a folder nor a case of --probs {given.probs}{hint}")
-    rest = {case: found for case, found in cases.found.items() if case not in options.fit}
+            raise ValueError(f"--fit {case} is neither a folder nor a case or patient of --probs {given.probs}{hint}")
+    rest = {case: found for case, found in cases.found.items() if case not in named}
     if not rest:
         raise ValueError(f"--fit names all {len(cases.found)} case(s), and none is left to measure")
-    return replace(cases, found=rest), replace(cases, found={case: cases.found[case] for case in options.fit})
+    fitted_to = {case: found for case, found in cases.found.items() if case in named}
+    return replace(cases, found=rest), replace(cases, found=fitted_to)
 
 
 def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
@@ -164,7 +167,7 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
 
 def _tell(cases: ScoredCases) -> None:
     """Log what is scored, why pictures may be black, and that patients may have several cases."""
-    warn_of_unknown(cases.found, cases.patients)
+    tell_patients(cases.found, cases.patients)
     logger.info("scoring %d case(s) of %d classes: %s", len(cases.found), len(cases.classes.names), told_first(cases))
     if not any(found.pair.images for found in cases.found.values()):
         logger.info("without --images the pictures of the report show segmentations on black")
@@ -185,6 +188,13 @@ def tables_of(runs: Sequence[Path]) -> str:
     """The tables of runs, as the command of the reports prints them."""
     groups = by_dataset(read_runs(runs))
     return in_markdown([table for group in groups for table in results_tables(group)], marked=False)
+
+
+def effect_on(runs: Sequence[Path]) -> str:
+    """Whether the calibrator of the last run helps, in a line; nothing for a run without one."""
+    found = read_runs(runs)
+    effect = effect_of(found[-1], found)
+    return f"\n{effect.told(found[-1])}" if effect else ""
 
 
 def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, with_logits: bool = False) -> Scoring:

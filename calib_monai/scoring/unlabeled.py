@@ -19,7 +19,7 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import check_fits, is_nifti
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc import TemperatureScaling, load_temperature
-from calib_monai.scoring.applied import check_not_applied, note_applied
+from calib_monai.scoring.applied import check_not_applied, note_applied, warn_of_no_help
 from calib_monai.scoring.arrays import StoredArray, stored_in
 from calib_monai.scoring.cases import BYTES_OF_PROB, order_of
 from calib_monai.scoring.earlier import RESULTS, SCORED
@@ -85,6 +85,7 @@ def calibrate_files(fitted: Path, probs: Path, out: Path, *, overwrite: bool = F
     there = [path for found in cases.values() for path in written(found) if os.path.lexists(path)]
     if there and not overwrite:
         raise ValueError(f"--out {out} holds {len(there)} of these names, first {there[0]}; --overwrite replaces them")
+    warn_of_no_help(fitted)
     if known := sorted(set(cases) & set(scored.fitted_to)):
         logger.warning("the temperature was fitted to %d of these cases, first %s", len(known), known[0])
     network = SavedOutputs(scoring)
@@ -215,10 +216,10 @@ def _found(case: str, files: Sequence[str], scored: Scored) -> FoundProbs:
     for one in stored:
         fitting = [axes for axes in scored.axes if _fits(one, axes, channels)]
         if len({axes.find("c") for axes in fitting}) != 1:
-            fit = "several fit" if fitting else "none fits"
+            fit = "fits several of these" if fitting else "does not fit"
             raise ValueError(
-                f"{one.file} is {one.shape}; it must be as the files that the temperature was fitted to, with "
-                f"{channels} channel(s) and the axes {' or '.join(scored.axes)}, and {fit}"
+                f"{one.file} is {one.shape}, which {fit}: it must be stored as the files that the temperature was "
+                f"fitted to, with {channels} channel(s) and the axes {' or '.join(scored.axes)}"
             )
         if _size(one, fitting[0]) != _size(stored[0], fitting[0]):
             raise ValueError(f"{stored[0].file} is {stored[0].shape} and {one.file} {one.shape}; they must be equal")

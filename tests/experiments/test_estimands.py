@@ -184,11 +184,11 @@ def test_seeds_that_tested_different_cases_are_told_and_rows_must_agree_in_each(
 
 def test_the_run_of_a_row_has_its_patients_and_the_fewest_cases_of_a_fit(tmp_path: Path) -> None:
     trials = [read_trial(write_trial(tmp_path, "ce", [0.8, 0.82, 0.81], seed=seed)) for seed in (0, 1)]
-    told: list[dict[str, Any]] = [{"fitted_cases": 12}, {"fitted_cases": 4, "patients": {"a": "p", "b": "p"}}]
+    told: list[dict[str, Any]] = [{"fitted_patients": 12}, {"fitted_patients": 4, "patients": {"a": "p", "b": "p"}}]
     [row] = rows_of([replace(one, run=replace(one.run, **of)) for one, of in zip(trials, told, strict=True)])
     assert row.run.patient_of_each == row.patients == ["patient p", "patient p", "case c"]
-    assert row.run.fitted_cases == 4
-    assert rows_of(trials)[0].run.fitted_cases is None
+    assert row.run.fitted_patients == 4
+    assert rows_of(trials)[0].run.fitted_patients is None
 
 
 def test_a_slice_is_of_the_fold_that_tested_its_case(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def test_trainings_that_ran_apart_give_the_table_of_one_run(
 
 def test_the_page_of_a_file_of_an_earlier_version_says_what_is_not_known(tmp_path: Path) -> None:
     file = table(tmp_path / "table", *trials(tmp_path / "all", ["ce"], seeds=(0,)))
-    table(tmp_path / "again", changed(file, lambda of: [of["run"].pop(name) for name in ("case_bins", "fitted_cases")]))
+    later = ("case_bins", "fitted_patients")
+    table(tmp_path / "again", changed(file, lambda of: [of["run"].pop(name) for name in later]))
     page = (tmp_path / "again" / "report.html").read_text()
     assert "<li>ce: not known, because a file of an earlier version keeps no voxels of single cases." in page
 

@@ -46,7 +46,7 @@ def test_a_calibrator_comes_back_as_it_was_written(models: Path, kind: str) -> N
 
 def test_a_file_says_what_it_was_fitted_to(models: Path) -> None:
     assert fitted_to(models / "calibrator_ts.safetensors") == ("all", None)
-    path = save_calibrator(TemperatureScaling(), "ts", str(models), "plausible", cases=7)
+    path = save_calibrator(TemperatureScaling(), "ts", str(models), "plausible", patients=7)
     assert fitted_to(path) == ("plausible", 7)
     assert fitted_to(models / "model.pt") == fitted_to(models / "none") == ("", None)
 

@@ -72,8 +72,8 @@ def test_a_network_that_segments_poorly_is_not_believed_for_its_ece(tmp_path: Pa
 
 @pytest.mark.parametrize("cases", [None, 2, 9, 10])
 def test_a_calibrator_that_was_fitted_to_few_cases_is_told(tmp_path: Path, cases: int | None) -> None:
-    run = replace(read_run(write_run(tmp_path / "run", 1.0)), fitted_cases=cases)
-    assert (f"Its calibrator was fitted to {cases} case(s): too few to know" in beside(run)) == (cases in (2, 9))
+    run = replace(read_run(write_run(tmp_path / "run", 1.0)), fitted_patients=cases)
+    assert (f"Its calibrator was fitted to {cases} patient(s): too few to know" in beside(run)) == (cases in (2, 9))
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -35,7 +35,7 @@ def test_a_temperature_is_fitted_to_some_cases_and_measured_on_others(
     assert after.metrics["dice_foreground"] == before.metrics["dice_foreground"]
     assert after.metrics["nll_all"] < 0.9 * before.metrics["nll_all"]
     assert after.metrics["ece_plausible"] < before.metrics["ece_plausible"]
-    assert (before.fitted_cases, after.fitted_cases) == (None, 2)
+    assert (before.fitted_patients, after.fitted_patients) == (None, 2)
     told = json.loads((out / "calibration_ts.json").read_text())
     assert 2 < told["temperature_min"] < 6
     assert (out / "calibrator_ts.safetensors").is_file()

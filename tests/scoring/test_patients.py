@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from saved_probs import Folders, sharpened, with_more
 
+from calib_monai.apply import main as apply
 from calib_monai.reports.run_files import read_run
 from calib_monai.score import main
 
@@ -56,6 +58,56 @@ def test_a_wrong_pattern_and_a_patient_in_both_parts_are_refused(
     with pytest.raises(ValueError, match=re.escape(refusal)):
         main([*of_patients.options, *options])
     assert not (of_patients.probs.parent / "out").exists()
+
+
+def test_the_number_of_patients_is_told(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert main([*of_patients.options, "--patient", "{patient}_*"]) == 0
+    assert "4 case(s) are of 3 patient(s), first a" in caplog.text
+
+
+def test_a_pattern_that_makes_a_patient_of_each_case_is_told(
+    of_patients: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert main([*of_patients.options, "--patient", "{patient}", "--calibrate", "ts", "--fit", "a_ED"]) == 0
+    assert "in more than one set, first a_ED (--fit) and a_ES (the measured cases)" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert main([*of_patients.line("--out", f"{of_patients.probs.parent / 'all'}"), "--patient", "{patient}"]) == 0
+    assert "1 patient(s) may have several cases, first a_ED and a_ES" in caplog.text
+
+
+def test_a_fit_takes_patients(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:
+    fit = ["--patient", "{patient}_*", "--calibrate", "ts", "--fit"]
+    with caplog.at_level(logging.WARNING):
+        assert main([*of_patients.options, *fit, "a", "b_ED"]) == 0
+    out = of_patients.probs.parent / "out"
+    assert list(read_run(out / "eval_ts").cases) == ["c_ED"]
+    assert json.loads((out / "scored.json").read_text())["fitted_to"] == ["a_ED", "a_ES", "b_ED"]
+    assert read_run(out / "eval_ts").fitted_patients == 2
+    with pytest.raises(ValueError, match="--fit d is neither a folder nor a case or patient of"):
+        main([*of_patients.options, *fit, "d"])
+
+
+def test_a_fit_to_few_patients_is_told_whatever_the_number_of_their_cases(
+    folders: Callable[..., Folders], caplog: pytest.LogCaptureFixture
+) -> None:
+    given = with_more(folders(), 12)
+    for place, (case, made) in enumerate(given.cases.items()):
+        name = f"p{place // 2}_{place % 2}"
+        given.write(name, "{}.npy", sharpened(made.probs))
+        (given.labels / f"{case}.nii.gz").rename(given.labels / f"{name}.nii.gz")
+    fit = ["--patient", "{patient}_*", "--calibrate", "ts", "--fit", *(f"p{place}" for place in range(5))]
+    with caplog.at_level(logging.WARNING):
+        assert main([*given.options, *fit]) == 0
+    assert "fitted to 10 cases of 5 patient(s): what suits fewer than 10 may suit no others" in caplog.text
+    caplog.clear()
+    out = given.probs.parent / "out"
+    with caplog.at_level(logging.WARNING):
+        assert apply(["--fitted", str(out), "--probs", str(given.probs), "--out", str(given.probs.parent / "new")]) == 0
+    assert "Its calibrator changes NLL by" in caplog.text
+    assert "in 2 case(s), which are too few to tell." in caplog.text
 
 
 def test_names_alike_in_both_parts_are_told(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:

@@ -214,7 +214,7 @@ class TestRefusals:
         new.mkdir()
         for shape in ((4, 8, 9, 10), (8, 9, 10, 3), (8, 9, 10)):
             np.save(new / "a.npy", np.full(shape, 1 / 3, np.float32))
-            with pytest.raises(ValueError, match=r"a.npy is .*; it must be as the files that the temp"):
+            with pytest.raises(ValueError, match=r"a.npy is .*, which does not fit: it must be stored"):
                 applied(given, probs=new)
 
     def test_a_wrong_file_stops_before_others_are_written_if_its_header_says_so(self, given: Folders) -> None:

@@ -1,0 +1,70 @@
+"""Effects: whether a calibrator has lowered the NLL of the measured cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from statistics import fmean
+from typing import NamedTuple
+
+from calib_monai.intervals import FEWEST, mean_interval, patients_of
+from calib_monai.reports.case_values import averaged_values
+from calib_monai.reports.results import SCORE
+from calib_monai.reports.runs import Run
+
+NONE, FITTED = "none", ("ts", "lts")  # the calibrators of runs: without one, and with one
+
+
+class Effect(NamedTuple):
+    """The change of a run's NLL by its calibrator.
+
+    Attributes:
+        mean: of the cases' changes, in nats per voxel; below 0 the calibrator has helped.
+        low: the lower end of its 95 % interval.
+        high: the upper end.
+        cases: their number.
+        patients: the number of their patients.
+    """
+
+    mean: float
+    low: float
+    high: float
+    cases: int
+    patients: int
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the cases show that NLL has fallen."""
+        return self.patients >= FEWEST and self.high < 0
+
+    def told(self, run: Run) -> str:
+        """The effect in a sentence, and what follows from it."""
+        mean, low, high = map(run.measure(SCORE).shown, (self.mean, self.low, self.high))
+        if self.patients < FEWEST:
+            return f"Its calibrator changes NLL by {mean} in {self.cases} case(s), which are too few to tell."
+        told = f"Its calibrator changes NLL by {mean} ({low} to {high})"
+        if self.is_shown:
+            return f"{told}: it helps in cases like these."
+        if self.low > 0:
+            return f"{told}: do not use it."
+        return f"{told}, so it is not shown to help{': there is no reason to use it' if self.mean >= 0 else ''}."
+
+
+def effect_of(run: Run, runs: Sequence[Run]) -> Effect | None:
+    """The effect of a run's calibrator; None without one, or if no run is of the same model without it.
+
+    Args:
+        run: of a group.
+        runs: the group, which measured the same cases.
+    """
+    before = [one for one in runs if (one.calibrator, one.model) == (NONE, run.model)]
+    if run.calibrator not in FITTED or not before:
+        return None
+    here, there = (averaged_values(one, SCORE) for one in (run, before[0]))
+    changes = {case: value - there[case] for case, value in here.items() if case in there}
+    known = {case: change for case, change in changes.items() if not isnan(change)}
+    if not known:
+        return None
+    of_patients = patients_of(known, run.patients)
+    low, high = mean_interval([*known.values()], patients=of_patients)
+    return Effect(fmean(known.values()), low, high, len(known), len(set(of_patients)))
