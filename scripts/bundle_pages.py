@@ -22,7 +22,7 @@ COLUMNS = (
     *("ece_foreground", "cece_foreground"),
 )
 OF_PLAUSIBLE = (
-    "\nEach network chooses its own plausible voxels, `nacl` and `crac` nearly all: do not compare ECE, plausible, "
+    "\nEach network chooses its own plausible voxels, some nearly all of them: do not compare ECE, plausible, "
     "between rows. `results.md` beside these results has their shares."
 )
 NEAREST = (
