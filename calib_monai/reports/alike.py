@@ -40,20 +40,27 @@ def unlike_images(runs: Sequence[Run]) -> str:
 
 
 def unlike_networks(runs: Sequence[Run]) -> str:
-    """In what the networks of runs differ, as a text; "" if they do not differ or were not noted."""
-    noted = [(run.name, run.network) for run in runs if run.network]
-    keys = {key for _, network in noted for key in network if key not in OF_OTHERS}
-    differing = sorted(key for key in keys if len({repr(network.get(key)) for _, network in noted}) > 1)
-    shown = [TARGET] if TARGET in differing else differing  # classes have other arguments
-    told = [f"{run} {', '.join(_argument(key, network) for key in shown)}" for run, network in noted]
-    return "; ".join(dict.fromkeys(told)) if shown else ""
+    """In what the networks of runs differ, as a text; "" if they do not differ or were not noted.
+
+    Arguments that only one network of a class has are left out: another version of MONAI may know one more.
+    """
+    firsts = {run.model or run.name: run for run in reversed(runs) if run.network}  # the first run of each model
+    by_class: dict[str, list[Run]] = {}
+    for run in reversed(firsts.values()):
+        by_class.setdefault(str(run.network.get(TARGET)).rpartition(".")[2], []).append(run)
+    told = {
+        run.name: f"{name}{_arguments(run.network, [one.network for one in of_class])}"
+        for name, of_class in by_class.items()
+        for run in of_class
+    }
+    return "; ".join(f"{run} is {text}" for run, text in told.items()) if len(set(told.values())) > 1 else ""
 
 
-def _argument(key: str, network: Mapping[str, Any]) -> str:
-    """The class of a network, or an argument of it, as a text."""
-    if key == TARGET:
-        return f"is {str(network.get(key)).rpartition('.')[2]}"
-    return f"has {key} {network[key]}" if key in network else f"does not note {key}"
+def _arguments(network: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
+    """The arguments of a network in which those of its class differ, as a text."""
+    shared = set.intersection(*(set(one) for one in alike)) - set(OF_OTHERS)
+    differing = sorted(key for key in shared if len({repr(one[key]) for one in alike}) > 1)
+    return f" with {', '.join(f'{key} {network[key]}' for key in differing)}" if differing else ""
 
 
 def _setting(key: str, settings: Mapping[str, Any]) -> str:

@@ -78,7 +78,12 @@ def answer(run: Run) -> str:
 
 
 def what_to_do(run: Run, runs: Sequence[Run]) -> str:
-    """Whether the calibrator of a run helps or, if no run of its model has one, the remedy."""
+    """Whether the calibrator of a run helps or, if no run of its model has one, the remedy.
+
+    Nothing is said of a run whose model is not noted, such as one of several trainings.
+    """
+    if not run.model:
+        return ""
     effect = effect_of(run, runs)
     if effect is not None:
         return effect.told(run)
@@ -88,7 +93,8 @@ def what_to_do(run: Run, runs: Sequence[Run]) -> str:
 def remedy(run: Run) -> str:
     """What to do if the cases show that a run without a calibrator is over- or underconfident; else an empty text."""
     gaps = _gaps(run)
-    if run.on_label_foreground or run.calibrator != NONE or sum(not isnan(gap) for gap in gaps.values()) < FEWEST:
+    known = [case for case, gap in gaps.items() if not isnan(gap)]
+    if run.on_label_foreground or run.calibrator != NONE or len(set(patients_of(known, run.patients))) < FEWEST:
         return ""
     mean, low, high = _mean_gap(run, gaps)
     return REMEDY if abs(mean) >= CLOSE and not low <= 0 <= high else ""

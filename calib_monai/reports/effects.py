@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
+from math import isfinite
 from statistics import fmean
 from typing import NamedTuple
 
 from calib_monai.intervals import FEWEST, mean_interval, patients_of
+from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.results import SCORE
 from calib_monai.reports.runs import Run
@@ -39,10 +40,14 @@ class Effect(NamedTuple):
 
     def told(self, run: Run) -> str:
         """The effect in a sentence, and what follows from it."""
-        mean, low, high = map(run.measure(SCORE).shown, (self.mean, self.low, self.high))
+        shown = run.measure(SCORE).shown
+        mean, low, high = map(shown, (self.mean, self.low, self.high))
+        if shown(abs(self.mean)) == shown(0.0):
+            return "Its calibrator hardly changes NLL."
         if self.patients < FEWEST:
-            return f"Its calibrator changes NLL by {mean} in {self.cases} case(s), which are too few to tell."
-        told = f"Its calibrator changes NLL by {mean} ({low} to {high})"
+            number = f"{self.cases} case(s) of {self.patients} patient(s)"
+            return f"Its calibrator changes NLL by {mean} per 1000 voxels in {number}, which are too few to tell."
+        told = f"Its calibrator changes NLL by {mean} per 1000 voxels ({low} to {high})"
         if self.is_shown:
             return f"{told}: it helps in cases like these."
         if self.low > 0:
@@ -51,20 +56,26 @@ class Effect(NamedTuple):
 
 
 def effect_of(run: Run, runs: Sequence[Run]) -> Effect | None:
-    """The effect of a run's calibrator; None without one, or if no run is of the same model without it.
+    """The effect of a run's calibrator; None without one, or if no run measured the same model in this way without it.
 
     Args:
         run: of a group.
         runs: the group, which measured the same cases.
     """
-    before = [one for one in runs if (one.calibrator, one.model) == (NONE, run.model)]
+    before = [one for one in runs if _is_without(one, run)]
     if run.calibrator not in FITTED or not before:
         return None
     here, there = (averaged_values(one, SCORE) for one in (run, before[0]))
     changes = {case: value - there[case] for case, value in here.items() if case in there}
-    known = {case: change for case, change in changes.items() if not isnan(change)}
+    known = {case: change for case, change in changes.items() if isfinite(change)}
     if not known:
         return None
     of_patients = patients_of(known, run.patients)
     low, high = mean_interval([*known.values()], patients=of_patients)
     return Effect(fmean(known.values()), low, high, len(known), len(set(of_patients)))
+
+
+def _is_without(one: Run, run: Run) -> bool:
+    """Whether a run measured the model of another one in the same way, without a calibrator."""
+    same = (one.calibrator, one.model, one.part) == (NONE, run.model, run.part)
+    return same and not unlike_images([one, run]) and not unlike_settings(SCORE, [one, run])

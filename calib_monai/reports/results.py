@@ -82,14 +82,14 @@ def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[s
     unlike = unlike_networks(runs)
     networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
     why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
-    return [*networks, *(why_not or by_chance(measures, runs))]
+    return [*networks, *(why_not or without_best(measures, runs))]
 
 
-def by_chance(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
+def without_best(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
     """A sentence that says why nothing is marked if enough cases of several runs were compared; otherwise none."""
     if len(runs) == 1 or any(map(any, marks_of(measures, runs).values())):
         return []
-    return ["Nothing is marked as best: chance may explain every difference."]
+    return ["Nothing is marked as best: in no measure is a run shown to be better than each worse one."]
 
 
 def too_few(rows: int, cases: int) -> list[str]:

@@ -32,7 +32,7 @@ def warn_of_no_help(fitted: Path) -> None:
         return
     effect = effect_of(runs[-1], runs) if runs else None
     if effect and not effect.is_shown:
-        logger.warning("%s: %s", fitted / "report", effect.told(runs[-1]))
+        logger.warning("%s: %s", folders[-1], effect.told(runs[-1]))
 
 
 def note_applied(folder: Path, calibrator: Path) -> None:

@@ -12,9 +12,11 @@ from calib_monai.datalists.patients import (
     warn_of_several_cases,
     with_patients,
 )
+from calib_monai.datalists.splits import Split
 from calib_monai.scoring.pairs import Pair
 
 FITTED, MEASURED = "--fit", "the measured cases"
+CHECK = "check --patient, by which they are of several"
 MEND = "say how patients are named, as --patient '{patient}_*'"
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,8 @@ def check_parts_apart(measured: Collection[str], fitted: Collection[str], patien
     }
     if patients:
         check_patients_apart(split)
-    warn_of_one_patient({name: [{"case": case} for case in cases] for name, cases in parts.items()}, MEND)
+    unknown: Split = {name: [{"case": case} for case in cases] for name, cases in parts.items()}
+    warn_of_one_patient(unknown, CHECK if patients else MEND)
 
 
 def tell_patients(cases: Collection[str], patients: Mapping[str, str]) -> None:
@@ -65,4 +68,4 @@ def tell_patients(cases: Collection[str], patients: Mapping[str, str]) -> None:
     if patients:
         first = patients[next(iter(cases))]
         logger.info("%d case(s) are of %d patient(s), first %s", len(cases), len(firsts), first)
-    warn_of_several_cases(sorted(firsts.values()), MEND)
+    warn_of_several_cases(sorted(firsts.values()), CHECK if patients else MEND)

@@ -115,7 +115,8 @@ def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> l
 def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tuple[ScoredCases, ScoredCases]:
     """The cases to measure, and those to fit to, of which none is the same."""
     folder = Path(options.fit[0])
-    if len(options.fit) == 1 and folder.is_dir() and options.fit[0] not in cases.found:
+    known = [*cases.found, *dict.fromkeys(cases.patients.values())]
+    if len(options.fit) == 1 and folder.is_dir() and options.fit[0] not in known:
         of_fit = replace(given, probs=folder, labels=options.fit_labels or given.labels)
         to_fit = scored_cases(replace(of_fit, images=options.fit_images or given.images), (), cases.classes)
         both = sorted(case for case in to_fit.found if case in cases.found)
@@ -136,8 +137,8 @@ def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tupl
             )
     named = {*options.fit, *(case for case, patient in cases.patients.items() if patient in options.fit)}
     for case in options.fit:
-        if case not in cases.found and case not in cases.patients.values():
-            hint = did_you_mean(case, list(cases.found)) if not options.cases else ", or --cases leaves it out"
+        if case not in known:
+            hint = did_you_mean(case, known) if not options.cases else ", or --cases leaves it out"
             raise ValueError(f"--fit {case} is neither a folder nor a case or patient of --probs {given.probs}{hint}")
     rest = {case: found for case, found in cases.found.items() if case not in named}
     if not rest:
@@ -194,7 +195,7 @@ def effect_on(runs: Sequence[Path]) -> str:
     """Whether the calibrator of the last run helps, in a line; nothing for a run without one."""
     found = read_runs(runs)
     effect = effect_of(found[-1], found)
-    return f"\n{effect.told(found[-1])}" if effect else ""
+    return f"\n{found[-1].name}: {effect.told(found[-1])}" if effect else ""
 
 
 def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, with_logits: bool = False) -> Scoring:

@@ -48,10 +48,12 @@ def test_runs_of_other_networks_are_told(tmp_path: Path) -> None:
     runs = [replace(first, network=small), replace(second, network=small | {"layers": "b", "torch": "2.12.0"}), third]
     assert "networks differ" not in results_tables(runs)[0].note
     runs[1] = replace(second, network=small | {"channels": [8, 16], "bias": False})
-    [table] = results_tables(runs)
-    assert "not only their training: one does not note bias, has channels [4, 8]; two has bias False, has" in table.note
-    runs[1] = replace(second, network={"_target_": "mine.Net", "depth": 2})
-    assert "not only their training: one is UNet; two is Net." in results_tables(runs)[0].note
+    wide = "one is UNet with channels [4, 8]; two is UNet with channels [8, 16]"
+    assert f"not only their training: {wide}." in results_tables(runs)[0].note
+    other = replace(third, network={"_target_": "mine.Net", "depth": 2})
+    assert f"not only their training: {wide}; old is Net." in results_tables([*runs[:2], other])[0].note
+    calibrated = replace(second, model=first.model, network=small)
+    assert "networks differ" not in results_tables([runs[0], calibrated])[0].note
 
 
 def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:

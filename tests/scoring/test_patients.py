@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from saved_probs import Folders, sharpened, with_more
@@ -76,6 +77,7 @@ def test_a_pattern_that_makes_a_patient_of_each_case_is_told(
     with caplog.at_level(logging.WARNING):
         assert main([*of_patients.line("--out", f"{of_patients.probs.parent / 'all'}"), "--patient", "{patient}"]) == 0
     assert "1 patient(s) may have several cases, first a_ED and a_ES" in caplog.text
+    assert "check --patient, by which they are of several" in caplog.text
 
 
 def test_a_fit_takes_patients(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:
@@ -86,8 +88,16 @@ def test_a_fit_takes_patients(of_patients: Folders, caplog: pytest.LogCaptureFix
     assert list(read_run(out / "eval_ts").cases) == ["c_ED"]
     assert json.loads((out / "scored.json").read_text())["fitted_to"] == ["a_ED", "a_ES", "b_ED"]
     assert read_run(out / "eval_ts").fitted_patients == 2
-    with pytest.raises(ValueError, match="--fit d is neither a folder nor a case or patient of"):
-        main([*of_patients.options, *fit, "d"])
+    with pytest.raises(ValueError, match=r"--fit bb is neither a folder nor a case or patient of .*did you mean b\?"):
+        main([*of_patients.options, *fit, "bb"])
+
+
+def test_a_folder_with_the_name_of_a_patient_is_not_taken_for_other_probabilities(
+    of_patients: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    assert main([*of_patients.options, "--patient", "{patient}_*", "--calibrate", "ts", "--fit", "a"]) == 0
 
 
 def test_a_fit_to_few_patients_is_told_whatever_the_number_of_their_cases(
@@ -107,7 +117,7 @@ def test_a_fit_to_few_patients_is_told_whatever_the_number_of_their_cases(
     with caplog.at_level(logging.WARNING):
         assert apply(["--fitted", str(out), "--probs", str(given.probs), "--out", str(given.probs.parent / "new")]) == 0
     assert "Its calibrator changes NLL by" in caplog.text
-    assert "in 2 case(s), which are too few to tell." in caplog.text
+    assert "in 2 case(s) of 1 patient(s), which are too few to tell." in caplog.text
 
 
 def test_names_alike_in_both_parts_are_told(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:
