@@ -13,7 +13,7 @@ from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 RESULTS = REPOSITORY / "results"
 SLICES, VOLUMES = "slices", "volumes"  # what networks are for
 FOLDERS = {  # of results
-    **dict.fromkeys(("main", "slices"), SLICES),
+    **dict.fromkeys(("main", "crac", "slices"), SLICES),
     **dict.fromkeys(("volumes", "volumes_ce", "volumes_crac"), VOLUMES),
 }
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
@@ -199,7 +199,7 @@ def _measured(dataset: str, experiment: str = "main") -> Part:
         if kind != FOLDERS[experiment]:
             raise ValueError(
                 f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of {SLICES} from "
-                f"main and slices, and of {VOLUMES} from volumes"
+                f"main, crac and slices, and of {VOLUMES} from volumes"
             )
     if others := found.get("rows", {}).keys() - set(names("methods")):
         raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")
