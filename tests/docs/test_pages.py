@@ -121,6 +121,8 @@ def test_the_first_page_has_the_figures_of_the_pages_behind_it() -> None:
         experiment = ("volumes_" if dataset == "hippocampus" else "") + ("recipe" if averaged else "posthoc")
         if dataset == "hippocampus" and method in ("ce", "crac"):
             experiment = experiment.replace("volumes", f"volumes_{method}")
+        elif method == "crac":
+            experiment = "crac_posthoc"
         row = f"{method} ensemble" if averaged else method
         columns = [("dice_foreground", ""), ("nll_all", ""), ("nll_all", " + TS")]
         columns += [("ece_plausible", ""), ("ece_plausible", " + TS"), ("ece_foreground", "")]
