@@ -155,8 +155,8 @@ def _short(dataset: str) -> str:
 def _matrix_cell(dataset: str, method: str) -> str:
     """A link to a bundle; where the mouse rests on it, the bundle's name and measured Dice and ECE."""
     bundle = f"{dataset}_{method}"
-    row = _measured(dataset).get("rows", {}).get(method)
-    if not row:
+    rows = _measured(dataset).get("rows", {}) | _measured(dataset, "crac").get("rows", {})
+    if not (row := rows.get(method)):
         return f'[○]({bundle}/docs/README.md "{bundle}")'
     dice, ece = (_number(row["measures"][measure]["mean"], 3) for measure in ("dice_foreground", "ece_foreground"))
     return f'[●]({bundle}/docs/README.md "{bundle}: Dice {dice}, ECE {ece}")'
