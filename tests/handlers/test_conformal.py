@@ -114,7 +114,10 @@ def test_a_margin_misses_what_lies_outside_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cases", "said"),
-    [(8, "needs 9 validation patients, and the fit had 8, which allow --conformal#coverage 0.88"), (0, "there is no ")],
+    [
+        (8, "needs 9 validation patients, and the fit had 8, which allow --conformal#coverage 0.88"),
+        (0, "has not run for this"),
+    ],
 )
 def test_too_few_cases_or_none_are_told_and_measure_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, cases: int, said: str
