@@ -54,7 +54,7 @@ def answer(run: Run) -> str:
     if run.on_label_foreground:
         return "not known, because the label chose the voxels."
     gaps = _gaps(run)
-    known = [gap for gap in gaps.values() if not isnan(gap)]
+    known = [case for case, gap in gaps.items() if not isnan(gap)]
     if not known:
         why = (
             "no case has such voxels"
@@ -65,13 +65,16 @@ def answer(run: Run) -> str:
     mean, low, high = _mean_gap(run, gaps)
     how = f"{'overconfident' if mean > 0 else 'underconfident'} by {abs(mean):.1%}"
     seen = abs(mean) >= SEEN
-    if isnan(low):
+    patients = len(set(patients_of(known, run.patients)))
+    if len(known) == 1:
         return f"{how if seen else 'no difference is seen'} in the only case; one case is too few to tell."
-    if len(known) < FEWEST:
+    number = f"{len(known)} cases" + (f" of {patients} patient(s)" if patients < len(known) else "")
+    if patients < FEWEST:
         told = f"{how} on average of" if seen else "no difference is seen in"
-        return f"{told} {len(known)} cases, which are too few to tell."
+        return f"{told} {number}, which are too few to tell."
     if low <= 0 <= high:
-        return f"no difference is shown by {len(known)} cases: {mean:+.1%} ({low:+.1%} to {high:+.1%})."
+        sides = f"{mean:+.1%} ({low:+.1%} to {high:+.1%}, + is overconfident)"
+        return f"no difference is shown by {number}: {sides}."
     little = ", which is little" if abs(mean) < CLOSE else ""
     least, most = sorted((abs(low), abs(high)))
     return f"{how} ({least:.1%} to {most:.1%}){little}."

@@ -11,7 +11,7 @@ from calib_monai.locks import check_free, release
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc.files import calibrator_path
 from calib_monai.regions import REGIONS, region_of
-from calib_monai.reports.effects import effect_of
+from calib_monai.reports.answers import answers_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
@@ -66,7 +66,7 @@ def score(given: GivenFiles, options: ScoreOptions) -> str:
     fails, they come back.
 
     Returns:
-        The tables, and where the results are.
+        The tables, whether the probabilities can be believed, and where the results are.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
@@ -84,7 +84,7 @@ def score(given: GivenFiles, options: ScoreOptions) -> str:
     if options.calibrate and options.figures:
         write_report(read_runs(runs), options.out / "report")
     page = f": open {options.out / 'report' / 'report.html'}" if options.figures else ""
-    return f"{tables_of(runs)}{effect_on(runs)}\nThe results are in {options.out}{page}"
+    return f"{tables_of(runs)}\n{answers_on(runs)}\n\nThe results are in {options.out}{page}"
 
 
 def _check_options(options: ScoreOptions) -> None:
@@ -138,13 +138,20 @@ def _parts(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> tupl
     named = {*options.fit, *(case for case, patient in cases.patients.items() if patient in options.fit)}
     for case in options.fit:
         if case not in known:
-            hint = did_you_mean(case, known) if not options.cases else ", or --cases leaves it out"
+            hint = ", or --cases leaves it out" if options.cases else _hint(case, known)
             raise ValueError(f"--fit {case} is neither a folder nor a case or patient of --probs {given.probs}{hint}")
     rest = {case: found for case, found in cases.found.items() if case not in named}
     if not rest:
         raise ValueError(f"--fit names all {len(cases.found)} case(s), and none is left to measure")
     fitted_to = {case: found for case, found in cases.found.items() if case in named}
     return replace(cases, found=rest), replace(cases, found=fitted_to)
+
+
+def _hint(case: str, known: Sequence[str]) -> str:
+    """The end of a message: what a person may have meant by a name, of known cases and patients."""
+    if sum(one.startswith(case) for one in known) > 1:
+        return "; several cases begin with it: --patient '{patient}_*' makes patients of such names"
+    return did_you_mean(case, known)
 
 
 def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
@@ -191,11 +198,11 @@ def tables_of(runs: Sequence[Path]) -> str:
     return in_markdown([table for group in groups for table in results_tables(group)], marked=False)
 
 
-def effect_on(runs: Sequence[Path]) -> str:
-    """Whether the calibrator of the last run helps, in a line; nothing for a run without one."""
+def answers_on(runs: Sequence[Path]) -> str:
+    """Whether the probabilities of runs can be believed, as the first lines of their report say it."""
     found = read_runs(runs)
-    effect = effect_of(found[-1], found)
-    return f"\n{found[-1].name}: {effect.told(found[-1])}" if effect else ""
+    [(heading, lines)] = answers_of([(found[0].dataset, found)])
+    return "\n".join([heading, *(f"* {line}" for line in lines)])
 
 
 def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, with_logits: bool = False) -> Scoring:

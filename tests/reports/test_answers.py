@@ -30,7 +30,7 @@ def with_gaps(run: Run, *gaps: float) -> Run:
         ((0.05, 0.06, 0.07) * 2, "overconfident by 6.0% (5.1% to 6.9%)."),
         ((-0.05, -0.06, -0.07) * 2, "underconfident by 6.0% (5.1% to 6.9%)."),
         ((0.005, 0.006, 0.007) * 2, "overconfident by 0.6% (0.5% to 0.7%), which is little."),
-        ((-0.05, 0.06) * 3, "no difference is shown by 6 cases: +0.5% (-5.8% to +6.8%)."),
+        ((-0.05, 0.06) * 3, "no difference is shown by 6 cases: +0.5% (-5.8% to +6.8%, + is overconfident)."),
         ((0.001, 0.001, nan), "overconfident by 0.1% on average of 2 cases, which are too few to tell."),
         ((0.06,), "overconfident by 6.0% in the only case; one case is too few to tell."),
         ((0.0001, -0.0001, 0.0), "no difference is seen in 3 cases, which are too few to tell."),

@@ -120,6 +120,23 @@ def test_a_fit_to_few_patients_is_told_whatever_the_number_of_their_cases(
     assert "in 2 case(s) of 1 patient(s), which are too few to tell." in caplog.text
 
 
+def test_a_part_of_the_names_of_cases_is_told_how_to_become_a_patient(of_patients: Folders) -> None:
+    with pytest.raises(
+        ValueError, match=r"--fit a is neither .*; several cases begin with it: --patient '\{patient\}_\*'"
+    ):
+        main([*of_patients.options, "--calibrate", "ts", "--fit", "a"])
+
+
+def test_a_pattern_that_makes_all_cases_one_patient_is_told(
+    of_patients: Folders, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = ["--patient", "{patient}_*", "--cases", "a_ED", "a_ES"]
+    with caplog.at_level(logging.WARNING):
+        assert main([*of_patients.options, *cases]) == 0
+    assert "all 2 cases are of one patient, so no interval is known: check --patient" in caplog.text
+    assert "on average of 2 cases of 1 patient(s), which are too few to tell." in capsys.readouterr().out
+
+
 def test_names_alike_in_both_parts_are_told(of_patients: Folders, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert main([*of_patients.options, "--calibrate", "ts", "--fit", "a_ED"]) == 0
