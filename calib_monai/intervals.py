@@ -85,11 +85,16 @@ def surely_more(
         level: as in `mean_interval`.
         patients: the patient of each case; a case without one is its own.
     """
-    both = {case: value - second[case] for case, value in first.items() if case in second}
-    known = {case: value for case, value in both.items() if not isnan(value)}
+    known = known_differences(first, second)
     of_patients = patients_of(known, patients)
     low, _ = mean_interval([*known.values()], level, of_patients)
     return low > 0 and len(set(of_patients)) >= FEWEST
+
+
+def known_differences(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """First - second of each case that has both; none of a case where it is NaN."""
+    both = {case: value - second[case] for case, value in first.items() if case in second}
+    return {case: value for case, value in both.items() if not isnan(value)}
 
 
 def patients_of(cases: Iterable[str], patients: Mapping[str, str]) -> list[str]:

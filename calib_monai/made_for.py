@@ -224,9 +224,14 @@ def _of_files(files: Sequence[str], made_for: MadeFor) -> dict[str, Any]:
     return there.settings
 
 
+def network_of_model(ckpt_dir: str) -> dict[str, Any]:
+    """The class of a model's network and its arguments, from its `model.json`; empty if that does not say it."""
+    return dict((read_model_json(ckpt_dir) or {}).get("network") or {})
+
+
 def other_network(ckpt_dir: str, network: nn.Module) -> str:
     """What `model.json` says of the network of a model, if that differs from this one; else an empty text."""
-    known = (read_model_json(ckpt_dir) or {}).get("network", {})
+    known = network_of_model(ckpt_dir)
     here = _as_read(described(network))
     if not known or known.get("_target_") != here["_target_"]:
         return f", but of {known['_target_'].rpartition('.')[2]}" if known else ""

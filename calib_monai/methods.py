@@ -51,15 +51,6 @@ def method_of_model(ckpt_dir: str, method: str) -> str:
     return str(known[METHOD]) if METHOD in known and known.get(BUNDLE_METHOD) == method else method
 
 
-def network_of_model(ckpt_dir: str) -> dict[str, Any]:
-    """The class of a model's network and its arguments, from its `model.json`; empty if that does not say it.
-
-    Args:
-        ckpt_dir: folder of the model.
-    """
-    return dict((read_model_json(ckpt_dir) or {}).get("network") or {})
-
-
 def described_loss(loss: nn.Module | None) -> dict[str, Any]:
     """The class of a loss, and its arguments and those of the losses in it, by name."""
     told: dict[str, Any] = {LOSS: type(loss).__name__}

@@ -155,8 +155,8 @@ def _short(dataset: str) -> str:
 def _matrix_cell(dataset: str, method: str) -> str:
     """A link to a bundle; where the mouse rests on it, the bundle's name and measured Dice and ECE."""
     bundle = f"{dataset}_{method}"
-    rows = _measured(dataset).get("rows", {}) | _measured(dataset, "crac").get("rows", {})
-    if not (row := rows.get(method)):
+    found = (_measured(dataset, folder).get("rows", {}).get(method) for folder in _folders(SLICES))
+    if not (row := next(filter(None, found), None)):
         return f'[○]({bundle}/docs/README.md "{bundle}")'
     dice, ece = (_number(row["measures"][measure]["mean"], 3) for measure in ("dice_foreground", "ece_foreground"))
     return f'[●]({bundle}/docs/README.md "{bundle}: Dice {dice}, ECE {ece}")'
@@ -171,8 +171,13 @@ def _results(dataset: str, method: str) -> str:
 
 def _tables(dataset: str, kind: str, method: str = "") -> str:
     """The tables of all experiments whose networks are for slices, or for volumes; nothing if there are none."""
-    folders = (folder for folder, others in FOLDERS.items() if others == kind)
-    return "\n\n".join(_table(found, folder, method) for folder in folders if (found := _measured(dataset, folder)))
+    tables = ((folder, _measured(dataset, folder)) for folder in _folders(kind))
+    return "\n\n".join(_table(found, folder, method) for folder, found in tables if found)
+
+
+def _folders(kind: str) -> list[str]:
+    """The folders of results whose networks are for slices, or for volumes."""
+    return [folder for folder, others in FOLDERS.items() if others == kind]
 
 
 def _table(measured: Part, experiment: str, method: str = "") -> str:
@@ -186,7 +191,7 @@ def _table(measured: Part, experiment: str, method: str = "") -> str:
     return "\n".join([*lines, "", _conditions(measured, experiment)])
 
 
-def _measured(dataset: str, experiment: str = "main") -> Part:
+def _measured(dataset: str, experiment: str) -> Part:
     """The results of methods on a data set from the workflow, empty if there are none.
 
     Raises:

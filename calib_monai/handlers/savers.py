@@ -19,8 +19,9 @@ from calib_monai.handlers.settings import settings_of_metrics, steps_of
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.handlers.summaries import aurc_of, column_names, numbers_of_all, summary_of, values_of_cases
 from calib_monai.locks import hold, release
+from calib_monai.made_for import network_of_model
 from calib_monai.measures import measure_from, measure_of
-from calib_monai.methods import method_of_model, network_of_model
+from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
 from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, fitted_to
 from calib_monai.processes import all_gathered, is_first_process

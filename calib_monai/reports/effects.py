@@ -7,7 +7,7 @@ from math import isfinite
 from statistics import fmean
 from typing import NamedTuple
 
-from calib_monai.intervals import FEWEST, mean_interval, patients_of
+from calib_monai.intervals import FEWEST, known_differences, mean_interval, patients_of
 from calib_monai.reports.alike import unlike_images, unlike_settings
 from calib_monai.reports.case_values import averaged_values
 from calib_monai.reports.results import SCORE
@@ -66,8 +66,7 @@ def effect_of(run: Run, runs: Sequence[Run]) -> Effect | None:
     if run.calibrator not in FITTED or not before:
         return None
     here, there = (averaged_values(one, SCORE) for one in (run, before[0]))
-    changes = {case: value - there[case] for case, value in here.items() if case in there}
-    known = {case: change for case, change in changes.items() if isfinite(change)}
+    known = {case: change for case, change in known_differences(here, there).items() if isfinite(change)}
     if not known:
         return None
     of_patients = patients_of(known, run.patients)

@@ -26,7 +26,7 @@ from calib_monai.reports.outside import inside_and_outside, outside_table
 from calib_monai.reports.page import MOST_OPENING, Beside, Section, html_page
 from calib_monai.reports.radar import LEAST_DATASETS, radar_figure
 from calib_monai.reports.reliability import class_reliability_figure, reliability_figure
-from calib_monai.reports.results import results_tables, shown_measures, why_unmarked
+from calib_monai.reports.results import marks_of, results_tables, shown_measures, why_unmarked
 from calib_monai.reports.runs import Run, shared_cases, worst_first
 from calib_monai.reports.structures import structures_table, volumes_table
 from calib_monai.reports.table import Table
@@ -174,7 +174,7 @@ def _with_values(section: Section) -> Section:
     return replace(
         section,
         measured=measured(section.runs),
-        notes=[*why_unmarked(measures, section.runs), intervals.note],
+        notes=[*why_unmarked(measures, section.runs, marks_of(measures, section.runs)), intervals.note],
         only_written=[intervals],
     )
 

@@ -43,10 +43,13 @@ def results_tables(runs: Sequence[Run], *, marked: bool = True) -> list[Table]:
     measures = shown_measures(runs)
     proper = {name: measure for name, measure in measures.items() if measure.proper is not False}
     papers = {name: measure for name, measure in measures.items() if measure.proper is False}
-    marks = marks_of(measures, runs) if marked else {name: [""] * len(runs) for name in measures}
-    choice = _choice(runs, marks[SCORE]) if SCORE in proper else ""
-    tables = [_table("", proper, runs, marks, choice, with_share=True)]
-    return [*tables, _table(AS_PAPERS, papers, runs, marks, ABOUT_PAPERS)] if papers else tables
+    marks = marks_of(measures, runs)
+    shown = marks if marked else {name: [""] * len(runs) for name in measures}
+    choice = [_choice(runs, shown[SCORE])] if SCORE in proper else []
+    tables = [_table("", proper, runs, shown, [*choice, *why_unmarked(proper, runs, marks)], with_share=True)]
+    if papers:
+        tables.append(_table(AS_PAPERS, papers, runs, shown, [ABOUT_PAPERS, *why_unmarked(papers, runs, marks)]))
+    return tables
 
 
 def _choice(runs: Sequence[Run], marks: Sequence[str]) -> str:
@@ -77,19 +80,24 @@ def marks_of(measures: Mapping[str, Measure], runs: Sequence[Run]) -> dict[str, 
     return {name: marks[name] for name in measures}
 
 
-def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
-    """Sentences that say why runs are not compared by some measures, have too few cases, or differ in their network."""
+def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run], marks: Mapping[str, Sequence[str]]) -> list[str]:
+    """Sentences that say why runs are not compared by some measures, have too few cases, or differ in their network.
+
+    Args:
+        measures: by name.
+        runs: of the same cases.
+        marks: from `marks_of`, of these measures at least.
+    """
     unlike = unlike_networks(runs)
     networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
     why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
-    return [*networks, *(why_not or without_best(measures, runs))]
+    return [*networks, *(why_not or without_best(len(runs), [marks[name] for name in measures]))]
 
 
-def without_best(measures: Mapping[str, Measure], runs: Sequence[Run]) -> list[str]:
-    """A sentence that says why nothing is marked if enough cases of several runs were compared; otherwise none."""
-    if len(runs) == 1 or any(map(any, marks_of(measures, runs).values())):
-        return []
-    return ["Nothing is marked as best: in no measure is a run shown to be better than each worse one."]
+def without_best(rows: int, marks: Sequence[Sequence[str]]) -> list[str]:
+    """A sentence that says why nothing is marked if enough cases of several rows were compared; otherwise none."""
+    why = "Nothing is marked as best: in no measure is a run shown to be better than each worse one."
+    return [why] if rows > 1 and not any(map(any, marks)) else []
 
 
 def too_few(rows: int, cases: int) -> list[str]:
@@ -103,7 +111,7 @@ def _table(
     measures: Mapping[str, Measure],
     runs: Sequence[Run],
     marks_by_measure: Mapping[str, Sequence[str]],
-    note: str = "",
+    notes: Sequence[str],
     *,
     with_share: bool = False,
 ) -> Table:
@@ -127,5 +135,4 @@ def _table(
     others = len(header) - len(kinds)
     marks += [[""] * len(runs)] * others
     kinds += [""] * others
-    note = " ".join(filter(None, [note, *why_unmarked(measures, runs)]))
-    return Table(title, header, transposed(columns), transposed(marks), note, kinds)
+    return Table(title, header, transposed(columns), transposed(marks), " ".join(notes), kinds)

@@ -52,14 +52,12 @@ def check_parts_apart(measured: Collection[str], fitted: Collection[str], patien
         patients: of each case; empty if they are not known.
     """
     parts = {FITTED: fitted, MEASURED: measured}
-    split = {
-        name: [{"case": case} | ({"patient": patients[case]} if patients else {}) for case in cases]
-        for name, cases in parts.items()
-    }
+    by_name: Split = {name: [{"case": case} for case in cases] for name, cases in parts.items()}
     if patients:
-        check_patients_apart(split)
-    unknown: Split = {name: [{"case": case} for case in cases] for name, cases in parts.items()}
-    warn_of_one_patient(unknown, CHECK if patients else MEND)
+        check_patients_apart(
+            {name: [{**one, "patient": patients[one["case"]]} for one in cases] for name, cases in by_name.items()}
+        )
+    warn_of_one_patient(by_name, CHECK if patients else MEND)
 
 
 def tell_patients(cases: Collection[str], patients: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from calib_monai.reports.answers import answers_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
 from calib_monai.reports.run_files import read_runs
+from calib_monai.reports.runs import Run
 from calib_monai.scoring.applied import note_applied
 from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
@@ -81,10 +82,11 @@ def score(given: GivenFiles, options: ScoreOptions) -> str:
         runs = _calibrated(given, options, cases) if options.calibrate else _measured(given, options, cases)
     finally:
         release(SCORING)
+    found = read_runs(runs)
     if options.calibrate and options.figures:
-        write_report(read_runs(runs), options.out / "report")
+        write_report(found, options.out / "report")
     page = f": open {options.out / 'report' / 'report.html'}" if options.figures else ""
-    return f"{tables_of(runs)}\n{answers_on(runs)}\n\nThe results are in {options.out}{page}"
+    return f"{tables_of(found)}\n{answers_on(found)}\n\nThe results are in {options.out}{page}"
 
 
 def _check_options(options: ScoreOptions) -> None:
@@ -192,16 +194,14 @@ def _note(given: GivenFiles, options: ScoreOptions, cases: ScoredCases, to_fit: 
     return about
 
 
-def tables_of(runs: Sequence[Path]) -> str:
+def tables_of(runs: Sequence[Run]) -> str:
     """The tables of runs, as the command of the reports prints them."""
-    groups = by_dataset(read_runs(runs))
-    return in_markdown([table for group in groups for table in results_tables(group)], marked=False)
+    return in_markdown([table for group in by_dataset(runs) for table in results_tables(group)], marked=False)
 
 
-def answers_on(runs: Sequence[Path]) -> str:
+def answers_on(runs: Sequence[Run]) -> str:
     """Whether the probabilities of runs can be believed, as the first lines of their report say it."""
-    found = read_runs(runs)
-    [(heading, lines)] = answers_of([(found[0].dataset, found)])
+    [(heading, lines)] = answers_of([(runs[0].dataset, runs)])
     return "\n".join([heading, *(f"* {line}" for line in lines)])
 
 
