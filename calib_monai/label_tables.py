@@ -54,6 +54,20 @@ def check_label_tables(folder: Path, class_names: Sequence[str]) -> None:
             )
 
 
+def names_in_table(folder: Path) -> list[str]:
+    """The names of the classes in the table of a folder of predictions; empty without a table that gives each one.
+
+    Args:
+        folder: folder of predictions.
+    """
+    try:
+        lines = _names_in((folder / ITK_SNAP).read_text(encoding="utf-8"), NAME_PLACE[ITK_SNAP])
+    except (OSError, ValueError):
+        return []
+    names = [name.strip('"') for _, name in lines]
+    return names if [label for label, _ in lines] == [str(k) for k in range(len(names))] else []
+
+
 def _tables(class_names: Sequence[str]) -> dict[str, str]:
     """The text of each file."""
     slicer = ["# Color table file", f"# {len(class_names)} values"]

@@ -33,6 +33,11 @@ else
     echo "$missing"
 fi
 
+if [ -n "${2:-}" ] && [ -e "$out/report/report.html" ]; then
+    echo "=== The networks of before are kept, and shown in $out/report/report.html; another FOLDER trains them anew"
+    exit
+fi
+
 echo
 python scripts/write_phantoms.py "$data" --cases 36
 

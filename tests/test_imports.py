@@ -30,9 +30,9 @@ ALLOWED = {
     "apply": {"command_lines", "refusals", "scoring"},
     "score": {"command_lines", "refusals", "scoring"},
     "scoring": {
-        *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_values"),
-        *("labels", "loading", "locks", "metrics", "posthoc", "refusals", "regions", "reports", "spelling"),
-        *("path_options", "stored", "transforms", "whole_files"),
+        *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_tables"),
+        *("label_values", "labels", "loading", "locks", "metrics", "posthoc", "refusals", "regions", "reports"),
+        *("path_options", "spelling", "stored", "transforms", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {

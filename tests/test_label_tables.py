@@ -8,7 +8,7 @@ import pytest
 from PIL.ImageColor import getrgb
 
 from calib_monai.colors import class_color
-from calib_monai.label_tables import ITK_SNAP, SLICER, check_label_tables, write_label_tables
+from calib_monai.label_tables import ITK_SNAP, SLICER, check_label_tables, names_in_table, write_label_tables
 
 NAMES = [
     "background",
@@ -98,3 +98,11 @@ def test_classes_whose_names_are_the_same_in_a_program_are_told_apart(tmp_path: 
         assert told[7][0] == f"{told[6][0]}_7".replace("_", " " if told is slicer else "_")
     assert [slicer[k][0] for k in (1, 2, 3)] == ["left lobe", "left lobe 2 2", "left lobe 2"]
     assert [snap[k][0] for k in (1, 2, 3, 4, 5)] == [*names[1:4], "a 'b'", "a 'b'_5"]
+
+
+def test_names_of_a_table_that_lacks_a_class_are_none(tmp_path: Path) -> None:
+    write_label_tables(tmp_path, ["background", "tumor", "cyst"])
+    assert names_in_table(tmp_path) == ["background", "tumor", "cyst"]
+    table = tmp_path / ITK_SNAP
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if "tumor" not in line))
+    assert names_in_table(tmp_path) == names_in_table(tmp_path / "none") == []

@@ -171,7 +171,7 @@ class CalibratorFit:
         former = fitted_to(before).region or "unknown"
         replaced = f", replaced is one fitted to {former} voxels" if before.exists() else ""
         patients = len(self.patients) or report.volumes
-        if patients < min(FEW, report.volumes):
+        if patients < FEW <= report.volumes:  # `report` has warned of fewer volumes
             logger.warning(
                 "fitted to %d cases of %d patient(s): what suits fewer than %d may suit no others; fit to more",
                 *(report.volumes, patients, FEW),

@@ -11,13 +11,16 @@ from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 
+TOLERANCE = 1e-3  # of two sums of the same terms
+
 
 class IgnoringLoss(nn.Module):
     """A loss over the voxels whose label is not ignored; 0 if there are none.
 
-    The loss of each image is that of its n counted voxels. It is weighted by n / N, where N is the number of counted
-    voxels in the batch. For a mean over voxels, such as cross-entropy, the sum is the mean over the N voxels. Dice
-    weighs each image by n. If no voxel is ignored, the loss is that of the whole batch.
+    A loss that counts each image by itself, as cross-entropy and Dice do, is that of the n counted voxels of each image,
+    weighted by n / N, where N is the number of counted voxels in the batch. For a mean over voxels, the sum is the mean
+    over the N voxels. A loss that counts the whole batch at once, as Dice with `batch=True` or a sum, is that of the N
+    voxels. Which of them a loss is, is tried on random logits once. If no voxel is ignored, the loss is unchanged.
 
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
@@ -32,6 +35,7 @@ class IgnoringLoss(nn.Module):
         check_ignore_index(ignore_index)
         self.loss = loss
         self.ignore_index = ignore_index
+        self.by_image: bool | None = None  # until it was tried
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar.
@@ -41,22 +45,61 @@ class IgnoringLoss(nn.Module):
             target: class indices, (B, 1, H, W[, D]).
 
         Raises:
-            ValueError: `class_labels` or the loss refuses the logits or the target.
+            ValueError: `class_labels` or the loss refuses the logits or the target, or the loss depends on where a
+                voxel lies.
         """
+        if self.by_image is None:
+            self.by_image = _counts_each_image(self.loss, logits.shape[1], logits.device)
         counted = ~ignored_voxels(class_labels(logits, target, self.ignore_index)).flatten(1)
-        numbers = counted.sum(dim=1).tolist()
-        if min(numbers) == counted.shape[1]:
+        if bool(counted.all()):
             whole: Tensor = self.loss(logits, target)
             return whole
-        flat_logits, flat_target = logits.as_subclass(Tensor).flatten(2), target.as_subclass(Tensor).flatten(2)
+        rows, labels = _rows(logits.as_subclass(Tensor)), _rows(target.as_subclass(Tensor))
+        parts = [*counted] if self.by_image else [counted.flatten()]
+        if not self.by_image:
+            rows, labels = rows.flatten(0, 1)[None], labels.flatten(0, 1)[None]
+        total = counted.sum()
         terms = [
-            number
-            / sum(numbers)
-            * self.loss(flat_logits[k : k + 1, :, kept, None], flat_target[k : k + 1, :, kept, None])
-            for k, (kept, number) in enumerate(zip(counted, numbers, strict=True))
-            if number
+            kept.sum() / total * self.loss(_as_image(of_image[kept]), _as_image(of_labels[kept]))
+            for of_image, of_labels, kept in zip(rows, labels, parts, strict=True)
+            if kept.any()
         ]
         return torch.stack(terms).sum() if terms else logits.nan_to_num(0, 0, 0).mul(0).sum()
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """The voxels of each image as rows, (B, N, C)."""
+    return tensor.flatten(2).movedim(1, -1)
+
+
+def _as_image(rows: Tensor) -> Tensor:
+    """Voxels (N, C) as an image (1, C, N, 1)."""
+    return rows.T[None, :, :, None]
+
+
+def _counts_each_image(loss: nn.Module, num_classes: int, device: torch.device) -> bool:
+    """Whether the loss of a batch is the mean of those of its images; False if it is that of all their voxels.
+
+    Raises:
+        ValueError: it is neither if the voxels lie in another order.
+    """
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, num_classes, 6, 5, generator=generator).to(device)
+    target = torch.randint(num_classes, (2, 1, 6, 5), generator=generator).to(device)
+    order = torch.randperm(30, generator=generator).to(device)
+    rows, labels = (_rows(given)[:, order] for given in (logits, target))
+    with torch.no_grad():
+        whole = loss(logits, target)
+        of_images = [loss(*map(_as_image, image)) for image in zip(rows, labels, strict=True)]
+        of_voxels = loss(*(_as_image(given.flatten(0, 1)) for given in (rows, labels)))
+    if torch.allclose(torch.stack(of_images).mean(), whole, rtol=TOLERANCE):
+        return True
+    if torch.allclose(of_voxels, whole, rtol=TOLERANCE):
+        return False
+    raise ValueError(
+        f"{type(loss).__name__} depends on where a voxel lies, so voxels cannot be left out of it: train without "
+        "ignore_index, or with another loss"
+    )
 
 
 def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Class names: from options, or from the `dataset.json` of nnU-Net and of the Decathlon."""
+"""Class names: from options, from the `dataset.json` of nnU-Net and the Decathlon, or from a table of predictions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from calib_monai.datalists.dataset_json import DATASET_JSON, label_and_name
+from calib_monai.label_tables import ITK_SNAP, names_in_table
 from calib_monai.whole_files import read_json
 
 BACKGROUND = "background"
@@ -22,15 +23,16 @@ class Classes(NamedTuple):
 
 
 def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int | None = None) -> Classes | None:
-    """The classes as they were given, or as a `dataset.json` says; None where nobody says it.
+    """The classes as they were given, as a `dataset.json` says, or as an inference wrote; None where nobody says it.
 
     Args:
         given: names, the background first, or one path of a JSON: nnU-Net's or the Decathlon's, or a list of names.
-        folders: in which, and above which, a `dataset.json` is looked for.
+        folders: that of the probabilities first. In and above them a `dataset.json` is looked for; the table of names
+            that an inference writes is looked for in the first one.
         ignore_index: as given.
 
     Raises:
-        ValueError: names that are none, or a file that does not give them.
+        ValueError: names that are none, a file that does not give them, or two files that give them in two orders.
     """
     if len(given) == 1 and given[0].lower().endswith(".json"):
         found = _in_json(Path(given[0]))
@@ -39,11 +41,23 @@ def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int 
     else:
         above = dict.fromkeys(path for folder in folders for path in (folder, *folder.resolve().parents[:ABOVE]))
         files = [path / DATASET_JSON for path in above if (path / DATASET_JSON).is_file()]
-        if not files:
+        written = names_in_table(folders[0])
+        if not files and not written:
             return None
-        found = _in_json(files[0])
+        found = _in_json(files[0]) if files else Classes(written)
+        _check_order(found.names, written, *files[:1], folders[0] / ITK_SNAP)
     _check(found.names)
     return found if ignore_index is None else found._replace(ignore_index=ignore_index)
+
+
+def _check_order(names: Sequence[str], written: Sequence[str], *files: Path) -> None:
+    """Raise ValueError if names and those that an inference wrote are the same in another order."""
+    listed, others = ([name.lower() for name in one] for one in (names, written))
+    if listed != others and sorted(listed) == sorted(others):
+        raise ValueError(
+            f"the classes are {', '.join(names)} in {files[0]}, and {', '.join(written)} in {files[-1]}: labels and "
+            "probabilities have other orders; --classes gives that of the labels, --order that of the probabilities"
+        )
 
 
 def numbered(count: int) -> list[str]:

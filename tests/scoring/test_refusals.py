@@ -16,6 +16,7 @@ from wrong_probs import last
 from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
 from calib_monai import headers
+from calib_monai.label_tables import write_label_tables
 from calib_monai.refusals import refusal_of
 from calib_monai.reports.answers import beside
 from calib_monai.reports.run_files import read_run
@@ -166,3 +167,22 @@ def test_a_json_without_classes_is_refused(tmp_path: Path, content: Any, said: s
     (tmp_path / "dataset.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=said):
         classes_of([], [tmp_path])
+
+
+def test_classes_are_those_that_an_inference_wrote_beside_its_predictions(tmp_path: Path) -> None:
+    names = ["background", "left ventricle", "the wall"]
+    write_label_tables(tmp_path, names)
+    assert classes_of([], [tmp_path], ignore_index=255) == (names, 255)
+
+
+def test_labels_of_the_same_classes_in_another_order_are_refused(tmp_path: Path) -> None:
+    probs, labels = tmp_path / "probs", tmp_path / "labels"
+    for folder in (probs, labels):
+        folder.mkdir()
+    write_label_tables(probs, ["background", "RV", "LV"])
+    (labels / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "rv": 1, "lv": 2}}))
+    assert classes_of([], [probs, labels]) == (["background", "rv", "lv"], None)
+    (labels / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "lv": 1, "rv": 2}}))
+    with pytest.raises(ValueError, match=r"dataset.json, and background, RV, LV in .*label_colors.txt: labels and pr"):
+        classes_of([], [probs, labels])
+    assert classes_of(["background", "lv", "rv"], [probs, labels]) == (["background", "lv", "rv"], None)
