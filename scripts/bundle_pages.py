@@ -14,7 +14,7 @@ RESULTS = REPOSITORY / "results"
 SLICES, VOLUMES = "slices", "volumes"  # what networks are for
 FOLDERS = {  # of results
     **dict.fromkeys(("main", "crac", "slices"), SLICES),
-    **dict.fromkeys(("volumes", "volumes_ce", "volumes_crac"), VOLUMES),
+    **dict.fromkeys(("volumes", "volumes_ce", "volumes_crac", "volumes_ace"), VOLUMES),
 }
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
 COLUMNS = (

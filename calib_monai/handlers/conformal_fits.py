@@ -42,7 +42,7 @@ class ConformalFits:
             logger.info("%s is written", path)
         kind, (intervals, margins) = list(self.fits.items())[-1]
         found = (
-            Conformal(intervals.scores(), patients=intervals.patients()),
+            Conformal(intervals.scores(), intervals.patients()),
             Margins(margins.missed(), margins.counts()),
         )
         for line in [*_told_intervals(found[0], structures), *_told_margins(found[1], structures)]:

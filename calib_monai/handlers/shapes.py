@@ -32,7 +32,8 @@ class SegmentationHandler(IgniteMetricHandler):
     """MONAI's handler of a metric that compares "pred" and "label", both class indices (1, H, W[, D]).
 
     Args:
-        metric_fn: the metric. If its `num_classes` is None it becomes the number of channels of "prob".
+        metric_fn: the metric. If its `num_classes` is None it becomes the number of channels of "prob", and the first
+            iteration raises ValueError if there is none.
         unions: structures that are unions of classes and may overlap, by name, as {"wt": [1, 2, 3]}. The metric is then
             given their masks, (S, H, W[, D]), and results name its columns after them.
     """
@@ -51,7 +52,9 @@ class SegmentationHandler(IgniteMetricHandler):
         predictions, labels = ([item[key] for item in output] for key in ("pred", "label"))
         if self.unions:
             predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
-        elif getattr(self.metric_fn, "num_classes", 0) is None and output and "prob" in output[0]:
+        elif getattr(self.metric_fn, "num_classes", 0) is None and output:
+            if "prob" not in output[0]:
+                raise ValueError(f'{type(self).__name__} has neither num_classes nor a "prob" that tells it; give it')
             for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
                 if part is not None:
                     part.num_classes = len(output[0]["prob"])  # type: ignore[union-attr] # as it has

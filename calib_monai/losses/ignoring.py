@@ -11,16 +11,17 @@ from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 
-TOLERANCE = 1e-3  # of two sums of the same terms
+TOLERANCE = 1e-4  # of sums of the same terms, relative
 
 
 class IgnoringLoss(nn.Module):
     """A loss over the voxels whose label is not ignored; 0 if there are none.
 
-    A loss that counts each image by itself, as cross-entropy and Dice do, is that of the n counted voxels of each image,
-    weighted by n / N, where N is the number of counted voxels in the batch. For a mean over voxels, the sum is the mean
-    over the N voxels. A loss that counts the whole batch at once, as Dice with `batch=True` or a sum, is that of the N
-    voxels. Which of them a loss is, is tried on random logits once. If no voxel is ignored, the loss is unchanged.
+    Some losses are a mean over images, as Dice. Then the loss is that of the n counted voxels of each image, weighted
+    by n / N, where N is the number of counted voxels in the batch. For a mean over voxels, as cross-entropy, this is
+    the mean over the N voxels. Other losses count the whole batch at once, as Dice with `batch=True`. Then the loss is
+    that of the N voxels. The first call tries on random logits which of them it is. If no voxel is ignored, the loss is
+    unchanged.
 
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
@@ -46,7 +47,7 @@ class IgnoringLoss(nn.Module):
 
         Raises:
             ValueError: `class_labels` or the loss refuses the logits or the target, or the loss depends on where a
-                voxel lies.
+                voxel lies, or adds up images.
         """
         if self.by_image is None:
             self.by_image = _counts_each_image(self.loss, logits.shape[1], logits.device)
@@ -81,11 +82,12 @@ def _counts_each_image(loss: nn.Module, num_classes: int, device: torch.device) 
     """Whether the loss of a batch is the mean of those of its images; False if it is that of all their voxels.
 
     Raises:
-        ValueError: it is neither if the voxels lie in another order.
+        ValueError: it is neither once the voxels lie in another order.
     """
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, num_classes, 6, 5, generator=generator).to(device)
+    logits = 3 * torch.randn(2, num_classes, 6, 5, generator=generator).to(device)
     target = torch.randint(num_classes, (2, 1, 6, 5), generator=generator).to(device)
+    target[0, :, :4] = 0  # the images differ, so that counting each of them differs from counting all
     order = torch.randperm(30, generator=generator).to(device)
     rows, labels = (_rows(given)[:, order] for given in (logits, target))
     with torch.no_grad():
@@ -97,8 +99,8 @@ def _counts_each_image(loss: nn.Module, num_classes: int, device: torch.device) 
     if torch.allclose(of_voxels, whole, rtol=TOLERANCE):
         return False
     raise ValueError(
-        f"{type(loss).__name__} depends on where a voxel lies, so voxels cannot be left out of it: train without "
-        "ignore_index, or with another loss"
+        f"{type(loss).__name__} depends on where a voxel lies, or adds up images, so voxels cannot be left out of it: "
+        "train without ignore_index, or with another loss"
     )
 
 

@@ -37,6 +37,10 @@ class NACLLoss(NeighborhoodLoss):
     Note:
         The papers print a sum over classes. The authors' code takes the mean, for which the published weight of 0.1 was
         chosen, and so does this class. Their border is "background", and "replicate" for the "gaussian" prior.
+
+        MONAI's NACLLoss has other names for the same: `kernel_ops` is `prior`, `distance_type` "l1" is `penalty`
+        "linear", and `alpha` is `penalty_weight`. It takes labels without a channel, (B, H, W[, D]), its default sigma
+        is 1, and beyond the edge it has no class.
     """
 
     def __init__(

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import torch
+from monai.utils import MetricReduction
 from torch import Tensor
 
 from calib_monai.arguments import check_ignore_index, check_whole
@@ -77,13 +78,24 @@ class CalibrationMetric(ImagewiseMetric):
         """
         return None
 
-    def aggregate(self) -> Tensor:
-        """The mean over images of each image's mean, or the mean of the pooled values, a scalar.
+    def aggregate(self, reduction: MetricReduction | str | None = None) -> Tensor:
+        """The mean over images of each image's mean, or the mean of the values of all images together, a scalar.
+
+        Args:
+            reduction: as in `ImagewiseMetric.aggregate`, for values of single images.
 
         Raises:
-            ValueError: nothing was measured yet.
+            ValueError: nothing was measured yet, or a reduction where all images are measured together.
         """
-        return self.measured(self.rows().sum(dim=0)).nanmean() if self.pooled else super().aggregate()
+        if not self.of_all_images:
+            return super().aggregate(reduction)
+        if reduction is not None:
+            raise ValueError(f"reduction is {reduction}; all images are measured together, which leaves none to reduce")
+        return self.of_all(self.rows()).nanmean()
+
+    def of_all(self, rows: Tensor) -> Tensor:
+        """The values (K,) of the voxels of all images, from their sums (images, K, S)."""
+        return self.measured(rows.sum(dim=0))
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Sums of each image, (B, K, S).
@@ -136,16 +148,12 @@ class BinnedMetric(CalibrationMetric):
         """Whether `aggregate` is of the voxels of all images together, and not a mean over images."""
         return self.pooled or self.debiased
 
-    def aggregate(self) -> Tensor:
-        """The value of `CalibrationMetric.aggregate`; NaN if debiased and only one image was measured.
-
-        Raises:
-            ValueError: nothing was measured yet.
-        """
+    def of_all(self, rows: Tensor) -> Tensor:
+        """The values of the voxels of all images; NaN if debiased and only one image was measured."""
         if not self.debiased:
-            return super().aggregate()
-        errors, count = Bins.from_tensor(self.rows()).pooled_errors(debiased=True)
-        return (errors.sum(dim=0) / count.sum(dim=0)).nanmean()
+            return super().of_all(rows)
+        errors, count = Bins.from_tensor(rows).pooled_errors(debiased=True)
+        return errors.sum(dim=0) / count.sum(dim=0)
 
     def measured(self, rows: Tensor) -> Tensor:
         """Calibration error (..., K) of bins (..., K, 3 * num_bins + 1)."""

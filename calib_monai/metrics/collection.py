@@ -26,7 +26,7 @@ class MetricCollection(IterationMetric):
 
     Args:
         metrics: metrics by name, such as `ECEMetric`, each with a region of its own.
-        ignore_index: the ignored label of all metrics; a metric's own `ignore_index` must be the same or None.
+        ignore_index: the ignored label of all metrics; that of a metric by default, and no metric may have another.
 
     Raises:
         ValueError: no metrics by name, one that is no measure of probabilities or ignores another label, or one under
@@ -49,15 +49,15 @@ class MetricCollection(IterationMetric):
             if not isinstance(metric, CalibrationMetric):
                 kind = type(metric).__name__
                 raise ValueError(f"{name} is of type {kind}; it must be a measure of probabilities, such as ECEMetric")  # noqa: TRY004
-            if metric.ignore_index not in (None, ignore_index):
-                raise ValueError(
-                    f"{name} has ignore_index {metric.ignore_index} and the collection {ignore_index}; give it to the "
-                    "collection"
-                )
+        named = {name: metric.ignore_index for name, metric in metrics.items() if metric.ignore_index is not None}
+        ignored = {*named.values(), *({ignore_index} - {None})}
+        if len(ignored) > 1:
+            given = "" if ignore_index is None else f", and that of the collection is {ignore_index}"
+            raise ValueError(f"ignore_index is {named} in the metrics{given}; it must be one")
         if len(set(metrics.values())) < len(metrics):
             raise ValueError(f"metrics {', '.join(metrics)} are not one each; each name must have a metric of its own")
         self.metrics = dict(metrics)
-        self.ignore_index = ignore_index
+        self.ignore_index = next(iter(ignored), None)
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
         """Measure these images; return the values (B, K) by name, and keep them.

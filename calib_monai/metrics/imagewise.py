@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from monai.metrics import CumulativeIterationMetric
+from monai.metrics import CumulativeIterationMetric, do_metric_reduction
+from monai.utils import MetricReduction
 from torch import Tensor
 
 from calib_monai.metrics.inputs import check_lists
@@ -59,10 +60,17 @@ class ImagewiseMetric(CumulativeIterationMetric):
         """The values, which MONAI's handlers keep as details; None if nothing was measured."""
         return None if self._buffers is None else self.values()
 
-    def aggregate(self) -> Tensor:
-        """The mean over images of each image's mean, a scalar. NaN values are left out; if all are NaN, so is the mean.
+    def aggregate(self, reduction: MetricReduction | str | None = None) -> Tensor:
+        """The mean over images of each image's mean, a scalar, or what another reduction makes of the values.
+
+        Args:
+            reduction: MONAI's, such as "mean_batch" for a mean over images of each column, (K,). NaN values are left
+                out. Without it, the mean of an image without any value is left out, and a mean of none is NaN.
 
         Raises:
-            ValueError: nothing was measured yet.
+            ValueError: nothing was measured yet, or an unknown reduction.
         """
-        return self.values().nanmean(dim=1).nanmean()
+        if reduction is None:
+            return self.values().nanmean(dim=1).nanmean()
+        reduced: Tensor = do_metric_reduction(self.values(), reduction)[0]
+        return reduced

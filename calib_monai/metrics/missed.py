@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from monai.utils import MetricReduction
 from torch import Tensor
 
 from calib_monai.arguments import check_number
@@ -37,10 +38,13 @@ class MissedStructuresMetric(StructurewiseMetric):
             return float(any(sizes))
         return float(2 * np.count_nonzero(predicted & labeled) / sum(sizes) < self.dice_below)
 
-    def aggregate(self) -> Tensor:
+    def aggregate(self, reduction: MetricReduction | str | None = None) -> Tensor:
         """The number over all images and classes, a scalar.
 
+        Args:
+            reduction: another one, as in `ImagewiseMetric.aggregate`.
+
         Raises:
-            ValueError: nothing was measured yet.
+            ValueError: nothing was measured yet, or an unknown reduction.
         """
-        return self.values().sum()
+        return self.values().sum() if reduction is None else super().aggregate(reduction)

@@ -82,8 +82,8 @@ class Conformal:
 
     Args:
         scores: from `ConformalFit.scores`, (C - 1, cases).
+        patients: from `ConformalFit.patients`, (cases,).
         coverage: the share of cases whose interval holds the true volume, above 0 and below 1.
-        patients: from `ConformalFit.patients`, (cases,); without it each case is a patient.
 
     Attributes:
         factors: q of each structure, infinite if there are fewer patients than `calib_monai.conformal.fewest_cases`.
@@ -94,18 +94,19 @@ class Conformal:
         ValueError: another `coverage`.
 
     Examples:
-        >>> conformal = Conformal(torch.tensor([[0.5, 1.0, 2.0, 0.1, 0.2, 0.3, 0.7, 0.6, 0.9]]), coverage=0.9)
+        >>> scores = torch.tensor([[0.5, 1.0, 2.0, 0.1, 0.2, 0.3, 0.7, 0.6, 0.9]])
+        >>> conformal = Conformal(scores, patients=torch.arange(9), coverage=0.9)
         >>> probs = torch.tensor([0.0, 0.5, 1.0, 1.0]).view(1, 4, 1)
         >>> conformal.intervals(torch.cat([1 - probs, probs]))  # 2.5 voxels are expected; the largest score is 2
         [(0.0, 5.0)]
     """
 
-    def __init__(self, scores: Tensor, coverage: float = LEVELS["coverage"], patients: Tensor | None = None) -> None:
+    def __init__(self, scores: Tensor, patients: Tensor, coverage: float = LEVELS["coverage"]) -> None:
         check_share("coverage", coverage)
         self.coverage = coverage
         self.factors = [conformal_quantile(of_structure, coverage, patients) for of_structure in scores]
         self.cases = scores.shape[1]
-        self.patients = self.cases if patients is None else len(torch.unique(patients))
+        self.patients = len(torch.unique(patients))
 
     def intervals(self, probs: Tensor) -> list[Interval | None]:
         """The interval of each structure but the background, in voxels; None if there were too few patients.

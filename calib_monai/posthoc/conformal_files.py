@@ -112,7 +112,7 @@ def load_conformal(
             raise ValueError(f"{path} was fitted to {_other(name, kind, ckpt_dir)}: {_fit(kind)}")
     if not _are_fitted(kept):
         raise ValueError(f"{path} holds values that no fit gives: {_fit(kind)}")
-    intervals = Conformal(kept.scores, levels["coverage"], kept.patients)
+    intervals = Conformal(kept.scores, kept.patients, levels["coverage"])
     return _promised(intervals, Margins(kept.missed, kept.counts, levels["miss_rate"]))
 
 

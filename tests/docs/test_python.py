@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from monai.networks.nets import UNet
-from monai.networks.utils import one_hot
 from monai.transforms import LoadImage
 from pages import PAGES, REPOSITORY, blocks_of, named
 
@@ -27,8 +26,7 @@ def given(*shape: int) -> dict[str, Any]:
         "logits": logits,
         "probs": logits.softmax(dim=1),
         "target": target,
-        "one_hot_prediction": one_hot(logits.argmax(dim=1, keepdim=True), CLASSES),
-        "one_hot_target": one_hot(target, CLASSES),
+        "prediction": logits.argmax(dim=1, keepdim=True),
         "validation": [(logits, target)],
         "image": torch.randn(2, 1, *shape, generator=generator),
         "network": UNet(len(shape), 1, CLASSES, channels=(8, 16), strides=(2,)),
@@ -92,7 +90,8 @@ def test_a_calibrator_is_fitted_and_scripted() -> None:
 
 
 def test_a_volume_has_an_interval() -> None:
-    intervals = ran("ConformalFit", given(8, 8, 4))["intervals"]
+    names = given(8, 8, 4)
+    intervals = ran("ConformalFit", names)["conformal"].intervals(names["probs"][0])
     assert len(intervals) == CLASSES - 1
     assert all(low <= high for low, high in intervals)
 

@@ -75,6 +75,14 @@ def test_they_give_what_the_long_form_gives(ours: Any, theirs: Any) -> None:
     torch.testing.assert_close(details, rows, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("handler", [Dice(), HD95(), SegmentationHandler(DiceMetric())])
+def test_class_indices_of_which_nobody_tells_the_classes_are_refused(handler: Any) -> None:
+    engine = Engine(lambda _engine, seed: [{key: case(seed)[key] for key in ("pred", "label")}])
+    handler.attach(engine, "of")
+    with pytest.raises(ValueError, match=r'has neither num_classes nor a "prob" that tells it'):
+        engine.run([1])
+
+
 def test_unions_of_classes_are_measured_as_masks() -> None:
     (_, dice), (_, hd95) = measured(Dice(UNIONS), HD95(UNIONS))
     assert dice.shape == hd95.shape == (2, 3)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from monai.losses import DiceCELoss, DiceLoss, FocalLoss
+from monai.losses import DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss
 from torch import nn
 
 from calib_monai.losses import BWCRLoss, CompoundLoss, CRaCLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
@@ -50,6 +50,31 @@ def test_dice_is_that_of_the_voxels_that_count() -> None:
     logits, target = batch(6, 8)
     target[..., 3:] = 255
     torch.testing.assert_close(IgnoringLoss(loss, 255)(logits, target), loss(logits[..., :3], target[..., :3]))
+
+
+def test_a_loss_of_the_whole_batch_is_that_of_all_voxels_that_count() -> None:
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    logits, target = batch(6, 8)
+    target[0, ..., 3:], target[1, ..., :1] = 255, 255
+    found = IgnoringLoss(DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0, weight=weights), 255)(
+        logits, target
+    )
+    expected = nn.functional.cross_entropy(logits, target.squeeze(1).long(), weight=weights, ignore_index=255)
+    torch.testing.assert_close(found, expected)
+    dice = DiceLoss(to_onehot_y=True, softmax=True, batch=True)
+    counted = (target != 255).squeeze(1)
+    alone = logits.movedim(1, -1)[counted].T[None, :, :, None], target.squeeze(1)[counted][None, None, :, None]
+    torch.testing.assert_close(IgnoringLoss(dice, 255)(logits, target), dice(*alone))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [HausdorffDTLoss(to_onehot_y=True, softmax=True), DiceLoss(to_onehot_y=True, softmax=True, reduction="sum")],
+    ids=["distances", "a sum over images"],
+)
+def test_a_loss_of_which_no_voxel_can_be_left_out_is_refused(loss: nn.Module) -> None:
+    with pytest.raises(ValueError, match=f"{type(loss).__name__} depends on where a voxel lies, or adds up images"):
+        IgnoringLoss(loss, 255)(*batch(6, 5))
 
 
 @pytest.mark.parametrize("index", [255.0, True, "255"])

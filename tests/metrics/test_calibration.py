@@ -168,6 +168,23 @@ def test_images_one_by_one_are_the_batch(
     torch.testing.assert_close(together.get_buffer(), apart.values())
 
 
+def test_values_are_reduced_as_monai_reduces_them(golden_volume: Volume) -> None:
+    metric = CECEMetric(region="foreground")
+    probs, target = golden_volume("V1")
+    for half in (slice(0, 3), slice(3, None)):
+        metric(y_pred=probs[..., half], y=target[..., half])
+    values = metric.values()
+    torch.testing.assert_close(metric.aggregate("none"), values)
+    torch.testing.assert_close(metric.aggregate("mean_batch"), values.nanmean(dim=0).float())
+    torch.testing.assert_close(metric.aggregate(), values.nanmean(dim=1).nanmean())
+    with pytest.raises(ValueError, match="median"):
+        metric.aggregate("median")
+    pooled = CECEMetric(region="foreground", pooled=True)
+    pooled(y_pred=probs, y=target)
+    with pytest.raises(ValueError, match="reduction is mean_batch; all images are measured together"):
+        pooled.aggregate("mean_batch")
+
+
 @pytest.mark.parametrize("metric_class", [ECEMetric, CECEMetric, BrierMetric, NLLMetric])
 def test_pooled_is_one_image_of_all_voxels(metric_class: type[CalibrationMetric], golden_volume: Volume) -> None:
     probs, target = golden_volume("V1")

@@ -81,7 +81,11 @@ def test_a_byte_is_not_taken_for_a_label_that_it_cannot_hold() -> None:
 
 
 def test_a_collection_ignores_one_label() -> None:
-    with pytest.raises(ValueError, match="ece has ignore_index 9 and the collection 255"):
-        MetricCollection({"ece": ECEMetric(ignore_index=9, region="foreground")}, ignore_index=255)
+    of_nine = {"ece": ECEMetric(ignore_index=9, region="foreground"), "tace": TACEMetric()}
+    assert MetricCollection(of_nine).ignore_index == 9
+    with pytest.raises(ValueError, match=r"ignore_index is {'ece': 9} in the metrics, and that of the collection is 2"):
+        MetricCollection(of_nine, ignore_index=255)
+    with pytest.raises(ValueError, match=r"ignore_index is {'ece': 9, 'tace': 8} in the metrics; it must be one"):
+        MetricCollection(of_nine | {"tace": TACEMetric(ignore_index=8)})
     with pytest.raises(ValueError, match=r"ignore_index is 0\.5"):
         ECEMetric(ignore_index=0.5, region="foreground")

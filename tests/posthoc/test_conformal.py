@@ -34,7 +34,7 @@ def test_coverage_is_the_level_in_two_thousand_draws() -> None:
     scores, volumes = fit.scores(), torch.stack([(labels == k).flatten(1).sum(1) for k in (1, 2)], dim=1)
     for _ in range(DRAWS):
         *fitted, last = torch.randperm(len(probs), generator=generator)[: NEEDED + 1].tolist()
-        for k, interval in enumerate(Conformal(scores[:, fitted], 0.9).intervals(probs[last])):
+        for k, interval in enumerate(Conformal(scores[:, fitted], torch.arange(NEEDED), 0.9).intervals(probs[last])):
             assert interval is not None
             covered[k] += interval[0] <= volumes[last, k] <= interval[1]
     error = sqrt(0.9 * 0.1 / DRAWS)  # 9 cases promise 9 / 10 exactly
@@ -62,7 +62,7 @@ def test_patients_and_not_cases_must_be_enough() -> None:
     fit = ConformalFit()
     fit.add(probs, labels, patients=[f"patient {number // 2}" for number in range(16)])
     assert fit.patients().tolist() == [number // 2 for number in range(16)]
-    conformal = Conformal(fit.scores(), patients=fit.patients())
+    conformal = Conformal(fit.scores(), fit.patients())
     assert (conformal.patients, conformal.factors) == (8, [inf, inf])
     with pytest.raises(ValueError, match="there are 1 patients for 16"):
         fit.add(probs, labels, patients=["one"])
@@ -72,10 +72,10 @@ def test_too_few_cases_promise_nothing() -> None:
     probs, labels = exchangeable_cases(9)
     fit = ConformalFit()
     fit.add(probs[:8], labels[:8])
-    assert Conformal(fit.scores()).intervals(probs[8]) == [None, None]
-    assert None not in Conformal(fit.scores(), 0.88).intervals(probs[8])
+    assert Conformal(fit.scores(), fit.patients()).intervals(probs[8]) == [None, None]
+    assert None not in Conformal(fit.scores(), fit.patients(), 0.88).intervals(probs[8])
     fit.add(probs[8:], labels[8:])
-    assert None not in Conformal(fit.scores()).intervals(probs[8])
+    assert None not in Conformal(fit.scores(), fit.patients()).intervals(probs[8])
 
 
 def test_an_interval_is_the_expected_volume_and_so_many_spreads() -> None:
@@ -83,7 +83,7 @@ def test_an_interval_is_the_expected_volume_and_so_many_spreads() -> None:
     expected, spread = expected_and_spread(probs)
     assert expected == expected_voxels(probs) == pytest.approx(1.7)
     assert spread == pytest.approx(1 + 0.16 + 0.25)
-    conformal = Conformal(torch.full((1, 9), 2.0))
+    conformal = Conformal(torch.full((1, 9), 2.0), torch.arange(9))
     assert conformal.intervals(torch.stack([1 - probs, probs])) == [(0, pytest.approx(1.7 + 2 * spread))]
     assert expected_and_spread(torch.zeros(4)) == (0, 1)  # a score is finite where nothing is expected
 
@@ -101,16 +101,17 @@ def test_ignored_voxels_count_for_neither_volume_and_an_absent_structure_counts(
 
 
 def test_what_does_not_fit_is_refused() -> None:
+    of_nine = Conformal(torch.zeros(1, 9), torch.arange(9))
     with pytest.raises(ValueError, match="coverage is 90; it must be a number above 0 and below 1"):
-        Conformal(torch.zeros(1, 9), 90)
+        Conformal(torch.zeros(1, 9), torch.arange(9), 90)
     with pytest.raises(ValueError, match="probs have 3 classes; the intervals are for 2"):
-        Conformal(torch.zeros(1, 9)).intervals(torch.zeros(3, 4))
+        of_nine.intervals(torch.zeros(3, 4))
     with pytest.raises(ValueError, match=r"probs holds values from -1 to 2; probabilities lie in 0\.\.1"):
-        Conformal(torch.zeros(1, 9)).intervals(torch.tensor([[2.0], [-1.0]]))
+        of_nine.intervals(torch.tensor([[2.0], [-1.0]]))
     with pytest.raises(ValueError, match="probs holds NaN"):
-        Conformal(torch.zeros(1, 9)).intervals(torch.full((2, 4), float("nan")))
+        of_nine.intervals(torch.full((2, 4), float("nan")))
     with pytest.raises(ValueError, match="the values of probs do not sum to 1"):  # a batch of two, with two classes
-        Conformal(torch.zeros(1, 9)).intervals(torch.tensor([0.9, 0.1]).view(1, 2, 1, 1).repeat(2, 1, 4, 4))
+        of_nine.intervals(torch.tensor([0.9, 0.1]).view(1, 2, 1, 1).repeat(2, 1, 4, 4))
     with pytest.raises(ValueError, match="there were 0 cases"):
         ConformalFit().scores()
 

@@ -56,7 +56,8 @@ def test_scores_come_back_as_they_were_written(models: Path, kind: str) -> None:
     assert promises is not None
     assert promises.intervals is not None
     assert promises.margins is not None
-    assert promises.intervals.intervals(PROBS[0]) == Conformal(FITS[0].scores(), 0.8).intervals(PROBS[0])
+    expected = Conformal(FITS[0].scores(), FITS[0].patients(), 0.8)
+    assert promises.intervals.intervals(PROBS[0]) == expected.intervals(PROBS[0])
     assert promises.margins.thresholds == Margins(FITS[1].missed(), FITS[1].counts(), 0.1).thresholds
     *nothing, why = load_conformal(kind, str(models), {"coverage": 0.95, "miss_rate": 0.05})
     assert nothing == [None, None]
