@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from calib_monai.measures import Measure, measure_from, measure_of
 from calib_monai.ranks import METHODS_OF_FRIEDMAN, METHODS_TO_RANK, friedman, mean_case_rank, method_ranks
 from calib_monai.reports.case_values import compared_values
 from calib_monai.reports.runs import mean_of_known
-from calib_monai.whole_files import read_json
+from calib_monai.whole_files import number, read_json
 
 HD95, TACE = "hd95", "tace"
 NAMES = {
@@ -98,7 +98,7 @@ def read_results(path: Path) -> OnDataset:
         measures = {name: measure_from(name, of) for name, of in content["measures"].items()}
         rows: dict[str, Any] = content["rows"]
         means = {
-            row: {name: _number(found["measures"][name]["mean"]) for name in measures} for row, found in rows.items()
+            row: {name: number(found["measures"][name]["mean"]) for name in measures} for row, found in rows.items()
         }
         cases = {row: _cases(found.get("trials", []), measures) for row, found in rows.items()}
         return OnDataset(content["dataset"], measures, means, cases if all(cases.values()) else {})
@@ -201,12 +201,7 @@ def _cases(trials: Sequence[Mapping[str, Any]], measures: Mapping[str, Measure])
         return {}
     return {
         name: compared_values(
-            name, {case: mean_of_known(_number(one.get(name)) for one in of) for case, of in tested.items()}
+            name, {case: mean_of_known(number(one.get(name)) for one in of) for case, of in tested.items()}
         )
         for name in measures
     }
-
-
-def _number(value: float | None) -> float:
-    """A number of a JSON file, which has null in the place of NaN."""
-    return nan if value is None or isnan(value) else float(value)
