@@ -20,6 +20,7 @@ from calib_monai.orientation import AUTO, STORED, Geometry, axcodes_in, axcodes_
 from calib_monai.stored import StoredModelJson, read_whole
 
 FILE = "model.json"
+WEIGHTS = "weights"  # its key with the checksum of the model.pt that it was written with
 HELD = ("class_names", "channels", "slice_size", "spacing", "geometry", "intensity", OTHERS, "axcodes", "network")
 FILES_OF = {True: "give configs/volumes.json as the last file", False: "leave out configs/volumes.json"}  # of volumes
 FAR_SPACING, FAR_SIZE = 1.5, 2.0  # times as much, or as little, as any training image has

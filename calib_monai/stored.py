@@ -191,6 +191,7 @@ class StoredModelJson(Stored):
     network: dict[str, Any] | None = None
     spatial_dims: Literal[2, 3] | None = None
     training_images: TrainingImages | None = None
+    weights: str | None = None
 
 
 class Record(Stored):

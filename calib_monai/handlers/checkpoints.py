@@ -15,7 +15,8 @@ from monai.handlers import CheckpointSaver
 
 from calib_monai.descriptions import OTHERS
 from calib_monai.made_for import FILE as MADE_FOR
-from calib_monai.made_for import differences
+from calib_monai.made_for import WEIGHTS, differences
+from calib_monai.posthoc.files import digest_of_files
 from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file, write_json
 
@@ -50,10 +51,12 @@ class DurableFiles(BaseSaveHandler):
         if not is_first_process():
             return
         name = self.filename or filename
-        if self.made_for is not None:  # first: a model must never lie beside what another was made for
-            write_json(self.folder / MADE_FOR, self.made_for)
         with whole_file(self.folder / name) as file:
             torch.save(checkpoint, file)
+            if self.made_for is not None:  # before the model: it must never lie beside what another was made for
+                file.flush()
+                weights = digest_of_files([Path(file.name)])
+                write_json(self.folder / MADE_FOR, {**self.made_for, WEIGHTS: weights})
         for old in self.outdated:
             if old != name:
                 (self.folder / old).unlink(missing_ok=True)

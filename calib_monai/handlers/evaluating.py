@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -11,9 +12,10 @@ import ignite.handlers
 import monai.handlers
 from ignite.engine import Engine, Events
 
+from calib_monai.made_for import FILE, WEIGHTS, read_model_json
 from calib_monai.memory import give_back
 from calib_monai.networks import members_of
-from calib_monai.posthoc.files import MODEL
+from calib_monai.posthoc.files import MODEL, digest_of_files
 from calib_monai.processes import bar_is_hidden, is_first_process
 
 EVERY = 60  # seconds, between two lines that tell how far a run is
@@ -40,7 +42,19 @@ class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
         for member, folder in members_of(engine.network, self.ckpt_dir):
             self.load_path, self.load_dict = f"{folder}/{MODEL}", {"network": member}
             super().__call__(engine)
+            _warn_of_other_weights(Path(folder))
         self.load_path = own  # that it begins with in another run, too
+
+
+def _warn_of_other_weights(folder: Path) -> None:
+    """Warn if a model is not the one that its `model.json` was written with."""
+    written = (read_model_json(str(folder)) or {}).get(WEIGHTS)
+    if written and written != digest_of_files([folder / MODEL]) and is_first_process():
+        logger.warning(
+            "%s was written with another %s: its classes, orientation and preparation may not be those of these "
+            "weights; copy both files of a model together",
+            *(folder / FILE, MODEL),
+        )
 
 
 class ProgressBar(ignite.handlers.ProgressBar):

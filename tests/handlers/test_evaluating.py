@@ -12,6 +12,7 @@ from monai.engines.utils import IterationEvents
 from monai.handlers import CheckpointLoader
 
 from calib_monai.handlers import CalibratedLogits, ModelCheckpointLoader, ProgressBar
+from calib_monai.handlers.checkpoints import DurableFiles
 from calib_monai.posthoc import TemperatureScaling
 
 
@@ -31,6 +32,18 @@ def test_the_weights_of_the_model_come_to_the_network_of_the_evaluator(tmp_path:
     assert not torch.equal(engine.network.weight, trained.weight)
     engine.run([0])
     assert torch.equal(engine.network.weight, trained.weight)
+
+
+def test_weights_of_another_training_beside_a_model_json_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = DurableFiles(str(tmp_path), "model.pt", made_for={"axcodes": "RAS"})
+    files(torch.nn.Conv2d(1, 2, 1).state_dict(), "")
+    ModelCheckpointLoader(str(tmp_path))(evaluator())
+    assert "was written with" not in caplog.text
+    torch.save(torch.nn.Conv2d(1, 2, 1).state_dict(), tmp_path / "model.pt")
+    ModelCheckpointLoader(str(tmp_path))(evaluator())
+    assert f"{tmp_path / 'model.json'} was written with another model.pt" in caplog.text
 
 
 def test_the_bar_is_hidden_without_a_terminal(capfd: pytest.CaptureFixture[str]) -> None:
