@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, cast
@@ -19,6 +20,8 @@ MOST_EXACT = 2**24  # of whole numbers in float32
 MOST_VALUES = 5  # of many values, in a message
 MOST_CLASSES = 32  # an image with more values than that is not taken for a label
 SAMPLED = 10_000  # voxels that are looked at first
+
+logger = logging.getLogger(__name__)
 
 
 def with_classes(label: MetaTensor, classes: Mapping[int, int], file: str) -> MetaTensor:
@@ -96,6 +99,8 @@ def check_contents(
 ) -> None:
     """Raise ValueError if an image, or a channel that is a file of its own, has a single value or is a label.
 
+    A warning tells an image of two values.
+
     Args:
         image: (C, H, W[, D]), finite.
         files: of the image; as many as there are channels if each is a file.
@@ -109,6 +114,16 @@ def check_contents(
         if low == high:
             raise ValueError(f"{told} holds one value only, {_in_words(low[None].numpy()[0])}, in all its voxels")
         check_no_label(part, told, num_classes, ignore_index)
+        if _holds_only(part, low, high):
+            values = ", ".join(_in_words(end[None].numpy()[0]) for end in (low, high))
+            logger.warning("%s holds two values alone, %s, as a mask does: is it the image?", told, values)
+
+
+def _holds_only(image: Tensor, low: Tensor, high: Tensor) -> bool:
+    """Whether all values are one of two; most images tell by a few of their voxels."""
+    values = image.flatten()
+    first = values[:: max(1, len(values) // SAMPLED)]
+    return all(bool(((some == low) | (some == high)).all()) for some in (first, values))
 
 
 def check_no_label(image: Tensor, name: str, num_classes: int, ignore_index: int | None = None) -> None:

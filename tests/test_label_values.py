@@ -69,3 +69,14 @@ def test_a_channel_that_is_a_file_of_its_own_is_looked_at_alone() -> None:
     with pytest.raises(ValueError, match=r"^seg.nii.gz holds only whole numbers from 0 to 3, as a label does"):
         check_contents(image, files, "t1.nii.gz (with 2 more)", 4)
     check_contents(image, ["rgb.png"], "rgb.png", 4)  # of one file: a color may be the same everywhere
+
+
+def test_an_image_of_two_values_is_told_as_a_mask(caplog: pytest.LogCaptureFixture) -> None:
+    image = torch.zeros(1, 200, 200)
+    image[0, 50:90, 50:90] = 255
+    check_contents(image, ["a.png"], "a.png", 2)
+    assert "a.png holds two values alone, 0, 255, as a mask does: is it the image?" in caplog.text
+    caplog.clear()
+    image[0, 199, 198] = 254
+    check_contents(image, ["a.png"], "a.png", 2)
+    assert not caplog.text
