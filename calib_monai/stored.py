@@ -132,12 +132,16 @@ class ClassBins(Stored):
     total: list[float]
 
 
+Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
+
+
 class BinsOfCase(Stored):
-    """The bins of a case."""
+    """The bins of a case, and what tells its label from others."""
 
     top_label: TopLabelBins
     classes: ClassBins
     num_voxels: NonNegativeFloat | None = None
+    label: Digest = ""
 
 
 class StoredBins(Stored):
@@ -154,9 +158,6 @@ class StoredLogits(Stored):
     edges: list[float]
     count: list[list[list[NonNegativeInt]]]
     largest: list[list[NonNegativeInt]] | None = None
-
-
-Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
 
 
 class StoredSplit(Stored):

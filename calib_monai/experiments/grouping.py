@@ -12,7 +12,7 @@ from calib_monai.experiments.results import OF_TRIALS, PLACES
 from calib_monai.experiments.trials import Row, Trial, row_name
 from calib_monai.measures import PROMISED
 from calib_monai.reports.alike import unlike_images, unlike_settings
-from calib_monai.reports.runs import check_same_classes
+from calib_monai.reports.runs import check_same_cases, check_same_classes
 
 # Options that differ between the trials of a row, or that change no weight.
 MAY_DIFFER = (*OF_TRIALS, *PLACES, "--num_workers", "--resume")
@@ -41,6 +41,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     trials = _with_same_promises(trials)
     runs = [trial.run for trial in trials]
     check_same_classes(runs)
+    check_same_cases(runs)
     for name in runs[0].metrics:
         unlike = unlike_settings(name, runs)
         if unlike:
@@ -105,9 +106,14 @@ def check_patients(trials: Sequence[Trial]) -> None:
 
 
 def check_no_trial_twice(row: Row) -> None:
-    """Raise ValueError if two trials of a row have the same seed and fold: it would count one training twice."""
+    """Raise ValueError if two trials of a row have one seed and fold, or one file of weights, and count twice."""
     seen: dict[tuple[int, int], Path] = {}
+    weights: dict[tuple[str, float], Path] = {}
     for trial in row.trials:
+        run = trial.run
+        first = weights.setdefault((run.model, run.modified), run.folder) if run.model and run.modified else run.folder
+        if first != run.folder:
+            raise ValueError(f"{first} and {run.folder} both measured {run.model}; a training counts once, so give one")
         before = seen.get((trial.seed, trial.fold))
         if before is not None:
             raise ValueError(

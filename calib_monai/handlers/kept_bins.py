@@ -12,6 +12,7 @@ from torch import Tensor
 from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.collection import binned_metrics
+from calib_monai.handlers.copy_check import label_digest
 from calib_monai.handlers.engine_state import ignored_label, items, voxels_of
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
@@ -21,7 +22,7 @@ from calib_monai.whole_files import write_json
 
 
 class BinsSaver:
-    """Writes `bins.json`: for every case the bins of the top label and of each class, and its number of voxels.
+    """Writes `bins.json`: for each case the bins of the top label and of each class, its voxels and its label's digest.
 
     Those that a `MetricCollectionHandler` measures, as ECE and CECE of this region, are not computed again.
 
@@ -40,7 +41,7 @@ class BinsSaver:
         self.num_bins = num_bins
         self.own = {"top_label": ECEMetric(num_bins, region), "classes": CECEMetric(num_bins, region)}
         self.measured: dict[str, BinnedMetric] = {}
-        self.cases: list[tuple[str, int]] = []  # name and number of voxels
+        self.cases: list[tuple[str, int, str]] = []  # name, number of voxels, and digest of the label
         self.rows: dict[str, list[Tensor]] = {}
 
     def attach(self, engine: Engine) -> None:
@@ -66,7 +67,7 @@ class BinsSaver:
             ValueError: "prob" or "label" that are none, as the metrics refuse them.
         """
         for item in items(engine):
-            self.cases.append((case_of(item), item["prob"][0].numel()))
+            self.cases.append((case_of(item), item["prob"][0].numel(), label_digest(item).hex()))
             missing = self.own.keys() - self.measured.keys()
             if missing:
                 voxels = voxels_of(item, self.region, ignored_label(engine))
@@ -85,13 +86,14 @@ class BinsSaver:
         top_label, classes = (Bins.from_tensor(rows[name]) for name in self.own)
         state: Any = engine.state
         means = (top_label.confidence.sum(dim=-1) / top_label.total).flatten().tolist()
-        state.mean_confidence = dict(zip([name for name, _ in cases], means, strict=True))
+        state.mean_confidence = dict(zip([name for name, *_ in cases], means, strict=True))
         content = {
             name: {
                 "top_label": top_label[place][0].to_dict(),
                 "classes": classes[place].to_dict(),
                 "num_voxels": voxels,
+                "label": label,
             }
-            for place, (name, voxels) in enumerate(cases)
+            for place, (name, voxels, label) in enumerate(cases)
         }
         write_json(self.path, {"region": self.region.name, "num_bins": self.num_bins, "cases": content}, indent=None)

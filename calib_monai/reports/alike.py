@@ -56,6 +56,15 @@ def unlike_networks(runs: Sequence[Run]) -> str:
     return "; ".join(f"{run} is {text}" for run, text in told.items()) if len(set(told.values())) > 1 else ""
 
 
+def retrained(runs: Sequence[Run]) -> str:
+    """The runs between which the weights of one path changed, as a text; "" if none did or it was not noted."""
+    of_model: dict[str, dict[float, str]] = {}
+    for run in runs:
+        if run.model and run.modified:
+            of_model.setdefault(run.model, {}).setdefault(run.modified, run.name)
+    return "; ".join(" and ".join(names.values()) for names in of_model.values() if len(names) > 1)
+
+
 def _arguments(network: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:
     """The arguments of a network in which those of its class differ, as a text."""
     shared = set.intersection(*(set(one) for one in alike)) - set(OF_OTHERS)

@@ -76,5 +76,5 @@ def effect_of(run: Run, runs: Sequence[Run]) -> Effect | None:
 
 def _is_without(one: Run, run: Run) -> bool:
     """Whether a run measured the model of another one in the same way, without a calibrator."""
-    same = (one.calibrator, one.model, one.part) == (NONE, run.model, run.part)
+    same = (one.calibrator, one.model, one.modified, one.part) == (NONE, run.model, run.modified, run.part)
     return same and not unlike_images([one, run]) and not unlike_settings(SCORE, [one, run])

@@ -36,6 +36,12 @@ class LogitCounts:
     largest: NDArray[np.int64] | None = None
 
 
+ON_THE_SAME = (
+    "runs are compared on the same cases with the same labels: evaluate again, or give different data another name of "
+    "the data set (--dataset of a score)"
+)
+
+
 @dataclass(frozen=True)
 class Run:
     """The results of one evaluation.
@@ -58,10 +64,12 @@ class Run:
         num_voxels: the number of all voxels of all cases, inside the region or not; NaN if it was not noted.
         case_bins: the top-label bins of each case; `bins` is their sum.
         case_voxels: the number of all voxels of each case, inside the region or not, where it was noted.
+        case_labels: what is the same for equal labels, for each case, where it was noted.
         logits: histograms of the logits of all cases together, None if none were kept.
         suffix: the part of `name` after the folder.
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
         model: path of the weights, or those of the members of an ensemble with commas between them.
+        modified: when the weights, or those of the first member, were written, in seconds; 0 if it was not noted.
         calibrator: the calibrator, "none" without one.
         fitted_patients: the number of patients that it was fitted to, if it was noted.
         trained_on: the name of the data set of the training.
@@ -92,9 +100,11 @@ class Run:
     measures: Mapping[str, Measure] = field(default_factory=dict)
     case_bins: Mapping[str, Bins] = field(default_factory=dict)
     case_voxels: Mapping[str, float] = field(default_factory=dict)
+    case_labels: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ""
     voxels: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
+    modified: float = 0.0
     calibrator: str = "none"
     fitted_patients: int | None = None
     trained_on: str = ""
@@ -192,18 +202,25 @@ def shared_cases(runs: Sequence[Run]) -> list[str]:
                 "them the same; runs are compared on the same cases, so train and evaluate them on one data set with "
                 "the same --split_seed, --fold and other options of its cases (their split.json names them)"
             )
-        check_same_voxels(first, run)
+    check_same_cases(runs)
     return list(first.cases)
 
 
-def check_same_voxels(first: Run, other: Run) -> None:
-    """Raise ValueError if a case has other numbers of voxels in two runs: they measured different cases of one name."""
-    for case, voxels in first.case_voxels.items():
-        if (found := other.case_voxels.get(case, voxels)) != voxels:
-            raise ValueError(
-                f"{case} has {voxels:g} voxels in {first.folder} and {found:g} in {other.folder}; runs are compared on "
-                "the same cases, and those of different data need another name of the data set (--dataset of a score)"
-            )
+def check_same_cases(runs: Sequence[Run]) -> None:
+    """Raise ValueError if two runs measured different cases of one name, by their numbers of voxels or their labels."""
+    voxels: dict[str, tuple[float, Run]] = {}
+    labels: dict[str, tuple[str, Run]] = {}
+    for run in runs:
+        for case, number in run.case_voxels.items():
+            there, first = voxels.setdefault(case, (number, run))
+            if there != number:
+                raise ValueError(
+                    f"{case} has {there:g} voxels in {first.folder} and {number:g} in {run.folder}; {ON_THE_SAME}"
+                )
+        for case, label in run.case_labels.items():
+            known, first = labels.setdefault(case, (label, run))
+            if known != label:
+                raise ValueError(f"{case} has other labels in {first.folder} than in {run.folder}; {ON_THE_SAME}")
 
 
 def check_same_classes(runs: Sequence[Run]) -> None:

@@ -28,6 +28,8 @@ def test_the_bins_give_the_metric_back(evaluated: Path) -> None:
     by_class = [Bins.from_dict(case["classes"]).expected_calibration_error().mean().item() for case in cases.values()]
     metrics = json.loads((evaluated / "summary.json").read_text())["metrics"]
     assert all(case["num_voxels"] >= sum(case["top_label"]["count"]) > 0 for case in cases.values())
+    assert len({case["label"] for case in cases.values()}) == 2
+    assert {len(case["label"]) for case in cases.values()} == {32}
     assert np.mean(errors) == pytest.approx(metrics["ece_foreground"]["value"])
     assert np.mean(by_class) == pytest.approx(metrics["cece_foreground"]["value"])
 

@@ -35,8 +35,15 @@ def test_different_cases_of_one_name_are_not_compared(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"b has 480 voxels in .*one and 500 in .*other; runs are compared on"):
         main([str(one), str(other), "--out", str(tmp_path / "report")])
     assert not (tmp_path / "report").exists()
+    content["cases"]["b"]["num_voxels"] = 480
+    for folder, digest in ((one, "0" * 32), (other, "f" * 32)):
+        content["cases"]["b"]["label"] = digest
+        (folder / "bins.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"b has other labels in .*one than in .*other; runs are compared on"):
+        main([str(one), str(other), "--out", str(tmp_path / "report")])
     for case in content["cases"].values():
         del case["num_voxels"]
+    del content["cases"]["b"]["label"]
     (older / "bins.json").write_text(json.dumps(content))
     assert shared_cases(read_runs([one, older])) == ["a", "b", "c"]
 

@@ -26,7 +26,7 @@ def with_changes(folder: Path, *changes: float) -> list[Run]:
         row["nll_all"] += change
     known = [value for row in after.cases.values() if not isnan(value := row["nll_all"])]
     after.metrics["nll_all"] = sum(known) / len(known)
-    return [before, replace(after, calibrator="ts", model=before.model)]
+    return [before, replace(after, calibrator="ts", model=before.model, modified=before.modified)]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,12 @@ def test_the_effect_of_a_temperature_is_told(tmp_path: Path, changes: tuple[floa
     assert effect is not None
     assert effect.is_shown == (max(changes) < 0 and len(changes) == 6)
     assert effect_of(runs[0], runs) is None
+
+
+def test_a_training_between_two_runs_is_no_effect_of_a_calibrator(tmp_path: Path) -> None:
+    before, after = with_changes(tmp_path, *((-0.001, -0.002, -0.003) * 2))
+    assert effect_of(after, [before, after])
+    assert effect_of(replace(after, modified=after.modified + 1), [before, after]) is None
 
 
 def test_cases_of_a_patient_count_once_in_an_effect(tmp_path: Path) -> None:

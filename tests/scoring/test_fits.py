@@ -93,7 +93,8 @@ def test_a_case_that_was_fitted_to_is_not_measured_under_another_name(
         folder.mkdir()
     for case, one in given.cases.items():
         given.write(case, "{}.npz", sharpened(one.probs).transpose(0, 3, 2, 1))
-    copied = sharpened(given.cases["case_1"].probs)[:, ::-1].transpose(0, 3, 2, 1)
+    rounded = sharpened(given.cases["case_1"].probs).astype(np.float16).astype(np.float32)
+    copied = (rounded / rounded.sum(axis=0))[:, ::-1].transpose(0, 3, 2, 1)
     given._replace(probs=fold).write("renamed", "{}.npz", copied)
     label = nibabel.load(given.labels / "case_1.nii.gz").as_reoriented([[0, -1], [1, 1], [2, 1]])
     nibabel.save(label, labels / "renamed.nii.gz")
@@ -102,6 +103,12 @@ def test_a_case_that_was_fitted_to_is_not_measured_under_another_name(
         main(options)
     assert not [*(tmp_path / "out").iterdir()]
     assert main([*options, "--cases", "case_0", "case_2"]) == 0
+    noisy = given.cases["case_2"].probs * np.random.default_rng(0).uniform(0.2, 1, given.cases["case_2"].probs.shape)
+    another = (noisy / noisy.sum(axis=0)).astype(np.float32)[:, ::-1].transpose(0, 3, 2, 1)
+    given._replace(probs=fold).write("renamed", "{}.npz", another)
+    assert main([*options, "--overwrite"]) == 0
+    [caution] = json.loads((tmp_path / "out" / "eval" / "summary.json").read_text())["cautions"]
+    assert "2 case(s) have the label, voxel by voxel, of a case to which the calibrator was fitted, first" in caution
 
 
 def test_copies_among_the_measured_cases_are_told(folders: Callable[..., Folders], tmp_path: Path) -> None:
