@@ -108,7 +108,7 @@ def test_a_case_that_was_fitted_to_is_not_measured_under_another_name(
     given._replace(probs=fold).write("renamed", "{}.npz", another)
     assert main([*options, "--overwrite"]) == 0
     [caution] = json.loads((tmp_path / "out" / "eval" / "summary.json").read_text())["cautions"]
-    assert "2 case(s) have the label, voxel by voxel, of a case to which the calibrator was fitted, first" in caution
+    assert "3 case(s) have the label, voxel by voxel, of a case to which the calibrator was fitted, first" in caution
 
 
 def test_copies_among_the_measured_cases_are_told(folders: Callable[..., Folders], tmp_path: Path) -> None:
