@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import MapLabelValued
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.composed import flattened
@@ -92,6 +93,27 @@ def changes_classes(loading: Callable[..., Any] | None, num_classes: int) -> boo
     maps = [step.mapper for step in flattened(loading) if isinstance(step, MapLabelValued)]
     changed = [pair for one in maps for pair in zip(one.orig_labels, one.target_labels, strict=True)]
     return any(old < num_classes and old != new for old, new in changed)
+
+
+def checked_values(label: Tensor, name: str, num_classes: int, ignore_index: int | None = None) -> NDArray[Any]:
+    """The values of a label but the ignored one; raise ValueError if one is no class.
+
+    Args:
+        label: of any shape.
+        name: of the label, for the message.
+        num_classes: values must be 0..num_classes - 1.
+        ignore_index: a label that is no class, or None.
+    """
+    values: NDArray[Any] = torch.unique(label).numpy()
+    values = values[values != ignore_index] if ignore_index is not None else values
+    wrong = [value for value in values if value not in range(num_classes)]
+    if wrong:
+        ignored = "" if ignore_index is None else f" or {ignore_index}"
+        raise ValueError(
+            f"{name} holds the label value(s) {values_in_words(wrong)}; with {num_classes} classes "
+            f"they must be whole numbers 0..{num_classes - 1}{ignored}"
+        )
+    return values
 
 
 def check_contents(

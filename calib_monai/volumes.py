@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.transforms import LoadImage
-from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.arguments import check_ignored_label
@@ -19,7 +18,7 @@ from calib_monai.copies import copied
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
 from calib_monai.label_grids import check_same_grid
-from calib_monai.label_values import check_contents, values_in_words
+from calib_monai.label_values import check_contents, checked_values
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
 from calib_monai.readers import reader_of
@@ -66,6 +65,7 @@ class Seen(NamedTuple):
     digest: bytes
     label_digest: bytes
     classes: frozenset[int]
+    channel_digests: tuple[bytes, ...] = ()  # of channels that are files of their own
 
     @property
     def shows(self) -> bool:
@@ -121,7 +121,7 @@ def read_pair(
             f"{files['image']} has slices of {sliced.size[0]}x{sliced.size[1]} voxels; slice_size is "
             f"{list(rules.largest)}: set it to the largest, in multiples of {SLICE_MULTIPLE}"
         )
-    values = _checked_values(label, files["label"], rules)
+    values = checked_values(label, files["label"], rules.num_classes, rules.ignore_index)
     check_same_grid(loaded["image"], loaded["label"], files, asked=rules.same_grid)
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
@@ -129,7 +129,9 @@ def read_pair(
         across = on_grid.thickest
         look(files["label"], label if across is None else label.movedim(across + 1, -1))
     affine = np.asarray(loaded["image"].affine)
-    return Seen(geometry, digest_of(image, affine), label_digest_of(label, affine), frozenset(map(int, values)))
+    digests = digest_of(image, affine), label_digest_of(label, affine)
+    apart = torch.split(image, 1) if len(_files(case["image"])) == len(image) > 1 else ()
+    return Seen(geometry, *digests, frozenset(map(int, values)), tuple(digest_of(one, affine) for one in apart))
 
 
 def read_image(
@@ -209,20 +211,6 @@ def _checked_image(loaded: Tensor, name: str, in_channels: int, spatial_dims: in
         bad = int(image.numel() - image.isfinite().sum())
         raise ValueError(f"{name} holds {bad} voxel(s) that are NaN or infinite")
     return image
-
-
-def _checked_values(label: Tensor, name: str, rules: Rules) -> NDArray[Any]:
-    """The values of a label but the ignored one; raise ValueError if one is no class."""
-    values: NDArray[Any] = torch.unique(label).numpy()
-    values = values[values != rules.ignore_index] if rules.ignore_index is not None else values
-    wrong = [value for value in values if value not in range(rules.num_classes)]
-    if wrong:
-        ignored = "" if rules.ignore_index is None else f" or {rules.ignore_index}"
-        raise ValueError(
-            f"{name} holds the label value(s) {values_in_words(wrong)}; with {rules.num_classes} classes "
-            f"they must be whole numbers 0..{rules.num_classes - 1}{ignored}"
-        )
-    return values
 
 
 def _geometry(image: Tensor, name: str, *, in_file: bool = True) -> Geometry:

@@ -80,8 +80,9 @@ ALLOWED = {
     "lagrangian": {"arguments"},
     "losses": {"arguments", "boundaries", "fills", "lagrangian", "priors", "tensor_checks"},
     "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
+    "misplaced_files": {"processes"},
     "cases": {
-        *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
+        *("case_checks", "checks", "datalists", "ensembles", "found_cases", "misplaced_files", "pictures"),
         *("made_for", "model_splits", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
     },
     "model_splits": {"checks", "datalists"},
