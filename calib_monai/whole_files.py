@@ -59,6 +59,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def named_file(path: Path) -> Iterator[BinaryIO]:
+    """A file open for bytes that is of this run alone, so it need not be on disk; an OSError names it."""
+    try:
+        with path.open("wb") as file:
+            yield file
+    except BaseException as error:
+        _add_filename(error, path)
+        raise
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write text in UTF-8, completely or not at all."""
     with whole_file(path) as file:

@@ -13,7 +13,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.whole_files import read_csv, read_json, whole_file, write_csv, write_json, write_whole
+from calib_monai.whole_files import named_file, read_csv, read_json, whole_file, write_csv, write_json, write_whole
 
 
 def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +80,8 @@ def test_what_a_spreadsheet_would_run_is_a_text_in_csv_and_is_read_back_as_it_wa
     assert "'=1+1,-0.5\n" in text
     assert [line for line in text.splitlines() if line[0] in "=+-@\t\N{FULLWIDTH EQUALS SIGN}"] == []
     assert read_csv(text) == [{"case": name, "=value": "-0.5"} for name in names]
+
+
+def test_a_full_disk_is_told_with_a_file_that_is_of_the_run_alone(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No space left on device: '.*0.pt'"), named_file(tmp_path / "0.pt"):
+        raise OSError(errno.ENOSPC, "No space left on device")

@@ -9,6 +9,8 @@ from shutil import rmtree
 import torch
 from torch import Tensor
 
+from calib_monai.whole_files import named_file
+
 
 class StoredItems:
     """Items on disk, which can be iterated any number of times, one at a time in memory.
@@ -25,7 +27,8 @@ class StoredItems:
 
     def add(self, *item: Tensor) -> None:
         """Keep an item."""
-        torch.save([part.cpu() for part in item], self._path(self.count))
+        with named_file(self._path(self.count)) as file:
+            torch.save([part.cpu() for part in item], file)
         self.count += 1
 
     def __iter__(self) -> Iterator[list[Tensor]]:

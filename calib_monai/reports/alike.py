@@ -9,6 +9,7 @@ from calib_monai.reports.runs import Run
 
 NOTED_LATER = ("unions",)  # settings that runs of earlier versions had, too, but did not note
 FORMER = {"include_background": True}  # settings of measures that had no such switch; of others they are off
+IGNORED = "ignore_index"  # a setting that the measures of probabilities note
 TARGET = "_target_"  # the class of a network
 OF_OTHERS = ("layers", "torch")  # of a network: they follow from its arguments and from the version of PyTorch
 OF_FITS = ("validation_patients", "validation_cases")  # noted beside settings: a promise is the same from any number
@@ -19,13 +20,19 @@ def unlike_settings(name: str, runs: Sequence[Run]) -> str:
 
     A setting that is off, or as in `FORMER`, equals a setting that an earlier version did not have.
     """
-    noted = [(run.name, run.settings[name]) for run in runs if run.settings.get(name)]
+    noted = [(run.name, settings) for run in runs if (settings := _settings_of(run, name))]
     keys = sorted({key for _, settings in noted for key in settings if key not in OF_FITS})
     of_key = {key: [one for _, one in noted if key in one or key not in NOTED_LATER] for key in keys}
     former = {key: FORMER.get(key, False) for key in keys}
     differing = [key for key in keys if len({repr(one.get(key, former[key])) for one in of_key[key]}) > 1]
     told = [f"{run} with {', '.join(_setting(key, settings) for key in differing)}" for run, settings in noted]
     return "; ".join(dict.fromkeys(told)) if differing else ""
+
+
+def _settings_of(run: Run, name: str) -> dict[str, Any]:
+    """The settings of a measure, with the label whose voxels no measure of its run counts."""
+    ignored = [one[IGNORED] for one in run.settings.values() if IGNORED in one]
+    return {**({IGNORED: ignored[0]} if ignored else {}), **run.settings.get(name, {})}
 
 
 def unlike_images(runs: Sequence[Run]) -> str:

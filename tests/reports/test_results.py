@@ -158,3 +158,15 @@ def test_a_bar_in_a_name_ends_no_cell_of_a_markdown_table() -> None:
         "| ---- | ----------: |",
         r"| a\|b |       **1** |",
     ]
+
+
+def test_shapes_are_not_compared_if_only_one_run_ignores_a_label(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second")]
+    for run, dice in zip(runs, (0.9, 0.8), strict=True):
+        with_value(run, "dice_foreground", dice)
+    settings = {"dice_foreground": {"include_background": False}, "nll_all": {"region": "all"}}
+    runs = [replace(run, settings=settings) for run in runs]
+    assert "Dice has different settings" not in results_tables(runs)[0].note
+    runs[1] = replace(runs[1], settings=settings | {"nll_all": {"region": "all", "ignore_index": 255}})
+    told = "Dice has different settings and is not compared: first with no ignore_index; second with ignore_index 255."
+    assert told in results_tables(runs)[0].note
