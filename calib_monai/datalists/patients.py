@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def with_patients(cases: Sequence[Case], dataset_dir: str, pattern: str) -> list[Case]:
-    """The cases with the name of their "patient".
+    """The cases with the name of their "patient"; a warning says if all are of one.
 
     Args:
         cases: each with its name under "case" and the path of its "label".
@@ -50,6 +50,11 @@ def with_patients(cases: Sequence[Case], dataset_dir: str, pattern: str) -> list
         if not match:
             raise ValueError(f"the pattern {pattern!r} of the patient does not fit {inside}")
         found.append({**case, "patient": match["patient"]})
+    if len(found) > len({case["patient"] for case in found}) == 1:
+        logger.warning(
+            "all %d cases are of one patient, %s, by the pattern %s: without others no interval is known; check it",
+            *(len(found), found[0]["patient"], pattern),
+        )
     return found
 
 

@@ -66,6 +66,4 @@ def tell_patients(cases: Collection[str], patients: Mapping[str, str]) -> None:
     if patients:
         first = patients[next(iter(cases))]
         logger.info("%d case(s) are of %d patient(s), first %s", len(cases), len(firsts), first)
-    if patients and len(firsts) == 1 < len(cases):
-        logger.warning("all %d cases are of one patient, so no interval is known: check --patient", len(cases))
     warn_of_several_cases(sorted(firsts.values()), CHECK if patients else MEND)

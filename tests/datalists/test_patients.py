@@ -112,3 +112,12 @@ def test_a_patient_in_two_sets_is_named() -> None:
         ValueError, match="patient a is in training with a1 and in test with a3; all cases of a patient"
     ):
         check_patients_apart(split)
+
+
+def test_a_pattern_that_makes_all_cases_one_patient_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    cases = [{"case": name, "label": f"{name}.nii.gz"} for name in ("case_1", "case_2")]
+    assert [one["patient"] for one in with_patients(cases, "", "{patient}_*")] == ["case", "case"]
+    assert "all 2 cases are of one patient, case, by the pattern {patient}_*: without others" in caplog.text
+    caplog.clear()
+    assert with_patients(cases, "", "case_{patient}")
+    assert not caplog.text
