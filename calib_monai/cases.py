@@ -26,7 +26,7 @@ from calib_monai.datalists.split_files import (
     patients_of_split,
     write_split,
 )
-from calib_monai.datalists.splits import Case, Split, fewer_cases
+from calib_monai.datalists.splits import Case, Split, fewer_cases, patient_of
 from calib_monai.ensembles import check_splits
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.made_for import MadeFor
@@ -36,7 +36,7 @@ from calib_monai.orientation import STORED, Geometry, check_axcodes, training_ax
 from calib_monai.pictures.palettes import check_palettes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
-from calib_monai.volumes import Loading, Rules, Seen, files_of, read_pair
+from calib_monai.volumes import Loading, Rules, Seen, read_pair
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -195,7 +195,8 @@ def checked_split(
     drawn = Drawn(names_of(split), options, images=images, labels=labels)
     other_split = earlier is not None and is_another(earlier, drawn, ckpt_dir, overwrite=overwrite)
     check_found(sets, list(seen.values()), None if own else ckpt_dir)
-    _check_together(sets, seen, num_classes)
+    check_palettes(chain.from_iterable(one.palettes for one in seen.values()))
+    tell_misplaced(_told_by(case, seen[case["case"]]) for case in chain(*sets.values()))
     if shapes:
         shapes.warn()
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
@@ -233,15 +234,10 @@ def _read(
     return {case["case"]: one for case, one in zip(chain(*sets.values()), seen, strict=True)}
 
 
-def _check_together(sets: Mapping[str, list[Case]], seen: Mapping[str, Seen], num_classes: int) -> None:
-    """Raise ValueError if masks contradict each other; warn of labels and channels that are those of another case."""
-    cases = {str(case["case"]): case for case in chain(*sets.values())}
-    if num_classes > 2:  # noqa: PLR2004 - background and a structure, which is the larger value
-        check_palettes(file for case in cases.values() for file in files_of({"label": case["label"]}))
-    tell_misplaced(
-        CaseDigests(name, one.digest, one.channel_digests, one.label_digest if one.shows else b"")
-        for name, one in seen.items()
-    )
+def _told_by(case: Case, seen: Seen) -> CaseDigests:
+    """What tells the files of a case from those of others."""
+    label = seen.label_digest if seen.shows else b""
+    return CaseDigests(str(case["case"]), str(patient_of(case)), seen.digest, seen.channel_digests, label)
 
 
 def _write(checked: Cases, use: Sequence[str], folders: Sequence[str], beside_model: Path) -> None:

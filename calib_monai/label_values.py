@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.composed import flattened
+from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
 
 MOST_EXACT = 2**24  # of whole numbers in float32
@@ -136,7 +137,7 @@ def check_contents(
         if low == high:
             raise ValueError(f"{told} holds one value only, {_in_words(low[None].numpy()[0])}, in all its voxels")
         check_no_label(part, told, num_classes, ignore_index)
-        if _holds_only(part, low, high):
+        if is_first_process() and _holds_only(part, low, high):
             values = ", ".join(_in_words(end[None].numpy()[0]) for end in (low, high))
             logger.warning("%s holds two values alone, %s, as a mask does: is it the image?", told, values)
 

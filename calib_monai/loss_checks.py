@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from calib_monai.checks import first_line
 from calib_monai.generators import generators_on
 from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.losses import leaving_out
 
 LARGEST_TRIED = 16  # voxels of a patch along an axis
 
@@ -24,8 +26,11 @@ def check_loss(
     num_classes: int,
     slice_size: Sequence[int],
     device: torch.device,
+    ignore_index: int | None = None,
 ) -> None:
     """Raise ValueError if a loss cannot take the network's output for a slice, or gives no number that depends on it.
+
+    With an `ignore_index` it is also one from which no voxel can be left out.
 
     For volumes it is tried on a small patch with random logits: a network would take seconds for a large one.
 
@@ -33,6 +38,7 @@ def check_loss(
     are the softmax. The state of random generators is restored.
     """
     name, volumes = type(loss).__name__, len(slice_size) == SPATIAL_DIMS
+    loss = leaving_out(deepcopy(loss), ignore_index) if ignore_index is not None else loss
     training = network.training
     try:
         with torch.no_grad(), torch.random.fork_rng(generators_on(device)):

@@ -16,19 +16,29 @@ class CaseDigests(NamedTuple):
 
     Attributes:
         case: its name.
+        patient: whose case it is. Two images of a patient may have one label.
         image: of the image.
         channels: of each channel that is a file of its own; empty if one file has all.
         label: of the label; empty if it shows no structure.
     """
 
     case: str
+    patient: str
     image: bytes
     channels: Sequence[bytes]
     label: bytes
 
 
+class _File(NamedTuple):
+    """A file of a case: its digest, empty if it tells nothing, and its name."""
+
+    digest: bytes
+    of: CaseDigests
+    name: str
+
+
 def tell_misplaced(cases: Iterable[CaseDigests]) -> None:
-    """Warn, in one line for each kind, of cases whose label or channel is that of a case with another image.
+    """Warn, in one line for each kind, of cases whose label or channel is that of another image, of another patient.
 
     Args:
         cases: all cases of a run.
@@ -36,38 +46,32 @@ def tell_misplaced(cases: Iterable[CaseDigests]) -> None:
     known = list(cases)
     if not is_first_process():
         return
-    labels = _twice((one.label, one.image, f"the label of {one.case}") for one in known)
+    labels = _twice(_File(one.label, one, f"the label of {one.case}") for one in known)
     channels = _twice(
-        (digest, one.image, f"channel {number} of {one.case}")
+        _File(digest, one, f"channel {number} of {one.case}")
         for one in known
         for number, digest in enumerate(one.channels, 1)
     )
+    for files, alike in ((labels, "has the voxels of"), (channels, "shows the same as")):
+        if files:
+            first, other = files[0]
+            more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+            logger.warning("%s %s %s, whose image is another one%s: is it at its place?", first, alike, other, more)
     within = [one.case for one in known if len(set(filter(None, one.channels))) < len([*filter(None, one.channels)])]
-    for pairs in (labels, channels):
-        if pairs:
-            logger.warning(
-                "%s has the voxels of %s, whose image is another one (%d such file(s)): is it in the wrong place?",
-                *pairs[0],
-                len(pairs),
-            )
     if within:
         logger.warning(
-            "%d case(s) have the same voxels in two channels, first %s: is one file a copy of the other?",
+            "%d case(s) show the same in two channels, first %s: is one file a copy of the other?",
             len(within),
             within[0],
         )
 
 
-def _twice(files: Iterable[tuple[bytes, bytes, str]]) -> list[tuple[str, str]]:
-    """The files whose digest one of another image has, each with that one.
-
-    Args:
-        files: of each its digest, empty if it tells nothing, the digest of its image, and its name.
-    """
-    first: dict[bytes, tuple[bytes, str]] = {}
+def _twice(files: Iterable[_File]) -> list[tuple[str, str]]:
+    """The names of the files whose digest one of another image and another patient has, each with that one."""
+    first: dict[bytes, _File] = {}
     found = []
-    for digest, image, name in files:
-        of_image, other = first.setdefault(digest, (image, name))
-        if digest and image != of_image:
-            found.append((name, other))
+    for file in files:
+        other = first.setdefault(file.digest, file)
+        if file.digest and file.of.image != other.of.image and file.of.patient != other.of.patient:
+            found.append((file.name, other.name))
     return found

@@ -36,13 +36,24 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
         affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
     channels = _in_one_orientation(image, affine)
-    step = max(1, math.ceil((image.numel() / MOST_VOXELS) ** (1 / (image.ndim - 1))))
-    every = (slice(None, None, step),) * (image.ndim - 1)
-    ranks = np.stack([np.unique(channel[every], return_inverse=True)[1].reshape(-1) for channel in channels])
+    ranks = np.stack([np.unique(some, return_inverse=True)[1].reshape(-1) for some in on_a_grid(image, affine)])
     if not ranks.any():
         return b""
     shape = repr((len(channels), *channels[0].shape)).encode()
     return blake2b(shape + ranks.astype(np.int32).tobytes(), digest_size=16).digest()
+
+
+def on_a_grid(image: Tensor, affine: NDArray[np.float64] | None = None, most: int = MOST_VOXELS) -> NDArray[Any]:
+    """The values of each channel on a regular grid of about `most` values of the image, (C, h, w[, d]).
+
+    Args:
+        image: (C, H, W[, D]).
+        affine: as in `digest_of`.
+        most: values of all channels together.
+    """
+    step = max(1, math.ceil((image.numel() / most) ** (1 / (image.ndim - 1))))
+    every = (slice(None, None, step),) * (image.ndim - 1)
+    return np.stack([channel[every] for channel in _in_one_orientation(image, affine)])
 
 
 def label_digest_of(label: Tensor, affine: NDArray[np.float64] | None = None) -> bytes:

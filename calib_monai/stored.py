@@ -52,6 +52,7 @@ class ModelFile(Stored):
 
     path: str = ""
     modified: float
+    weights: str = ""
 
 
 class StoredMetric(Stored):
@@ -192,7 +193,6 @@ class StoredModelJson(Stored):
     network: dict[str, Any] | None = None
     spatial_dims: Literal[2, 3] | None = None
     training_images: TrainingImages | None = None
-    weights: str | None = None
 
 
 class Record(Stored):

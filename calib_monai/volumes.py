@@ -21,6 +21,7 @@ from calib_monai.label_grids import check_same_grid
 from calib_monai.label_values import check_contents, checked_values
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
 from calib_monai.pictures import SUFFIXES
+from calib_monai.pictures.palettes import colors_of
 from calib_monai.readers import reader_of
 from calib_monai.refusals import causes_of
 from calib_monai.same_images import digest_of, label_digest_of
@@ -66,6 +67,7 @@ class Seen(NamedTuple):
     label_digest: bytes
     classes: frozenset[int]
     channel_digests: tuple[bytes, ...] = ()  # of channels that are files of their own
+    palettes: tuple[tuple[str, dict[tuple[int, ...], set[int]]], ...] = ()  # of its masks, as `colors_of`
 
     @property
     def shows(self) -> bool:
@@ -131,7 +133,10 @@ def read_pair(
     affine = np.asarray(loaded["image"].affine)
     digests = digest_of(image, affine), label_digest_of(label, affine)
     apart = torch.split(image, 1) if len(_files(case["image"])) == len(image) > 1 else ()
-    return Seen(geometry, *digests, frozenset(map(int, values)), tuple(digest_of(one, affine) for one in apart))
+    channels = tuple(digest_of(one, affine) for one in apart)
+    masks = _files(case["label"]) if rules.num_classes > 2 else ()  # noqa: PLR2004 - of two the larger is the structure
+    palettes = tuple((file, colors_of(file)) for file in masks)
+    return Seen(geometry, *digests, frozenset(map(int, values)), channels, palettes)
 
 
 def read_image(

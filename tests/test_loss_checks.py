@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from monai.inferers import SimpleInferer
-from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, FocalLoss
+from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, FocalLoss, HausdorffDTLoss
 
 from calib_monai.loss_checks import check_loss
 from calib_monai.losses import CompoundLoss, NACLLoss
@@ -106,3 +108,13 @@ def test_a_penalty_that_begins_at_large_logits_passes_and_one_of_no_logits_does_
     check_loss(Margin(deaf=False), *rest)
     with pytest.raises(ValueError, match=r"^Margin has no gradient at random logits"):
         check_loss(Margin(deaf=True), *rest)
+
+
+def test_a_loss_from_which_no_voxel_can_be_left_out_is_refused_if_a_label_is_ignored() -> None:
+    rest: Any = torch.nn.Conv2d(1, 3, 1), SimpleInferer(), 1, 3, (16, 32), torch.device("cpu")
+    loss = HausdorffDTLoss(to_onehot_y=True, softmax=True)
+    check_loss(loss, *rest)
+    with pytest.raises(ValueError, match=r"HausdorffDTLoss cannot take .*: HausdorffDTLoss depends on where a voxel"):
+        check_loss(loss, *rest, ignore_index=255)
+    weighted = DiceCELoss(softmax=True, to_onehot_y=True, weight=torch.tensor([1.0, 2.0, 3.0]))
+    check_loss(weighted, *rest, ignore_index=255)

@@ -9,19 +9,26 @@ from calib_monai.misplaced_files import CaseDigests, tell_misplaced
 
 def of(case: str, channels: tuple[bytes, ...] = (), label: bytes | None = None) -> CaseDigests:
     """A case whose image and label are its own."""
-    return CaseDigests(case, case.encode(), channels, case.encode() if label is None else label)
+    return CaseDigests(case, case, case.encode(), channels, case.encode() if label is None else label)
 
 
 def test_a_label_and_a_channel_of_another_case_are_told(caplog: pytest.LogCaptureFixture) -> None:
     first, second = of("a", (b"1", b"2")), of("b", (b"3", b"2"), label=b"a")
     tell_misplaced([first, second, of("c", (b"4", b"4")), of("d", label=b"a")])
     of_label, of_channel, within = [record.getMessage() for record in caplog.records]
-    assert of_label.startswith("the label of b has the voxels of the label of a, whose image is another one (2 such")
-    assert of_channel.startswith("channel 2 of b has the voxels of channel 2 of a, whose image is another one (1 such")
-    assert within == "1 case(s) have the same voxels in two channels, first c: is one file a copy of the other?"
+    assert of_label.startswith(
+        "the label of b has the voxels of the label of a, whose image is another one (and 1 more)"
+    )
+    assert of_channel.startswith(
+        "channel 2 of b shows the same as channel 2 of a, whose image is another one: is it at"
+    )
+    assert within == "1 case(s) show the same in two channels, first c: is one file a copy of the other?"
 
 
 def test_copies_of_whole_cases_and_labels_without_a_structure_are_not(caplog: pytest.LogCaptureFixture) -> None:
     copy = of("a", (b"1", b"2"))._replace(case="copy")
-    tell_misplaced([of("a", (b"1", b"2")), copy, of("b", (b"", b""), label=b""), of("c", (b"", b""), label=b"")])
+    same_patient = [of("x")._replace(patient="one"), of("y", label=b"x")._replace(patient="one")]
+    tell_misplaced(
+        [of("a", (b"1", b"2")), copy, of("b", (b"", b""), label=b""), of("c", (b"", b""), label=b""), *same_patient]
+    )
     assert not caplog.text

@@ -106,14 +106,13 @@ def check_patients(trials: Sequence[Trial]) -> None:
 
 
 def check_no_trial_twice(row: Row) -> None:
-    """Raise ValueError if two trials of a row have one seed and fold, or one file of weights, and count twice."""
+    """Raise ValueError if two trials of a row have one seed and fold, or the same weights, and count twice."""
     seen: dict[tuple[int, int], Path] = {}
-    weights: dict[tuple[str, float], Path] = {}
+    weights: dict[str, Path] = {}
     for trial in row.trials:
         run = trial.run
-        first = weights.setdefault((run.model, run.modified), run.folder) if run.model and run.modified else run.folder
-        if first != run.folder:
-            raise ValueError(f"{first} and {run.folder} both measured {run.model}; a training counts once, so give one")
+        if run.weights and (first := weights.setdefault(run.weights, run.folder)) != run.folder:
+            raise ValueError(f"{first} and {run.folder} measured the same weights; a training counts once, so give one")
         before = seen.get((trial.seed, trial.fold))
         if before is not None:
             raise ValueError(

@@ -53,7 +53,7 @@ class DurableFiles(BaseSaveHandler):
         name = self.filename or filename
         with whole_file(self.folder / name) as file:
             torch.save(checkpoint, file)
-            if self.made_for is not None:  # before the model: it must never lie beside what another was made for
+            if self.made_for is not None:  # before the model, which must not lie beside what another training says
                 file.flush()
                 weights = digest_of_files([Path(file.name)])
                 write_json(self.folder / MADE_FOR, {**self.made_for, WEIGHTS: weights})

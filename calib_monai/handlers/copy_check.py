@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
 
 from calib_monai.case_names import case_of
-from calib_monai.handlers.engine_state import add_caution, items, start_cautions
-from calib_monai.labels import most_probable
+from calib_monai.handlers.engine_state import add_caution, affine_of, items, label_digest, start_cautions
 from calib_monai.metrics.inputs import plain
-from calib_monai.same_images import digest_of, label_digest_of
+from calib_monai.same_images import digest_of, on_a_grid
 
-DIGEST = 16  # bytes of the digest of a label
+SAMPLED = 2**14  # probabilities of a case that are compared
+ROUNDING = 0.01  # of probabilities that were stored in other precision, the coarsest as bytes
+
+
+class Look(NamedTuple):
+    """A case, and its probabilities on a regular grid; None if its digest tells these, too."""
+
+    case: str
+    probs: NDArray[np.float32] | None
+
+    def is_copy_of(self, other: Look) -> bool:
+        """Whether the probabilities of another case with the same digest are the same, but for rounding."""
+        if self.probs is None or other.probs is None:
+            return True
+        return self.probs.shape == other.probs.shape and float(np.abs(self.probs - other.probs).max()) <= ROUNDING
 
 
 class CopyCheck:
     """Stops an evaluator at the first case that is a copy of one that was fitted to, and tells of other copies.
 
-    Two cases are copies if their labels agree in all voxels, and so do their most probable classes: probabilities may
-    have been rounded. Without a structure in the label, their probabilities must be those of one prediction, as
-    `calib_monai.same_images.digest_of` tells, and not constant. If only their labels agree, they may be copies that
-    another model predicted: a caution tells it of those that were fitted to.
+    Two cases are copies if their labels agree in all voxels and their probabilities agree but for rounding. A label of
+    a single value tells nothing: then the probabilities must be those of one prediction, as
+    `calib_monai.same_images.digest_of` tells, and not constant. If only the labels agree, the case may be a copy that
+    another model predicted: a caution names it if it was fitted to.
 
     Args:
         fitted: the cases that were fitted to, by their digest.
@@ -34,11 +47,10 @@ class CopyCheck:
         cases: the cases of this run, by their digest.
     """
 
-    def __init__(self, fitted: Mapping[bytes, str] | None = None, of: str = "") -> None:
+    def __init__(self, fitted: Mapping[bytes, Sequence[Look]] | None = None, of: str = "") -> None:
         self.fitted = fitted or {}
-        self.labels = {digest[-DIGEST:]: case for digest, case in self.fitted.items()}
         self.of = of
-        self.cases: dict[bytes, str] = {}
+        self.cases: dict[bytes, list[Look]] = {}
         self.copies: list[tuple[str, str]] = []
         self.alike: list[tuple[str, str]] = []  # in their labels, with those that were fitted to
 
@@ -60,19 +72,20 @@ class CopyCheck:
             ValueError: one is a copy of a case that was fitted to.
         """
         for item in items(engine):
-            digest, case = _digest(item), case_of(item)
+            digest, look = _looked_at(item)
             if not digest:
                 continue
-            if digest in self.fitted:
+            of_fit, of_run = self.fitted.get(digest, ()), self.cases.setdefault(digest, [])
+            if fitted := next(filter(look.is_copy_of, of_fit), None):
                 raise ValueError(
-                    f"{case} is a copy of {self.fitted[digest]}, to which the calibrator was fitted: what is fitted to "
+                    f"{look.case} is a copy of {fitted.case}, to which the calibrator was fitted: what is fitted to "
                     "a case cannot be measured on it; name the others by --cases"
                 )
-            first = self.cases.setdefault(digest, case)
-            if first != case:
-                self.copies.append((case, first))
-            if plain(item["label"]).any() and (other := self.labels.get(digest[-DIGEST:])):
-                self.alike.append((case, other))
+            self.alike += [(look.case, other.case) for other in of_fit[:1]]
+            if first := next(filter(look.is_copy_of, of_run), None):
+                self.copies.append((look.case, first.case))
+            else:
+                of_run.append(look)
 
     def tell(self, engine: Engine) -> None:
         """Note the copies among the cases, and what may be copies of those that were fitted to."""
@@ -88,22 +101,13 @@ class CopyCheck:
             )
 
 
-def label_digest(item: Mapping[str, Any]) -> bytes:
-    """What is the same for the labels of two cases that agree in all voxels; nothing for a one-hot label."""
-    label = plain(item["label"]).cpu()
-    return label_digest_of(label, _affine_of(item)) if len(label) == 1 else b""
-
-
-def _digest(item: Mapping[str, Any]) -> bytes:
-    """What is the same for two cases that are copies; nothing where that cannot be told."""
-    probs, affine = plain(item["prob"]).cpu(), _affine_of(item)
-    if plain(item["label"]).any():
-        predicted = label_digest_of(most_probable(probs)[0][None], affine)
-    else:
-        predicted = digest_of(probs, affine)
-    return predicted and predicted + label_digest(item)
-
-
-def _affine_of(item: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """The affine of a case's label, (4, 4), if it has one."""
-    return np.asarray(item["label"].affine) if hasattr(item["label"], "affine") else None
+def _looked_at(item: Mapping[str, Any]) -> tuple[bytes, Look]:
+    """What is the same for two cases that may be copies, empty where nothing is; and the case."""
+    label, probs, affine = label_digest(item), plain(item["prob"]).cpu(), affine_of(item)
+    values = plain(item["label"])
+    if not label:
+        return b"", Look(case_of(item), None)
+    if bool((values != values.flatten()[0]).any()):
+        return label, Look(case_of(item), on_a_grid(probs.float(), affine, SAMPLED))
+    digest = digest_of(probs, affine)
+    return digest and digest + label, Look(case_of(item), None)

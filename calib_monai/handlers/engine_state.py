@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from ignite.engine import Engine
+from numpy.typing import NDArray
 from torch import Tensor
 
 from calib_monai.metrics.inputs import ProbsAndLabels, labels_and_ignored, measured_voxels, plain, probs_and_labels
 from calib_monai.processes import is_first_process
 from calib_monai.regions import Region
+from calib_monai.same_images import label_digest_of
 
 logger = logging.getLogger(__name__)
 
@@ -84,3 +88,14 @@ def given_of(item: dict[str, Any], ignore_index: int | None) -> ProbsAndLabels:
     """The input of the metrics for a case, as a batch of one from `probs_and_labels`; arguments as in `voxels_of`."""
     label = item["label" if ignore_index is None else "target"]
     return probs_and_labels(item["prob"][None], label[None], ignore_index)
+
+
+def label_digest(item: Mapping[str, Any]) -> bytes:
+    """What is the same for the labels of two cases that agree in all voxels; nothing for a one-hot label."""
+    label = plain(item["label"]).cpu()
+    return label_digest_of(label, affine_of(item)) if len(label) == 1 else b""
+
+
+def affine_of(item: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """The affine of a case's label, (4, 4), if it has one."""
+    return np.asarray(item["label"].affine) if hasattr(item["label"], "affine") else None

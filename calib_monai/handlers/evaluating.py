@@ -49,7 +49,7 @@ class ModelCheckpointLoader(monai.handlers.CheckpointLoader):
 def _warn_of_other_weights(folder: Path) -> None:
     """Warn if a model is not the one that its `model.json` was written with."""
     written = (read_model_json(str(folder)) or {}).get(WEIGHTS)
-    if written and written != digest_of_files([folder / MODEL]) and is_first_process():
+    if written and is_first_process() and written != digest_of_files([folder / MODEL]):
         logger.warning(
             "%s was written with another %s: its classes, orientation and preparation may not be those of these "
             "weights; copy both files of a model together",

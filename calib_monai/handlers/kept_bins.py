@@ -12,8 +12,7 @@ from torch import Tensor
 from calib_monai.bins import Bins
 from calib_monai.case_names import case_of
 from calib_monai.handlers.collection import binned_metrics
-from calib_monai.handlers.copy_check import label_digest
-from calib_monai.handlers.engine_state import ignored_label, items, voxels_of
+from calib_monai.handlers.engine_state import ignored_label, items, label_digest, voxels_of
 from calib_monai.metrics import CECEMetric, ECEMetric
 from calib_monai.metrics.calibration import BinnedMetric
 from calib_monai.processes import all_gathered, is_first_process

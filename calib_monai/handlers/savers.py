@@ -23,7 +23,7 @@ from calib_monai.made_for import network_of_model
 from calib_monai.measures import measure_from, measure_of
 from calib_monai.methods import method_of_model
 from calib_monai.networks import folders_of
-from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, fitted_to
+from calib_monai.posthoc.files import NONE, FittedTo, calibrator_path, digest_of_files, fitted_to
 from calib_monai.processes import all_gathered, is_first_process
 from calib_monai.reports.cases_file import PATIENT
 from calib_monai.reports.structures import failures
@@ -122,7 +122,10 @@ class ResultsSaver:
         methods = [method_of_model(folder, self.bundle_method) for folder in of_models]
         self.network = network_of_model(of_models[0])
         self.method = " and ".join(dict.fromkeys(methods))
-        self.files, self.fitted = about_models(self._models(network)), FittedTo()
+        models = self._models(network)
+        self.files, self.fitted = about_models(models), FittedTo()
+        if is_first_process():
+            self.files["model"]["weights"] = digest_of_files(models)
         if self.calibrator != NONE:
             path = calibrator_path(self.calibrator, folders or str(self.model.parent))
             self.files["calibrator_file"], self.fitted = about_file(path), fitted_to(path)

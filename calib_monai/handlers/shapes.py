@@ -53,10 +53,10 @@ class SegmentationHandler(IgniteMetricHandler):
         if self.unions:
             predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
         elif getattr(self.metric_fn, "num_classes", 0) is None and output:
-            if "prob" not in output[0]:
+            if "prob" not in output[0] and len(output[0]["pred"]) == 1:
                 raise ValueError(f'{type(self).__name__} has neither num_classes nor a "prob" that tells it; give it')
             for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
-                if part is not None:
+                if part is not None and "prob" in output[0]:
                     part.num_classes = len(output[0]["prob"])  # type: ignore[union-attr] # as it has
         return predictions, labels
 

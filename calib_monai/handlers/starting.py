@@ -102,7 +102,7 @@ def check_run(
     device = next((weights.device for weights in network.parameters()), torch.device("cpu"))
     check_network(network, in_channels, num_classes, made_for.slice_size, device, batch_size)
     if loss is not None and inferer is not None:
-        check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device)
+        check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device, made_for.ignore_index)
     measured = [one for saver in handlers if isinstance(saver, ResultsSaver) for one in saver.metrics]
     check_metrics([*metrics, *measured], num_classes)
     _check_free(handlers)

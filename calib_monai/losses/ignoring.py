@@ -11,17 +11,19 @@ from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 
+MEAN, SUM, WHOLE = KINDS = ("mean", "sum", "whole")  # over images, or of all voxels of the batch at once
 TOLERANCE = 1e-4  # of sums of the same terms, relative
 
 
 class IgnoringLoss(nn.Module):
     """A loss over the voxels whose label is not ignored; 0 if there are none.
 
-    Some losses are a mean over images, as Dice. Then the loss is that of the n counted voxels of each image, weighted
+    Most losses are a mean over images, as Dice. Then the loss is that of the n counted voxels of each image, weighted
     by n / N, where N is the number of counted voxels in the batch. For a mean over voxels, as cross-entropy, this is
-    the mean over the N voxels. Other losses count the whole batch at once, as Dice with `batch=True`. Then the loss is
-    that of the N voxels. The first call tries on random logits which of them it is. If no voxel is ignored, the loss is
-    unchanged.
+    the mean over the N voxels. A loss that adds up images is added up. A loss of the whole batch at once, as Dice with
+    `batch=True`, is that of the N voxels. A loss that is none of these, such as Dice plus cross-entropy with class
+    weights, is weighted as a mean over images. The first call finds out which it is, with random logits. If no voxel is
+    ignored, the loss is unchanged.
 
     Args:
         loss: a function of (logits, target), such as MONAI's DiceCELoss, that does not depend on where a voxel lies.
@@ -36,7 +38,7 @@ class IgnoringLoss(nn.Module):
         check_ignore_index(ignore_index)
         self.loss = loss
         self.ignore_index = ignore_index
-        self.by_image: bool | None = None  # until it was tried
+        self.kind = ""  # one of `KINDS`, once it was tried
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss, a scalar.
@@ -47,22 +49,21 @@ class IgnoringLoss(nn.Module):
 
         Raises:
             ValueError: `class_labels` or the loss refuses the logits or the target, or the loss depends on where a
-                voxel lies, or adds up images.
+                voxel lies.
         """
-        if self.by_image is None:
-            self.by_image = _counts_each_image(self.loss, logits.shape[1], logits.device)
+        self.kind = self.kind or _kind_of(self.loss, logits.shape[1], logits.device)
         counted = ~ignored_voxels(class_labels(logits, target, self.ignore_index)).flatten(1)
         if bool(counted.all()):
             whole: Tensor = self.loss(logits, target)
             return whole
         rows, labels = _rows(logits.as_subclass(Tensor)), _rows(target.as_subclass(Tensor))
-        parts = [*counted] if self.by_image else [counted.flatten()]
-        if not self.by_image:
-            rows, labels = rows.flatten(0, 1)[None], labels.flatten(0, 1)[None]
+        if self.kind == WHOLE:
+            rows, labels, counted = (given.flatten(0, 1)[None] for given in (rows, labels, counted))
         total = counted.sum()
         terms = [
-            kept.sum() / total * self.loss(_as_image(of_image[kept]), _as_image(of_labels[kept]))
-            for of_image, of_labels, kept in zip(rows, labels, parts, strict=True)
+            (1 if self.kind == SUM else kept.sum() / total)
+            * self.loss(_as_image(of_image[kept]), _as_image(of_labels[kept]))
+            for of_image, of_labels, kept in zip(rows, labels, counted, strict=True)
             if kept.any()
         ]
         return torch.stack(terms).sum() if terms else logits.nan_to_num(0, 0, 0).mul(0).sum()
@@ -78,11 +79,11 @@ def _as_image(rows: Tensor) -> Tensor:
     return rows.T[None, :, :, None]
 
 
-def _counts_each_image(loss: nn.Module, num_classes: int, device: torch.device) -> bool:
-    """Whether the loss of a batch is the mean of those of its images; False if it is that of all their voxels.
+def _kind_of(loss: nn.Module, num_classes: int, device: torch.device) -> str:
+    """How the loss of a batch follows from its images, one of `KINDS`.
 
     Raises:
-        ValueError: it is neither once the voxels lie in another order.
+        ValueError: it changes if the voxels lie elsewhere, or cannot be computed of voxels in a row.
     """
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(2, num_classes, 6, 5, generator=generator).to(device)
@@ -91,17 +92,20 @@ def _counts_each_image(loss: nn.Module, num_classes: int, device: torch.device) 
     order = torch.randperm(30, generator=generator).to(device)
     rows, labels = (_rows(given)[:, order] for given in (logits, target))
     with torch.no_grad():
-        whole = loss(logits, target)
-        of_images = [loss(*map(_as_image, image)) for image in zip(rows, labels, strict=True)]
-        of_voxels = loss(*(_as_image(given.flatten(0, 1)) for given in (rows, labels)))
-    if torch.allclose(torch.stack(of_images).mean(), whole, rtol=TOLERANCE):
-        return True
-    if torch.allclose(of_voxels, whole, rtol=TOLERANCE):
-        return False
-    raise ValueError(
-        f"{type(loss).__name__} depends on where a voxel lies, or adds up images, so voxels cannot be left out of it: "
-        "train without ignore_index, or with another loss"
-    )
+        try:
+            whole = loss(logits, target)
+            moved = loss(rows.movedim(-1, 1)[..., None], labels.movedim(-1, 1)[..., None])
+            of_images = torch.stack([loss(*map(_as_image, image)) for image in zip(rows, labels, strict=True)])
+            of_voxels = loss(*(_as_image(given.flatten(0, 1)) for given in (rows, labels)))
+        except Exception as error:
+            raise ValueError(f"{type(loss).__name__} cannot leave out voxels: {error}") from error
+    if whole.numel() == 1 and not torch.allclose(moved, whole, rtol=TOLERANCE):
+        raise ValueError(
+            f"{type(loss).__name__} depends on where a voxel lies, so voxels cannot be left out of it: train without "
+            "ignore_index, or with another loss"
+        )
+    found = {MEAN: of_images.mean(), SUM: of_images.sum(), WHOLE: of_voxels}
+    return next((kind for kind in KINDS if torch.allclose(found[kind], whole, rtol=TOLERANCE)), MEAN)
 
 
 def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:

@@ -9,6 +9,7 @@ import torch
 from monai.metrics import IterationMetric
 from torch import Tensor
 
+from calib_monai.arguments import check_ignore_index
 from calib_monai.metrics.calibration import CalibrationMetric
 from calib_monai.metrics.inputs import check_lists, measured_voxels, pieces_of, probs_and_labels
 from calib_monai.metrics.region_parts import Part, parts
@@ -49,6 +50,7 @@ class MetricCollection(IterationMetric):
             if not isinstance(metric, CalibrationMetric):
                 kind = type(metric).__name__
                 raise ValueError(f"{name} is of type {kind}; it must be a measure of probabilities, such as ECEMetric")  # noqa: TRY004
+        check_ignore_index(ignore_index)
         named = {name: metric.ignore_index for name, metric in metrics.items() if metric.ignore_index is not None}
         ignored = {*named.values(), *({ignore_index} - {None})}
         if len(ignored) > 1:

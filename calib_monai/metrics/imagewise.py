@@ -65,12 +65,12 @@ class ImagewiseMetric(CumulativeIterationMetric):
 
         Args:
             reduction: MONAI's, such as "mean_batch" for a mean over images of each column, (K,). NaN values are left
-                out. Without it, the mean of an image without any value is left out, and a mean of none is NaN.
+                out, and what is made of none is NaN, where MONAI's own metrics give 0.
 
         Raises:
             ValueError: nothing was measured yet, or an unknown reduction.
         """
         if reduction is None:
             return self.values().nanmean(dim=1).nanmean()
-        reduced: Tensor = do_metric_reduction(self.values(), reduction)[0]
-        return reduced
+        reduced, known = map(torch.as_tensor, do_metric_reduction(self.values(), reduction))
+        return reduced.masked_fill(known == 0, torch.nan)

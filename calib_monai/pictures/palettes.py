@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from PIL import Image
@@ -12,18 +12,18 @@ from calib_monai.pictures.decoding import SUFFIXES, decoded, is_gray
 Color = tuple[int, ...]
 
 
-def check_palettes(masks: Iterable[str]) -> None:
+def check_palettes(masks: Iterable[tuple[str, Mapping[Color, set[int]]]]) -> None:
     """Raise ValueError if a color is one class in a mask and another class in another mask.
 
     The indices of a palette of colors are the classes. A program that sorts the colors of a palette leaves the picture
     as it looks and exchanges the classes.
 
     Args:
-        masks: files of labels; those that are no pictures with a palette of colors are passed over.
+        masks: each with what `colors_of` gives.
     """
     known: dict[Color, tuple[set[int], str]] = {}
-    for file in masks:
-        for color, indices in _indices(file).items():
+    for file, colors in masks:
+        for color, indices in colors.items():
             there, first = known.setdefault(color, (indices, file))
             if not there & indices:
                 raise ValueError(
@@ -33,7 +33,7 @@ def check_palettes(masks: Iterable[str]) -> None:
                 )
 
 
-def _indices(file: str) -> dict[Color, set[int]]:
+def colors_of(file: str) -> dict[Color, set[int]]:
     """The places in the palette of each color that a mask shows; empty without a palette of colors."""
     if not file.lower().endswith(SUFFIXES):
         return {}

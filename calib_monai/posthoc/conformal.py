@@ -91,7 +91,7 @@ class Conformal:
         patients: n.
 
     Raises:
-        ValueError: another `coverage`.
+        ValueError: another `coverage`, or patients that are not one for each case.
 
     Examples:
         >>> scores = torch.tensor([[0.5, 1.0, 2.0, 0.1, 0.2, 0.3, 0.7, 0.6, 0.9]])
@@ -103,6 +103,9 @@ class Conformal:
 
     def __init__(self, scores: Tensor, patients: Tensor, coverage: float = LEVELS["coverage"]) -> None:
         check_share("coverage", coverage)
+        if not isinstance(patients, Tensor) or patients.shape != scores.shape[1:]:
+            given = type(patients).__name__ if not isinstance(patients, Tensor) else tuple(patients.shape)
+            raise ValueError(f"patients is {given}; it must be a number for each of {scores.shape[1]} cases")
         self.coverage = coverage
         self.factors = [conformal_quantile(of_structure, coverage, patients) for of_structure in scores]
         self.cases = scores.shape[1]

@@ -30,8 +30,8 @@ def unlike_settings(name: str, runs: Sequence[Run]) -> str:
 
 
 def _settings_of(run: Run, name: str) -> dict[str, Any]:
-    """The settings of a measure, with the label whose voxels no measure of its run counts."""
-    ignored = [one[IGNORED] for one in run.settings.values() if IGNORED in one]
+    """The settings of a measure, with the label whose voxels no measure of its run counts; empty if it has none."""
+    ignored = [one[IGNORED] for one in run.settings.values() if IGNORED in one] if name in run.metrics else []
     return {**({IGNORED: ignored[0]} if ignored else {}), **run.settings.get(name, {})}
 
 
@@ -61,15 +61,6 @@ def unlike_networks(runs: Sequence[Run]) -> str:
         for run in of_class
     }
     return "; ".join(f"{run} is {text}" for run, text in told.items()) if len(set(told.values())) > 1 else ""
-
-
-def retrained(runs: Sequence[Run]) -> str:
-    """The runs between which the weights of one path changed, as a text; "" if none did or it was not noted."""
-    of_model: dict[str, dict[float, str]] = {}
-    for run in runs:
-        if run.model and run.modified:
-            of_model.setdefault(run.model, {}).setdefault(run.modified, run.name)
-    return "; ".join(" and ".join(names.values()) for names in of_model.values() if len(names) > 1)
 
 
 def _arguments(network: Mapping[str, Any], alike: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,7 @@ from math import isnan
 from statistics import fmean
 
 from calib_monai.intervals import FEW, FEWEST, mean_interval, patients_of
-from calib_monai.reports.effects import NONE, effect_of
+from calib_monai.reports.effects import NONE, effect_of, is_retrained
 from calib_monai.reports.runs import Run
 from calib_monai.reports.sentences import where_of
 from calib_monai.reports.structures import OF_DICE, OF_VOLUME, in_percent, volume_differences
@@ -90,6 +90,8 @@ def what_to_do(run: Run, runs: Sequence[Run]) -> str:
     effect = effect_of(run, runs)
     if effect is not None:
         return effect.told(run)
+    if run.calibrator != NONE and (other := next((one for one in runs if is_retrained(one, run)), None)):
+        return f"The weights changed between {other.name} and this run, which tells no effect: evaluate both again."
     return remedy(run) if all(one.calibrator == NONE for one in runs if one.model == run.model) else ""
 
 

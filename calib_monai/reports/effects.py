@@ -76,5 +76,11 @@ def effect_of(run: Run, runs: Sequence[Run]) -> Effect | None:
 
 def _is_without(one: Run, run: Run) -> bool:
     """Whether a run measured the model of another one in the same way, without a calibrator."""
-    same = (one.calibrator, one.model, one.modified, one.part) == (NONE, run.model, run.modified, run.part)
+    same = (one.calibrator, one.model, one.part) == (NONE, run.model, run.part) and not is_retrained(one, run)
     return same and not unlike_images([one, run]) and not unlike_settings(SCORE, [one, run])
+
+
+def is_retrained(one: Run, run: Run) -> bool:
+    """Whether the weights of one path and method changed between two runs, as far as they were noted."""
+    noted = one.weights and run.weights and one.weights != run.weights
+    return bool(noted) and (one.model, one.method) == (run.model, run.method)

@@ -7,7 +7,7 @@ from math import isnan, nan
 
 from calib_monai.intervals import FEWEST
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.alike import retrained, unlike_networks
+from calib_monai.reports.alike import unlike_networks
 from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together
 from calib_monai.reports.comparable import not_compared
 from calib_monai.reports.runs import Run
@@ -24,9 +24,6 @@ ABOUT_PAPERS = (
 )
 ABOUT_CHOICE = "Choose between networks by NLL over all voxels."
 OTHER_NETWORKS = "The networks differ, not only their training"
-RETRAINED = (
-    "The file of the weights changed between these runs, so they measured different networks; evaluate all again"
-)
 SCORE = "nll_all"
 
 
@@ -93,8 +90,6 @@ def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run], marks: Ma
     """
     unlike = unlike_networks(runs)
     networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
-    if again := retrained(runs):
-        networks += [f"{RETRAINED} ({again})."]
     why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
     return [*networks, *(why_not or without_best(len(runs), [marks[name] for name in measures]))]
 

@@ -138,7 +138,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
         case_labels={case: one.label for case, one in stored.cases.items() if one.label},
         voxels={name: metric.voxels for name, metric in metrics if metric.voxels is not None},
         model=", ".join(summary.members) or summary.model.path,
-        modified=summary.model.modified,
+        weights=summary.model.weights,
         calibrator=summary.calibrator,
         fitted_patients=summary.calibrator_patients,
         trained_on=summary.trained_on or summary.dataset,

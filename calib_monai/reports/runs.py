@@ -69,7 +69,7 @@ class Run:
         suffix: the part of `name` after the folder.
         voxels: the number of voxels in all cases on which each metric was measured, if it was noted.
         model: path of the weights, or those of the members of an ensemble with commas between them.
-        modified: when the weights, or those of the first member, were written, in seconds; 0 if it was not noted.
+        weights: what is the same for equal weights; "" if it was not noted.
         calibrator: the calibrator, "none" without one.
         fitted_patients: the number of patients that it was fitted to, if it was noted.
         trained_on: the name of the data set of the training.
@@ -104,7 +104,7 @@ class Run:
     suffix: str = ""
     voxels: Mapping[str, float] = field(default_factory=dict)
     model: str = ""
-    modified: float = 0.0
+    weights: str = ""
     calibrator: str = "none"
     fitted_patients: int | None = None
     trained_on: str = ""

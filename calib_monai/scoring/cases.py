@@ -88,7 +88,9 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
     Raises:
         ValueError: files that do not fit together; the message is one line with the file, the value and the rule.
     """
-    known = classes or classes_of(given.classes, [given.probs, given.labels], given.ignore_index)
+    known = classes or classes_of(
+        given.classes, [given.probs, given.labels], given.ignore_index, ordered=bool(given.order)
+    )
     pairs = pairs_in(
         given.probs,
         given.labels,

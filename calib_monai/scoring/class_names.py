@@ -22,7 +22,9 @@ class Classes(NamedTuple):
     ignore_index: int | None = None
 
 
-def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int | None = None) -> Classes | None:
+def classes_of(
+    given: Sequence[str], folders: Sequence[Path], ignore_index: int | None = None, *, ordered: bool = False
+) -> Classes | None:
     """The classes as they were given, as a `dataset.json` says, or as an inference wrote; None where nobody says it.
 
     Args:
@@ -30,6 +32,7 @@ def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int 
         folders: that of the probabilities first. In and above them a `dataset.json` is looked for; the table of names
             that an inference writes is looked for in the first one.
         ignore_index: as given.
+        ordered: whether the order of the channels is given, so that the table may have another one.
 
     Raises:
         ValueError: names that are none, a file that does not give them, or two files that give them in two orders.
@@ -45,7 +48,8 @@ def classes_of(given: Sequence[str], folders: Sequence[Path], ignore_index: int 
         if not files and not written:
             return None
         found = _in_json(files[0]) if files else Classes(written)
-        _check_order(found.names, written, *files[:1], folders[0] / ITK_SNAP)
+        if not ordered:
+            _check_order(found.names, written, *files[:1], folders[0] / ITK_SNAP)
     _check(found.names)
     return found if ignore_index is None else found._replace(ignore_index=ignore_index)
 
@@ -56,7 +60,7 @@ def _check_order(names: Sequence[str], written: Sequence[str], *files: Path) -> 
     if listed != others and sorted(listed) == sorted(others):
         raise ValueError(
             f"the classes are {', '.join(names)} in {files[0]}, and {', '.join(written)} in {files[-1]}: labels and "
-            "probabilities have other orders; --classes gives that of the labels, --order that of the probabilities"
+            "probabilities have other orders: give that of the channels by --order"
         )
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
+from calib_monai.handlers.copy_check import Look
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
@@ -103,7 +104,7 @@ def evaluate(
     kind: str = "none",
     writing: Sequence[Transform] = (),
     *,
-    fitted_to: Mapping[bytes, str] | None = None,
+    fitted_to: Mapping[bytes, Sequence[Look]] | None = None,
     figures: bool = True,
 ) -> None:
     """Measure the cases as an evaluation of a bundle does, and write the same files in the place of earlier ones.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from monai.transforms import Transform
 from numpy.typing import NDArray
 
 from calib_monai import handlers
+from calib_monai.handlers.copy_check import Look
 from calib_monai.headers import is_nifti
 from calib_monai.locks import release
 from calib_monai.metrics.inputs import plain
@@ -28,7 +29,7 @@ from calib_monai.whole_files import whole_file, whole_path
 OF_FIT = "of the cases of --fit, "  # which a message begins with
 
 
-def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Calibrator, Mapping[bytes, str]]:
+def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Calibrator, Mapping[bytes, Sequence[Look]]]:
     """A calibrator of saved probabilities, which is written to a folder with the report of its fit.
 
     Args:

@@ -312,6 +312,6 @@ def test_trials_of_other_cases_of_the_same_names_are_not_compared(tmp_path: Path
 def test_a_copied_training_is_no_second_seed(tmp_path: Path) -> None:
     trials = [read_trial(write_trial(tmp_path, "ce", [0.6, 0.7, 0.8], seed=seed)) for seed in (0, 1)]
     assert rows_of(trials)
-    copied = replace(trials[1].run, model=trials[0].run.model, modified=trials[0].run.modified)
-    with pytest.raises(ValueError, match=r"both measured .*model.pt; a training counts once"):
-        rows_of([trials[0], replace(trials[1], run=copied)])
+    runs = [replace(trial.run, weights="a") for trial in trials]
+    with pytest.raises(ValueError, match=r"seed0.* and .*seed1_fold0/eval measured the same weights; a training"):
+        rows_of([replace(trial, run=run) for trial, run in zip(trials, runs, strict=True)])

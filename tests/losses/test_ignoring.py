@@ -25,6 +25,15 @@ def batch(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, torch.randint(3, (2, 1, *shape), generator=generator, dtype=torch.uint8)
 
 
+class Refusing(nn.Module):
+    """A loss of images that are no rows of voxels."""
+
+    def forward(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if logits.shape[-1] == 1:
+            raise RuntimeError("rows")
+        return logits.mean() + target.sum()
+
+
 def value_and_gradient(loss: nn.Module, logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, ...]:
     logits = logits.clone().requires_grad_()
     value = loss(logits, target)
@@ -67,14 +76,26 @@ def test_a_loss_of_the_whole_batch_is_that_of_all_voxels_that_count() -> None:
     torch.testing.assert_close(IgnoringLoss(dice, 255)(logits, target), dice(*alone))
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [HausdorffDTLoss(to_onehot_y=True, softmax=True), DiceLoss(to_onehot_y=True, softmax=True, reduction="sum")],
-    ids=["distances", "a sum over images"],
-)
-def test_a_loss_of_which_no_voxel_can_be_left_out_is_refused(loss: nn.Module) -> None:
-    with pytest.raises(ValueError, match=f"{type(loss).__name__} depends on where a voxel lies, or adds up images"):
-        IgnoringLoss(loss, 255)(*batch(6, 5))
+def test_a_sum_over_images_stays_one() -> None:
+    dice = DiceLoss(to_onehot_y=True, softmax=True, reduction="sum")
+    logits, target = batch(6, 8)
+    target[..., 3:] = 255
+    torch.testing.assert_close(IgnoringLoss(dice, 255)(logits, target), dice(logits[..., :3], target[..., :3]))
+
+
+def test_dice_plus_weighted_cross_entropy_is_weighted_by_the_voxels_of_each_image() -> None:
+    loss = DiceCELoss(to_onehot_y=True, softmax=True, weight=torch.tensor([1.0, 2.0, 5.0]))
+    logits, target = batch(6, 8)
+    target[0, ..., 2:] = 255
+    parts = loss(logits[:1, ..., :2], target[:1, ..., :2]), loss(logits[1:], target[1:])
+    torch.testing.assert_close(IgnoringLoss(loss, 255)(logits, target), (12 * parts[0] + 48 * parts[1]) / 60)
+
+
+def test_a_loss_of_which_no_voxel_can_be_left_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="HausdorffDTLoss depends on where a voxel lies, so voxels cannot be left out"):
+        IgnoringLoss(HausdorffDTLoss(to_onehot_y=True, softmax=True), 255)(*batch(6, 5))
+    with pytest.raises(ValueError, match="Refusing cannot leave out voxels: rows"):
+        IgnoringLoss(Refusing(), 255)(*batch(6, 5))
 
 
 @pytest.mark.parametrize("index", [255.0, True, "255"])

@@ -179,6 +179,9 @@ def test_values_are_reduced_as_monai_reduces_them(golden_volume: Volume) -> None
     torch.testing.assert_close(metric.aggregate(), values.nanmean(dim=1).nanmean())
     with pytest.raises(ValueError, match="median"):
         metric.aggregate("median")
+    hd95 = HD95Metric(num_classes=4)
+    hd95(y_pred=torch.ones(2, 1, 4, 4, 4), y=torch.ones(2, 1, 4, 4, 4))
+    torch.testing.assert_close(hd95.aggregate("mean_batch"), torch.tensor([0.0, math.nan, math.nan]), equal_nan=True)
     pooled = CECEMetric(region="foreground", pooled=True)
     pooled(y_pred=probs, y=target)
     with pytest.raises(ValueError, match="reduction is mean_batch; all images are measured together"):

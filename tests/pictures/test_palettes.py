@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from calib_monai.pictures.palettes import check_palettes
+from calib_monai.pictures.palettes import check_palettes, colors_of
 
 BLACK, RED, GREEN = (0, 0, 0), (255, 0, 0), (0, 255, 0)
 
@@ -24,7 +24,7 @@ def mask(path: Path, colors: tuple[tuple[int, ...], ...], shown: tuple[int, ...]
 def test_a_color_of_two_classes_is_refused(tmp_path: Path) -> None:
     first, second = mask(tmp_path / "a.png", (BLACK, RED, GREEN)), mask(tmp_path / "b.png", (BLACK, GREEN, RED))
     with pytest.raises(ValueError, match=r"color 0, 255, 0 is number 1 in the palette of .*b.png and number 2 in .*a."):
-        check_palettes([first, second])
+        check_palettes((file, colors_of(file)) for file in (first, second))
 
 
 def test_other_masks_are_passed_over(tmp_path: Path) -> None:
@@ -35,4 +35,4 @@ def test_other_masks_are_passed_over(tmp_path: Path) -> None:
         mask(tmp_path / "without_red.png", (BLACK, GREEN, GREEN), shown=(0, 2)),
         mask(tmp_path / "gray_palette.png", (BLACK, (2, 2, 2), (1, 1, 1))),
     ]
-    check_palettes([*masks, str(tmp_path / "gray.png"), "label.nii.gz"])
+    check_palettes((file, colors_of(file)) for file in (*masks, str(tmp_path / "gray.png"), "label.nii.gz"))

@@ -104,6 +104,9 @@ def test_what_does_not_fit_is_refused() -> None:
     of_nine = Conformal(torch.zeros(1, 9), torch.arange(9))
     with pytest.raises(ValueError, match="coverage is 90; it must be a number above 0 and below 1"):
         Conformal(torch.zeros(1, 9), torch.arange(9), 90)
+    for patients, said in ((0.9, "float"), (None, "NoneType"), (torch.arange(8), r"\(8,\)")):
+        with pytest.raises(ValueError, match=f"patients is {said}; it must be a number for each of 9 cases"):
+            Conformal(torch.zeros(1, 9), patients)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="probs have 3 classes; the intervals are for 2"):
         of_nine.intervals(torch.zeros(3, 4))
     with pytest.raises(ValueError, match=r"probs holds values from -1 to 2; probabilities lie in 0\.\.1"):

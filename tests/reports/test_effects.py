@@ -26,7 +26,7 @@ def with_changes(folder: Path, *changes: float) -> list[Run]:
         row["nll_all"] += change
     known = [value for row in after.cases.values() if not isnan(value := row["nll_all"])]
     after.metrics["nll_all"] = sum(known) / len(known)
-    return [before, replace(after, calibrator="ts", model=before.model, modified=before.modified)]
+    return [before, replace(after, calibrator="ts", model=before.model, weights=before.weights)]
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,11 @@ def test_the_effect_of_a_temperature_is_told(tmp_path: Path, changes: tuple[floa
 
 def test_a_training_between_two_runs_is_no_effect_of_a_calibrator(tmp_path: Path) -> None:
     before, after = with_changes(tmp_path, *((-0.001, -0.002, -0.003) * 2))
-    assert effect_of(after, [before, after])
-    assert effect_of(replace(after, modified=after.modified + 1), [before, after]) is None
+    before, after = replace(before, weights="a"), replace(after, weights="b", method=before.method)
+    assert effect_of(after, [before, after]) is None
+    assert "weights changed between before and this run, which tells no effect" in what_to_do(after, [before, after])
+    for known in ("a", ""):
+        assert effect_of(replace(after, weights=known), [before, after])
 
 
 def test_cases_of_a_patient_count_once_in_an_effect(tmp_path: Path) -> None:

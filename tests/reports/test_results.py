@@ -56,18 +56,6 @@ def test_runs_of_other_networks_are_told(tmp_path: Path) -> None:
     assert "networks differ" not in results_tables([runs[0], calibrated])[0].note
 
 
-def test_runs_between_which_the_weights_changed_are_told(tmp_path: Path) -> None:
-    first, second = (read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("one", "two"))
-    again, same = (replace(second, model=first.model, modified=first.modified + more) for more in (5.0, 0.0))
-    told = "The file of the weights changed between these runs"
-    assert (
-        f"{told}, so they measured different networks; evaluate all again (one and two)."
-        in results_tables([first, again])[0].note
-    )
-    for other in (same, second):
-        assert told not in results_tables([first, other])[0].note
-
-
 def test_a_measure_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, 1.0, cases=MANY)) for name in ("first", "second", "third")]
     for run, error in zip(runs, (0.1, 0.2, 0.3), strict=True):

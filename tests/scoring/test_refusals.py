@@ -185,4 +185,5 @@ def test_labels_of_the_same_classes_in_another_order_are_refused(tmp_path: Path)
     (labels / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "lv": 1, "rv": 2}}))
     with pytest.raises(ValueError, match=r"dataset.json, and background, RV, LV in .*label_colors.txt: labels and pr"):
         classes_of([], [probs, labels])
+    assert classes_of([], [probs, labels], ordered=True) == (["background", "lv", "rv"], None)
     assert classes_of(["background", "lv", "rv"], [probs, labels]) == (["background", "lv", "rv"], None)
