@@ -38,12 +38,21 @@ class Bins:
     total: Tensor
 
     def __add__(self, other: Bins) -> Bins:
-        """The bins of the voxels of both."""
+        """The bins of the voxels of both; raise ValueError if they have other numbers of bins or classes."""
+        if self.count.shape != other.count.shape:
+            shapes = " and ".join(str(tuple(one.count.shape)) for one in (self, other))
+            raise ValueError(f"bins of the shapes {shapes} cannot be added: they must be of the same bins and classes")
         return _each(torch.add, self, other)
 
     def __getitem__(self, index: int) -> Bins:
         """The bins at one place of the first axis."""
         return _each(itemgetter(index), self)
+
+    def in_one(self) -> Bins:
+        """All bins as one, (..., 1)."""
+        parts = (self.count, self.confidence, self.correctness)
+        count, confidence, correctness = (part.sum(dim=-1, keepdim=True) for part in parts)
+        return Bins(count, confidence, correctness, self.total)
 
     @property
     def num_bins(self) -> int:

@@ -43,7 +43,8 @@ def mean_interval(
     """
     array = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(array)
-    of_patients = [patient for patient, one in zip(patients or range(len(array)), known, strict=True) if one]
+    given = [one.item() if hasattr(one, "item") else one for one in patients]  # no tensor equals another one
+    of_patients = [patient for patient, one in zip(given or range(len(array)), known, strict=True) if one]
     variance, count = variance_of_mean(array[known], of_patients)
     if not np.isfinite(variance):
         return nan, nan

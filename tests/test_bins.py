@@ -154,3 +154,9 @@ def test_what_is_no_class_and_no_probability_is_refused(bins: Any) -> None:
     for label in (0.5, float("nan")):
         with pytest.raises(ValueError, match=rf"labels hold {label}; they must be whole numbers 0\.\.1"):
             bins(probs, torch.tensor([0, label]))
+
+
+def test_other_bins_are_not_added() -> None:
+    probs, labels = torch.tensor([[0.3, 0.8], [0.7, 0.2]]), torch.tensor([1, 0])
+    with pytest.raises(ValueError, match=r"bins of the shapes \(1,\) and \(15,\) cannot be added"):
+        top_label_bins(probs, labels, 1) + top_label_bins(probs, labels, 15)

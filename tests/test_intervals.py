@@ -6,6 +6,7 @@ from math import inf, isnan, nan
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from calib_monai.intervals import mean_interval, nanmean, surely_more, variance_of_mean
@@ -48,3 +49,9 @@ def test_cases_of_a_patient_are_one_cluster() -> None:
     one, other = (dict(zip("abcdefgh", given, strict=True)) for given in (values[:8], values[:8] - 1))
     assert surely_more(one, other)
     assert not surely_more(one, other, patients=dict(zip("abcdefgh", "aabbccdd", strict=True)))  # four patients
+
+
+def test_patients_may_be_tensors_of_numbers() -> None:
+    values, numbers = [1.0, 2.0, 3.0, 3.5], torch.tensor([0, 0, 1, 1])
+    assert mean_interval(values, patients=[*numbers]) == mean_interval(values, patients=numbers.tolist())
+    assert mean_interval(values, patients=numbers.numpy()) == mean_interval(values, patients=numbers.tolist())  # type: ignore[arg-type]

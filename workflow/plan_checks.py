@@ -16,6 +16,15 @@ from calib_monai.spelling import did_you_mean
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
+OF_THE_PLAN = {  # options that it gives to each training, and what sets them
+    "seed": "'seeds=[0, 1]'",
+    "fold": "'folds=[0, 1]'",
+    "split_seed": "split_seed",
+    "epochs": "epochs",
+    "dataset_dir": "dataset_dir",
+    "ckpt_dir": "out",
+    "output_dir": "out",
+}
 OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp", "unetpp_papers"]  # known here
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
@@ -36,6 +45,9 @@ def check_config(config: Mapping[str, Any]) -> None:
     for name, example in EXAMPLES.items():
         if not isinstance(config[name], dict):
             raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={example}'")  # noqa: TRY004 - as all refusals
+    check_options("options", config["options"])
+    for method, options in config["method_options"].items():
+        check_options(f"method_options#{method}", options if isinstance(options, dict) else {})
     if config["method_options"]:
         check_among("method_options", list(config["method_options"]), names("methods"))
     for name in ("epochs", "num_phantoms"):
@@ -43,6 +55,13 @@ def check_config(config: Mapping[str, Any]) -> None:
     if not isinstance(config["cases"], list):
         raise ValueError(f"cases is {config['cases']!r}; it must be a list, such as 'cases=[hippocampus_001]'")  # noqa: TRY004 - as all refusals
     check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError if options change what the plan sets itself: trainings would not be what their folders say."""
+    for option, instead in OF_THE_PLAN.items():
+        if option in options:
+            raise ValueError(f"{name} has {option}, which would be that of every training: give {instead} instead")
 
 
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:

@@ -50,7 +50,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:
         grouped.setdefault(row_name(trial, several=several), []).append(trial)
-    rows = [Row(name, group) for name, group in grouped.items()]
+    rows = [Row(name, with_same_measures(name, group)) for name, group in grouped.items()]
     for row in rows:
         check_no_trial_twice(row)
         here, first = (
@@ -71,6 +71,20 @@ def _with_same_promises(trials: Sequence[Trial]) -> list[Trial]:
     return [
         replace(trial, run=replace(trial.run, metrics=metrics)) for trial, metrics in zip(trials, kept, strict=True)
     ]
+
+
+def with_same_measures(name: str, trials: Sequence[Trial]) -> list[Trial]:
+    """The trials of a row without the measures that only some of them have: their mean would be of fewer trainings.
+
+    Args:
+        name: of the row; a warning tells what is left out.
+        trials: of the row.
+    """
+    of_all = set.intersection(*(set(trial.run.metrics) for trial in trials))
+    if partly := dict.fromkeys(one for trial in trials for one in trial.run.metrics if one not in of_all):
+        logger.warning("%s is without %s, which only some of its trainings have", name, ", ".join(partly))
+    kept = [{one: value for one, value in trial.run.metrics.items() if one in of_all} for trial in trials]
+    return [replace(trial, run=replace(trial.run, metrics=one)) for trial, one in zip(trials, kept, strict=True)]
 
 
 def check_images_alike(rows: Sequence[Row]) -> None:

@@ -155,9 +155,7 @@ def _in_one_bin(run: Run) -> dict[str, list[Any]] | None:
     """The sums over the bins of each case, (cases, 1); None without bins."""
     if not run.case_bins:
         return None
-    bins = Bins.stack(run.case_bins[case] for case in run.cases)
-    parts = {name: getattr(bins, name).sum(dim=-1, keepdim=True) for name in ("count", "confidence", "correctness")}
-    return Bins(**parts, total=bins.total).to_dict()
+    return Bins.stack(run.case_bins[case] for case in run.cases).in_one().to_dict()
 
 
 def _of_one_bin(cases: Sequence[str], content: Mapping[str, Any] | None) -> dict[str, Bins]:

@@ -161,11 +161,12 @@ def checked_cases(
         probs: probabilities, (B, C, H, W[, D]).
         labels: class indices, (B, 1, H, W[, D]).
         ignored: voxels that do not count, whatever their label, (B, 1, H, W[, D]), bool.
-        patients: the patient of each case, B; without them each case is a patient.
+        patients: the patient of each case, B, names or numbers; without them each case is a patient.
 
     Raises:
         ValueError: values that are no probabilities, labels that are no classes, or another number of patients.
     """
+    patients = [one.item() if isinstance(one, Tensor) else one for one in patients]  # no tensor equals another one
     if patients and len(patients) != len(probs):
         raise ValueError(f"there are {len(patients)} patients for {len(probs)} case(s); each case needs its own entry")
     of_each = patients or [object() for _ in probs]

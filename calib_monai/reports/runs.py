@@ -241,10 +241,13 @@ def worst_first(runs: Sequence[Run]) -> list[str]:
 
 
 def case_bins_of(runs: Sequence[Run]) -> dict[str, Bins]:
-    """By case the bins of all runs that measured it."""
+    """By case the bins of all runs that measured it; in one bin if a run kept them so."""
+    alike = len({bins.num_bins for run in runs for bins in run.case_bins.values()}) == 1
     found: dict[str, Bins] = {}
     for run in runs:
-        found |= {case: found[case] + bins if case in found else bins for case, bins in run.case_bins.items()}
+        for case, bins in run.case_bins.items():
+            more = bins if alike else bins.in_one()
+            found[case] = found[case] + more if case in found else more
     return found
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from written_runs import write_trial
 
 from calib_monai.experiments.__main__ import main
+from calib_monai.experiments.grouping import rows_of
+from calib_monai.experiments.kept_trials import read_trials, write_trials
+from calib_monai.experiments.trial_files import read_trial
 
 CASES = {"ce": [0.7, 0.8, 0.9, 0.75, 0.85, 0.6], "nacl": [0.72, 0.83, 0.94, 0.77, 0.86, 0.66]}
 
@@ -217,3 +221,14 @@ def test_a_record_without_a_commit_is_of_none(tmp_path: Path) -> None:
     )
     table(tmp_path / "again", file)
     assert json.loads((tmp_path / "again" / "results.json").read_text())["conditions"]["commits"] == [None]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_bins_of_cases_are_added_if_only_one_trial_kept_all_of_them(tmp_path: Path) -> None:
+    folders = [write_trial(tmp_path, "ce", [0.6, 0.7, 0.8], seed=seed) for seed in (0, 1)]
+    write_trials(tmp_path / "trials.json", [read_trial(folders[0])])
+    whole, [kept] = [read_trial(folder) for folder in folders], read_trials(tmp_path / "trials.json")
+    [row], [joined] = rows_of(whole), rows_of([kept, whole[1]])
+    for case, bins in row.run.case_bins.items():
+        assert joined.run.case_bins[case].count.sum() == bins.count.sum() == bins.total.sum()
+        torch.testing.assert_close(joined.run.case_bins[case].confidence.sum(), bins.confidence.sum())

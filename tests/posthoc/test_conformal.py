@@ -64,6 +64,11 @@ def test_patients_and_not_cases_must_be_enough() -> None:
     assert fit.patients().tolist() == [number // 2 for number in range(16)]
     conformal = Conformal(fit.scores(), fit.patients())
     assert (conformal.patients, conformal.factors) == (8, [inf, inf])
+    of_loader = ConformalFit()
+    for place in range(0, 16, 4):  # as a loader collates numbers
+        some = slice(place, place + 4)
+        of_loader.add(probs[some], labels[some], patients=torch.arange(16)[some] // 2)  # type: ignore[arg-type]
+    assert of_loader.patients().tolist() == fit.patients().tolist()
     with pytest.raises(ValueError, match="there are 1 patients for 16"):
         fit.add(probs, labels, patients=["one"])
 
