@@ -19,7 +19,9 @@ PIECE = 2**20  # voxels that are measured at a time
 
 
 def check_lists(y_pred: Any, y: Any) -> None:
-    """Raise ValueError if two lists differ in length; MONAI would cut them to the shorter."""
+    """Raise ValueError if a list has no image, or two lists differ in length; MONAI would cut them to the shorter."""
+    if isinstance(y_pred, list | tuple) and not y_pred:
+        raise ValueError("y_pred is an empty list; it must hold at least one image")
     if any(isinstance(given, list | tuple) for given in (y_pred, y)) and y is not None and len(y_pred) != len(y):
         raise ValueError(f"y_pred has {len(y_pred)} images and y has {len(y)}; each image must have its label")
 

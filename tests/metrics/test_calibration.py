@@ -226,6 +226,8 @@ def test_an_image_without_its_label_is_refused(metric: ECEMetric | HD95Metric | 
     one_hot = torch.tensor([1.0, 0.0]).view(2, 1, 1).expand(2, 4, 4)
     with pytest.raises(ValueError, match="y_pred has 2 images and y has 1"):
         metric([one_hot, one_hot], [one_hot])
+    with pytest.raises(ValueError, match="y_pred is an empty list"):
+        metric([], [])
 
 
 @pytest.mark.parametrize("value", [255, -1, 0.5])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from written_runs import MANY, with_value, write_run
 
-from calib_monai.measures import Measure
+from calib_monai.measures import Measure, measure_of
 from calib_monai.reports.alike import unlike_settings
 from calib_monai.reports.report import write_report
 from calib_monai.reports.results import ABOUT_CHOICE, ABOUT_PAPERS, AS_PAPERS, results_tables
@@ -40,6 +40,11 @@ def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> Non
     assert proper.note == ABOUT_CHOICE
     assert (papers.title, papers.note) == (AS_PAPERS, ABOUT_PAPERS)
     assert papers.header == ["", "ECE, label foreground", "CECE, union", "cases"]
+
+
+def test_a_number_is_rounded_as_it_is_written() -> None:
+    assert measure_of("nll_all").shown(0.03945) == "39.5"  # 1000 times this is a little less than 39.45
+    assert [measure_of("nll_all").shown(value) for value in (0.0, -0.0123, float("nan"))] == ["0.0", "-12.3", "-"]
 
 
 def test_runs_of_other_networks_are_told(tmp_path: Path) -> None:
