@@ -11,7 +11,7 @@ from calib_monai.regions import REGIONS, Everywhere, Foreground
 
 NOT_MEASURED = "-"
 MOST_DECIMALS = 15
-EXACT = 9  # decimals of a number that is shown, so that what is written with few of them is rounded as it reads
+EXACT = 9  # decimals of a value times its factor; what lies behind them is of the computer
 OF_MEAN_COUNTS = 2  # decimals, so that one structure missed in several trainings is not shown as 0
 ROUNDING = 1e-6  # by which a float32 may be beyond a limit
 PER_1000 = 1000.0  # NLL and Brier over all voxels are small, because nearly all voxels are certain
@@ -47,14 +47,15 @@ class Measure:
 
     def shown(self, value: float, sign: str = "") -> str:
         """A value as text, "-" if it was not measured. With `sign` "+" every value has a sign, for differences."""
-        if isnan(value):
-            return NOT_MEASURED
-        exact = round(value * self.factor, EXACT)  # 1000 times 0.03945 is a little less than 39.45
-        return f"{exact:{sign}.{self._decimals_of(value)}f}"
+        return NOT_MEASURED if isnan(value) else f"{self._in_units(value):{sign}.{self._decimals_of(value)}f}"
 
     def rounded(self, values: Sequence[float]) -> list[float]:
         """Values rounded as they are shown, so that values that look equal are equal."""
-        return [round(value * self.factor, self._decimals_of(value)) for value in values]
+        return [round(self._in_units(value), self._decimals_of(value)) for value in values]
+
+    def _in_units(self, value: float) -> float:
+        """A value times the factor: 1000 times 0.03945 is 39.45, and not a little less."""
+        return round(value * self.factor, EXACT)
 
     def _decimals_of(self, value: float) -> int:
         """The number of decimals of a value: a count that is not whole, as a mean over trainings, has two or more."""

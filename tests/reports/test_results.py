@@ -44,6 +44,7 @@ def test_what_depends_on_the_label_has_a_table_of_its_own(tmp_path: Path) -> Non
 
 def test_a_number_is_rounded_as_it_is_written() -> None:
     assert measure_of("nll_all").shown(0.03945) == "39.5"  # 1000 times this is a little less than 39.45
+    assert measure_of("nll_all").rounded([0.03945]) == [39.5]
     assert [measure_of("nll_all").shown(value) for value in (0.0, -0.0123, float("nan"))] == ["0.0", "-12.3", "-"]
 
 
