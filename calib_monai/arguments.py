@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ def is_whole(value: object) -> bool:
 def is_switch(value: object) -> bool:
     """Whether this is True or False, or 1 or 0, which Python takes for them."""
     return isinstance(value, bool | int) and value in (0, 1)
+
+
+def plain_values(values: Iterable[Any]) -> list[Any]:
+    """Names and numbers as Python has them: no tensor equals another one."""
+    return [value.item() if hasattr(value, "item") else value for value in values]
 
 
 def check_number(name: str, value: float, least: float = 0, most: float = math.inf) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from calib_monai.arguments import plain_values
+
 LEVEL = 0.95
 NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
 FEW = 10  # cases, below which an interval is rough
@@ -43,8 +45,8 @@ def mean_interval(
     """
     array = np.asarray(values, dtype=np.float64)
     known = ~np.isnan(array)
-    given = [one.item() if hasattr(one, "item") else one for one in patients]  # no tensor equals another one
-    of_patients = [patient for patient, one in zip(given or range(len(array)), known, strict=True) if one]
+    of_each = plain_values(patients) or range(len(array))
+    of_patients = [patient for patient, one in zip(of_each, known, strict=True) if one]
     variance, count = variance_of_mean(array[known], of_patients)
     if not np.isfinite(variance):
         return nan, nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any, cast
 
@@ -137,16 +138,20 @@ def check_contents(
         if low == high:
             raise ValueError(f"{told} holds one value only, {_in_words(low[None].numpy()[0])}, in all its voxels")
         check_no_label(part, told, num_classes, ignore_index)
-        if is_first_process() and _holds_only(part, low, high):
+        if is_first_process() and _is_so(partial(_are_among, (low, high)), part):
             values = ", ".join(_in_words(end[None].numpy()[0]) for end in (low, high))
             logger.warning("%s holds two values alone, %s, as a mask does: is it the image?", told, values)
 
 
-def _holds_only(image: Tensor, low: Tensor, high: Tensor) -> bool:
-    """Whether all values are one of two; most images tell by a few of their voxels."""
+def _are_among(two: tuple[Tensor, Tensor], values: Tensor) -> Tensor:
+    """Whether all values are one of two."""
+    return ((values == two[0]) | (values == two[1])).all()
+
+
+def _is_so(rule: Callable[[Tensor], Tensor], image: Tensor) -> bool:
+    """Whether a rule holds for the values of an image; most images tell by a few of their voxels, which come first."""
     values = image.flatten()
-    first = values[:: max(1, len(values) // SAMPLED)]
-    return all(bool(((some == low) | (some == high)).all()) for some in (first, values))
+    return all(bool(rule(some)) for some in (values[:: max(1, len(values) // SAMPLED)], values))
 
 
 def check_no_label(image: Tensor, name: str, num_classes: int, ignore_index: int | None = None) -> None:
@@ -160,12 +165,11 @@ def check_no_label(image: Tensor, name: str, num_classes: int, ignore_index: int
     """
     highest = min(num_classes, MOST_CLASSES) - 1
 
-    def is_label(values: Tensor) -> bool:
+    def is_label(values: Tensor) -> Tensor:
         kept = values if ignore_index is None else values[values != ignore_index]
-        return bool(((kept >= 0) & (kept <= highest) & (kept == kept.round())).all())
+        return ((kept >= 0) & (kept <= highest) & (kept == kept.round())).all()
 
-    values = image.flatten()
-    if is_label(values[:: max(1, len(values) // SAMPLED)]) and is_label(values):
+    if _is_so(is_label, image):
         raise ValueError(
             f"{name} holds only whole numbers from 0 to {highest}, as a label does; needed is the image (if it is one, "
             "multiply its values by 10)"

@@ -43,9 +43,9 @@ def tell_misplaced(cases: Iterable[CaseDigests]) -> None:
     Args:
         cases: all cases of a run.
     """
-    known = list(cases)
     if not is_first_process():
         return
+    known = list(cases)
     labels = _twice(_File(one.label, one, f"the label of {one.case}") for one in known)
     channels = _twice(
         _File(digest, one, f"channel {number} of {one.case}")

@@ -35,25 +35,24 @@ def digest_of(image: Tensor, affine: NDArray[np.float64] | None = None) -> bytes
         image: the image.
         affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
-    channels = _in_one_orientation(image, affine)
-    ranks = np.stack([np.unique(some, return_inverse=True)[1].reshape(-1) for some in on_a_grid(image, affine)])
+    channels = in_one_orientation(image, affine)
+    ranks = np.stack([np.unique(some, return_inverse=True)[1].reshape(-1) for some in on_a_grid(channels)])
     if not ranks.any():
         return b""
     shape = repr((len(channels), *channels[0].shape)).encode()
     return blake2b(shape + ranks.astype(np.int32).tobytes(), digest_size=16).digest()
 
 
-def on_a_grid(image: Tensor, affine: NDArray[np.float64] | None = None, most: int = MOST_VOXELS) -> NDArray[Any]:
-    """The values of each channel on a regular grid of about `most` values of the image, (C, h, w[, d]).
+def on_a_grid(channels: Sequence[NDArray[Any]], most: int = MOST_VOXELS) -> NDArray[Any]:
+    """The values of each channel on a regular grid, (C, h, w[, d]).
 
     Args:
-        image: (C, H, W[, D]).
-        affine: as in `digest_of`.
-        most: values of all channels together.
+        channels: (H, W[, D]) each.
+        most: values of all channels together, about.
     """
-    step = max(1, math.ceil((image.numel() / most) ** (1 / (image.ndim - 1))))
-    every = (slice(None, None, step),) * (image.ndim - 1)
-    return np.stack([channel[every] for channel in _in_one_orientation(image, affine)])
+    axes = channels[0].ndim
+    step = max(1, math.ceil((len(channels) * channels[0].size / most) ** (1 / axes)))
+    return np.stack([channel[(slice(None, None, step),) * axes] for channel in channels])
 
 
 def label_digest_of(label: Tensor, affine: NDArray[np.float64] | None = None) -> bytes:
@@ -63,13 +62,13 @@ def label_digest_of(label: Tensor, affine: NDArray[np.float64] | None = None) ->
         label: whole numbers from 0 to 255.
         affine: (4, 4). A volume is compared in one orientation, whichever it is stored in.
     """
-    [values] = _in_one_orientation(label, affine)
+    [values] = in_one_orientation(label, affine)
     digest = blake2b(repr(values.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(values, dtype=np.uint8).data)
     return digest.digest()
 
 
-def _in_one_orientation(image: Tensor, affine: NDArray[np.float64] | None) -> list[NDArray[Any]]:
+def in_one_orientation(image: Tensor, affine: NDArray[np.float64] | None) -> list[NDArray[Any]]:
     """The channels of an image (C, H, W[, D]), in one orientation if an affine (4, 4) is that of a volume."""
     channels = list(image.numpy())
     if affine is None or image.ndim != len(affine):

@@ -204,7 +204,7 @@ def _measured(dataset: str, experiment: str) -> Part:
         if kind != FOLDERS[experiment]:
             raise ValueError(
                 f"{shown(path)} has in the row {name!r} a network for {kind}; pages show results of {SLICES} from "
-                f"main, crac and slices, and of {VOLUMES} from volumes"
+                f"{', '.join(_folders(SLICES))}, and of {VOLUMES} from {', '.join(_folders(VOLUMES))}"
             )
     if others := found.get("rows", {}).keys() - set(names("methods")):
         raise ValueError(f"{shown(path)} has a row {min(others)!r}; pages show methods, all with one network")

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, NamedTuple
 
 from bundle_parts import REPOSITORY
+from which_method import measured
 from written_pages import write_or_check
 
 from calib_monai.measures import measure_of
 from calib_monai.refusals import tell_in_one_line
 
 PAGE = REPOSITORY / "README.md"
-RESULTS = REPOSITORY / "results"
 TABLE = re.compile(r"^\| data \| method \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
 HEAD = "| data | method | Dice | NLL | with a temperature | ECE | papers' ECE |\n|---|---|---|---|---|---|---|"
 NAMES = {"hippocampus": "hippocampus", "acdc": "ACDC", "busi": "BUSI"}
@@ -41,9 +40,8 @@ class Row(NamedTuple):
         usual = "volumes_posthoc" if self.dataset == "hippocampus" else "posthoc"
         key = (self.dataset, self.method)
         folder = AVERAGED[key] if self.averaged else APART.get(key, usual)
-        rows = json.loads((RESULTS / self.dataset / folder / "results.json").read_text(encoding="utf-8"))["rows"]
         name = f"{self.method} ensemble" if self.averaged else self.method
-        plain, scaled = rows[name]["measures"], rows[f"{name} + TS"]["measures"]
+        plain, scaled = (measured(folder, row, self.dataset) for row in (name, f"{name} + TS"))
         return [
             f"{'three ' if self.averaged else ''}`{self.method}`",
             *(with_interval(measure, plain) for measure in ("dice_foreground", "nll_all")),

@@ -8,7 +8,9 @@ measure in a row of `results/hippocampus/posthoc/results.json`, and `dice("posth
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 from bundle_parts import PARTS, REPOSITORY
 from jinja2 import Environment, StrictUndefined
@@ -48,12 +50,23 @@ def mean(measure: str, experiment: str, row: str, dataset: str = "hippocampus", 
     Raises:
         ValueError: the results have no such row.
     """
+    return measure_of(measure).shown(measured(experiment, row, dataset, place)[measure]["mean"])
+
+
+def measured(experiment: str, row: str, dataset: str, place: str = "") -> dict[str, Any]:
+    """What was measured in a row, by measure; arguments and errors as those of `mean`."""
     path = RESULTS / dataset / experiment / "results.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = _content(path)
     rows = (content["elsewhere"][f"on_{place}"] if place else content)["rows"]
     if row not in rows:
         raise ValueError(f"{path.relative_to(REPOSITORY)} has no row {row!r}; its rows are {', '.join(rows)}")
-    return measure_of(measure).shown(rows[row]["measures"][measure]["mean"])
+    return dict(rows[row]["measures"])
+
+
+@cache
+def _content(path: Path) -> dict[str, Any]:
+    """The content of a file, read once."""
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

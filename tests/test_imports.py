@@ -65,6 +65,7 @@ ALLOWED = {
         "whole_files",
     },
     "stored": {"case_names", "whole_files"},
+    "intervals": {"arguments"},
     "risk_coverage": {"intervals"},
     "locks": {"processes"},
     "estimates": {"intervals"},

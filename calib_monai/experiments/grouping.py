@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     grouped: dict[str, list[Trial]] = {}
     for trial in trials:
         grouped.setdefault(row_name(trial, several=several), []).append(trial)
-    rows = [Row(name, with_same_measures(name, group)) for name, group in grouped.items()]
+    rows = [Row(name, _with_same_measures(name, group)) for name, group in grouped.items()]
     for row in rows:
         check_no_trial_twice(row)
         here, first = (
@@ -67,13 +67,10 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
 def _with_same_promises(trials: Sequence[Trial]) -> list[Trial]:
     """The trials without the measures of promises that some of them lack."""
     dropped = {name for name in PROMISED if not all(name in trial.run.metrics for trial in trials)}
-    kept = [{name: value for name, value in trial.run.metrics.items() if name not in dropped} for trial in trials]
-    return [
-        replace(trial, run=replace(trial.run, metrics=metrics)) for trial, metrics in zip(trials, kept, strict=True)
-    ]
+    return _without(dropped, trials)
 
 
-def with_same_measures(name: str, trials: Sequence[Trial]) -> list[Trial]:
+def _with_same_measures(name: str, trials: Sequence[Trial]) -> list[Trial]:
     """The trials of a row without the measures that only some of them have: their mean would be of fewer trainings.
 
     Args:
@@ -81,10 +78,18 @@ def with_same_measures(name: str, trials: Sequence[Trial]) -> list[Trial]:
         trials: of the row.
     """
     of_all = set.intersection(*(set(trial.run.metrics) for trial in trials))
-    if partly := dict.fromkeys(one for trial in trials for one in trial.run.metrics if one not in of_all):
+    partly = dict.fromkeys(one for trial in trials for one in trial.run.metrics if one not in of_all)
+    if partly:
         logger.warning("%s is without %s, which only some of its trainings have", name, ", ".join(partly))
-    kept = [{one: value for one, value in trial.run.metrics.items() if one in of_all} for trial in trials]
-    return [replace(trial, run=replace(trial.run, metrics=one)) for trial, one in zip(trials, kept, strict=True)]
+    return _without(partly, trials)
+
+
+def _without(dropped: Collection[str], trials: Sequence[Trial]) -> list[Trial]:
+    """The trials without some measures."""
+    kept = [{name: value for name, value in trial.run.metrics.items() if name not in dropped} for trial in trials]
+    return [
+        replace(trial, run=replace(trial.run, metrics=metrics)) for trial, metrics in zip(trials, kept, strict=True)
+    ]
 
 
 def check_images_alike(rows: Sequence[Row]) -> None:

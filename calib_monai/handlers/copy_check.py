@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calib_monai.case_names import case_of
 from calib_monai.handlers.engine_state import add_caution, affine_of, items, label_digest, start_cautions
 from calib_monai.metrics.inputs import plain
-from calib_monai.same_images import digest_of, on_a_grid
+from calib_monai.same_images import digest_of, in_one_orientation, on_a_grid
 
 SAMPLED = 2**14  # probabilities of a case that are compared
 ROUNDING = 0.01  # of probabilities that were stored in other precision, the coarsest as bytes
@@ -108,6 +108,6 @@ def _looked_at(item: Mapping[str, Any]) -> tuple[bytes, Look]:
     if not label:
         return b"", Look(case_of(item), None)
     if bool((values != values.flatten()[0]).any()):
-        return label, Look(case_of(item), on_a_grid(probs.float(), affine, SAMPLED))
+        return label, Look(case_of(item), on_a_grid(in_one_orientation(probs.float(), affine), SAMPLED))
     digest = digest_of(probs, affine)
     return digest and digest + label, Look(case_of(item), None)

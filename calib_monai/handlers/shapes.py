@@ -53,12 +53,18 @@ class SegmentationHandler(IgniteMetricHandler):
         if self.unions:
             predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
         elif getattr(self.metric_fn, "num_classes", 0) is None and output:
-            if "prob" not in output[0] and len(output[0]["pred"]) == 1:
-                raise ValueError(f'{type(self).__name__} has neither num_classes nor a "prob" that tells it; give it')
-            for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
-                if part is not None and "prob" in output[0]:
-                    part.num_classes = len(output[0]["prob"])  # type: ignore[union-attr] # as it has
+            self._count_classes(output[0])
         return predictions, labels
+
+    def _count_classes(self, item: Mapping[str, Any]) -> None:
+        """Let the metric count as many classes as "prob" has; raise ValueError if nothing tells those of an index."""
+        if "prob" not in item:
+            if len(item["pred"]) == 1:
+                raise ValueError(f'{type(self).__name__} has neither num_classes nor a "prob" that tells it; give it')
+            return
+        for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
+            if part is not None:
+                part.num_classes = len(item["prob"])  # type: ignore[union-attr] # as it has
 
 
 class Dice(SegmentationHandler):

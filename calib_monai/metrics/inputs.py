@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import plain_values
 from calib_monai.metrics.class_indices import checked_indices, indices_of_usual_type, may_hold, smallest_type
 from calib_monai.metrics.masks import check_not_empty, checked_masks
 from calib_monai.regions import Region, region_voxels
@@ -168,7 +169,7 @@ def checked_cases(
     Raises:
         ValueError: values that are no probabilities, labels that are no classes, or another number of patients.
     """
-    patients = [one.item() if isinstance(one, Tensor) else one for one in patients]  # no tensor equals another one
+    patients = plain_values(patients)
     if patients and len(patients) != len(probs):
         raise ValueError(f"there are {len(patients)} patients for {len(probs)} case(s); each case needs its own entry")
     of_each = patients or [object() for _ in probs]

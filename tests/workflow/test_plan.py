@@ -298,17 +298,3 @@ def test_an_experiment_that_cannot_be_is_refused(experiment: dict[str, Any], mes
 def test_every_data_set_can_be_planned() -> None:
     for dataset in sorted({path.name.partition("_")[0] for path in Path(COLLECTION).glob("*_ce")} - {"msd", "nci"}):
         assert planned(dataset=dataset).results("main")
-
-
-@pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        ({"options": {"seed": 5}}, r"options has seed, which would be that of every training: give 'seeds=\[0, 1\]'"),
-        ({"method_options": {"ce": {"fold": 1}}}, r"method_options#ce has fold, .*: give 'folds=\[0, 1\]' instead"),
-        ({"options": {"ckpt_dir": "x"}}, "options has ckpt_dir, .*: give out instead"),
-        ({"options": {"epochs": 5}}, "options has epochs, .*: give epochs instead"),
-    ],
-)
-def test_options_that_the_plan_sets_itself_are_refused(config: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        planned(**config)
