@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -26,13 +27,14 @@ from calib_monai.datalists.split_files import (
     patients_of_split,
     write_split,
 )
-from calib_monai.datalists.splits import Case, Split, fewer_cases, patient_of
+from calib_monai.datalists.splits import SPLITS, Case, Split, fewer_cases, patient_of
 from calib_monai.ensembles import check_splits
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
+from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
 from calib_monai.misplaced_files import CaseDigests, tell_misplaced
 from calib_monai.model_splits import is_another, one_by_one, split_of_models
-from calib_monai.orientation import STORED, Geometry, check_axcodes, training_axcodes
+from calib_monai.orientation import Geometry, check_axcodes, training_axcodes
 from calib_monai.pictures.palettes import check_palettes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
@@ -96,31 +98,65 @@ class Cases(dict[str, list[Case]]):
         write_split(Drawn(names_of(self), self.options, patients_of_split(self), self.left_out, *digests), path)
 
 
-def checked_split(
-    datalist: Callable[[], Split],
-    loading: Loading,
-    num_classes: int,
-    in_channels: int,
-    slice_size: Sequence[int],
-    ckpt_dir: str,
-    output_dir: str,
-    use: Sequence[str] = ("training", "validation", "test"),
-    *,
-    spatial_dims: int = 3,
-    cropped: bool = True,
-    empty_labels: bool = True,
-    same_grid: bool = True,
-    zones: tuple[int, int] | None = None,
-    keep: bool = False,
-    overwrite: bool = False,
-    train_fraction: float = 1.0,
-    split_file: str = "",
-    axcodes: str = STORED,
-    ignore_index: int | None = None,
-    num_workers: int = 0,
-    class_names: Sequence[str] = (),
-    ckpt_dirs: Sequence[str] = (),
-) -> Cases:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SplitSettings:
+    """What a run asks of its cases, and where it keeps their split.
+
+    Args:
+        made_for: what the model is made for: classes, channels, size, axis codes and the label that is ignored.
+        loading: the transforms from a case's files to its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
+        ckpt_dir: folder of the model.
+        output_dir: folder of the results.
+        use: the sets whose files are read.
+        spatial_dims: axes of an image, 2 or 3.
+        cropped: whether slices are made to fit; if not, no image may be larger than the slices that the network sees.
+        empty_labels: whether a label may show nothing but background.
+        same_grid: whether image and label must lie on one grid by their headers.
+        zones: classes of the prostate's peripheral zone and central gland; a warning says where they look swapped.
+        keep: take the split that lies beside the model, and warn where this run's options would have drawn
+            another. Otherwise the run trains one, and the split is written there.
+        overwrite: whether this may be beside a model that was trained with another split. That keeps its own until the
+            training sets both aside (`calib_monai.handlers.go_on`).
+        train_fraction: share of the training patients that are trained on.
+        split_file: that gives the split, as in `given_split`; "" takes that of the data set.
+        num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
+        ckpt_dirs: of an ensemble, the folders of its members, none of which may have been trained on what is read.
+    """
+
+    made_for: MadeFor
+    loading: Loading
+    ckpt_dir: str
+    output_dir: str
+    use: Sequence[str] = SPLITS
+    spatial_dims: int = 3
+    cropped: bool = True
+    empty_labels: bool = True
+    same_grid: bool = True
+    zones: tuple[int, int] | None = None
+    keep: bool = False
+    overwrite: bool = False
+    train_fraction: float = 1.0
+    split_file: str = ""
+    num_workers: int = 0
+    ckpt_dirs: Sequence[str] = ()
+
+    @property
+    def rules(self) -> Rules:
+        """The rules for image and label. A patch is a part of a volume of any size."""
+        any_size = self.cropped or self.made_for.spatial_dims == SPATIAL_DIMS
+        return Rules(
+            num_classes=self.made_for.num_classes,
+            in_channels=self.made_for.in_channels,
+            spatial_dims=self.spatial_dims,
+            largest=None if any_size else tuple(self.made_for.slice_size),
+            axcodes=self.made_for.axcodes,
+            empty_labels=self.empty_labels,
+            same_grid=self.same_grid,
+            ignore_index=self.made_for.ignore_index,
+        )
+
+
+def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cases:
     """The cases of a run; every file is read and checked once, and the split is written.
 
     The split is written as `split.json` to the output folder and beside the model, because a model must be tested on
@@ -130,66 +166,34 @@ def checked_split(
 
     Args:
         datalist: gives the split.
-        loading: the transforms from a case's files to its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
-        num_classes: number of classes; labels must be 0..num_classes - 1.
-        in_channels: channels of an image.
-        slice_size: H and W of the slices that the network sees, used without `cropped`.
-        ckpt_dir: folder of the model.
-        output_dir: folder of the results.
-        use: the sets whose files are read.
-        spatial_dims: axes of an image, 2 or 3.
-        cropped: whether slices are made to fit; if not, no image may be larger.
-        empty_labels: whether a label may show nothing but background.
-        same_grid: whether image and label must lie on one grid by their headers.
-        zones: classes of the prostate's peripheral zone and central gland; a warning says where they look swapped.
-        keep: take the split that lies beside the model, and warn where this run's options would have drawn
-            another. Otherwise the run trains one, and the split is written there.
-        overwrite: whether this may be beside a model that was trained with another split. That keeps its own until the
-            training sets both aside (`calib_monai.handlers.go_on`).
-        train_fraction: share of the training patients that are trained on.
-        split_file: that gives the split, as in `given_split`; "" takes that of `datalist`.
-        axcodes: that slices are taken in, as in `calib_monai.orientation.training_axcodes`.
-        ignore_index: label of voxels that are neither trained on nor measured, num_classes to 255, or None.
-        num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
-        class_names: a warning names those that no label of a training shows.
-        ckpt_dirs: of an ensemble, the folders of its members, none of which may have been trained on what is read.
+        settings: what the run asks of the cases.
 
     Raises:
         ValueError: input is wrong; the message is one line with the file, the value and the rule.
     """
-    check_axcodes(axcodes)
+    keep, ckpt_dir, overwrite = settings.keep, settings.ckpt_dir, settings.overwrite
+    beside_model, earlier = Path(ckpt_dir) / SPLIT_FILE, None
+    check_axcodes(settings.made_for.axcodes)
     split, options = datalist(), options_of(datalist)
     with_copies = keep or options.get("group_duplicates") is False
     settle(chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
-    beside_model, earlier = Path(ckpt_dir) / SPLIT_FILE, None
-    if split_file:
-        split, options = _split_of_file(split_file, split, options, beside_model if keep else None)
+    if settings.split_file:
+        split, options = _split_of_file(settings.split_file, split, options, beside_model if keep else None)
     own = not isinstance(split, Listed)
     if keep:
-        split, options = kept_split(split, options, beside_model, use)
-        check_splits(ckpt_dirs if own else [], {name: names_of(split)[name] for name in use})
+        split, options = kept_split(split, options, beside_model, settings.use)
+        check_splits(settings.ckpt_dirs if own else [], {name: names_of(split)[name] for name in settings.use})
     else:
-        earlier = _fewer(split, options, train_fraction, ckpt_dir, overwrite=overwrite)
-    sets, shapes = {name: split[name] for name in use}, ZoneShapes(*zones) if zones else None
-    rules = Rules(
-        num_classes=num_classes,
-        in_channels=in_channels,
-        spatial_dims=spatial_dims,
-        largest=None if cropped else tuple(slice_size),
-        axcodes=axcodes,
-        empty_labels=empty_labels,
-        same_grid=same_grid,
-        ignore_index=ignore_index,
-    )
-    read = partial(read_pair, look=shapes.look if shapes else None, loading=loading, rules=rules)
-    seen = _read(sets, read, num_workers, keep=keep)
+        earlier = _fewer(split, options, settings)
+    sets = {name: split[name] for name in settings.use}
+    seen = _read(sets, settings)
     digests = [one.digest for one in seen.values()]
     if keep and (not own or options.get("group_duplicates") is not False):
         check = partial(check_unseen, own=own) if own or isinstance(split, OtherCases) else tell_unseen
-        check(_split_files(ckpt_dirs or [ckpt_dir]), sets, digests)
-    split, left_out = without_copies(split, use, digests, apart=with_copies, given=bool(split_file))
+        check(_split_files(settings.ckpt_dirs or [ckpt_dir]), sets, digests)
+    split, left_out = without_copies(split, settings.use, digests, apart=with_copies, given=bool(settings.split_file))
     images, labels = ({}, {}) if keep else _digests(split, seen)
     # Copies may have come or gone, and images and labels may have changed.
     drawn = Drawn(names_of(split), options, images=images, labels=labels)
@@ -197,40 +201,43 @@ def checked_split(
     check_found(sets, list(seen.values()), None if own else ckpt_dir)
     check_palettes(chain.from_iterable(one.palettes for one in seen.values()))
     tell_misplaced(_told_by(case, seen[case["case"]]) for case in chain(*sets.values()))
-    if shapes:
-        shapes.warn()
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:
-        tell_unseen_classes([one.classes for one in trained.values()], class_names)
+        tell_unseen_classes([one.classes for one in trained.values()], settings.made_for.class_names)
     geometries = {name: one.geometry for name, one in trained.items()}
     checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images, labels)
-    _write(checked, use, [output_dir, *([] if keep else [ckpt_dir])], beside_model)
+    _write(checked, settings, beside_model)
     return checked
 
 
-def _fewer(split: Split, options: Options, train_fraction: float, ckpt_dir: str, *, overwrite: bool) -> Drawn | None:
+def _fewer(split: Split, options: Options, settings: SplitSettings) -> Drawn | None:
     """Keep a share of the training patients, in place; return the split of the model that lies in the folder, if any.
 
     Raises:
         ValueError: that model has another split, and may not be replaced.
     """
-    split["training"] = fewer_cases(split["training"], train_fraction, int(options.get("split_seed", 0)))
-    options["train_fraction"] = train_fraction
+    share, ckpt_dir = settings.train_fraction, settings.ckpt_dir
+    split["training"] = fewer_cases(split["training"], share, int(options.get("split_seed", 0)))
+    options["train_fraction"] = share
     earlier = split_of_models(Path(ckpt_dir))
     if earlier is not None:
-        is_another(earlier, Drawn(names_of(split, earlier.left_out), options), ckpt_dir, overwrite=overwrite)
+        drawn = Drawn(names_of(split, earlier.left_out), options)
+        is_another(earlier, drawn, ckpt_dir, overwrite=settings.overwrite)
     warn_of_one_patient(split)
     return earlier
 
 
-def _read(
-    sets: Mapping[str, list[Case]], read: Callable[[Case], Seen], num_workers: int, *, keep: bool
-) -> dict[str, Seen]:
-    """What `read` sees of each case, by its name and in order; what the run reads again in this process is kept."""
-    of_evaluator = ("validation", "test") if keep else ("validation",)
+def _read(sets: Mapping[str, list[Case]], settings: SplitSettings) -> dict[str, Seen]:
+    """What each case shows, by its name and in order; what the run reads again in this process is kept."""
+    shapes = ZoneShapes(*settings.zones) if settings.zones else None
+    read = partial(read_pair, look=shapes.look if shapes else None, loading=settings.loading, rules=settings.rules)
+    of_evaluator = ("validation", "test") if settings.keep else ("validation",)
     evaluated = [case for name, cases in sets.items() if name in of_evaluator for case in cases]
-    seen = read_all([*sets.values()], read, [*sets.get("training", []), *([] if num_workers else evaluated)])
-    check_workers(evaluated, num_workers)
+    again = [*sets.get("training", []), *([] if settings.num_workers else evaluated)]
+    seen = read_all([*sets.values()], read, again)
+    check_workers(evaluated, settings.num_workers)
+    if shapes:
+        shapes.warn()
     return {case["case"]: one for case, one in zip(chain(*sets.values()), seen, strict=True)}
 
 
@@ -240,10 +247,11 @@ def _told_by(case: Case, seen: Seen) -> CaseDigests:
     return CaseDigests(str(case["case"]), str(patient_of(case)), seen.digest, seen.channel_digests, label)
 
 
-def _write(checked: Cases, use: Sequence[str], folders: Sequence[str], beside_model: Path) -> None:
-    """Log the numbers of cases, and write the split to these folders, but not over one that is replaced later."""
+def _write(checked: Cases, settings: SplitSettings, beside_model: Path) -> None:
+    """Log the numbers of cases, and write the split to the run's folders, but not over one that is replaced later."""
     if is_first_process():
-        logger.info("cases: %s", ", ".join(f"{len(checked[name])} for {name}" for name in use))
+        logger.info("cases: %s", ", ".join(f"{len(checked[name])} for {name}" for name in settings.use))
+        folders = [settings.output_dir, *([] if settings.keep else [settings.ckpt_dir])]
         for path in set(_split_files(folders)) - {checked.replaced}:
             checked.write_split(path, beside_model=path == beside_model)
 

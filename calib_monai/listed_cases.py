@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,74 +12,39 @@ from numpy import ndarray
 from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
-from calib_monai.cases import Cases, Training, checked_split
+from calib_monai.cases import Cases, SplitSettings, Training, checked_split
 from calib_monai.datalists.dataset_json import check_class_names
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
-from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.label_values import changes_classes, check_keeps_classes
-from calib_monai.made_for import MadeFor
 from calib_monai.processes import OwnPart
 from calib_monai.volumes import files_of
 
-OF_MODEL = ("num_classes", "in_channels", "slice_size", "axcodes", "ignore_index", "class_names")
 
-
-def _with_arguments_of(function: Callable[..., Any], other: Callable[..., Any]) -> inspect.Signature:
-    """The signature of a function that hands on its other arguments to another one."""
-    both = inspect.signature(function).parameters | inspect.signature(other).parameters
-    return inspect.Signature(
-        [
-            one.replace(kind=one.POSITIONAL_OR_KEYWORD, default=one.empty)
-            for one in both.values()
-            if one.kind is not one.VAR_KEYWORD
-        ]
-    )
-
-
-class SplitOnDemand(Mapping[str, list[Case]]):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SplitOnDemand(SplitSettings, Mapping[str, list[Case]]):
     """The split of `checked_split`, which is read and checked when it is first asked for.
 
     If a program lists the cases of a run itself, the folder of the data set is never read.
 
     Args:
         datalist: gives the split.
-        made_for: what the model is made for, which gives `num_classes`, `in_channels`, `slice_size`, `axcodes`,
-            `ignore_index` and `class_names` where they are not among the settings.
         elsewhere: other data, whose labeled cases are tested in the place of those of `datalist`.
-        ckpt_dirs: of an ensemble, the folders of its members, none of which may know the cases that are tested.
-        settings: the other arguments of `checked_split`.
+        others: as of `SplitSettings`.
     """
 
-    def __init__(
-        self,
-        datalist: Callable[[], Split],
-        made_for: MadeFor | None = None,
-        elsewhere: OtherData | None = None,
-        ckpt_dirs: Sequence[str] = (),
-        **settings: Any,
-    ) -> None:
-        self.datalist = datalist
-        self.made_for = made_for
-        self.elsewhere = elsewhere
-        self.ckpt_dirs = ckpt_dirs
-        self.use: Sequence[str] = settings.get("use", SPLITS)
-        self.trains = not settings.get("keep", False)
-        self.settings = {name: getattr(made_for, name) for name in OF_MODEL if made_for is not None} | settings
-        if made_for is not None and made_for.spatial_dims == SPATIAL_DIMS:
-            self.settings["cropped"] = True  # a patch is a part of a volume of any size
-
-    __init__.__signature__ = _with_arguments_of(__init__, checked_split)  # type: ignore[attr-defined] # for checks of options
+    datalist: Callable[[], Split]
+    elsewhere: OtherData | None = None
 
     @cached_property
     def checked(self) -> Cases:
         """The checked split."""
         datalist = self._elsewhere(self.elsewhere) if self.elsewhere else self.datalist
-        folder, names = getattr(datalist, "keywords", {}).get("dataset_dir"), self.settings.get("class_names")
-        if folder and names and not changes_classes(self.settings.get("loading"), len(names)):
+        folder, names = getattr(datalist, "keywords", {}).get("dataset_dir"), self.made_for.class_names
+        if folder and names and not changes_classes(self.loading, len(names)):
             check_class_names(str(folder), names)
-        return self._check(datalist, ckpt_dirs=self.ckpt_dirs)
+        return self._check(datalist)
 
     def __getitem__(self, name: str) -> list[Case]:
         """The cases of a set.
@@ -90,8 +55,8 @@ class SplitOnDemand(Mapping[str, list[Case]]):
             ValueError: as `checked_split`, or files of this set are not read.
         """
         found = self.checked[name]
-        if name not in self.use and (self.trains or name != "training"):
-            instead = "" if self.trains else f", or give --cases#use \"['{name}']\""
+        if name not in self.use and not (self.keep and name == "training"):
+            instead = "" if not self.keep else f", or give --cases#use \"['{name}']\""
             raise ValueError(
                 f"cases#use is {list(self.use)}, and the run takes the {name} cases, whose files are then not checked: "
                 f"leave it out{instead}"
@@ -123,7 +88,7 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         training, validation = _whole(training), _whole(validation)
         known = self.checked if "checked" in vars(self) else {"training": None, "validation": None}
         are_of_split = training is known["training"], validation is known["validation"]
-        if all(are_of_split) or not self.trains:  # an evaluation has the test cases in the place of the validation
+        if all(are_of_split) or self.keep:  # an evaluation has the test cases in the place of the validation
             return self.checked
         split = {"training": _named(training, "training"), "validation": _named(validation, "validation"), "test": []}
         if not split["training"]:
@@ -132,24 +97,25 @@ class SplitOnDemand(Mapping[str, list[Case]]):
         if any(are_of_split):
             split["test"] = self.checked["test"]
             _check_apart(split)
-        return self._check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
+        lists = {"split_file": "", "train_fraction": 1.0, "overwrite": True, "use": use}
+        return self._check(lambda: split, **lists)
 
     def _elsewhere(self, elsewhere: OtherData) -> Callable[[], Split]:
         """What gives the cases of other data; raise ValueError if these, or this run, do not allow it."""
-        class_names, ignore_index = self.settings["class_names"], self.settings.get("ignore_index")
-        if given := self.settings.get("split_file"):
-            raise ValueError(f"--split {given} and --test_dir {elsewhere.test_dir} both say what is tested: give one")
+        class_names = self.made_for.class_names
+        if self.split_file:
+            raise ValueError(
+                f"--split {self.split_file} and --test_dir {elsewhere.test_dir} both say what is tested: give one"
+            )
         if elsewhere.described(class_names).classes:
-            check_keeps_classes(self.settings["loading"], len(class_names), elsewhere.test_dir)
-        return elsewhere.datalist(self.datalist, class_names, ignore_index)
+            check_keeps_classes(self.loading, len(class_names), elsewhere.test_dir)
+        return elsewhere.datalist(self.datalist, class_names, self.made_for.ignore_index)
 
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""
-        check_sets(self.use, keep=not self.trains)
-        cases = checked_split(datalist, **self.settings | others)
-        if self.made_for is not None:
-            ckpt_dir, output_dir = (str(self.settings[name]) for name in ("ckpt_dir", "output_dir"))
-            cases.training = Training(ckpt_dir, output_dir, bool(self.settings.get("overwrite")), self.made_for)
+        check_sets(self.use, keep=self.keep)
+        cases = checked_split(datalist, replace(self, **others))
+        cases.training = Training(str(self.ckpt_dir), str(self.output_dir), bool(self.overwrite), self.made_for)
         return cases
 
     def check_measured(self, cases: Sequence[Case]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from checked_phantoms import check, warnings_in
+from checked_phantoms import check, model, warnings_in
 
 from calib_monai.datalists.hippocampus import write_hippocampus
 from calib_monai.loading import LoadCased
@@ -41,23 +41,23 @@ def test_a_label_that_is_ignored_is_none_that_is_wrong(phantom_dir: Path) -> Non
     edit(phantom_dir / LABEL, set_first(255))
     with pytest.raises(ValueError, match=r"label value\(s\) 255; with 3 classes they must be whole numbers 0\.\.2$"):
         check(phantom_dir)
-    assert check(phantom_dir, ignore_index=255)
+    assert check(phantom_dir, made_for=model(ignore_index=255))
     edit(phantom_dir / LABEL, set_first(254))
     with pytest.raises(ValueError, match=r"label value\(s\) 254; with 3 .* 0\.\.2 or 255$"):
-        check(phantom_dir, ignore_index=255)
+        check(phantom_dir, made_for=model(ignore_index=255))
 
 
 def test_an_ignored_label_is_no_structure(phantom_dir: Path) -> None:
     for path in (phantom_dir / "labelsTr").glob("*.nii.gz"):
         edit(path, lambda voxels: np.float32(255) * (voxels > 0))
     with pytest.raises(ValueError, match="shows a structure"):
-        check(phantom_dir, ignore_index=255)
+        check(phantom_dir, made_for=model(ignore_index=255))
 
 
 @pytest.mark.parametrize("ignore_index", [2, -1, 256, "255"])
 def test_a_class_or_no_byte_cannot_be_ignored(ignore_index: Any, phantom_dir: Path) -> None:
     with pytest.raises(ValueError, match=f"ignore_index is {ignore_index!r}; with 3 classes .* from 3 to 255, or none"):
-        check(phantom_dir, ignore_index=ignore_index)
+        check(phantom_dir, made_for=model(ignore_index=ignore_index))
 
 
 def test_good_cases_pass_and_their_split_is_written(phantom_dir: Path) -> None:
@@ -179,17 +179,17 @@ def test_what_is_cropped_may_be_larger(phantom_dir: Path) -> None:
 
 def test_a_class_that_no_training_label_shows_is_named(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
     names = ["background", "anterior", "posterior"]
-    split = check(phantom_dir, class_names=names)
+    split = check(phantom_dir, made_for=model(class_names=names))
     assert not warnings_in(caplog)
     for case in split["validation"] + split["test"]:  # where a class may well be missing
         edit(Path(str(case["label"])), lambda voxels: np.minimum(voxels, 1))
-    check(phantom_dir, class_names=names)
+    check(phantom_dir, made_for=model(class_names=names))
     assert not warnings_in(caplog)
     for case in split["training"]:
         edit(Path(str(case["label"])), lambda voxels: np.minimum(voxels, 1))
-    check(phantom_dir, class_names=names, keep=True)
+    check(phantom_dir, made_for=model(class_names=names), keep=True)
     assert not warnings_in(caplog)
-    check(phantom_dir, class_names=names)
+    check(phantom_dir, made_for=model(class_names=names))
     [line] = warnings_in(caplog)
     count = len(split["training"])
     assert line.startswith(f"no label of the {count} training cases shows class 2 (posterior): a network cannot learn")

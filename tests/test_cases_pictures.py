@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from checked_phantoms import model
 from monai.bundle import ConfigParser
 from monai.transforms import Compose
 from PIL import Image
 
-from calib_monai.cases import checked_split
+from calib_monai.cases import SplitSettings, checked_split
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.phantoms import make_phantoms
 
@@ -26,20 +28,28 @@ def pictures() -> Compose:
     return ConfigParser(config).get_parsed_content("loading")
 
 
+def asked(folder: Path) -> SplitSettings:
+    """What a bundle of BUSI asks of its cases."""
+    made_for = model(num_classes=2)
+    return SplitSettings(
+        made_for=made_for, loading=pictures(), ckpt_dir=str(folder), output_dir=str(folder), spatial_dims=2
+    )
+
+
 def test_cases_that_an_option_alone_would_find_are_told_with_that_option(tmp_path: Path) -> None:
     write_busi(str(tmp_path / "BUSI"), make_phantoms(6, seed=3, num_classes=2))
     (tmp_path / "BUSI" / "normal").mkdir()
     for ending in ("", "_mask"):
         source = tmp_path / "BUSI" / "malignant" / f"malignant (1){ending}.png"
         shutil.copy(source, tmp_path / "BUSI" / "normal" / f"normal (1){ending}.png")
-    arguments = (pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path))
+    settings = asked(tmp_path)
     for normal in (True, False):
         datalist = partial(busi_split, dataset_dir=str(tmp_path / "BUSI"), normal=normal)
         if normal:
-            checked_split(datalist, *arguments, spatial_dims=2)
+            checked_split(datalist, settings)
         else:
             with pytest.raises(ValueError, match=r"normal \(1\); give the options that training had, --normal True"):
-                checked_split(datalist, *arguments, spatial_dims=2, keep=True)
+                checked_split(datalist, replace(settings, keep=True))
 
 
 def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_path: Path) -> None:
@@ -51,4 +61,4 @@ def test_masks_of_one_image_that_differ_in_size_are_told_with_their_sizes(tmp_pa
     datalist = partial(busi_split, str(tmp_path / "BUSI"))
     sizes = f"{masks[0]} is ({width}, {height}), {masks[1]} is ({width - 1}, {height}) voxels"
     with pytest.raises(ValueError, match=re.escape(f"the files of one label must be of one size, and {sizes}")):
-        checked_split(datalist, pictures(), 2, 1, (48, 64), str(tmp_path), str(tmp_path), spatial_dims=2)
+        checked_split(datalist, asked(tmp_path))

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from checked_phantoms import model
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from calib_monai.cases import checked_split
+from calib_monai.cases import SplitSettings, checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split
 
 KEYS = ("image", "label")
@@ -24,16 +25,16 @@ def check(folder: Path, split_file: object = "", *, fold: int = 0, keep: bool = 
     """Names of the cases of each set."""
     split = checked_split(
         partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
-        Compose([LoadImaged(KEYS), EnsureChannelFirstd(KEYS)]),
-        num_classes=3,
-        in_channels=1,
-        slice_size=(48, 64),
-        ckpt_dir=str(folder.parent / "models"),
-        output_dir=str(folder.parent / "eval"),
-        use=["test"] if keep else ["training", "validation"],
-        keep=keep,
-        train_fraction=share,
-        split_file=str(split_file),
+        SplitSettings(
+            made_for=model(),
+            loading=Compose([LoadImaged(KEYS), EnsureChannelFirstd(KEYS)]),
+            ckpt_dir=str(folder.parent / "models"),
+            output_dir=str(folder.parent / "eval"),
+            use=["test"] if keep else ["training", "validation"],
+            keep=keep,
+            train_fraction=share,
+            split_file=str(split_file),
+        ),
     )
     return {name: [case["case"] for case in cases] for name, cases in split.items()}
 

@@ -83,7 +83,7 @@ ALLOWED = {
     "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
     "misplaced_files": {"processes"},
     "cases": {
-        *("case_checks", "checks", "datalists", "ensembles", "found_cases", "misplaced_files", "pictures"),
+        *("case_checks", "checks", "datalists", "ensembles", "found_cases", "grids", "misplaced_files", "pictures"),
         *("made_for", "model_splits", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
     },
     "model_splits": {"checks", "datalists"},
@@ -92,17 +92,7 @@ ALLOWED = {
         *("made_for", "networks", "orientation", "path_options", "same_images", "volumes"),
     },
     "listed_cases": {
-        *(
-            "case_keys",
-            "cases",
-            "checks",
-            "datalists",
-            "grids",
-            "label_values",
-            "made_for",
-            "processes",
-            "volumes",
-        ),
+        *("case_keys", "cases", "checks", "datalists", "label_values", "processes", "volumes"),
     },
     "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
     "headers": {"data_files", "dicom", "file_cache", "memory", "pictures"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 import torch
+from checked_phantoms import model
 from monai.data import MetaTensor
 from monai.transforms import Compose
 
@@ -29,8 +29,8 @@ def on_demand(tmp_path: Path, datalist: Any = nowhere, **options: Any) -> SplitO
     loading, places = Compose([LoadCased(["image", "label"])]), (str(tmp_path / "models"), str(tmp_path / "out"))
     for place in places:
         Path(place).mkdir(parents=True, exist_ok=True)
-    settings = {"loading": loading, "num_classes": 3, "in_channels": 1, "slice_size": [48, 64]}
-    return SplitOnDemand(datalist=datalist, **settings, **options, ckpt_dir=places[0], output_dir=places[1])
+    folders = {"ckpt_dir": places[0], "output_dir": places[1]}
+    return SplitOnDemand(datalist=datalist, made_for=model(), loading=loading, **folders, **options)
 
 
 def files_of(folder: Path) -> list[dict[str, Any]]:
@@ -107,21 +107,20 @@ def test_a_list_in_place_of_one_set_leaves_the_others_to_the_split(phantom_dir: 
 def test_what_the_model_is_made_for_gives_the_rules_and_the_cases_know_their_training(
     phantom_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = {"num_classes": 2, "in_channels": 1, "slice_size": [48, 64], "axcodes": "RAS", "ignore_index": None}
-    told["spatial_dims"] = 2
-    told["class_names"] = ["background", "a", "b", "c"]
+    told = {"axcodes": "RAS", "class_names": ["background", "a", "b", "c"]}
     given: dict[str, Any] = {
-        "made_for": SimpleNamespace(**told),
         "loading": Compose([LoadCased(["image", "label"])]),
         "ckpt_dir": str(tmp_path),
         "output_dir": str(tmp_path / "out"),
     }
     Path(given["output_dir"]).mkdir()
     with pytest.raises(ValueError, match="with 2 classes they must be whole numbers"):
-        SplitOnDemand(lambda: hippocampus_split(str(phantom_dir)), **given)["training"]
-    cases = SplitOnDemand(nowhere, **given, num_classes=3)
+        SplitOnDemand(
+            datalist=lambda: hippocampus_split(str(phantom_dir)), made_for=model(num_classes=2, **told), **given
+        )["training"]
+    cases = SplitOnDemand(datalist=nowhere, made_for=(made_for := model(**told)), **given)
     used = cases.used(files_of(phantom_dir), [])
-    assert used.training == (given["ckpt_dir"], given["output_dir"], False, given["made_for"])
+    assert used.training == (given["ckpt_dir"], given["output_dir"], False, made_for)
     assert "training cases shows class 3 (c): a network cannot learn it" in caplog.text
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from checked_phantoms import model
 from predicted import IMAGE, inputs, on_demand, used_by
 
 from calib_monai.datalists.hippocampus import hippocampus_split
@@ -42,10 +43,8 @@ def test_images_that_a_model_has_seen_under_other_names_are_told(
 ) -> None:
     hippocampus = partial(hippocampus_split, str(phantom_dir))
     cases = SplitOnDemand(
-        hippocampus,
-        num_classes=3,
-        in_channels=1,
-        slice_size=[64, 64],
+        datalist=hippocampus,
+        made_for=model(),
         loading=LoadCased(),
         ckpt_dir=str(phantom_dir.parent),
         output_dir=str(phantom_dir.parent),

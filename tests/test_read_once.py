@@ -11,13 +11,14 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from checked_phantoms import model
 from monai.data import MetaTensor
 from PIL import Image
 
 import calib_monai.memory
 from calib_monai import case_checks, processes, read_once
 from calib_monai.case_checks import read_all, read_or_refused
-from calib_monai.cases import checked_split
+from calib_monai.cases import SplitSettings, checked_split
 from calib_monai.copies import copied
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.datalists.splits import Case
@@ -136,7 +137,9 @@ def test_the_process_that_checks_a_case_is_the_one_that_runs_it(monkeypatch: pyt
 def test_what_this_process_will_read_again_is_kept(keep: bool, num_workers: int, sets: int, phantom_dir: Path) -> None:  # noqa: FBT001
     out = str(phantom_dir.parent)
     datalist = partial(hippocampus_split, dataset_dir=str(phantom_dir))
-    cases = checked_split(datalist, LOAD, 3, 1, (48, 64), out, out, keep=keep, num_workers=num_workers)
+    folders = {"ckpt_dir": out, "output_dir": out}
+    settings = SplitSettings(made_for=model(), loading=LOAD, **folders, keep=keep, num_workers=num_workers)
+    cases = checked_split(datalist, settings)
     kept = {Path(files["image"][0][0][0]) for files in (dict(of_case) for _, of_case in read_once._kept)}
     run = [case for name in ("training", "validation", "test")[:sets] for case in cases[name]]
     assert kept == {Path(case["image"]) for case in run}

@@ -221,7 +221,7 @@ def _training_of(cases: Any) -> Any:
     """The training of its cases; raise ValueError if they do not know it."""
     training = getattr(cases, "training", None)
     if training is None:
-        raise ValueError("the cases do not know their training: give them made_for, as in calib_monai.listed_cases")
+        raise ValueError("the cases do not know their training: take those of calib_monai.listed_cases.SplitOnDemand")
     return training
 
 

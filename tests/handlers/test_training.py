@@ -53,5 +53,5 @@ def test_the_saver_of_the_best_model_asks_the_cases_too(tmp_path: Path) -> None:
 
 
 def test_cases_that_do_not_know_their_training_are_refused() -> None:
-    with pytest.raises(ValueError, match="the cases do not know their training: give them made_for"):
+    with pytest.raises(ValueError, match="the cases do not know their training: take those of"):
         TrainingSaver(Cases({}, {}, {}), None, evaluator())

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from calib_monai.cases import Cases, checked_split
+from calib_monai.cases import Cases, SplitSettings, checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split
 
 
@@ -18,21 +19,32 @@ def loading(*keys: str) -> Compose:
     return Compose([LoadImaged(keys=keys), EnsureChannelFirstd(keys=keys)])
 
 
+def model(**others: Any) -> Any:
+    """What a model of slices is made for, as far as the check of its cases asks."""
+    usual = {"num_classes": 3, "in_channels": 1, "slice_size": (48, 64), "spatial_dims": 2, "axcodes": "stored"}
+    return SimpleNamespace(**usual | {"ignore_index": None, "class_names": ()} | others)
+
+
 def check(
-    folder: Path, *, keep: bool = False, cropped: bool = False, fold: int = 0, datalist: Any = None, **rules: Any
+    folder: Path,
+    *,
+    made_for: Any = None,
+    cropped: bool = False,
+    fold: int = 0,
+    datalist: Any = None,
+    **settings: Any,
 ) -> Cases:
     """The checked split of a Decathlon folder, or other cases for a model beside it."""
     return checked_split(
         datalist or partial(hippocampus_split, dataset_dir=str(folder), seed=0, fold=fold),
-        loading("image", "label"),
-        num_classes=3,
-        in_channels=1,
-        slice_size=(48, 64),
-        ckpt_dir=str(folder.parent / "models"),
-        output_dir=str(folder.parent / "eval"),
-        cropped=cropped,
-        keep=keep,
-        **rules,
+        SplitSettings(
+            made_for=made_for or model(),
+            loading=loading("image", "label"),
+            ckpt_dir=str(folder.parent / "models"),
+            output_dir=str(folder.parent / "eval"),
+            cropped=cropped,
+            **settings,
+        ),
     )
 
 
