@@ -14,12 +14,13 @@ from plan_checks import (
     EACH,
     OF_PAPERS,
     OURS,
-    SEEDS,
+    averages,
     check_among,
     check_config,
     check_elsewhere,
     check_experiment,
     check_names,
+    of_all_seeds,
     whole_numbers,
 )
 from training import IN_3D, Options, Training
@@ -98,12 +99,12 @@ class Plan:
 
     def tested(self, experiment: str) -> list[Training]:
         """The trainings of an experiment whose evaluations it compares: of the first seed, if seeds are averaged."""
-        seeds = self.seeds[:1] if self._averages(experiment) else self.seeds
+        seeds = self.seeds[:1] if averages(self.experiments[experiment]) else self.seeds
         return [training for training in self.trainings(experiment) if training.seed in seeds]
 
     def is_of_ensemble(self, evaluation: str) -> bool:
         """Whether an evaluation is one of the mean of all seeds."""
-        return self._all_evaluations[evaluation].get("ckpt_dirs") == SEEDS
+        return of_all_seeds(self._all_evaluations[evaluation])
 
     def members(self, folder: str) -> list[str]:
         """The places of the trainings that differ from the one in this folder in nothing but the seed, and its own."""
@@ -114,7 +115,8 @@ class Plan:
         asked = self.experiments[experiment]
         found: dict[str, Options] = {f"{PLAIN}_{name}": of for name, of in asked.get("evaluations", {}).items()}
         others: dict[str, Options] = self.config["elsewhere"] if asked.get("elsewhere") else {}
-        return {PLAIN: {}} | found | {f"{PLAIN}_on_{name}": of for name, of in others.items()}
+        measured = {name: of for name, of in others.items() if averages(asked) or not of_all_seeds(of)}
+        return {PLAIN: {}} | found | {f"{PLAIN}_on_{name}": of for name, of in measured.items()}
 
     def results(self, experiment: str) -> list[str]:
         """The folders that the evaluations of an experiment write."""
@@ -207,15 +209,10 @@ class Plan:
         own = asked.get("methods", given)
         return [method for method in own if method in given] if "select" in asked else list(own)
 
-    def _averages(self, experiment: str) -> bool:
-        """Whether an experiment evaluates the mean of all seeds."""
-        evaluations = self.experiments[experiment].get("evaluations", {})
-        return any(one.get("ckpt_dirs") == SEEDS for one in evaluations.values())
-
     def _check_experiments(self) -> None:
         """Raise ValueError if an experiment averages seeds, of one, or chooses among methods, of none."""
         for name, experiment in self.experiments.items():
-            if self._averages(name) and len(self.seeds) == 1:
+            if averages(experiment) and len(self.seeds) == 1:
                 raise ValueError(f"seeds is {self.seeds}, and the experiment {name} averages seeds: give several")
             if not self._methods(name):
                 raise ValueError(

@@ -76,14 +76,26 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         check_among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
     check_choice(f"experiments.yaml: {name}#select", experiment.get("select", ONE), (ONE, EACH))
     for evaluation, options in experiment.get("evaluations", {}).items():
-        if options.get("ckpt_dirs", SEEDS) != SEEDS:
-            raise ValueError(
-                f"experiments.yaml: {name}#evaluations#{evaluation}#ckpt_dirs is {options['ckpt_dirs']!r}; it must be "
-                f"{SEEDS}, all of which are averaged"
-            )
+        check_averaged(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
     check_switch(f"experiments.yaml: {name}#elsewhere", experiment.get("elsewhere", False))
+
+
+def averages(experiment: Mapping[str, Any]) -> bool:
+    """Whether an experiment evaluates the mean of all seeds."""
+    return any(of_all_seeds(options) for options in experiment.get("evaluations", {}).values())
+
+
+def of_all_seeds(options: Mapping[str, Any]) -> bool:
+    """Whether an evaluation with these options is one of the mean of all seeds."""
+    return bool(options.get("ckpt_dirs") == SEEDS)
+
+
+def check_averaged(name: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError if the networks that an evaluation averages are not those of all seeds."""
+    if "ckpt_dirs" in options and not of_all_seeds(options):
+        raise ValueError(f"{name}#ckpt_dirs is {options['ckpt_dirs']!r}; it must be {SEEDS}, all of which are averaged")
 
 
 def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]) -> None:
@@ -96,8 +108,15 @@ def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]
         test_dir = options.get("test_dir")
         if not test_dir or not Path(str(test_dir)).exists():
             raise ValueError(f"elsewhere#{name}#test_dir is {test_dir!r}; it must be a folder, or a JSON that is there")
+        check_averaged(f"elsewhere#{name}", options)
     check_called(elsewhere)
-    if elsewhere and not any(one.get("elsewhere") for one in experiments.values()):
+    measuring = [one for one in experiments.values() if one.get("elsewhere")]
+    averaged = [name for name, options in elsewhere.items() if of_all_seeds(options)]
+    if averaged and measuring and not any(averages(one) for one in measuring):
+        raise ValueError(
+            f"elsewhere#{averaged[0]}#ckpt_dirs is {SEEDS}, and {', '.join(experiments)} average none: take recipe, too"
+        )
+    if elsewhere and not measuring:
         raise ValueError(
             f"elsewhere is given, and the experiments {', '.join(experiments)} measure nothing on it: take shift, too, "
             "or set elsewhere: true in experiments.yaml"

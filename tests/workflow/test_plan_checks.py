@@ -1,4 +1,4 @@
-"""Plan checks: options that a plan sets itself are not among those that are given."""
+"""Plan checks: what a plan sets itself is not given, and the mean of all seeds is measured where seeds are averaged."""
 
 from __future__ import annotations
 
@@ -26,3 +26,35 @@ EXPERIMENTS = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding=
 def test_options_that_the_plan_sets_itself_are_refused(config: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Plan(CONFIG | {"dataset_dir": str(REPOSITORY)} | config, EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("experiments", "seeds", "said"),
+    [
+        (["posthoc"], "seeds", "elsewhere#b#ckpt_dirs is seeds, and posthoc average none: take recipe, too"),
+        (["recipe"], "all", "elsewhere#b#ckpt_dirs is 'all'; it must be seeds, all of which are averaged"),
+    ],
+)
+def test_a_mean_of_seeds_that_no_experiment_takes_is_refused(experiments: list[str], seeds: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        averaged_elsewhere(experiments, seeds)
+
+
+def test_the_mean_of_seeds_is_measured_on_data_of_others_where_seeds_are_averaged() -> None:
+    plan = averaged_elsewhere(["posthoc", "recipe"], "seeds")
+    of = {name: [folder for folder in plan.results(name) if "_on_" in folder] for name in plan.experiments}
+    places = [f"benchmark/hippocampus/unet/ce/seed{seed}_fold0/eval_on_" for seed in (0, 1)]
+    assert of == {"posthoc": [f"{place}a" for place in places], "recipe": [f"{places[0]}a", f"{places[0]}b"]}
+    folder = "unet/ce/seed0_fold0"
+    assert [plan.is_of_ensemble(f"eval_on_{name}") for name in "ab"] == [False, True]
+    options = plan.evaluation_options(folder, "eval_on_b")
+    members = options[options.index("--ckpt_dirs") + 1]
+    assert all(f"ce/seed{seed}_fold0/models" in members for seed in (0, 1))
+
+
+def averaged_elsewhere(experiments: list[str], seeds: str) -> Plan:
+    """Two seeds of a method, alone and averaged on data of others."""
+    here = str(REPOSITORY)
+    elsewhere = {"a": {"test_dir": here}, "b": {"test_dir": here, "ckpt_dirs": seeds}}
+    config = {"experiments": experiments, "methods": ["ce"], "seeds": [0, 1], "elsewhere": elsewhere}
+    return Plan(CONFIG | {"dataset_dir": here} | config, EXPERIMENTS)
