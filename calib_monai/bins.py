@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calib_monai.arguments import check_whole
 from calib_monai.labels import most_probable
 from calib_monai.regions import places
 
@@ -148,9 +149,10 @@ def top_label_bins(probs: Tensor, labels: Tensor, num_bins: int = 15) -> Bins:
         Bins without a leading axis.
 
     Raises:
-        ValueError: labels that are no classes, such as ignored ones, or values that are no probabilities.
+        ValueError: labels that are no classes, such as ignored ones, or not as many as probabilities, values that are
+            no probabilities, or `num_bins` below 1.
     """
-    _check(probs, labels)
+    _check(probs, labels, num_bins)
     labels = labels.byte() if labels.dtype == torch.bool else labels  # with which PyTorch does not subtract
     predicted, confidence = most_probable(probs, labels.dtype)
     return _bin(confidence, predicted == labels, num_bins)
@@ -171,7 +173,7 @@ def class_bins(probs: Tensor, labels: Tensor, num_bins: int = 15, threshold: flo
     Raises:
         ValueError: as `top_label_bins`.
     """
-    _check(probs, labels)
+    _check(probs, labels, num_bins)
     return Bins.stack(_bin(*pair, num_bins) for pair in _of_classes(probs, labels, threshold))
 
 
@@ -186,12 +188,22 @@ def class_errors_of_equal_mass(probs: Tensor, labels: Tensor, num_bins: int = 15
         labels: their class indices, (N,).
         num_bins: number of bins; if there are fewer voxels, each voxel has a bin.
         threshold: probabilities that are not above it are left out before sorting; 0 leaves out none.
+
+    Raises:
+        ValueError: as `top_label_bins`.
     """
+    _check(probs, labels, num_bins)
     return torch.stack([_error_of_equal_mass(*pair, num_bins) for pair in _of_classes(probs, labels, threshold)])
 
 
-def _check(probs: Tensor, labels: Tensor) -> None:
-    """Raise ValueError if labels (N,) are no classes of probabilities (C, N), or values lie outside 0..1."""
+def _check(probs: Tensor, labels: Tensor, num_bins: int) -> None:
+    """Raise ValueError if labels (N,) are no classes of probabilities (C, N), or one of these lies outside 0..1."""
+    check_whole("num_bins", num_bins, least=1)
+    if probs.ndim != 2 or labels.shape != probs.shape[1:]:  # noqa: PLR2004 - (C, N)
+        raise ValueError(
+            f"probs are {tuple(probs.shape)} and labels {tuple(labels.shape)}; they must be (C, N) and (N,), as "
+            "region_voxels gives them"
+        )
     if not labels.numel():
         return
     least, most = (extreme.item() for extreme in labels.aminmax())

@@ -28,10 +28,17 @@ def area_under_risk_coverage(confidence: Sequence[float], risk: Sequence[float])
         confidence: of each case.
         risk: of each case.
 
+    Raises:
+        ValueError: no case, or not as many risks as confidences.
+
     Examples:
         >>> area_under_risk_coverage([0.9, 0.8, 0.1], [0.0, 0.3, 0.6])
         0.15
     """
+    if not 0 < len(confidence) == len(risk):
+        raise ValueError(
+            f"confidence has {len(confidence)} cases and risk {len(risk)}; both must have the same, at least 1"
+        )
     [area] = _areas(_places(confidence)[None], np.asarray([risk], dtype=np.float64))
     return round(float(area), 12)
 

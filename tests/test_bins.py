@@ -11,7 +11,7 @@ import pytest
 import torch
 from monai.metrics import CalibrationErrorMetric, calibration_binning
 
-from calib_monai.bins import Bins, class_bins, top_label_bins
+from calib_monai.bins import Bins, class_bins, class_errors_of_equal_mass, top_label_bins
 
 
 def case(voxels: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
@@ -144,7 +144,7 @@ def test_monais_calibration_error_follows_from_the_bins(reduction: str) -> None:
     torch.testing.assert_close(theirs.aggregate()[0].double(), ours, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("bins", [top_label_bins, class_bins])
+@pytest.mark.parametrize("bins", [top_label_bins, class_bins, class_errors_of_equal_mass])
 def test_what_is_no_class_and_no_probability_is_refused(bins: Any) -> None:
     probs = torch.tensor([[0.9, 0.4], [0.1, 0.6]])
     with pytest.raises(ValueError, match="labels are from 0 to 255, and probs have 2 classes"):
@@ -154,6 +154,11 @@ def test_what_is_no_class_and_no_probability_is_refused(bins: Any) -> None:
     for label in (0.5, float("nan")):
         with pytest.raises(ValueError, match=rf"labels hold {label}; they must be whole numbers 0\.\.1"):
             bins(probs, torch.tensor([0, label]))
+    for some, labels in ((probs, torch.tensor([0])), (probs[:, :1], torch.tensor([0, 1])), (probs[None], probs[:1])):
+        with pytest.raises(ValueError, match=r"probs are \(.*\) and labels \(.*\); they must be \(C, N\) and \(N,\)"):
+            bins(some, labels)
+    with pytest.raises(ValueError, match="num_bins is 0; it must be a whole number, at least 1"):
+        bins(probs, torch.tensor([0, 1]), 0)
 
 
 def test_other_bins_are_not_added() -> None:

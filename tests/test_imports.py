@@ -194,7 +194,7 @@ ALLOWED = {
     "crops": {"case_keys", "grids"},
     "descriptions": {"case_keys", "composed"},
     "orientation": {"case_keys", "composed", "grids"},
-    "bins": {"labels", "regions"},
+    "bins": {"arguments", "labels", "regions"},
     "views": {"arguments", "labels"},
     "engines": {
         *(

@@ -26,6 +26,14 @@ def test_the_area_is_that_of_a_slow_sum_and_lies_between_best_and_worst_order() 
     assert area_under_risk_coverage([nan, 1.0], [1.0, 0.0]) == 0.25  # what is not known is least sure
 
 
+def test_a_curve_needs_a_risk_of_each_case() -> None:
+    for confidence, risk in (([], []), ([0.9, 0.8], [0.0])):
+        with pytest.raises(
+            ValueError, match=r"confidence has \d cases and risk \d; both must have the same, at least 1"
+        ):
+            area_under_risk_coverage(confidence, risk)
+
+
 @pytest.mark.parametrize("sure", [[1, 1, 0, 0, 1], [2, 1, 1, 1, 0], [0, nan, nan, 1, 1]])
 def test_cases_of_one_confidence_count_as_in_the_mean_over_all_their_orders(sure: list[float]) -> None:
     risk = [0.1, 0.7, 0.2, 0.9, 0.4]

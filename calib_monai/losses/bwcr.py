@@ -89,6 +89,8 @@ class BWCRLoss(nn.Module):
         if self.ignore_index is not None:
             counted = ~ignored_voxels(labels)
             valid, voxels = valid & counted, max(int(counted.sum()), 1)
+        # The logits of what does not count need not be finite.
+        first, second = (view.masked_fill(~valid[:, [place]], 0) for place, view in enumerate((first, second)))
         own = labels.long().masked_fill_(~valid[:, :1], NOT_VALID).squeeze(1)
         supervised = cross_entropy(first, own, reduction="sum")
         both = (valid[:, :1] & valid[:, 1:]).to(first.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.arguments import check_number
-from calib_monai.losses.voxelwise import VoxelwiseLoss, negative_log_likelihood
+from calib_monai.losses.voxelwise import VoxelwiseLoss, finite, negative_log_likelihood
 
 
 class ECPLoss(VoxelwiseLoss):
@@ -39,5 +39,5 @@ class ECPLoss(VoxelwiseLoss):
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-log p_y + w / K sum_k p_k log p_k."""
         log_probs = logits.log_softmax(dim=1)
-        negative_entropy = log_probs.exp() * log_probs
+        negative_entropy = log_probs.exp() * finite(log_probs)
         return negative_log_likelihood(log_probs, padded) + self.penalty_weight * negative_entropy.mean(dim=1)

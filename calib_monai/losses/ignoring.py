@@ -99,7 +99,9 @@ def _kind_of(loss: nn.Module, num_classes: int, device: torch.device) -> str:
             of_voxels = loss(*(_as_image(given.flatten(0, 1)) for given in (rows, labels)))
         except Exception as error:
             raise ValueError(f"{type(loss).__name__} cannot leave out voxels: {error}") from error
-    if whole.numel() == 1 and not torch.allclose(moved, whole, rtol=TOLERANCE):
+    if whole.numel() != 1:
+        raise ValueError(f"{type(loss).__name__} gives {tuple(whole.shape)}; a loss must give one number")
+    if not torch.allclose(moved, whole, rtol=TOLERANCE):
         raise ValueError(
             f"{type(loss).__name__} depends on where a voxel lies, so voxels cannot be left out of it: train without "
             "ignore_index, or with another loss"

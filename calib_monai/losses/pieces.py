@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
 
 # Logits in a piece on a CPU, for each thread: a 16th of the batch, which bounds what autograd keeps beside the
 # gradient, but never more than 2 MiB in float32 nor less than a quarter of that.
@@ -43,6 +44,9 @@ def loss_of_sums(
             too large for a piece is then read twice, first for its sums and then for the gradient.
     """
     dtype = torch.promote_types(logits.dtype, torch.float32)
+    if _is_transformed(logits):
+        with torch.autocast(logits.device.type, enabled=False):
+            return loss(*sums(logits.to(dtype), padded))
     differentiable = logits.requires_grad and torch.is_grad_enabled()
     gradient = torch.empty_like(logits, dtype=dtype) if differentiable else None
     with torch.autocast(logits.device.type, enabled=False), torch.set_grad_enabled(differentiable):
@@ -52,6 +56,12 @@ def loss_of_sums(
         ]
     value = torch.stack(values).double().sum().to(dtype)
     return value if gradient is None else _WithGradient.apply(logits, value, gradient)  # type: ignore[no-untyped-call]
+
+
+def _is_transformed(logits: Tensor) -> bool:
+    """Whether `torch.func` or forward-mode differentiation sees to the derivatives, which pieces would hide from it."""
+    is_dual = unpack_dual(logits).tangent is not None  # type: ignore[no-untyped-call]
+    return is_dual or bool(torch._C._are_functorch_transforms_active())  # noqa: SLF001 - nothing public tells it
 
 
 def _loss_of_group(

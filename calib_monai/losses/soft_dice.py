@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from calib_monai.losses.svls import SVLSLoss
-from calib_monai.losses.voxelwise import dice_loss
+from calib_monai.losses.voxelwise import dice_loss, finite
 
 
 class SoftDiceLoss(SVLSLoss):
@@ -40,7 +40,7 @@ class SoftDiceLoss(SVLSLoss):
         """-sum_k tau_k log p_k, (B, 1, ...), then |p_k - tau_k|, p_k and tau_k, (B, C, ...) each."""
         tau, log_probs = self.tau(padded, logits), logits.log_softmax(dim=1)
         probs = log_probs.exp()
-        return -(tau * log_probs).sum(dim=1, keepdim=True), (probs - tau).abs(), probs, tau
+        return -(tau * finite(log_probs)).sum(dim=1, keepdim=True), (probs - tau).abs(), probs, tau
 
     def of_image(self, *sums: Tensor) -> Tensor:
         """1 - Dice of each class, (B, C)."""

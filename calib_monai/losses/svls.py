@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from calib_monai.losses.neighborhood import NeighborhoodLoss
+from calib_monai.losses.voxelwise import finite
 
 
 class SVLSLoss(NeighborhoodLoss):
@@ -32,4 +33,4 @@ class SVLSLoss(NeighborhoodLoss):
 
     def per_voxel(self, logits: Tensor, padded: Tensor) -> Tensor:
         """-sum_k tau_k log p_k."""
-        return -(self.tau(padded, logits) * logits.log_softmax(dim=1)).sum(dim=1)
+        return -(self.tau(padded, logits) * finite(logits.log_softmax(dim=1))).sum(dim=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from calib_monai.arguments import check_ignore_index, shown_arguments
@@ -124,6 +125,11 @@ def dice_loss(distance: Tensor, total: Tensor) -> Tensor:
         total: that of p + y.
     """
     return distance / (total + SMOOTH)
+
+
+def finite(log_probs: Tensor) -> Tensor:
+    """Log p, or where p is 0 the lowest finite number, so that 0 log p is 0."""
+    return log_probs.clamp(min=torch.finfo(log_probs.dtype).min)
 
 
 def negative_log_likelihood(log_probs: Tensor, padded: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def _spacings(y: Tensor, spacing: Sequence[float] | None) -> list[Spacing]:
         found = list(zip(pixdims, affines if y.is_batch else [affines], strict=True))
     elif spacing is None:
         return [[1.0] * dims] * len(y)
-    elif hasattr(spacing, "__iter__"):
+    elif hasattr(spacing, "__iter__") and not isinstance(spacing, str):
         found = [([float(size) for size in spacing], np.eye(dims + 1))] * len(y)
     else:
         raise ValueError(f"spacing is {spacing!r}; it must have {dims} sizes, one an axis")

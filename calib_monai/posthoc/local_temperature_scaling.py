@@ -139,6 +139,7 @@ class LocalTemperatureScaling(nn.Module):
         check_whole("epochs", epochs, least=1)
         check_above_zero("learning_rate", learning_rate)
 
+    @torch.inference_mode(mode=False)  # in which nothing can be trained
     def fit(
         self,
         data: Data,
@@ -164,7 +165,7 @@ class LocalTemperatureScaling(nn.Module):
 
         Raises:
             ValueError: `epochs` below 1, a `learning_rate` that is not positive, what `ValidationSet` or `forward`
-                refuses, an item without an image, or weights in half precision.
+                refuses, an item without an image, or weights in half precision or made in inference mode.
 
         Note:
             With region "foreground" the fit sees no voxel whose label is background, and learns to doubt every
@@ -173,6 +174,10 @@ class LocalTemperatureScaling(nn.Module):
         self.check_fit(epochs, learning_rate)
         if (kind := self.of_logits.weight.dtype) not in (torch.float32, torch.float64):
             raise ValueError(f"the weights are {kind}; a fit needs float32 or float64")
+        if self.of_logits.weight.is_inference():
+            raise ValueError(
+                "the weights were made in torch.inference_mode, and cannot be trained: make them outside of it"
+            )
         items = ValidationSet(data, region, self.of_logits.weight.device, ignore_index)
         self.reset(seed)
         best, weights = likelihood(self, items), copy.deepcopy(self.state_dict())

@@ -74,8 +74,8 @@ class TemperatureScaling(nn.Module):
         """Find the temperature that minimizes the negative log-likelihood, or keep 1 if none is better.
 
         Args:
-            data: the validation set: an iterable of (logits, target) or (logits, target, image). It is iterated ten to
-                twenty times. One item is held at a time.
+            data: the validation set: an iterable of (logits, target) or (logits, target, image). It is iterated up to
+                25 times. One item is held at a time.
             region: the voxels whose likelihood counts: one of `calib_monai.regions`, or its name.
             ignore_index: a label whose voxels are in no region.
 

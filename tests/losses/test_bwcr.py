@@ -241,3 +241,20 @@ def test_a_batch_of_ignored_voxels_has_no_loss_and_no_gradient() -> None:
     value, *gradients = value_and_gradients(BWCRLoss(ignore_index=255), views, torch.full_like(target, 255))
     assert value == 0
     assert not torch.stack(gradients).any()
+
+
+def test_logits_that_do_not_count_need_not_be_finite() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 1, 3, 6, 6, generator=generator)
+    target = torch.randint(3, (1, 1, 6, 6), generator=generator)
+    target[..., 0, 0] = 255
+    valid = torch.ones(1, 2, 6, 6, dtype=torch.bool)
+    valid[:, 1, 5, 5] = False
+    loss = BWCRLoss(ignore_index=255)
+    usual = loss((first, second, valid, None), target)
+    first[..., 0, 0], second[..., 5, 5] = torch.inf, torch.nan
+    leaves = [view.clone().requires_grad_() for view in (first, second)]
+    value = loss((*leaves, valid, None), target)
+    value.backward()
+    torch.testing.assert_close(value.detach(), usual)
+    assert all(leaf.grad.isfinite().all() for leaf in leaves if leaf.grad is not None)

@@ -96,6 +96,8 @@ def test_a_loss_of_which_no_voxel_can_be_left_out_is_refused() -> None:
         IgnoringLoss(HausdorffDTLoss(to_onehot_y=True, softmax=True), 255)(*batch(6, 5))
     with pytest.raises(ValueError, match="Refusing cannot leave out voxels: rows"):
         IgnoringLoss(Refusing(), 255)(*batch(6, 5))
+    with pytest.raises(ValueError, match=r"FocalLoss gives \(2, 3, 6, 5\); a loss must give one number"):
+        IgnoringLoss(FocalLoss(to_onehot_y=True, reduction="none"), 255)(*batch(6, 5))
 
 
 @pytest.mark.parametrize("index", [255.0, True, "255"])

@@ -132,6 +132,8 @@ def test_what_does_not_fit_is_refused() -> None:
         HD95Metric(spacing=(1, 1))(y_pred=there, y=there)
     with pytest.raises(ValueError, match=r"spacing is 2\.0"):
         HD95Metric(spacing=2.0)(y_pred=there, y=there)
+    with pytest.raises(ValueError, match="spacing is 'ab'; it must have 3 sizes, one an axis"):
+        HD95Metric(spacing="ab")(y_pred=there, y=there)  # type: ignore[arg-type] # a mistake
     for spacing in (np.array([1, 1, 5.0]), torch.tensor([1, 1, 5.0])):
         assert HD95Metric(spacing=spacing)(y_pred=there, y=there).item() == 0
     with pytest.raises(TypeError, match="spacin"):

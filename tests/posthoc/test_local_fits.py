@@ -18,7 +18,13 @@ def test_a_fit_takes_what_was_predicted_in_inference_mode(predictions: Predictio
     with torch.inference_mode():
         made = [tuple(part.clone() for part in item) for item in data]
     report = LocalTemperatureScaling(3, 1).fit(made, epochs=5, learning_rate=0.01)
-    assert report == LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01)
+    usual = LocalTemperatureScaling(3, 1).fit(data, epochs=5, learning_rate=0.01)
+    assert report == usual
+    calibrator = LocalTemperatureScaling(3, 1)
+    with torch.inference_mode():  # as in a handler of an evaluator
+        assert calibrator.fit(data, epochs=5, learning_rate=0.01) == usual
+        with pytest.raises(ValueError, match=r"the weights were made in torch.inference_mode, and cannot be trained"):
+            LocalTemperatureScaling(3, 1).fit(data)
 
 
 def test_weights_in_half_precision_are_not_fitted(predictions: Predictions) -> None:
