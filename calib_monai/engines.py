@@ -276,7 +276,7 @@ def _check_shared(cases: Sequence[Any]) -> None:
     if num_processes() > 1 and not isinstance(cases, OwnPart):
         raise ValueError(
             f"{num_processes()} processes run together, and each would evaluate all {len(cases)} case(s), which would "
-            "count several times: give each the `calib_monai.processes.own_part` of them, as configs/multi_gpu_*.json "
+            "count several times: give each its own by `calib_monai.processes.own_cases`, as configs/multi_gpu_*.json "
             "do, or evaluate in one process"
         )
 

@@ -35,7 +35,8 @@ def check_overlays(files: Sequence[str], options: Mapping[str, Any]) -> None:
             check_former(key, value, {name: None for one in contents for name in one}, f"{file} sets {key}")
     for place, file in enumerate(files):
         alone = Path(file).name.removeprefix(SHARED)
-        if Path(file).name.startswith(SHARED) and (not place or Path(files[place - 1]).name != alone):
+        # MONAI Label calls its train.json monailabel_train.json.
+        if Path(file).name.startswith(SHARED) and (not place or not Path(files[place - 1]).name.endswith(alone)):
             raise ValueError(f"{file} is for {alone}: give it right after that, as docs/README.md shows")
         before = ConfigParser(ConfigParser.load_config_files(files[:place]) if place else {})
         for key in contents[place]:

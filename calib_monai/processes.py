@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,6 +100,20 @@ def own_part(values: Sequence[T]) -> OwnPart[T]:
     """
     check_enough(len(values))
     return OwnPart(share(values), values)
+
+
+def own_cases(dataset: Any) -> Any:
+    """A dataset with the cases for this process alone, whoever listed them.
+
+    Args:
+        dataset: MONAI's, with its cases as `data`; it is changed.
+
+    Raises:
+        ValueError: there are too few cases.
+    """
+    change = getattr(dataset, "set_data", partial(setattr, dataset, "data"))  # a CacheDataset reads them anew
+    change(own_part(dataset.data))
+    return dataset
 
 
 def share(values: Sequence[T]) -> list[T]:

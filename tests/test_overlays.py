@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def test_an_overlay_of_ones_own_may_add_to_lists_and_to_what_is_nested(tmp_path:
     mine = tmp_path / "mine.json"
     mine.write_text(json.dumps({"+train#handlers": [], "+initialize": [], "epochs": 3}))
     check("--epochs", "2", config_file=f"['{TRAIN}','{mine}']")
+
+
+def test_processes_share_a_training_that_another_program_wrote(tmp_path: Path) -> None:
+    written = tmp_path / "monailabel_train.json"  # as MONAI Label does, of train.json and its own settings
+    shutil.copy(TRAIN, written)
+    check(config_file=str([str(written), str(CONFIGS / "multi_gpu_train.json")]))
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,10 @@ def _load(trainer: Engine, saved: Mapping[str, Any], checkpoint: Mapping[str, An
     if "lr_scheduler" in checkpoint and "lr_scheduler" not in saved:
         raise ValueError("it is of a training whose learning rate an lr_scheduler changed, here there is none")
     _check_optimizer(saved.get("optimizer"), checkpoint.get("optimizer"))
-    Checkpoint.load_objects(to_load=saved, checkpoint=dict(checkpoint))
+    parts = dict(checkpoint)
+    if "model" in saved and "network" in parts:  # as an earlier version called it
+        parts["model"] = parts.pop("network")
+    Checkpoint.load_objects(to_load=saved, checkpoint=parts)
     if batches not in (None, trainer.state.epoch_length):
         raise ValueError(f"it is of epochs of {trainer.state.epoch_length} batches, and here they have {batches}")
 

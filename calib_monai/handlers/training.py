@@ -20,6 +20,7 @@ from calib_monai.handlers.resuming import TRAINING, go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
 from calib_monai.locks import hold, release
 from calib_monai.methods import with_method
+from calib_monai.networks import unwrapped
 from calib_monai.posthoc.files import MODEL
 from calib_monai.running import given_in_python
 
@@ -102,7 +103,7 @@ class TrainingSaver:
     def saver(self) -> DurableCheckpointSaver:
         """The saver of the checkpoints. MONAI attaches handlers before its trainer has a network."""
         trainer, validated = self.trainer, self.evaluator
-        network = _unwrapped(trainer.network)
+        network = unwrapped(trainer.network)
         loss = trainer.loss
         settings = {"seed": trainer.data_loader.seed, "loss": loss, "made_for": self.made_for}
         settings |= {"batch_size": trainer.data_loader.batch_size, "random_views": _views_of(trainer)}
@@ -112,7 +113,7 @@ class TrainingSaver:
         settings |= getattr(trainer.data_loader, "settings", {})  # of patches
         saved = {
             "settings": Settings(**settings),
-            "network": network,
+            "model": network,  # as clients of MONAI call it
             "optimizer": trainer.optimizer,
             "scaler": GradientScale(trainer),
             "loss": loss,
@@ -123,8 +124,8 @@ class TrainingSaver:
         }
         if self.lr_scheduler is not None:
             saved["lr_scheduler"] = self.lr_scheduler
-        if validated.network is not network:
-            saved["ema"] = validated.network
+        if unwrapped(validated.network) is not network:
+            saved["ema"] = unwrapped(validated.network)
         return DurableCheckpointSaver(self.ckpt_dir, saved, save_interval=1, n_saved=1)
 
 
@@ -163,7 +164,7 @@ class BestModelSaver(DurableCheckpointSaver):
         content = made_for or _training_of(cases).made_for.written(cases.geometries, cases.options)
         super().__init__(
             ckpt_dir or _training_of(cases).ckpt_dir,
-            {"network": network},
+            {"network": unwrapped(network)},
             made_for=with_method({**content, **_described(transforms)}, method, loss, config),
             save_key_metric=True,
             key_metric_filename=MODEL,
@@ -223,8 +224,3 @@ def _training_of(cases: Any) -> Any:
     if training is None:
         raise ValueError("the cases do not know their training: take those of calib_monai.listed_cases.SplitOnDemand")
     return training
-
-
-def _unwrapped(network: torch.nn.Module) -> Any:
-    """The network itself, without that which several processes train it in."""
-    return network.module if isinstance(network, torch.nn.parallel.DistributedDataParallel) else network

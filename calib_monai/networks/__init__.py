@@ -7,6 +7,7 @@ from calib_monai.networks.plain_unet import PlainUNet
 from calib_monai.networks.resnet_unet_plus_plus import ResNetUNetPlusPlus
 from calib_monai.networks.trans_unet import TransUNet
 from calib_monai.networks.unet_plus_plus import UNetPlusPlus
+from calib_monai.networks.wrapped import unwrapped
 
 OF_MONAI = (attention_unet, dynunet, unet, unetpp)
 OF_PAPERS = (transunet, unet_papers, unetpp_papers)
@@ -31,4 +32,5 @@ __all__ = [
     "unet_papers",
     "unetpp",
     "unetpp_papers",
+    "unwrapped",
 ]

@@ -9,6 +9,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from calib_monai.networks.wrapped import unwrapped
+
 
 class EnsembleNetwork(nn.Module):
     """Networks whose probabilities are averaged; the logits are the logarithm of this mean.
@@ -88,12 +90,12 @@ def folders_of(network: object) -> list[str]:
 
 
 def members_of(network: nn.Module, ckpt_dir: str) -> list[tuple[nn.Module, str]]:
-    """Each member of a network with the folder of its model.
+    """Each member of a network, unwrapped, with the folder of its model.
 
     Args:
         network: an ensemble or a single network.
         ckpt_dir: the folder of a single network.
     """
     if isinstance(network, EnsembleNetwork):
-        return list(zip(network.members, network.ckpt_dirs, strict=True))
-    return [(network, ckpt_dir)]
+        return list(zip(map(unwrapped, network.members), network.ckpt_dirs, strict=True))
+    return [(unwrapped(network), ckpt_dir)]

@@ -46,7 +46,7 @@ FILES = {
 }  # of each run, one laid over the other
 VOLUMES = {f"{name}_volumes": (*FILES[name], "volumes") for name in ("train", "calibrate", "evaluate", "inference")}
 DATASETS = sorted(path.stem for path in (REPOSITORY / "scripts" / "parts" / "datasets").glob("*.json"))
-CHECKPOINT = {"settings", "network", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"}
+CHECKPOINT = {"settings", "model", "optimizer", "lr_scheduler", "scaler", "loss", "data", "validation", "history"}
 CHECKPOINT |= {"trainer"}  # the parts of one, whatever the method
 SMALL_NETWORK = {"network_def#channels": [4, 8, 8], "network_def#strides": [1, 2]}  # where the network is of no matter
 

@@ -42,8 +42,8 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been_stopped(
     whole = trained(method, data, tmp_path / "whole", 3, **options)
     stopped = trained(method, data, tmp_path / "stopped", 2, **options)
     resumed = trained(method, data, tmp_path / "stopped", 3, resume=True, **options)
-    assert not same_bits(stopped["network"], whole["network"])
-    for name in {"network", "loss", "ema"} & whole.keys():
+    assert not same_bits(stopped["model"], whole["model"])
+    for name in {"model", "loss", "ema"} & whole.keys():
         assert same_bits(resumed[name], whole[name]), name
     for name in ("trainer", "data", "lr_scheduler", "validation", "history"):
         assert resumed[name] == whole[name], name
@@ -69,9 +69,9 @@ def test_the_seed_decides_everything_that_is_random(data: Path, tmp_path: Path) 
     one = trained("bwcr", data, tmp_path / "one", 1, seed=3)
     torch.manual_seed(2)
     same, other = (trained("bwcr", data, tmp_path / str(seed), 1, seed=seed) for seed in (3, 4))
-    for name in ("network", "optimizer", "ema", "history"):
+    for name in ("model", "optimizer", "ema", "history"):
         assert same_bits(one[name], same[name]), name
-    for name in ("network", "history"):
+    for name in ("model", "history"):
         assert not same_bits(one[name], other[name]), name
 
 
@@ -103,7 +103,7 @@ def test_the_moving_average_is_what_is_validated_and_kept(method: str, data: Pat
     checkpoint = trained(method, data, tmp_path, 1)
     model = torch.load(tmp_path / "model.pt", weights_only=True)
     assert same_bits(model, checkpoint["ema"])
-    assert not same_bits(model, checkpoint["network"])
+    assert not same_bits(model, checkpoint["model"])
     evaluate = config_of(f"hippocampus_{method}", "evaluate")
     assert evaluate["+validate"]["network"] == "@network"
     assert "augment" not in config_of(f"hippocampus_{method}", "train")  # it has views of its own
@@ -111,7 +111,7 @@ def test_the_moving_average_is_what_is_validated_and_kept(method: str, data: Pat
 
 def test_views_are_switched_on_for_any_method(data: Path, tmp_path: Path) -> None:
     plain, viewed, again = (
-        trained("nacl", data, tmp_path / name, 1, augment=augment)["network"]
+        trained("nacl", data, tmp_path / name, 1, augment=augment)["model"]
         for name, augment in (("plain", False), ("viewed", True), ("again", True))
     )
     assert not same_bits(plain, viewed)

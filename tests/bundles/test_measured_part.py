@@ -50,7 +50,9 @@ def test_validation_cases_are_measured_and_never_mixed_with_test_cases(tmp_path:
 def test_several_processes_share_the_part_that_one_process_measures() -> None:
     configs = COLLECTION / BUNDLE / "configs"
     alone, several = (json.loads((configs / name).read_text()) for name in ("evaluate.json", "multi_gpu_evaluate.json"))
-    assert several["validate#dataset#data"]["values"] == alone["+validate"]["dataset"]["data"] == "$@cases[@part]"
+    assert alone["+validate"]["dataset"]["data"] == "$@cases[@part]"
+    assert several["validate#evaluator#dataset"]["dataset"] == "@validate#dataset"
+    assert not any("data" in name.split("#") for name in several)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_training_leaves_the_best_model_and_the_last_checkpoint(finished: Finish
     assert checkpoint["trainer"]["iteration"] == checkpoint["trainer"]["epoch_length"]
     written = sorted(path.name for path in models.iterdir())
     assert written == ["checkpoint_epoch=1.pt", "model.json", "model.pt", "split.json"]
-    assert set(torch.load(models / "model.pt", weights_only=True)) == set(checkpoint["network"])
+    assert set(torch.load(models / "model.pt", weights_only=True)) == set(checkpoint["model"])
 
 
 def test_evaluation_measures_every_test_case(finished: Finished) -> None:
@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_checkpoint(da
     with refused(r"at iteration \d+ \(epoch 2\).*the checkpoint of epoch 1 is in"):
         start("hippocampus_nacl", "train", data, tmp_path, epochs=2, **overrides)
     checkpoint = torch.load(tmp_path / "models" / "checkpoint_epoch=1.pt", weights_only=True)
-    assert all(torch.isfinite(weights).all() for weights in checkpoint["network"].values())
+    assert all(torch.isfinite(weights).all() for weights in checkpoint["model"].values())
 
 
 def test_weights_broken_by_the_last_step_of_an_epoch_are_not_saved(

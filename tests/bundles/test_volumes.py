@@ -117,7 +117,7 @@ def test_a_training_goes_on_to_the_same_bits(
         torch.load(tmp_path / name / "models" / "checkpoint_epoch=2.pt", weights_only=True)
         for name in ("resumed", "whole")
     )
-    assert same_bits(first["network"], second["network"])
+    assert same_bits(first["model"], second["model"])
     assert same_bits(first["optimizer"], second["optimizer"])
     with refused("it is of a training with RandAffined's rotate_range .*, here it is "):
         start(

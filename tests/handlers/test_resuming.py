@@ -41,6 +41,15 @@ def test_a_training_goes_on_after_its_last_epoch(tmp_path: Path) -> None:
     assert torch.equal(network.weight, checkpoint["network"]["weight"])
 
 
+def test_a_checkpoint_of_an_earlier_version_has_another_name_for_the_network(tmp_path: Path) -> None:
+    trained(tmp_path, 1, earlier := nn.Linear(2, 2))
+    network, trainer = nn.Linear(2, 2), Engine(lambda _engine, batch: batch)
+    trainer.state.max_epochs = 2
+    saver = DurableCheckpointSaver(str(tmp_path), {"model": network, "trainer": trainer})
+    go_on(trainer, saver, last_checkpoint(str(tmp_path), resume=True))
+    assert torch.equal(network.weight, earlier.weight)
+
+
 def test_a_new_training_replaces_the_checkpoints_of_an_earlier_one(tmp_path: Path) -> None:
     trained(tmp_path, 5, nn.Linear(2, 2))
     trained(tmp_path, 2, nn.Linear(2, 2))

@@ -78,8 +78,8 @@ def test_two_processes_train_as_one_does(data: Path, alone: Path, tmp_path: Path
     # 57 slices in batches of 7, of which one process has 4 and one 3, and the last of 1, of which the second has none.
     two = checkpoint_of(run(2, "multi_gpu_train", data, tmp_path, **TRAINING))
     one = checkpoint_of(alone)
-    for name, weights in one["network"].items():
-        torch.testing.assert_close(two["network"][name], weights, rtol=1e-5, atol=1e-6, msg=name)
+    for name, weights in one["model"].items():
+        torch.testing.assert_close(two["model"][name], weights, rtol=1e-5, atol=1e-6, msg=name)
     assert measured(tmp_path)["train_loss"] == pytest.approx(measured(alone)["train_loss"], rel=1e-6)
     log = (tmp_path / "multi_gpu_train1.log").read_text(encoding="utf-8")
     assert "Epoch" not in log  # the first process speaks for all
@@ -96,6 +96,17 @@ def test_two_processes_measure_and_constrain_as_one_does(data: Path, tmp_path: P
     for name, state in checkpoint_of(one)["loss"].items():
         torch.testing.assert_close(checkpoint_of(two)["loss"][name], state, rtol=1e-6, atol=0)
     assert measured(two) == pytest.approx(measured(one), rel=1e-6)
+
+
+def test_two_processes_train_with_cases_that_another_program_lists(data: Path, tmp_path: Path) -> None:
+    folder = data / "imagesTr"
+    cases = [{"image": str(file), "label": str(data / "labelsTr" / file.name)} for file in sorted(folder.iterdir())]
+    listed = {"train#dataset#data": cases[:12], "validate#dataset#data": cases[12:16]}
+    run(2, "multi_gpu_train", tmp_path / "nowhere", tmp_path, **TRAINING | listed)
+    split = json.loads((tmp_path / "models" / "split.json").read_text(encoding="utf-8"))
+    assert [len(split[name]) for name in ("training", "validation", "test")] == [12, 4, 0]
+    alone = run(1, "train", tmp_path / "nowhere", tmp_path / "alone", **TRAINING | listed)
+    assert measured(tmp_path)["val_dice_foreground"] == pytest.approx(measured(alone)["val_dice_foreground"], rel=1e-4)
 
 
 def test_five_cases_are_tested_by_two_processes_as_by_one(data: Path, alone: Path, tmp_path: Path) -> None:
