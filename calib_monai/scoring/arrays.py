@@ -196,6 +196,14 @@ def _npz(file: str, *, logits: bool) -> StoredArray:
     return StoredArray(file, shape, dtype, fortran, offset=offset, key=name)
 
 
+def holds_labels(file: Path) -> bool:
+    """Whether this is what nnU-Net's cascade hands on: an `.npz` of a segmentation alone."""
+    try:
+        return file.suffix == NPZ and set(zipfile.ZipFile(file).namelist()) == {f"seg{NPY}"}
+    except (OSError, zipfile.BadZipFile):
+        return False  # which is told where it is read
+
+
 def _npy(file: str) -> StoredArray:
     """The array of an `.npy`."""
     with Path(file).open("rb") as stream:

@@ -10,7 +10,7 @@ from pathlib import Path
 from calib_monai.datalists.folders import MOST_FILES, files_below, held, tell_passed_over
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import is_nifti
-from calib_monai.scoring.arrays import stored_in
+from calib_monai.scoring.arrays import holds_labels, stored_in
 from calib_monai.scoring.images import images_in
 from calib_monai.scoring.labels import labels_in
 from calib_monai.scoring.names import (
@@ -188,7 +188,7 @@ def chosen_of(
         ValueError: two files for one, a class without its file, or a file of no class.
     """
     whole = [file for file, rest in rests.items() if OF_PROBS.fullmatch(rest)]
-    arrays = [file for file in whole if not is_nifti(str(file))]
+    arrays = [file for file in whole if not is_nifti(str(file)) and not holds_labels(file)]
     niftis = [file for file in whole if is_nifti(str(file))]
     several = [file for file in niftis if len(stored_in(str(file)).shape) > SPATIAL_DIMS]
     named = [file for file in niftis if rests[file]]

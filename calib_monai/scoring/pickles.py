@@ -28,11 +28,11 @@ class Placed(NamedTuple):
     """Where nnU-Net's probabilities lie, by its `.pkl`.
 
     Attributes:
-        affine: of the image's file, (4, 4), in mm, with the axes x, y, z.
+        affine: of the image's file, (4, 4), in mm, with the axes x, y, z; None where only the other is known.
         turned: the affine of the probabilities' own axes, where nnU-Net turned the image; else None.
     """
 
-    affine: NDArray[np.float64]
+    affine: NDArray[np.float64] | None
     turned: NDArray[np.float64] | None
 
 
@@ -59,7 +59,9 @@ def placed_by(file: Path) -> Placed | None:
     content = content if isinstance(content, Mapping) else {}
     try:
         if "sitk_stuff" in content:
-            return Placed(_affine_of_itk(content["sitk_stuff"]), None)
+            affine = _affine_of_itk(content["sitk_stuff"])
+            is_turned = "original_orientation" in content["sitk_stuff"]  # by SimpleITKIOWithReorient
+            return Placed(None, affine) if is_turned else Placed(affine, None)
         nifti = content.get("nibabel_stuff", {})
         if "original_affine" in nifti:
             turned = nifti.get("reoriented_affine")

@@ -176,16 +176,21 @@ def _turn(pair: Pair, label: MetaTensor, reading: Reading) -> NDArray[Any] | Non
     Raises:
         ValueError: the `.pkl` beside them says that they lie elsewhere than the label.
     """
-    placed = placed_by(Path(pair.probs[0]).with_suffix(".pkl"))
+    file = Path(pair.probs[0]).with_suffix(".pkl")
+    placed = placed_by(file)
     if placed is None:
         return None
-    affine = placed.affine
-    if reading.same_grid:
-        _check_place(pair, f"{Path(pair.probs[0]).with_suffix('.pkl')}", affine, label)
-    if placed.turned is None:
-        return None
-    from_label, to_turned = (nibabel.io_orientation(one) for one in (affine, placed.turned))  # type: ignore[no-untyped-call]
-    return np.asarray(nibabel.orientations.ornt_transform(from_label, to_turned))  # type: ignore[no-untyped-call]
+    affine, turn = placed.affine, None
+    if placed.turned is not None:
+        of_file = label.affine.numpy() if affine is None else affine
+        from_file, to_turned = (nibabel.io_orientation(one) for one in (of_file, placed.turned))  # type: ignore[no-untyped-call]
+        turn = np.asarray(nibabel.orientations.ornt_transform(from_file, to_turned))  # type: ignore[no-untyped-call]
+        if affine is None:  # what the file's was before it was turned
+            turning = nibabel.orientations.inv_ornt_aff(turn, label.shape[1:])  # type: ignore[no-untyped-call]
+            affine = placed.turned @ np.linalg.inv(turning)
+    if reading.same_grid and affine is not None:
+        _check_place(pair, str(file), affine, label)
+    return turn
 
 
 def _turned_size(size: Sequence[int], turn: NDArray[Any]) -> tuple[int, ...]:

@@ -44,7 +44,7 @@ def plans(reader: str, spacing: list[float]) -> Any:
     )
 
 
-@pytest.mark.parametrize("reader", ["SimpleITKIO", "NibabelIO", "NibabelIOWithReorient"])
+@pytest.mark.parametrize("reader", ["SimpleITKIO", "SimpleITKIOWithReorient", "NibabelIO", "NibabelIOWithReorient"])
 def test_what_nnunet_writes_has_the_measures_of_its_probabilities(
     folders: Callable[..., Folders], tmp_path: Path, reader: str
 ) -> None:

@@ -94,10 +94,7 @@ def test_an_ignored_label_does_not_count(folders: Callable[..., Folders]) -> Non
 
 def test_what_a_pickle_says_is_read_and_what_it_does_is_not(folders: Callable[..., Folders], tmp_path: Path) -> None:
     given = folders()
-    to_itk = np.diag([-1.0, -1.0, 1.0, 1.0]) @ AFFINE
-    spacing = np.linalg.norm(to_itk[:3, :3], axis=0)
-    stuff = {"spacing": tuple(spacing), "origin": tuple(to_itk[:3, 3])}
-    stuff["direction"] = tuple((to_itk[:3, :3] / spacing).flat)
+    stuff = as_itk(AFFINE)
     for case, made in given.cases.items():
         given.write(case, "{}.npz", made.probs.transpose(0, 3, 2, 1))
         placed = placed_by(given.place(case, {"sitk_stuff": stuff, "class_locations": {1: np.zeros((2, 3))}}))
@@ -121,14 +118,19 @@ class Evil:
         return Path.touch, (self.path,)
 
 
-def test_an_image_that_nnunet_turned_is_turned_back(folders: Callable[..., Folders]) -> None:
+@pytest.mark.parametrize("reader", ["NibabelIOWithReorient", "SimpleITKIOWithReorient"])
+def test_an_image_that_nnunet_turned_is_turned_back(reader: str, folders: Callable[..., Folders]) -> None:
     given = folders()
     turned = nibabel.as_closest_canonical(nibabel.Nifti1Image(given.cases["case_0"].label, AFFINE)).affine
     told = {}
     for name, made in given.cases.items():
         image = nibabel.as_closest_canonical(nibabel.Nifti1Image(last(made.probs), AFFINE))
         given.write(name, "{}.npz", np.asarray(image.dataobj).transpose(3, 2, 1, 0))
-        given.place(name, {"nibabel_stuff": {"original_affine": AFFINE, "reoriented_affine": turned}})
+        if reader.startswith("Nibabel"):
+            placed = {"nibabel_stuff": {"original_affine": AFFINE, "reoriented_affine": turned}}
+        else:  # which notes the turned image alone
+            placed = {"sitk_stuff": {**as_itk(turned), "original_orientation": "PLS"}}
+        given.place(name, placed)
     assert main(given.options) == 0
     told["turned"] = (given.probs.parent / "out" / "cases.csv").read_text()
     for name, made in given.cases.items():
@@ -136,6 +138,35 @@ def test_an_image_that_nnunet_turned_is_turned_back(folders: Callable[..., Folde
         (given.probs / f"{name}.pkl").unlink()
     assert main(given.options) == 0
     assert told["turned"] == (given.probs.parent / "out" / "cases.csv").read_text()
+
+
+def test_segmentations_for_the_next_stage_of_a_cascade_are_passed_over(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    next_stage = given.probs / "predicted_next_stage" / "3d_cascade_fullres"
+    next_stage.mkdir(parents=True)
+    for name, made in given.cases.items():
+        given.write(name, "fold_0/validation/{}.npz", made.probs.transpose(0, 3, 2, 1))
+        np.savez_compressed(next_stage / f"{name}.npz", seg=made.label.T)
+    assert main(given.options) == 0
+
+
+def test_a_turned_image_that_lies_elsewhere_is_refused(folders: Callable[..., Folders]) -> None:
+    given = folders()
+    for name, made in given.cases.items():
+        image = nibabel.as_closest_canonical(nibabel.Nifti1Image(last(made.probs), AFFINE))
+        image.affine[0, 3] += 40
+        given.write(name, "{}.npz", np.asarray(image.dataobj).transpose(3, 2, 1, 0))
+        given.place(name, {"sitk_stuff": {**as_itk(image.affine), "original_orientation": "PLS"}})
+    with pytest.raises(ValueError, match=r"case_0.pkl lies elsewhere than .*case_0.nii.gz, by 40 mm"):
+        main(given.options)
+
+
+def as_itk(affine: Any) -> dict[str, Any]:
+    """Spacing, origin and direction of an affine, as SimpleITK has them."""
+    of_itk = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    spacing = np.linalg.norm(of_itk[:3, :3], axis=0)
+    direction = (of_itk[:3, :3] / spacing).ravel()
+    return {"spacing": tuple(spacing), "origin": tuple(of_itk[:3, 3]), "direction": tuple(direction)}
 
 
 @pytest.mark.parametrize(
