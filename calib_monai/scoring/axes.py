@@ -51,9 +51,11 @@ def axes_of_array(
                 f"{file} is {tuple(stored)}: it holds values of {held} class(es), and {num_channels} are named; name "
                 "each class, or with --foreground each but the background"
             )
+        others = [axes for axes in AXES if axes not in known and _fits(axes, shape, wanted, num_channels)]
+        hint = f" (--axes {others[0]} fits)" if others else ""
         raise ValueError(
             f"{file} is {tuple(stored)} and {of_label} is {tuple(size)} voxels; it must hold a value for each of these "
-            f"voxels and each class{channels}, with axes as {' or '.join(known)}"
+            f"voxels and each class{channels}, with axes as {' or '.join(known)}{hint}"
         )
     return fitting[0]
 

@@ -22,6 +22,8 @@ from calib_monai.scoring.pairs import Pair
 from calib_monai.scoring.pickles import placed_by
 from calib_monai.scoring.values import check_logits, reorder, to_probs
 
+UNTURNED = [[0, 1], [1, 1], [2, 1]]  # axes and their directions, as nibabel has them
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -79,6 +81,8 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
     size = tuple(label.shape[1:])
     nnunet = first.is_of_nnunet
     known = (reading.axes,) if reading.axes else OF_NNUNET if nnunet else OF_NIFTI if is_nifti(first.file) else AXES
+    turn = _turn(pair, label, reading) if nnunet else _turn_of_header(first, label, reading)
+    size = size if turn is None else _turned_size(size, turn)
     if several:
         if not reading.logits:
             check_alike(stored)
@@ -86,9 +90,6 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
             axes_of_array(one.file, one.shape, (pair.label, size), 1, known)
     elif len(first.shape) <= SPATIAL_DIMS and is_nifti(first.file) and not reading.foreground:
         _refuse_one_channel(first)
-    turn = _turn(pair, label, reading) if nnunet else None
-    if nnunet and turn is not None:
-        size = _turned_size(size, turn)
     axes = axes_of_array(first.file, first.shape, (pair.label, size), 1 if several else channels, known)
     count = len(stored) if several else first.shape[axes.index("c")] if "c" in axes else 1
     if count + reading.foreground < 2:  # noqa: PLR2004 - background and a structure
@@ -101,7 +102,7 @@ def found_in(pair: Pair, label: MetaTensor, reading: Reading, num_classes: int |
             "nothing tells what several logits without one of the background are: give probabilities"
         )
     if reading.same_grid:
-        _check_grid(pair, stored, label)
+        _check_grid(pair, stored, label, turn)
     return FoundProbs(pair, stored, axes, turn, count + reading.foreground)
 
 
@@ -182,15 +183,31 @@ def _turn(pair: Pair, label: MetaTensor, reading: Reading) -> NDArray[Any] | Non
         return None
     affine, turn = placed.affine, None
     if placed.turned is not None:
-        of_file = label.affine.numpy() if affine is None else affine
-        from_file, to_turned = (nibabel.io_orientation(one) for one in (of_file, placed.turned))  # type: ignore[no-untyped-call]
-        turn = np.asarray(nibabel.orientations.ornt_transform(from_file, to_turned))  # type: ignore[no-untyped-call]
-        if affine is None:  # what the file's was before it was turned
-            turning = nibabel.orientations.inv_ornt_aff(turn, label.shape[1:])  # type: ignore[no-untyped-call]
-            affine = placed.turned @ np.linalg.inv(turning)
+        turn = _from_to(label.affine.numpy() if affine is None else affine, placed.turned)
+        affine = _before(turn, placed.turned, label) if affine is None else affine
     if reading.same_grid and affine is not None:
         _check_place(pair, str(file), affine, label)
     return turn
+
+
+def _turn_of_header(stored: StoredArray, label: MetaTensor, reading: Reading) -> NDArray[Any] | None:
+    """How the axes of a NIfTI lie to those of the label, by their headers; None where they are the same."""
+    if stored.affine is None or not reading.same_grid or label.ndim != SPATIAL_DIMS + 1:
+        return None
+    turn = _from_to(label.affine.numpy(), stored.affine)
+    return None if np.array_equal(turn, UNTURNED) or np.isnan(turn).any() else turn
+
+
+def _from_to(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[Any]:
+    """The orientation of the axes of an affine from those of another one."""
+    from_first, to_second = (nibabel.io_orientation(one) for one in (first, second))  # type: ignore[no-untyped-call]
+    return np.asarray(nibabel.orientations.ornt_transform(from_first, to_second))  # type: ignore[no-untyped-call]
+
+
+def _before(turn: NDArray[Any], affine: NDArray[np.float64], label: MetaTensor) -> NDArray[np.float64]:
+    """The affine of an image of the label's shape before it was turned, from that after it."""
+    turning = nibabel.orientations.inv_ornt_aff(turn, label.shape[1:])  # type: ignore[no-untyped-call]
+    return np.asarray(affine @ np.linalg.inv(turning))
 
 
 def _turned_size(size: Sequence[int], turn: NDArray[Any]) -> tuple[int, ...]:
@@ -198,11 +215,12 @@ def _turned_size(size: Sequence[int], turn: NDArray[Any]) -> tuple[int, ...]:
     return nibabel.apply_orientation(np.empty(size, np.bool_), turn).shape  # type: ignore[no-untyped-call, no-any-return]
 
 
-def _check_grid(pair: Pair, stored: Sequence[StoredArray], label: MetaTensor) -> None:
+def _check_grid(pair: Pair, stored: Sequence[StoredArray], label: MetaTensor, turn: NDArray[Any] | None) -> None:
     """Raise ValueError if the headers of probabilities place them elsewhere than their label."""
     for one in stored:
         if one.affine is not None:
-            _check_place(pair, one.file, one.affine, label)
+            affine = one.affine if turn is None else _before(turn, one.affine, label)
+            _check_place(pair, one.file, affine, label)
 
 
 def _check_place(pair: Pair, name: str, affine: NDArray[np.float64], label: MetaTensor) -> None:

@@ -218,3 +218,15 @@ def test_labels_of_the_same_classes_in_another_order_are_refused(tmp_path: Path)
         classes_of([], [probs, labels])
     assert classes_of([], [probs, labels], ordered=True) == (["background", "lv", "rv"], None)
     assert classes_of(["background", "lv", "rv"], [probs, labels]) == (["background", "lv", "rv"], None)
+
+
+def test_probabilities_whose_header_turns_them_are_measured_where_they_lie(folders: Callable[..., Folders]) -> None:
+    given, told = folders(), {}
+    for axes in (None, [[1, -1], [0, 1], [2, -1]]):
+        for name, made in given.cases.items():
+            image = nibabel.Nifti1Image(last(made.probs), AFFINE)
+            image = image if axes is None else image.as_reoriented(axes)
+            given.write(name, "{}.nii.gz", np.asarray(image.dataobj), image.affine)
+        assert main([*given.options, "--overwrite"]) == 0
+        told[axes is None] = (given.probs.parent / "out" / "cases.csv").read_text()
+    assert told[True] == told[False]
