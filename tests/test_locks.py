@@ -79,6 +79,13 @@ def test_each_run_is_refused_where_another_of_its_kind_writes(tmp_path: Path, mo
     with held_elsewhere(tmp_path / "out" / "eval", "evaluation"), refused("another evaluation writes there"):
         start(bundle, "evaluate", *places, output_dir=str(tmp_path / "out" / "eval"), figures=False, **SMALL_NETWORK)
     assert not list((tmp_path / "out").rglob("calibrator*"))
+    start(bundle, "train", tmp_path / "data", tmp_path / "second", epochs=1, seed=1, **SMALL_NETWORK)
+    models = [str(tmp_path / out / "models") for out in ("out", "second")]  # whose calibrator is a file of its own
+    with held_elsewhere(tmp_path / "out" / "models", "calibration_ts"):
+        of_all = {"ckpt_dirs": models, "output_dir": str(tmp_path / "of_all")}
+        start(bundle, "calibrate", *places, calibrator="ts", **SMALL_NETWORK, **of_all)
+    assert [path.name for path in (tmp_path / "out").rglob("calibrator*")] == ["calibrator_ts_ensemble.safetensors"]
+    (tmp_path / "out" / "models" / "calibrator_ts_ensemble.safetensors").unlink()
     assert not list((tmp_path / "out" / "eval").glob("*.json"))
     held_then, save = [], calibration.save_calibrator
 

@@ -98,7 +98,8 @@ class CalibratorFit:
         self.calibrator: Calibrator = TemperatureScaling()  # which stays 1 where the control is fitted
         if kind != CONTROL:
             self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
-        self.kind, self.lock = kind, f"calibration_{kind}"
+        self.kind = kind
+        self.lock = self.lock_of(None)
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
@@ -127,11 +128,16 @@ class CalibratorFit:
         engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self.update)
         engine.add_event_handler(Events.COMPLETED, self.fit)
 
-    def start(self, _engine: Engine) -> None:
+    def lock_of(self, network: object) -> str:
+        """The name of the lock of a fit: an ensemble's calibrator lies beside that of its first member."""
+        return f"calibration_{self.kind}{'_ensemble' if folders_of(network) else ''}"
+
+    def start(self, engine: Engine) -> None:
         """Prepare a folder for the predictions."""
+        self.lock = self.lock_of(getattr(engine, "network", None))
         hold(self.ckpt_dir, self.lock)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_{self.kind}")  # the folder that is held
+        self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_of_{self.lock}")  # the folder that is held
         self.patients, self.conformal = set(), ConformalFits([NONE, self.kind])
 
     def update(self, engine: Engine) -> None:

@@ -105,14 +105,14 @@ def check_run(
         check_loss(loss, network, inferer, in_channels, num_classes, made_for.slice_size, device, made_for.ignore_index)
     measured = [one for saver in handlers if isinstance(saver, ResultsSaver) for one in saver.metrics]
     check_metrics([*metrics, *measured], num_classes)
-    _check_free(handlers)
+    _check_free(handlers, network)
 
 
-def _check_free(handlers: Sequence[Any]) -> None:
+def _check_free(handlers: Sequence[Any], network: object) -> None:
     """Raise ValueError if another process writes what these handlers write."""
     for one in handlers:
         if isinstance(one, CalibratorFit):
-            check_free(one.ckpt_dir, one.lock)
+            check_free(one.ckpt_dir, one.lock_of(network))
         elif isinstance(one, ResultsSaver):
             check_free(str(one.folder), EVALUATION)
 
