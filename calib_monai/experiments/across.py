@@ -14,6 +14,8 @@ from calib_monai.experiments.across_ranks import (
     OnDataset,
     Ranks,
     from_published,
+    in_all,
+    left_out,
     ranks_across,
     read_results,
     rows_in_all,
@@ -82,7 +84,8 @@ def write_across(results: Sequence[OnDataset], out: Path, title: str, *, vector:
     rows = rows_in_all(results)
     ranked = {name: ranks for name, of in RANKINGS.items() if (ranks := ranks_across(results, of))}
     radars = radar_panels(results, rows) if len(results) >= LEAST_DATASETS else {}
-    if not ranked and not radars:
+    unranked = [name for name, of in RANKINGS.items() if name not in ranked and in_all(results, of)]
+    if not ranked and not radars and not unranked:
         wanted = "; ".join(", ".join(of) for of in RANKINGS.values())
         raise ValueError(f"the data sets share the measures of no ranking; one is over {wanted}")
     tables = [ranks_table(name, ranks, results) for name, ranks in ranked.items()]
@@ -91,11 +94,14 @@ def write_across(results: Sequence[OnDataset], out: Path, title: str, *, vector:
     if radars:
         figures["radar"] = drawn(radars_figure, radars, [one.dataset for one in results])
     write_pictures({f"{name}.png": png for name, png in figures.items()}, out, vector=vector)
-    left_out = sorted({row for one in results for row in one.means} - set(rows))
-    without = f"Not on all data sets, and left out: {', '.join(left_out)}.\n\n" if left_out else ""
+    lacking = sorted({row for one in results for row in one.means} - set(rows))
+    without = f"Not on all data sets, and left out: {', '.join(lacking)}.\n\n" if lacking else ""
+    for name in unranked:
+        told = about_left_out(results, left_out(results, RANKINGS[name]))
+        without += f"No ranks, {name}: no measure remains. {told}\n\n"
     write_whole(out / "across.md", f"# {title}\n\n{without}{in_markdown(tables)}")
     write_whole(out / "across.tex", "\n".join(table.latex() for table in tables))
-    content = {"title": title, "left_out": left_out, "rankings": {name: asdict(of) for name, of in ranked.items()}}
+    content = {"title": title, "left_out": lacking, "rankings": {name: asdict(of) for name, of in ranked.items()}}
     write_json(out / "across.json", without_nan(content))
 
 
@@ -109,7 +115,16 @@ def ranks_table(name: str, ranks: Ranks, results: Sequence[OnDataset]) -> Table:
     titles = dict.fromkeys(of_datasets[dataset][measure].title for dataset, measure in ranks.blocks)
     over = f"Over {', '.join(of_datasets)}, by {'; '.join(titles)}: {len(ranks.blocks)} columns."
     tested = "" if isnan(ranks.p_value) else f" Friedman's test over these columns: p = {ranks.p_value:.3g}. {ABOUT_P}"
-    return Table(f"Ranks, {name}", header, cells, marks, f"{over}{tested} {ABOUT}")
+    without = f" {about_left_out(results, ranks.left_out)}" if ranks.left_out else ""
+    return Table(f"Ranks, {name}", header, cells, marks, f"{over}{without}{tested} {ABOUT}")
+
+
+def about_left_out(results: Sequence[OnDataset], left: Mapping[str, str]) -> str:
+    """Which measures are left out of a ranking, and why; "" for none."""
+    alike: dict[str, list[str]] = {}
+    for measure, why in left.items():
+        alike.setdefault(why, []).append(results[0].measures[results[0].name_of(measure) or ""].title)
+    return " ".join(f"Left out: {'; '.join(titles)} ({why})." for why, titles in alike.items())
 
 
 def rank_shown(value: float) -> str:
@@ -140,7 +155,7 @@ def means_table(results: Sequence[OnDataset], rows: Sequence[str], measure: str)
 def measures_in_all(results: Sequence[OnDataset]) -> list[str]:
     """The measures of the rankings that every data set has."""
     names = dict.fromkeys(name for of in RANKINGS.values() for name in of)
-    return [name for name in names if all(one.name_of(name) for one in results)]
+    return [name for name in names if in_all(results, [name])]
 
 
 def rank_panels(ranked: Mapping[str, Ranks]) -> list[Panel]:
@@ -157,7 +172,7 @@ def radar_panels(results: Sequence[OnDataset], rows: Sequence[str]) -> dict[str,
     """For `radars_figure`, Dice and 1 - ECE of each row on each data set."""
     panels = {}
     for measure, turned in RADARS.items():
-        if all(one.name_of(measure) for one in results):
+        if in_all(results, [measure]) and not left_out(results, [measure]):
             title = results[0].measures[measure].title
             panels[f"1 - {title}" if turned else title] = {
                 row: [1 - value if turned else value for value in (one.value(row, measure) for one in results)]

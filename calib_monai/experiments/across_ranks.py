@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_monai.experiments.comparison import RANKED
 from calib_monai.experiments.published import Published
 from calib_monai.measures import Measure, measure_from, measure_of
 from calib_monai.ranks import METHODS_OF_FRIEDMAN, METHODS_TO_RANK, friedman, mean_case_rank, method_ranks
@@ -38,12 +39,14 @@ class OnDataset:
         measures: the measures that every row has.
         means: of each row, its value by measure.
         cases: of each row, by measure the value of each case; empty if only means are known.
+        refused: the measures by which its own table ranks no rows, and why.
     """
 
     dataset: str
     measures: Mapping[str, Measure]
     means: Mapping[str, Mapping[str, float]]
     cases: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def name_of(self, measure: str) -> str | None:
         """The name of a measure here, where "hd95" and "tace" have several; None if it was not measured."""
@@ -77,6 +80,7 @@ class Ranks:
         friedman_ranks: mean over the blocks, where equal means share the best of their ranks, as CRaC prints.
         case_ranks: mean over data sets of the mean-case-rank; NaN where cases are not known.
         p_value: of Friedman's test over the blocks; NaN for fewer than 3 rows.
+        left_out: the measures of the ranking that are in no block, and why, as `left_out` gives them.
     """
 
     rows: list[str]
@@ -85,6 +89,7 @@ class Ranks:
     friedman_ranks: list[float]
     case_ranks: list[float]
     p_value: float
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def read_results(path: Path) -> OnDataset:
@@ -101,7 +106,8 @@ def read_results(path: Path) -> OnDataset:
             row: {name: number(found["measures"][name]["mean"]) for name in measures} for row, found in rows.items()
         }
         cases = {row: _cases(found.get("trials", []), measures) for row, found in rows.items()}
-        return OnDataset(content["dataset"], measures, means, cases if all(cases.values()) else {})
+        refused = _refused(content, measures)
+        return OnDataset(content["dataset"], measures, means, cases if all(cases.values()) else {}, refused)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} must be the results.json of an experiment: {error}") from None
 
@@ -143,8 +149,24 @@ def rows_in_all(results: Sequence[OnDataset]) -> list[str]:
     return rows
 
 
+def in_all(results: Sequence[OnDataset], measures: Sequence[str]) -> bool:
+    """Whether every data set has all of these measures."""
+    return all(one.name_of(measure) for one in results for measure in measures)
+
+
+def left_out(results: Sequence[OnDataset], measures: Sequence[str]) -> dict[str, str]:
+    """Those of these measures by which the table of a data set ranks no rows, and why: nor are they ranked together."""
+    found = {}
+    for measure in measures:
+        named = [(one, one.name_of(measure) or "") for one in results]
+        told = [f"{one.dataset}: {one.refused[name]}" for one, name in named if name in one.refused]
+        if told:
+            found[measure] = "; ".join(told)
+    return found
+
+
 def ranks_across(results: Sequence[OnDataset], measures: Sequence[str]) -> Ranks | None:
-    """The ranks of the rows that all data sets have; None if a data set lacks one of the measures.
+    """The ranks of the rows that all data sets have; None if a data set lacks one of the measures, or all are left out.
 
     Args:
         results: of 2 or more data sets.
@@ -154,10 +176,11 @@ def ranks_across(results: Sequence[OnDataset], measures: Sequence[str]) -> Ranks
         ValueError: as `rows_in_all`, or a measure without a direction.
     """
     rows = rows_in_all(results)
-    blocks = [(one, one.name_of(measure)) for one in results for measure in measures]
-    named = [(one, name) for one, name in blocks if name is not None]
-    if len(named) < len(blocks):
+    unranked = left_out(results, measures)
+    kept = [measure for measure in measures if measure not in unranked]
+    if not in_all(results, measures) or not kept:
         return None
+    named = [(one, name) for one in results for measure in kept if (name := one.name_of(measure))]
     undirected = [name for one, name in named if one.measures[name].more_is_better is None]
     if undirected:
         raise ValueError(f"{undirected[0]} has no better direction; it cannot be ranked")
@@ -171,9 +194,27 @@ def ranks_across(results: Sequence[OnDataset], measures: Sequence[str]) -> Ranks
         blocks=[(one.dataset, name) for one, name in named],
         sums=averaged.sum(axis=1).tolist(),
         friedman_ranks=shared.mean(axis=1).tolist(),
-        case_ranks=_case_ranks(results, rows, measures),
+        case_ranks=_case_ranks(results, rows, kept),
         p_value=friedman(costs, lower_is_better=True).p_value if tested else nan,
+        left_out=unranked,
     )
+
+
+def _refused(content: Mapping[str, Any], measures: Mapping[str, Measure]) -> dict[str, str]:
+    """The measures by which the table in a `results.json` ranks no rows, and why; earlier files do not tell it.
+
+    A table that ranks by nothing has images that were disturbed differently: then no measure can be ranked.
+    """
+    if "ranked_measures" not in content:
+        return {}
+    ranked: list[str] = content["ranked_measures"]
+    reasons: dict[str, str] = content.get("not_compared", {})
+    may_be_ranked = [name for name in measures if name in RANKED or name in reasons or not ranked]
+    return {
+        name: reasons.get(name, "its table does not rank by this").partition(":")[0].rstrip(".")
+        for name in may_be_ranked
+        if name not in ranked
+    }
 
 
 def _case_ranks(results: Sequence[OnDataset], rows: Sequence[str], measures: Sequence[str]) -> list[float]:

@@ -31,6 +31,7 @@ def experiment_results(rows: Sequence[Row], measures: Mapping[str, Measure], com
         "rows": {row.name: _row(row, measures, compared) for row in rows},
         "patients": dict(zip(rows[0].cases, rows[0].patients, strict=True)),
         "ranked_measures": compared.ranked,
+        "not_compared": compared.not_compared,
         "friedman": {
             name: {
                 "p_value": test.p_value,

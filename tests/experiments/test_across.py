@@ -128,6 +128,51 @@ def test_experiments_on_several_data_sets_are_ranked_together(tmp_path: Path) ->
     assert (tmp_path / "out" / "ranks.png").is_file()
 
 
+def ranked_by(file: Path, *measures: str, **reasons: str) -> Path:
+    """The file, whose table ranked by these measures and not by those for which there are reasons."""
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content | {"ranked_measures": measures, "not_compared": reasons}))
+    return file
+
+
+def proper(path: Path, dataset: str) -> Path:
+    """Results of two rows by the measures of proper regions: plausible errors, and as NLL the ECE of foreground."""
+    of = {"a": [0.9, 0.8], "b": [0.7, 0.6]}
+    text = results_file(path, dataset, of).read_text().replace('"cece_foreground', '"cece_plausible')
+    content = json.loads(text.replace('"ece_foreground', '"ece_plausible'))
+    content["measures"]["nll_all"] = {"title": "NLL"}
+    for row in content["rows"].values():
+        row["measures"]["nll_all"] = {"mean": 0.1}
+        for values in row["trials"][0]["cases"].values():
+            values["nll_all"] = 0.1
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_measure_by_which_a_table_ranks_no_rows_is_left_out_and_named(tmp_path: Path) -> None:
+    files = [proper(tmp_path / f"{name}.json", name) for name in ("one", "two")]
+    ranked_by(files[0], "dice_foreground", "hd95_mm", "nll_all", "cece_plausible", ece_plausible="Other voxels: a, b.")
+    assert main([*map(str, files), "--out", str(tmp_path / "out")]) == 0
+    [ranks] = json.loads((tmp_path / "out" / "across.json").read_text())["rankings"].values()
+    names = ["dice_foreground", "hd95_mm", "nll_all", "cece_plausible"]
+    assert ranks["blocks"] == [[dataset, name] for dataset in ("one", "two") for name in names]
+    assert ranks["left_out"] == {"ece_plausible": "one: Other voxels"}
+    assert ranks["case_ranks"] == [1.25, 1.75]  # equal in two of four measures
+    written = (tmp_path / "out" / "across.md").read_text()
+    assert "by Dice; HD95 (mm); NLL; cece_plausible: 8 columns. Left out: ece_plausible (one: Other voxels)." in written
+
+
+def test_tables_of_disturbed_images_are_not_ranked_together(tmp_path: Path) -> None:
+    files = [results_file(tmp_path / f"{name}.json", name, {"a": [0.9], "b": [0.7]}) for name in "xyz"]
+    ranked_by(files[1])
+    assert main([*map(str, files), "--out", str(tmp_path / "out")]) == 0
+    assert json.loads((tmp_path / "out" / "across.json").read_text())["rankings"] == {}
+    written = (tmp_path / "out" / "across.md").read_text()
+    said = "Dice; HD95 (mm); ece_foreground; cece_foreground (y: its table does not rank by this)"
+    assert f"\n\nNo ranks, {OF_NACL}: no measure remains. Left out: {said}.\n\n" in written
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".png"]
+
+
 def test_a_measure_that_a_data_set_lacks_makes_no_ranking() -> None:
     assert ranks_across(printed("CRaC"), RANKINGS[OF_NACL]) is None
     nacl = ranks_across(printed("NACL (Murugesan et al. 2024"), RANKINGS[OF_NACL])
