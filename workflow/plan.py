@@ -19,6 +19,7 @@ from plan_checks import (
     check_config,
     check_elsewhere,
     check_experiment,
+    check_folders,
     check_names,
     of_all_seeds,
     whole_numbers,
@@ -61,6 +62,7 @@ class Plan:
         check_names(self.experiments)
         check_elsewhere(config["elsewhere"], self.experiments)
         self._check_experiments()
+        check_folders({name: self.trainings(name) for name in self.experiments})
         self._check_papers()
         self._check_volumes()
         if self.on_phantoms and self.dataset != "hippocampus":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 from bundle_parts import names
@@ -13,6 +13,9 @@ from bundle_parts import names
 from calib_monai.arguments import check_choice, check_switch, check_whole
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from training import Training
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "config.yaml").read_text(encoding="utf-8")).keys()
 EXAMPLES = {"options": "{batch_size: 8}", "method_options": "{bwcr: {learning_rate: 0.001}}"}
@@ -150,6 +153,23 @@ def check_names(experiments: Mapping[str, Mapping[str, Any]]) -> None:
             if options != others:
                 raise ValueError(
                     f"experiments.yaml: {before} and {experiment} have a {kind} {name} with other options: rename one"
+                )
+
+
+def check_folders(trainings: Mapping[str, Sequence[Training]]) -> None:
+    """Raise ValueError if trainings with other options would share a folder.
+
+    Args:
+        trainings: of each experiment.
+    """
+    seen: dict[str, tuple[str, Training]] = {}
+    for experiment, of in trainings.items():
+        for training in of:
+            before, first = seen.setdefault(training.folder, (experiment, training))
+            if first.options != training.options:
+                raise ValueError(
+                    f"experiments.yaml: {before} has {training.folder} with {first.options}, and {experiment} with "
+                    f"{training.options}: rename a variant"
                 )
 
 

@@ -29,6 +29,24 @@ def test_options_that_the_plan_sets_itself_are_refused(config: dict[str, Any], s
 
 
 @pytest.mark.parametrize(
+    ("first", "other", "told"),
+    [
+        ({"each": {"low": {"learning_rate": 0.1}}}, {"ce": {"low": {"learning_rate": 0.2}}}, "unet/ce-low"),
+        ({}, {"ce": {"": {"learning_rate": 0.2}}}, "unet/ce/"),
+    ],
+)
+def test_trainings_with_other_options_share_no_folder(first: dict[str, Any], other: dict[str, Any], told: str) -> None:
+    experiments = {"one": {"title": "One", "variants": first}, "two": {"title": "Two", "variants": other}}
+    config = CONFIG | {"methods": ["nacl", "ce"], "experiments": ["one", "two"]}
+    with pytest.raises(ValueError, match=rf"experiments.yaml: .* has {told}.* with .*, and two with .*0.2}}: rename"):
+        Plan(config, experiments)
+    own = {"each": {"low": {"learning_rate": 0.1}}, "ce": {"low": {"learning_rate": 0.2}}}
+    of_one = Plan(config, {**experiments, "one": {"title": "One", "variants": own}} | {"two": {"title": "Two"}})
+    [training] = [one for one in of_one.trainings("one") if one.folder == "unet/ce-low/seed0_fold0"]
+    assert training.options == {"learning_rate": 0.2}  # a method's own win over those of each
+
+
+@pytest.mark.parametrize(
     ("experiments", "seeds", "said"),
     [
         (["posthoc"], "seeds", "elsewhere#b#ckpt_dirs is seeds, and posthoc average none: take recipe, too"),
