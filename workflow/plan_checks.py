@@ -27,6 +27,8 @@ OF_THE_PLAN = {  # options that it gives to each training, and what sets them
     "dataset_dir": "dataset_dir",
     "ckpt_dir": "out",
     "output_dir": "out",
+    "network_def": "'networks=[unet]'",
+    "network_def#_target_": "'networks=[unet]'",
 }
 OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp", "unetpp_papers"]  # known here
@@ -67,6 +69,19 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} has {option}, which would be that of every training: give {instead} instead")
 
 
+def check_own(name: str, options: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
+    """Raise ValueError if the options of a variant or an evaluation change what the plan sets itself.
+
+    Args:
+        name: of the variant or the evaluation.
+        options: its own.
+        allowed: what it may change nevertheless.
+    """
+    for option, instead in OF_THE_PLAN.items():
+        if option in options and option not in allowed:
+            raise ValueError(f"{name} has {option}, which the plan sets itself: give {instead} instead")
+
+
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     """Raise ValueError if an experiment has an unknown key, lacks its title, or names an unknown thing."""
     check_among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
@@ -80,6 +95,10 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     check_choice(f"experiments.yaml: {name}#select", experiment.get("select", ONE), (ONE, EACH))
     for evaluation, options in experiment.get("evaluations", {}).items():
         check_averaged(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
+        check_own(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
+    for method, variants in experiment.get("variants", {}).items():
+        for variant, options in variants.items():
+            check_own(f"experiments.yaml: {name}#variants#{method}#{variant}", options, ["epochs"])
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
     check_switch(f"experiments.yaml: {name}#elsewhere", experiment.get("elsewhere", False))
@@ -112,6 +131,7 @@ def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]
         if not test_dir or not Path(str(test_dir)).exists():
             raise ValueError(f"elsewhere#{name}#test_dir is {test_dir!r}; it must be a folder, or a JSON that is there")
         check_averaged(f"elsewhere#{name}", options)
+        check_own(f"elsewhere#{name}", options)
     check_called(elsewhere)
     measuring = [one for one in experiments.values() if one.get("elsewhere")]
     averaged = [name for name, options in elsewhere.items() if of_all_seeds(options)]

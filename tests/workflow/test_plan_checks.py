@@ -21,11 +21,44 @@ EXPERIMENTS = yaml.safe_load((WORKFLOW / "experiments.yaml").read_text(encoding=
         ({"method_options": {"ce": {"fold": 1}}}, r"method_options#ce has fold, .*: give 'folds=\[0, 1\]' instead"),
         ({"options": {"ckpt_dir": "x"}}, "options has ckpt_dir, .*: give out instead"),
         ({"options": {"epochs": 5}}, "options has epochs, .*: give epochs instead"),
+        ({"options": {"network_def": {}}}, r"options has network_def, .*: give 'networks=\[unet\]' instead"),
+        (
+            {"method_options": {"ce": {"network_def#_target_": "calib_monai.networks.unetpp"}}},
+            r"method_options#ce has network_def#_target_, .*: give 'networks=\[unet\]' instead",
+        ),
+        (
+            {"elsewhere": {"a": {"test_dir": str(REPOSITORY), "ckpt_dir": "models"}}, "experiments": ["shift"]},
+            "elsewhere#a has ckpt_dir, which the plan sets itself: give out instead",
+        ),
     ],
 )
 def test_options_that_the_plan_sets_itself_are_refused(config: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Plan(CONFIG | {"dataset_dir": str(REPOSITORY)} | config, EXPERIMENTS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"variants": {"each": {"other": {"seed": 5}}}},
+            r"one#variants#each#other has seed, .*: give 'seeds=\[0, 1\]'",
+        ),
+        ({"variants": {"ce": {"x": {"output_dir": "y"}}}}, "one#variants#ce#x has output_dir, .*: give out instead"),
+        ({"evaluations": {"late": {"fold": 1}}}, r"one#evaluations#late has fold, .*: give 'folds=\[0, 1\]' instead"),
+        ({"evaluations": {"late": {"epochs": 1}}}, "one#evaluations#late has epochs, .*: give epochs instead"),
+    ],
+)
+def test_experiments_with_options_that_the_plan_sets_itself_are_refused(asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=f"experiments.yaml: {said}"):
+        Plan(CONFIG | {"experiments": ["one"]}, {"one": {"title": "One", **asked}})
+
+
+def test_epochs_may_be_an_option_of_a_variant() -> None:
+    experiments = {"one": {"title": "One", "variants": {"ce": {"long": {"epochs": 500}}}}}
+    plan = Plan(CONFIG | {"experiments": ["one"], "methods": ["ce"]}, experiments)
+    options = plan.training_options("unet/ce-long/seed0_fold0")
+    assert options[options.index("--epochs") + 1] == "500"
 
 
 @pytest.mark.parametrize(
