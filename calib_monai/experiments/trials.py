@@ -126,15 +126,17 @@ class Row:
     def by_seed(self, measure: str, column: str = "", *, compared: bool = False) -> NDArray[np.float64]:
         """The values of a measure, (seeds, cases) in the order of `cases`; NaN where a seed has none.
 
+        All are NaN if the value of one trial is not the mean of its cases: those of the other seeds have another mean.
+
         Args:
             measure: its name.
             column: one of its columns, such as that of a structure; without one the mean over structures.
             compared: whether to give the values that are compared with other rows, as `compared_values` says.
         """
-        rows = []
+        rows, whole = [], self._is_of_cases(measure)
         for seed in self.of_seeds:
             of_column = {case: of_case.get(column, nan) for case, of_case in seed.cases.items()}
-            values = of_column if column else seed.by_case(measure)
+            values = of_column if column else seed.by_case(measure) if whole else {}
             values = compared_values(measure, values) if compared else values
             rows.append([values.get(case, nan) for case in self.cases])
         return np.array(rows)

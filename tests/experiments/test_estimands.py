@@ -56,6 +56,24 @@ def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Compar
     return rows, measures, found, {table.title: table for table in experiment_tables(rows, measures, found)}
 
 
+def test_a_seed_whose_cases_contradict_its_summary_leaves_no_interval_of_the_others(tmp_path: Path) -> None:
+    dice = {"ce": [0.70, 0.80, 0.90, 0.75, 0.85, 0.60], "nacl": [0.72, 0.83, 0.94, 0.77, 0.86, 0.66]}
+    folders = [
+        write_trial(tmp_path, name, [value - 0.01 * seed for value in of], seed=seed, cases="abcdef")
+        for name, of in dice.items()
+        for seed in (0, 1, 2)
+    ]
+    summary = json.loads((folders[5] / "summary.json").read_text())
+    summary["metrics"]["dice_foreground"]["value"] = 0.2
+    (folders[5] / "summary.json").write_text(json.dumps(summary))
+    rows, _, found, _ = compared(folders)
+    assert rows[1].value("dice_foreground") == pytest.approx((0.2 + 2 * (sum(dice["nacl"]) / 6) - 0.01) / 3)
+    assert np.isnan(found.intervals["nacl"]["dice_foreground"]).all()
+    assert np.isnan(found.differences["nacl"]["dice_foreground"].value)
+    assert not np.isnan(found.intervals["nacl"]["ece_plausible"]).any()
+    assert not np.isnan(found.intervals["ce"]["dice_foreground"]).any()
+
+
 def test_folds_of_unequal_size_count_each_case_once(tmp_path: Path) -> None:
     many = [0.9 + k / 1000 for k in range(20)]
     folders = [
