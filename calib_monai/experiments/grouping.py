@@ -38,7 +38,7 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
     if len(parts := sorted({trial.run.part for trial in trials})) > 1:
         raise ValueError(f"there are trials of the {' and of the '.join(parts)} cases; they must be of one set")
     check_patients(trials)
-    trials = _with_same_promises(trials)
+    trials = _with_same_promises(_with_known_patients(trials))
     runs = [trial.run for trial in trials]
     check_same_classes(runs)
     check_same_cases(runs)
@@ -62,6 +62,16 @@ def rows_of(trials: Sequence[Trial]) -> list[Row]:
             )
     check_images_alike(rows)
     return rows
+
+
+def _with_known_patients(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials with the patient of each case that any of them has: cases of one name are the same."""
+    known = {case: patient for trial in trials for case, patient in trial.run.patients.items()}
+    of_each = [{case: known[case] for case in trial.run.cases if case in known} for trial in trials]
+    return [
+        replace(trial, run=replace(trial.run, patients=patients))
+        for trial, patients in zip(trials, of_each, strict=True)
+    ]
 
 
 def _with_same_promises(trials: Sequence[Trial]) -> list[Trial]:

@@ -209,6 +209,17 @@ def test_the_run_of_a_row_has_its_patients_and_the_fewest_cases_of_a_fit(tmp_pat
     assert rows_of(trials)[0].run.fitted_patients is None
 
 
+def test_patients_that_only_one_row_has_are_those_of_all_rows(tmp_path: Path) -> None:
+    trials = [read_trial(write_trial(tmp_path, name, [0.8, 0.82, 0.81, 0.7], cases="abcd")) for name in ("ce", "nacl")]
+    trials[1] = replace(trials[1], run=replace(trials[1].run, patients={"a": "p", "b": "p", "c": "q", "d": "q"}))
+    rows = rows_of(trials)
+    assert rows[0].patients == rows[1].patients == ["patient p", "patient p", "patient q", "patient q"]
+    assert {
+        found["dice_foreground"].patients
+        for found in compare(rows, shown_measures([row.run for row in rows])).differences.values()
+    } == {2}
+
+
 def test_a_slice_is_of_the_fold_that_tested_its_case(tmp_path: Path) -> None:
     folders = [
         write_trial(tmp_path, "ce", [0.8, 0.9], fold=fold, cases=cases) for fold, cases in enumerate(["ab", "cd"])
