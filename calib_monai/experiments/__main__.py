@@ -18,7 +18,7 @@ from calib_monai.experiments.curves import curves_of
 from calib_monai.experiments.elsewhere import by_place, elsewhere_table
 from calib_monai.experiments.figures import figures_of
 from calib_monai.experiments.grouping import check_trained_alike, rows_of
-from calib_monai.experiments.kept_trials import FILE, kept, read_trials, write_trials
+from calib_monai.experiments.kept_trials import FILE, numbers_of, read_trials, write_trials
 from calib_monai.experiments.published import published_table, read_published
 from calib_monai.experiments.results import experiment_results
 from calib_monai.experiments.selection import read_selection, selection_table
@@ -127,7 +127,7 @@ def trials_at(paths: Sequence[Path]) -> list[Trial]:
     of_folders = [read_trial(path) for path in paths if not path.is_file()]
     different: dict[str, Trial] = {}
     for trial in (one for path in paths if path.is_file() for one in read_trials(path)):
-        different.setdefault(repr(kept(trial)), trial)
+        different.setdefault(numbers_of(trial), trial)
     return [*of_folders, *different.values()]
 
 

@@ -137,11 +137,17 @@ def check_patients(trials: Sequence[Trial]) -> None:
 def check_no_trial_twice(row: Row) -> None:
     """Raise ValueError if two trials of a row have one seed and fold, or the same weights, and count twice."""
     seen: dict[tuple[int, int], Path] = {}
-    weights: dict[str, Path] = {}
+    weights: dict[str, Trial] = {}
     for trial in row.trials:
         run = trial.run
-        if run.weights and (first := weights.setdefault(run.weights, run.folder)) != run.folder:
-            raise ValueError(f"{first} and {run.folder} measured the same weights; a training counts once, so give one")
+        first = weights.setdefault(run.weights, trial)
+        here, there = ((one.run.folder, one.seed, one.fold) for one in (trial, first))
+        if run.weights and here != there:
+            seeds = "" if first.run.folder != run.folder else f", as seed {first.seed} and seed {trial.seed},"
+            raise ValueError(
+                f"{first.run.folder} and {run.folder}{seeds} measured the same weights; a training counts once, so "
+                "give one"
+            )
         before = seen.get((trial.seed, trial.fold))
         if before is not None:
             raise ValueError(

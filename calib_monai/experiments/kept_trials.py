@@ -17,15 +17,16 @@ from calib_monai.bins import Bins
 from calib_monai.experiments.results import shortened
 from calib_monai.experiments.trials import Trial
 from calib_monai.measures import measure_from
-from calib_monai.reports.run_files import check_values
+from calib_monai.reports.run_files import check_values, contradicting
 from calib_monai.reports.runs import Run
-from calib_monai.stored import CaseName, ClassBins, ClassNames, Record, Step, Stored, TopLabelBins, read_whole
+from calib_monai.stored import CaseName, ClassBins, ClassNames, Digest, Record, Step, Stored, TopLabelBins, read_whole
 from calib_monai.whole_files import number, or_null, write_json
 
 FILE = "trials.json"
 MEND = "make its table again"
 AS_THEY_ARE = ("name", "dataset", "method", "class_names", "region", "calibrator", "trained_on", "test_dir", "part")
 NOTED = ("settings", "disturbance", "patients", "voxels")
+OF_CASES = ("weights", "case_voxels", "case_labels")  # what tells trials and cases apart; earlier files lack it
 
 
 class KeptRun(Stored):
@@ -55,6 +56,9 @@ class KeptRun(Stored):
         None, validation_alias=AliasChoices("fitted_patients", "fitted_cases")
     )
     case_bins: ClassBins | None = None
+    weights: str = ""
+    case_voxels: dict[CaseName, NonNegativeFloat] = Field(default_factory=dict)
+    case_labels: dict[CaseName, Digest] = Field(default_factory=dict)
 
 
 class KeptRecords(Stored):
@@ -97,7 +101,7 @@ def kept(trial: Trial) -> dict[str, Any]:
             step: {**record, "options": shortened(record.get("options", {}))} for step, record in trial.records.items()
         },
         "run": {
-            **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED)},
+            **{name: getattr(run, name) for name in (*AS_THEY_ARE, *NOTED, *OF_CASES)},
             "test_dir": Path(run.test_dir).name,
             "metrics": {name: or_null(value) for name, value in run.metrics.items()},
             "measures": {name: asdict(run.measure(name)) for name in run.metrics},
@@ -110,6 +114,12 @@ def kept(trial: Trial) -> dict[str, Any]:
             "case_bins": _in_one_bin(run),
         },
     }
+
+
+def numbers_of(trial: Trial) -> str:
+    """A text that is equal for trials of equal numbers, also where an earlier file lacks what tells trials apart."""
+    content = kept(trial)
+    return repr(content | {"run": {name: value for name, value in content["run"].items() if name not in OF_CASES}})
 
 
 def read_trials(path: Path) -> list[Trial]:
@@ -135,20 +145,35 @@ def _trial(path: Path, content: Mapping[str, Any]) -> Trial:
         raise ValueError("a name of a case stands twice in cases")
     rows = zip(*columns.values(), strict=True) if columns else ((),) * len(names)
     run = Run(
-        **{name: of_run[name] for name in (*AS_THEY_ARE, *NOTED)},
+        **{name: of_run[name] for name in (*AS_THEY_ARE, *NOTED, *OF_CASES) if name in of_run},
         folder=path,
         metrics={name: number(value) for name, value in of_run["metrics"].items()},
         measures={name: measure_from(name, measure) for name, measure in of_run["measures"].items()},
         num_voxels=number(of_run["num_voxels"]),
         cases={name: dict(zip(columns, map(number, row), strict=True)) for name, row in zip(names, rows, strict=True)},
-        bins=Bins.from_dict(of_run["bins"]),
-        class_bins=Bins.from_dict(of_run["class_bins"]),
+        bins=_bins("bins", of_run["bins"]),
+        class_bins=_bins("class_bins", of_run["class_bins"], [len(of_run["class_names"])]),
         fitted_patients=of_run.get("fitted_patients", of_run.get("fitted_cases")),
         case_bins=_of_one_bin(names, of_run.get("case_bins")),
         logits=None,
     )
     check_values(run.metrics, run.cases)
     return Trial(run=run, **{name: value for name, value in content.items() if name != "run"})
+
+
+def _bins(name: str, content: Mapping[str, Any], size: Sequence[int] = ()) -> Bins:
+    """The bins of a trial, (*size, num_bins).
+
+    Raises:
+        ValueError: they have another shape, or numbers of voxels that contradict each other.
+    """
+    bins = Bins.from_dict(content)
+    wanted = (*size, bins.num_bins)
+    if {bins.count.shape, bins.confidence.shape, bins.correctness.shape} != {wanted} or bins.total.shape != wanted[:-1]:
+        raise ValueError(f"{name} has sums of other shapes than {wanted}")
+    if contradicting(bins).any():
+        raise ValueError(f"{name} has numbers of voxels that contradict each other")
+    return bins
 
 
 def _in_one_bin(run: Run) -> dict[str, list[Any]] | None:
@@ -162,11 +187,11 @@ def _of_one_bin(cases: Sequence[str], content: Mapping[str, Any] | None) -> dict
     """The bins of each case from what `_in_one_bin` gave; empty where there were none, as in earlier versions.
 
     Raises:
-        ValueError: there are bins of more or fewer cases.
+        ValueError: there are bins of more or fewer cases, or as `_bins`.
     """
     if content is None:
         return {}
     if {len(part) for part in content.values()} != {len(cases)}:
         raise ValueError(f"case_bins has {len(content['total'])} case(s) of {len(cases)}")
-    bins = Bins.from_dict(content)
+    bins = _bins("case_bins", content, [len(cases)])
     return {case: bins[place] for place, case in enumerate(cases)}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import ValidationError as Invalid
+from torch import Tensor
 
 from calib_monai.bins import Bins
 from calib_monai.measures import check_limits, measure_from
@@ -185,15 +186,19 @@ def _stacked(bins: Mapping[str, TopLabelBins | ClassBins], size: tuple[int, ...]
             if (found := _size(getattr(one, name))) != wanted:
                 raise ValueError(f"bins.json has for {case} bins of the size {found}; it must be {wanted}")
     stacked = Bins.from_dict({name: [getattr(one, name) for one in bins.values()] for name in names})
-    most = stacked.count * (1 + ROUNDING) + ROUNDING
-    parts = (stacked.count, stacked.confidence, stacked.correctness)
-    wrong = torch.stack([(part < 0) | (part > most) for part in parts]).any(dim=0).flatten(1).any(dim=1)
-    apart = (stacked.count.sum(dim=-1) - stacked.total).abs() > ROUNDING * stacked.total
-    wrong |= apart.view(len(bins), -1).any(dim=1)
+    wrong = contradicting(stacked).view(len(bins), -1).any(dim=1)
     if wrong.any():
         case = list(bins)[int(wrong.int().argmax())]
         raise ValueError(f"bins.json has for {case} numbers of voxels that contradict each other")
     return stacked
+
+
+def contradicting(bins: Bins) -> Tensor:
+    """Whether the numbers of voxels of bins contradict each other, (...)."""
+    most = bins.count * (1 + ROUNDING) + ROUNDING
+    parts = (bins.count, bins.confidence, bins.correctness)
+    wrong = torch.stack([(part < 0) | (part > most) for part in parts]).any(dim=0).any(dim=-1)
+    return wrong | ((bins.count.sum(dim=-1) - bins.total).abs() > ROUNDING * bins.total)
 
 
 def _size(values: Any) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from written_runs import write_trial
 
-from calib_monai.experiments.__main__ import main
+from calib_monai.experiments.__main__ import main, trials_at
 from calib_monai.experiments.grouping import rows_of
 from calib_monai.experiments.kept_trials import read_trials, write_trials
 from calib_monai.experiments.trial_files import read_trial
@@ -165,6 +165,18 @@ def test_a_case_is_of_one_patient(tmp_path: Path) -> None:
         ),
         (lambda of: of["run"]["metrics"].update(dice_foreground=-1.0), "dice_foreground is -1; it must lie between 0"),
         (lambda of: of["run"]["case_bins"]["total"].pop(), r"case_bins has 5 case\(s\) of 6"),
+        (lambda of: of["run"]["bins"]["count"].__setitem__(0, -5.0), "bins has numbers of voxels that contradict"),
+        (lambda of: of["run"]["bins"]["confidence"].pop(), r"bins has sums of other shapes than \(15,\)"),
+        (
+            lambda of: of["run"]["class_bins"].update(total=[1.0] * 3),
+            "class_bins has numbers of voxels that contradict",
+        ),
+        (
+            lambda of: of["run"].update(class_names=["background", "left"]),
+            r"class_bins has sums of other shapes than \(2, 15\)",
+        ),
+        (lambda of: of["run"]["class_bins"]["count"][0].pop(), "setting an array element with a sequence"),
+        (lambda of: of["run"].update(case_voxels={"a": -1}), "trials.0.run.case_voxels.a: Input should be greater"),
         (lambda of: of["run"]["cases"].__setitem__(1, of["run"]["cases"][0]), "a name of a case stands twice in cases"),
         (lambda of: of["run"].pop("cases"), "trials.0.run.cases: Field required"),
         (lambda of: of["run"].update(cases=[], columns={}), "trials.0.run.cases: List should have at least 1 item"),
@@ -200,6 +212,8 @@ def test_what_cannot_be_made_of_a_file_is_told_before_anything_is_written(tmp_pa
     [
         (lambda of: of["run"].update(part="validation"), "there are trials of the test and of the validation cases"),
         (lambda of: of["run"].update(patients={"a": "other"}), "a is of patient one in .* and of other in"),
+        (lambda of: of["run"]["case_voxels"].update(a=7.0), "a has 480 voxels in .* and 7 in .*second/trials.json"),
+        (lambda of: of["run"].update(case_labels={"a": "1" * 32}), "a has other labels in .* than in .*second"),
     ],
 )
 def test_trials_of_other_cases_are_not_joined(
@@ -207,11 +221,38 @@ def test_trials_of_other_cases_are_not_joined(
 ) -> None:
     first = changed(
         table(tmp_path / "first", *trials(tmp_path / "one", ["ce"], seeds=(0,))),
-        lambda of: of["run"].update(patients={"a": "one"}),
+        lambda of: of["run"].update(patients={"a": "one"}, case_labels={"a": "0" * 32}),
     )
     second = changed(table(tmp_path / "second", *trials(tmp_path / "two", ["nacl"], seeds=(0,))), change)
     with pytest.raises(ValueError, match=said):
         table(tmp_path / "both", first, second)
+
+
+def test_a_training_that_was_copied_to_another_seed_is_told_in_files_too(tmp_path: Path) -> None:
+    first, second = (
+        changed(
+            table(tmp_path / str(seed), *trials(tmp_path / f"of{seed}", ["ce"], seeds=(seed,))),
+            lambda of: of["run"].update(weights="same"),
+        )
+        for seed in (0, 1)
+    )
+    with pytest.raises(ValueError, match=r"0/trials.json and .*1/trials.json measured the same weights; a training"):
+        table(tmp_path / "both", first, second)
+    both = [*json.loads(first.read_text())["trials"], *json.loads(second.read_text())["trials"]]
+    first.write_text(json.dumps({"trials": both}))
+    with pytest.raises(ValueError, match=r"trials.json, as seed 0 and seed 1, measured the same weights; a training"):
+        table(tmp_path / "both", first)
+
+
+@pytest.mark.parametrize("name", ["weights", "case_voxels", "case_labels"])
+def test_earlier_files_did_not_tell_trainings_and_cases_apart(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "trials.json"
+    write_trials(file, [read_trial(write_trial(tmp_path, "ce", [0.6, 0.7, 0.8]))])
+    [trial] = read_trials(changed(file, lambda of: of["run"].pop(name)))
+    assert not getattr(trial.run, name)
+    again = tmp_path / "again.json"
+    write_trials(again, [read_trial(tmp_path / "unet" / "ce" / "seed0_fold0" / "eval")])
+    assert len(trials_at([file, changed(again, lambda of: of["run"].update(weights="a"))])) == 1
 
 
 def test_a_record_without_a_commit_is_of_none(tmp_path: Path) -> None:
