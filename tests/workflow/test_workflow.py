@@ -74,6 +74,8 @@ def test_a_killed_benchmark_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not (run / "models" / "begun_with.json").exists()  # asked for again, it would start again
     assert "Nothing to be done" in said(tmp_path, "-n")
     assert re.search(r"^train +1$", said(tmp_path, "-n", epochs=2), re.MULTILINE)
+    (run / "train.json").unlink()  # as Snakemake leaves it of a training that was killed, whose tables are still there
+    assert re.search(r"^train +1$", said(tmp_path, "-n"), re.MULTILINE)
 
 
 @pytest.mark.usefixtures("_at_once")
