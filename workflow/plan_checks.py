@@ -94,6 +94,8 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         check_among(f"experiments.yaml: {name}#variants", list(experiment["variants"]), ["each", *names("methods")])
     check_choice(f"experiments.yaml: {name}#select", experiment.get("select", ONE), (ONE, EACH))
     for evaluation, options in experiment.get("evaluations", {}).items():
+        if evaluation == "validation":
+            raise ValueError(f"experiments.yaml: {name}#evaluations has validation, by which one is chosen: rename it")
         check_averaged(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
         check_own(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
     for method, variants in experiment.get("variants", {}).items():
@@ -133,6 +135,9 @@ def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]
         check_averaged(f"elsewhere#{name}", options)
         check_own(f"elsewhere#{name}", options)
     check_called(elsewhere)
+    for experiment, asked in experiments.items():
+        if taken := [name for name in elsewhere if f"on_{name}" in asked.get("evaluations", {})]:
+            raise ValueError(f"elsewhere has {taken[0]}, and {experiment} an evaluation on_{taken[0]}: rename one")
     measuring = [one for one in experiments.values() if one.get("elsewhere")]
     averaged = [name for name, options in elsewhere.items() if of_all_seeds(options)]
     if averaged and measuring and not any(averages(one) for one in measuring):
@@ -201,6 +206,8 @@ def check_among(name: str, values: object, known: Sequence[object]) -> None:
     if unknown:
         near = did_you_mean(str(unknown[0]), map(str, known))
         raise ValueError(f"{name} has {unknown[0]!r}; it must be a list of {', '.join(map(str, known))}{near}")
+    if len(set(values)) < len(values):
+        raise ValueError(f"{name} is {values!r}; each must be there once")
 
 
 def whole_numbers(name: str, values: object, least: int = 0) -> list[int]:

@@ -31,7 +31,6 @@ def plans_of(config: Mapping[str, Any], experiments: Mapping[str, Mapping[str, A
         Plan({**config, "dataset": name, "dataset_dir": folder, "cases": []}, experiments)
         for name, folder in across.items()
     ]
-    by_folder = {Path(plan.out).name: plan for plan in plans}
-    if len(by_folder) < len(plans):
+    if len({plan.dataset for plan in plans}) < len(plans):  # phantoms are of one, too
         raise ValueError(f"across has {plans[0].dataset}, which is dataset, too; each data set is there once")
-    return by_folder
+    return {Path(plan.out).name: plan for plan in plans}

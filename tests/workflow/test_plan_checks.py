@@ -8,6 +8,7 @@ import pytest
 import yaml
 from committed import REPOSITORY
 from plan import Plan
+from plans import plans_of
 
 WORKFLOW = REPOSITORY / "workflow"
 CONFIG = yaml.safe_load((WORKFLOW / "config.yaml").read_text(encoding="utf-8"))
@@ -52,6 +53,31 @@ def test_options_that_the_plan_sets_itself_are_refused(config: dict[str, Any], s
 def test_experiments_with_options_that_the_plan_sets_itself_are_refused(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=f"experiments.yaml: {said}"):
         Plan(CONFIG | {"experiments": ["one"]}, {"one": {"title": "One", **asked}})
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"methods": ["ce", "nacl", "ce"]}, r"methods is \['ce', 'nacl', 'ce'\]; each must be there once"),
+        ({"networks": ["unet", "unet"]}, r"networks is \['unet', 'unet'\]; each must be there once"),
+        ({"experiments": ["main", "main"]}, r"experiments is \['main', 'main'\]; each must be there once"),
+        ({"across": {"hippocampus": str(REPOSITORY)}}, "across has hippocampus, which is dataset, too"),
+    ],
+)
+def test_what_is_there_twice_is_refused(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        plans_of(CONFIG | config, EXPERIMENTS)
+
+
+def test_evaluations_that_would_share_a_folder_are_refused() -> None:
+    asked = {"title": "One", "elsewhere": True, "evaluations": {"on_a": {"shift": "blur_1"}}}
+    elsewhere = {"a": {"test_dir": str(REPOSITORY)}}
+    config = CONFIG | {"experiments": ["one"], "dataset_dir": str(REPOSITORY)}
+    with pytest.raises(ValueError, match="elsewhere has a, and one an evaluation on_a: rename one"):
+        Plan(config | {"elsewhere": elsewhere}, {"one": asked})
+    assert Plan(config, {"one": asked}).evaluations("one").keys() == {"eval", "eval_on_a"}
+    with pytest.raises(ValueError, match=r"experiments.yaml: one#evaluations has validation, by which one is chosen"):
+        Plan(config, {"one": {"title": "One", "evaluations": {"validation": {"shift": "blur_1"}}}})
 
 
 def test_epochs_may_be_an_option_of_a_variant() -> None:
