@@ -52,9 +52,12 @@ def check_config(config: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {config[name]!r}; write it such as '{name}={example}'")  # noqa: TRY004 - as all refusals
     check_options("options", config["options"])
     for method, options in config["method_options"].items():
-        check_options(f"method_options#{method}", options if isinstance(options, dict) else {})
+        check_by_name(f"method_options#{method}", options)
+        check_options(f"method_options#{method}", options)
     if config["method_options"]:
         check_among("method_options", list(config["method_options"]), names("methods"))
+    for name in ("dataset_dir", "out"):
+        check_path(name, config[name])
     for name in ("epochs", "num_phantoms"):
         whole_numbers(name, [config[name]], least=1)
     if not isinstance(config["cases"], list):
@@ -67,6 +70,18 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     for option, instead in OF_THE_PLAN.items():
         if option in options:
             raise ValueError(f"{name} has {option}, which would be that of every training: give {instead} instead")
+
+
+def check_path(name: str, value: object) -> None:
+    """Raise ValueError if a value cannot be the path of a folder."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is {value!r}; it must be the path of a folder, as text")
+
+
+def check_by_name(name: str, value: object) -> None:
+    """Raise ValueError if a value does not give others by their names."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is {value!r}; it must be names with values, such as {{name: value}}")  # noqa: TRY004 - as all refusals
 
 
 def check_own(name: str, options: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
@@ -84,7 +99,9 @@ def check_own(name: str, options: Mapping[str, Any], allowed: Sequence[str] = ()
 
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     """Raise ValueError if an experiment has an unknown key, lacks its title, or names an unknown thing."""
+    check_by_name(f"experiments.yaml: {name}", experiment)
     check_among(f"experiments.yaml: {name}", list(experiment), sorted(KEYS))
+    check_parts(name, experiment)
     if not isinstance(experiment.get("title"), str):
         raise ValueError(f"experiments.yaml: {name} must have a title")  # noqa: TRY004 - as all refusals
     for kind in ("methods", "networks"):
@@ -104,6 +121,19 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
     check_switch(f"experiments.yaml: {name}#elsewhere", experiment.get("elsewhere", False))
+
+
+def check_parts(name: str, experiment: Mapping[str, Any]) -> None:
+    """Raise ValueError if variants, evaluations or the axis of an experiment are not given by their names."""
+    parts = {key: experiment[key] for key in ("variants", "evaluations", "axis") if key in experiment}
+    for key, value in parts.items():
+        check_by_name(f"experiments.yaml: {name}#{key}", value)
+    for method, variants in parts.get("variants", {}).items():
+        check_by_name(f"experiments.yaml: {name}#variants#{method}", variants)
+    named = {f"variants#{method}": of for method, of in parts.get("variants", {}).items()}
+    for key, of in (named | {"evaluations": parts.get("evaluations", {})}).items():
+        for one, options in of.items():
+            check_by_name(f"experiments.yaml: {name}#{key}#{one}", options)
 
 
 def averages(experiment: Mapping[str, Any]) -> bool:

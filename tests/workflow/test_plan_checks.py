@@ -80,6 +80,38 @@ def test_evaluations_that_would_share_a_folder_are_refused() -> None:
         Plan(config, {"one": {"title": "One", "evaluations": {"validation": {"shift": "blur_1"}}}})
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (None, "one is None"),
+        (["main"], r"one is \['main'\]"),
+        ({"variants": None}, "one#variants is None"),
+        ({"variants": {"ce": ["low"]}}, r"one#variants#ce is \['low'\]"),
+        ({"variants": {"ce": {"low": None}}}, "one#variants#ce#low is None"),
+        ({"evaluations": ["ts"]}, r"one#evaluations is \['ts'\]"),
+        ({"evaluations": {"ts": None}}, "one#evaluations#ts is None"),
+        ({"axis": None}, "one#axis is None"),
+    ],
+)
+def test_what_is_not_given_by_name_is_refused(asked: Any, said: str) -> None:
+    experiment = {"title": "One", **asked} if isinstance(asked, dict) else asked
+    with pytest.raises(ValueError, match=rf"experiments.yaml: {said}; it must be names with values"):
+        Plan(CONFIG | {"experiments": ["one"]}, {"one": experiment})
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"method_options": {"ce": 3}}, "method_options#ce is 3; it must be names with values"),
+        ({"dataset_dir": 5}, "dataset_dir is 5; it must be the path of a folder"),
+        ({"out": ""}, "out is ''; it must be the path of a folder"),
+    ],
+)
+def test_values_of_other_types_are_refused(config: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        plans_of(CONFIG | config, EXPERIMENTS)
+
+
 def test_epochs_may_be_an_option_of_a_variant() -> None:
     experiments = {"one": {"title": "One", "variants": {"ce": {"long": {"epochs": 500}}}}}
     plan = Plan(CONFIG | {"experiments": ["one"], "methods": ["ce"]}, experiments)
