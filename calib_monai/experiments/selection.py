@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PositiveInt
 
 from calib_monai.command_lines import Parser
 from calib_monai.experiments.grouping import rows_of
@@ -21,6 +23,7 @@ from calib_monai.measures import measure_of
 from calib_monai.path_options import check_writable
 from calib_monai.refusals import tell_in_one_line
 from calib_monai.reports.table import NOTABLE, Table
+from calib_monai.stored import Stored, checked
 from calib_monai.whole_files import read_json, write_json
 
 PART = "validation"
@@ -31,6 +34,31 @@ RULE = (
     "the lowest NLL over all voxels of the validation cases, among those whose Dice there is within "
     f"{TOLERANCE} of the best; means over seeds and folds"
 )
+
+
+def _with_zone(time: str) -> str:
+    """A time as text; ValueError if it is none, or has no time zone: it is compared with those of evaluations."""
+    if datetime.fromisoformat(time).tzinfo is None:
+        raise ValueError(f"{time} has no time zone")
+    return time
+
+
+class StoredCandidate(Stored):
+    """A candidate of a choice, as it is written."""
+
+    method: str
+    nll_all: float
+    dice_foreground: float
+
+
+class StoredChoice(Stored):
+    """The content of the file of a choice."""
+
+    written: Annotated[str, AfterValidator(_with_zone)]
+    rule: str
+    num_cases: PositiveInt
+    candidates: Annotated[dict[str, StoredCandidate], Field(min_length=1)]
+    selected: list[str]
 
 
 @dataclass(frozen=True)
@@ -127,11 +155,14 @@ def read_selection(file: Path) -> dict[str, Any]:
     """A choice that `main` wrote.
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: the file holds something else, or was damaged.
     """
     content = read_json(file, "selected")
     if not isinstance(content, dict) or not content.keys() >= KEYS:
         raise ValueError(f"{file} holds no choice of trainings")
+    choice = checked(content, file, StoredChoice, "remove it, and choose again")
+    if unknown := [name for name in choice.selected if name not in choice.candidates]:
+        raise ValueError(f"{file} is damaged ({unknown[0]} is selected, and no candidate): remove it, and choose again")
     return content
 
 

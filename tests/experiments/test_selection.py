@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from written_runs import write_trial
@@ -103,6 +104,26 @@ def test_a_table_shows_both_and_says_which_came_first(time: str, said: str, tmp_
     assert json.loads((out / "results.json").read_text())["selection"]["selected"] == ["nacl weight 0.2"]
     with pytest.raises(ValueError, match="svls was a candidate, and is not among the trials: nacl, "):
         lay_side_by_side([*tested[:3], "--out", str(out), "--selected", str(file)])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"written": "yesterday"}, "written: Invalid isoformat string: 'yesterday'"),
+        ({"written": "2026-11-20T00:00:00"}, "written: 2026-11-20T00:00:00 has no time zone"),
+        ({"candidates": ["nacl"]}, "candidates: Input should be a valid dict"),
+        ({"candidates": {"nacl": {"method": "nacl"}}}, "candidates.nacl.nll_all: Field required"),
+        ({"selected": "nacl"}, "selected: Input should be a valid list"),
+        ({"selected": ["mbls"]}, "mbls is selected, and no candidate"),
+        ({"num_cases": None}, "num_cases: Input should be a valid integer"),
+    ],
+)
+def test_a_choice_that_was_damaged_is_refused(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "selected.json"
+    main([str(written(tmp_path, "nacl")), "--out", str(file)])
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=rf"selected.json is damaged \({said}.*\): remove it, and choose again"):
+        read_selection(file)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"rule": "mine"}'])
