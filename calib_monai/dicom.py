@@ -206,11 +206,8 @@ def header_of(file: str) -> Header | None:
     except RuntimeError:
         return None
     tags = _Tags(reader.GetMetaDataDictionary())
-    sizes = [tags.numbers(tag, 2) for tag in ("0028|0030", "0018|1164")]
-    sized = any(size and min(size) > 0 for size in sizes)
     apart, thick = (abs((tags.numbers(tag, 1) or (0.0,))[0]) for tag in ("0018|0088", "0018|0050"))
     index, frames = tags.numbers("0020|0013", 1), tags.numbers("0028|0008", 1)
-    across = [reader.GetSpacing(axis) if sized else 0.0 for axis in (0, 1)]
     return Header(
         file,
         study=tags.text("0020|000d"),
@@ -223,7 +220,7 @@ def header_of(file: str) -> Header | None:
         image_type=tags.text("0008|0008"),
         index=index[0] if index else None,
         size=(reader.GetDimensions(0), reader.GetDimensions(1), int(frames[0]) if frames else 1),
-        spacing=(across[0], across[1], thick or apart),
+        spacing=(*_across(tags), thick or apart),
         apart=apart,
         position=tags.numbers("0020|0032", 3),
         directions=tags.numbers("0020|0037", 6),
@@ -249,6 +246,17 @@ class _Tags:
         except ValueError:
             return None
         return values if len(values) == count and np.isfinite(values).all() else None
+
+
+def _across(tags: _Tags) -> tuple[float, float]:
+    """The distance of columns and of rows in mm, 0 where a header does not say it.
+
+    It is PixelSpacing, or where that is missing ImagerPixelSpacing, whatever the file holds: ITK looks at one of them
+    by what the file holds, and takes 1 mm for what is not there. Both tags name the distance of rows first.
+    """
+    tag = "0028|0030" if tags.text("0028|0030") else "0018|1164"
+    rows, columns = tags.numbers(tag, 2) or (0.0, 0.0)
+    return (columns, rows) if min(rows, columns) > 0 else (0.0, 0.0)
 
 
 def _stored_kind(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ def retagged(file: Path, tags: dict[str, str]) -> None:
         held[tag] = value
     image.SetMetaDataDictionary(held)
     itk.imwrite(image, str(file), imageio=reader)
+
+
+def element(tag: tuple[int, int], value: str) -> bytes:
+    """The bytes of a tag with its value, as ITK writes them."""
+    even = value + " " * (len(value) % 2)
+    return struct.pack("<HHI", *tag, len(even)) + even.encode()
 
 
 def refused(files: list[Path]) -> str:
@@ -180,6 +187,33 @@ def test_headers_that_place_no_pixel_are_refused(tag: bytes, given: bytes, said:
         assert tag in file.read_bytes()
         file.write_bytes(file.read_bytes().replace(tag, given))
     assert said in refused(files)
+
+
+@pytest.mark.parametrize("kind", ["1", "2", "4", "7"])  # radiograph, CT, MR, capture
+@pytest.mark.parametrize(
+    ("given", "imager", "sizes"),
+    [
+        ("1.5\\.5 ", "", [0.5, 1.5]),
+        ("1.5\\.5 ", "3\\2 ", [0.5, 1.5]),
+        ("", "3\\2 ", [2.0, 3.0]),
+        ("", "", None),
+        ("0\\.5", "3\\2 ", None),
+    ],
+)
+def test_the_size_of_pixels_is_what_the_header_says_whatever_the_file_holds(
+    kind: str, given: str, imager: str, sizes: list[float] | None, tmp_path: Path
+) -> None:
+    files = series(tmp_path)
+    for file in files:
+        content = file.read_bytes().replace(b"5.1.4.1.1.4\0", f"5.1.4.1.1.{kind}\0".encode())
+        before, after = element((0x28, 0x30), ".75\\.5"), element((0x20, 0xD), "1.2.826.0.1.3680043.2.1125.1.1")
+        assert content.count(before) == content.count(after) == 1
+        content = content.replace(before, element((0x28, 0x30), given) if given else b"")
+        file.write_bytes(content.replace(after, (element((0x18, 0x1164), imager) if imager else b"") + after))
+    if sizes:
+        assert load_series("here", files).pixdim.tolist() == [*sizes, 3.0]
+    else:
+        assert "000.dcm does not say how large its pixels are (PixelSpacing)" in refused(files)
 
 
 def test_one_slice_is_a_volume_as_thick_as_it_says(tmp_path: Path) -> None:
