@@ -27,6 +27,7 @@ from monai.utils import ensure_tuple
 from calib_monai.arguments import check_choice, check_number, check_range, check_whole, is_number
 from calib_monai.case_keys import IMAGE, LABEL
 from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.relabeled import Relabeld
 
 MODES = {IMAGE: "bilinear", LABEL: "nearest"}  # of resampling
 THICK = 2  # times as much as another spacing
@@ -62,15 +63,24 @@ def percentiles(lower: float, upper: float, keys: KeysCollection = IMAGE) -> Sca
     return ScaleIntensityRangePercentilesd(keys, lower, upper, b_min=0, b_max=1, clip=True)
 
 
-def relabel(old: Sequence[int], new: Sequence[int], keys: KeysCollection = LABEL) -> MapLabelValued:
+def relabel(
+    old: Sequence[int],
+    new: Sequence[int],
+    keys: KeysCollection = LABEL,
+    *,
+    apart: bool = False,
+    one_of: Sequence[int] = (),
+) -> MapLabelValued:
     """Gives values of a label other values, all at once.
 
     Args:
         old: values in the file.
         new: the value for each of these.
         keys: labels; missing ones are passed over.
+        apart: whether a label is refused that holds both a value and the other one that it becomes.
+        one_of: values of which each label of the data set holds one; a warning tells a label that holds none.
     """
-    return MapLabelValued(keys, list(old), list(new), allow_missing_keys=True)
+    return Relabeld(old, new, keys, apart=apart, one_of=one_of)
 
 
 def channel(index: int, keys: KeysCollection = IMAGE) -> Lambdad:
