@@ -19,6 +19,7 @@ from calib_monai.headers import doubt_of_place, is_nifti
 from calib_monai.held_images import is_held
 from calib_monai.left_labels import tell_like_labels
 from calib_monai.made_for import far_from_training, read_model_json
+from calib_monai.other_spelling import spelled_otherwise
 from calib_monai.processes import is_first_process
 from calib_monai.spelling import first_of
 from calib_monai.volumes import Seen, files_of
@@ -118,7 +119,10 @@ def tell_unseen_classes(classes: Sequence[frozenset[int]], names: Sequence[str])
 
 
 def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
-    """Log the images in the folder of a data set that belong to no case; warn of those that look like labels of one.
+    """Log the images in the folder of a data set that belong to no case.
+
+    Those that look like labels of a case are a warning, and so are those whose names are spelled otherwise than the
+    names of the cases, which come first.
 
     Args:
         datalist: what gave the split; as a partial function it knows its `dataset_dir`.
@@ -140,7 +144,10 @@ def tell_left_out(datalist: Callable[..., object], split: Split) -> None:
         and not {os.path.realpath(path) for path in (file, file.parent)} & used
     ]
     others = tell_like_labels(others, chain(*split.values()))
-    tell_passed_over(root, {"of no case": others, "hidden": hidden})
+    spelled = spelled_otherwise(others, map(Path, files_of_cases), root)
+    others.sort(key=lambda file: file not in spelled)
+    level = logging.WARNING if spelled else logging.INFO
+    tell_passed_over(root, {"of no case": others, "hidden": hidden}, level)
 
 
 def _absolute(paths: str | list[str]) -> str | list[str]:

@@ -107,10 +107,11 @@ ALLOWED = {
         "made_for",
         "held_images",
         "left_labels",
-        "processes",
+        *("other_spelling", "processes"),
         "spelling",
         "volumes",
     },
+    "other_spelling": {"datalists", "pictures"},
     "left_labels": {"case_keys", "case_names", "datalists"},
     "label_grids": {"case_keys", "grids", "orientation"},
     "volumes": {

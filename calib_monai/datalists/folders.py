@@ -66,12 +66,13 @@ def files_below(root: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files), sorted(hidden)
 
 
-def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
+def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]], level: int = logging.INFO) -> None:
     """Log one line with the skipped files of a folder: their number for each reason, and some of their names.
 
     Args:
         root: the folder.
         reasons: the files by the reason why they are skipped.
+        level: of the line.
     """
     count = sum(map(len, reasons.values()))
     left, parts = MOST_NAMED, []
@@ -83,4 +84,4 @@ def tell_passed_over(root: Path, reasons: Mapping[str, Sequence[Path]]) -> None:
         if files:
             parts.append(f"{len(files)} {reason} ({', '.join(shown)})")
     if count:
-        logger.info("skipped in %s: %d file(s): %s", root, count, "; ".join(parts))
+        logger.log(level, "skipped in %s: %d file(s): %s", root, count, "; ".join(parts))
