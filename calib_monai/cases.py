@@ -29,6 +29,7 @@ from calib_monai.datalists.split_files import (
 )
 from calib_monai.datalists.splits import SPLITS, Case, Split, fewer_cases, patient_of
 from calib_monai.ensembles import check_splits
+from calib_monai.far_voxels import tell_far_voxels
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
@@ -204,6 +205,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], settings.made_for.class_names)
+        tell_far_voxels({name: one.geometry for name, one in seen.items()}, settings.made_for.axcodes)
     geometries = {name: one.geometry for name, one in trained.items()}
     checked = Cases(split, geometries, options, beside_model if other_split else None, left_out, images, labels)
     _write(checked, settings, beside_model)

@@ -85,8 +85,19 @@ ALLOWED = {
     "misplaced_files": {"processes"},
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases", "grids", "misplaced_files", "pictures"),
-        *("made_for", "model_splits", "orientation", "path_options", "processes", "same_images", "volumes", "zones"),
+        *(
+            "far_voxels",
+            "made_for",
+            "model_splits",
+            "orientation",
+            "path_options",
+            "processes",
+            "same_images",
+            "volumes",
+            "zones",
+        ),
     },
+    "far_voxels": {"orientation", "processes"},
     "model_splits": {"checks", "datalists"},
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
