@@ -17,6 +17,8 @@ UNITS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "nm": 1e-6} | {
     **dict.fromkeys(("\u00b5m", "\u03bcm", "micron", "microns", "micrometer", "micrometers"), 0.001),
     **dict.fromkeys(("", "?", "???", "none", "unknown"), 1.0),  # not said, and taken for mm as in NIfTI
 }
+DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")  # names that MetaImage has for those of the axes
+LONGER = 0.01  # than 1, or shorter, by which a direction that was rounded may be
 OF_SPACE = ("domain", "space", "???", "none")  # kinds of axes of a NRRD that may be of space
 
 
@@ -48,6 +50,8 @@ def mm_per_unit(file: str) -> float:
 def check_voxel_sizes(file: str) -> None:
     """Raise ValueError if a MetaImage or NRRD is a volume and gives no size of its voxels: ITK would take 1 mm.
 
+    A MetaImage whose directions are not of length 1 is refused, too: they would change the sizes.
+
     Args:
         file: of an image, whatever its format.
     """
@@ -62,6 +66,12 @@ def check_voxel_sizes(file: str) -> None:
                 f"{file} gives its voxels no size along axis {axis + 1} of {len(sizes)}; the header of a volume must "
                 f"have it in {fields}"
             )
+    for axis, length in enumerate([] if header.is_nrrd else _meta_lengths(header.fields)):
+        if abs(length - 1) > LONGER:
+            raise ValueError(
+                f"{file} gives axis {axis + 1} a direction of length {length:.4g} (TransformMatrix); it must be 1, for "
+                "the size of voxels stands in ElementSpacing"
+            )
 
 
 def _meta_sizes(fields: Mapping[str, str]) -> list[float]:
@@ -70,6 +80,15 @@ def _meta_sizes(fields: Mapping[str, str]) -> list[float]:
         return []
     given = list(map(_number, fields.get("ElementSpacing", fields.get("ElementSize", "")).split()))
     return [*given, *[math.nan] * SPATIAL_DIMS][:SPATIAL_DIMS]
+
+
+def _meta_lengths(fields: Mapping[str, str]) -> list[float]:
+    """The length of the direction of each axis of a MetaImage; none where it gives no directions."""
+    axes = sum(numbers(fields.get(AXES, "")))
+    given = next((fields[name] for name in DIRECTIONS if name in fields), "").split()
+    if len(given) != axes**2:
+        return []
+    return [math.hypot(*map(_number, given[axis * axes : (axis + 1) * axes])) for axis in range(axes)]
 
 
 def _nrrd_sizes(fields: Mapping[str, str]) -> list[float]:

@@ -91,6 +91,16 @@ def test_a_volume_without_sizes_is_refused(name: str, more: str, axis: int, tmp_
         loaded(tmp_path / name, more)
 
 
+@pytest.mark.parametrize("name", ["TransformMatrix", "Rotation", "Orientation"])
+def test_directions_of_a_metaimage_do_not_change_its_sizes(name: str, tmp_path: Path) -> None:
+    turned = "0 -1 0 0.9999 0 0 0 0 1"
+    image = loaded(tmp_path / "a.mha", f"ElementSpacing = 1 2 3\n{name} = {turned}\n")
+    assert image.pixdim.tolist() == pytest.approx([1, 2, 3], abs=0.001)
+    doubled = turned.replace("-1", "-2")
+    with pytest.raises(ValueError, match=r"a\.mha gives axis 1 a direction of length 2 \(TransformMatrix\); it must"):
+        loaded(tmp_path / "a.mha", f"ElementSpacing = 1 2 3\n{name} = {doubled}\n")
+
+
 def test_the_older_name_of_a_size_and_directions_backwards_are_sizes(tmp_path: Path) -> None:
     assert loaded(tmp_path / "a.mha", "ElementSize = 1 2 3\n").pixdim.tolist() == [1, 2, 3]
     assert loaded(tmp_path / "a.nrrd", DIRECTIONS.replace("(1,0,0)", "(-1,0,0)")).pixdim.tolist() == [1, 2, 3]
