@@ -28,6 +28,15 @@ def test_units_of_a_nifti_become_mm(units: str, scale: float, tmp_path: Path) ->
     assert affine == pytest.approx((np.diag([0.5, 1, 2, 0]) + np.eye(4, k=3)) * scale + np.diag([0, 0, 0, 1]))
 
 
+@pytest.mark.parametrize("unit", [4, 5, 6, 7])
+def test_a_unit_that_nifti_does_not_have_is_refused(unit: int, tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(VOXELS, np.eye(4))
+    image.header["xyzt_units"] = unit + 8  # and seconds
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    with pytest.raises(ValueError, match=rf"a\.nii\.gz gives the size of its voxels in the unit {unit} \(xyzt_units\)"):
+        loaded(tmp_path / "a.nii.gz")
+
+
 def test_the_sform_holds_where_other_parts_of_a_header_differ(tmp_path: Path) -> None:
     affine, other = np.diag([1.0, 1, 3, 1]), np.diag([-2.0, 2, 2, 1])
     for number, code in enumerate((0, 1)):
