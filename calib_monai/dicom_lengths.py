@@ -22,7 +22,8 @@ KINDS = LONG | SHORT
 SYNTAX, SERIES, PIXELS, ITEM = (2, 0x10), (0x20, 0xE), (0x7FE0, 0x10), (0xFFFE, 0xE000)
 ENDS = {(0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)}  # of items and of sequences whose length is not told
 BIG_ENDIAN = b"1.2.840.10008.1.2.2"
-UNREADABLE = {(SYNTAX, b"1.2.840.10008.1.2.1.99"), ((0x28, 4), b"PALETTE COLOR")}  # deflated, or colors of a palette
+DEFLATED = "1.2.840.10008.1.2.1.99"
+UNREADABLE = {(SYNTAX, DEFLATED.encode()), ((0x28, 4), b"PALETTE COLOR")}  # deflated, or colors of a palette
 OF_ITEMS = 0xFFFE  # the group of items and what ends them
 STARTS_OF_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
 UNDEFINED = 2**32 - 1
@@ -57,6 +58,11 @@ def is_readable(file: str | Path) -> bool:
     return not any(
         element.beyond > MOST_BEYOND or (element.tag, element.value) in UNREADABLE for element in _elements(file)
     )
+
+
+def is_deflated(file: str | Path) -> bool:
+    """Whether a DICOM file says that all of it is compressed."""
+    return any((element.tag, element.value) == (SYNTAX, DEFLATED.encode()) for element in _elements(file))
 
 
 def series_of(file: str | Path) -> str:

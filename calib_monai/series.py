@@ -17,6 +17,7 @@ from monai.data.utils import orientation_ras_lps
 from numpy.typing import NDArray
 
 from calib_monai.dicom import SAME, STORAGE, Header, sorted_into_series
+from calib_monai.dicom_lengths import DEFLATED, is_deflated
 
 NEAR = 0.1  # of the usual distance of slices, by which one may lie beside its place
 DOUBLED, GAP = 0.5, 1.5  # of that distance
@@ -46,6 +47,12 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
     """
     found = sorted_into_series(files)
     damaged = found.damaged_of(found.identifiers) if found.series else [*found.damaged]
+    deflated = next(filter(is_deflated, damaged), None)
+    if deflated:
+        raise ValueError(
+            f"{deflated} is deflated (transfer syntax {DEFLATED}), which is not read; it must be stored without that: "
+            "convert it, by dcmconv of DCMTK for example"
+        )
     if damaged:
         raise ValueError(f"{damaged[0]} is damaged, or no DICOM; its series may lack a slice")
     if len(found.series) != 1:

@@ -154,7 +154,7 @@ ALLOWED = {
     "pictures": {"case_keys", "data_files", "held_images", "read_once"},
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
-    "series": {"dicom"},
+    "series": {"dicom", "dicom_lengths"},
     "dicom": {"dicom_lengths", "file_cache"},
     "text_headers": {"file_cache"},
     "conformal": {"arguments", "spelling"},

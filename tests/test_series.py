@@ -260,6 +260,18 @@ def test_a_damaged_file_spoils_its_series(tmp_path: Path) -> None:
     assert "007.dcm is damaged, or no DICOM" in refused(files)
 
 
+def test_a_deflated_slice_is_refused_as_such(tmp_path: Path) -> None:
+    files = series(tmp_path)
+    syntax = b"UI\x12\x001.2.840.10008.1.2\0", b"UI\x16\x001.2.840.10008.1.2.1.99"
+    for file in files[2:]:
+        assert syntax[0] in file.read_bytes()
+        file.write_bytes(file.read_bytes().replace(*syntax))
+    assert refused(files).startswith(
+        f"{files[2]} is deflated (transfer syntax 1.2.840.10008.1.2.1.99), which is not read"
+    )
+    assert refused(files[2:]).startswith(f"{files[2]} is deflated")
+
+
 def test_a_truncated_slice_is_refused(tmp_path: Path) -> None:
     files = series(tmp_path)
     files[-1].write_bytes(files[-1].read_bytes()[:-20])

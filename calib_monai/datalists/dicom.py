@@ -13,7 +13,7 @@ import numpy as np
 
 from calib_monai.datalists.splits import Case
 from calib_monai.dicom import SAME, DicomFiles, Header, is_dicom, sorted_into_series
-from calib_monai.dicom_lengths import series_of
+from calib_monai.dicom_lengths import is_deflated, series_of
 from calib_monai.path_options import check_searched
 from calib_monai.series import far_apart
 
@@ -81,7 +81,8 @@ def _tell_passed_over(found: Sequence[DicomFiles]) -> None:
         for file, series in one.damaged.items():
             other = "no image can be read in it, and it is of another series"
             if not (series in known if series else one.series):
-                reasons[file] = other if series and known else "it is damaged, or no DICOM inside"
+                unknown = "it is deflated" if is_deflated(file) else "it is damaged, or no DICOM inside"
+                reasons[file] = other if series and known else unknown
         for file, reason in reasons.items():
             logger.warning("skipped: %s: %s", file, reason)
 
