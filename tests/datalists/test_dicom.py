@@ -251,6 +251,16 @@ def test_a_picture_of_palette_colors_spoils_no_other_series(tmp_path: Path) -> N
     assert LoadCased("image")(case)["image"].shape == (1, 6, 5, 4)
 
 
+def test_deflated_files_alone_are_passed_over_as_such(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    save_dicom(tmp_path, np.zeros((4, 4, 1), np.int16), (1, 1, 1))
+    file = tmp_path / "000.dcm"
+    syntax = b"UI\x12\x001.2.840.10008.1.2\0", b"UI\x16\x001.2.840.10008.1.2.1.99"
+    begin = file.read_bytes().replace(*syntax)
+    file.write_bytes(begin[: begin.index(b"\x08\0\x16\0")] + bytes(99))  # what follows would be compressed
+    assert dicom_cases(tmp_path) == []
+    assert caplog.messages == [f"skipped: {file}: it is deflated"]
+
+
 def test_what_cannot_be_read_spoils_its_own_series_alone(tmp_path: Path) -> None:
     for number in "45":
         series(tmp_path, number=number, name=f"{number}_{{}}.dcm")
