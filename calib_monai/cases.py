@@ -39,7 +39,9 @@ from calib_monai.orientation import Geometry, check_axcodes, training_axcodes
 from calib_monai.pictures.palettes import check_palettes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
-from calib_monai.volumes import Loading, Rules, Seen, read_pair
+from calib_monai.seen import Seen
+from calib_monai.volumes import Loading, Rules, read_pair
+from calib_monai.windows import tell_doubted_units, window_of
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -154,6 +156,7 @@ class SplitSettings:
             empty_labels=self.empty_labels,
             same_grid=self.same_grid,
             ignore_index=self.made_for.ignore_index,
+            window=window_of(self.made_for.transforms),
         )
 
 
@@ -201,6 +204,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
     other_split = earlier is not None and is_another(earlier, drawn, ckpt_dir, overwrite=overwrite)
     check_found(sets, list(seen.values()), None if own else ckpt_dir)
     check_palettes(chain.from_iterable(one.palettes for one in seen.values()))
+    tell_doubted_units({name: one.units for name, one in seen.items()}, settings.rules.window)
     tell_misplaced(_told_by(case, seen[case["case"]]) for case in chain(*sets.values()))
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:

@@ -21,8 +21,9 @@ from calib_monai.left_labels import tell_like_labels
 from calib_monai.made_for import far_from_training, read_model_json
 from calib_monai.other_spelling import spelled_otherwise
 from calib_monai.processes import is_first_process
+from calib_monai.seen import Seen
 from calib_monai.spelling import first_of
-from calib_monai.volumes import Seen, files_of
+from calib_monai.volumes import files_of
 
 LEAST_EDGE, MOST_EDGE = 0.01, 50.0  # mm, of the voxels of scans
 ITK_PARTS = ("ImageFileReader", "PyBuffer")  # and with the first everything that reads a format

@@ -23,7 +23,9 @@ from calib_monai.networks import folders_of
 from calib_monai.orientation import at_reorientation
 from calib_monai.path_options import check_path
 from calib_monai.same_images import tell_seen
-from calib_monai.volumes import SeenImage, files_of, read_image
+from calib_monai.seen import SeenImage
+from calib_monai.volumes import files_of, read_image
+from calib_monai.windows import tell_doubted_units, window_of
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +173,7 @@ class InputsOnDemand(Sequence[Case]):
         settle(cases)
         tell_doubts(cases)
         loading, preparation = at_reorientation(self.made_for.transforms)
+        window = window_of(self.made_for.transforms)
         takes_long = any(getattr(step, "takes_long", False) for step in preparation.transforms)
         read = partial(
             read_image,
@@ -179,6 +182,7 @@ class InputsOnDemand(Sequence[Case]):
             spatial_dims=self.spatial_dims,
             num_classes=self.made_for.num_classes,
             preparation=None if takes_long else preparation,
+            window=window,
         )
         found = read_or_refused(cases, read, again=[] if num_workers else cases)
         failed = [line for line in found if isinstance(line, str)]
@@ -190,6 +194,7 @@ class InputsOnDemand(Sequence[Case]):
         good = [(case, seen) for case, seen in zip(cases, found, strict=True) if isinstance(seen, SeenImage)]
         check_workers([case for case, _ in good], num_workers)
         tell_odd_voxels({str(case["case"]): seen.geometry.spacing for case, seen in good})
+        tell_doubted_units({str(case["case"]): seen.units for case, seen in good}, window)
         tell_seen(splits, {str(case["case"]): seen.digest for case, seen in good})
         for case, seen in good:
             if far := far_from_training(seen.geometry, trained):

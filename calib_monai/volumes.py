@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from calib_monai.pictures.palettes import colors_of
 from calib_monai.readers import reader_of
 from calib_monai.refusals import causes_of
 from calib_monai.same_images import digest_of, label_digest_of
+from calib_monai.seen import Seen, SeenImage
+from calib_monai.windows import Window, doubt_of_units
 
 HOW_THEY_END = "; where each is a file, say how they end: --cases#endings \"['_a.nii.gz', '_b.nii.gz']\""
 Loading = Callable[[dict[str, Any]], dict[str, Any]]
@@ -43,6 +45,7 @@ class Rules:
         empty_labels: whether a label may show nothing but background.
         same_grid: whether image and label must lie on one grid by their headers.
         ignore_index: a label that is no class, or None.
+        window: that the values of an image are clipped to, or None.
     """
 
     num_classes: int
@@ -53,33 +56,11 @@ class Rules:
     empty_labels: bool
     same_grid: bool
     ignore_index: int | None = None
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError if the label that is ignored is a class, or no byte."""
         check_ignored_label(self.ignore_index, self.num_classes)
-
-
-class Seen(NamedTuple):
-    """The result of reading a case: the geometry of its image, digests, and the classes that its label shows."""
-
-    geometry: Geometry
-    digest: bytes
-    label_digest: bytes
-    classes: frozenset[int]
-    channel_digests: tuple[bytes, ...] = ()  # of channels that are files of their own
-    palettes: tuple[tuple[str, dict[tuple[int, ...], set[int]]], ...] = ()  # of its masks, as `colors_of`
-
-    @property
-    def shows(self) -> bool:
-        """Whether the label shows a structure."""
-        return any(self.classes)
-
-
-class SeenImage(NamedTuple):
-    """The result of reading an image: its geometry, and a digest as `digest_of`."""
-
-    geometry: Geometry
-    digest: bytes
 
 
 def read_pair(
@@ -101,6 +82,7 @@ def read_pair(
     loaded = _loaded(case, loading)
     image = _checked_image(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     check_contents(image, _files(case["image"]), files["image"], rules.num_classes, rules.ignore_index)
+    units = doubt_of_units(image, files["image"], rules.window)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
     if LABEL_VALUES in loaded:
@@ -136,7 +118,7 @@ def read_pair(
     channels = tuple(digest_of(one, affine) for one in apart)
     masks = _files(case["label"]) if rules.num_classes > 2 else ()  # noqa: PLR2004 - of two the larger is the structure
     palettes = tuple((file, colors_of(file)) for file in masks)
-    return Seen(geometry, *digests, frozenset(map(int, values)), channels, palettes)
+    return Seen(geometry, *digests, frozenset(map(int, values)), channels, palettes, units)
 
 
 def read_image(
@@ -146,8 +128,9 @@ def read_image(
     spatial_dims: int,
     num_classes: int,
     preparation: Loading | None = None,
+    window: Window | None = None,
 ) -> SeenImage:
-    """The geometry and a digest of the image of a case that can be predicted.
+    """The geometry, a digest and the units of the image of a case that can be predicted.
 
     Args:
         case: the files of its "image", a path or several, or an image in memory.
@@ -156,6 +139,7 @@ def read_image(
         spatial_dims: axes that it must have, 2 or 3.
         num_classes: of the network; an image that holds nothing but labels of these is refused.
         preparation: transforms that must accept the image, or None.
+        window: that its values are clipped to, or None.
 
     Raises:
         ValueError: it cannot be predicted; the message names the file, the value and the rule.
@@ -165,6 +149,7 @@ def read_image(
     loaded = _loaded(case, loading)
     image = _checked_image(loaded["image"], name, in_channels, spatial_dims)
     check_contents(image, _files(case["image"]), name, num_classes)
+    units = doubt_of_units(image, name, window)
     if preparation is not None:
         try:
             ends = torch.aminmax(_without_meta(copied(preparation)(loaded)["image"]))
@@ -175,7 +160,7 @@ def read_image(
             become = f"all become {ends[0]:g}" if finite else "become NaN or infinite"
             raise ValueError(f"{name} cannot be prepared: its values, {low:g} to {high:g}, {become}")
     geometry = _geometry(loaded["image"], name)
-    return SeenImage(geometry, digest_of(image, np.asarray(loaded["image"].affine)))
+    return SeenImage(geometry, digest_of(image, np.asarray(loaded["image"].affine)), units)
 
 
 def files_of(case: Mapping[str, Any]) -> list[str]:

@@ -86,13 +86,13 @@ ALLOWED = {
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases", "grids", "misplaced_files", "pictures"),
         *("far_voxels", "made_for", "model_splits", "orientation", "path_options", "processes", "same_images"),
-        *("volumes", "zones"),
+        *("seen", "volumes", "windows", "zones"),
     },
     "far_voxels": {"orientation", "processes"},
     "model_splits": {"checks", "datalists"},
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
-        *("made_for", "networks", "orientation", "path_options", "same_images", "volumes"),
+        *("made_for", "networks", "orientation", "path_options", "same_images", "seen", "volumes", "windows"),
     },
     "listed_cases": {
         *("case_keys", "cases", "checks", "datalists", "label_values", "processes", "volumes"),
@@ -109,7 +109,7 @@ ALLOWED = {
         "made_for",
         "held_images",
         "left_labels",
-        *("other_spelling", "processes"),
+        *("other_spelling", "processes", "seen"),
         "spelling",
         "volumes",
     },
@@ -131,7 +131,11 @@ ALLOWED = {
         "pictures",
         "readers",
         "refusals",
+        "seen",
+        "windows",
     },
+    "seen": {"orientation"},
+    "windows": {"case_keys", "composed", "processes"},
     "loading": {
         *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "packed_voxels"),
         *("pictures", "read_once", "readers", "series", "voxel_sizes"),

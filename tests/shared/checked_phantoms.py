@@ -22,7 +22,7 @@ def loading(*keys: str) -> Compose:
 def model(**others: Any) -> Any:
     """What a model of slices is made for, as far as the check of its cases asks."""
     usual = {"num_classes": 3, "in_channels": 1, "slice_size": (48, 64), "spatial_dims": 2, "axcodes": "stored"}
-    return SimpleNamespace(**usual | {"ignore_index": None, "class_names": ()} | others)
+    return SimpleNamespace(**usual | {"ignore_index": None, "class_names": (), "transforms": Compose([])} | others)
 
 
 def check(
