@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,8 @@ class CopyCheck:
     Two cases are copies if their labels agree in all voxels and their probabilities agree but for rounding. A label of
     a single value tells nothing: then the probabilities must be those of one prediction, as
     `calib_monai.same_images.digest_of` tells, and not constant. If only the labels agree, the case may be a copy that
-    another model predicted: a caution names it if it was fitted to.
+    another model predicted: a caution names it if it was fitted to. A caution also names cases with the very same
+    probabilities and other labels.
 
     Args:
         fitted: the cases that were fitted to, by their digest.
@@ -53,6 +55,8 @@ class CopyCheck:
         self.cases: dict[bytes, list[Look]] = {}
         self.copies: list[tuple[str, str]] = []
         self.alike: list[tuple[str, str]] = []  # in their labels, with those that were fitted to
+        self.first: dict[bytes, tuple[str, bytes]] = {}  # case with these probabilities, and the digest of its label
+        self.misplaced: list[tuple[str, str]] = []  # that have the probabilities of another case alone
 
     def attach(self, engine: Engine) -> None:
         """Look at each case of a run of an evaluator, whose items have "prob", and tell of copies at its end."""
@@ -62,7 +66,7 @@ class CopyCheck:
 
     def start(self, engine: Engine) -> None:
         """Forget the earlier run."""
-        self.cases, self.copies, self.alike = {}, [], []
+        self.cases, self.copies, self.alike, self.first, self.misplaced = {}, [], [], {}, []
         start_cautions(engine)
 
     def update(self, engine: Engine) -> None:
@@ -72,6 +76,7 @@ class CopyCheck:
             ValueError: one is a copy of a case that was fitted to.
         """
         for item in items(engine):
+            self._note_probs(item)
             digest, look = _looked_at(item)
             if not digest:
                 continue
@@ -87,11 +92,25 @@ class CopyCheck:
             else:
                 of_run.append(look)
 
+    def _note_probs(self, item: Mapping[str, Any]) -> None:
+        """Note the probabilities of a case; those that an earlier case of another label has may be misplaced."""
+        digest, label = _digest_of_probs(item), label_digest(item)
+        other, of_other = self.first.setdefault(digest, (case_of(item), label))
+        if digest and label != of_other:
+            self.misplaced.append((case_of(item), other))
+
     def tell(self, engine: Engine) -> None:
         """Note the copies among the cases, and what may be copies of those that were fitted to."""
         if self.copies:
             (case, other), number = self.copies[0], f"{len(self.copies)} case(s)"
             add_caution(engine, f"{self.of}{number} are copies of others, first {case} of {other}: each counts again")
+        if self.misplaced:
+            (case, other), number = self.misplaced[0], f"{len(self.misplaced)} case(s)"
+            add_caution(
+                engine,
+                f"{self.of}{number} have the probabilities of others, first {case} those of {other}, whose label is "
+                "another one: look at them",
+            )
         if self.alike:
             (case, other), number = self.alike[0], f"{len(self.alike)} case(s)"
             add_caution(
@@ -111,3 +130,14 @@ def _looked_at(item: Mapping[str, Any]) -> tuple[bytes, Look]:
         return label, Look(case_of(item), on_a_grid(in_one_orientation(probs.float(), affine), SAMPLED))
     digest = digest_of(probs, affine)
     return digest and digest + label, Look(case_of(item), None)
+
+
+def _digest_of_probs(item: Mapping[str, Any]) -> bytes:
+    """What is the same for two cases if all their probabilities are; nothing if these seem to be constant."""
+    probs, affine = plain(item["prob"]).cpu().float(), affine_of(item)
+    if not digest_of(probs, affine):
+        return b""
+    digest = blake2b(repr(tuple(probs.shape)).encode(), digest_size=16)
+    for channel in in_one_orientation(probs, affine):
+        digest.update(np.ascontiguousarray(channel).data)
+    return digest.digest()

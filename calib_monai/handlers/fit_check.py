@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from typing import NamedTuple
 
 import torch
@@ -18,12 +17,13 @@ from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.handlers.engine_state import add_caution, given_of, ignored_label, items, start_cautions
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
-from calib_monai.processes import all_gathered, gathered
+from calib_monai.processes import all_gathered
 from calib_monai.turns import Turn, overlaps
 
 FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
 GOOD = 0.5  # a Dice that the other classes or the turned predictions must have
 ALIKE = 0.1  # by which it may fall where turned predictions look the same
+LEAST_VOXELS = 10  # that a case must show of each class that it would fit better as another one
 FIRST = 5  # cases, after which a log line says what all of them would be refused for
 OF_SCORE = "--any_fit accepts what is there"
 OF_TEST_DIR = 'a JSON file with "folder" and "labels_are_right": true, given as --test_dir, accepts them'
@@ -38,11 +38,34 @@ class CaseFit(NamedTuple):
         case: its name.
         sizes: the voxels of the labeled and of the predicted foreground together.
         shared: the voxels that are of both, for each turn of the prediction; the first turn leaves it as it is.
+        counts: the voxels of each pair of a labeled and a predicted class, (C, C), float64.
     """
 
     case: str
     sizes: float
     shared: dict[Turn, float]
+    counts: Tensor
+
+
+class Order(NamedTuple):
+    """The order of the predicted classes that fits the labels best.
+
+    Attributes:
+        best: for each labeled class the predicted one.
+        moved: whether a labeled class is shown and changes its place, for each.
+        own: the Dice of each class that does, in its place.
+        other: the same in the other place.
+    """
+
+    best: Tensor
+    moved: Tensor
+    own: Tensor
+    other: Tensor
+
+    @property
+    def is_far_better(self) -> bool:
+        """Whether the Dice of each class that changes its place rises by much, to a good mean."""
+        return bool((self.other - self.own).min() > FAR_BETTER) and self.other.mean().item() > GOOD
 
 
 class FitCheck:
@@ -51,9 +74,9 @@ class FitCheck:
     All cases together decide. The order of the classes with the highest mean Dice, background included, is the one of
     the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
-    fit far better turned where the others do not are told in a warning, and in `engine.state.cautions`, which the
-    summary and the report repeat. If the first cases would be refused, a warning says so at once: the others may take
-    hours. Attach it before what writes results.
+    fit far better turned, or with classes exchanged, where the others do not are told in a warning, and in
+    `engine.state.cautions`, which the summary and the report repeat. If the first cases would be refused, a warning
+    says so at once: the others may take hours. Attach it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -82,7 +105,6 @@ class FitCheck:
         self.background = background
         self.named = named
         self.of = of
-        self.counts = torch.zeros(0)
         self.fits: list[CaseFit] = []
 
     def attach(self, engine: Engine) -> None:
@@ -95,7 +117,6 @@ class FitCheck:
 
     def start(self, engine: Engine) -> None:
         """Forget the earlier run."""
-        self.counts = torch.zeros(len(self.class_names), len(self.class_names), dtype=torch.float64)
         self.fits = []
         start_cautions(engine)
 
@@ -110,42 +131,50 @@ class FitCheck:
                 counted = ~ignored[0, 0]
                 of_label, of_prediction = of_label & counted, of_prediction & counted
                 label, predicted = label[counted], predicted[counted]
-            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).to(self.counts)
-            self.counts += pairs
+            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).double().cpu()
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
-            self.fits.append(CaseFit(case_of(item), sizes, overlaps(of_label, of_prediction)))
+            self.fits.append(CaseFit(case_of(item), sizes, overlaps(of_label, of_prediction), pairs))
             if len(self.fits) == FIRST:
                 self._warn_early()
 
     def _warn_early(self) -> None:
         """Warn if the cases so far would be refused."""
         try:
-            self._check(self.counts, self.fits)
+            self._check(self.fits)
         except ValueError as error:
             logger.warning("of the first %d cases, %s. All cases decide, at the end", len(self.fits), error)
 
     def judge(self, engine: Engine) -> None:
-        """Judge the cases of all processes, and warn of those that are turned alone.
+        """Judge the cases of all processes, and warn of those that are turned, or have classes exchanged, alone.
 
         Raises:
             ValueError: the predictions fit far better turned, or with the classes in another order.
         """
-        counts = torch.stack(gathered(self.counts)).sum(dim=0)
         fits = all_gathered(self.fits)
-        self._check(counts, fits)
+        self._check(fits)
         turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
         if turned:
             (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
             add_caution(
                 engine, f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
             )
+        others = [fit for fit in fits if not far_better(dice_of_turns([fit]))]
+        exchanged = [(fit.case, order) for fit in others if (order := order_of_case(fit))]
+        if exchanged:
+            (case, order), of = exchanged[0], f"{len(exchanged)} of {len(fits)}"
+            as_is, instead = self._exchanged(order.best)
+            add_caution(
+                engine,
+                f"{of} case(s) fit their labels far better with classes exchanged, first {case} with {as_is} as "
+                f"{instead}: look at them",
+            )
 
-    def _check(self, counts: Tensor, fits: Sequence[CaseFit]) -> None:
+    def _check(self, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
             raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")
-        self._check_order(counts, dice)
+        self._check_order(torch.stack([fit.counts for fit in fits]).sum(dim=0), dice)
 
     @property
     def _accepts(self) -> str:
@@ -166,19 +195,12 @@ class FitCheck:
 
     def _check_order(self, counts: Tensor, dice_of_foreground: Mapping[Turn, float]) -> None:
         """Raise ValueError if the Dice of each class that changes its place in another order is far higher there."""
-        dice = dice_of_pairs(counts)
-        _, best = linear_sum_assignment(dice.numpy(), maximize=True)
-        order = torch.as_tensor(best)
-        moved = (order != torch.arange(len(order))) & (counts.sum(dim=1) > 0)
-        if counts[0].sum() == 0 or not moved.any():  # without a background even a poor network finds what there is
+        order = order_of(counts)
+        if order is None or not order.is_far_better:
             return
-        own, other = dice.diagonal()[moved], dice[torch.arange(len(order)), order][moved]
-        here, there = own.mean().item(), other.mean().item()
-        if (other - own).min() <= FAR_BETTER or there <= GOOD:
-            return
-        in_order = order.argsort() if self.elsewhere is None else order
-        names, moving = [self.class_names[index] for index in in_order], (in_order != torch.arange(len(order))).tolist()
-        as_is, instead = (", ".join(compress(one, moving)) for one in (self.class_names, names))
+        here, there = order.own.mean().item(), order.other.mean().item()
+        as_is, instead = self._exchanged(order.best)
+        names = [self.class_names[index] for index in self._in_order(order.best)]
         who, advice = self._of_other_order(names)
         if looks_alike(dice_of_foreground):
             advice += ", unless the axes run otherwise, which can look the same"
@@ -186,6 +208,17 @@ class FitCheck:
             f"{self.of}{who} look like those of other classes: as {as_is} their mean Dice is {here:.2f}, and as "
             f"{instead} it is {there:.2f}; {advice}; {self._accepts}"
         )
+
+    def _in_order(self, best: Tensor) -> Tensor:
+        """The place of each class in an order: of the channels, or of the labels of other data."""
+        return best.argsort() if self.elsewhere is None else best
+
+    def _exchanged(self, best: Tensor) -> tuple[str, str]:
+        """The names of the classes that change their places in an order, and those that take these, in words."""
+        in_order = self._in_order(best).tolist()
+        moving = [(own, self.class_names[index]) for own, index in zip(self.class_names, in_order, strict=True)]
+        as_is, instead = zip(*((own, name) for own, name in moving if own != name), strict=True)
+        return ", ".join(as_is), ", ".join(instead)
 
     def _of_other_order(self, names: Sequence[str]) -> tuple[str, str]:
         """What looks like that of other classes, which these names would fit, and what to do."""
@@ -213,6 +246,36 @@ def far_better(dice: Mapping[Turn, float]) -> Turn | None:
     best = max(dice, key=dice.__getitem__, default=None)
     here = next(iter(dice.values()), 0.0)
     return best if best is not None and dice[best] - here > FAR_BETTER and dice[best] > GOOD else None
+
+
+def order_of(counts: Tensor) -> Order | None:
+    """The order of the classes with the highest mean Dice; None if it is the own one, or without a background.
+
+    Without a background even a poor network finds what there is.
+
+    Args:
+        counts: the number of voxels of each pair of a labeled and a predicted class, (C, C).
+    """
+    dice = dice_of_pairs(counts)
+    _, columns = linear_sum_assignment(dice.numpy(), maximize=True)
+    best = torch.as_tensor(columns)
+    moved = (best != torch.arange(len(best))) & (counts.sum(dim=1) > 0)
+    if counts[0].sum() == 0 or not moved.any():
+        return None
+    return Order(best, moved, dice.diagonal()[moved], dice[torch.arange(len(best)), best][moved])
+
+
+def order_of_case(fit: CaseFit) -> Order | None:
+    """The order of the classes in which a case fits far better, if it shows enough of each class that moves there.
+
+    These must be exchanged among themselves: one structure that is taken for another is a mistake of a network.
+    """
+    order = order_of(fit.counts)
+    if order is None or not order.is_far_better or order.other.min() <= GOOD:
+        return None
+    moving = order.best != torch.arange(len(order.best))
+    shown = torch.minimum(fit.counts.sum(dim=1), fit.counts.sum(dim=0))[moving]
+    return order if shown.min() >= LEAST_VOXELS else None
 
 
 def looks_alike(dice: Mapping[Turn, float]) -> bool:

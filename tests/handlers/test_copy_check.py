@@ -53,3 +53,16 @@ def test_labels_of_one_value_make_no_copies() -> None:
     assert cautions == []
     _, [caution] = looked([case("a", 0, ones), case("b", 0, ones)])
     assert caution == "1 case(s) are copies of others, first b of a: each counts again"
+
+
+def test_the_probabilities_of_another_case_under_another_label_are_a_caution() -> None:
+    first, second = case("first", 0), case("second", 1)
+    mistaken = second | {"case": "mistaken", "prob": first["prob"].clone()}
+    check, [caution] = looked([first, case("own", 2), mistaken])
+    assert caution == (
+        "1 case(s) have the probabilities of others, first mistaken those of first, whose label is another one: "
+        "look at them"
+    )
+    assert check.copies == []
+    constant = torch.full((3, *SIZE), 1 / 3)
+    assert looked([first | {"prob": constant}, second | {"prob": constant}])[1] == []

@@ -161,8 +161,46 @@ def test_a_channel_of_the_background_where_none_should_be_is_told() -> None:
 
 def test_what_the_first_cases_would_be_refused_for_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
     run(FitCheck(NAMES), *[exchanged] * FIRST, *[torch.clone] * 30)
-    [line] = caplog.messages
+    line, at_the_end = caplog.messages
     assert line.startswith(f"of the first {FIRST} cases, the channels look like those of other classes")
+    assert at_the_end.startswith(f"{FIRST} of 35 case(s) fit their labels far better with classes exchanged, first ")
     caplog.clear()
     run(FitCheck(NAMES), *[torch.clone] * FIRST)
     assert not caplog.messages
+
+
+def large_map() -> torch.Tensor:
+    """The three structures, of twice the voxels."""
+    return predicted_map().repeat_interleave(2, dim=3)
+
+
+def test_cases_whose_classes_are_exchanged_where_others_are_not_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    check = FitCheck(NAMES)
+    two = torch.tensor([0, 2, 1, 3], dtype=torch.uint8)
+    state = run(check, torch.clone, torch.clone, lambda label: two[label.int()], exchanged, predicted=large_map())
+    [caution] = caplog.messages
+    assert caution == (
+        "2 of 4 case(s) fit their labels far better with classes exchanged, first case_2 with left, middle as middle, "
+        "left: look at them"
+    )
+    assert state.cautions == caplog.messages
+    inverted = FitCheck(NAMES[:2])
+    mask = (large_map() > 0).to(torch.uint8)
+    run(inverted, torch.clone, torch.clone, torch.clone, lambda label: 1 - label, predicted=mask)
+    assert "1 of 4 case(s) fit their labels far better with classes exchanged, first case_3 with" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda label: label.masked_fill(label == 1, 2),  # a network takes one for the other
+        lambda label: torch.where(label == 1, 2 * torch.ones_like(label), 0 * label),
+        lambda label: torch.where(torch.rand(label.shape, generator=torch.manual_seed(0)) < 0.5, label, 3 - label),
+        lambda label: torch.tensor([0, 2, 1, 3])[label.int()].masked_fill(torch.arange(8) > 0, 0),  # a few voxels
+        lambda label: label.roll(2, 1),
+        torch.zeros_like,
+    ],
+)
+def test_a_case_with_a_poor_fit_or_of_a_few_voxels_is_in_no_other_order(change: Change) -> None:
+    state = run(FitCheck(NAMES), torch.clone, torch.clone, torch.clone, change, predicted=large_map())
+    assert not [line for line in state.cautions if "exchanged" in line]
