@@ -27,14 +27,15 @@ from calib_monai.datalists.split_files import (
     patients_of_split,
     write_split,
 )
-from calib_monai.datalists.splits import SPLITS, Case, Split, fewer_cases, patient_of
+from calib_monai.datalists.splits import SPLITS, Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
 from calib_monai.far_voxels import tell_far_voxels
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
-from calib_monai.misplaced_files import CaseDigests, tell_misplaced
+from calib_monai.misplaced_files import tell_misplaced, told_by
 from calib_monai.model_splits import is_another, one_by_one, split_of_models
+from calib_monai.near_copies import are_nearly_the_same
 from calib_monai.orientation import Geometry, check_axcodes, training_axcodes
 from calib_monai.pictures.palettes import check_palettes
 from calib_monai.processes import is_first_process
@@ -205,7 +206,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
     check_found(sets, list(seen.values()), None if own else ckpt_dir)
     check_palettes(chain.from_iterable(one.palettes for one in seen.values()))
     tell_doubted_units({name: one.units for name, one in seen.items()}, settings.rules.window)
-    tell_misplaced(_told_by(case, seen[case["case"]]) for case in chain(*sets.values()))
+    _tell_misplaced(sets, seen, settings.loading)
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:
         tell_unseen_classes([one.classes for one in trained.values()], settings.made_for.class_names)
@@ -247,10 +248,11 @@ def _read(sets: Mapping[str, list[Case]], settings: SplitSettings) -> dict[str, 
     return {case["case"]: one for case, one in zip(chain(*sets.values()), seen, strict=True)}
 
 
-def _told_by(case: Case, seen: Seen) -> CaseDigests:
-    """What tells the files of a case from those of others."""
-    label = seen.label_digest if seen.shows else b""
-    return CaseDigests(str(case["case"]), str(patient_of(case)), seen.digest, seen.channel_digests, label)
+def _tell_misplaced(sets: Mapping[str, list[Case]], seen: Mapping[str, Seen], loading: Loading) -> None:
+    """Warn as `tell_misplaced`, with the set of each case; a few images are read again if their labels agree."""
+    by_name = {str(case["case"]): case for case in chain(*sets.values())}
+    told = [told_by(case, seen[case["case"]], name) for name, of_set in sets.items() for case in of_set]
+    tell_misplaced(told, lambda one, other: are_nearly_the_same(by_name[one], by_name[other], loading))
 
 
 def _write(checked: Cases, settings: SplitSettings, beside_model: Path) -> None:

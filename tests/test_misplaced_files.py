@@ -32,3 +32,28 @@ def test_copies_of_whole_cases_and_labels_without_a_structure_are_not(caplog: py
         [of("a", (b"1", b"2")), copy, of("b", (b"", b""), label=b""), of("c", (b"", b""), label=b""), *same_patient]
     )
     assert not caplog.text
+
+
+def test_the_sets_of_two_cases_with_one_label_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    tell_misplaced([of("a")._replace(of_set="test"), of("b", label=b"a")._replace(of_set="training")])
+    [line] = caplog.messages
+    assert line.startswith("the label of b (training) has the voxels of the label of a (test), whose image is another")
+
+
+def test_cases_of_one_label_and_nearly_one_image_are_near_copies(caplog: pytest.LogCaptureFixture) -> None:
+    cases = [of("a"), of("b", label=b"a"), of("c", label=b"a"), of("d", label=b"a")]
+    sets = ("test", "test", "training", "training")
+    asked = []
+
+    def nearly(case: str, other: str) -> bool:
+        asked.append((case, other))
+        return case != "d"
+
+    tell_misplaced((one._replace(of_set=name) for one, name in zip(cases, sets, strict=True)), nearly)
+    near, misplaced = caplog.messages
+    assert near == (
+        "the label of c (training) is that of a (test), and their images are nearly the same (and 1 more): leave one "
+        "out. Results on an image that was trained on say too much"
+    )
+    assert misplaced.startswith("the label of d (training) has the voxels of the label of a (test), whose image is")
+    assert sorted(asked) == [("b", "a"), ("c", "a"), ("d", "a")]
