@@ -32,6 +32,7 @@ from calib_monai.ensembles import check_splits
 from calib_monai.far_voxels import tell_far_voxels
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.grids import SPATIAL_DIMS
+from calib_monai.inside_out import tell_inside_out
 from calib_monai.made_for import MadeFor
 from calib_monai.misplaced_files import tell_misplaced, told_by
 from calib_monai.model_splits import is_another, one_by_one, split_of_models
@@ -206,6 +207,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
     check_found(sets, list(seen.values()), None if own else ckpt_dir)
     check_palettes(chain.from_iterable(one.palettes for one in seen.values()))
     tell_doubted_units({name: one.units for name, one in seen.items()}, settings.rules.window)
+    tell_inside_out({name: one.inside_out for name, one in seen.items()})
     _tell_misplaced(sets, seen, settings.loading)
     trained = {str(case["case"]): seen[case["case"]] for case in split["training"] if case["case"] in seen}
     if not keep:

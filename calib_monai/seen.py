@@ -17,6 +17,7 @@ class Seen(NamedTuple):
     channel_digests: tuple[bytes, ...] = ()  # of channels that are files of their own
     palettes: tuple[tuple[str, dict[tuple[int, ...], set[int]]], ...] = ()  # of its masks, as `colors_of`
     units: str = ""  # as `doubt_of_units`
+    inside_out: bool = False  # its label, as `is_inside_out`
 
     @property
     def shows(self) -> bool:

@@ -17,6 +17,7 @@ from calib_monai.checks import SLICE_MULTIPLE, first_line
 from calib_monai.copies import copied
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
+from calib_monai.inside_out import is_inside_out
 from calib_monai.label_grids import check_same_grid
 from calib_monai.label_values import check_contents, checked_values
 from calib_monai.orientation import AUTO, STORED, Geometry, geometry_of
@@ -109,16 +110,17 @@ def read_pair(
     check_same_grid(loaded["image"], loaded["label"], files, asked=rules.same_grid)
     if not rules.empty_labels and not values.any():
         raise ValueError(f"{files['label']} shows no structure on the grid of {files['image']}")
+    in_slices = label if on_grid.thickest is None else label.movedim(on_grid.thickest + 1, -1)
     if look is not None:
-        across = on_grid.thickest
-        look(files["label"], label if across is None else label.movedim(across + 1, -1))
+        look(files["label"], in_slices)
+    inside_out = is_inside_out(in_slices, rules.ignore_index)
     affine = np.asarray(loaded["image"].affine)
     digests = digest_of(image, affine), label_digest_of(label, affine)
     apart = torch.split(image, 1) if len(_files(case["image"])) == len(image) > 1 else ()
     channels = tuple(digest_of(one, affine) for one in apart)
     masks = _files(case["label"]) if rules.num_classes > 2 else ()  # noqa: PLR2004 - of two the larger is the structure
     palettes = tuple((file, colors_of(file)) for file in masks)
-    return Seen(geometry, *digests, frozenset(map(int, values)), channels, palettes, units)
+    return Seen(geometry, *digests, frozenset(map(int, values)), channels, palettes, units, inside_out)
 
 
 def read_image(

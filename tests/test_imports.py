@@ -86,8 +86,8 @@ ALLOWED = {
     "near_copies": {"datalists", "same_images"},
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases", "grids", "misplaced_files", "pictures"),
-        *("far_voxels", "made_for", "model_splits", "near_copies", "orientation", "path_options", "processes"),
-        *("same_images", "seen", "volumes", "windows", "zones"),
+        *("far_voxels", "inside_out", "made_for", "model_splits", "near_copies", "orientation", "path_options"),
+        *("processes", "same_images", "seen", "volumes", "windows", "zones"),
     },
     "far_voxels": {"orientation", "processes"},
     "model_splits": {"checks", "datalists"},
@@ -125,6 +125,7 @@ ALLOWED = {
         "grids",
         "headers",
         "held_images",
+        "inside_out",
         "label_grids",
         "label_values",
         "same_images",
@@ -135,6 +136,7 @@ ALLOWED = {
         "seen",
         "windows",
     },
+    "inside_out": {"processes"},
     "seen": {"orientation"},
     "windows": {"case_keys", "composed", "processes"},
     "loading": {
