@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -27,11 +26,10 @@ from calib_monai.datalists.split_files import (
     patients_of_split,
     write_split,
 )
-from calib_monai.datalists.splits import SPLITS, Case, Split, fewer_cases
+from calib_monai.datalists.splits import Case, Split, fewer_cases
 from calib_monai.ensembles import check_splits
 from calib_monai.far_voxels import tell_far_voxels
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
-from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.inside_out import tell_inside_out
 from calib_monai.made_for import MadeFor
 from calib_monai.misplaced_files import tell_misplaced, told_by
@@ -42,8 +40,9 @@ from calib_monai.pictures.palettes import check_palettes
 from calib_monai.processes import is_first_process
 from calib_monai.same_images import SEEN, check_unseen, tell_unseen, without_copies
 from calib_monai.seen import Seen
-from calib_monai.volumes import Loading, Rules, read_pair
-from calib_monai.windows import tell_doubted_units, window_of
+from calib_monai.split_settings import SplitSettings
+from calib_monai.volumes import Loading, read_pair
+from calib_monai.windows import tell_doubted_units
 from calib_monai.zones import ZoneShapes
 
 logger = logging.getLogger(__name__)
@@ -101,65 +100,6 @@ class Cases(dict[str, list[Case]]):
         """
         digests = (self.images, self.labels) if beside_model else ()
         write_split(Drawn(names_of(self), self.options, patients_of_split(self), self.left_out, *digests), path)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SplitSettings:
-    """What a run asks of its cases, and where it keeps their split.
-
-    Args:
-        made_for: what the model is made for: classes, channels, size, axis codes and the label that is ignored.
-        loading: the transforms from a case's files to its "image" (C, H, W[, D]) and its "label" (1, H, W[, D]).
-        ckpt_dir: folder of the model.
-        output_dir: folder of the results.
-        use: the sets whose files are read.
-        spatial_dims: axes of an image, 2 or 3.
-        cropped: whether slices are made to fit; if not, no image may be larger than the slices that the network sees.
-        empty_labels: whether a label may show nothing but background.
-        same_grid: whether image and label must lie on one grid by their headers.
-        zones: classes of the prostate's peripheral zone and central gland; a warning says where they look swapped.
-        keep: take the split that lies beside the model, and warn where this run's options would have drawn
-            another. Otherwise the run trains one, and the split is written there.
-        overwrite: whether this may be beside a model that was trained with another split. That keeps its own until the
-            training sets both aside (`calib_monai.handlers.go_on`).
-        train_fraction: share of the training patients that are trained on.
-        split_file: that gives the split, as in `given_split`; "" takes that of the data set.
-        num_workers: of the loader of validation and test cases. What worker processes load is not kept for them.
-        ckpt_dirs: of an ensemble, the folders of its members, none of which may have been trained on what is read.
-    """
-
-    made_for: MadeFor
-    loading: Loading
-    ckpt_dir: str
-    output_dir: str
-    use: Sequence[str] = SPLITS
-    spatial_dims: int = 3
-    cropped: bool = True
-    empty_labels: bool = True
-    same_grid: bool = True
-    zones: tuple[int, int] | None = None
-    keep: bool = False
-    overwrite: bool = False
-    train_fraction: float = 1.0
-    split_file: str = ""
-    num_workers: int = 0
-    ckpt_dirs: Sequence[str] = ()
-
-    @property
-    def rules(self) -> Rules:
-        """The rules for image and label. A patch is a part of a volume of any size."""
-        any_size = self.cropped or self.made_for.spatial_dims == SPATIAL_DIMS
-        return Rules(
-            num_classes=self.made_for.num_classes,
-            in_channels=self.made_for.in_channels,
-            spatial_dims=self.spatial_dims,
-            largest=None if any_size else tuple(self.made_for.slice_size),
-            axcodes=self.made_for.axcodes,
-            empty_labels=self.empty_labels,
-            same_grid=self.same_grid,
-            ignore_index=self.made_for.ignore_index,
-            window=window_of(self.made_for.transforms),
-        )
 
 
 def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cases:

@@ -12,13 +12,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
-from calib_monai.cases import Cases, SplitSettings, Training, checked_split
+from calib_monai.cases import Cases, Training, checked_split
 from calib_monai.datalists.dataset_json import check_class_names
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
 from calib_monai.datalists.splits import SPLITS, Case, Split
 from calib_monai.label_values import changes_classes, check_keeps_classes
 from calib_monai.processes import OwnPart
+from calib_monai.split_settings import SplitSettings
 from calib_monai.volumes import files_of
 
 

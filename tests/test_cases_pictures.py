@@ -15,9 +15,10 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose
 from PIL import Image
 
-from calib_monai.cases import SplitSettings, checked_split
+from calib_monai.cases import checked_split
 from calib_monai.datalists.busi import busi_split, write_busi
 from calib_monai.phantoms import make_phantoms
+from calib_monai.split_settings import SplitSettings
 
 BUNDLES = Path(__file__).parents[1] / "bundles"
 

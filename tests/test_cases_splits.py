@@ -10,8 +10,9 @@ import pytest
 from checked_phantoms import model
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from calib_monai.cases import SplitSettings, checked_split
+from calib_monai.cases import checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.split_settings import SplitSettings
 
 KEYS = ("image", "label")
 LISTS = {

@@ -85,18 +85,19 @@ ALLOWED = {
     "misplaced_files": {"datalists", "processes", "same_images", "seen"},
     "near_copies": {"datalists", "same_images"},
     "cases": {
-        *("case_checks", "checks", "datalists", "ensembles", "found_cases", "grids", "misplaced_files", "pictures"),
+        *("case_checks", "checks", "datalists", "ensembles", "found_cases", "misplaced_files", "pictures"),
         *("far_voxels", "inside_out", "made_for", "model_splits", "near_copies", "orientation", "path_options"),
-        *("processes", "same_images", "seen", "volumes", "windows", "zones"),
+        *("processes", "same_images", "seen", "split_settings", "volumes", "windows", "zones"),
     },
     "far_voxels": {"orientation", "processes"},
+    "split_settings": {"datalists", "grids", "made_for", "volumes", "windows"},
     "model_splits": {"checks", "datalists"},
     "predicted_cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
         *("made_for", "networks", "orientation", "path_options", "same_images", "seen", "volumes", "windows"),
     },
     "listed_cases": {
-        *("case_keys", "cases", "checks", "datalists", "label_values", "processes", "volumes"),
+        *("case_keys", "cases", "checks", "datalists", "label_values", "processes", "split_settings", "volumes"),
     },
     "case_checks": {"budgets", "datalists", "headers", "memory", "processes", "read_once", "volumes"},
     "headers": {"data_files", "dicom", "file_cache", "memory", "pictures"},

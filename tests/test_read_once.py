@@ -18,7 +18,7 @@ from PIL import Image
 import calib_monai.memory
 from calib_monai import case_checks, processes, read_once
 from calib_monai.case_checks import read_all, read_or_refused
-from calib_monai.cases import SplitSettings, checked_split
+from calib_monai.cases import checked_split
 from calib_monai.copies import copied
 from calib_monai.datalists.hippocampus import hippocampus_split
 from calib_monai.datalists.splits import Case
@@ -26,6 +26,7 @@ from calib_monai.loading import LoadCased
 from calib_monai.nifti import WholeNiftiReader
 from calib_monai.pictures import LoadPicturesd
 from calib_monai.processes import own_part
+from calib_monai.split_settings import SplitSettings
 
 CASES = [{"image": f"{name}_image.nii.gz", "label": f"{name}_label.nii.gz", "case": name} for name in "abc"]
 LOAD = LoadCased(["image", "label"])

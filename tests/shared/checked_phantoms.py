@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
-from calib_monai.cases import Cases, SplitSettings, checked_split
+from calib_monai.cases import Cases, checked_split
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.split_settings import SplitSettings
 
 
 def loading(*keys: str) -> Compose:
