@@ -115,12 +115,13 @@ def elsewhere_table(inside: Sequence[Row], outside: Sequence[Sequence[Row]], mea
 
 
 def _network(row: Row) -> tuple[str, ...]:
-    """Method, network and calibrator of a row."""
-    return row.trials[0].method, row.trials[0].network, row.trials[0].run.calibrator
+    """Method, network and calibrator of a row, and whether it averages several trainings."""
+    first = row.trials[0]
+    return first.method, first.network, first.run.calibrator, " ensemble" if first.averages else ""
 
 
 def _name_of_line(network: tuple[str, ...]) -> str:
     """The name of a line."""
-    method, name, calibrator = network
+    method, name, calibrator, ensemble = network
     calibrated = "" if calibrator == "none" else f" + {calibrator.upper()}"
-    return f"{method.replace('-', ' ').replace('_', ' ')}, {name}{calibrated}"
+    return f"{method.replace('-', ' ').replace('_', ' ')}{ensemble}, {name}{calibrated}"

@@ -111,9 +111,7 @@ def _conditions(trials: Sequence[Trial]) -> dict[str, Any]:
     trainings = {(trial.method, trial.network, trial.seed, trial.fold): trial.records["train"] for trial in trials}
     records = list(trainings.values())
     hardware, seconds = [record["hardware"] for record in records], [_seconds(record) for record in records]
-    averaged = any(
-        "--ckpt_dirs" in trial.records["evaluate"]["options"] for trial in trials
-    )  # others were trained, too
+    averaged = any(trial.averages for trial in trials)  # others were trained, too
     return {
         "versions": _distinct([record["versions"] for record in records]),
         "commits": _distinct([record.get("commit") for record in records]),

@@ -55,6 +55,11 @@ class Trial:
         """The name of the variant, "" for the bundle as it stands."""
         return self.method.partition("-")[2]
 
+    @property
+    def averages(self) -> bool:
+        """Whether the networks of several trainings were averaged."""
+        return "--ckpt_dirs" in self.records.get("evaluate", {}).get("options", {})
+
 
 @dataclass(frozen=True)
 class Row:

@@ -73,6 +73,21 @@ def test_the_table_has_a_line_for_each_network_and_a_column_for_each_of_the_data
     }
 
 
+def test_averaged_trainings_have_a_line_of_their_own(tmp_path: Path) -> None:
+    folders = trials_in(tmp_path, "vendor_a")
+    for evaluation, cases, dice in (("eval_ensemble", "abc", 0.9), ("eval_on_vendor_a_ensemble", "xyz", 0.8)):
+        folder = write_trial(tmp_path, "ce", [dice] * 3, cases=cases, evaluation=evaluation)
+        record = json.loads((folder / "evaluate.json").read_text())
+        record["options"]["--ckpt_dirs"] = "['a', 'b']"
+        (folder / "evaluate.json").write_text(json.dumps(record))
+        folders.append(folder if cases == "abc" else moved(folder, "vendor_a"))
+    inside, *outside = map(rows_of, by_place([read_trial(folder) for folder in folders]))
+    cells = elsewhere_table(inside, outside, shown_measures([row.run for row in inside])).cells
+    lines = {line[0]: line[1:3] for line in cells}
+    assert lines["ce, unet"] == ["0.700", "0.500"]
+    assert lines["ce ensemble, unet"] == ["0.900", "0.800"]
+
+
 def trial_on(out: Path, name: str, called: str, root: str = "/data", **of_trial: Any) -> list[str]:
     """A training on its test cases, and on data that are called like this."""
     plain = {"seed": of_trial.get("seed", 0)}
