@@ -22,7 +22,8 @@ def tell_far_voxels(geometries: Mapping[str, Geometry], axcodes: str) -> None:
 
     Such a voxel is along an axis more than five times as large or small as in the middle of all images, and the image
     more than twice as long or short: thin slices of one scanner are also more. Or it is of exactly 1 x 1 x 1 mm, as
-    where a header has lost the sizes, and those of nearly all others are not.
+    where a header has lost the sizes, those of nearly all others are not, and the image is more than twice as long or
+    short along an axis.
 
     Args:
         geometries: of the images of a training, by case.
@@ -37,7 +38,8 @@ def tell_far_voxels(geometries: Mapping[str, Geometry], axcodes: str) -> None:
     middle = np.median(edges, axis=0)
     times, times_as_long = edges / middle, lengths / np.median(lengths, axis=0)
     large, small = (times > FAR) & (times_as_long > FAR_EXTENT), (times < 1 / FAR) & (times_as_long < 1 / FAR_EXTENT)
-    without_size = (edges == 1).all(axis=1)
+    unlikely = ((times_as_long > FAR_EXTENT) | (times_as_long < 1 / FAR_EXTENT)).any(axis=1)
+    without_size = (edges == 1).all(axis=1) & unlikely
     if without_size.sum() > max(1, FEW * len(along)):
         without_size[:] = False
     far = [place for place, odd in enumerate((large | small).any(axis=1) | without_size) if odd]

@@ -11,7 +11,7 @@ from calib_monai.pictures import SUFFIXES
 
 
 def spelled_otherwise(others: Sequence[Path], of_cases: Iterable[Path], root: Path) -> list[Path]:
-    """The files that have a suffix which no file of a case has, or the path of one but for numbers and capitals.
+    """The files with the path of a case's file but for numbers and capitals, or beside one with another suffix.
 
     A picture beside volumes is none, nor a volume beside pictures: it shows what is in them, and is no case.
 
@@ -30,10 +30,12 @@ def spelled_otherwise(others: Sequence[Path], of_cases: Iterable[Path], root: Pa
     kinds = {suffix.lower() in SUFFIXES for suffix in suffixes}
     shapes = {_without_numbers(file, root) for file in inside}
     shapes_in_small = {shape.lower() for shape in shapes}
+    folders = {_without_numbers(file.parent, root) for file in inside}
     found = []
     for file in others:
         suffix, shape = _suffix(file), _without_numbers(file, root)
         is_other_suffix = suffix not in suffixes and (suffix.lower() in SUFFIXES) in kinds
+        is_other_suffix = is_other_suffix and _without_numbers(file.parent, root) in folders
         if is_other_suffix or (shape not in shapes and shape.lower() in shapes_in_small):
             found.append(file)
     return found

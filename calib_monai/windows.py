@@ -35,7 +35,7 @@ class Window(NamedTuple):
 
 
 def window_of(transforms: Callable[..., Any]) -> Window | None:
-    """The window that transforms clip images to; None if there is none, or if values are changed before.
+    """The window of a CT that transforms clip images to; None if there is none, or if values are changed before.
 
     Args:
         transforms: of a case on its way to the network.
@@ -43,7 +43,8 @@ def window_of(transforms: Callable[..., Any]) -> Window | None:
     for step in flattened(transforms):
         if isinstance(step, ScaleIntensityRanged) and IMAGE in step.keys:
             scaler = step.scaler
-            return Window(float(scaler.a_min), float(scaler.a_max)) if scaler.clip else None
+            is_of_ct = scaler.clip and scaler.a_min < 0  # of others nothing is known
+            return Window(float(scaler.a_min), float(scaler.a_max)) if is_of_ct else None
         module = type(step).__module__
         ours = module.startswith(("monai.transforms.", "calib_monai."))
         if not ours or module.startswith("monai.transforms.intensity.") or isinstance(step, Lambdad):
@@ -80,7 +81,7 @@ def doubt_of_units(image: Tensor, name: str, window: Window | None) -> str:
     tissue, above = ((image > end).sum().item() for end in window)
     if tissue < LEAST_TISSUE * image.numel():
         return f"{values}: nearly all lie below the window"
-    if above > MOST_ABOVE * tissue:
+    if low <= window.low and above > MOST_ABOVE * tissue:  # without air, a crop may show nothing but contrast medium
         return f"{values}: most of those that are not below the window lie above it"
     return ""
 

@@ -47,6 +47,7 @@ def test_images_of_several_scanners_are_not_told(caplog: pytest.LogCaptureFixtur
     for axcodes in ("RAS", "auto"):
         tell_far_voxels({**volumes(), **sagittal}, axcodes)
     tell_far_voxels(volumes(*[(1.0, 1.0, 1.0)] * 2), "RAS")
+    tell_far_voxels(volumes((1.0, 1.0, 1.0), size=(60, 60, 70)), "RAS")  # as of a sequence of cubes
     tell_far_voxels(dict([*volumes((0.6, 0.6, 0.36)).items()][4:]), "RAS")  # two, of which neither tells the other
     tell_far_voxels({f"b{place}": Geometry((64, 64), (1.0, 1.0), "") for place in range(6)}, "stored")
     assert not caplog.messages

@@ -55,5 +55,6 @@ def test_the_first_case_of_an_inverted_label_is_named(
 
 def test_data_whose_labels_are_all_so_are_not_told(caplog: pytest.LogCaptureFixture) -> None:
     tell_inside_out({"a": True, "b": True, "c": False})
+    tell_inside_out({str(place): place < 3 for place in range(10)})  # as of tiles, some of which a tumor fills
     tell_inside_out({"a": False})
     assert not caplog.text

@@ -75,6 +75,7 @@ def test_volumes_with_other_suffixes_are_warned_of(name: str, tmp_path: Path, ca
 def test_other_modalities_unlabeled_cases_and_pictures_of_volumes_are_spelled_alike(tmp_path: Path) -> None:
     of_cases = [tmp_path / "p1" / "t1.nii.gz", tmp_path / "p1" / "seg.nii.gz", Path("/elsewhere/p1.nii")]
     others = [tmp_path / name for name in ("p1/t2.nii.gz", "p2/t1.nii.gz", "p1/T1w.nii.gz", "p1/t1.png", "p1.jpg")]
+    others += [tmp_path / "atlas.nii", tmp_path / "originals" / "p1.nrrd"]
     assert not spelled_otherwise(others, of_cases, tmp_path)
 
 

@@ -131,7 +131,7 @@ class FitCheck:
                 counted = ~ignored[0, 0]
                 of_label, of_prediction = of_label & counted, of_prediction & counted
                 label, predicted = label[counted], predicted[counted]
-            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).double().cpu()
+            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).cpu().double()
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
             self.fits.append(CaseFit(case_of(item), sizes, overlaps(of_label, of_prediction), pairs))
             if len(self.fits) == FIRST:
@@ -171,6 +171,8 @@ class FitCheck:
 
     def _check(self, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
+        if not fits:
+            return
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
             raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")

@@ -86,6 +86,7 @@ class Ensemble:
 
 def folders_of(network: object) -> list[str]:
     """The folders of the members of an ensemble; none of a single network."""
+    network = unwrapped(network) if isinstance(network, nn.Module) else network
     return network.ckpt_dirs if isinstance(network, EnsembleNetwork) else []
 
 
@@ -96,6 +97,7 @@ def members_of(network: nn.Module, ckpt_dir: str) -> list[tuple[nn.Module, str]]
         network: an ensemble or a single network.
         ckpt_dir: the folder of a single network.
     """
+    network = unwrapped(network)
     if isinstance(network, EnsembleNetwork):
         return list(zip(map(unwrapped, network.members), network.ckpt_dirs, strict=True))
-    return [(unwrapped(network), ckpt_dir)]
+    return [(network, ckpt_dir)]

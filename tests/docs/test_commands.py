@@ -37,7 +37,7 @@ FIRST = [README, *(REPOSITORY / "docs" / f"{name}.md" for name in ("get_started"
 FIRST.append(REPOSITORY / "docs" / "calibrators.md")
 SEVERAL = REPOSITORY / "docs" / "several_gpus.md"
 OF_OTHERS = [*FIRST, SEVERAL]
-BUNDLES = "acdc_soft_dice", "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl", "hippocampus_soft_dice"
+BUNDLES = "acdc_ce", "acdc_soft_dice", "hippocampus_ce", "hippocampus_crac", "hippocampus_nacl", "hippocampus_soft_dice"
 STANDS_FOR = {
     "path/to/data": "phantoms",
     "path/to/image.nii.gz": "phantoms/imagesTr/phantom_000.nii.gz",

@@ -43,8 +43,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_the_trained_networks_of_a_page_are_there() -> None:
     text = (REPOSITORY / "docs" / "predict.md").read_text(encoding="utf-8")
-    folders = set(re.findall(r"results/\S+_seed\d+", text))
-    names = ("acdc/main/soft_dice_seed0", "acdc/main/ce_seed0", "busi/network/soft_dice_seed0")
+    folders = set(re.findall(r"results/[\w/]+_seed\d+", text))
+    of_three = ("acdc/seeds/ce_seed1", "acdc/seeds/ce_seed2")
+    names = ("acdc/main/soft_dice_seed0", "acdc/main/ce_seed0", "busi/network/soft_dice_seed0", *of_three)
     assert folders == {f"results/{name}" for name in names}
     assert [folder for folder in folders if not (REPOSITORY / folder / "model.pt").is_file()] == []
 
