@@ -194,9 +194,8 @@ def _turn_of_header(stored: StoredArray, label: MetaTensor, reading: Reading) ->
     """How the axes of a NIfTI lie to those of the label, by their headers; None where they are the same."""
     if stored.affine is None or not reading.same_grid or label.ndim != SPATIAL_DIMS + 1:
         return None
-    if np.allclose(
-        label.affine.numpy(), stored.affine, atol=1e-3
-    ):  # also where an angle of 45 degrees leaves two answers
+    # At an angle of 45 degrees a rounding error decides which axis is which.
+    if np.allclose(label.affine.numpy(), stored.affine, atol=1e-3):
         return None
     turn = _from_to(label.affine.numpy(), stored.affine)
     return None if np.array_equal(turn, UNTURNED) or np.isnan(turn).any() else turn
