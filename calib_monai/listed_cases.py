@@ -57,7 +57,7 @@ class SplitOnDemand(SplitSettings, Mapping[str, list[Case]]):
         """
         found = self.checked[name]
         if name not in self.use and not (self.keep and name == "training"):
-            instead = "" if not self.keep else f", or give --cases#use \"['{name}']\""
+            instead = f", or give --cases#use \"['{name}']\"" if self.keep else ""
             raise ValueError(
                 f"cases#use is {list(self.use)}, and the run takes the {name} cases, whose files are then not checked: "
                 f"leave it out{instead}"
@@ -98,8 +98,7 @@ class SplitOnDemand(SplitSettings, Mapping[str, list[Case]]):
         if any(are_of_split):
             split["test"] = self.checked["test"]
             _check_apart(split)
-        lists = {"split_file": "", "train_fraction": 1.0, "overwrite": True, "use": use}
-        return self._check(lambda: split, **lists)
+        return self._check(lambda: split, split_file="", train_fraction=1.0, overwrite=True, use=use)
 
     def _elsewhere(self, elsewhere: OtherData) -> Callable[[], Split]:
         """What gives the cases of other data; raise ValueError if these, or this run, do not allow it."""

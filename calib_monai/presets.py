@@ -12,7 +12,6 @@ from monai.transforms import (
     Compose,
     CropForegroundd,
     Lambdad,
-    MapLabelValued,
     MapTransform,
     RandAdjustContrastd,
     RandAffined,
@@ -31,6 +30,8 @@ from calib_monai.relabeled import Relabeld
 
 MODES = {IMAGE: "bilinear", LABEL: "nearest"}  # of resampling
 THICK = 2  # times as much as another spacing
+
+relabel = Relabeld
 
 
 def window(window: Sequence[float], keys: KeysCollection = IMAGE) -> ScaleIntensityRanged:
@@ -61,26 +62,6 @@ def percentiles(lower: float, upper: float, keys: KeysCollection = IMAGE) -> Sca
     """
     _check_ends("the range of percentiles", [lower, upper], 0, 100)
     return ScaleIntensityRangePercentilesd(keys, lower, upper, b_min=0, b_max=1, clip=True)
-
-
-def relabel(
-    old: Sequence[int],
-    new: Sequence[int],
-    keys: KeysCollection = LABEL,
-    *,
-    apart: bool = False,
-    one_of: Sequence[int] = (),
-) -> MapLabelValued:
-    """Gives values of a label other values, all at once.
-
-    Args:
-        old: values in the file.
-        new: the value for each of these.
-        keys: labels; missing ones are passed over.
-        apart: whether a label is refused that holds both a value and the other one that it becomes.
-        one_of: values of which each label of the data set holds one; a warning tells a label that holds none.
-    """
-    return Relabeld(old, new, keys, apart=apart, one_of=one_of)
 
 
 def channel(index: int, keys: KeysCollection = IMAGE) -> Lambdad:

@@ -78,10 +78,11 @@ def doubt_of_units(image: Tensor, name: str, window: Window | None) -> str:
     far_above = window.high + FAR * (window.high - window.low)
     if low >= 0 > window.low and (high > far_above or (low, high) == BYTES):
         return f"{values}: none is below 0, as those of air and fat are in Hounsfield units"
-    tissue, above = ((image > end).sum().item() for end in window)
+    tissue = (image > window.low).sum().item()
     if tissue < LEAST_TISSUE * image.numel():
         return f"{values}: nearly all lie below the window"
-    if low <= window.low and above > MOST_ABOVE * tissue:  # without air, a crop may show nothing but contrast medium
+    # Without air, a crop may show nothing but contrast medium.
+    if low <= window.low and (image > window.high).sum().item() > MOST_ABOVE * tissue:
         return f"{values}: most of those that are not below the window lie above it"
     return ""
 

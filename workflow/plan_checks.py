@@ -30,6 +30,7 @@ OF_THE_PLAN = {  # options that it gives to each training, and what sets them
     "network_def": "'networks=[unet]'",
     "network_def#_target_": "'networks=[unet]'",
 }
+OWN = "the plan sets itself"  # what variants, evaluations and data of others may not change
 OURS, OF_PAPERS = "collection", "papers"  # whose settings trainings have
 NETWORKS = ["attention_unet", "dynunet", "transunet", "unet", "unet_papers", "unetpp", "unetpp_papers"]  # known here
 NAMES = {"methods": names("methods"), "networks": NETWORKS}
@@ -65,11 +66,20 @@ def check_config(config: Mapping[str, Any]) -> None:
     check_among("settings", [config["settings"]], [OURS, OF_PAPERS])
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Raise ValueError if options change what the plan sets itself: trainings would not be what their folders say."""
+def check_options(
+    name: str, options: Mapping[str, Any], why: str = "would be that of every training", allowed: Sequence[str] = ()
+) -> None:
+    """Raise ValueError if options change what the plan sets itself: trainings would not be what their folders say.
+
+    Args:
+        name: of the options.
+        options: of all trainings, of a variant or of an evaluation.
+        why: they are refused.
+        allowed: what they may change nevertheless.
+    """
     for option, instead in OF_THE_PLAN.items():
-        if option in options:
-            raise ValueError(f"{name} has {option}, which would be that of every training: give {instead} instead")
+        if option in options and option not in allowed:
+            raise ValueError(f"{name} has {option}, which {why}: give {instead} instead")
 
 
 def check_path(name: str, value: object) -> None:
@@ -82,19 +92,6 @@ def check_by_name(name: str, value: object) -> None:
     """Raise ValueError if a value does not give others by their names."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} is {value!r}; it must be names with values, such as {{name: value}}")  # noqa: TRY004 - as all refusals
-
-
-def check_own(name: str, options: Mapping[str, Any], allowed: Sequence[str] = ()) -> None:
-    """Raise ValueError if the options of a variant or an evaluation change what the plan sets itself.
-
-    Args:
-        name: of the variant or the evaluation.
-        options: its own.
-        allowed: what it may change nevertheless.
-    """
-    for option, instead in OF_THE_PLAN.items():
-        if option in options and option not in allowed:
-            raise ValueError(f"{name} has {option}, which the plan sets itself: give {instead} instead")
 
 
 def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
@@ -114,10 +111,10 @@ def check_experiment(name: str, experiment: Mapping[str, Any]) -> None:
         if evaluation == "validation":
             raise ValueError(f"experiments.yaml: {name}#evaluations has validation, by which one is chosen: rename it")
         check_averaged(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
-        check_own(f"experiments.yaml: {name}#evaluations#{evaluation}", options)
+        check_options(f"experiments.yaml: {name}#evaluations#{evaluation}", options, OWN)
     for method, variants in experiment.get("variants", {}).items():
         for variant, options in variants.items():
-            check_own(f"experiments.yaml: {name}#variants#{method}#{variant}", options, ["epochs"])
+            check_options(f"experiments.yaml: {name}#variants#{method}#{variant}", options, OWN, ["epochs"])
     if set(experiment.get("axis", AXIS)) != set(AXIS):
         raise ValueError(f"experiments.yaml: {name}#axis must have {' and '.join(AXIS)}")
     check_switch(f"experiments.yaml: {name}#elsewhere", experiment.get("elsewhere", False))
@@ -163,7 +160,7 @@ def check_elsewhere(elsewhere: Any, experiments: Mapping[str, Mapping[str, Any]]
         if not test_dir or not Path(str(test_dir)).exists():
             raise ValueError(f"elsewhere#{name}#test_dir is {test_dir!r}; it must be a folder, or a JSON that is there")
         check_averaged(f"elsewhere#{name}", options)
-        check_own(f"elsewhere#{name}", options)
+        check_options(f"elsewhere#{name}", options, OWN)
     check_called(elsewhere)
     for experiment, asked in experiments.items():
         if taken := [name for name in elsewhere if f"on_{name}" in asked.get("evaluations", {})]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ignite.engine import Engine, Events
 from numpy.typing import NDArray
+from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.handlers.engine_state import add_caution, affine_of, items, label_digest, start_cautions
@@ -76,8 +77,9 @@ class CopyCheck:
             ValueError: one is a copy of a case that was fitted to.
         """
         for item in items(engine):
-            self._note_probs(item)
-            digest, look = _looked_at(item)
+            label, probs, affine = label_digest(item), plain(item["prob"]).cpu().float(), affine_of(item)
+            self._note_probs(case_of(item), label, _digest_of_probs(probs, affine))
+            digest, look = _looked_at(item, label, probs, affine)
             if not digest:
                 continue
             of_fit, of_run = self.fitted.get(digest, ()), self.cases.setdefault(digest, [])
@@ -92,12 +94,17 @@ class CopyCheck:
             else:
                 of_run.append(look)
 
-    def _note_probs(self, item: Mapping[str, Any]) -> None:
-        """Note the probabilities of a case; those that an earlier case of another label has may be misplaced."""
-        digest, label = _digest_of_probs(item), label_digest(item)
-        other, of_other = self.first.setdefault(digest, (case_of(item), label))
+    def _note_probs(self, case: str, label: bytes, digest: bytes) -> None:
+        """Note the probabilities of a case; those that an earlier case of another label has may be misplaced.
+
+        Args:
+            case: its name.
+            label: the digest of its label.
+            digest: of its probabilities.
+        """
+        other, of_other = self.first.setdefault(digest, (case, label))
         if digest and label != of_other:
-            self.misplaced.append((case_of(item), other))
+            self.misplaced.append((case, other))
 
     def tell(self, engine: Engine) -> None:
         """Note the copies among the cases, and what may be copies of those that were fitted to."""
@@ -120,21 +127,28 @@ class CopyCheck:
             )
 
 
-def _looked_at(item: Mapping[str, Any]) -> tuple[bytes, Look]:
-    """What is the same for two cases that may be copies, empty where nothing is; and the case."""
-    label, probs, affine = label_digest(item), plain(item["prob"]).cpu(), affine_of(item)
+def _looked_at(
+    item: Mapping[str, Any], label: bytes, probs: Tensor, affine: NDArray[np.float64] | None
+) -> tuple[bytes, Look]:
+    """What is the same for two cases that may be copies, empty where nothing is; and the case.
+
+    Args:
+        item: the case.
+        label: the digest of its label.
+        probs: its probabilities, (C, H, W[, D]), float32.
+        affine: of its label.
+    """
     values = plain(item["label"])
     if not label:
         return b"", Look(case_of(item), None)
     if bool((values != values.flatten()[0]).any()):
-        return label, Look(case_of(item), on_a_grid(in_one_orientation(probs.float(), affine), SAMPLED))
+        return label, Look(case_of(item), on_a_grid(in_one_orientation(probs, affine), SAMPLED))
     digest = digest_of(probs, affine)
     return digest and digest + label, Look(case_of(item), None)
 
 
-def _digest_of_probs(item: Mapping[str, Any]) -> bytes:
+def _digest_of_probs(probs: Tensor, affine: NDArray[np.float64] | None) -> bytes:
     """What is the same for two cases if all their probabilities are; nothing if these seem to be constant."""
-    probs, affine = plain(item["prob"]).cpu().float(), affine_of(item)
     if not digest_of(probs, affine):
         return b""
     digest = blake2b(repr(tuple(probs.shape)).encode(), digest_size=16)

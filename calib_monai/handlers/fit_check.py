@@ -152,13 +152,14 @@ class FitCheck:
         """
         fits = all_gathered(self.fits)
         self._check(fits)
-        turned = [(fit.case, turn) for fit in fits if (turn := far_better(dice_of_turns([fit])))]
+        turns = [far_better(dice_of_turns([fit])) for fit in fits]
+        turned = [(fit.case, turn) for fit, turn in zip(fits, turns, strict=True) if turn]
         if turned:
             (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
             add_caution(
                 engine, f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
             )
-        others = [fit for fit in fits if not far_better(dice_of_turns([fit]))]
+        others = [fit for fit, turn in zip(fits, turns, strict=True) if not turn]
         exchanged = [(fit.case, order) for fit in others if (order := order_of_case(fit))]
         if exchanged:
             (case, order), of = exchanged[0], f"{len(exchanged)} of {len(fits)}"

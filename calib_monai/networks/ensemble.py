@@ -86,7 +86,7 @@ class Ensemble:
 
 def folders_of(network: object) -> list[str]:
     """The folders of the members of an ensemble; none of a single network."""
-    network = unwrapped(network) if isinstance(network, nn.Module) else network
+    network = unwrapped(network)
     return network.ckpt_dirs if isinstance(network, EnsembleNetwork) else []
 
 

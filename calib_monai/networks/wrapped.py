@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 
-def unwrapped(network: nn.Module) -> Any:
+def unwrapped(network: Any) -> Any:
     """The network itself, whose weights have the same names in every run.
 
     Args:
