@@ -27,10 +27,7 @@ from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
 from calib_monai.readers import reader_of
 from calib_monai.series import load_series
-from calib_monai.voxel_sizes import check_voxel_sizes, mm_per_unit
-
-UNIT_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
-MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # not said and taken for mm, meters, mm, and micrometers
+from calib_monai.voxel_sizes import check_voxel_sizes, mm_per_nifti_unit, mm_per_unit
 
 
 class LoadCased(MapTransform):
@@ -119,22 +116,12 @@ class LoadCased(MapTransform):
         image = cast(MetaTensor, self.channel_first(read))
         image.meta["file_shape"] = np.asarray(read.shape)
         if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another
-            to_mm = _mm_per_nifti_unit(file, int(image.meta.get("xyzt_units", 0)) & UNIT_BITS)
+            to_mm = mm_per_nifti_unit(file, int(image.meta.get("xyzt_units", 0)))
         if affine is not None or to_mm != 1:
             stored = np.asarray(image.affine) if affine is None else affine
             image = _with_affine(image, np.diag([to_mm] * (len(stored) - 1) + [1.0]) @ stored)
             image.meta["original_affine"] = image.affine.numpy().copy()
         return image
-
-
-def _mm_per_nifti_unit(file: str, unit: int) -> float:
-    """The mm in a unit by its number in NIfTI; raise ValueError if NIfTI has no unit of this number."""
-    if unit not in MM_PER_UNIT:
-        raise ValueError(
-            f"{file} gives the size of its voxels in the unit {unit} (xyzt_units); it must be 1, 2 or 3, which are m, "
-            "mm and um, or 0"
-        )
-    return MM_PER_UNIT[unit]
 
 
 def _no_dicom(folder: Path) -> str:

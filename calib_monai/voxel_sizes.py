@@ -1,4 +1,4 @@
-"""Voxel sizes: reads the unit in which MetaImage and NRRD give sizes, and refuses volumes that give none."""
+"""Voxel sizes: reads the unit in which MetaImage, NRRD and NIfTI give sizes, and refuses volumes that give none."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ UNITS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "nm": 1e-6} | {
     **dict.fromkeys(("\u00b5m", "\u03bcm", "micron", "microns", "micrometer", "micrometers"), 0.001),
     **dict.fromkeys(("", "?", "???", "none", "unknown"), 1.0),  # not said, and taken for mm as in NIfTI
 }
+NIFTI_UNITS = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # mm: not said and taken for mm, meters, mm, and micrometers
+SPACE_BITS = 7  # of a NIfTI's xyzt_units, that say in what it measures space
 DIRECTIONS = ("TransformMatrix", "Rotation", "Orientation")  # names that MetaImage has for those of the axes
 LONGER = 0.01  # than 1, or shorter, by which a direction that was rounded may be
 OF_SPACE = ("domain", "space", "???", "none")  # kinds of axes of a NRRD that may be of space
@@ -45,6 +47,25 @@ def mm_per_unit(file: str) -> float:
     if len(scales) > 1:
         raise ValueError(f"{file} gives the sizes of its voxels in {', '.join(words)}; all must have one unit")
     return scales.pop()
+
+
+def mm_per_nifti_unit(file: str, xyzt_units: int) -> float:
+    """The mm in the unit of a NIfTI.
+
+    Args:
+        file: of the NIfTI, for the message.
+        xyzt_units: the field of its header.
+
+    Raises:
+        ValueError: NIfTI has no such unit of space.
+    """
+    unit = xyzt_units & SPACE_BITS
+    if unit not in NIFTI_UNITS:
+        raise ValueError(
+            f"{file} gives the size of its voxels in the unit {unit} (xyzt_units); it must be 1, 2 or 3, which are m, "
+            "mm and um, or 0"
+        )
+    return NIFTI_UNITS[unit]
 
 
 def check_voxel_sizes(file: str) -> None:

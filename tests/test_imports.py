@@ -32,7 +32,7 @@ ALLOWED = {
     "scoring": {
         *("arguments", "case_names", "checks", "datalists", "engines", "grids", "handlers", "headers", "label_tables"),
         *("label_values", "labels", "loading", "locks", "metrics", "posthoc", "refusals", "regions", "reports"),
-        *("path_options", "spelling", "stored", "transforms", "whole_files"),
+        *("path_options", "spelling", "stored", "transforms", "voxel_sizes", "whole_files"),
     },
     "nnunet": {"lagrangian", "losses", "processes", "whole_files"},
     "experiments": {

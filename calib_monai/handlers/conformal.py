@@ -34,7 +34,7 @@ class ConformalPromises:
     """
 
     def __init__(self, fitted: Fitted) -> None:
-        self.intervals, self.margins, _ = fitted.promises
+        self.intervals, self.margins = fitted.promises[:2]
         self.rows: list[Tensor] = []
 
     def attach(self, engine: Engine, _name: str) -> None:

@@ -87,7 +87,7 @@ class PredictionsSaver:
         self.calibrator = calibrator
         self.uncertain_below = uncertain_below
         self.volume_log = VolumeLog(calibrated=calibrator != "none")
-        self.promises = Promises(None, None)
+        self.promises = Promises(None, None, why_no_margins="no ckpt_dir says where a fit is")
         models = [file for file in model_files(ckpt_dir or []) if file.is_file()]
         self.network = {**(about_models(models) if models else {}), "calibrator": calibrator}
         if models and (fitted := calibrator_path(calibrator, ckpt_dir)).is_file():
@@ -95,7 +95,7 @@ class PredictionsSaver:
         if ckpt_dir:
             self.promises = promises_of(calibrator, ckpt_dir, conformal, needed=self.writes_margins)
         if self.writes_margins:
-            check_margins(self.promises.margins, calibrator, conformal, self.class_names[1:])
+            check_margins(self.promises, self.class_names[1:])
 
     def attach(self, engine: Engine) -> None:
         """Check at the start of an evaluator, clear before every iteration, write after it, tell doubts at the end."""
@@ -157,7 +157,7 @@ class PredictionsSaver:
         """Write the maps and the structures of a case, and log its volumes."""
         probs, (unit, size) = plain(item["prob"]).cpu(), _unit(item["pred"])
         structures = self._structures(probs, plain(item["pred"])[0].cpu(), unit, size)
-        intervals, margins, _ = self.promises
+        intervals, margins = self.promises[:2]
         content = {
             "case": case,
             **self.network,
@@ -178,7 +178,7 @@ class PredictionsSaver:
     def _structures(self, probs: Tensor, label: Tensor, unit: str, size: float) -> dict[str, Structure]:
         """The numbers of each structure of a case, by name; arguments as in `structure`, of all classes."""
         names = self.class_names[1:]
-        intervals, margins, _ = self.promises
+        intervals, margins = self.promises[:2]
         ends = intervals.intervals(probs) if intervals else [None] * len(names)
         voxels = margins.sizes(probs) if margins else [None] * len(names)
         return {

@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from calib_monai.conformal import conformal_levels, fewest_for_miss_rate
-from calib_monai.posthoc import Margins, Promises
+from calib_monai.conformal import fewest_for_miss_rate
+from calib_monai.posthoc import Promises
 
 logger = logging.getLogger(__name__)
 
 
-def check_margins(
-    margins: Margins | None, calibrator: str, conformal: Mapping[str, float] | None, structures: Sequence[str]
-) -> None:
-    """Raise ValueError if no margin can be written: nothing was fitted, or too few patients show any structure.
+def check_margins(promises: Promises, structures: Sequence[str]) -> None:
+    """Raise ValueError, with the reason, if no margin can be written.
 
     A warning names structures of which some have a margin and these have none.
 
     Args:
-        margins: those of the model.
-        calibrator: of the run, for the message.
-        conformal: the levels of the run.
+        promises: of the model.
         structures: the names of the classes but the background.
     """
+    margins = promises.margins
     if margins is None:
-        miss_rate = conformal_levels(conformal or {})["miss_rate"]
-        raise ValueError(
-            f"outputs name margin, and nothing was fitted for one with the calibrator {calibrator}, or to too few "
-            f"patients: a miss_rate of {miss_rate:g} needs {fewest_for_miss_rate(miss_rate)} validation patients with "
-            "a structure (configs/calibrate.json fits and counts them)"
-        )
+        raise ValueError(f"outputs name margin, and {promises.why_no_margins}; see docs/conformal.md")
     for name, patients, promised in zip(structures, margins.counts, margins.promised, strict=True):
         if not promised:
             logger.warning(
@@ -48,7 +40,7 @@ def about_promises(promises: Promises, structures: Sequence[str]) -> dict[str, A
         promises: of the model.
         structures: the names of the classes but the background.
     """
-    intervals, margins, why = promises
+    intervals, margins, why, _ = promises
     of_intervals = intervals and {
         "coverage": intervals.coverage,
         "validation_patients": intervals.patients,

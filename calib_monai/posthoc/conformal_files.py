@@ -12,7 +12,14 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from calib_monai.conformal import LEVELS, conformal_levels, fewest_cases, most_coverage
+from calib_monai.conformal import (
+    LEVELS,
+    conformal_levels,
+    fewest_cases,
+    fewest_for_miss_rate,
+    least_miss_rate,
+    most_coverage,
+)
 from calib_monai.posthoc.conformal import Conformal, ConformalFit
 from calib_monai.posthoc.files import (
     CONTROL,
@@ -67,11 +74,13 @@ class Promises(NamedTuple):
         intervals: of volumes; None if there are too few patients.
         margins: masks; None if too few patients have any structure.
         why_no_intervals: why there are none; "" if there are some, or if none were asked for.
+        why_no_margins: the same of margins.
     """
 
     intervals: Conformal | None
     margins: Margins | None
     why_no_intervals: str = ""
+    why_no_margins: str = ""
 
 
 def load_conformal(
@@ -211,11 +220,11 @@ def promises_of(
         return found
     why = f"calibrate.json, which writes {conformal_path(kind, ckpt_dir)}, has not run for this model and calibrator"
     logger.info("volumes have no intervals: %s", why)
-    return Promises(None, None, why)
+    return Promises(None, None, why, why)
 
 
 def _promised(intervals: Conformal, margins: Margins) -> Promises:
-    """Both, without those that have too few patients, which is logged."""
+    """Both, without those that have too few patients. Of intervals this is logged; margins are written on demand."""
     why, needed = "", fewest_cases(intervals.coverage)
     if intervals.patients < needed:
         why = (
@@ -223,7 +232,14 @@ def _promised(intervals: Conformal, margins: Margins) -> Promises:
             f"{intervals.patients}, which allow --conformal#coverage {most_coverage(intervals.patients):g}"
         )
         logger.warning("volumes have no intervals: %s", why)
-    return Promises(None if why else intervals, margins if any(margins.promised) else None, why)
+    if any(margins.promised):
+        return Promises(None if why else intervals, margins, why)
+    most = max(margins.counts)
+    why_no_margins = (
+        f"a miss_rate of {margins.miss_rate:g} needs {fewest_for_miss_rate(margins.miss_rate)} validation patients "
+        f"with a structure, and the fit had {most} at most"
+    ) + (f", which allow --conformal#miss_rate {least_miss_rate(most):g}" if most else "")
+    return Promises(None if why else intervals, None, why, why_no_margins)
 
 
 def _are_fitted(kept: _Kept) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from calib_monai.checks import first_line
 from calib_monai.headers import check_header, is_nifti, stored_affine
-from calib_monai.loading import MM_PER_UNIT, UNIT_BITS
+from calib_monai.voxel_sizes import mm_per_nifti_unit
 
 NPZ, NPY = ".npz", ".npy"
 NNUNET = "probabilities"  # the key under which nnU-Net writes, with its axes as z, y, x
@@ -171,10 +171,10 @@ def stored_in(file: str, *, logits: bool = False) -> StoredArray:
 def _nifti(file: str) -> StoredArray:
     """The array of a NIfTI."""
     image: Any = nibabel.load(file)
-    proxy, unit = image.dataobj, int(image.header["xyzt_units"]) & UNIT_BITS
+    proxy = image.dataobj
     affine = stored_affine(file)
     if affine is not None:
-        affine = np.diag([MM_PER_UNIT.get(unit, 1.0)] * 3 + [1.0]) @ affine
+        affine = np.diag([mm_per_nifti_unit(file, int(image.header["xyzt_units"]))] * 3 + [1.0]) @ affine
     shape = tuple(int(size) for size in proxy.shape)
     if len(shape) == VECTOR and shape[3] == 1:
         shape = (*shape[:3], shape[4])

@@ -184,10 +184,19 @@ def test_a_margin_of_a_structure_that_few_cases_show_holds_every_voxel(
     assert ["volume_ml_margin" in numbers for numbers in told["structures"].values()] == [True, False]
 
 
-@pytest.mark.parametrize("cases", [0, 10])
-def test_a_margin_that_nothing_promises_is_refused(tmp_path: Path, cases: int) -> None:
+@pytest.mark.parametrize(
+    ("cases", "why"),
+    [
+        (0, r"calibrate.json, which writes .*conformal_none\.safetensors, has not run for this model and calibrator;"),
+        (
+            10,
+            r"a miss_rate of 0\.05 needs 19 .* the fit had 10 at most, which allow --conformal#miss_rate 0\.1;",
+        ),
+    ],
+)
+def test_a_margin_that_nothing_promises_is_refused_with_the_reason(tmp_path: Path, cases: int, why: str) -> None:
     folder = fitted(tmp_path, cases) if cases else tmp_path
-    with pytest.raises(ValueError, match=r"outputs name margin, .* a miss_rate of 0.05 needs 19 validation patients"):
+    with pytest.raises(ValueError, match=f"outputs name margin, and {why}"):
         predicted(folder, ["margin"])
     assert "volume_ml_margin" not in predicted(folder)["structures"]["anterior"]
 

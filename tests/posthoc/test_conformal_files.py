@@ -59,11 +59,14 @@ def test_scores_come_back_as_they_were_written(models: Path, kind: str) -> None:
     expected = Conformal(FITS[0].scores(), FITS[0].patients(), 0.8)
     assert promises.intervals.intervals(PROBS[0]) == expected.intervals(PROBS[0])
     assert promises.margins.thresholds == Margins(FITS[1].missed(), FITS[1].counts(), 0.1).thresholds
-    *nothing, why = load_conformal(kind, str(models), {"coverage": 0.95, "miss_rate": 0.05})
+    *nothing, why, why_no_margins = load_conformal(kind, str(models), {"coverage": 0.95, "miss_rate": 0.05})
     assert nothing == [None, None]
     assert (
         why
         == "a coverage of 0.95 needs 19 validation patients, and the fit had 10, which allow --conformal#coverage 0.9"
+    )
+    assert why_no_margins.startswith(
+        "a miss_rate of 0.05 needs 19 validation patients with a structure, and the fit had"
     )
 
 

@@ -84,7 +84,7 @@ def models(tmp_path: Path) -> Path:
 def test_only_an_evaluation_takes_it_and_it_has_no_promises(models: Path) -> None:
     fitted = load_fitted("control", str(models), {"coverage": 0.9})
     assert fitted.calibrator(torch.zeros(1, 2, 1)).flatten().tolist() == [0, 1.5]
-    assert fitted.promises == (None, None, "")
+    assert fitted.promises == (None, None, "", "")
     with pytest.raises(ValueError, match="calibrator is control, which only an evaluation takes"):
         load_calibrator("control", str(models))
     with pytest.raises(ValueError, match="calibrator is ForegroundShift; it must be"):

@@ -109,7 +109,7 @@ WRONG_MODELS = [
     used("a share in percent", r"conformal#coverage is 90; it must be a number above 0", {"conformal#coverage": 90}),
     used(
         "a margin that nothing promises",
-        "outputs name margin, and nothing was fitted",
+        "outputs name margin, and calibrate.json, which writes .* has not run",
         {"outputs": ["margin"]},
         "inference",
     ),
