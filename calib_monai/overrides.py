@@ -228,8 +228,6 @@ def _check_key(key: str, value: Any, config: dict[str, Any]) -> None:
             if not (name.isdigit() and int(name) < len(node)):
                 raise ValueError(f"unknown option --{key}: '{name}' is not one of {len(node)} items")
             node = node[int(name)]
-        elif isinstance(node, str):
-            raise ValueError(f"unknown option --{key}: what '{name}' should change is '{node}': change it there")  # noqa: TRY004
 
 
 def _is_component(value: Any) -> bool:

@@ -18,7 +18,14 @@ LINKED = [*PAGES, *(REPOSITORY / name for name in ("CONTRIBUTING.md", "results/R
 OF_OTHERS = {
     *("query key: ", "Expecting ',' delimiter: line", "Failed to instantiate component", "Failed to evaluate"),
     *("Not all config files are in", "Expecting property name enclosed in double quotes"),
-    *("File too large", "No space left on device", "CUDA out of memory", "DataLoader worker (pid ", ") is killed"),
+    *(
+        "invalid literal for int() with base 10",
+        "File too large",
+        "No space left on device",
+        "CUDA out of memory",
+        "DataLoader worker (pid ",
+        ") is killed",
+    ),
 }  # messages of MONAI, PyTorch, Python and the system
 
 
