@@ -8,7 +8,6 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from calib_monai.case_checks import check_workers, read_all
 from calib_monai.checks import SPLIT_FILE
@@ -31,7 +30,6 @@ from calib_monai.ensembles import check_splits
 from calib_monai.far_voxels import tell_far_voxels
 from calib_monai.found_cases import check_found, settle, tell_doubts, tell_left_out, tell_unseen_classes
 from calib_monai.inside_out import tell_inside_out
-from calib_monai.made_for import MadeFor
 from calib_monai.misplaced_files import tell_misplaced, told_by
 from calib_monai.model_splits import is_another, one_by_one, split_of_models
 from calib_monai.near_copies import are_nearly_the_same
@@ -48,15 +46,6 @@ from calib_monai.zones import ZoneShapes
 logger = logging.getLogger(__name__)
 
 
-class Training(NamedTuple):
-    """The folders of a training, whether it may replace another one there, and what its model is made for."""
-
-    ckpt_dir: str
-    output_dir: str
-    overwrite: bool
-    made_for: MadeFor
-
-
 class Cases(dict[str, list[Case]]):
     """A split with the geometries of its images and the options of its draw.
 
@@ -66,8 +55,7 @@ class Cases(dict[str, list[Case]]):
         replaced: the file of another split beside a model, which `write_split` replaces; None if there is none.
         left_out: the cases that are in no set, because their images are in another one.
         images: a digest of the image of each training and validation case of a training.
-        labels: likewise of its label.
-        training: the training that they are of, None where that is not known.
+        labels: a digest of the label of each of these cases.
     """
 
     def __init__(
@@ -87,7 +75,6 @@ class Cases(dict[str, list[Case]]):
         self.left_out = list(left_out)
         self.images = dict(images)
         self.labels = dict(labels)
-        self.training: Training | None = None
 
     def training_axcodes(self, axcodes: str) -> str:
         """The axis codes of the training, see `calib_monai.orientation.training_axcodes`."""

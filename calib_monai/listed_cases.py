@@ -12,7 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from calib_monai.case_keys import IMAGE_AND_LABEL
-from calib_monai.cases import Cases, Training, checked_split
+from calib_monai.cases import Cases, checked_split
 from calib_monai.datalists.dataset_json import check_class_names
 from calib_monai.datalists.elsewhere import OtherData
 from calib_monai.datalists.split_files import Listed, check_sets
@@ -114,9 +114,7 @@ class SplitOnDemand(SplitSettings, Mapping[str, list[Case]]):
     def _check(self, datalist: Callable[[], Split], **others: Any) -> Cases:
         """The checked cases of a split; `others` replace settings."""
         check_sets(self.use, keep=self.keep)
-        cases = checked_split(datalist, replace(self, **others))
-        cases.training = Training(str(self.ckpt_dir), str(self.output_dir), bool(self.overwrite), self.made_for)
-        return cases
+        return checked_split(datalist, replace(self, **others))
 
     def check_measured(self, cases: Sequence[Case]) -> None:
         """Raise ValueError if an evaluation cannot measure the cases that it has.

@@ -86,7 +86,7 @@ ALLOWED = {
     "near_copies": {"datalists", "same_images"},
     "cases": {
         *("case_checks", "checks", "datalists", "ensembles", "found_cases", "misplaced_files", "pictures"),
-        *("far_voxels", "inside_out", "made_for", "model_splits", "near_copies", "orientation", "path_options"),
+        *("far_voxels", "inside_out", "model_splits", "near_copies", "orientation", "path_options"),
         *("processes", "same_images", "seen", "split_settings", "volumes", "windows", "zones"),
     },
     "far_voxels": {"orientation", "processes"},

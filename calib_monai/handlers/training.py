@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from calib_monai.handlers.history import History
 from calib_monai.handlers.resuming import TRAINING, go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
 from calib_monai.locks import hold, release
+from calib_monai.made_for import MadeFor
 from calib_monai.methods import with_method
 from calib_monai.networks import unwrapped
 from calib_monai.posthoc.files import MODEL
@@ -36,39 +36,35 @@ class TrainingSaver:
     When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
 
     Args:
-        cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
+        cases: the cases of the training, see `calib_monai.cases.Cases`.
         evaluator: the `VolumeEvaluator` of the validation.
-        lr_scheduler: what changes the learning rate, None if it stays.
-        resume: whether to continue the training in `ckpt_dir`.
+        made_for: what the model is made for.
         ckpt_dir: folder of the checkpoints.
         output_dir: folder of the history.
         overwrite: whether an earlier training may be replaced that is not continued.
-        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.of_training`.
-        transforms: of a case on its way to the network, by default those of the cases' `training`.
-
-    Raises:
-        ValueError: something is not given that the cases do not know.
+        lr_scheduler: what changes the learning rate, None if it stays.
+        resume: whether to continue the training in `ckpt_dir`.
+        transforms: of a case on its way to the network, by default those of `made_for`.
     """
 
     def __init__(
         self,
         cases: Any,
         evaluator: Any,
-        lr_scheduler: Any = None,
+        made_for: MadeFor,
+        ckpt_dir: str,
+        output_dir: str,
         *,
+        overwrite: bool,
+        lr_scheduler: Any = None,
         resume: bool = False,
-        ckpt_dir: str | None = None,
-        output_dir: str | None = None,
-        overwrite: bool | None = None,
-        made_for: Mapping[str, Any] | None = None,
         transforms: Compose | None = None,
     ) -> None:
-        self.ckpt_dir = ckpt_dir or _training_of(cases).ckpt_dir
-        self.output_dir = output_dir or _training_of(cases).output_dir
-        self.overwrite = _training_of(cases).overwrite if overwrite is None else overwrite
-        of_cases = made_for or _training_of(cases).made_for.of_training(cases.geometries)
-        self.made_for = {**of_cases, **_described(transforms)}
-        self.history = History(self.output_dir, evaluator)
+        self.ckpt_dir = ckpt_dir
+        self.output_dir = output_dir
+        self.overwrite = overwrite
+        self.made_for = {**made_for.of_training(cases.geometries), **_described(transforms)}
+        self.history = History(output_dir, evaluator)
         self.lr_scheduler = lr_scheduler
         self.evaluator = evaluator
         self.resume = resume
@@ -137,13 +133,10 @@ class BestModelSaver(DurableCheckpointSaver):
         method: the method of the bundle.
         loss: the loss of the training.
         bundle_root: folder of the bundle.
-        cases: the cases of the training, see `calib_monai.cases.Cases`. Their `training` gives what is not given here.
+        cases: the cases of the training, see `calib_monai.cases.Cases`.
+        made_for: what the model is made for.
         ckpt_dir: folder of the model.
-        made_for: what the model is made for, see `calib_monai.made_for.MadeFor.written`.
-        transforms: of a case on its way to the network, by default those of the cases' `training`.
-
-    Raises:
-        ValueError: something is not given that the cases do not know.
+        transforms: of a case on its way to the network, by default those of `made_for`.
     """
 
     saved_as = DurableCheckpointSaver.__name__  # in a checkpoint
@@ -154,16 +147,15 @@ class BestModelSaver(DurableCheckpointSaver):
         method: str,
         loss: torch.nn.Module,
         bundle_root: str,
-        cases: Any = None,
-        *,
-        ckpt_dir: str | None = None,
-        made_for: Mapping[str, Any] | None = None,
+        cases: Any,
+        made_for: MadeFor,
+        ckpt_dir: str,
         transforms: Compose | None = None,
     ) -> None:
         config = str(Path(bundle_root) / "configs" / "train.json")
-        content = made_for or _training_of(cases).made_for.written(cases.geometries, cases.options)
+        content = made_for.written(cases.geometries, cases.options)
         super().__init__(
-            ckpt_dir or _training_of(cases).ckpt_dir,
+            ckpt_dir,
             {"network": unwrapped(network)},
             made_for=with_method({**content, **_described(transforms)}, method, loss, config),
             save_key_metric=True,
@@ -216,11 +208,3 @@ def _views_of(trainer: Any) -> dict[str, Any]:
 def _described(transforms: Compose | None) -> dict[str, Any]:
     """The description of transforms, if there are some."""
     return {} if transforms is None else described_transforms(transforms)
-
-
-def _training_of(cases: Any) -> Any:
-    """The training of its cases; raise ValueError if they do not know it."""
-    training = getattr(cases, "training", None)
-    if training is None:
-        raise ValueError("the cases do not know their training: take those of calib_monai.listed_cases.SplitOnDemand")
-    return training
