@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calib_monai.arguments import check_choice, check_number, check_whole
+from calib_monai.arguments import check_number, check_whole
+from calib_monai.spelling import did_you_mean
 
 PLAUSIBLE = 0.01  # lower probabilities count as 0, because softmax never gives exactly 0
 SMALL = 1e-3  # below this 1 - p(background) is inaccurate, because p was rounded: the foreground is summed
@@ -170,7 +171,9 @@ def region_of(region: str | Region) -> Region:
     """
     if isinstance(region, Region):
         return region
-    check_choice("region", region, REGIONS)
+    if not isinstance(region, str) or region not in REGIONS:
+        near = did_you_mean(str(region).lower(), REGIONS)
+        raise ValueError(f"region is {region!r}; it must be one of {', '.join(REGIONS)}{near}")
     return REGIONS[region]()
 
 

@@ -75,7 +75,7 @@ ALLOWED = {
     "relabeled": {"case_keys", "label_values"},
     "ranks": {"arguments", "intervals"},
     "refusals": {"worker_errors"},
-    "regions": {"arguments"},
+    "regions": {"arguments", "spelling"},
     "boundaries": {"arguments"},
     "phantoms": {"arguments"},
     "metrics": {"arguments", "bins", "grids", "regions", "spelling"},

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from ignite.engine import Engine, Events
@@ -21,6 +20,7 @@ from calib_monai.handlers.engine_state import given_of, ignored_label, logits_an
 from calib_monai.handlers.fit_words import changes, described_region, report_lines, warning_of_cost, warning_of_worse
 from calib_monai.handlers.stored_items import StoredItems
 from calib_monai.locks import hold, release
+from calib_monai.made_for import MadeFor
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
 from calib_monai.posthoc import (
@@ -29,7 +29,6 @@ from calib_monai.posthoc import (
     FitReport,
     Fitted,
     ForegroundShift,
-    LocalTemperatureScaling,
     TemperatureScaling,
     calibrator_of,
     calibrator_path,
@@ -41,8 +40,7 @@ from calib_monai.posthoc import (
 )
 from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
 from calib_monai.posthoc.report import FEW
-from calib_monai.regions import REGIONS, region_of
-from calib_monai.spelling import did_you_mean
+from calib_monai.regions import region_of
 from calib_monai.whole_files import UNFINISHED, or_null, write_json
 
 ABOUT = (
@@ -51,6 +49,20 @@ ABOUT = (
 )
 
 logger = logging.getLogger(__name__)
+
+
+class FitInputs(NamedTuple):
+    """What a fit needs to know of its inputs if no `MadeFor` says it, as there is none of saved probabilities.
+
+    Attributes:
+        class_names: the names of all classes, background first.
+        in_channels: number of channels of the image.
+        spatial_dims: of the network: 2 if it sees slices, 3 if it sees volumes.
+    """
+
+    class_names: Sequence[str]
+    in_channels: int
+    spatial_dims: int = 2
 
 
 class CalibratorFit:
@@ -64,16 +76,13 @@ class CalibratorFit:
 
     Args:
         kind: "ts" or "lts"; or "control", for which `calib_monai.posthoc.ForegroundShift` is fitted alone.
-        num_classes: number of classes of the network.
-        in_channels: number of channels of the image.
+        made_for: what the model is made for: classes, channels and axes.
         ckpt_dir: folder of the model, where the calibrator is written.
         output_dir: folder of the report.
         options: for each kind, the arguments of the calibrator's `fit`.
         postprocessing: makes "prob" and "label" from a case with "pred", which holds logits here, as an evaluation does
             before it measures. Without it, errors are measured on the network's grid, and no scores are fitted. The
             cases are those of the evaluator's data set, in order.
-        class_names: the names of all classes, background first, for the report; by default their numbers.
-        spatial_dims: of the network: 2 if it sees slices, 3 if it sees volumes.
         model: name of the file in `ckpt_dir` that it is fitted to.
         region_option: that warnings name, by default that of a bundle.
 
@@ -84,38 +93,33 @@ class CalibratorFit:
     def __init__(
         self,
         kind: str,
-        num_classes: int,
-        in_channels: int,
+        made_for: MadeFor | FitInputs,
         ckpt_dir: str,
         output_dir: str,
         options: Mapping[str, Mapping[str, Any]] | None = None,
         postprocessing: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-        class_names: Sequence[str] | None = None,
-        spatial_dims: int = 2,
         model: str = MODEL,
         region_option: str = "",
     ) -> None:
         self.calibrator: Calibrator = TemperatureScaling()  # which stays 1 where the control is fitted
         if kind != CONTROL:
-            self.calibrator = new_calibrator(kind, num_classes, in_channels, spatial_dims)
+            num_classes = len(made_for.class_names)
+            self.calibrator = new_calibrator(kind, num_classes, made_for.in_channels, made_for.spatial_dims)
         self.kind = kind
         self.lock = self.lock_of(None)
         self.ckpt_dir = ckpt_dir
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
-        self.structures = list(class_names or map(str, range(num_classes)))[1:]
+        self.structures = list(made_for.class_names)[1:]
+        fitted = ForegroundShift() if kind == CONTROL else self.calibrator
         try:
-            self.region = region_of(region := self.options.get("region", "all"))
-        except ValueError as error:
-            raise ValueError(f"fitting#{kind}#{error}{did_you_mean(str(region).lower(), REGIONS)}") from None
-        try:
-            fit = ForegroundShift().fit if kind == CONTROL else self.calibrator.fit
-            inspect.signature(fit).bind(None, ignore_index=None, **self.options)
-            if isinstance(self.calibrator, LocalTemperatureScaling):
-                self.calibrator.check_fit(**{k: v for k, v in self.options.items() if k in ("epochs", "learning_rate")})
-        except (TypeError, ValueError) as error:
+            fitted.check_fit(**self.options)
+        except TypeError as error:
             raise ValueError(f"fitting#{kind}: {error}") from None
+        except ValueError as error:  # which begins with the option
+            raise ValueError(f"fitting#{kind}#{error}") from None
+        self.region = region_of(self.options.get("region", "all"))
         self.model = model
         self.region_option = region_option or f"--fitting#{kind}#region"
         self.items: StoredItems | None = None

@@ -82,6 +82,10 @@ class ForegroundShift(nn.Module):
         """
         return shifted_foreground(logits.to(torch.promote_types(logits.dtype, torch.float32)), self.shift)
 
+    @staticmethod
+    def check_fit() -> None:
+        """Raise ValueError if an option is wrong; this fit has none."""
+
     @torch.no_grad()
     def fit(self, data: Data, ignore_index: int | None = None) -> ControlReport:
         """Choose the constant by `RULE`.

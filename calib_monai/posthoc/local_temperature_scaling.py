@@ -13,7 +13,7 @@ from calib_monai.arguments import check_above_zero, check_spatial_dims, check_wh
 from calib_monai.posthoc.report import FitReport, likelihood, reported, voxel_nll
 from calib_monai.posthoc.scaling import HIGHEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
-from calib_monai.regions import Region
+from calib_monai.regions import Region, region_of
 
 logger = logging.getLogger(__name__)
 
@@ -134,10 +134,19 @@ class LocalTemperatureScaling(nn.Module):
         return self.temperature(item.logits, item.image)
 
     @staticmethod
-    def check_fit(epochs: int = 20, learning_rate: float = 1e-3) -> None:
-        """Raise ValueError if `epochs` is below 1, or `learning_rate` is not a finite number above 0."""
+    def check_fit(epochs: int = 20, learning_rate: float = 1e-3, region: str | Region = "all", seed: int = 0) -> None:
+        """Raise ValueError if there is no such region, or a number is not in its range.
+
+        Args:
+            epochs: at least 1.
+            learning_rate: above 0.
+            region: one of `calib_monai.regions`, or its name.
+            seed: at least 0.
+        """
         check_whole("epochs", epochs, least=1)
         check_above_zero("learning_rate", learning_rate)
+        region_of(region)
+        check_whole("seed", seed, least=0)
 
     @torch.inference_mode(mode=False)  # in which nothing can be trained
     def fit(
@@ -164,14 +173,14 @@ class LocalTemperatureScaling(nn.Module):
             ignore_index: a label whose voxels are in no region.
 
         Raises:
-            ValueError: `epochs` below 1, a `learning_rate` that is not positive, what `ValidationSet` or `forward`
-                refuses, an item without an image, or weights in half precision or made in inference mode.
+            ValueError: what `check_fit`, `ValidationSet` or `forward` refuses, an item without an image, or weights in
+                half precision or made in inference mode.
 
         Note:
             With region "foreground" the fit sees no voxel whose label is background, and learns to doubt every
             background. The likelihood of all voxels becomes many times worse.
         """
-        self.check_fit(epochs, learning_rate)
+        self.check_fit(epochs, learning_rate, region, seed)
         if (kind := self.of_logits.weight.dtype) not in (torch.float32, torch.float64):
             raise ValueError(f"the weights are {kind}; a fit needs float32 or float64")
         if self.of_logits.weight.is_inference():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from calib_monai.posthoc.report import FitReport, likelihood, reported
 from calib_monai.posthoc.scaling import HIGHEST, LOWEST, scaled
 from calib_monai.posthoc.validation_set import Data, Item, ValidationSet
-from calib_monai.regions import Region
+from calib_monai.regions import Region, region_of
 
 TOLERANCE = 1e-5  # relative, of the inverse temperature
 AT_END = 1.001  # a temperature within this factor of an end of its range is that end
@@ -68,6 +68,11 @@ class TemperatureScaling(nn.Module):
     def temperature_of(self, item: Item) -> Tensor:  # noqa: ARG002 - as other calibrators
         """T, a scalar."""
         return self.temperature
+
+    @staticmethod
+    def check_fit(region: str | Region = "all") -> None:
+        """Raise ValueError if there is no such region."""
+        region_of(region)
 
     @torch.no_grad()
     def fit(self, data: Data, region: str | Region = "all", ignore_index: int | None = None) -> FitReport:

@@ -15,6 +15,7 @@ from monai.transforms import Transform
 from numpy.typing import NDArray
 
 from calib_monai import handlers
+from calib_monai.handlers.calibration import FitInputs
 from calib_monai.handlers.copy_check import Look
 from calib_monai.headers import is_nifti
 from calib_monai.locks import release
@@ -56,12 +57,10 @@ def fitted(kind: str, region: str, scoring: Scoring, folder: Path) -> tuple[Cali
         raise ValueError(f"the cases have images of {numbers} files; there must be one for each channel")
     fitting = handlers.CalibratorFit(
         kind,
-        len(scoring.class_names),
-        max(1, *channels),
+        FitInputs(scoring.class_names, max(1, *channels)),
         str(folder),
         str(folder),
         {kind: {"region": region}},
-        class_names=scoring.class_names,
         model=SCORED,
         region_option="--fit_region",
     )

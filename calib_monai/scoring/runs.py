@@ -10,7 +10,7 @@ from pathlib import Path
 from calib_monai.locks import check_free, release
 from calib_monai.path_options import check_writable
 from calib_monai.posthoc.files import calibrator_path
-from calib_monai.regions import REGIONS, region_of
+from calib_monai.regions import region_of
 from calib_monai.reports.answers import answers_of
 from calib_monai.reports.report import by_dataset, in_markdown, write_report
 from calib_monai.reports.results import results_tables
@@ -102,7 +102,7 @@ def _check_options(options: ScoreOptions) -> None:
     try:
         region_of(options.fit_region)
     except ValueError as error:
-        raise ValueError(f"--fit_{error}{did_you_mean(options.fit_region.lower(), REGIONS)}") from None
+        raise ValueError(f"--fit_{error}") from None
 
 
 def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> list[Path]:

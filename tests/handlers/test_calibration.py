@@ -13,10 +13,12 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
+from calib_monai.handlers.calibration import FitInputs
 from calib_monai.posthoc import Errors, FitReport, fitted_to, load_calibrator, new_calibrator
 from calib_monai.regions import Plausible
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}
+INPUTS = FitInputs(["0", "1", "2"], in_channels=1)
 SEEDS = [0, 1]
 
 
@@ -41,7 +43,7 @@ def test_it_is_the_fit_to_all_that_was_predicted(
 ) -> None:
     (tmp_path / "model.pt").write_bytes(b"weights")
     items = [item(seed, batch_of) for seed in SEEDS]
-    handler = CalibratorFit(kind, 3, 1, str(tmp_path), str(tmp_path / "eval"), OPTIONS)
+    handler = CalibratorFit(kind, INPUTS, str(tmp_path), str(tmp_path / "eval"), OPTIONS)
     engine = engine_on_cpu()
     handler.start(engine)
     for predicted in items:
@@ -66,7 +68,7 @@ def test_fits_to_two_models_at_once_keep_apart(
         models = tmp_path / f"models{seed}"
         models.mkdir()
         (models / "model.pt").write_bytes(b"weights")
-        handlers.append(CalibratorFit("ts", 3, 1, str(models), str(tmp_path / "eval"), OPTIONS))
+        handlers.append(CalibratorFit("ts", INPUTS, str(models), str(tmp_path / "eval"), OPTIONS))
         engines.append(engine_on_cpu())
         handlers[-1].start(engines[-1])
     for seed, handler, engine in zip(SEEDS[:2], handlers, engines, strict=True):
@@ -109,7 +111,7 @@ def test_a_fit_that_others_pay_for_is_warned_of(
     report = FitReport(region, 20, 9, 0.5, 0.4, *errors, 0.7, 0.7, kept=True)
     names = ["background", "liver", "spleen"]
     options = {"ts": {"region": region}}
-    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), options, class_names=names)
+    handler = CalibratorFit("ts", FitInputs(names, 1), str(tmp_path), str(tmp_path / "eval"), options)
     monkeypatch.setattr(handler.calibrator, "fit", lambda *_, **__: report)
     engine = engine_on_cpu()
     handler.start(engine)
@@ -125,7 +127,7 @@ def test_a_fit_that_others_pay_for_is_warned_of(
 def test_what_cannot_be_fitted_to_ends_in_one_line_and_leaves_nothing(
     tmp_path: Path, batch_of: Callable[[int], dict[str, torch.Tensor]]
 ) -> None:
-    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"))
+    handler = CalibratorFit("ts", INPUTS, str(tmp_path), str(tmp_path / "eval"))
     engine = engine_on_cpu()
     handler.start(engine)
     engine.state.output = item(0, batch_of)
@@ -150,7 +152,7 @@ def test_the_cost_of_a_fit_is_only_what_became_worse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "model.pt").write_bytes(b"weights")
-    handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), {"ts": {"region": "foreground"}})
+    handler = CalibratorFit("ts", INPUTS, str(tmp_path), str(tmp_path / "eval"), {"ts": {"region": "foreground"}})
     before = Errors(0.05, 0.002, 0.3, 0.1, (0.1, 0.2))
     fitted_by(handler, monkeypatch, before, Errors(0.07, 0.00201, 0.2, 0.05, (0.1, 0.2)))
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
@@ -174,7 +176,7 @@ def test_a_calibrator_says_what_it_was_fitted_to_and_what_it_replaced(
         strict=True,
     ):
         caplog.clear()
-        handler = CalibratorFit("ts", 3, 1, str(tmp_path), str(tmp_path / "eval"), {"ts": options})
+        handler = CalibratorFit("ts", INPUTS, str(tmp_path), str(tmp_path / "eval"), {"ts": options})
         fitted_by(handler, monkeypatch, errors, errors)
         assert fitted_to(tmp_path / "calibrator_ts.safetensors").region == told
         assert json.loads((tmp_path / "eval" / "calibration_ts.json").read_text())["region"] == told
@@ -188,10 +190,13 @@ def test_a_calibrator_says_what_it_was_fitted_to_and_what_it_replaced(
         ("control", {"region": "plausible"}, "fitting#control: .*'region'"),
         ("ts", {"ignore_index": 255}, "fitting#ts: .*'ignore_index'"),
         ("lts", {"rate": 0.1}, "fitting#lts: .*'rate'"),
+        ("lts", {"epochs": 0}, "^fitting#lts#epochs is 0"),
+        ("lts", {"seed": 0.5}, r"^fitting#lts#seed is 0\.5"),
+        ("ts", {"region": "forground"}, "^fitting#ts#region is 'forground'.*did you mean foreground"),
     ],
 )
 def test_an_option_that_the_fit_does_not_take_is_refused_before(
     kind: str, options: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=said):
-        CalibratorFit(kind, 3, 1, str(tmp_path), str(tmp_path), {kind: options})
+        CalibratorFit(kind, INPUTS, str(tmp_path), str(tmp_path), {kind: options})

@@ -88,7 +88,7 @@ def test_a_model_is_checked_where_it_is_loaded_alone(root: Path) -> None:
 
 
 def test_a_calibrator_is_fitted_where_the_split_of_the_model_is(root: Path) -> None:
-    fit = CalibratorFit("ts", 2, 1, str(root), str(root))
+    fit = CalibratorFit("ts", made_for(), str(root), str(root))
     with pytest.raises(ValueError, match=r"^there is no split\.json in"):
         check_run(str(root), [], made_for(), handlers=[fit])
 
