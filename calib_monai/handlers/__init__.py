@@ -1,13 +1,7 @@
 """Ignite handlers: guards, checkpoints, multipliers, TensorBoard, and the files that a report reads."""
 
 from calib_monai.handlers.calibration import CalibratedLogits, CalibratorFit
-from calib_monai.handlers.checkpoints import (
-    DurableCheckpointSaver,
-    GradientScale,
-    Settings,
-    ValidationState,
-)
-from calib_monai.handlers.class_maps import check_metrics, one_hot_from_engine
+from calib_monai.handlers.class_maps import one_hot_from_engine
 from calib_monai.handlers.collection import MetricCollectionHandler
 from calib_monai.handlers.conformal import ConformalPromises
 from calib_monai.handlers.copy_check import CopyCheck
@@ -15,7 +9,6 @@ from calib_monai.handlers.evaluating import LetGo, ModelCheckpointLoader, Progre
 from calib_monai.handlers.figures import FiguresSaver
 from calib_monai.handlers.fit_check import FitCheck
 from calib_monai.handlers.guards import CollapseGuard, NonFiniteLossGuard
-from calib_monai.handlers.history import History
 from calib_monai.handlers.ignored import IgnoredLabel
 from calib_monai.handlers.kept_bins import BinsSaver
 from calib_monai.handlers.kept_slices import SliceSaver
@@ -23,7 +16,7 @@ from calib_monai.handlers.logits import LogitsSaver
 from calib_monai.handlers.loss_share import ShareOfLoss
 from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.predictions import PredictionsSaver
-from calib_monai.handlers.resuming import go_on, last_checkpoint
+from calib_monai.handlers.resuming import go_on
 from calib_monai.handlers.savers import ResultsSaver
 from calib_monai.handlers.seeds import EpochSeed
 from calib_monai.handlers.shapes import ASD, HD95, Dice, ExpectedDice, MissedStructures, PairwiseDice, VolumeDifference
@@ -45,15 +38,12 @@ __all__ = [
     "ConformalPromises",
     "CopyCheck",
     "Dice",
-    "DurableCheckpointSaver",
     "EpochMean",
     "EpochSeed",
     "EpochStats",
     "ExpectedDice",
     "FiguresSaver",
     "FitCheck",
-    "GradientScale",
-    "History",
     "IgnoredLabel",
     "LetGo",
     "LogitsSaver",
@@ -69,19 +59,15 @@ __all__ = [
     "ProgressBar",
     "ReliabilityImage",
     "ResultsSaver",
-    "Settings",
     "ShareOfLoss",
     "SliceSaver",
     "TrainingSaver",
-    "ValidationState",
     "ViewSpread",
     "VolumeDifference",
-    "check_metrics",
     "check_run",
     "check_training",
     "close_tracking",
     "go_on",
-    "last_checkpoint",
     "one_hot_from_engine",
     "tell_best_model",
 ]

@@ -23,23 +23,21 @@ from calib_monai.locks import hold, release
 from calib_monai.made_for import MadeFor
 from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
-from calib_monai.posthoc import (
-    CalibratedNetwork,
+from calib_monai.posthoc import CalibratedNetwork, ForegroundShift, TemperatureScaling, save_calibrator
+from calib_monai.posthoc.calibrated_network import calibrator_of
+from calib_monai.posthoc.conformal_files import Fitted
+from calib_monai.posthoc.errors import errors_of, mean_errors
+from calib_monai.posthoc.files import (
+    CONTROL,
+    MODEL,
+    NONE,
     Calibrator,
-    FitReport,
-    Fitted,
-    ForegroundShift,
-    TemperatureScaling,
-    calibrator_of,
+    CalibratorOrShift,
     calibrator_path,
-    errors_of,
     fitted_to,
-    mean_errors,
     new_calibrator,
-    save_calibrator,
 )
-from calib_monai.posthoc.files import CONTROL, MODEL, NONE, CalibratorOrShift
-from calib_monai.posthoc.report import FEW
+from calib_monai.posthoc.report import FEW, FitReport
 from calib_monai.regions import region_of
 from calib_monai.whole_files import UNFINISHED, or_null, write_json
 

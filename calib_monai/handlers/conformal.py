@@ -11,7 +11,7 @@ from torch import Tensor
 
 from calib_monai.handlers.engine_state import given_of, ignored_label, items
 from calib_monai.measures import COVERED, MISSED, SIZE, WIDTH
-from calib_monai.posthoc import Fitted
+from calib_monai.posthoc.conformal_files import Fitted
 from calib_monai.processes import all_gathered
 from calib_monai.regions import region_voxels
 

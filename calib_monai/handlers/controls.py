@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from calib_monai.posthoc import ControlReport, ForegroundShift, save_calibrator
-from calib_monai.posthoc.control import RULE, Shifted
+from calib_monai.posthoc import ForegroundShift, save_calibrator
+from calib_monai.posthoc.control import RULE, ControlReport, Shifted
 from calib_monai.posthoc.files import CONTROL, Folders
 from calib_monai.whole_files import or_null, write_json
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from calib_monai.posthoc import Errors, FitReport
+from calib_monai.posthoc.errors import Errors
+from calib_monai.posthoc.report import FitReport
 from calib_monai.regions import Region, region_of
 
 

@@ -26,8 +26,8 @@ from calib_monai.metrics.pairwise_dice import pairwise_dice
 from calib_monai.metrics.surfaces import surface
 from calib_monai.metrics.volume_error import expected_voxels
 from calib_monai.outputs import SaveOutputsd
-from calib_monai.posthoc import Promises, promises_of
 from calib_monai.posthoc.conformal import Interval
+from calib_monai.posthoc.conformal_files import Promises, promises_of
 from calib_monai.posthoc.files import Folders, calibrator_path, model_files
 from calib_monai.regions import PLAUSIBLE
 from calib_monai.whole_files import or_null, write_json

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from calib_monai.conformal import fewest_for_miss_rate
-from calib_monai.posthoc import Promises
+from calib_monai.posthoc.conformal_files import Promises
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,9 @@ from monai.networks.utils import eval_mode
 from calib_monai.generators import generators_on
 from calib_monai.handlers.engine_state import logits_of, output_of
 from calib_monai.metrics.inputs import plain
-from calib_monai.posthoc import CalibratedNetwork, Calibrator, calibrator_of
+from calib_monai.posthoc import CalibratedNetwork
+from calib_monai.posthoc.calibrated_network import calibrator_of
+from calib_monai.posthoc.files import Calibrator
 from calib_monai.views import RandomViews, spread_over_views
 
 

@@ -19,7 +19,7 @@ from calib_monai.handlers.copy_check import Look
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
-from calib_monai.posthoc import Calibrator
+from calib_monai.posthoc.files import Calibrator
 from calib_monai.refusals import refusal_of
 from calib_monai.scoring.label_and_image import LabelAndImaged
 from calib_monai.scoring.probs import FoundProbs, Reading, read

@@ -20,7 +20,7 @@ from calib_monai.handlers.copy_check import Look
 from calib_monai.headers import is_nifti
 from calib_monai.locks import release
 from calib_monai.metrics.inputs import plain
-from calib_monai.posthoc import Calibrator
+from calib_monai.posthoc.files import Calibrator
 from calib_monai.scoring.arrays import LOGITS, NPZ, PROBS, StoredArray
 from calib_monai.scoring.earlier import SCORED
 from calib_monai.scoring.evaluation import Scoring, evaluator_of, fit_checks, postprocessing_of, run

@@ -18,7 +18,8 @@ from calib_monai.datalists.folders import files_below, held, tell_passed_over
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import check_fits, is_nifti
 from calib_monai.path_options import check_writable
-from calib_monai.posthoc import TemperatureScaling, load_temperature
+from calib_monai.posthoc import TemperatureScaling
+from calib_monai.posthoc.files import load_temperature
 from calib_monai.scoring.applied import check_not_applied, note_applied, warn_of_no_help
 from calib_monai.scoring.arrays import StoredArray, stored_in
 from calib_monai.scoring.cases import BYTES_OF_PROB, order_of

@@ -14,7 +14,10 @@ from ignite.engine import Engine
 
 from calib_monai.handlers import CalibratorFit
 from calib_monai.handlers.calibration import FitInputs
-from calib_monai.posthoc import Errors, FitReport, fitted_to, load_calibrator, new_calibrator
+from calib_monai.posthoc import load_calibrator
+from calib_monai.posthoc.errors import Errors
+from calib_monai.posthoc.files import fitted_to, new_calibrator
+from calib_monai.posthoc.report import FitReport
 from calib_monai.regions import Plausible
 
 OPTIONS = {"ts": {"region": "foreground"}, "lts": {"epochs": 2, "learning_rate": 0.01}}

@@ -14,15 +14,10 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
 
-from calib_monai.handlers import (
-    DurableCheckpointSaver,
-    GradientScale,
-    History,
-    ValidationState,
-    go_on,
-    last_checkpoint,
-)
-from calib_monai.handlers.checkpoints import DurableFiles
+from calib_monai.handlers import go_on
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver, DurableFiles, GradientScale, ValidationState
+from calib_monai.handlers.history import History
+from calib_monai.handlers.resuming import last_checkpoint
 
 
 class Counting:

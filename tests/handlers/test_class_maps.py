@@ -9,7 +9,8 @@ import torch
 from monai.handlers import ConfusionMatrix, IgniteMetricHandler, MeanDice, from_engine
 from monai.metrics import CumulativeIterationMetric, DiceMetric, MeanIoU
 
-from calib_monai.handlers import MetricCollectionHandler, check_metrics, one_hot_from_engine
+from calib_monai.handlers import MetricCollectionHandler, one_hot_from_engine
+from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ECEMetric, ExpectedDiceMetric, HD95Metric
 

@@ -9,7 +9,9 @@ from ignite.engine import Engine, Events
 from monai.bundle import ConfigParser
 from torch import nn
 
-from calib_monai.handlers import DurableCheckpointSaver, go_on, last_checkpoint, resuming
+from calib_monai.handlers import go_on, resuming
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver
+from calib_monai.handlers.resuming import last_checkpoint
 from calib_monai.running import Given
 
 

@@ -13,7 +13,10 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from calib_monai.handlers import DurableCheckpointSaver, History, Settings, go_on, last_checkpoint
+from calib_monai.handlers import go_on
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver, Settings
+from calib_monai.handlers.history import History
+from calib_monai.handlers.resuming import last_checkpoint
 from calib_monai.losses import MbLSLoss
 from calib_monai.whole_files import write_csv
 

@@ -12,7 +12,10 @@ from ignite.engine import Engine, Events
 from monai.handlers import LrScheduleHandler
 from torch.optim import lr_scheduler as schedulers
 
-from calib_monai.handlers import DurableCheckpointSaver, History, go_on, last_checkpoint
+from calib_monai.handlers import go_on
+from calib_monai.handlers.checkpoints import DurableCheckpointSaver
+from calib_monai.handlers.history import History
+from calib_monai.handlers.resuming import last_checkpoint
 
 Scheduler = Callable[[torch.optim.Optimizer, int], Any]
 

@@ -12,16 +12,8 @@ from monai.handlers import IgniteMetricHandler, from_engine
 from monai.metrics import DiceMetric
 from torch import nn
 
-from calib_monai.handlers import (
-    ASD,
-    HD95,
-    Dice,
-    ExpectedDice,
-    IgnoredLabel,
-    MissedStructures,
-    PairwiseDice,
-    check_metrics,
-)
+from calib_monai.handlers import ASD, HD95, Dice, ExpectedDice, IgnoredLabel, MissedStructures, PairwiseDice
+from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.metrics.pairwise_dice import pairwise_dice

@@ -103,7 +103,7 @@ def test_a_training_that_would_save_no_model_says_so(caplog: pytest.LogCaptureFi
 
 
 def test_handlers_are_found_by_their_class_unless_they_are_disabled() -> None:
-    own = {"_target_": "calib_monai.handlers.DurableCheckpointSaver"}
+    own = {"_target_": "calib_monai.handlers.checkpoints.DurableCheckpointSaver"}
     handlers = [
         OURS,
         own,

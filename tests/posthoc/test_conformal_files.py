@@ -16,12 +16,12 @@ from calib_monai.posthoc import (
     MarginFit,
     Margins,
     TemperatureScaling,
-    conformal_path,
     load_conformal,
     load_fitted,
     save_calibrator,
     save_conformal,
 )
+from calib_monai.posthoc.conformal_files import conformal_path
 from calib_monai.posthoc.margins import THRESHOLDS
 
 PROBS = torch.rand(10, 3, 4, 4, generator=torch.Generator().manual_seed(0)).softmax(dim=1)

@@ -10,14 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from calib_monai.posthoc import (
-    LocalTemperatureScaling,
-    TemperatureScaling,
-    fitted_to,
-    load_calibrator,
-    new_calibrator,
-    save_calibrator,
-)
+from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling, load_calibrator, save_calibrator
+from calib_monai.posthoc.files import fitted_to, new_calibrator
 from calib_monai.whole_files import UNFINISHED
 
 

@@ -12,7 +12,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from calib_monai.metrics import ECEMetric, MetricCollection, NLLMetric
-from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling, errors_of, mean_errors
+from calib_monai.posthoc import LocalTemperatureScaling, TemperatureScaling
+from calib_monai.posthoc.errors import errors_of, mean_errors
 from calib_monai.regions import REGIONS, region_of
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
