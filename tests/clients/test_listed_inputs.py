@@ -82,7 +82,8 @@ def test_a_wrong_folder_is_told_before_its_model_is_missed(
     driven = bundle_of("hippocampus_nacl")
     monkeypatch.chdir(tmp_path)
     configs = driven.root / "configs"
-    for files in (driven.inference, [driven.train, str(configs / "evaluate.json")]):
+    laid_over = ([driven.train, str(configs / f"{name}.json")] for name in ("evaluate", "calibrate"))
+    for files in (driven.inference, *laid_over):
         made = ConfigWorkflow(files, workflow_type="infer", logging_file=False, calibrator=calibrator)
         made.initialize()
         with refused("^bundle_root .* holds no configs/metadata.json: run from inside the bundle or set --bundle_root"):
