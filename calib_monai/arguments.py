@@ -106,33 +106,16 @@ def check_ignore_index(ignore_index: int | None) -> None:
         raise ValueError(f"ignore_index is {ignore_index!r}; it must be a whole number or None")
 
 
-def check_changed(module: nn.Module, **changed: object) -> None:
-    """Raise ValueError if the module's constructor refuses its arguments with these changed.
-
-    Arguments that are no attributes of the module have their defaults. A module that lacks one without a default is
-    passed over.
-    """
-    kept = _kept_arguments(module)
-    parameters = inspect.signature(type(module)).parameters.items()
-    if kept.keys() >= {name for name, parameter in parameters if parameter.default is parameter.empty}:
-        type(module)(**(kept | changed))
-
-
 def shown_arguments(module: nn.Module) -> str:
     """The arguments of a module's constructor that are its attributes, as "name=value, ..."."""
-    return ", ".join(f"{name}={value!r}" for name, value in _kept_arguments(module).items())
+    names = inspect.signature(type(module)).parameters
+    return ", ".join(f"{name}={getattr(module, name)!r}" for name in names if hasattr(module, name))
 
 
 def check_label_shape(target: Tensor) -> None:
     """Raise ValueError if labels are not (B, 1, H, W[, D])."""
     if target.ndim not in (4, 5) or target.shape[1] != 1:
         raise ValueError(f"target is {tuple(target.shape)}; it must be (B, 1, H, W[, D])")
-
-
-def _kept_arguments(module: nn.Module) -> dict[str, Any]:
-    """The arguments of a module's constructor that are its attributes."""
-    names = inspect.signature(type(module)).parameters
-    return {name: getattr(module, name) for name in names if hasattr(module, name)}
 
 
 def _from(least: float, most: float) -> str:

@@ -133,14 +133,12 @@ def window_prior(
     return _one_hot(chosen, num_classes).float()
 
 
-def check_prior(kind: str, kernel_size: int, sigma: float, border: str, ignore_index: int | None = None) -> None:
-    """Raise ValueError if `neighborhood_prior` could not use these arguments, or the class of the border is ignored."""
+def check_prior(kind: str, kernel_size: int, sigma: float, border: str) -> None:
+    """Raise ValueError if `neighborhood_prior` could not use these arguments."""
     check_choice("prior", kind, PRIORS)
     check_choice("border", border, BORDERS)
     check_odd("kernel_size", kernel_size)
     check_number("sigma", sigma, LEAST_SIGMA)
-    if border == "background" and ignore_index == 0:
-        raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")
 
 
 def _voxels(padded: Tensor, kernel_size: int) -> int:

@@ -60,8 +60,7 @@ class BWCRLoss(nn.Module):
         ignore_index: int | None = None,
     ) -> None:
         super().__init__()
-        check_ignore_index(ignore_index)
-        self.ignore_index = ignore_index
+        self.leave_out(ignore_index)
         check_boundary_weight(width, weight_max, weight_min)
         check_number("consistency_weight", consistency_weight)
         self.weight_max = weight_max
@@ -69,6 +68,15 @@ class BWCRLoss(nn.Module):
         self.width = width
         self.boundary_weighted = boundary_weighted
         self.consistency_weight = consistency_weight
+
+    def leave_out(self, ignore_index: int | None) -> None:
+        """Leave out the voxels of this label, or none if it is None.
+
+        Raises:
+            ValueError: the label is not a whole number.
+        """
+        check_ignore_index(ignore_index)
+        self.ignore_index = ignore_index
 
     def forward(self, views: tuple[Tensor, Tensor, Tensor, Tensor | None], target: Tensor) -> Tensor:
         """The loss, a scalar; 0 where every voxel is ignored.

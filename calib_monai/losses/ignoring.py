@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from calib_monai.arguments import check_changed, check_ignore_index
+from calib_monai.arguments import check_ignore_index
 from calib_monai.losses.bwcr import BWCRLoss
 from calib_monai.losses.compound import CompoundLoss
 from calib_monai.losses.targets import class_labels, ignored_voxels
@@ -113,14 +113,14 @@ def _kind_of(loss: nn.Module, num_classes: int, device: torch.device) -> str:
 def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
     """The loss without the voxels of this label; if the label is None, the unchanged loss.
 
-    Losses of this package have an `ignore_index`, which is set. Any other loss is wrapped in `IgnoringLoss`.
+    Losses of this package leave it out themselves. Any other loss is wrapped in `IgnoringLoss`.
 
     Args:
         loss: a function of (logits, target).
         ignore_index: a label that is no class.
 
     Raises:
-        ValueError: the loss's constructor refuses this label.
+        ValueError: the label is not a whole number, or the loss cannot leave it out.
     """
     if ignore_index is None:
         return loss
@@ -129,9 +129,7 @@ def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
             loss.losses[name] = leaving_out(part, ignore_index)
         loss.ignore_index = ignore_index
     elif isinstance(loss, VoxelwiseLoss | BWCRLoss):
-        check_ignore_index(ignore_index)
-        check_changed(loss, ignore_index=ignore_index)
-        loss.ignore_index = ignore_index
+        loss.leave_out(ignore_index)
     else:
         return IgnoringLoss(loss, ignore_index)
     return loss

@@ -23,13 +23,24 @@ class NeighborhoodLoss(VoxelwiseLoss):
     """
 
     def __init__(self, prior: str, kernel_size: int, sigma: float, border: str, ignore_index: int | None) -> None:
-        super().__init__(ignore_index)
-        check_prior(prior, kernel_size, sigma, border, ignore_index)
+        super().__init__()
+        check_prior(prior, kernel_size, sigma, border)
         self.prior = prior
         self.kernel_size = kernel_size
         self.sigma = sigma
         self.border = border
         self.radius = kernel_size // 2
+        self.leave_out(ignore_index)  # which needs the border
+
+    def leave_out(self, ignore_index: int | None) -> None:
+        """Leave out the voxels of this label, or none if it is None.
+
+        Raises:
+            ValueError: the label is not a whole number, or it is the class of the border.
+        """
+        if self.border == "background" and ignore_index == 0:
+            raise ValueError("border is 'background' and ignore_index is 0, its class; use border 'replicate'")
+        super().leave_out(ignore_index)
 
     def tau(self, padded: Tensor, logits: Tensor) -> Tensor:
         """The share of each class around each voxel, (B, C, H, W[, D]), of the logits' dtype.

@@ -38,6 +38,14 @@ class VoxelwiseLoss(nn.Module):
 
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
+        self.leave_out(ignore_index)
+
+    def leave_out(self, ignore_index: int | None) -> None:
+        """Leave out the voxels of this label, or none if it is None.
+
+        Raises:
+            ValueError: the label is not a whole number, or this loss cannot leave it out.
+        """
         check_ignore_index(ignore_index)
         self.ignore_index = ignore_index
 

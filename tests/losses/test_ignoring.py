@@ -10,6 +10,7 @@ from monai.losses import DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss
 from torch import nn
 
 from calib_monai.losses import BWCRLoss, CompoundLoss, CRaCLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
+from calib_monai.losses.voxelwise import VoxelwiseLoss
 
 VOXELWISE = {
     "cross-entropy": DiceCELoss(to_onehot_y=True, softmax=True, lambda_dice=0.0),
@@ -149,3 +150,24 @@ def test_own_losses_are_told_and_others_are_wrapped() -> None:
 def test_what_a_constructor_refuses_is_refused(loss: nn.Module, ignore_index: Any) -> None:
     with pytest.raises(ValueError, match="ignore_index"):
         leaving_out(loss, ignore_index)
+    assert loss.ignore_index is None
+
+
+def test_a_loss_of_ones_own_says_what_it_cannot_leave_out() -> None:
+    class OneLoss(VoxelwiseLoss):
+        """What it is made with is nobody else's business."""
+
+        def __init__(self, weights: list[float]) -> None:
+            super().__init__()
+            self.classes = len(weights)
+
+        def leave_out(self, ignore_index: int | None) -> None:
+            if ignore_index == 1:
+                raise ValueError("1 is needed")
+            super().leave_out(ignore_index)
+
+    loss = OneLoss([1.0, 2.0])
+    assert leaving_out(loss, 255) is loss
+    with pytest.raises(ValueError, match="1 is needed"):
+        leaving_out(CompoundLoss({"one": loss}, {"one": 1.0}), 1)
+    assert loss.ignore_index == 255
