@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from ignite.engine import Engine
-from monai.handlers import IgniteMetricHandler
+from monai.handlers import IgniteMetricHandler, from_engine
 from monai.metrics import CumulativeIterationMetric, DiceMetric
 from torch import Tensor
 
@@ -29,37 +29,41 @@ from calib_monai.networks import folders_of
 
 
 class SegmentationHandler(IgniteMetricHandler):
-    """MONAI's handler of a metric that compares "pred" and "label", both class indices (1, H, W[, D]).
+    """MONAI's handler of a metric that compares predictions and labels, both class indices (1, H, W[, D]).
 
     Args:
         metric_fn: the metric. If its `num_classes` is None it becomes the number of channels of "prob", and the first
             iteration raises ValueError if there is none.
         unions: structures that are unions of classes and may overlap, by name, as {"wt": [1, 2, 3]}. The metric is then
             given their masks, (S, H, W[, D]), and results name its columns after them.
+        output_transform: takes predictions and labels from the engine's output; by default "pred" and "label".
     """
 
     def __init__(
         self,
         metric_fn: CumulativeIterationMetric,
         unions: Mapping[str, Sequence[int]] | None = None,
+        *,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         given = (unions or {}).items()
         self.unions = {name: list(classes) if isinstance(classes, Sequence) else [classes] for name, classes in given}
+        self._maps_of = output_transform or from_engine(["pred", "label"])
         super().__init__(metric_fn, output_transform=self._taken)
 
     def _taken(self, output: Sequence[Mapping[str, Any]]) -> tuple[list[Tensor], list[Tensor]]:
         """Predictions and labels of the cases of an iteration."""
-        predictions, labels = ([item[key] for item in output] for key in ("pred", "label"))
+        predictions, labels = self._maps_of(output)
         if self.unions:
             predictions, labels = ([united(one, self.unions.values()) for one in of] for of in (predictions, labels))
-        elif getattr(self.metric_fn, "num_classes", 0) is None and output:
-            self._count_classes(output[0])
+        elif getattr(self.metric_fn, "num_classes", 0) is None:
+            self._count_classes(output[0], predictions[0])
         return predictions, labels
 
-    def _count_classes(self, item: Mapping[str, Any]) -> None:
+    def _count_classes(self, item: Mapping[str, Any], prediction: Tensor) -> None:
         """Let the metric count as many classes as "prob" has; raise ValueError if nothing tells those of an index."""
         if "prob" not in item:
-            if len(item["pred"]) == 1:
+            if len(prediction) == 1:
                 raise ValueError(f'{type(self).__name__} has neither num_classes nor a "prob" that tells it; give it')
             return
         for part in (self.metric_fn, getattr(self.metric_fn, "dice_helper", None)):  # in which MONAI's Dice counts
@@ -74,6 +78,7 @@ class Dice(SegmentationHandler):
         unions: as in `SegmentationHandler`.
         num_classes: as in `SegmentationHandler`.
         include_background: whether class 0 is measured; unions have no background.
+        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -82,9 +87,10 @@ class Dice(SegmentationHandler):
         num_classes: int | None = None,
         *,
         include_background: bool = False,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         metric = _CountedDice(include_background=include_background or bool(unions), num_classes=num_classes)
-        super().__init__(metric, unions)
+        super().__init__(metric, unions, output_transform=output_transform)
 
 
 class _CountedDice(DiceMetric):
@@ -117,6 +123,7 @@ class HD95(SegmentationHandler):
         include_background: whether class 0 is measured.
         spacing: as in `HD95Metric`.
         num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -126,11 +133,12 @@ class HD95(SegmentationHandler):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         num_classes: int | None = None,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         metric = HD95Metric(
             include_background=include_background, spacing=spacing, overlapping=bool(unions), num_classes=num_classes
         )
-        super().__init__(metric, unions)
+        super().__init__(metric, unions, output_transform=output_transform)
 
 
 class ASD(SegmentationHandler):
@@ -142,6 +150,7 @@ class ASD(SegmentationHandler):
         include_background: whether class 0 is measured.
         spacing: as in `ASDMetric`.
         num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -152,6 +161,7 @@ class ASD(SegmentationHandler):
         include_background: bool = False,
         spacing: Sequence[float] | None = None,
         num_classes: int | None = None,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         metric = ASDMetric(
             symmetric=symmetric,
@@ -160,7 +170,7 @@ class ASD(SegmentationHandler):
             overlapping=bool(unions),
             num_classes=num_classes,
         )
-        super().__init__(metric, unions)
+        super().__init__(metric, unions, output_transform=output_transform)
 
 
 class MissedStructures(SegmentationHandler):
@@ -170,6 +180,7 @@ class MissedStructures(SegmentationHandler):
         unions: as in `SegmentationHandler`.
         dice_below: as in `MissedStructuresMetric`.
         num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -178,9 +189,10 @@ class MissedStructures(SegmentationHandler):
         *,
         dice_below: float = 0.1,
         num_classes: int | None = None,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         metric = MissedStructuresMetric(overlapping=bool(unions), num_classes=num_classes, dice_below=dice_below)
-        super().__init__(metric, unions)
+        super().__init__(metric, unions, output_transform=output_transform)
 
 
 class VolumeDifference(SegmentationHandler):
@@ -189,6 +201,7 @@ class VolumeDifference(SegmentationHandler):
     Args:
         unions: as in `SegmentationHandler`.
         num_classes: as in `SegmentationHandler`.
+        output_transform: as in `SegmentationHandler`.
     """
 
     def __init__(
@@ -196,22 +209,30 @@ class VolumeDifference(SegmentationHandler):
         unions: Mapping[str, Sequence[int]] | None = None,
         *,
         num_classes: int | None = None,
+        output_transform: Callable[[Any], Any] | None = None,
     ) -> None:
         metric = VolumeDifferenceMetric(overlapping=bool(unions), num_classes=num_classes)
-        super().__init__(metric, unions)
+        super().__init__(metric, unions, output_transform=output_transform)
 
 
 class ExpectedDice(IgniteMetricHandler):
-    """Handler of `ExpectedDiceMetric`, of "prob" and "pred". It leaves out the label that `IgnoredLabel` sets."""
+    """Handler of `ExpectedDiceMetric`. It leaves out the label that `IgnoredLabel` sets.
 
-    def __init__(self) -> None:
+    Args:
+        output_transform: takes probabilities and segmentations from the engine's output; by default "prob" and "pred".
+            A voxel that is ignored must hold the ignored label in the segmentation, as by default.
+    """
+
+    def __init__(self, output_transform: Callable[[Any], Any] | None = None) -> None:
+        self._maps_of = output_transform
         super().__init__(ExpectedDiceMetric(), output_transform=self._taken)
 
     def _taken(self, output: Any) -> Any:
         """Probabilities and segmentations of the cases of an iteration."""
         if self._engine is not None:
             self.metric_fn.ignore_index = ignored_label(self._engine)  # type: ignore[attr-defined]
-        return segmentations_from_engine(self.metric_fn.ignore_index)(output)  # type: ignore[attr-defined]
+        maps_of = self._maps_of or segmentations_from_engine(self.metric_fn.ignore_index)  # type: ignore[attr-defined]
+        return maps_of(output)
 
 
 class PairwiseDice(IgniteMetricHandler):

@@ -12,7 +12,16 @@ from monai.handlers import IgniteMetricHandler, from_engine
 from monai.metrics import DiceMetric
 from torch import nn
 
-from calib_monai.handlers import ASD, HD95, Dice, ExpectedDice, IgnoredLabel, MissedStructures, PairwiseDice
+from calib_monai.handlers import (
+    ASD,
+    HD95,
+    Dice,
+    ExpectedDice,
+    IgnoredLabel,
+    MissedStructures,
+    PairwiseDice,
+    VolumeDifference,
+)
 from calib_monai.handlers.class_maps import check_metrics
 from calib_monai.handlers.shapes import SegmentationHandler
 from calib_monai.metrics import ASDMetric, ExpectedDiceMetric, HD95Metric, MissedStructuresMetric
@@ -65,6 +74,23 @@ def test_they_give_what_the_long_form_gives(ours: Any, theirs: Any) -> None:
     (value, details), (expected, rows) = measured(ours, theirs)
     assert value == expected
     torch.testing.assert_close(details, rows, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("handler", [Dice, HD95, ASD, MissedStructures, VolumeDifference, ExpectedDice])
+def test_a_handler_may_read_other_keys(handler: Any) -> None:
+    keys = ["prob", "pred"] if handler is ExpectedDice else ["pred", "label"]
+
+    def renamed(_engine: Engine, seed: int) -> list[dict[str, Any]]:
+        """The same maps under other keys, and under their own keys those of another case."""
+        others, maps = case(seed + 1), case(seed)
+        return [{**others, **{f"my_{key}": maps[key] for key in keys}}]
+
+    engine = Engine(renamed)
+    handler(output_transform=from_engine([f"my_{key}" for key in keys])).attach(engine, "it")
+    state: Any = engine.run([1, 2])
+    [(value, details)] = measured(handler())
+    assert state.metrics["it"] == value
+    torch.testing.assert_close(state.metric_details["it"], details, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("handler", [Dice(), HD95(), SegmentationHandler(DiceMetric())])
