@@ -28,12 +28,15 @@ class CalibrationMetric(ImagewiseMetric):
     Attributes:
         more_is_better: whether a higher value is better. `MetricCollectionHandler` tells reports; a training that would
             keep the model with the highest error is refused.
+        sums_add_up: whether the sums of two sets of voxels add up to the sums of their union. If so, a
+            `MetricCollection` computes the common part of overlapping regions once.
 
     Raises:
         ValueError: an unknown region.
     """
 
     more_is_better: ClassVar[bool] = False
+    sums_add_up: bool = False
 
     def __init__(
         self, region: str | Region = "plausible", *, pooled: bool = False, ignore_index: int | None = None
@@ -43,14 +46,6 @@ class CalibrationMetric(ImagewiseMetric):
         self.region = region_of(region)
         self.pooled = pooled
         self.ignore_index = ignore_index
-
-    @property
-    def sums_add_up(self) -> bool:
-        """Whether the sums of two sets of voxels always add up to the sums of their union.
-
-        If so, a `MetricCollection` computes the common part of overlapping regions once.
-        """
-        return False
 
     @property
     def of_all_images(self) -> bool:

@@ -10,12 +10,24 @@ from monai.metrics import IterationMetric
 from torch import Tensor
 
 from calib_monai.arguments import check_ignore_index
+from calib_monai.metrics.brier import BrierMetric
 from calib_monai.metrics.calibration import CalibrationMetric
+from calib_monai.metrics.cece import CECEMetric
+from calib_monai.metrics.ece import ECEMetric
 from calib_monai.metrics.inputs import check_lists, measured_voxels, pieces_of, probs_and_labels
+from calib_monai.metrics.nll import NLLMetric
 from calib_monai.metrics.region_parts import Part, parts
+from calib_monai.metrics.tace import TACEMetric
+from calib_monai.metrics.volume_error import VolumeErrorMetric
 
-# What the sums of given voxels do not depend on; the last are MONAI's, of what is kept.
-OF_NO_SUM = {"region", "pooled", "debiased", "ignore_index", "_buffers", "_synced_tensors", "_synced"}
+OF_SUMS: dict[type[CalibrationMetric], tuple[str, ...]] = {
+    ECEMetric: ("num_bins",),
+    CECEMetric: ("num_bins",),
+    TACEMetric: ("num_bins", "threshold", "adaptive", "include_background"),
+    NLLMetric: (),
+    BrierMetric: (),
+    VolumeErrorMetric: ("at_least",),
+}  # the settings on which the sums of given voxels depend
 
 
 class MetricCollection(IterationMetric):
@@ -143,6 +155,6 @@ class MetricCollection(IterationMetric):
 
 
 def _kind(metric: CalibrationMetric) -> Hashable:
-    """A key that is equal for metrics with equal sums of the same voxels."""
-    settings = tuple((name, value) for name, value in sorted(vars(metric).items()) if name not in OF_NO_SUM)
-    return (type(metric), settings) if all(isinstance(value, Hashable) for _, value in settings) else id(metric)
+    """A key that is equal for metrics with equal sums of the same voxels; a class of somebody else shares no sums."""
+    names = OF_SUMS.get(type(metric))
+    return id(metric) if names is None else (type(metric), *(getattr(metric, name) for name in names))

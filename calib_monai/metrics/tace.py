@@ -57,11 +57,7 @@ class TACEMetric(BinnedMetric):
         self.threshold = threshold
         self.adaptive = adaptive
         self.include_background = include_background
-
-    @property
-    def sums_add_up(self) -> bool:  # type: ignore[override]
-        """True for bins of equal width; bins of equal numbers need all voxels of a region at once."""
-        return not self.adaptive
+        self.sums_add_up = not adaptive  # bins of equal numbers need all voxels of a region at once
 
     def sums(self, probs: Tensor, labels: Tensor) -> Tensor:
         """Errors (C, 1) if adaptive, else bins (C, 3 * num_bins + 1); C - 1 without the background."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 from unittest.mock import patch
 
@@ -22,6 +23,7 @@ from calib_monai.metrics import (
 )
 from calib_monai.metrics.by_name import metrics_by_name
 from calib_monai.metrics.calibration import BinnedMetric, CalibrationMetric
+from calib_monai.metrics.collection import OF_SUMS
 from calib_monai.regions import Band, Boundary, Everywhere, Foreground, Plausible, Region, Union
 
 ROUNDING: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-14, "equal_nan": True}
@@ -118,7 +120,7 @@ def test_any_number_of_regions_may_overlap(golden_volume: Volume, ignore_index: 
         torch.testing.assert_close(measured[name], alone, **ROUNDING)
 
 
-def test_a_metric_of_ones_own_shares_its_sums_with_its_like_alone(golden_volume: Volume) -> None:
+def test_a_metric_of_ones_own_shares_its_sums_with_no_other(golden_volume: Volume) -> None:
     class PowerMetric(BinnedMetric):
         """A mean of powers of the background's probability; what it depends on is nobody else's business."""
 
@@ -141,6 +143,12 @@ def test_a_metric_of_ones_own_shares_its_sums_with_its_like_alone(golden_volume:
     measured = MetricCollection({name: PowerMetric(*made) for name, made in metrics.items()})(probs, labels)
     for name, made in metrics.items():
         torch.testing.assert_close(measured[name], PowerMetric(*made)(probs, labels), **ROUNDING)
+
+
+def test_of_each_setting_it_is_known_whether_sums_depend_on_it() -> None:
+    for kind, settings in OF_SUMS.items():
+        others = signature(kind).parameters.keys() - settings
+        assert others <= {"region", "pooled", "debiased", "ignore_index"}
 
 
 def test_what_was_measured_is_forgotten(golden_volume: Volume) -> None:
