@@ -38,7 +38,7 @@ class BinsSaver:
         self.path = Path(output_dir) / "bins.json"
         self.region = region_of(region)
         self.num_bins = num_bins
-        self.own = {"top_label": ECEMetric(num_bins, region), "classes": CECEMetric(num_bins, region)}
+        self.own = {"top_label": ECEMetric(num_bins, region=region), "classes": CECEMetric(num_bins, region=region)}
         self.measured: dict[str, BinnedMetric] = {}
         self.cases: list[tuple[str, int, str]] = []  # name, number of voxels, and digest of the label
         self.rows: dict[str, list[Tensor]] = {}

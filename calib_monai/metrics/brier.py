@@ -14,7 +14,8 @@ class BrierMetric(ScoreMetric):
     calibrated.
 
     Args:
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "all": there all networks are
+            measured on the same voxels.
         pooled: measure the voxels of all images together, instead of averaging over images.
         ignore_index: a label whose voxels are in no region.
 

@@ -20,7 +20,7 @@ class CalibrationMetric(ImagewiseMetric):
     """A measure of probabilities on a region, per image, then averaged over images.
 
     Args:
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "plausible".
         pooled: whether `aggregate` measures the voxels of all images together, as if they were one image, instead of
             averaging over images.
         ignore_index: a label whose voxels are in no region.
@@ -39,7 +39,7 @@ class CalibrationMetric(ImagewiseMetric):
     sums_add_up: bool = False
 
     def __init__(
-        self, region: str | Region = "plausible", *, pooled: bool = False, ignore_index: int | None = None
+        self, *, region: str | Region = "plausible", pooled: bool = False, ignore_index: int | None = None
     ) -> None:
         super().__init__()
         check_ignore_index(ignore_index)
@@ -111,7 +111,7 @@ class BinnedMetric(CalibrationMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "plausible".
         pooled: measure the voxels of all images together, instead of averaging over images.
         debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
         ignore_index: a label whose voxels are in no region.
@@ -125,13 +125,13 @@ class BinnedMetric(CalibrationMetric):
     def __init__(
         self,
         num_bins: int = 15,
-        region: str | Region = "plausible",
         *,
+        region: str | Region = "plausible",
         pooled: bool = False,
         debiased: bool = False,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(region, pooled=pooled, ignore_index=ignore_index)
+        super().__init__(region=region, pooled=pooled, ignore_index=ignore_index)
         if pooled and debiased:
             raise ValueError("pooled is True and debiased is True; debiased is pooled, too: set one of them")
         self.debiased = debiased
@@ -167,7 +167,8 @@ class ScoreMetric(CalibrationMetric):
     """A mean over voxels of a score of each voxel's probabilities.
 
     Args:
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "all": there all networks are
+            measured on the same voxels.
         pooled: measure the voxels of all images together, instead of averaging over images.
         ignore_index: a label whose voxels are in no region.
 
@@ -177,8 +178,8 @@ class ScoreMetric(CalibrationMetric):
 
     sums_add_up = True
 
-    def __init__(self, region: str | Region = "all", *, pooled: bool = False, ignore_index: int | None = None) -> None:
-        super().__init__(region, pooled=pooled, ignore_index=ignore_index)
+    def __init__(self, *, region: str | Region = "all", pooled: bool = False, ignore_index: int | None = None) -> None:
+        super().__init__(region=region, pooled=pooled, ignore_index=ignore_index)
 
     @abstractmethod
     def total(self, probs: Tensor, of_label: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ class ECEMetric(BinnedMetric):
 
     Args:
         num_bins: number of equal bins (lo, hi] of confidence; the first holds 0, too.
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "plausible".
         pooled: measure the voxels of all images together, instead of averaging over images.
         debiased: the same, without the error that chance adds, as in `calib_monai.bins.Bins.pooled_errors`.
         ignore_index: a label whose voxels are in no region.

@@ -14,7 +14,8 @@ class NLLMetric(ScoreMetric):
     NLL = mean over voxels of -log p_y, the cross-entropy of the probabilities.
 
     Args:
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "all": there all networks are
+            measured on the same voxels.
         pooled: measure the voxels of all images together, instead of averaging over images.
         ignore_index: a label whose voxels are in no region.
 

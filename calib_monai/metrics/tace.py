@@ -22,7 +22,7 @@ class TACEMetric(BinnedMetric):
         adaptive: use bins of n // num_bins of the n sorted voxels, the last bin with the rest. False uses bins of equal
             width (lo, hi]; the first holds 0, too.
         include_background: whether class 0 is measured. If not, its voxels still count for the other classes.
-        region: the measured voxels: one of `calib_monai.regions`, or its name.
+        region: the measured voxels: one of `calib_monai.regions`, or its name; by default "plausible".
         pooled: measure the voxels of all images together, instead of averaging over images;
             only with bins of equal width, because equal numbers would need every confidence at once.
         ignore_index: a label whose voxels are in no region.
@@ -50,7 +50,7 @@ class TACEMetric(BinnedMetric):
         pooled: bool = False,
         ignore_index: int | None = None,
     ) -> None:
-        super().__init__(num_bins, region, pooled=pooled, ignore_index=ignore_index)
+        super().__init__(num_bins, region=region, pooled=pooled, ignore_index=ignore_index)
         check_number("threshold", threshold, 0, 1)
         if pooled and adaptive:
             raise ValueError("pooled is True and adaptive is True; pooled sums need bins of equal width")

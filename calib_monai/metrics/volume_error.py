@@ -27,7 +27,7 @@ class VolumeErrorMetric(CalibrationMetric):
     sums_add_up = True
 
     def __init__(self, at_least: float = PLAUSIBLE, *, ignore_index: int | None = None) -> None:
-        super().__init__("all", ignore_index=ignore_index)
+        super().__init__(region="all", ignore_index=ignore_index)
         check_number("at_least", at_least, 0, 1)
         self.at_least = at_least
 

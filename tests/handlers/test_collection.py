@@ -22,7 +22,7 @@ def metrics() -> dict[str, CalibrationMetric]:
     return {
         "ece_foreground": ECEMetric(region="foreground"),
         "cece_union": CECEMetric(region="union"),
-        "nll_all": NLLMetric("all"),
+        "nll_all": NLLMetric(region="all"),
     }
 
 

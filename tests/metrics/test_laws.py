@@ -42,8 +42,8 @@ MEASURES: dict[str, Callable[[Region], CalibrationMetric]] = {
     "CECE": lambda region: CECEMetric(region=region),
     "TACE": lambda region: TACEMetric(region=region),
     "TACE, equal width": lambda region: TACEMetric(region=region, adaptive=False, threshold=0.01),
-    "NLL": NLLMetric,
-    "Brier": BrierMetric,
+    "NLL": lambda region: NLLMetric(region=region),
+    "Brier": lambda region: BrierMetric(region=region),
 }
 ERRORS = [name for name, make in MEASURES.items() if isinstance(make(Everywhere()), BinnedMetric)]
 SCORES = [name for name in MEASURES if name not in ERRORS]
