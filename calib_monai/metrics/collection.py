@@ -24,7 +24,7 @@ OF_SUMS: dict[type[CalibrationMetric], tuple[str, ...]] = {
     ECEMetric: ("num_bins",),
     CECEMetric: ("num_bins",),
     TACEMetric: ("num_bins", "threshold", "adaptive", "include_background"),
-    NLLMetric: (),
+    NLLMetric: ("least",),
     BrierMetric: (),
     VolumeErrorMetric: ("at_least",),
 }  # the settings on which the sums of given voxels depend

@@ -26,6 +26,7 @@ NNUNET = "probabilities"  # the key under which nnU-Net writes, with its axes as
 PROBS, LOGITS = "probs", "logits"
 KEYS = (NNUNET, "softmax", PROBS, LOGITS)
 AT_A_TIME = 2**20  # bytes
+HALF_BYTES = 2  # of half precision
 MOST_OF_A_PIECE = 2**22  # bytes, of values that are read before they are put in their place
 VECTOR = 5  # axes of a NIfTI whose fourth is of time and the fifth of vectors
 
@@ -65,6 +66,22 @@ class StoredArray:
     def is_whole(self) -> bool:
         """Whether the values are whole numbers, and no header says what they become."""
         return self.dtype.kind in "iub" and not self.is_scaled
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether values are stored less exactly than as float32."""
+        return self.dtype.kind != "f" or self.dtype.itemsize <= HALF_BYTES
+
+    def half_step(self, near: float = 0.0) -> float:
+        """Half of the step between stored values of 0..1: what is stored as 0 may be that far from 0.
+
+        Args:
+            near: 0, or 1, below which the steps of floating point are wider.
+        """
+        if self.dtype.kind == "f":
+            info = np.finfo(self.dtype)
+            return float(info.epsneg if near else info.smallest_subnormal) / 2
+        return (1 / float(np.iinfo(self.dtype).max) if self.is_whole else abs(self.slope)) / 2
 
     @property
     def called(self) -> str:

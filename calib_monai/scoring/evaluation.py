@@ -23,11 +23,12 @@ from calib_monai.posthoc.files import Calibrator
 from calib_monai.refusals import refusal_of
 from calib_monai.scoring.label_and_image import LabelAndImaged
 from calib_monai.scoring.probs import FoundProbs, Reading, read
-from calib_monai.scoring.values import accept_soft, softmax_in_place
+from calib_monai.scoring.values import accept_soft, least_stored, softmax_in_place
 from calib_monai.transforms import LeaveOutd
 
+OF_LIKELIHOOD = "nll_all"
 METRICS = (
-    *("nll_all", "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
+    *(OF_LIKELIHOOD, "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
     *("ece_foreground", "cece_foreground", "tace_foreground", "ece_union", "cece_union"),
 )  # as in evaluate.json
 LEAST_PROB = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
@@ -123,6 +124,8 @@ def evaluate(
         ValueError: the cases cannot be measured; the message is one line.
     """
     folder = str(output_dir)
+    least = least_of(scoring)
+    options = {name: {"least": least} if name == OF_LIKELIHOOD and least else {} for name in METRICS}
     key_metric = {"dice_foreground": handlers.Dice()}
     additional_metrics = {
         "hd95_mm": handlers.HD95(),
@@ -130,7 +133,7 @@ def evaluate(
         "volume_difference": handlers.VolumeDifference(),
         "missed_structures": handlers.MissedStructures(),
         "expected_dice": handlers.ExpectedDice(),
-        "calibration": handlers.MetricCollectionHandler(METRICS),
+        "calibration": handlers.MetricCollectionHandler(options),
     }
     results = handlers.ResultsSaver(
         folder,
@@ -155,6 +158,17 @@ def evaluate(
     ]
     measured = {"key_val_metric": key_metric, "additional_metrics": additional_metrics}
     run(evaluator_of(scoring, val_handlers, postprocessing=postprocessing_of(scoring, writing), **measured))
+
+
+def least_of(scoring: Scoring) -> float | None:
+    """What the likelihood counts a probability of 0 as, if probabilities are stored in coarser steps than float32.
+
+    None where logits are handed on: they are of probabilities of at least `LEAST_PROB`.
+    """
+    stored = [one for found in scoring.cases.values() for one in found.stored]
+    if scoring.hands_on_logits or not any(one.is_coarse for one in stored):
+        return None
+    return least_stored(stored, foreground=scoring.reading.foreground)
 
 
 def fit_checks(scoring: Scoring, of: str = "") -> list[handlers.FitCheck]:

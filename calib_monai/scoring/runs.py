@@ -19,7 +19,7 @@ from calib_monai.reports.runs import Run
 from calib_monai.scoring.applied import note_applied
 from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
 from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
-from calib_monai.scoring.evaluation import Scoring, evaluate
+from calib_monai.scoring.evaluation import Scoring, evaluate, least_of
 from calib_monai.scoring.fits import SaveProbsd, fitted
 from calib_monai.scoring.patients import check_parts_apart, tell_patients
 from calib_monai.spelling import did_you_mean
@@ -109,8 +109,14 @@ def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> l
     """The folder of the run without a fit."""
     _tell(cases)
     with kept_apart(options.out):
-        about = _note(given, options, cases)
-        evaluate(scoring_of(cases, given, options), options.out, about, figures=options.figures)
+        about, scoring = _note(given, options, cases), scoring_of(cases, given, options)
+        if least := least_of(scoring):
+            logger.warning(
+                "probabilities are stored in steps of %.2g: the likelihood counts 0 as half a step, %.2g; to compare "
+                "likelihoods, store float32",
+                *(2 * least, least),
+            )
+        evaluate(scoring, options.out, about, figures=options.figures)
     return [options.out]
 
 

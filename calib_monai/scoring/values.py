@@ -20,7 +20,7 @@ FULL = (255.0, 65535.0)  # what the classes of a voxel sum to, in files of whole
 CUT = 0.05  # of that, by which cutting and rounding may change it, and a step for each class
 OVERSHOT = 0.2  # by which a spline may leave 0..1
 PERCENT = 100  # parts of 1 that are the coarsest: with a larger step any sum would pass
-HALF = 2  # bytes of half precision, whose rounding shows in sums
+FINE = 1e-6  # half of a step, by which a 0 can be raised without a change of the sums
 LEAST = torch.finfo(torch.float32).tiny  # above 0, and by NLL the same
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
 
@@ -67,6 +67,18 @@ def to_probs(name: str, values: Tensor, stored: Sequence[StoredArray], *, foregr
         values /= total
     if _is_segmentation(name, values):
         raise ValueError(f"{name} {A_SEGMENTATION}")
+    if (least := least_stored(stored, foreground=foreground)) <= FINE:
+        values.clamp_(min=max(LEAST, least))
+
+
+def least_stored(stored: Sequence[StoredArray], *, foreground: bool) -> float:
+    """What a probability of 0 may have been before it was rounded: half of a step.
+
+    Args:
+        stored: the array, or one for each channel.
+        foreground: whether the background is what the others leave: near 1 the steps of floating point are wider.
+    """
+    return max(one.half_step(1.0 if foreground else 0.0) for one in stored)
 
 
 def finite_range(name: str, values: Tensor) -> tuple[float, float]:
@@ -187,7 +199,7 @@ def _whole(name: str, total: Tensor, stored: StoredArray, channels: int, *, fore
 def _step(stored: StoredArray, whole: float) -> float:
     """The step between two values near 1, which are stored as `whole` times that; 0 in single precision."""
     if stored.dtype.kind == "f":  # whatever the header says, the values have their own precision
-        return float(np.finfo(stored.dtype).eps) if stored.dtype.itemsize <= HALF else 0.0
+        return float(np.finfo(stored.dtype).eps) if stored.is_coarse else 0.0
     return 1 / whole if stored.is_whole else min(abs(stored.slope), 1 / PERCENT)
 
 

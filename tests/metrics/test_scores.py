@@ -46,3 +46,25 @@ def test_certain_and_right_is_zero() -> None:
     target = torch.zeros(1, 1, 2, 2)
     assert BrierMetric(region="all")(y_pred=probs, y=target).item() == pytest.approx(0, abs=1e-5)
     assert NLLMetric(region="all")(y_pred=probs, y=target).item() == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "least", "cost"),
+    [
+        (torch.float16, None, math.log(2**25)),
+        (torch.float32, None, -math.log(torch.finfo(torch.float32).tiny)),
+        (torch.float64, None, -math.log(torch.finfo(torch.float32).tiny)),
+        (torch.float32, 1 / 510, math.log(510)),
+    ],
+)
+def test_what_was_rounded_to_0_counts_as_half_of_a_step(dtype: torch.dtype, least: float | None, cost: float) -> None:
+    probs = torch.tensor([[1.0, 0.0]], dtype=dtype).reshape(1, 2, 1, 1)
+    metric = NLLMetric(least=least)
+    metric(y_pred=probs, y=torch.ones(1, 1, 1, 1))
+    assert metric.aggregate().item() == pytest.approx(cost)
+
+
+@pytest.mark.parametrize("least", [0, 1, -1e-3, "0.1"])
+def test_a_least_probability_that_is_none_is_refused(least: Any) -> None:
+    with pytest.raises(ValueError, match="least is"):
+        NLLMetric(least=least)

@@ -270,3 +270,48 @@ def test_a_large_file_is_read_piece_by_piece(folders: Callable[..., Folders], st
             assert main(given.options) == 0
         told.append((given.probs.parent / "out" / "cases.csv").read_text())
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "whole", "step"), [("float16", 1, 2**-24), ("uint8", 255, 1 / 255), ("uint16", 65535, 1 / 65535)]
+)
+def test_a_likelihood_does_not_depend_on_what_was_rounded_to_0(
+    folders: Callable[..., Folders], caplog: pytest.LogCaptureFixture, dtype: str, whole: int, step: float
+) -> None:
+    """Labels are drawn from probabilities of which some are below half a step."""
+    given, rng = folders(), np.random.default_rng(0)
+    rounded = given.probs.parent / "rounded"
+    rounded.mkdir()
+    for case, one in given.cases.items():
+        probs = one.probs.copy()
+        probs[1] = np.where(rng.random(probs[1].shape) < 0.2, 0.3 * step, probs[1])
+        probs /= probs.sum(0)
+        label = (rng.random(one.label.shape) > probs.cumsum(0)[:-1]).sum(0).astype(np.uint8)
+        label[probs[1] < step / 2] = np.where(rng.random(label[probs[1] < step / 2].shape) < 0.01, 1, 0)
+        nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / f"{case}.nii.gz")
+        np.save(given.probs / f"{case}.npy", probs.astype(np.float32))
+        values = probs * whole
+        np.save(rounded / f"{case}.npy", (np.rint(values) if whole > 1 else values).astype(dtype))
+    out = given.probs.parent / "out"
+    assert main([*given.line(), "--any_fit"]) == 0
+    assert "are stored in steps" not in caplog.text
+    assert main([*given.line("--probs", str(rounded), "--out", f"{out}_rounded"), "--any_fit"]) == 0
+    assert f"probabilities are stored in steps of {step:.2g}" in caplog.text
+    exact, here = (read_run(folder) for folder in (out, Path(f"{out}_rounded")))
+    assert here.metrics["nll_all"] == pytest.approx(exact.metrics["nll_all"], rel=0.02)
+    assert here.settings["nll_all"]["least"] == pytest.approx(step / 2)
+
+
+def test_what_a_sigmoid_leaves_to_the_background_is_not_0_where_it_was_rounded_to_1(
+    folders: Callable[..., Folders],
+) -> None:
+    given = folders(classes=2)
+    for case, one in given.cases.items():
+        np.save(
+            given.probs / f"{case}.npy",
+            np.where(np.arange(one.label.size) == 0, 1, 0.5).reshape(one.label.shape).astype(np.float32),
+        )
+    told = scored(given, "--foreground", "--classes", "background", "lesion", "--any_fit")
+    size = next(iter(given.cases.values())).label.size
+    expected = ((size - 1) * np.log(2) + np.log(2**25)) / size
+    assert told["/nll_all/value"] == pytest.approx(expected, rel=1e-6)
