@@ -17,14 +17,10 @@ from calib_monai.handlers.multipliers import MultiplierUpdate
 from calib_monai.handlers.schedules import check_rates_ahead
 from calib_monai.lagrangian import Multipliers
 from calib_monai.measures import measure_of
-from calib_monai.metrics import ASDMetric, HD95Metric, MissedStructuresMetric
 from calib_monai.metrics.by_name import VALIDATION
 from calib_monai.targets import TARGET, located
 
-OF_ERRORS = (
-    *(HD95Metric, ASDMetric, MissedStructuresMetric),
-    *(HausdorffDistanceMetric, SurfaceDistanceMetric, RegressionMetric),
-)  # metrics of which less is better
+OF_ERRORS = (HausdorffDistanceMetric, SurfaceDistanceMetric, RegressionMetric)  # MONAI's, of which less is better
 BY_LOSS = "\"$lambda trainer: trainer.state.metrics['train_loss']\""
 
 logger = logging.getLogger(__name__)
@@ -141,7 +137,5 @@ def _chooses(saver: Mapping[str, Any]) -> bool:
 def _is_of_errors(name: str, handler: Any) -> bool:
     """Whether less of a metric is better, by its class or by its name."""
     metric = getattr(handler, "metric_fn", None)
-    by_class = getattr(metric, "more_is_better", None)
-    if by_class is None and isinstance(metric, OF_ERRORS):
-        by_class = False
+    by_class = False if isinstance(metric, OF_ERRORS) else getattr(metric, "more_is_better", None)
     return (measure_of(name.removeprefix(VALIDATION)).more_is_better if by_class is None else by_class) is False

@@ -26,8 +26,7 @@ class CalibrationMetric(ImagewiseMetric):
         ignore_index: a label whose voxels are in no region.
 
     Attributes:
-        more_is_better: whether a higher value is better. `MetricCollectionHandler` tells reports; a training that would
-            keep the model with the highest error is refused.
+        more_is_better: as in `ImagewiseMetric`; `MetricCollectionHandler` tells reports.
         sums_add_up: whether the sums of two sets of voxels add up to the sums of their union. If so, a
             `MetricCollection` computes the common part of overlapping regions once.
 
@@ -35,7 +34,7 @@ class CalibrationMetric(ImagewiseMetric):
         ValueError: an unknown region.
     """
 
-    more_is_better: ClassVar[bool] = False
+    more_is_better: ClassVar[bool | None] = False
     sums_add_up: bool = False
 
     def __init__(

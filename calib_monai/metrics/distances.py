@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ class SurfaceMetric(ImagewiseMetric):
     Raises:
         ValueError: a `num_classes` below 2.
     """
+
+    more_is_better: ClassVar[bool | None] = False
 
     def __init__(
         self,

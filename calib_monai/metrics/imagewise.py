@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from monai.metrics import CumulativeIterationMetric, do_metric_reduction
@@ -16,7 +16,13 @@ class ImagewiseMetric(CumulativeIterationMetric):
     """A MONAI metric that keeps one row for each image, gathered over processes.
 
     `measured` turns the rows into values (images, K). A value that an image does not have is NaN.
+
+    Attributes:
+        more_is_better: whether a higher value is better, None if neither a higher nor a lower one is. A training that
+            would keep the model with the highest error is refused.
     """
+
+    more_is_better: ClassVar[bool | None] = None
 
     def __call__(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
         """Measure these images; return their values (B, K), and keep them.

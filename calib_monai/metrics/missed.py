@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from monai.utils import MetricReduction
 from torch import Tensor
@@ -25,6 +27,8 @@ class MissedStructuresMetric(StructurewiseMetric):
     Raises:
         ValueError: a `dice_below` outside 0..1, or a `num_classes` below 2.
     """
+
+    more_is_better: ClassVar[bool | None] = False
 
     def __init__(self, *, overlapping: bool = False, num_classes: int | None = None, dice_below: float = 0.1) -> None:
         super().__init__(overlapping=overlapping, num_classes=num_classes)

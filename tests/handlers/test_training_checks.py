@@ -18,6 +18,16 @@ from calib_monai.handlers.training_checks import (
     enabled_handlers,
 )
 from calib_monai.losses import CRaCLoss, NACLLoss
+from calib_monai.measures import measure_of
+from calib_monai.metrics import (
+    ASDMetric,
+    ExpectedDiceMetric,
+    HD95Metric,
+    MissedStructuresMetric,
+    PairwiseDiceMetric,
+    VolumeDifferenceMetric,
+)
+from calib_monai.metrics.by_name import METRICS
 
 NETWORK = torch.nn.Conv2d(1, 2, 1)
 OURS = {"_target_": "calib_monai.handlers.BestModelSaver"}
@@ -80,6 +90,20 @@ def test_multipliers_that_nothing_updates_are_refused() -> None:
 def test_a_validation_without_a_key_metric_is_refused(nothing: Any) -> None:
     with pytest.raises(ValueError, match=r"^validate#key_metric is (None|{}); it must have a metric by its name"):
         check_best(nothing, [OURS])
+
+
+def test_a_metric_has_the_direction_of_its_name() -> None:
+    of_shapes = {
+        "hd95_mm": HD95Metric,
+        "asd_mm": ASDMetric,
+        "missed_structures": MissedStructuresMetric,
+        "volume_difference": VolumeDifferenceMetric,
+        "expected_dice": ExpectedDiceMetric,
+        "pairwise_dice": PairwiseDiceMetric,
+    }
+    of_probabilities = {f"{name}_plausible": kind for name, kind in METRICS.items()}
+    for name, kind in {**of_shapes, **of_probabilities}.items():
+        assert kind.more_is_better is measure_of(name).more_is_better
 
 
 @pytest.mark.parametrize(("name", "handler"), [("val_hd95_mm", HD95()), ("val_mean", HausdorffDistance())])
