@@ -1,4 +1,4 @@
-"""Labels: the most probable class of each voxel, and unions of classes."""
+"""Labels: the type that holds them, the most probable class of each voxel, and unions of classes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+
+
+def label_dtype(num_classes: int) -> torch.dtype:
+    """The smallest integer type that holds the classes and `no_class`."""
+    return torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
+
+
+def no_class(dtype: torch.dtype) -> int:
+    """The label, in a map of this integer type, of a voxel that belongs to no class."""
+    return torch.iinfo(dtype).max
 
 
 def most_probable(probs: Tensor, dtype: torch.dtype = torch.uint8) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from calib_monai.arguments import check_choice, check_label_shape, check_number, check_odd, check_whole
+from calib_monai.labels import label_dtype, no_class
 
 PRIORS = ("mean", "gaussian", "max", "min", "median", "mode")
 BORDERS = ("replicate", "background")
@@ -68,16 +69,6 @@ def neighborhood_prior(
     known = (target >= 0) & (target < num_classes) & (target == labels)
     labels = labels.masked_fill(~known, no_class(labels.dtype))
     return window_prior(pad_labels(labels, kernel_size // 2, border), num_classes, kind, kernel_size, sigma)
-
-
-def label_dtype(num_classes: int) -> torch.dtype:
-    """The smallest integer type that holds the classes and `no_class`."""
-    return torch.uint8 if num_classes < torch.iinfo(torch.uint8).max else torch.int32
-
-
-def no_class(dtype: torch.dtype) -> int:
-    """The label, in a map of this integer type, of a voxel that belongs to no class."""
-    return torch.iinfo(dtype).max
 
 
 def pad_labels(target: Tensor, radius: int, border: str) -> Tensor:

@@ -6,7 +6,13 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.labels import most_probable, united
+from calib_monai.labels import label_dtype, most_probable, no_class, united
+
+
+@pytest.mark.parametrize(("num_classes", "dtype"), [(2, torch.uint8), (255, torch.uint8), (256, torch.int32)])
+def test_the_label_of_no_class_is_none_of_the_classes(num_classes: int, dtype: torch.dtype) -> None:
+    assert label_dtype(num_classes) == dtype
+    assert no_class(dtype) not in range(num_classes)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from calib_monai.priors import label_dtype, no_class
+from calib_monai.labels import label_dtype, no_class
 from calib_monai.tensor_checks import check_logits_and_target
 
 

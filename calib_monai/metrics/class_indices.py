@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from calib_monai.labels import label_dtype
+
 UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)  # PyTorch has few operations for them
 
 
@@ -20,7 +22,7 @@ def checked_indices(name: str, given: Tensor, num_classes: int) -> Tensor:
         ValueError: others.
     """
     given = indices_of_usual_type(name, given)
-    labels = given.to(smallest_type(num_classes))
+    labels = given.to(label_dtype(num_classes))
     whole = not given.is_floating_point() or labels.to(given.dtype).equal(given)
     low, high = (extreme.item() for extreme in given.aminmax())
     if not (whole and low >= 0 and high < num_classes):
@@ -34,11 +36,6 @@ def indices_of_usual_type(name: str, given: Tensor) -> Tensor:
     if given.is_complex():
         raise ValueError(f"{name} is {given.dtype}; it must hold whole numbers")
     return given.long() if given.dtype in UNSIGNED else given
-
-
-def smallest_type(num_classes: int) -> torch.dtype:
-    """The smallest type that holds all class indices."""
-    return torch.uint8 if num_classes <= torch.iinfo(torch.uint8).max else torch.int32
 
 
 def may_hold(y: Tensor, number: int) -> bool:

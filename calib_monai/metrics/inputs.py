@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from calib_monai.arguments import plain_values
-from calib_monai.metrics.class_indices import checked_indices, indices_of_usual_type, may_hold, smallest_type
+from calib_monai.labels import label_dtype
+from calib_monai.metrics.class_indices import checked_indices, indices_of_usual_type, may_hold
 from calib_monai.metrics.masks import check_not_empty, checked_masks
 from calib_monai.regions import Region, region_voxels
 
@@ -119,7 +120,7 @@ def class_of_one(y: Tensor) -> Tensor:
         ValueError: a voxel that is not 1 in a single channel and 0 in the others.
     """
     masks = torch.from_numpy(checked_masks("y", y, overlapping=False))
-    labels = torch.zeros_like(masks[:, :1], dtype=smallest_type(masks.shape[1]))
+    labels = torch.zeros_like(masks[:, :1], dtype=label_dtype(masks.shape[1]))
     for k in range(1, masks.shape[1]):
         labels.masked_fill_(masks[:, k : k + 1], k)
     return labels.to(y.device)
