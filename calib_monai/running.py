@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
+from traceback import walk_stack
 from typing import Any, NamedTuple
 
 from monai.bundle import ConfigParser, ConfigWorkflow, create_workflow
@@ -39,7 +38,7 @@ def given_in_python() -> Given | None:
     for among the calls that led here.
     """
     parser = workflow = None
-    for frame in _callers():
+    for frame, _ in walk_stack(inspect.currentframe()):
         one = frame.f_locals.get("self")
         parser = one if parser is None and isinstance(one, ConfigParser) else parser
         workflow = one if workflow is None and isinstance(one, ConfigWorkflow) else workflow
@@ -51,14 +50,6 @@ def given_in_python() -> Given | None:
     if parser is None:
         return None
     return Given(parser, [], {}, None if workflow is None else _keys_in(Path(workflow.config_root_path)))
-
-
-def _callers() -> Iterator[FrameType]:
-    """The calls that led here, the last one first."""
-    frame = sys._getframe(1)  # noqa: SLF001 - Python has no other name for it
-    while frame is not None:
-        yield frame
-        frame = frame.f_back  # type: ignore[assignment]
 
 
 def _keys_in(folder: Path) -> set[str]:

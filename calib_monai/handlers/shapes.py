@@ -23,7 +23,7 @@ from calib_monai.metrics import (
     PairwiseDiceMetric,
     VolumeDifferenceMetric,
 )
-from calib_monai.metrics.confusion import confusion_matrix
+from calib_monai.metrics.confusion import confusion_matrix, dice_of
 from calib_monai.metrics.inputs import plain
 from calib_monai.networks import folders_of
 
@@ -105,8 +105,8 @@ class _CountedDice(DiceMetric):
         rows = []
         for predicted, labeled in zip(*maps, strict=True):
             pairs = confusion_matrix(labeled.flatten(), predicted.flatten(), classes)
-            dice = 2.0 * pairs.diagonal() / (pairs.sum(dim=1) + pairs.sum(dim=0))
-            rows.append(dice.masked_fill(pairs.sum(dim=1) == 0, float("nan"))[int(not self.include_background) :])
+            dice = dice_of(pairs).float().masked_fill(pairs.sum(dim=1) == 0, float("nan"))
+            rows.append(dice[int(not self.include_background) :])
         return torch.stack(rows)
 
 

@@ -103,6 +103,9 @@ def _check_dropout(dropout: Any) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of an error; the name of the error comes first, unless it is a ValueError."""
+    """The first line of an error; the name of the error comes first, unless it is a ValueError.
+
+    It is not `checks.first_line`, which is for errors of files; and `checks` imports the networks.
+    """
     told = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return told if told and isinstance(error, ValueError) else f"{type(error).__name__}: {told}".removesuffix(": ")
