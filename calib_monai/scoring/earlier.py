@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 from calib_monai.locks import hold
 from calib_monai.whole_files import UNFINISHED, read_json
@@ -24,6 +25,7 @@ MOVING = f"{UNFINISHED}earlier"  # that folder while it is filled or emptied
 REPLACED = f"{UNFINISHED}replaced"  # that folder once the new results are there
 SLICES = f"{UNFINISHED}slices"  # which a run that fails leaves
 SCORING = "scoring"
+OF_FIT = ("calibrate", "fitted_to")  # what `SCORED` says of a fit
 
 
 def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool) -> None:
@@ -47,7 +49,7 @@ def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool)
     if overwrite or not out.is_dir():
         return
     if (out / SCORED).is_file():
-        before = {f"--{name}": value for name, value in _scored_of(out / SCORED).items()}
+        before = {f"--{name}": value for name, value in _content_of(out / SCORED).items()}
         of_these = all(before.get(name) == str(folder and folder.resolve()) for name, folder in [*folders.items()][:2])
         known = before.keys() >= {"--probs", "--labels"}
         of = f"{before['--probs']} with the labels {before['--labels']}" if known else "something else"
@@ -60,14 +62,32 @@ def check_out(out: Path, folders: Mapping[str, Path | None], *, overwrite: bool)
         raise ValueError(f"--out {out} holds results of {of}: set another --out, or replace them by --overwrite")
 
 
-def _scored_of(file: Path) -> dict[str, str]:
-    """What the file of an earlier run says of its folders; nothing if it is no such file."""
+def check_same_fit(out: Path, fit: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Raise ValueError if a folder of results holds a calibrator that this run would replace by another one, or none.
+
+    Args:
+        out: the folder of results.
+        fit: what `SCORED` says of the fit of this run; empty if it fits nothing.
+        overwrite: whether another calibrator may be replaced.
+    """
+    before = _content_of(out / SCORED)
+    kind, cases = (before.get(name) for name in OF_FIT)
+    if kind is None or overwrite or {"calibrate": kind, "fitted_to": cases} == fit:
+        return
+    of = f"fitted to {len(cases)} case(s), first {cases[0]}" if isinstance(cases, list) and cases else "fitted before"
+    raise ValueError(
+        f"--out {out} holds the calibrator {kind}, {of}, which this run would remove: set another --out, or replace it "
+        "by --overwrite"
+    )
+
+
+def _content_of(file: Path) -> Mapping[str, Any]:
+    """What the file of an earlier run says; nothing if it is no such file."""
     try:
-        content = read_json(file)
+        content = read_json(file) if file.is_file() else {}
     except ValueError:
         return {}
-    told = content if isinstance(content, Mapping) else {}
-    return {name: str(told[name]) for name in ("probs", "labels") if name in told}
+    return content if isinstance(content, Mapping) else {}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from calib_monai.reports.run_files import read_runs
 from calib_monai.reports.runs import Run
 from calib_monai.scoring.applied import note_applied
 from calib_monai.scoring.cases import GivenFiles, ScoredCases, scored_cases
-from calib_monai.scoring.earlier import SCORED, SCORING, check_out, come_back, kept_apart
+from calib_monai.scoring.earlier import SCORED, SCORING, check_out, check_same_fit, come_back, kept_apart
 from calib_monai.scoring.evaluation import Scoring, evaluate, least_of
 from calib_monai.scoring.fits import SaveProbsd, fitted
 from calib_monai.scoring.patients import check_parts_apart, tell_patients
@@ -107,6 +107,7 @@ def _check_options(options: ScoreOptions) -> None:
 
 def _measured(given: GivenFiles, options: ScoreOptions, cases: ScoredCases) -> list[Path]:
     """The folder of the run without a fit."""
+    check_same_fit(options.out, {}, overwrite=options.overwrite)
     _tell(cases)
     with kept_apart(options.out):
         about, scoring = _note(given, options, cases), scoring_of(cases, given, options)
@@ -165,6 +166,8 @@ def _hint(case: str, known: Sequence[str]) -> str:
 def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
     """The folders of the runs before and after a fit."""
     cases, to_fit = _parts(given, options, found)
+    fit = {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
+    check_same_fit(options.out, fit, overwrite=options.overwrite)
     check_parts_apart(cases.found, to_fit.found, {**to_fit.patients, **cases.patients})
     _tell(cases)
     logger.info("fitting %s to %d other case(s)", options.calibrate, len(to_fit.found))

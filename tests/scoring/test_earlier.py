@@ -76,13 +76,25 @@ def test_a_second_run_leaves_what_it_would_have_written_alone(
     given: Folders, first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
     out = given.probs.parent / "out"
-    for options in (first, second):
-        assert main(given.line(*options)) == 0
+    assert main(given.line(*first)) == 0
+    assert main(given.line("--overwrite", *second)) == 0
     alone = given.probs.parent / "alone"
     assert main(given.line(*second, "--out", str(alone))) == 0
     assert held_in(out).keys() == held_in(alone).keys()
     for name in ("cases.csv", "eval/cases.csv", "eval_ts/cases.csv", "calibration_ts.json", "calibrated/case_0.npz"):
         assert held_in(out).get(name) == held_in(alone).get(name)
+
+
+@pytest.mark.parametrize("second", [(), (*FIT, "case_1"), ("--calibrate", "lts", "--fit", "case_0")])
+def test_another_calibrator_is_not_removed_without_a_word(given: Folders, second: tuple[str, ...]) -> None:
+    assert main(given.line(*FIT, "case_0")) == 0
+    before = held_in(given.probs.parent / "out")
+    with pytest.raises(
+        ValueError, match=r"holds the calibrator ts, fitted to 1 case\(s\), first case_0, which this run"
+    ):
+        main(given.line(*second))
+    assert held_in(given.probs.parent / "out") == before
+    assert main(given.line(*FIT, "case_0")) == 0
 
 
 @pytest.mark.parametrize("first", [(), (*FIT, "case_0")])
