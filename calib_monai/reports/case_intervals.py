@@ -22,7 +22,10 @@ ABOUT_ONE_TRAINING = (
     "Cases of a patient count as one, if the patients are known. Of 100 such intervals, 95 hold the mean over all "
     "cases of this kind. Another training has other intervals."
 )
-ABOUT_LIMITS = "No interval goes beyond the values that its measure can have."
+ABOUT_LIMITS = (
+    "No interval goes beyond the values that its measure can have. If all cases have the same value, there is none: "
+    "they do not show how much cases differ."
+)
 ABOUT_CHANCE = (
     "The mean over cases of a calibration error is too large if cases have few voxels, because chance alone makes an "
     "error. A pooled error measures all cases together, and chance adds less. A debiased error subtracts what chance "
@@ -56,12 +59,16 @@ def interval_of(
 ) -> tuple[float, float]:
     """The interval of a mean over cases, (NaN, NaN) where there is none.
 
+    There is none if all values are equal: six of six covered volumes do not show that each one will be.
+
     Args:
         measure: its name, which says how far values can go.
         values: of each case.
         missed: whether a structure was missed in any of them: then a distance has no interval.
         patients: the patient of each case; without them each case is a patient.
     """
+    if len({value for value in values if not isnan(value)}) == 1:
+        return nan, nan
     return within_limits(measure, mean_interval(values, patients=patients), values, missed=missed)
 
 

@@ -90,3 +90,8 @@ def test_an_interval_ends_where_the_values_of_its_measure_do() -> None:
     percent = [90.0, 100.0, 99.0]  # a metric of one's own that is called so
     for name in ("dice_percent", "mine"):
         assert interval_of(name, percent, missed=False) == pytest.approx(mean_interval(percent))
+
+
+@pytest.mark.parametrize("values", [[1.0] * 6, [0.1] * 3, [0.0, nan, 0.0]])
+def test_cases_that_are_all_alike_have_no_interval(values: list[float]) -> None:
+    assert isnan(interval_of("covered_volumes", values, missed=False)[0])
