@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from calib_monai.refusals import tell_in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write them."""
+    """Write them, and print the variables with which the commands of the pages take them."""
     parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to make")
     parser.add_argument("--cases", type=int, default=32, help="number of cases")
@@ -25,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_writable([str(options.folder)])
     check_alone(options.folder, phantoms)
     write_hippocampus(str(options.folder), phantoms)
+    image = min(file for file in (options.folder / "imagesTr").iterdir() if not file.name.startswith("."))
+    sys.stdout.write(f"DATA={shlex.quote(str(options.folder))}\nIMAGE={shlex.quote(str(image))}\n")
 
 
 def check_alone(folder: Path, names: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,11 @@ def test_phantoms_are_not_written_among_other_cases_or_from_wrong_options(
     assert (tmp_path / "data" / "dataset.json").read_text() == "mine"
     other.unlink()
     write_phantoms([str(tmp_path / "data"), "--cases", "2"])
+
+
+def test_the_script_prints_the_variables_of_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "my phantoms"
+    write_phantoms([str(folder), "--cases", "2"])
+    told = dict(shlex.split(line)[0].split("=", 1) for line in capsys.readouterr().out.splitlines())
+    assert told["DATA"] == str(folder)
+    assert Path(told["IMAGE"]).is_file()
