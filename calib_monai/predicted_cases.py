@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, overload
 
 from monai.data import Dataset
@@ -27,6 +28,8 @@ from calib_monai.seen import SeenImage
 from calib_monai.volumes import files_of, read_image
 from calib_monai.windows import tell_doubted_units, window_of
 
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,12 +39,14 @@ class Inputs(list[Case]):
     Attributes:
         failed: a line for each case that is skipped.
         lost: the names of the cases that were read, but not predicted, or whose results could not be written.
+        notes: how a case differs much from the training images, by its name.
     """
 
-    def __init__(self, cases: Iterable[Case], failed: Iterable[str] = ()) -> None:
+    def __init__(self, cases: Iterable[Case], failed: Iterable[str] = (), notes: Mapping[str, str] = NO_NOTES) -> None:
         super().__init__(cases)
         self.failed = list(failed)
         self.lost: list[str] = []
+        self.notes = dict(notes)
 
     def lose(self, case: str, why: str) -> None:
         """Note that a case could not be predicted, or its results not be written; the others are predicted."""
@@ -107,6 +112,11 @@ class InputsOnDemand(Sequence[Case]):
     def __len__(self) -> int:
         """The number of cases that can be predicted."""
         return len(self._checked(None))
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """Those of the cases that are predicted, as of `Inputs`."""
+        return NO_NOTES if self.checked is None else self.checked.notes
 
     def lose(self, case: str, why: str) -> None:
         """Note that a case could not be predicted, or its results not be written; the others are predicted."""
@@ -196,10 +206,13 @@ class InputsOnDemand(Sequence[Case]):
         tell_odd_voxels({str(case["case"]): seen.geometry.spacing for case, seen in good})
         tell_doubted_units({str(case["case"]): seen.units for case, seen in good}, window)
         tell_seen(splits, {str(case["case"]): seen.digest for case, seen in good})
+        notes = {}
         for case, seen in good:
             if far := far_from_training(seen.geometry, trained):
-                logger.warning("%s is far outside of what the model was trained on: %s", case["case"], far)
-        return Inputs([case for case, _ in good], failed)
+                notes[str(case["case"])] = f"far outside of what the model was trained on: {far}"
+        for name, note in notes.items():
+            logger.warning("%s is %s", name, note)
+        return Inputs([case for case, _ in good], failed, notes)
 
 
 def end(cases: Any, folder: str) -> None:

@@ -158,8 +158,10 @@ class PredictionsSaver:
         probs, (unit, size) = plain(item["prob"]).cpu(), _unit(item["pred"])
         structures = self._structures(probs, plain(item["pred"])[0].cpu(), unit, size)
         intervals, margins = self.promises[:2]
+        note = getattr(cases_of(engine), "notes", {}).get(case)
         content = {
             "case": case,
+            **({"note": note} if note else {}),
             **self.network,
             **about_promises(self.promises, self.class_names[1:]),
             "expected": f"sum of the probabilities from {PLAUSIBLE} on",

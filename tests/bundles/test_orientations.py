@@ -159,3 +159,5 @@ def test_an_image_far_outside_of_the_training_is_told(tmp_path: Path, capsys: py
     assert (
         "coarse is far outside of what the model was trained on: a spacing of 2 x 2 x 2 mm" in capsys.readouterr().out
     )
+    told = json.loads((tmp_path / "predictions" / "coarse" / "coarse_structures.json").read_text())
+    assert told["note"].startswith("far outside of what the model was trained on: a spacing of 2 x 2 x 2 mm")
