@@ -45,11 +45,11 @@ def axes_of_array(
     if not fitting:
         channels = "" if num_channels is None else f" of {num_channels} class(es)" if num_channels > 1 else ""
         of_others = [axes for axes in known if _fits(axes, shape, wanted, None)]
-        if channels and of_others:
+        if num_channels is not None and of_others and "c" in of_others[0]:
             held = shape[of_others[0].index("c")]
             raise ValueError(
-                f"{file} is {tuple(stored)}: it holds values of {held} class(es), and {num_channels} are named; name "
-                "each class, or with --foreground each but the background"
+                f"{file} is {tuple(stored)}: it holds values of {held} class(es), and must hold {num_channels}; name "
+                "each class, the background first, and give --foreground if the file has none of the background"
             )
         others = [axes for axes in AXES if axes not in known and _fits(axes, shape, wanted, num_channels)]
         hint = f" (--axes {others[0]} fits)" if others else ""

@@ -20,6 +20,8 @@ OF_OTHERS = {
     *("Not all config files are in", "Expecting property name enclosed in double quotes"),
     *(
         "invalid literal for int() with base 10",
+        "Cannot find the config file",
+        "list index out of range",
         "File too large",
         "No space left on device",
         "CUDA out of memory",

@@ -203,7 +203,17 @@ WRONG_SCORES = [
         niftis(lambda p: np.round(100 * p[..., 1:]).astype(np.uint8)),
         ("--foreground",),
     ),
-    WrongScore("a class too many", "4 class.*, and 3 are named", niftis(lambda p: np.concatenate([p, p[..., :1]], -1))),
+    WrongScore(
+        "a class too many",
+        "4 class.*, and must hold 3; name each class, the background first",
+        niftis(lambda p: np.concatenate([p, p[..., :1]], -1)),
+    ),
+    WrongScore(
+        "a background that is not left out",
+        "3 class.*, and must hold 2; .* and give --foreground if the file has none",
+        niftis(lambda p: p),
+        ("--classes", "background", "liver", "tumor", "--foreground"),
+    ),
     WrongScore(
         "more classes than a byte has",
         "case_0.nii.gz is of 300 classes; at most 256 are measured",
@@ -260,7 +270,7 @@ WRONG_SCORES = [
             (("--classes", "a", "b", "b"), "each with a name of its own"),
             (("--classes", "liver", "Background", "tumor"), "the background must be the first, because its label is 0"),
             (("--classes", "{}/nowhere.json"), "nowhere.json cannot be read"),
-            (("--classes", "background", "liver"), "values of 3 .*, and 2 are named; name each class"),
+            (("--classes", "background", "liver"), "values of 3 .*, and must hold 2; name each class"),
             (("--order", "background", "liver"), "--order is background, liver; it must be the classes"),
             (("--axes", "xyzc"), "with axes as xyzc"),
             (("--cases", "case_7"), "there is no case case_7 with probabilities and a label; did you mean"),

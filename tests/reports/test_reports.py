@@ -290,3 +290,12 @@ def test_a_run_is_named_with_the_voxels_that_its_calibrator_was_fitted_to(
     about = {"calibrator": "ts", "calibrator_region": region, "method": "brains"}
     (folder / "summary.json").write_text(json.dumps(summary | about))
     assert read_run(folder).name == name
+
+
+def test_a_folder_that_is_called_after_a_calibrator_keeps_its_name(tmp_path: Path) -> None:
+    for name, calibrator in (("eval", "none"), ("eval_ts", "ts")):
+        folder = write_run(tmp_path / "mine_ts" / name, 1.0)
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps(summary | {"calibrator": calibrator, "method": "mine_ts"}))
+    before, after = (read_run(tmp_path / "mine_ts" / name).name for name in ("eval", "eval_ts"))
+    assert (before, after) == ("mine_ts", "mine_ts + TS")
