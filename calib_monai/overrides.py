@@ -27,7 +27,7 @@ from calib_monai.path_options import PATHS, check_path_option
 from calib_monai.refusals import end_with, is_first, tell_in_one_line
 from calib_monai.running import OF_TRACKING, Given, given_in_python
 from calib_monai.spelling import nearest
-from calib_monai.targets import TARGET, arguments_of, check_targets, located
+from calib_monai.targets import TARGET, arguments_of, check_needed, check_targets, located
 
 PROGRAM_FILE = ("monai", "bundle", "__main__.py")  # what Python runs for `python -m monai.bundle`
 PROGRAM = ("imports", "keys", "network", "initialize", "run", "finalize")  # of a configuration, and no settings
@@ -129,6 +129,7 @@ def _with_options(files: list[str], options: Mapping[str, Any], texts: Mapping[s
     _check_fitted([key for key in options if key in given], asked.get("calibrator"))
     check_settings(asked.get())
     check_targets(asked.get())
+    check_needed(asked.get())
     check_references(asked)
     for key in unused_keys(config.get()):
         logger.log(level, "nothing refers to '%s' in %s: it changes nothing", key, " and ".join(files))

@@ -16,6 +16,7 @@ from calib_monai.spelling import did_you_mean
 
 TARGET = "_target_"
 OURS = "calib_monai."
+LATER = {"_mode_", "_disabled_"}  # MONAI's words for what is not called at once, or at all
 OF_MONAI = (losses, nets, transforms, handlers, inferers, engines)
 OF_SCIKIT_IMAGE = (KeepLargestConnectedComponentd, RemoveSmallObjectsd)  # look for it when the first case is predicted
 
@@ -23,7 +24,7 @@ LOCATOR = ComponentLocator()  # one, for it searches all of MONAI when it is fir
 
 
 def check_targets(config: Mapping[str, Any]) -> None:
-    """Raise ValueError if a component cannot be found, lacks a library, or is ours and has no such argument."""
+    """Raise ValueError if a component cannot be found or lacks a library, or is ours and has no such argument."""
     for name, node, target in _components(config):
         if target.startswith(("$", "@", "%")):
             continue
@@ -36,6 +37,17 @@ def check_targets(config: Mapping[str, Any]) -> None:
             for argument in sorted({one for one in node if not one.startswith("_")} - known):
                 near = did_you_mean(argument, known) or f"; it takes {', '.join(sorted(known)) or 'nothing'}"
                 raise ValueError(f"{target} takes no {argument!r}, as {name} says{near}")
+
+
+def check_needed(config: Mapping[str, Any]) -> None:
+    """Raise ValueError if a component of ours lacks an argument that it needs, as in a bundle of an earlier version."""
+    for name, node, target in _components(config):
+        component = located(target) if target.startswith(OURS) else None
+        if component is not None and not node.keys() & LATER and (lacking := _needed_by(component) - node.keys()):
+            raise ValueError(
+                f"{target} needs {', '.join(sorted(lacking))}, which {name} does not give (if an earlier version "
+                "composed this bundle, compose it again with scripts/compose_bundles.py)"
+            )
 
 
 def own_targets(config: Mapping[str, Any]) -> Iterator[str]:
@@ -65,6 +77,13 @@ def arguments_of(component: Any) -> set[str] | None:
         if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
             return names
     return None
+
+
+def _needed_by(component: Callable[..., Any]) -> set[str]:
+    """The names of a component's arguments that have no default."""
+    arguments = inspect.signature(component).parameters.values()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {one.name for one in arguments if one.default is one.empty and one.kind in by_name}
 
 
 def _components(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:

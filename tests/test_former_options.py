@@ -89,7 +89,7 @@ def test_a_bundle_that_an_earlier_version_composed_is_refused_in_one_line(
     component: dict[str, str], said: str, tmp_path: Path
 ) -> None:
     former = tmp_path / "train.json"
-    catalogue = {"unet": {"_target_": "calib_monai.networks.unet"}}
+    catalogue = {"unet": {"_target_": "calib_monai.networks.unet", "in_channels": 1, "out_channels": 2}}
     own = {"epochs": 1, "networks": catalogue, "network_def": "@networks::unet", "run": ["@network_def", "@epochs"]}
     former.write_text(json.dumps(own))
     check_overrides([*PROGRAM, "--config_file", str(former), "--network_def", "@networks::unet"])

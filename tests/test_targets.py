@@ -6,7 +6,7 @@ import pytest
 from monai.bundle import ComponentLocator
 from monai.transforms import utils
 
-from calib_monai.targets import check_targets, located
+from calib_monai.targets import check_needed, check_targets, located
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,12 @@ def test_monai_is_searched_once_for_all_components(monkeypatch: pytest.MonkeyPat
     for name in ("UNet", "DiceLoss", "LoadImaged"):
         assert located(name)
     assert len(searched) <= 1
+
+
+def test_an_argument_that_a_component_of_ours_lacks_is_named_before_it_is_built() -> None:
+    saver = {"_target_": "calib_monai.handlers.SliceSaver"}
+    said = "^calib_monai.handlers.SliceSaver needs output_dir, which handlers#0 does not give"
+    with pytest.raises(ValueError, match=said):
+        check_needed({"handlers": [saver]})
+    for later in ({"_mode_": "partial"}, {"_disabled_": True}, {"output_dir": "eval"}):
+        check_needed({"handlers": [saver | later]})
