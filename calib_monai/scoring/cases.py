@@ -17,7 +17,7 @@ from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
-from calib_monai.scoring.class_names import BACKGROUND, Classes, classes_of, numbered
+from calib_monai.scoring.class_names import BACKGROUND, Classes, check_one_order, classes_of, numbered
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.patients import patients_in
 from calib_monai.scoring.probs import FoundProbs, Reading, found_in
@@ -88,9 +88,10 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
     Raises:
         ValueError: files that do not fit together; the message is one line with the file, the value and the rule.
     """
-    known = classes or classes_of(
-        given.classes, [given.probs, given.labels], given.ignore_index, ordered=bool(given.order)
-    )
+    folders, ordered = [given.probs, given.labels], bool(given.order)
+    known = classes or classes_of(given.classes, folders, given.ignore_index, ordered=ordered)
+    if classes is not None:
+        check_one_order(classes.names, folders, ordered=ordered, of_fit=True)
     pairs = pairs_in(
         given.probs,
         given.labels,

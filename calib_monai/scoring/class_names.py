@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,14 @@ class Classes(NamedTuple):
     ignore_index: int | None = None
 
 
+class Source(NamedTuple):
+    """Names of classes and who says them: a file, or "" for a person, and whether it lies with the probabilities."""
+
+    names: Sequence[str]
+    file: str
+    of_probs: bool = False
+
+
 def classes_of(
     given: Sequence[str], folders: Sequence[Path], ignore_index: int | None = None, *, ordered: bool = False
 ) -> Classes | None:
@@ -30,38 +40,83 @@ def classes_of(
     Args:
         given: names, the background first, or one path of a JSON: nnU-Net's or the Decathlon's, or a list of names.
         folders: that of the probabilities first. In and above them a `dataset.json` is looked for; the table of names
-            that an inference writes is looked for in the first one.
+            that an inference writes is looked for in them.
         ignore_index: as given.
-        ordered: whether the order of the channels is given, so that the table may have another one.
+        ordered: whether the order of the channels is given, so that names beside the probabilities may have another
+            one; then those beside the labels go first.
 
     Raises:
-        ValueError: names that are none, a file that does not give them, or two files that give them in two orders.
+        ValueError: names that are none, a file that does not give them, or as `check_one_order`.
     """
+    files = _files_near(folders, labels_first=ordered)
     if len(given) == 1 and given[0].lower().endswith(".json"):
         found = _in_json(Path(given[0]))
     elif given:
         found = Classes(list(given))
+    elif files:
+        found = _in_json(files[0])
+    elif written := names_in_table(folders[0]):
+        found = Classes(written)
     else:
-        above = dict.fromkeys(path for folder in folders for path in (folder, *folder.resolve().parents[:ABOVE]))
-        files = [path / DATASET_JSON for path in above if (path / DATASET_JSON).is_file()]
-        written = names_in_table(folders[0])
-        if not files and not written:
-            return None
-        found = _in_json(files[0]) if files else Classes(written)
-        if not ordered:
-            _check_order(found.names, written, *files[:1], folders[0] / ITK_SNAP)
+        return None
     _check(found.names)
+    check_one_order(found.names if given else (), folders, ordered=ordered)
     return found if ignore_index is None else found._replace(ignore_index=ignore_index)
 
 
-def _check_order(names: Sequence[str], written: Sequence[str], *files: Path) -> None:
-    """Raise ValueError if names and those that an inference wrote are the same in another order."""
-    listed, others = ([name.lower() for name in one] for one in (names, written))
-    if listed != others and sorted(listed) == sorted(others):
-        raise ValueError(
-            f"the classes are {', '.join(names)} in {files[0]}, and {', '.join(written)} in {files[-1]}: labels and "
-            "probabilities have other orders: give that of the channels by --order"
-        )
+def check_one_order(
+    given: Sequence[str], folders: Sequence[Path], *, ordered: bool = False, of_fit: bool = False
+) -> None:
+    """Raise ValueError if two sources have the same names in two orders; other names are not compared.
+
+    Args:
+        given: names that a person gave, or none.
+        folders: as in `classes_of`.
+        ordered: whether the order of the channels is given: then nothing beside the probabilities is compared.
+        of_fit: whether the given names are those of the measured cases, and the folders those of the fit.
+    """
+    sources = [Source(given, ""), *_sources_near(folders)]
+    for first, second in combinations([one for one in sources if not (ordered and one.of_probs)], 2):
+        if _are_reordered(first.names, second.names):
+            where = f"in {first.file}" if first.file else "in the measured cases" if of_fit else "in --classes"
+            raise ValueError(
+                f"the classes are {', '.join(first.names)} {where}, and {', '.join(second.names)} in {second.file}: "
+                f"{_remedy(first, second, of_fit=of_fit)}"
+            )
+
+
+def _remedy(first: Source, second: Source, *, of_fit: bool) -> str:
+    """The end of a message on two sources of names."""
+    if not first.file and of_fit:
+        return "the cases of --fit must have the same order"
+    if not first.file and not second.of_probs:
+        return "give them in the order of the labels, or correct the file"
+    if first.of_probs == second.of_probs:
+        return "correct the one that is wrong"
+    return "labels and probabilities have other orders: give that of the channels by --order"
+
+
+def _are_reordered(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the structures are the same in another order; the background is 0, whatever its name is."""
+    listed, compared = ([name.strip().lower().replace(" ", "_") for name in one[1:]] for one in (names, others))
+    return listed != compared and sorted(listed) == sorted(compared)
+
+
+def _files_near(folders: Sequence[Path], *, labels_first: bool = False) -> list[Path]:
+    """Each `dataset.json` in and above folders, those of the first folder first, or last."""
+    turned = [*folders[1:], *folders[:1]] if labels_first else folders
+    above = dict.fromkeys(path for folder in turned for path in (folder, *folder.resolve().parents[:ABOVE]))
+    return [path / DATASET_JSON for path in above if (path / DATASET_JSON).is_file()]
+
+
+def _sources_near(folders: Sequence[Path]) -> Iterator[Source]:
+    """Who says names in and near folders, the labels first; a file that gives none is passed over."""
+    of_labels = {file.resolve() for file in _files_near(folders[1:])}
+    for file in _files_near(folders, labels_first=True):
+        with suppress(ValueError):
+            yield Source(_in_json(file).names, str(file), file.resolve() not in of_labels)
+    for folder in reversed(folders):
+        yield Source(names_in_table(folder), str(folder / ITK_SNAP), folder is folders[0])
 
 
 def numbered(count: int) -> list[str]:

@@ -16,12 +16,10 @@ from wrong_probs import last
 from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
 from calib_monai import headers
-from calib_monai.label_tables import write_label_tables
 from calib_monai.refusals import refusal_of
 from calib_monai.reports.answers import beside
 from calib_monai.reports.run_files import read_run
 from calib_monai.score import main
-from calib_monai.scoring.class_names import classes_of
 from calib_monai.scoring.pickles import placed_by
 
 
@@ -167,57 +165,6 @@ def as_itk(affine: Any) -> dict[str, Any]:
     spacing = np.linalg.norm(of_itk[:3, :3], axis=0)
     direction = (of_itk[:3, :3] / spacing).ravel()
     return {"spacing": tuple(spacing), "origin": tuple(of_itk[:3, 3]), "direction": tuple(direction)}
-
-
-@pytest.mark.parametrize(
-    ("content", "names", "ignored"),
-    [
-        ({"labels": {"background": 0, "tumor": 2, "liver": 1}}, ["background", "liver", "tumor"], None),
-        ({"labels": {"0": "background", "1": "Anterior"}}, ["background", "Anterior"], None),
-        ({"labels": {"background": 0, "liver": [1], "ignore": 2}}, ["background", "liver"], 2),
-        (["background", "liver"], ["background", "liver"], None),
-    ],
-)
-def test_classes_are_those_of_a_json(tmp_path: Path, content: Any, names: list[str], ignored: int | None) -> None:
-    (tmp_path / "dataset.json").write_text(json.dumps(content))
-    (tmp_path / "labelsTr").mkdir()
-    for found in (classes_of([], [tmp_path / "labelsTr"]), classes_of([str(tmp_path / "dataset.json")], [])):
-        assert found == (names, ignored)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ({"labels": {"background": 0, "whole": [1, 2], "core": [2]}}, "has the regions whole, which overlap"),
-        ({"labels": {"background": 0, "liver": 2}}, "has the labels 0, 2; they must be 0..1"),
-        ({"labels": 3}, "gives no classes"),
-        ({"labels": {"background": 0, "liver": "one"}}, "must be a whole number with a name"),
-    ],
-)
-def test_a_json_without_classes_is_refused(tmp_path: Path, content: Any, said: str) -> None:
-    (tmp_path / "dataset.json").write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=said):
-        classes_of([], [tmp_path])
-
-
-def test_classes_are_those_that_an_inference_wrote_beside_its_predictions(tmp_path: Path) -> None:
-    names = ["background", "left ventricle", "the wall"]
-    write_label_tables(tmp_path, names)
-    assert classes_of([], [tmp_path], ignore_index=255) == (names, 255)
-
-
-def test_labels_of_the_same_classes_in_another_order_are_refused(tmp_path: Path) -> None:
-    probs, labels = tmp_path / "probs", tmp_path / "labels"
-    for folder in (probs, labels):
-        folder.mkdir()
-    write_label_tables(probs, ["background", "RV", "LV"])
-    (labels / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "rv": 1, "lv": 2}}))
-    assert classes_of([], [probs, labels]) == (["background", "rv", "lv"], None)
-    (labels / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "lv": 1, "rv": 2}}))
-    with pytest.raises(ValueError, match=r"dataset.json, and background, RV, LV in .*label_colors.txt: labels and pr"):
-        classes_of([], [probs, labels])
-    assert classes_of([], [probs, labels], ordered=True) == (["background", "lv", "rv"], None)
-    assert classes_of(["background", "lv", "rv"], [probs, labels]) == (["background", "lv", "rv"], None)
 
 
 def test_probabilities_whose_header_turns_them_are_measured_where_they_lie(folders: Callable[..., Folders]) -> None:
