@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,9 +38,9 @@ class LoadCased(MapTransform):
     (`calib_monai.series.load_series`). A volume in another unit gets its affine in mm. An affine that is not a grid is
     refused, and so is a volume in MetaImage or NRRD without sizes of its voxels. Several files become channels; their
     headers may differ by up to half a voxel, and the first header is used. A volume of a single slice gets its missing
-    third axis. The meta data hold "file_shape", the shape of the file. An image that is in memory already is taken as
-    it is, if it has an affine. If a case has `LABEL_VALUES`, the classes of the values in the file of its label, the
-    label gets these classes.
+    third axis; further axes are dropped if all of them are 1 long. The meta data hold "file_shape", the shape of the
+    file. An image that is in memory already is taken as it is, if it has an affine. If a case has `LABEL_VALUES`, the
+    classes of the values in the file of its label, the label gets these classes.
 
     Args:
         keys: keys that hold a path, several paths, or a MONAI MetaTensor; by default the image, and the label if there
@@ -115,6 +116,9 @@ class LoadCased(MapTransform):
         read = cast(MetaTensor, self.load(file, None if given else reader_of(file)))
         image = cast(MetaTensor, self.channel_first(read))
         image.meta["file_shape"] = np.asarray(read.shape)
+        further = read.shape[SPATIAL_DIMS:] if self.spatial_dims == SPATIAL_DIMS else ()
+        if len(further) > 1 and prod(further) == 1:
+            image = cast(MetaTensor, image.flatten(SPATIAL_DIMS))
         if affine is not None:  # where it does not fit the sizes of voxels, MONAI takes another
             to_mm = mm_per_nifti_unit(file, int(image.meta.get("xyzt_units", 0)))
         if affine is not None or to_mm != 1:

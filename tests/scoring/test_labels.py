@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from saved_probs import AFFINE, Folders
 
+from calib_monai.loading import LoadCased
 from calib_monai.score import main
 from calib_monai.scoring.labels import labels_in
 
@@ -54,3 +56,26 @@ def test_volumes_of_probabilities_without_a_label_are_refused(folders: Callable[
     for values in (given.cases["case_1"].label, 50 * given.cases["case_1"].probs[1]):  # a segmentation, an image
         nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), AFFINE), given.probs / "case_1.nii.gz")
         assert main(options) == 0
+
+
+@pytest.mark.parametrize("further", [1, 2, 3])
+def test_further_axes_of_a_label_that_are_1_long_are_dropped(folders: Callable[..., Folders], further: int) -> None:
+    given = folders()
+    for case, one in given.cases.items():
+        given.write(case, "{}.npy", one.probs)
+        label = one.label.reshape(*one.label.shape, *[1] * further)
+        nibabel.save(nibabel.Nifti1Image(label, AFFINE), given.labels / f"{case}.nii.gz")
+    assert main(given.options) == 0
+    measured = json.loads((given.probs.parent / "out" / "summary.json").read_text())["metrics"]["nll_all"]
+    assert measured["voxels"] == sum(one.label.size for one in given.cases.values())
+
+
+def test_an_image_loses_further_axes_and_keeps_its_grid(tmp_path: Path) -> None:
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    nibabel.save(nibabel.Nifti1Image(values[..., None, None], AFFINE), tmp_path / "image.nii")
+    nibabel.save(nibabel.Nifti1Image(values, AFFINE), tmp_path / "label.nii")
+    loaded = LoadCased()({name: str(tmp_path / f"{name}.nii") for name in ("image", "label")})
+    assert loaded["image"].shape == (1, 2, 3, 4)
+    np.testing.assert_array_equal(loaded["image"], loaded["label"])
+    np.testing.assert_allclose(loaded["image"].affine, AFFINE)
+    assert tuple(loaded["image"].meta["file_shape"]) == (2, 3, 4, 1, 1)
