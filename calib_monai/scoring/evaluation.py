@@ -22,6 +22,7 @@ from calib_monai.metrics.inputs import plain
 from calib_monai.posthoc.files import Calibrator
 from calib_monai.refusals import refusal_of
 from calib_monai.scoring.label_and_image import LabelAndImaged
+from calib_monai.scoring.logarithms import warn_of_clipped
 from calib_monai.scoring.probs import FoundProbs, Reading, read
 from calib_monai.scoring.values import accept_soft, least_stored, softmax_in_place
 from calib_monai.transforms import LeaveOutd
@@ -215,6 +216,7 @@ class SavedOutputs(nn.Module):
     def __init__(self, scoring: Scoring) -> None:
         super().__init__()
         self.scoring = scoring
+        self.told = False  # that logits look clipped
 
     def forward(self, image: Tensor, case: str, label: Tensor) -> Tensor:  # noqa: ARG002 - as networks
         """Probabilities or logits of a case, (1, C, X, Y, Z), float32.
@@ -226,6 +228,8 @@ class SavedOutputs(nn.Module):
         """
         given: Any = label[0]
         values = read(self.scoring.cases[case], given, self.scoring.reading)
+        if self.scoring.reading.logits and not self.told:
+            self.told = warn_of_clipped(self.scoring.cases[case].pair.probs[0], values)
         if self.scoring.with_logits and not self.scoring.reading.logits:
             for channel in values:
                 channel.clamp_(min=LEAST_PROB).log_()

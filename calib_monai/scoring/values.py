@@ -13,6 +13,7 @@ from torch import Tensor
 from calib_monai.metrics.inputs import SUM_TOLERANCE, is_hard
 from calib_monai.metrics.masks import bounding_box
 from calib_monai.scoring.arrays import StoredArray
+from calib_monai.scoring.logarithms import check_logarithms
 
 SUMS_OF_WHOLES = "255 or 65535, for they are whole numbers"
 OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that tell of percent, bytes and the like
@@ -95,7 +96,7 @@ def finite_range(name: str, values: Tensor) -> tuple[float, float]:
 
 
 def check_logits(name: str, values: Tensor, stored: Sequence[StoredArray], *, foreground: bool) -> None:
-    """Raise ValueError if a value is NaN or infinite, or if what should be logits are probabilities.
+    """Raise ValueError if a value is NaN or infinite, or if these are probabilities, or logarithms that are no logits.
 
     Channels that sum to the same in each voxel are probabilities, whatever their signs: a spline overshoots. Logits may
     be centered, with sums of 0; their values go far beyond any other sum that they have in common.
@@ -122,6 +123,9 @@ def check_logits(name: str, values: Tensor, stored: Sequence[StoredArray], *, fo
                 f"{name} holds {told}, and its {len(given)} channels sum to {most:.4g} in each voxel: probabilities; "
                 "leave out --logits"
             )
+        check_logarithms(
+            name, given, max(_step(one, 1.0) if one.dtype.kind == "f" else abs(one.slope) for one in stored)
+        )
     overshot = OVERSHOT if foreground else 0  # one logit says nothing of its sum
     if (-overshot <= low and high <= 1 + overshot) or (foreground and 0 <= low <= high / PERCENT):
         raise ValueError(f"{name} holds values from {low:.6g} to {high:.6g}: probabilities; leave out --logits")
