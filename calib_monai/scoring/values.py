@@ -14,6 +14,7 @@ from calib_monai.metrics.inputs import SUM_TOLERANCE, is_hard
 from calib_monai.metrics.masks import bounding_box
 from calib_monai.scoring.arrays import StoredArray
 from calib_monai.scoring.logarithms import check_logarithms
+from calib_monai.scoring.variety import check_varied
 
 SUMS_OF_WHOLES = "255 or 65535, for they are whole numbers"
 OTHER_SCALES = {255.0: (90, 101), 65535.0: (0, 10_001)}  # highest values that tell of percent, bytes and the like
@@ -24,6 +25,9 @@ PERCENT = 100  # parts of 1 that are the coarsest: with a larger step any sum wo
 FINE = 1e-6  # half of a step, by which a 0 can be raised without a change of the sums
 LEAST = torch.finfo(torch.float32).tiny  # above 0, and by NLL the same
 A_SEGMENTATION = "holds only 0 and 1: a segmentation; needed are probabilities, before the argmax"
+OF_A_SEGMENTATION = (
+    "holds logits whose softmax is only 0 and 1; needed are those of a network, before any argmax or scaling"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +70,7 @@ def to_probs(name: str, values: Tensor, stored: Sequence[StoredArray], *, foregr
         raise ValueError(_of_sums(name, len(values), total, "1"))
     if steps:
         values /= total
-    if _is_segmentation(name, values):
-        raise ValueError(f"{name} {A_SEGMENTATION}")
+    _check_soft(name, values, A_SEGMENTATION)
     if (least := least_stored(stored, foreground=foreground)) <= FINE:
         values.clamp_(min=max(LEAST, least))
 
@@ -138,34 +141,31 @@ def softmax_in_place(logits: Tensor) -> None:
 
 
 def accept_soft(name: str, probs: Tensor) -> None:
-    """Refuse probabilities that were made of logits if they are only 0 and 1.
+    """Refuse probabilities that were made of logits if they are those of a segmentation, or the same in all voxels.
 
     Args:
         name: of the file.
         probs: (C, ...); where nothing was predicted, each 0 becomes the least number.
 
     Raises:
-        ValueError: they are those of a segmentation.
+        ValueError: they are.
     """
-    if _is_segmentation(name, probs):
-        raise ValueError(
-            f"{name} holds logits whose softmax is only 0 and 1; needed are those of a network, before any argmax or "
-            "scaling"
-        )
+    _check_soft(name, probs, OF_A_SEGMENTATION)
 
 
-def _is_segmentation(name: str, probs: Tensor) -> bool:
-    """Whether probabilities are only 0 and 1, and not just because nothing was predicted.
+def _check_soft(name: str, probs: Tensor, said: str) -> None:
+    """Refuse probabilities that are only 0 and 1, unless nothing was predicted, or that are as `check_varied` says.
 
-    In that case each 0 becomes the least number, which counts as 0 and which no metric takes for that of a hard label.
+    Where nothing was predicted each 0 becomes the least number, which counts as 0 and which no metric takes for that of
+    a hard label.
     """
     if not is_hard(probs):
-        return False
-    if any(bool((part != 1).any()) for part in probs[0]):
-        return True
-    logger.warning("%s predicts nothing: the background has the probability 1 in each voxel", name)
-    probs[1:] = LEAST
-    return False
+        check_varied(name, probs)
+    elif any(bool((part != 1).any()) for part in probs[0]):
+        raise ValueError(f"{name} {said}")
+    else:
+        logger.warning("%s predicts nothing: the background has the probability 1 in each voxel", name)
+        probs[1:] = LEAST
 
 
 def reorder(values: Tensor, order: tuple[int, ...]) -> None:
