@@ -206,7 +206,7 @@ def check_model(path: str, network: torch.nn.Module) -> None:
         this = f"{type(network).__name__}{other_network(str(Path(path).parent), network)}"
         raise ValueError(
             f"{path} is not of this network, {this}: of its weights {differing}; give the --network_def, data set and "
-            "classes that it was trained with"
+            "classes that it was trained with, or the JSON that set them"
         )
     if spoiled := spoiled_weights(weights, network.state_dict()):
         raise ValueError(f"{path} is damaged: of its weights {spoiled}; train again, or set --ckpt_dir to a whole one")

@@ -62,7 +62,11 @@ class LabelAndImaged(MapTransform):
             one_more = wrong == [self.num_classes] and not self.reading.foreground
             hint = "--foreground if no channel is of the background, or " if one_more else ""
             ignoring = len(wrong) == 1 and self.ignore_index is None and wrong[0] in range(self.num_classes, 256)
-            hint = f" (give {hint}--ignore_label {shown} if such voxels do not count)" if ignoring else ""
+            hint = (
+                f" (give {hint}--ignore_label {shown} if such voxels do not count; if the probabilities unite it with another class, so must labels)"
+                if ignoring
+                else ""
+            )
             raise ValueError(
                 f"{name} holds the label value(s) {shown}; with {self.num_classes} classes they must be whole numbers "
                 f"0..{self.num_classes - 1}{hint}"
