@@ -10,6 +10,7 @@ from monai.engines.utils import IterationEvents
 from torch import Tensor
 
 from calib_monai.handlers.engine_state import logits_and_target
+from calib_monai.metrics.inputs import PIECE
 from calib_monai.processes import gathered, is_first_process
 from calib_monai.whole_files import write_json
 
@@ -45,9 +46,12 @@ class LogitsSaver:
     def update(self, engine: Engine) -> None:
         """Count the logits of this iteration's voxels."""
         logits, target = logits_and_target(engine)
-        channels = [*logits.unbind(1), logits.amax(dim=1)]
-        count = torch.stack([histogram(channel.unsqueeze(1), target, logits.shape[1]) for channel in channels], 1)
-        self.count = count if self.count is None else self.count + count
+        count = torch.zeros((), dtype=torch.int64, device=logits.device)
+        pieces = (torch.split(part.flatten(2), PIECE, dim=2) for part in (logits, target))
+        for values, labels in zip(*pieces, strict=True):
+            with_largest = torch.cat([values, values.amax(dim=1, keepdim=True)], dim=1)
+            count = count + histograms(with_largest, labels, logits.shape[1])
+        self.count = count.cpu() if self.count is None else self.count + count.cpu()
 
     def write(self, _engine: Engine) -> None:
         """Write the file: the edges of the bins; counts by true class and class of the logit, and of the largest."""
@@ -57,15 +61,19 @@ class LogitsSaver:
             write_json(self.path, content, indent=None)
 
 
-def histogram(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Number of values in each bin by the class of their voxel, (C, NUM_BINS), on the CPU.
+def histograms(values: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Number of values in each bin by the class of their voxel and by their channel, (C, K, NUM_BINS), on their device.
 
     Args:
-        values: a value of each voxel, (B, 1, H, W[, D]).
-        target: class indices of that shape; a voxel of no class is not counted.
+        values: K values of each voxel, (B, K, ...).
+        target: class indices, (B, 1, ...); a voxel of no class is not counted.
         num_classes: C.
     """
+    channels = values.shape[1]
     places = ((values.float().clamp(-LARGEST, LARGEST) + LARGEST) * BINS_PER_UNIT).int().clamp_(0, NUM_BINS - 1)
-    rows = torch.where((target >= 0) & (target < num_classes), target.int(), num_classes)
-    count = torch.bincount((places + NUM_BINS * rows).flatten(), minlength=NUM_BINS * (num_classes + 1))
-    return count.view(-1, NUM_BINS)[:num_classes].cpu()
+    rows = torch.where((target >= 0) & (target < num_classes), target.int(), num_classes) * channels
+    columns = torch.arange(channels, dtype=torch.int32, device=values.device).view(-1, *[1] * (values.ndim - 2))
+    # All channels are counted at once: on a GPU each count waits for all before.
+    places += (rows + columns) * NUM_BINS
+    count = torch.bincount(places.flatten(), minlength=NUM_BINS * channels * (num_classes + 1))
+    return count.view(-1, channels, NUM_BINS)[:num_classes]

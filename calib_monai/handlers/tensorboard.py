@@ -15,7 +15,7 @@ from torch import Tensor
 
 from calib_monai.bins import Bins, top_label_bins
 from calib_monai.handlers.engine_state import ignored_label, items, logits_and_target, voxels_of
-from calib_monai.handlers.logits import EDGES, LARGEST, histogram
+from calib_monai.handlers.logits import EDGES, LARGEST, histograms
 from calib_monai.processes import all_gathered, gathered, is_first_process
 from calib_monai.regions import Region, region_of
 from calib_monai.reports.reliability import diagram_figure
@@ -166,8 +166,8 @@ class MaxLogitHistogram:
         logits, target = logits_and_target(engine)
         classes = logits.shape[1]
         own = logits.gather(1, target.long().clamp(0, classes - 1))
-        shown = (logits.amax(dim=1, keepdim=True), own)
-        count = torch.stack([histogram(values, target, classes) for values in shown])
+        shown = torch.cat([logits.amax(dim=1, keepdim=True), own], dim=1)
+        count = histograms(shown, target, classes).movedim(1, 0).cpu()
         self.count = count if self.count is None else self.count + count
 
     def show(self, engine: Engine) -> None:

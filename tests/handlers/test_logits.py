@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Engine
 
 from calib_monai.handlers import LogitsSaver
-from calib_monai.handlers.logits import NUM_BINS, histogram
+from calib_monai.handlers.logits import NUM_BINS, histograms
 
 
 def test_the_logits_of_each_true_class_are_counted(
@@ -36,11 +36,11 @@ def test_the_logits_of_each_true_class_are_counted(
 
 def test_what_is_too_large_counts_at_the_end() -> None:
     values = torch.tensor([float("-inf"), -1e9, 0.0, 1e10, float("inf")]).view(1, 1, 5, 1)
-    count = histogram(values, torch.zeros_like(values), num_classes=2)
+    count = histograms(values, torch.zeros_like(values), num_classes=2)[:, 0]
     assert count[0, [0, NUM_BINS // 2, NUM_BINS - 1]].tolist() == [2, 1, 2]
     assert count.sum() == 5
 
 
 def test_a_voxel_whose_label_is_ignored_is_not_counted() -> None:
     values, target = torch.zeros(1, 1, 2, 3), torch.tensor([[[[0, 1, 255], [-1, 1, 0]]]])
-    assert histogram(values, target, 2).sum(dim=1).tolist() == [2, 2]
+    assert histograms(values, target, 2).sum(dim=2).tolist() == [[2], [2]]
