@@ -111,6 +111,7 @@ class SliceTrainer(SupervisedTrainer):
         self.loss = loss_function
         self.starts: list[Callable[[], None]] = []
         own: dict[str, Any] = {"prepare_batch": prepare, "decollate": False, "optim_set_to_none": True}
+        own["non_blocking"] = True  # a copy to a GPU need not wait for the step before
         super().__init__(
             device=device,
             train_data_loader=loader,

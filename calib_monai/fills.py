@@ -16,13 +16,14 @@ def filled(labels: Tensor, ignored: Tensor) -> Tensor:
         labels: class indices, (B, 1, H, W[, D]).
         ignored: the voxels, (B, 1, H, W[, D]), bool.
     """
-    return torch.stack([_filled(one, where) for one, where in zip(labels, ignored, strict=True)])
+    places = torch.stack([_nearest(one) for one in ignored[:, 0].cpu()])
+    return labels.flatten(2).gather(2, places.to(labels.device).unsqueeze(1)).view_as(labels)
 
 
-def _filled(label: Tensor, ignored: Tensor) -> Tensor:
-    """`filled` of one image, (1, H, W[, D])."""
+def _nearest(ignored: Tensor) -> Tensor:
+    """The place of the nearest voxel that is not ignored, from 0 to N - 1, for each of the N voxels of an image."""
+    places = torch.arange(ignored.numel())
     if not ignored.any() or ignored.all():
-        return label
-    nearest = distance_transform_edt(ignored[0].cpu().numpy(), return_distances=False, return_indices=True)
-    places = torch.from_numpy(nearest).long().to(label.device)
-    return label[0][tuple(places)][None]
+        return places
+    nearest = distance_transform_edt(ignored.numpy(), return_distances=False, return_indices=True)
+    return places.view(ignored.shape)[tuple(torch.from_numpy(nearest).long())].flatten()

@@ -213,7 +213,7 @@ def _device_with_room(kept: Iterable[Blocks], device: torch.device) -> torch.dev
     """The device; the CPU if the slices need more than half of the free memory of a GPU."""
     if device.type != "cuda":
         return torch.device("cpu")
-    free, _ = torch.cuda.mem_get_info(device) if torch.cuda.is_available() else (0, 0)
+    free, _ = torch.cuda.mem_get_info(device)
     return device if sum(blocks.nbytes for blocks in kept) <= free / 2 else torch.device("cpu")
 
 

@@ -92,13 +92,14 @@ class BWCRLoss(nn.Module):
         """
         check_views(views)
         first, second, valid = (part.as_subclass(Tensor) for part in views[:3])
-        labels, voxels = class_labels(first, target, self.ignore_index), target.numel()
+        labels = class_labels(first, target, self.ignore_index)
+        voxels = torch.full((), target.numel(), device=first.device)
         first, second = (logits.to(torch.promote_types(logits.dtype, torch.float32)) for logits in (first, second))
         if self.ignore_index is not None:
             counted = ~ignored_voxels(labels)
-            valid, voxels = valid & counted, max(int(counted.sum()), 1)
+            valid, voxels = valid & counted, counted.sum().clamp(min=1)
         # The logits of what does not count need not be finite.
-        first, second = (view.masked_fill(~valid[:, [place]], 0) for place, view in enumerate((first, second)))
+        first, second = first.masked_fill(~valid[:, :1], 0), second.masked_fill(~valid[:, 1:], 0)
         own = labels.long().masked_fill_(~valid[:, :1], NOT_VALID).squeeze(1)
         supervised = cross_entropy(first, own, reduction="sum")
         both = (valid[:, :1] & valid[:, 1:]).to(first.dtype)
@@ -107,7 +108,7 @@ class BWCRLoss(nn.Module):
             both = both * weight.to(first.dtype)
         consistency = (both * (first - second).square().sum(dim=1, keepdim=True)).sum()
         weighted = supervised + self.consistency_weight * consistency
-        return weighted / (voxels * first.shape[1] * (1 + self.consistency_weight))
+        return weighted / (voxels.double() * first.shape[1] * (1 + self.consistency_weight)).to(weighted.dtype)
 
     def _weight(self, labels: Tensor) -> Tensor:
         """w, (B, 1, H, W[, D])."""

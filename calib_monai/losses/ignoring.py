@@ -53,18 +53,21 @@ class IgnoringLoss(nn.Module):
         """
         self.kind = self.kind or _kind_of(self.loss, logits.shape[1], logits.device)
         counted = ~ignored_voxels(class_labels(logits, target, self.ignore_index)).flatten(1)
-        if bool(counted.all()):
+        of_images = counted.sum(dim=1)
+        lengths = of_images.tolist()
+        if sum(lengths) == counted.numel():
             whole: Tensor = self.loss(logits, target)
             return whole
-        rows, labels = _rows(logits.as_subclass(Tensor)), _rows(target.as_subclass(Tensor))
         if self.kind == WHOLE:
-            rows, labels, counted = (given.flatten(0, 1)[None] for given in (rows, labels, counted))
-        total = counted.sum()
+            of_images, lengths = of_images.sum().unsqueeze(0), [sum(lengths)]
+        # The voxels of all images are looked up at once: on a GPU each look waits for all before.
+        places = counted.nonzero(as_tuple=True)
+        rows, labels = (torch.split(_rows(given.as_subclass(Tensor))[places], lengths) for given in (logits, target))
+        shares = torch.ones_like(of_images) if self.kind == SUM else of_images / of_images.sum()
         terms = [
-            (1 if self.kind == SUM else kept.sum() / total)
-            * self.loss(_as_image(of_image[kept]), _as_image(of_labels[kept]))
-            for of_image, of_labels, kept in zip(rows, labels, counted, strict=True)
-            if kept.any()
+            share * self.loss(_as_image(of_image), _as_image(of_labels))
+            for share, of_image, of_labels in zip(shares, rows, labels, strict=True)
+            if len(of_image)
         ]
         return torch.stack(terms).sum() if terms else logits.nan_to_num(0, 0, 0).mul(0).sum()
 

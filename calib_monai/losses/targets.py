@@ -20,8 +20,8 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
         ignore_index: a label that is no class, whether it lies in 0..C-1 or not.
 
     Raises:
-        ValueError: logits or target are no tensor of real numbers, shapes do not fit, there are fewer than two classes,
-            the batch is empty, logits are integers, or a label is outside 0..C-1.
+        ValueError: logits or target are no tensor of real numbers, they lie on two devices, shapes do not fit, there
+            are fewer than two classes, the batch is empty, logits are integers, or a label is outside 0..C-1.
     """
     check_logits_and_target(logits, target)
     target = target.as_subclass(Tensor)  # each operation on a subclass such as MONAI's MetaTensor is slow
@@ -33,9 +33,11 @@ def class_labels(logits: Tensor, target: Tensor, ignore_index: int | None = None
     ignored = target.eq(ignore_index) if ignore_index is not None and can_occur else None
     counted = target if ignored is None else target.masked_fill(ignored, 0)
     labels = counted.to(label_dtype(num_classes))
-    low, high = torch.stack(counted.aminmax()).tolist()
-    whole = not counted.is_floating_point() or labels.to(counted.dtype).equal(counted)
-    if not (whole and low >= 0 and high < num_classes):
+    found = list(counted.aminmax())
+    if counted.is_floating_point():
+        found.append(labels.to(counted.dtype).ne(counted).any().to(counted.dtype))
+    low, high, *broken = torch.stack(found).tolist()  # at once: on a GPU each look waits for all before
+    if any(broken) or not (low >= 0 and high < num_classes):
         fits = (counted >= 0) & (counted < num_classes) & (counted == labels)
         also = "" if ignore_index is None else f" or {ignore_index}"
         raise ValueError(

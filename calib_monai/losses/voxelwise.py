@@ -73,10 +73,12 @@ class VoxelwiseLoss(nn.Module):
         if any(parameter.requires_grad for parameter in self.parameters()):
             raise ValueError(f"{type(self).__name__} has parameters that are trained; they would get no gradient")
         padded = self.padded_labels(logits, target)
-        images, voxels = len(target), target.numel()
+        images: Tensor | int = len(target)
+        voxels: Tensor | int = target.numel()
         if self.ignore_index is not None:
             counted = (~ignored_voxels(inner(padded, self.radius))).flatten(1).sum(dim=1)
-            images, voxels = max(1, int(counted.count_nonzero())), max(1, int(counted.sum()))
+            # They stay tensors: to read a number from a GPU is to wait for it.
+            images, voxels = counted.count_nonzero().clamp(min=1), counted.sum().clamp(min=1)
         loss = partial(self._of_sums, images=images, voxels=voxels)
         return loss_of_sums(self.sums, loss, logits.as_subclass(Tensor), padded, self.radius, of_images=self.of_images)
 
@@ -100,7 +102,7 @@ class VoxelwiseLoss(nn.Module):
         """The loss of each class in each image, (B, C), of all sums but the first."""
         raise NotImplementedError
 
-    def _of_sums(self, of_voxels: Tensor, *others: Tensor, images: int, voxels: int) -> Tensor:
+    def _of_sums(self, of_voxels: Tensor, *others: Tensor, images: Tensor | int, voxels: Tensor | int) -> Tensor:
         """The mean loss of the voxels plus, if there are other sums, the mean loss of the classes of the images.
 
         Args:

@@ -1,12 +1,14 @@
-"""An imitated GPU: tensors of the CPU that say they lie on "cuda:0", and errors where two devices meet.
+"""An imitated GPU: tensors of the CPU that say they lie on "cuda:0", errors where two devices meet, and waits.
 
 It sees what Python calls, not what a backward pass does, and knows nothing of speed, kernels or rounding.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 from unittest import mock
 
@@ -20,6 +22,18 @@ CARD = torch.device("cuda:0")
 MIXING = {"copy_", "_foreach_copy_", "expand_as", "view_as", "reshape_as", "type_as", "__set__", "set_"}
 MIXING |= {"_has_compatible_shallow_copy_type", "is_same_size"}
 FETCHING = {"numpy", "__array__"}
+# Functions whose result the CPU waits for: numbers, and tensors whose size depends on values.
+WAITING = {"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__contains__", "is_nonzero", "equal"}
+WAITING |= {
+    "nonzero",
+    "argwhere",
+    "unique",
+    "unique_consecutive",
+    "masked_select",
+    "bincount",
+    "allclose",
+    "new_tensor",
+}
 READERS = {"device": lambda on_card: CARD if on_card else torch.device("cpu"), "is_cuda": bool}
 
 
@@ -29,7 +43,20 @@ def on_card(tensor: Tensor) -> bool:
 
 
 class Imitation(TorchFunctionMode):
-    """While it is entered, whatever Python calls of torch is watched."""
+    """While it is entered, whatever Python calls of torch is watched.
+
+    Attributes:
+        waits: for each time that the CPU waits for the GPU, what waits and which lines of MONAI and ours called it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[str] = []
+
+    def wait(self, name: str) -> None:
+        """Note that the CPU waits for the GPU."""
+        calls = [f"{Path(call.filename).name}:{call.lineno}" for call in traceback.extract_stack() if _is_named(call)]
+        self.waits.append(" < ".join([name, *calls[:-4:-1]]))
 
     def __torch_function__(
         self, func: Callable[..., Any], _types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -41,9 +68,14 @@ class Imitation(TorchFunctionMode):
         if name == "__get__" and owner in READERS:
             return READERS[owner](on_card(args[0]))
         if name in ("to", "cpu", "cuda") and func is getattr(Tensor, name):
-            return _moved(name, *args, **kwargs)
+            moved = _moved(name, *args, **kwargs)
+            if on_card(moved) != on_card(args[0]) and not (on_card(moved) and _is_non_blocking(args, kwargs)):
+                self.wait(name)
+            return moved
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         there = any(map(on_card, inputs))
+        if _waits(name, args, inputs, kwargs):
+            self.wait(name)
         if name == "__set__" and owner == "data":
             args[0].__dict__["on_card"] = on_card(args[1])
         elif there and name in FETCHING and not kwargs.get("force"):
@@ -56,6 +88,31 @@ class Imitation(TorchFunctionMode):
             there = torch.device(kwargs["device"]).type == CARD.type
             kwargs["device"] = "cpu"
         return _placed(func(*args, **kwargs), there, inputs)
+
+
+def _is_named(call: traceback.FrameSummary) -> bool:
+    """Whether a wait is noted with this line: one of MONAI or ours."""
+    return any(f"/{package}/" in call.filename for package in ("calib_monai", "monai"))
+
+
+def _is_non_blocking(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether `Tensor.to` with these arguments copies to the GPU in its own time; True may stand after a device."""
+    return bool(kwargs.get("non_blocking")) or True in [one for one in args[2:] if isinstance(one, bool)]
+
+
+def _waits(name: str, args: tuple[Any, ...], inputs: list[Tensor], kwargs: Mapping[str, Any]) -> bool:
+    """Whether the CPU waits for the GPU in this call."""
+    there = any(map(on_card, inputs))
+    if name in ("__getitem__", "__setitem__"):  # by a mask, or by numbers that must be copied to the GPU
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        by_tensor = [one for one in index if isinstance(one, Tensor)]
+        masks = any(one.dtype in (torch.bool, torch.uint8) or not on_card(one) for one in by_tensor)
+        return on_card(args[0]) and (masks or any(isinstance(one, list) for one in index))
+    if name == "copy_":
+        return on_card(args[0]) != on_card(args[1]) and not kwargs.get("non_blocking")
+    if name in ("tensor", "as_tensor"):
+        return not there and kwargs.get("device") is not None and torch.device(kwargs["device"]).type == CARD.type
+    return there and name in WAITING | FETCHING
 
 
 def _check_one_device(name: str, args: tuple[Any, ...], inputs: list[Tensor]) -> None:
@@ -110,8 +167,8 @@ class _Generator(torch.Generator):
 
 
 @contextmanager
-def imitated_gpu() -> Iterator[None]:
-    """Within it, "cuda:0" can be used."""
+def imitated_gpu() -> Iterator[Imitation]:
+    """Within it, "cuda:0" can be used; what it gives counts the waits."""
     load, as_subclass, deepcopy = torch.load, Tensor.as_subclass, torch.nn.Parameter.__deepcopy__
     fork_rng = torch.random.fork_rng
 
@@ -132,6 +189,6 @@ def imitated_gpu() -> Iterator[None]:
         mock.patch.object(torch, "Generator", _Generator),
         mock.patch.object(torch.random, "fork_rng", lambda devices: fork_rng(devices=devices[:0])),
         mock.patch.object(torch.cuda, "mem_get_info", return_value=(2**30, 2**30)),
-        Imitation(),
+        Imitation() as imitation,
     ):
-        yield
+        yield imitation

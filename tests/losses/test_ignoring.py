@@ -10,6 +10,7 @@ from monai.losses import DiceCELoss, DiceLoss, FocalLoss, HausdorffDTLoss
 from torch import nn
 
 from calib_monai.losses import BWCRLoss, CompoundLoss, CRaCLoss, ECPLoss, IgnoringLoss, NACLLoss, leaving_out
+from calib_monai.losses.ignoring import SUM
 from calib_monai.losses.voxelwise import VoxelwiseLoss
 
 VOXELWISE = {
@@ -53,6 +54,32 @@ def test_a_mean_over_voxels_is_that_of_the_voxels_that_count(loss: nn.Module, sh
     torch.testing.assert_close(value, expected)
     torch.testing.assert_close(gradient.movedim(1, -1)[counted].T, by_counted[0, :, :, 0])
     assert not gradient.movedim(1, -1)[~counted].any()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        DiceCELoss(to_onehot_y=True, softmax=True),
+        FocalLoss(to_onehot_y=True, use_softmax=True),
+        DiceLoss(to_onehot_y=True, softmax=True, reduction="sum"),
+    ],
+)
+def test_a_batch_is_its_images_to_the_bit(loss: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(4, 3, 17, 13, generator=generator)
+    target = torch.randint(3, (4, 1, 17, 13), generator=generator)
+    target[0, ..., 2:], target[1, ..., 5, :], target[2] = 255, 255, 255
+    ignoring = IgnoringLoss(loss, 255)
+    value, gradient = value_and_gradient(ignoring, logits, target)
+    leaf, counted = logits.clone().requires_grad_(), target.squeeze(1) != 255
+    terms = []
+    for image, labels, kept in zip(leaf.movedim(1, -1), target.squeeze(1), counted, strict=True):
+        if kept.any():
+            alone = loss(image[kept].T[None, :, :, None], labels[kept][None, None, :, None])
+            terms.append(alone if ignoring.kind == SUM else kept.sum() / counted.sum() * alone)
+    expected = torch.stack(terms).sum()
+    assert torch.equal(value, expected.detach())
+    assert torch.equal(gradient, torch.autograd.grad(expected, leaf)[0])
 
 
 def test_dice_is_that_of_the_voxels_that_count() -> None:
