@@ -39,10 +39,13 @@ class Bins:
     total: Tensor
 
     def __add__(self, other: Bins) -> Bins:
-        """The bins of the voxels of both; raise ValueError if they have other numbers of bins or classes."""
+        """The bins of the voxels of both; raise ValueError if their bins, classes or devices differ."""
         if self.count.shape != other.count.shape:
             shapes = " and ".join(str(tuple(one.count.shape)) for one in (self, other))
             raise ValueError(f"bins of the shapes {shapes} cannot be added: they must be of the same bins and classes")
+        if self.count.device != other.count.device:
+            devices = " and ".join(str(one.count.device) for one in (self, other))
+            raise ValueError(f"bins on {devices} cannot be added: move one with cpu()")
         return _each(torch.add, self, other)
 
     def __getitem__(self, index: int) -> Bins:

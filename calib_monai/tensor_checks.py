@@ -17,6 +17,7 @@ def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
             raise ValueError(f"{name} are a {kind}; they must be a tensor{hint}")  # noqa: TRY004 - as all refusals
         if values.is_complex():
             raise ValueError(f"{name} are {values.dtype}; they must be a tensor of real numbers")
+    check_one_device(logits=logits, target=target)
     if logits.ndim not in (4, 5) or tuple(target.shape) != (logits.shape[0], 1, *logits.shape[2:]):
         raise ValueError(
             f"logits are {tuple(logits.shape)} and target is {tuple(target.shape)}; "
@@ -28,6 +29,16 @@ def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
         raise ValueError(f"logits are {logits.dtype}; they must be a float type")
     if not target.numel():
         raise ValueError(f"target is {tuple(target.shape)}; it must hold a voxel")
+
+
+def check_one_device(**tensors: Tensor) -> None:
+    """Raise ValueError if the first of these tensors lies on another device than one of the others."""
+    (name, first), *others = tensors.items()
+    for other, tensor in others:
+        if tensor.device != first.device:
+            raise ValueError(
+                f"{name} are on {first.device} and {other} is on {tensor.device}; both must be on one device"
+            )
 
 
 def check_views(views: tuple[Tensor, Tensor, Tensor, Tensor | None]) -> None:
@@ -43,5 +54,6 @@ def check_views(views: tuple[Tensor, Tensor, Tensor, Tensor | None]) -> None:
         wanted = (len(first), channels, *first.shape[2:])
         if part is not None and part.shape != wanted:
             raise ValueError(f"{name} is {tuple(part.shape)}; with the first view's logits it must be {wanted}")
+    check_one_device(logits=first, second=second, valid=valid, **({} if weight is None else {"weight": weight}))
     if valid.dtype != torch.bool:
         raise ValueError(f"valid is {valid.dtype}; it must be bool")

@@ -15,7 +15,8 @@ from calib_monai.metrics.inputs import check_lists
 class ImagewiseMetric(CumulativeIterationMetric):
     """A MONAI metric that keeps one row for each image, gathered over processes.
 
-    `measured` turns the rows into values (images, K). A value that an image does not have is NaN.
+    `measured` turns the rows into values (images, K). A value that an image does not have is NaN. Rows are kept on the
+    CPU, and so is what `values` and `aggregate` give.
 
     Attributes:
         more_is_better: whether a higher value is better, None if neither a higher nor a lower one is. A training that
@@ -38,6 +39,10 @@ class ImagewiseMetric(CumulativeIterationMetric):
         check_lists(y_pred, y)
         rows = super().__call__(y_pred=y_pred, y=y, **kwargs)
         return self.measured(torch.as_tensor(rows))
+
+    def extend(self, *data: Any) -> None:
+        """Keep the rows of more images; they are kept on the CPU, because images may come from any device."""
+        super().extend(*(one.cpu() if isinstance(one, Tensor) else one for one in data))
 
     def rows(self) -> Tensor:
         """The rows of all images of all processes, (images, ...).
