@@ -63,7 +63,8 @@ class LabelAndImaged(MapTransform):
             hint = "--foreground if no channel is of the background, or " if one_more else ""
             ignoring = len(wrong) == 1 and self.ignore_index is None and wrong[0] in range(self.num_classes, 256)
             hint = (
-                f" (give {hint}--ignore_label {shown} if such voxels do not count; if the probabilities unite it with another class, so must labels)"
+                f" (give {hint}--ignore_label {shown} if such voxels do not count; if the probabilities are of a union "
+                "with another class, unite the labels, too)"
                 if ignoring
                 else ""
             )
