@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from calib_monai.processes import is_first_process
 from calib_monai.whole_files import whole_file, write_json
 
 LATER = ("batch_size", "key_metric", "random_views#", f"made_for#{OTHERS}")  # settings of no earlier version, by start
+WAITS = "waits"  # the key of the name of a best model that is written after the checkpoint with its weights
 NAME = re.compile(r"checkpoint_epoch=(\d+)\.pt")
 
 
@@ -45,11 +47,23 @@ class DurableFiles(BaseSaveHandler):
         self.filename = filename
         self.outdated = list(outdated)
         self.made_for = made_for
+        self.must_wait: Callable[[], bool] = lambda: False
+        self.waiting: tuple[Mapping[str, Any], str] | None = None
 
     def __call__(self, checkpoint: Mapping[str, Any], filename: str, metadata: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Save, then remove outdated files; while `must_wait` says so, keep it for `write_waiting` instead."""
+        self.waiting = checkpoint, filename
+        if not self.must_wait():
+            self.write_waiting()
+
+    def write_waiting(self) -> None:
+        """Save what was kept, if there is something."""
+        waiting, self.waiting = self.waiting, None
+        if waiting and is_first_process():
+            self._write(*waiting)
+
+    def _write(self, checkpoint: Mapping[str, Any], filename: str) -> None:
         """Save, then remove outdated files."""
-        if not is_first_process():
-            return
         name = self.filename or filename
         with whole_file(self.folder / name) as file:
             torch.save(checkpoint, file)
@@ -61,6 +75,12 @@ class DurableFiles(BaseSaveHandler):
             if old != name:
                 (self.folder / old).unlink(missing_ok=True)
         self.outdated = []
+
+    def has(self, checkpoint: Mapping[str, Any], filename: str) -> bool:
+        """Whether the file that would be saved is there, to the bit."""
+        path, content = self.folder / (self.filename or filename), io.BytesIO()
+        torch.save(checkpoint, content)
+        return path.is_file() and path.read_bytes() == content.getvalue()
 
     def remove(self, filename: str) -> None:
         """Note that a file can go once the next one is there."""
@@ -85,13 +105,16 @@ class DurableCheckpointSaver(CheckpointSaver):
     ) -> None:
         super().__init__(save_dir, save_dict, **kwargs)
         earlier = [path.name for path in checkpoints_in(Path(save_dir)).values()] if kwargs.get("n_saved") == 1 else []
+        best = DurableFiles(save_dir, kwargs.get("key_metric_filename"), made_for=made_for)
         for checkpoint, files in (
-            (self._key_metric_checkpoint, DurableFiles(save_dir, kwargs.get("key_metric_filename"), made_for=made_for)),
+            (self._key_metric_checkpoint, best),
             (self._final_checkpoint, DurableFiles(save_dir, kwargs.get("final_filename"))),
             (self._interval_checkpoint, DurableFiles(save_dir, outdated=earlier)),
         ):
             if checkpoint is not None:
                 checkpoint.save_handler = files  # type: ignore[assignment]
+        self._best = None if self._key_metric_checkpoint is None else best
+        self.waited = ""
 
     def remove_outdated(self) -> None:
         """Remove all checkpoints but the last; a run that was killed while it saved may leave two."""
@@ -100,10 +123,36 @@ class DurableCheckpointSaver(CheckpointSaver):
             for epoch in sorted(found)[:-1]:
                 found[epoch].unlink()
 
+    def wait_for(self, trainer: Engine) -> None:
+        """Write a best model only by `write_best_model` if it is validated at the end of an epoch of a trainer."""
+        if self._best is not None:
+            self._best.must_wait = lambda: trainer.last_event_name == Events.EPOCH_COMPLETED
+
+    def write_best_model(self) -> None:
+        """Write the best model that waits, if one does."""
+        if self._best is not None:
+            self._best.write_waiting()
+
+    def write_missing_model(self) -> None:
+        """Write the best model if its weights are in the loaded checkpoint, and a killed run did not write its file."""
+        if self._best is None or not self.waited or not is_first_process():
+            return
+        states = {name: part.state_dict() for name, part in self.save_dict.items()}
+        content = states if len(states) > 1 else next(iter(states.values()))  # as Ignite does
+        if not self._best.has(content, self.waited):
+            self._best(content, self.waited)
+
     def state_dict(self) -> dict[str, Any]:
-        """The best metric so far and its file, for MONAI's `load_state_dict`."""
-        best = self._key_metric_checkpoint
-        return {} if best is None else dict(best.state_dict())
+        """The best metric so far and its file, for `load_state_dict`, and the name of the file if it waits."""
+        if self._key_metric_checkpoint is None or self._best is None:
+            return {}
+        waiting = self._best.waiting
+        return {**self._key_metric_checkpoint.state_dict(), WAITS: waiting[1] if waiting else ""}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a result of `state_dict`; one of an earlier version names no file that waits."""
+        super().load_state_dict(state_dict)
+        self.waited = state_dict.get(WAITS, "")
 
 
 class ValidationState:

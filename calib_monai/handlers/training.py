@@ -33,6 +33,9 @@ class TrainingSaver:
     batch size, key metric, how patches are drawn, and what the model is made for. If the validation has a network of
     its own, such as a moving average, this is kept too.
 
+    The best model is written after the checkpoint that holds the same weights. So it is always of an epoch in the
+    history of a checkpoint. If a run is killed between the two, resuming writes it from the checkpoint.
+
     When a `SliceTrainer` runs, the files of an earlier training are continued or replaced, see `go_on`.
 
     Args:
@@ -76,6 +79,10 @@ class TrainingSaver:
         self.trainer = engine
         self.history.attach(engine)
         engine.add_event_handler(Events.EPOCH_COMPLETED, lambda: self.saver.interval_completed(engine))
+        for saver in self.savers_of_best:
+            saver.wait_for(engine)
+            for event in (Events.EPOCH_COMPLETED, Events.EPOCH_STARTED, Events.COMPLETED):  # if validated after this
+                engine.add_event_handler(event, saver.write_best_model)
         if hasattr(engine, "starts"):
             engine.starts.append(self.start)
 
@@ -94,6 +101,14 @@ class TrainingSaver:
             self.ckpt_dir, resume=self.resume, overwrite=self.overwrite, output_dir=self.output_dir
         )
         go_on(self.trainer, self.saver, checkpoint, self.cases)
+        for saver in self.savers_of_best:
+            saver.write_missing_model()
+
+    @property
+    def savers_of_best(self) -> list[DurableCheckpointSaver]:
+        """The handlers of the validation that save its best model."""
+        handlers = getattr(self.evaluator, "handlers", [])
+        return [one for one in handlers if isinstance(one, DurableCheckpointSaver)]
 
     @cached_property
     def saver(self) -> DurableCheckpointSaver:

@@ -50,6 +50,65 @@ def test_the_new_checkpoint_is_there_before_the_old_one_goes(tmp_path: Path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_epoch=2.pt"]
 
 
+def validated(folder: Path, network: nn.Module, **options: Any) -> tuple[Engine, DurableCheckpointSaver]:
+    """An evaluator whose key metric is the number of its epoch, and the saver of its best model."""
+    evaluator = Engine(lambda engine, _batch: engine.state.metrics.update(dice=float(engine.state.epoch)))
+    options = {"key_metric_name": "dice", "key_metric_filename": "model.pt"} | options
+    saver = DurableCheckpointSaver(str(folder), {"network": network}, save_key_metric=True, **options)
+    saver.attach(evaluator)
+    return evaluator, saver
+
+
+def test_a_best_model_waits_for_the_checkpoint_of_its_epoch(tmp_path: Path) -> None:
+    evaluator, saver = validated(tmp_path, network := nn.Linear(1, 1, bias=False))
+    trainer, seen = Engine(lambda engine, _batch: nn.init.constant_(network.weight, engine.state.iteration)), []
+    saver.wait_for(trainer)
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=2), lambda: evaluator.run([0]))
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda: evaluator.run([0], max_epochs=trainer.state.epoch + 1))
+    trainer.add_event_handler(
+        Events.EPOCH_COMPLETED, lambda: seen.append((kept(tmp_path), saver.state_dict()["waits"]))
+    )
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, saver.write_best_model)
+    trainer.run([0, 0, 0], max_epochs=2)
+    name = "network_key_metric={}.pt".format
+    assert seen == [(2, name("2.0000")), (3, name("3.0000"))]  # within an epoch no checkpoint follows
+    assert kept(tmp_path) == 6
+    assert saver.state_dict()["waits"] == ""
+
+
+def kept(folder: Path) -> float | None:
+    """The weight in a best model."""
+    return float(torch.load(folder / "model.pt")["weight"]) if (folder / "model.pt").is_file() else None
+
+
+@pytest.mark.parametrize("filename", ["model.pt", None])
+@pytest.mark.parametrize("there", ["nothing", "another model", "the model"])
+def test_a_best_model_that_a_killed_run_did_not_write_comes_from_its_checkpoint(
+    there: str, filename: str | None, tmp_path: Path
+) -> None:
+    evaluator, saver = validated(tmp_path, network := nn.Linear(2, 2), key_metric_filename=filename)
+    saver.wait_for(SimpleNamespace(last_event_name=Events.EPOCH_COMPLETED))  # type: ignore[arg-type]
+    evaluator.run([0])
+    state = saver.state_dict()
+    path = tmp_path / (filename or "network_key_metric=1.0000.pt")
+    if there != "nothing":
+        with path.open("wb") as file:
+            torch.save((network if there == "the model" else nn.Linear(2, 2)).state_dict(), file)
+        os.utime(path, (0, 0))
+    _, resumed = validated(tmp_path, network, key_metric_filename=filename)
+    resumed.write_missing_model()
+    assert path.exists() == (there != "nothing")
+    resumed.load_state_dict(state)
+    resumed.write_missing_model()
+    assert torch.equal(torch.load(path)["weight"], network.weight)
+    assert (path.stat().st_mtime == 0) == (there == "the model")
+    del state["waits"]  # as an earlier version wrote it
+    path.unlink()
+    resumed.load_state_dict(state)
+    resumed.write_missing_model()
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("amp", [True, False])
 def test_the_scale_of_gradients_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, amp: bool) -> None:
     monkeypatch.setattr(torch.cuda.amp, "GradScaler", partial(torch.GradScaler, "cpu", growth_interval=2))

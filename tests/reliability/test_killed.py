@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +155,43 @@ def test_what_comes_after_training_leaves_whole_files_and_can_be_run_again(
     again = {path.relative_to(tmp_path) for path in named(tmp_path) if path.suffix not in (".log", ".png")}
     assert again == written
     assert not list(tmp_path.rglob(f"{UNFINISHED}logits*"))
+
+
+def stopped(name: str, *arguments: Any) -> None:
+    """A run that is killed before the second file of such a name is in its place."""
+    replace, times = Path.replace, []
+
+    def counted(self: Path, target: Path) -> Path:
+        times.extend([1] if name in target.name else [])
+        if len(times) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(self, target)
+
+    Path.replace = counted  # type: ignore[method-assign]
+    start_quietly(*arguments)
+
+
+def idle(*arguments: Any) -> None:
+    """A run whose optimizer does nothing: repeated epochs do not come out the same, as on a GPU."""
+    torch.optim.Adam.step = lambda *_: None  # type: ignore[method-assign,assignment]
+    start_quietly(*arguments)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_epoch", "model.json", "model.pt"])
+def test_the_best_model_is_of_an_epoch_in_the_history(name: str, data: Path, tmp_path: Path) -> None:
+    options = SMALL_NETWORK | {"batch_size": 8, "learning_rate": 0.01, "epochs": 3}
+    places = "hippocampus_dice_ce", "train", data, tmp_path
+    assert ended(stopped, name, *places, options) == -signal.SIGKILL
+    assert list(tmp_path.rglob(f"{UNFINISHED}*{name}*"))
+    assert ended(idle, *places, options | {"resume": True}) == 0
+    last = torch.load(tmp_path / "models" / "checkpoint_epoch=3.pt", weights_only=True)
+    assert last["validation"]["best_metric_epoch"] == (1 if name == "checkpoint_epoch" else 2)
+    assert same_bits(torch.load(tmp_path / "models" / "model.pt", weights_only=True), last["model"])
+
+
+def ended(target: Callable[..., None], *arguments: Any) -> int | None:
+    """The exit code of a process that calls a function."""
+    process = processes().Process(target=target, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
