@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from calib_monai.processes import gathered, is_first_process
+from calib_monai.whole_files import remove_unfinished
 
 held: dict[tuple[int, str], FileLock] = {}  # by process, because a forked one holds none, and by file
 
@@ -27,7 +29,7 @@ def check_free(folder: str, what: str) -> None:
         hold(folder, what)
 
 
-def hold(folder: str, what: str) -> None:
+def hold(folder: str, what: str, files: Collection[str] = ()) -> None:
     """Lock what a run of a kind writes in a folder, until `release` or until this process ends, however it ends.
 
     The lock is on the file `.WHAT.lock`, which names the process. If several processes share a run, the first one
@@ -36,6 +38,8 @@ def hold(folder: str, what: str) -> None:
     Args:
         folder: is made if it is not there.
         what: the kind of run, such as "training".
+        files: names of files there that only a run of this kind writes, as in a shell. What killed runs have left
+            unfinished of them is removed, if the folder can be locked.
 
     Raises:
         ValueError: another process holds the lock; the message names the process.
@@ -43,6 +47,8 @@ def hold(folder: str, what: str) -> None:
     refusals = gathered(_refusal(_file(folder, what), what) if is_first_process() else "")
     if refusals[0]:
         raise ValueError(refusals[0])
+    if (os.getpid(), _file(folder, what)) in held:
+        remove_unfinished(Path(folder), files)
 
 
 def release(what: str) -> None:

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -42,6 +43,19 @@ def whole_path(path: Path) -> Iterator[Path]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed runs have left of files in a folder. No process may be writing one of them.
+
+    Args:
+        folder: of the files.
+        names: of the files, as in a shell: "checkpoint_epoch=*.pt".
+    """
+    for path in folder.glob(f"{UNFINISHED}*"):
+        left = re.fullmatch(rf"{re.escape(UNFINISHED)}\d+_(.+)", path.name)
+        if left and path.is_file() and any(fnmatchcase(left[1], name) for name in names):
+            path.unlink(missing_ok=True)
 
 
 def _add_filename(error: BaseException | None, path: Path) -> None:

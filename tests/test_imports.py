@@ -67,7 +67,7 @@ ALLOWED = {
     "stored": {"case_names", "whole_files"},
     "intervals": {"arguments"},
     "risk_coverage": {"intervals"},
-    "locks": {"processes"},
+    "locks": {"processes", "whole_files"},
     "estimates": {"intervals"},
     "measures": {"regions"},
     "priors": {"arguments", "labels"},

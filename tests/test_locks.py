@@ -58,6 +58,24 @@ def test_another_process_is_named_and_blocks_nothing_once_it_was_killed(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_what_killed_runs_have_left_goes_only_while_the_lock_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (left := tmp_path / ".unfinished_1_model.pt").touch()
+    with held_elsewhere(tmp_path, "training"), pytest.raises(ValueError, match="another training writes there"):
+        locks.hold(str(tmp_path), "training", ["model.pt"])
+    assert left.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(locks.FileLock, "acquire", lambda _lock: (_ for _ in ()).throw(NotImplementedError("no locks")))
+        locks.hold(str(tmp_path), "training", ["model.pt"])
+    assert left.exists()
+    locks.hold(str(tmp_path), "training")
+    assert left.exists()
+    locks.hold(str(tmp_path), "training", ["model.pt"])
+    assert not left.exists()
+    locks.release("training")
+
+
 def test_what_holds_a_lock_need_not_say_so(tmp_path: Path) -> None:
     with held_elsewhere(tmp_path, "training"):
         (tmp_path / ".training.lock").write_text("{")

@@ -13,7 +13,16 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SaveImage
 
-from calib_monai.whole_files import named_file, read_csv, read_json, whole_file, write_csv, write_json, write_whole
+from calib_monai.whole_files import (
+    named_file,
+    read_csv,
+    read_json,
+    remove_unfinished,
+    whole_file,
+    write_csv,
+    write_json,
+    write_whole,
+)
 
 
 def test_a_file_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +47,20 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
         file.writelines([b"half", "the other half"])  # type: ignore[list-item]
     assert path.read_text() == "before"
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_killed_runs_have_left_of_some_files_is_removed(tmp_path: Path) -> None:
+    left = [".unfinished_7_model.pt", ".unfinished_123_checkpoint_epoch=2.pt", ".unfinished_8_checkpoint_epoch=3.pt"]
+    others = ["model.pt", ".unfinished_9_other_model.pt", ".unfinished_9_model.pt.json", ".unfinished_slices"]
+    others += [".unfinished_mine_model.pt", "7_model.pt"]
+    for name in [*left, *others]:
+        (tmp_path / name).touch()
+    (tmp_path / "models" / ".unfinished_7_model.pt").mkdir(parents=True)
+    remove_unfinished(tmp_path, ["model.pt", "checkpoint_epoch=*.pt"])
+    remove_unfinished(tmp_path / "models", ["model.pt"])
+    remove_unfinished(tmp_path / "nowhere", ["model.pt"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "models"])
+    assert (tmp_path / "models" / ".unfinished_7_model.pt").is_dir()
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

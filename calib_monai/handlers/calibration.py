@@ -137,7 +137,8 @@ class CalibratorFit:
     def start(self, engine: Engine) -> None:
         """Prepare a folder for the predictions."""
         self.lock = self.lock_of(getattr(engine, "network", None))
-        hold(self.ckpt_dir, self.lock)
+        name = self.lock.removeprefix("calibration_")
+        hold(self.ckpt_dir, self.lock, [f"calibrator_{name}.safetensors", f"conformal_{name}.safetensors"])
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_of_{self.lock}")  # the folder that is held
         self.patients, self.conformal = set(), ConformalFits([NONE, self.kind])

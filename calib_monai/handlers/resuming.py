@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 TRAINING = "training"  # the name of its locks
 SCORES = "conformal_*.safetensors"
+WRITTEN = ("checkpoint_epoch=*.pt", MODEL, MADE_FOR, SPLIT_FILE)  # beside the model
 IMPLEMENTATIONS = {"fused", "foreach", "capturable", "differentiable"}  # of an optimizer: the same steps, to rounding
 
 

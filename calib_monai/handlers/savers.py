@@ -31,6 +31,7 @@ from calib_monai.spelling import did_you_mean
 from calib_monai.whole_files import write_csv, write_json
 
 EVALUATION = "evaluation"  # the name of its lock
+WRITTEN = ("cases.csv", "summary.csv", "summary.json", "bins.json", "logits.json")  # by this and the other savers
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class ResultsSaver:
             ValueError: as `check_earlier`.
         """
         network = getattr(engine, "network", None)
-        hold(str(self.folder), EVALUATION)
+        hold(str(self.folder), EVALUATION, WRITTEN)
         self.check_earlier(network)  # in each process, so that none waits for a process that has stopped
         folders = folders_of(network)
         self.cases = []

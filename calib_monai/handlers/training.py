@@ -14,8 +14,9 @@ from monai.transforms import Compose
 
 from calib_monai.descriptions import described_transforms
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
+from calib_monai.handlers.history import FILE as HISTORY
 from calib_monai.handlers.history import History
-from calib_monai.handlers.resuming import TRAINING, go_on, last_checkpoint
+from calib_monai.handlers.resuming import TRAINING, WRITTEN, go_on, last_checkpoint
 from calib_monai.handlers.training_checks import best_models
 from calib_monai.locks import hold, release
 from calib_monai.made_for import MadeFor
@@ -93,8 +94,9 @@ class TrainingSaver:
             ValueError: as `last_checkpoint` and `go_on`; or something else than `run` calls a trainer that resumes. A
                 client of federated learning does, and the checkpoint would replace the weights that it has set.
         """
-        for folder in filter(None, (self.ckpt_dir, self.output_dir)):
-            hold(folder, TRAINING)
+        for folder, files in ((self.ckpt_dir, WRITTEN), (self.output_dir, [HISTORY])):
+            if folder:
+                hold(folder, TRAINING, files)
         if self.resume and given_in_python() is None:
             raise ValueError("resume is True, and the trainer is called by itself: only `run` resumes a training")
         checkpoint = last_checkpoint(

@@ -96,7 +96,7 @@ def kept_apart(out: Path) -> Iterator[None]:
 
     If this process is killed, they come back by `come_back`.
     """
-    hold(str(out), SCORING)
+    hold(str(out), SCORING, [SCORED])
     there = [name for name in RESULTS if os.path.lexists(out / name)]
     if there:
         (out / MOVING).mkdir()

@@ -184,6 +184,7 @@ def test_the_best_model_is_of_an_epoch_in_the_history(name: str, data: Path, tmp
     assert ended(stopped, name, *places, options) == -signal.SIGKILL
     assert list(tmp_path.rglob(f"{UNFINISHED}*{name}*"))
     assert ended(idle, *places, options | {"resume": True}) == 0
+    assert not list(tmp_path.rglob(f"{UNFINISHED}*"))
     last = torch.load(tmp_path / "models" / "checkpoint_epoch=3.pt", weights_only=True)
     assert last["validation"]["best_metric_epoch"] == (1 if name == "checkpoint_epoch" else 2)
     assert same_bits(torch.load(tmp_path / "models" / "model.pt", weights_only=True), last["model"])
