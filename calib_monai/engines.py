@@ -16,11 +16,10 @@ from monai.engines import (
 )
 from monai.engines.utils import IterationEvents
 from monai.inferers import SimpleInferer
-from monai.transforms.traits import RandomizableTrait
 from torch.nn.parallel import DistributedDataParallel
 
 from calib_monai.case_names import check_different, names_in
-from calib_monai.composed import flattened
+from calib_monai.composed import random_in
 from calib_monai.inferers import MEMBER_LABELS, MembersInferer
 from calib_monai.loaders import VolumeLoader
 from calib_monai.losses import leaving_out
@@ -30,6 +29,7 @@ from calib_monai.networks import EnsembleNetwork
 from calib_monai.patches import PatchLoader, check_options_of_patches, patches_of
 from calib_monai.processes import OwnPart, num_processes, own_rank
 from calib_monai.slices import SliceLoader
+from calib_monai.tensor_checks import check_gives_logits
 from calib_monai.transforms import BoundaryWeightd
 from calib_monai.views import AugmentedBatch, RandomViews
 
@@ -118,6 +118,7 @@ class SliceTrainer(SupervisedTrainer):
             loss_function=leaving_out(loss_function.to(device), ignore_index),
             **{**own, **kwargs},
         )
+        self.add_event_handler(IterationEvents.FORWARD_COMPLETED, _check_first_output)
         self.add_event_handler(IterationEvents.MODEL_COMPLETED, _list_output)
 
     def run(self) -> None:  # type: ignore[override] # as MONAI's
@@ -262,9 +263,7 @@ def _prepare_slices(
 
 def _check_not_random(dataset: Dataset, augment: bool | None) -> None:  # noqa: FBT001 - as the trainer has it
     """Raise ValueError if a transform of the volumes is random: their slices are kept, and would never change again."""
-    transforms = flattened(getattr(dataset, "transform", None))
-    random = [type(one).__name__ for one in transforms if isinstance(one, RandomizableTrait)]
-    if random:
+    if random := random_in(getattr(dataset, "transform", None)):
         mend = "" if augment is None else ", and give --augment True for other views in each epoch"
         raise ValueError(
             f"the preprocessing of the training has {random[0]}, which is random, and slices are prepared once: it "
@@ -287,6 +286,12 @@ def _keep_labels_of_members(engine: VolumeEvaluator) -> None:
     state: Any = engine.state
     inferer: Any = engine.inferer
     state.output[MEMBER_LABELS], inferer.labels = inferer.labels, None
+
+
+def _check_first_output(engine: Any) -> None:
+    """Raise ValueError if the network gives probabilities in its first step; later ones would wait for a GPU."""
+    if engine.state.iteration == 1:
+        check_gives_logits(engine.state.output["pred"])
 
 
 def _list_output(engine: SupervisedTrainer) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from calib_monai.labels import most_probable
 from calib_monai.networks.ensemble import EnsembleNetwork, log_of_mean
+from calib_monai.tensor_checks import check_gives_logits
 
 MEMBER_LABELS = "member_labels"  # in the output of an evaluator
 
@@ -106,6 +107,9 @@ class MembersInferer(Inferer):
             network: an ensemble, or another network.
             args: of the network.
             kwargs: of the network.
+
+        Raises:
+            ValueError: a member gives probabilities in place of logits.
         """
         if not isinstance(network, EnsembleNetwork):
             return self.inferer(inputs, network, *args, **kwargs)
@@ -113,6 +117,7 @@ class MembersInferer(Inferer):
 
         def predicted(member: Callable[..., Any]) -> Tensor:
             logits: Tensor = self.inferer(inputs, member, *args, **kwargs)
+            check_gives_logits(logits)
             labels.append(most_probable(logits.as_subclass(Tensor).movedim(1, 0))[0])
             return logits
 

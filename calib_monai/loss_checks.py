@@ -12,6 +12,7 @@ from calib_monai.checks import first_line
 from calib_monai.generators import generators_on
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.losses import leaving_out
+from calib_monai.tensor_checks import check_gives_logits
 
 LARGEST_TRIED = 16  # voxels of a patch along an axis
 
@@ -30,7 +31,8 @@ def check_loss(
 ) -> None:
     """Raise ValueError if a loss cannot take the network's output for a slice, or gives no number that depends on it.
 
-    With an `ignore_index` it is also one from which no voxel can be left out.
+    With an `ignore_index` it is also one from which no voxel can be left out. A network of slices that gives
+    probabilities in place of logits is refused, too.
 
     For volumes it is tried on a small patch with random logits: a network would take seconds for a large one.
 
@@ -56,6 +58,7 @@ def check_loss(
         ) from None
     finally:
         network.train(training)
+    check_gives_logits(said)
     if not isinstance(value, torch.Tensor) or value.numel() != 1:
         given = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise ValueError(f"{name} gives {given} for a batch; it must give one number")

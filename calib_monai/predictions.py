@@ -11,6 +11,7 @@ from monai.transforms import Compose, EnsureTyped, Invertd, InvertibleTransform,
 from calib_monai.case_keys import IMAGE, IMAGE_AND_LABEL
 from calib_monai.case_names import case_of
 from calib_monai.inverses import InvertProbsd
+from calib_monai.tensor_checks import check_gives_logits
 from calib_monai.transforms import MostProbabled
 
 MAPS = {"prob": "a probability", "spread": "a spread"}
@@ -43,9 +44,11 @@ class ProbsAndLabeld(MapTransform):
 
         Raises:
             NotFiniteError: a probability or a spread is NaN; the message names the case.
+            ValueError: the network gave probabilities in place of logits.
         """
         told = dict(data)
         logits, calibrated = told.pop("pred"), told.pop("calibrated_logits", None)
+        check_gives_logits(torch.as_tensor(logits)[None])
         told["prob"] = self._probs(logits, told)
         told["pred"] = self.labeled({"prob": told["prob"]})["prob"]
         if calibrated is not None:

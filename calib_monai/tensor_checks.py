@@ -1,10 +1,38 @@
-"""Tensor checks: whether the tensors that a loss is given fit together. `arguments.py` needs no PyTorch, these do."""
+"""Tensor checks: whether tensors that are given together fit, and whether logits are logits."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 from torch import Tensor
+
+VIEWS = (Tensor, Tensor, Tensor, Tensor | None)  # first, second, valid, weight
+SUM_TO_ONE = 0.02  # how far sums of rounded probabilities lie from 1: 8 classes as bytes
+
+
+def are_probabilities(logits: Tensor) -> bool:
+    """Whether values (B, C, ...) are from 0 to 1 and sum over the classes to 1 in every voxel, as no logits do."""
+    values = logits.detach().as_subclass(Tensor)
+    if not values.numel() or not values.amin() >= 0:
+        return False
+    return torch.allclose(values.float().sum(dim=1), values.new_ones((), dtype=torch.float32), atol=SUM_TO_ONE)
+
+
+def check_gives_logits(output: object) -> None:
+    """Raise ValueError if a network gives probabilities, which would go through a second softmax.
+
+    Args:
+        output: of the network, (B, C, ...), or views as in `check_views`, of which pixels inside the first one count.
+            Others pass.
+    """
+    if isinstance(output, tuple) and len(output) == len(VIEWS):
+        first, _, valid, _ = output
+        output = first.movedim(1, -1)[valid[:, 0]]
+    if isinstance(output, Tensor) and are_probabilities(output):
+        raise ValueError(
+            "network_def gives probabilities, from 0 to 1 with the sum 1 in every voxel; logits are needed, because "
+            "a softmax follows: leave out the softmax of the network"
+        )
 
 
 def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
@@ -43,8 +71,7 @@ def check_one_device(**tensors: Tensor) -> None:
 
 def check_views(views: tuple[Tensor, Tensor, Tensor, Tensor | None]) -> None:
     """Raise ValueError if views are not the four of `calib_monai.views.TwoViewInferer`, or do not fit together."""
-    kinds = (Tensor, Tensor, Tensor, Tensor | None)
-    if not (isinstance(views, tuple | list) and len(views) == len(kinds) and all(map(isinstance, views, kinds))):
+    if not (isinstance(views, tuple | list) and len(views) == len(VIEWS) and all(map(isinstance, views, VIEWS))):
         raise ValueError(
             f"views are {type(views).__name__}; they must be the tensors (first, second, valid, weight), as "
             "calib_monai.views.TwoViewInferer gives them"

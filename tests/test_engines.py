@@ -11,6 +11,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser
 from monai.data import Dataset, MetaTensor
+from monai.inferers import Inferer, SimpleInferer
 from monai.transforms import Compose, Flipd, RandFlipd
 from torch import nn
 
@@ -48,6 +49,17 @@ def test_later_rounds_of_one_trainer_keep_their_weights_and_epochs() -> None:
         made.run()
     assert starts == [0]
     assert made.state.epoch == 2
+
+
+@pytest.mark.parametrize("inferer", [SimpleInferer(), TwoViewInferer()])
+def test_a_network_that_gives_probabilities_is_refused_in_its_first_step(inferer: Inferer) -> None:
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Softmax(1))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    loss = BWCRLoss() if isinstance(inferer, TwoViewInferer) else NACLLoss()
+    made = trainer(network=network, optimizer=optimizer, inferer=inferer, loss_function=loss)
+    with pytest.raises(ValueError, match=r"^network_def gives probabilities"):
+        made.run()
+    assert made.state.iteration == 1
 
 
 def test_a_start_that_is_refused_is_tried_again() -> None:

@@ -23,7 +23,7 @@ ALLOWED = {
             "loss_checks",
         ),
         *("made_for", "measures", "methods", "outputs", "path_options", "processes", "regions", "running"),
-        *("same_images", "slices", "spelling"),
+        *("same_images", "slices", "spelling", "tensor_checks"),
         *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
     "command_lines": {"spelling"},
@@ -81,7 +81,7 @@ ALLOWED = {
     "metrics": {"arguments", "bins", "grids", "labels", "regions", "spelling"},
     "lagrangian": {"arguments"},
     "losses": {"arguments", "boundaries", "fills", "labels", "lagrangian", "priors", "tensor_checks"},
-    "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "whole_files"},
+    "posthoc": {"arguments", "conformal", "losses", "metrics", "regions", "spelling", "tensor_checks", "whole_files"},
     "misplaced_files": {"datalists", "processes", "same_images", "seen"},
     "near_copies": {"datalists", "same_images"},
     "cases": {
@@ -172,7 +172,7 @@ ALLOWED = {
         "weights",
     },
     "weights": {"grids"},
-    "loss_checks": {"checks", "generators", "grids", "losses"},
+    "loss_checks": {"checks", "generators", "grids", "losses", "tensor_checks"},
     "inverses": {"case_keys", "slabs"},
     "made_for": {"__version__", "descriptions", "grids", "orientation", "networks", "stored"},
     "ensembles": {"checks", "datalists", "descriptions", "made_for", "path_options", "posthoc"},
@@ -186,7 +186,7 @@ ALLOWED = {
         *("label_values", "series", "spelling", "stored", "whole_files"),
     },
     "writers": {"grids", "whole_files"},
-    "predictions": {"case_keys", "case_names", "inverses", "transforms"},
+    "predictions": {"case_keys", "case_names", "inverses", "tensor_checks", "transforms"},
     "outputs": {"case_names", "checks", "transforms", "writers"},
     "label_tables": {"case_names", "colors", "whole_files"},
     "option_values": {
@@ -221,10 +221,10 @@ ALLOWED = {
             "patches",
             "processes",
         ),
-        *("slices", "transforms", "views"),
+        *("slices", "tensor_checks", "transforms", "views"),
     },
     "lost_cases": {"case_names", "checks", "predictions", "refusals", "volumes"},
-    "inferers": {"labels", "networks"},
+    "inferers": {"labels", "networks", "tensor_checks"},
     "networks": {"archives", "arguments", "spelling", "weights"},
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -55,6 +55,12 @@ def test_an_ensemble_gives_the_mean_of_what_its_members_predict_alone_where_wind
     assert not torch.allclose(in_windows.softmax(dim=1), alone.softmax(dim=2).mean(dim=1), atol=1e-3)
 
 
+def test_a_member_that_gives_probabilities_is_refused() -> None:
+    members = [nn.Conv3d(1, 3, 1), nn.Sequential(nn.Conv3d(1, 3, 1), nn.Softmax(1))]
+    with pytest.raises(ValueError, match=r"^network_def gives probabilities"):
+        MembersInferer(SimpleInferer())(torch.rand(1, 1, 4, 4, 4), EnsembleNetwork(members, ["a", "b"]))
+
+
 def test_a_single_network_is_handed_on() -> None:
     inferer = MembersInferer(SimpleInferer())
     image = torch.rand(1, 1, 4, 4, 4)

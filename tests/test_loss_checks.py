@@ -10,7 +10,8 @@ from monai.inferers import SimpleInferer
 from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, FocalLoss, HausdorffDTLoss
 
 from calib_monai.loss_checks import check_loss
-from calib_monai.losses import CompoundLoss, NACLLoss
+from calib_monai.losses import BWCRLoss, CompoundLoss, NACLLoss
+from calib_monai.views import TwoViewInferer
 
 
 def test_a_loss_is_tried_before_the_data_are_read_and_leaves_no_trace() -> None:
@@ -25,6 +26,15 @@ def test_a_loss_is_tried_before_the_data_are_read_and_leaves_no_trace() -> None:
     assert torch.equal(torch.get_rng_state(), state)
     assert network.training
     assert network[1].num_batches_tracked == 0
+
+
+def test_a_network_that_gives_probabilities_is_refused_before_the_data_are_read() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.Softmax(1))
+    rest = (1, 3, (16, 32), torch.device("cpu"))
+    for loss, inferer in ((NACLLoss(), SimpleInferer()), (BWCRLoss(), TwoViewInferer())):
+        with pytest.raises(ValueError, match=r"^network_def gives probabilities, .*leave out the softmax"):
+            check_loss(loss, network, inferer, *rest)
+        check_loss(loss, network[0], inferer, *rest)
 
 
 class Softened(torch.nn.Module):

@@ -38,6 +38,17 @@ def test_probabilities_are_of_calibrated_logits_and_the_label_of_the_networks_ow
     assert set(told) == {"image", "prob", "pred"}
 
 
+def test_probabilities_in_the_place_of_logits_are_refused() -> None:
+    for given in (
+        LOGITS.softmax(dim=0),
+        LOGITS.softmax(dim=0).half(),
+        torch.nn.functional.one_hot(LOGITS.argmax(0), 3),
+    ):
+        with pytest.raises(ValueError, match=r"^network_def gives probabilities"):
+            predicted(pred=given if len(given) == len(LOGITS) else given.movedim(3, 0))
+    assert predicted(pred=LOGITS.log_softmax(dim=0)).keys() == {"image", "prob", "pred"}
+
+
 def test_a_spread_comes_back_to_the_grid_of_the_image() -> None:
     spread = torch.rand(1, 6, 6, 2)
     found = predicted(spread=spread)["spread"]

@@ -39,6 +39,7 @@ from calib_monai.posthoc.files import (
 )
 from calib_monai.posthoc.report import FEW, FitReport
 from calib_monai.regions import region_of
+from calib_monai.tensor_checks import check_gives_logits
 from calib_monai.whole_files import UNFINISHED, or_null, write_json
 
 ABOUT = (
@@ -109,6 +110,7 @@ class CalibratorFit:
         self.folder = Path(output_dir)
         self.options = dict((options or {}).get(kind, {}))
         self.postprocessing = postprocessing
+        self.of_network = isinstance(made_for, MadeFor)
         self.structures = list(made_for.class_names)[1:]
         fitted = ForegroundShift() if kind == CONTROL else self.calibrator
         try:
@@ -144,8 +146,14 @@ class CalibratorFit:
         self.patients, self.conformal = set(), ConformalFits([NONE, self.kind])
 
     def update(self, engine: Engine) -> None:
-        """Keep the logits, labels and images of this iteration, and note the patients."""
+        """Keep the logits, labels and images of this iteration, and note the patients.
+
+        Raises:
+            ValueError: the network gives probabilities in place of logits.
+        """
         if self.items is not None:
+            if self.of_network:
+                check_gives_logits(logits_of(engine))
             images = [plain(output_of(engine)["image"])] if self.kind == "lts" else []
             self.items.add(*logits_and_target(engine), *images)
             batch: Any = engine.state.batch

@@ -1,4 +1,8 @@
-"""Training losses: `loss(logits, target)` is a scalar."""
+"""Training losses: `loss(logits, target)` is a scalar.
+
+No loss checks that its logits are no probabilities, because each step on a GPU would wait for the answer. Leave out the
+softmax of the network. `calib_monai.engines.SliceTrainer` checks the first step.
+"""
 
 from calib_monai.losses.ace import ACELoss
 from calib_monai.losses.bwcr import BWCRLoss

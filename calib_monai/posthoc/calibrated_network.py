@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from calib_monai.arguments import check_choice
 from calib_monai.posthoc.files import MODEL, Calibrator, Folders, load_calibrator
+from calib_monai.tensor_checks import check_gives_logits
 
 OUTPUT_KINDS = ("probs", "logits")
 
@@ -48,6 +49,7 @@ class CalibratedNetwork(nn.Module):
         self.network = network
         self.calibrator = calibrator
         self.output = output
+        self.checked = False
         self.register_load_state_dict_pre_hook(_complete)  # type: ignore[no-untyped-call]
 
     def forward(self, image: Tensor) -> Tensor:
@@ -55,9 +57,23 @@ class CalibratedNetwork(nn.Module):
 
         Args:
             image: (B, Cin, H, W[, D]).
+
+        Raises:
+            ValueError: the network gives probabilities in place of logits; only the first call looks, and never one in
+                TorchScript or in a compiled or exported program.
         """
-        logits: Tensor = self.calibrator(self.network(image), image)
+        of_network = self.network(image)
+        if not torch.jit.is_scripting():  # type: ignore[attr-defined]
+            self._check_once(of_network)
+        logits: Tensor = self.calibrator(of_network, image)
         return logits.softmax(dim=1) if self.output == "probs" else logits
+
+    @torch.jit.unused
+    def _check_once(self, logits: Tensor) -> None:
+        """Raise ValueError if logits are probabilities, in the first call."""
+        if not (self.checked or torch.jit.is_tracing() or torch.compiler.is_compiling()):  # type: ignore[attr-defined, no-untyped-call]
+            check_gives_logits(logits)
+            self.checked = True
 
 
 def load_calibrated_network(network: nn.Module, kind: str, ckpt_dir: Folders) -> CalibratedNetwork:

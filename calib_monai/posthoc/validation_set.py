@@ -10,11 +10,11 @@ from torch import Tensor
 
 from calib_monai.losses.targets import class_labels, ignored_voxels
 from calib_monai.regions import Region, region_of
+from calib_monai.tensor_checks import are_probabilities
 
 Data = Iterable[Sequence[Tensor]]
 
 PIECE = 2**22  # voxels that a pass computes with at once: what it makes of them takes several times their memory
-SUM_TO_ONE = 0.02  # how far sums of rounded probabilities lie from 1: 8 classes as bytes
 
 
 class Item(NamedTuple):
@@ -123,7 +123,7 @@ def _checked(parts: Sequence[Tensor], region: Region, device: torch.device, igno
 
 def _check_no_probabilities(logits: Tensor) -> None:
     """Raise ValueError if logits are probabilities, to which a temperature would be fitted without an error."""
-    if logits.min() >= 0 and torch.allclose(logits.sum(dim=1), logits.new_ones(()), atol=SUM_TO_ONE):
+    if are_probabilities(logits):
         raise ValueError("the logits are probabilities: from 0 to 1, with the sum 1; give log(probabilities)")
 
 

@@ -50,6 +50,12 @@ def test_it_scripts_to_torchscript(name: str, shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(torch.jit.script(calibrated)(image), calibrated(image))
 
 
+def test_a_network_that_gives_probabilities_is_refused_in_the_first_call() -> None:
+    calibrated = CalibratedNetwork(nn.Sequential(network(), nn.Softmax(1)), TemperatureScaling())
+    with pytest.raises(ValueError, match=r"^network_def gives probabilities"):
+        calibrated(torch.randn(2, 1, 16, 16))
+
+
 LOADING = """
 import sys
 sys.modules["monai"] = sys.modules["calib_monai"] = None

@@ -11,6 +11,7 @@ from wrong_inputs import Wrong
 
 from calib_monai.posthoc import TemperatureScaling, save_calibrator
 
+SOFTMAX = {"network_def": "$torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1), torch.nn.Softmax(1))", "overwrite": True}
 OTHER_SIZE = {"slice_size": [64, 64]}
 
 
@@ -42,6 +43,12 @@ def huge(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: torch.full_like(value, 3e38) for name, value in weights.items()}
 
 
+def pointwise(folder: Path) -> None:
+    """Put weights there of the network of `SOFTMAX`, of an earlier version's training."""
+    without(folder)
+    torch.save(torch.nn.Sequential(torch.nn.Conv2d(1, 3, 1)).state_dict(), folder / "models" / "model.pt")
+
+
 def used(name: str, said: str, options: dict[str, Any], config: str = "evaluate", **given: Any) -> Wrong:
     """A way to be wrong with a trained model."""
     return Wrong(name, said, config=config, options=options, after_training=True, **given)
@@ -55,6 +62,10 @@ WRONG_MODELS = [
     used("another slice size than the bundle's", r"slice_size is .*train.json says", OTHER_SIZE, change=without),
     used("classes of other names", "class_names is .*, and .*models/model.json", {"class_names": ["a", "b", "c"]}),
     used("another orientation", 'axcodes is "ASR", and .* "RAS"', {"axcodes": "ASR"}, "inference"),
+    *(
+        used(f"softmax in a network to {config}", "network_def gives probabilities", SOFTMAX, config, change=pointwise)
+        for config in ("evaluate", "calibrate", "inference")
+    ),
     used("a damaged model.json", "model.json is damaged", {}, change=damaged),
     used(
         "resumed with another slice size",
