@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST = 255  # the largest label
 
 
+BACKGROUND = "background"  # the name of the class of the label 0
+
+
 def is_number(value: object) -> bool:
     """Whether this is a number; to Python, True and False are numbers, too."""
     return isinstance(value, Real) and not isinstance(value, bool)
@@ -91,6 +94,21 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise ValueError if the value is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def check_class_names(name: str, names: Any) -> None:
+    """Raise ValueError if the names of classes are no list of names that differ, or the background is not the first."""
+    listed = list(names) if isinstance(names, list | tuple) else []
+    fine = listed and all(isinstance(one, str) and one.strip() for one in listed)
+    if not fine or len({one.strip() for one in listed}) < len(listed):
+        raise ValueError(f"{name} is {names!r}; it must be a list of names that differ, the background first")
+    check_background_first(f"{name} is", listed)
+
+
+def check_background_first(before: str, names: Sequence[str], mend: str = "") -> None:
+    """Raise ValueError if a class after the first is called background; `before` and `mend` frame the message."""
+    if BACKGROUND in [one.strip().lower() for one in names[1:]]:
+        raise ValueError(f"{before} {', '.join(names)}; the background must be the first, because its label is 0{mend}")
 
 
 def check_ignored_label(ignore_index: int | None, num_classes: int, name: str = "ignore_index") -> None:

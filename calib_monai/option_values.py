@@ -13,6 +13,7 @@ from monai.bundle import ConfigComponent, ConfigParser, ReferenceResolver
 
 from calib_monai.arguments import (
     check_above_zero,
+    check_class_names,
     check_ignored_label,
     check_share,
     check_switch,
@@ -154,11 +155,10 @@ def _check_texts(config: Mapping[str, Any]) -> None:
 
 def _check_class_names(names: Any, count: Any) -> None:
     """Raise ValueError if the names of the classes are no list of names that differ, or not as many as the classes."""
-    listed = list(names) if isinstance(names, list | tuple) else []
-    fine = listed and all(isinstance(one, str) and one.strip() and not _is_made_later(one) for one in listed)
-    if not fine or len({one.strip() for one in listed}) < len(listed):
-        raise ValueError(f"class_names is {names!r}; it must be a list of names that differ, the background first")
-    if isinstance(count, int) and count != len(listed):
+    check_class_names("class_names", names)
+    if any(map(_is_made_later, names)):
+        raise ValueError(f"class_names is {names!r}; no name may begin with $, @ or %")
+    if isinstance(count, int) and count != len(names):
         raise ValueError(f"class_names is {names!r} and num_classes is {count}; there must be a name for each class")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from bundle_endings import endings_of
 from bundle_volumes import volumes_of_own
 
-from calib_monai.arguments import is_number
+from calib_monai.arguments import check_class_names, is_number
 from calib_monai.datalists.patterns import check_pattern, pattern_split
 from calib_monai.spelling import did_you_mean, nearest
 
@@ -177,6 +177,7 @@ def _check_needed(path: str, part: Part) -> None:
             key = "#".join((section, *keys))
             said = f"; it sets {instead}" if instead else ""
             raise ValueError(f"{path} must set {key}, {'a list' if kind is list else 'a text'}{said}")
+    check_class_names(f"{path}: train#class_names", part["train"]["class_names"])
     from calib_monai.checks import check_slice_size  # noqa: PLC0415 - brings torch, which is slow to import
 
     try:

@@ -29,6 +29,13 @@ def test_what_is_no_number_is_refused(check: Callable[[object], None], value: ob
         check(value)
 
 
+def test_the_background_is_the_first_class() -> None:
+    arguments.check_class_names("class_names", ["Background", "femur"])
+    arguments.check_class_names("class_names", ["femur", "tibia"])
+    with pytest.raises(ValueError, match=r"^class_names is femur, background; the background must be the first"):
+        arguments.check_class_names("class_names", ["femur", "background"])
+
+
 @pytest.mark.parametrize("name", ["number", "above zero", "share", "odd", "whole"])
 def test_of_a_number_in_quotation_marks_this_is_said(name: str) -> None:
     with pytest.raises(ValueError, match=r"is '1e-3'; .*: leave out the quotation marks$"):

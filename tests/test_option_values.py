@@ -91,6 +91,10 @@ def test_a_value_of_the_same_kind_passes(name: str, value: object) -> None:
         ({"class_names": "liver"}, "class_names is 'liver'; it must be a list of names that differ"),
         ({"class_names": ["a", " "]}, "it must be a list of names that differ"),
         ({"class_names": ["a", "b", "b"]}, "it must be a list of names that differ"),
+        (
+            {"class_names": ["femur", "tibia", "Background"]},
+            "Background; the background must be the first, because its",
+        ),
         ({"class_names": ["a", 1]}, "it must be a list of names that differ"),
         ({"split": "nowhere.json"}, "split nowhere.json cannot be read: No such file or directory"),
         ({"ignore_index": 1, "num_classes": 2}, "ignore_index is 1; with 2 classes it must be a whole number from 2"),

@@ -12,12 +12,12 @@ from typing import Any, cast
 import torch
 from monai.data import MetaTensor
 
-from calib_monai.arguments import MOST, check_ignored_label
+from calib_monai.arguments import BACKGROUND, MOST, check_ignored_label
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
-from calib_monai.scoring.class_names import BACKGROUND, Classes, check_one_order, classes_of, numbered
+from calib_monai.scoring.class_names import Classes, check_one_order, classes_of, numbered
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.patients import patients_in
 from calib_monai.scoring.probs import FoundProbs, Reading, found_in

@@ -8,11 +8,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from calib_monai.arguments import BACKGROUND, check_background_first
 from calib_monai.datalists.dataset_json import DATASET_JSON, label_and_name
 from calib_monai.label_tables import ITK_SNAP, names_in_table
 from calib_monai.whole_files import read_json
 
-BACKGROUND = "background"
 IGNORE = "ignore"  # nnU-Net's name of the label whose voxels do not count
 ABOVE = 2  # folders above one of labels in which nnU-Net and the Decathlon have their dataset.json
 
@@ -131,11 +131,7 @@ def _check(names: Sequence[str]) -> None:
             f"the classes are {', '.join(map(repr, names))}; there must be at least two, the background first, each "
             "with a name of its own"
         )
-    if BACKGROUND in [name.lower() for name in names[1:]]:
-        raise ValueError(
-            f"the classes are {', '.join(names)}; the background must be the first, because its label is 0 (--order "
-            "names the classes in the order of the channels)"
-        )
+    check_background_first("the classes are", names, " (--order names the classes in the order of the channels)")
 
 
 def _in_json(file: Path) -> Classes:

@@ -101,6 +101,11 @@ def test_data_of_ones_own_make_a_bundle_that_trains(tmp_path: Path) -> None:
     ("name", "sections", "said"),
     [
         ("knees", {"image": {"chanels": ["T2"]}}, "knees.json must set image#channels, a list; it sets chanels"),
+        (
+            "knees",
+            {"train": {"class_names": ["knee", "background"]}},
+            "knees.json: train#class_names is knee, background; the background must be the first, because its",
+        ),
         ("knees", {"image": {}}, "knees.json must set image#channels, a list"),
         ("knees", {"image": {"channels": "T2"}}, "knees.json must set image#channels, a list"),
         (
