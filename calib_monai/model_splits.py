@@ -13,7 +13,7 @@ from calib_monai.datalists.split_files import Drawn, read_split
 def split_of_models(ckpt_dir: Path) -> Drawn | None:
     """The split beside the models of a folder; None if there is no model, or no split."""
     models = chain(*(ckpt_dir.glob(pattern) for pattern in ("*.pt", f"{REPLACED}/*.pt")))
-    return read_split(ckpt_dir / SPLIT_FILE) if any(models) else None
+    return read_split(ckpt_dir / SPLIT_FILE, of_training=False) if any(models) else None  # which may be replaced
 
 
 def is_another(kept: Drawn, drawn: Drawn, ckpt_dir: str, *, overwrite: bool) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from checked_phantoms import check, warnings_in
 
 from calib_monai.datalists.hippocampus import hippocampus_split
+from calib_monai.datalists.split_files import CHECKSUM, checksum_of, names_of
+from calib_monai.datalists.splits import SPLITS
 
 
 def swap_test_and_validation(phantom_dir: Path) -> None:
@@ -24,6 +27,22 @@ def swap_test_and_validation(phantom_dir: Path) -> None:
 def test_an_evaluation_keeps_the_split_of_the_model(phantom_dir: Path) -> None:
     split = check(phantom_dir)
     swap_test_and_validation(phantom_dir)
+    assert check(phantom_dir, keep=True)["test"] == split["validation"]
+
+
+def test_a_split_that_was_changed_after_the_training_is_refused(phantom_dir: Path) -> None:
+    split, models = check(phantom_dir), phantom_dir.parent / "models"
+    (models / "model.json").write_text(json.dumps({CHECKSUM: checksum_of(names_of(split))}))
+    path, known = models / "split.json", {"split_file": str(models / "split.json")}
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {name: stored[name][::-1] for name in SPLITS}))
+    assert names_of(check(phantom_dir, keep=True, **known)) == {name: of[::-1] for name, of in names_of(split).items()}
+    swap_test_and_validation(phantom_dir)
+    others = Path(shutil.copy(path, phantom_dir.parent / "mine.json"))
+    for given in ({}, known, {"split_file": str(others)}):
+        with pytest.raises(ValueError, match=r"models/split.json is not the one of this training: its lists differ"):
+            check(phantom_dir, keep=True, **given)
+    (models / "model.json").write_text("{}")  # of an earlier version
     assert check(phantom_dir, keep=True)["test"] == split["validation"]
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from calib_monai.datalists.splits import SPLITS, Split
-from calib_monai.stored import StoredSplit, read_stored
+from calib_monai.stored import Stored, StoredSplit, read_stored
 from calib_monai.whole_files import write_json
 
 Options = dict[str, int | float | str]
 
 # keys beside the sets, which a split that is given may have, too
 BESIDE = DRAWN_WITH, PATIENTS, LEFT_OUT, IMAGES, LABELS = "drawn_with", "patients", "left_out", "images", "labels"
+MODEL_JSON = "model.json"  # beside a model; see `calib_monai.made_for`
+CHECKSUM = "split_checksum"  # its key with the checksum of the lists of the training
 OPTIONS = {"seed": "split_seed"}  # what a bundle calls an argument otherwise
 
 logger = logging.getLogger(__name__)
@@ -36,6 +40,12 @@ class Drawn(NamedTuple):
     left_out: Sequence[str] = ()
     images: Mapping[str, str] = MappingProxyType({})
     labels: Mapping[str, str] = MappingProxyType({})
+
+
+class OfTraining(Stored):
+    """What `model.json` says of the split of its training; an earlier version did not write it."""
+
+    split_checksum: str = ""
 
 
 class Listed(Split):
@@ -139,8 +149,16 @@ def check_same_split(split: Split, path: Path, given: str) -> None:
         raise ValueError(f"--split {given} is not the split that the model was trained with, {path}: leave it out")
 
 
-def read_split(path: Path) -> Drawn | None:
-    """The content of the file that training wrote; None and a warning if there is no file."""
+def read_split(path: Path, *, of_training: bool = True) -> Drawn | None:
+    """The content of the file that training wrote; None and a warning if there is no file.
+
+    Args:
+        path: of the file.
+        of_training: whether its lists must be those of the training of the model beside it, if `model.json` tells them.
+
+    Raises:
+        ValueError: the file is damaged, or its lists were changed.
+    """
     if not path.is_file():
         logger.warning("%s is not there: nothing says which cases the model was trained on", path)
         return None
@@ -154,7 +172,27 @@ def read_split(path: Path) -> Drawn | None:
     for key, digests in ((IMAGES, kept.images), (LABELS, kept.labels)):
         if digests and digests.keys() != {*names["training"], *names["validation"]}:
             raise ValueError(f"{path} has {key} of other cases than it lists: restore what training wrote")
+    if of_training:
+        _check_of_training(path, names)
     return Drawn(names, kept.drawn_with, left_out=kept.left_out, images=kept.images, labels=kept.labels)
+
+
+def checksum_of(names: Mapping[str, Sequence[str]]) -> str:
+    """A checksum of the names of the cases of each set, in any order."""
+    return sha256(json.dumps([sorted(names.get(name, ())) for name in SPLITS]).encode()).hexdigest()
+
+
+def _check_of_training(path: Path, names: Mapping[str, Sequence[str]]) -> None:
+    """Raise ValueError if a split lists other cases than the training of the model beside it had."""
+    beside = path.with_name(MODEL_JSON)
+    if not beside.is_file():
+        return
+    told = read_stored(beside, OfTraining, "it must be what training wrote beside its model")
+    if told.split_checksum and told.split_checksum != checksum_of(names):
+        raise ValueError(
+            f"{path} is not the one of this training: its lists differ from those that {beside} was written with, so "
+            "the model may have been trained on its test cases; restore what training wrote"
+        )
 
 
 def options_of(datalist: Callable[[], Split]) -> Options:

@@ -12,6 +12,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
 from monai.transforms import Compose
 
+from calib_monai.datalists.split_files import CHECKSUM, checksum_of, names_of
 from calib_monai.descriptions import described_transforms
 from calib_monai.handlers.checkpoints import DurableCheckpointSaver, GradientScale, Settings, ValidationState
 from calib_monai.handlers.history import FILE as HISTORY
@@ -170,7 +171,7 @@ class BestModelSaver(DurableCheckpointSaver):
         transforms: Compose | None = None,
     ) -> None:
         config = str(Path(bundle_root) / "configs" / "train.json")
-        content = made_for.written(cases.geometries, cases.options)
+        content = {**made_for.written(cases.geometries, cases.options), CHECKSUM: checksum_of(names_of(cases))}
         super().__init__(
             ckpt_dir,
             {"network": unwrapped(network)},

@@ -12,6 +12,7 @@ from monai.transforms import Compose, ScaleIntensityd
 from torch import nn
 
 from calib_monai.cases import Cases
+from calib_monai.datalists.split_files import checksum_of
 from calib_monai.engines import VolumeEvaluator
 from calib_monai.handlers import BestModelSaver, TrainingSaver
 from calib_monai.losses import NACLLoss
@@ -48,4 +49,5 @@ def test_the_saver_of_the_best_model_writes_what_it_is_made_for_beside_it(tmp_pa
     assert saver._key_metric_checkpoint is not None
     saver._key_metric_checkpoint.save_handler(saver.save_dict, "best")
     written = json.loads((models / "model.json").read_text())
+    assert written["split_checksum"] == checksum_of({})
     assert (written["axcodes"], written["split"], written["spatial_dims"]) == ("LPS", {"split_seed": 0}, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def huge(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: torch.full_like(value, 3e38) for name, value in weights.items()}
 
 
+def moved_case(folder: Path) -> None:
+    """Make a training case a validation case."""
+    path = folder / "models" / "split.json"
+    split = json.loads(path.read_text())
+    split["validation"].append(split["training"].pop())
+    path.write_text(json.dumps(split))
+
+
 def pointwise(folder: Path) -> None:
     """Put weights there of the network of `SOFTMAX`, of an earlier version's training."""
     without(folder)
@@ -64,6 +73,10 @@ WRONG_MODELS = [
     used("another orientation", 'axcodes is "ASR", and .* "RAS"', {"axcodes": "ASR"}, "inference"),
     *(
         used(f"softmax in a network to {config}", "network_def gives probabilities", SOFTMAX, config, change=pointwise)
+        for config in ("evaluate", "calibrate", "inference")
+    ),
+    *(
+        used(f"cases moved in split.json to {config}", "is not the one of this training", {}, config, change=moved_case)
         for config in ("evaluate", "calibrate", "inference")
     ),
     used("a damaged model.json", "model.json is damaged", {}, change=damaged),
