@@ -125,6 +125,20 @@ def _is_of_probabilities(name: str) -> bool:
     return kind in KINDS and any(word in REGIONS for word in words)
 
 
+def is_of_cases(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a metric is one of this package whose value is the mean of its values of the cases, or a count their sum.
+
+    The value of a pooled or debiased error is that of all cases together. A metric of somebody else may be anything.
+
+    Args:
+        name: of the metric.
+        settings: of the metric; MONAI's may have another reduction than the mean.
+    """
+    known = (name in MEASURES and name not in PROMISED) or _is_of_probabilities(name)
+    usual = settings.get("reduction") in (None, "mean", "mean_batch")
+    return known and usual and not {"pooled", "debiased"} & set(name.split("_"))
+
+
 def is_distance(name: str) -> bool:
     """Whether a metric of this name is a distance, which has no value where prediction and label are both empty."""
     return name.split("_", maxsplit=1)[0] in DISTANCES

@@ -36,6 +36,7 @@ def _different(names: list[str]) -> list[str]:
     return names
 
 
+Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
 CaseName = Annotated[str, AfterValidator(_case_name)]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 ClassNames = Annotated[list[str], Field(min_length=2), AfterValidator(_different)]
@@ -62,6 +63,7 @@ class StoredMetric(Stored):
     settings: dict[str, Any] = {}
     measure: dict[str, Any] | None = None
     voxels: NonNegativeFloat | None = None
+    columns: dict[str, Any] = {}
 
 
 class Elsewhere(Stored):
@@ -131,9 +133,6 @@ class ClassBins(Stored):
     confidence: list[list[float]]
     correctness: list[list[float]]
     total: list[float]
-
-
-Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
 
 
 class BinsOfCase(Stored):

@@ -17,10 +17,10 @@ from pydantic import ValidationError as Invalid
 from torch import Tensor
 
 from calib_monai.bins import Bins
-from calib_monai.measures import check_limits, measure_from
+from calib_monai.measures import check_limits, is_of_cases, measure_from, measure_of
 from calib_monai.reports.cases_file import columns_of, read_cases
 from calib_monai.reports.names import with_calibrator
-from calib_monai.reports.runs import LogitCounts, Run
+from calib_monai.reports.runs import LogitCounts, Run, mean_of_known, means_of_known
 from calib_monai.stored import (
     ClassBins,
     StoredBins,
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 OF_BUNDLES = re.compile(r"eval(_ensemble)?(_validation|_on_.+)?(_l?ts)?")  # names of folders in a bundle's
 USUAL = "all"  # voxels that a calibrator is fitted to
 ROUNDING = 1e-6  # of sums, relative, with room
+OF_MEANS = 1e-4  # of means over cases, relative, as they are written
 FILES = ("summary.json", "cases.csv", "bins.json")
 
 
@@ -115,6 +116,7 @@ def _read(folder: Path, summary: Summary, stored: StoredBins) -> Run:
     name, suffix = _name(folder.resolve(), summary)
     metrics = summary.metrics.items()
     check_values({metric: number(measured.value) for metric, measured in metrics}, cases)
+    check_means(folder, summary, cases)
     check_voxels(stored)
     return Run(
         name=name + suffix,
@@ -161,6 +163,22 @@ def check_values(metrics: Mapping[str, float], cases: Mapping[str, Mapping[str, 
             known = np.flatnonzero(~np.isnan(values))
             for place in {known[values[known].argmin()], known[values[known].argmax()]} if known.size else ():
                 check_limits(name, float(values[place]), f"{column} of {names[place]}")
+
+
+def check_means(folder: Path, summary: Summary, cases: Mapping[str, Mapping[str, float]]) -> None:
+    """Raise ValueError if a mean over cases in `summary.json` is not that of the values in `cases.csv`."""
+    for name, metric in summary.metrics.items():
+        columns = columns_of(name, summary.metrics, next(iter(cases.values()), {}))
+        if not columns or not metric.columns or not is_of_cases(name, metric.settings):
+            continue  # of no columns an earlier version says nothing
+        values = {case: [row[column] for column in columns] for case, row in cases.items()}
+        counts, told = measure_of(name).counts, number(metric.value)
+        found = np.nansum([*values.values()]) if counts else mean_of_known(means_of_known(values).values())
+        if not np.isclose(found, told, rtol=OF_MEANS, atol=OF_MEANS**2, equal_nan=True):
+            raise ValueError(
+                f"{folder / 'summary.json'} says {name} {told:g}, and the {'sum' if counts else 'mean'} of the cases "
+                f"in {folder / 'cases.csv'} is {found:g}: one of the files was changed"
+            )
 
 
 def check_voxels(stored: StoredBins) -> None:

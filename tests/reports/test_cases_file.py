@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from written_runs import with_value, write_run
+from written_runs import with_value, write_run, write_trial
 
 from calib_monai.reports.__main__ import main
 from calib_monai.reports.cases_file import columns_of
@@ -66,6 +66,27 @@ def test_numbers_that_contradict_each_other_are_refused(
     (folder / file).write_text(json.dumps(content))
     with pytest.raises(ValueError, match=told):
         read_run(folder)
+
+
+def test_a_mean_that_is_not_that_of_the_cases_is_refused(tmp_path: Path) -> None:
+    folder = write_trial(tmp_path, "ce", [0.7, 0.8, 0.9])
+    path = folder / "summary.json"
+    summary = json.loads(path.read_text())
+    metrics = summary["metrics"]
+    metrics["dice_foreground"]["columns"] = {"dice_foreground_left": {"value": 0.8}}
+    metrics["ece_plausible_pooled"] = {"value": 0.5, "columns": {"ece_plausible_pooled": {"value": 0.5}}}
+    path.write_text(json.dumps(summary))
+    assert read_run(folder).metrics["dice_foreground"] == pytest.approx(0.8)
+    for changed in (0.801, 0.999):
+        metrics["dice_foreground"]["value"] = changed
+        path.write_text(json.dumps(summary))
+        with pytest.raises(
+            ValueError, match=rf"summary.json says dice_foreground {changed}, .*cases.csv is 0.8: one of"
+        ):
+            read_run(folder)
+    metrics["dice_foreground"] |= {"settings": {"reduction": "sum"}}
+    path.write_text(json.dumps(summary))
+    assert read_run(folder).metrics["dice_foreground"] == changed
 
 
 def test_areas_of_another_order_are_computed_anew(tmp_path: Path) -> None:
