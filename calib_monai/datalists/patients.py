@@ -9,12 +9,15 @@ from pathlib import Path
 
 from calib_monai.datalists.splits import Case, Split, patient_of
 
-# Words of a name that tell when, or how, a patient was scanned.
+# Words of a name that tell when, or how, a patient was scanned, or which side, view, slice or picture it is.
 OCCASION = re.compile(
     r"""(?<![^\W\d_])(?:                                              # no letter before
       e[ds]|(?:end)?-?(?:dia|sys)tol(?:e|ic)|                         # phases of the heart
       (?:phase|frame|time|tp|t|visit|v|ses|session|scan|run|week|month|day|year|exam|m|d|w)-?\d+|
       (?:arterial|portal|venous|delayed|native)(?:phase)?|ap|pvp|     # of contrast
+      left|right|(?<=[\W_])[lr]|o[ds]|(?<=[\W_])[lr]-?(?:cc|mlo|ml|lm|xccl)|cc|mlo|  # sides, eyes, views of a breast
+      (?:slice|slc|sl|image|img|view)-?\d+|(?<=\bim-\d{4}-)\d+|          # pictures of a volume
+      (?:re-?)?(?:test|scan)|
       inspiration|expiration|pre(?:op)?|post(?:op)?|baseline|follow-?up\d*|fu\d*|prior|current|
       (?<!\d)(?:19|20)\d\d(?:[-.]?[01]\d(?:[-.]?[0-3]\d)?)?                  # a year, a month, a day
     )(?![^\W_])""",
@@ -76,7 +79,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def warn_of_one_patient(split: Split, mend: str = IN_A_DATALIST) -> None:
-    """Warn if two cases in different sets have names that differ only in a phase or a date.
+    """Warn if two cases in different sets have names that differ only in words such as a phase, a date or a side.
 
     Cases with a known patient are not checked. `mend` ends the warning.
     """
@@ -92,7 +95,7 @@ def warn_of_one_patient(split: Split, mend: str = IN_A_DATALIST) -> None:
 
 
 def warn_of_several_cases(cases: Iterable[str], mend: str) -> None:
-    """Warn if the names of cases differ only in a phase or a date, which would make intervals too narrow.
+    """Warn if the names of cases differ only in words such as a phase or a side: intervals would be too narrow.
 
     Args:
         cases: their names; their patients are not known.
@@ -109,7 +112,7 @@ def warn_of_several_cases(cases: Iterable[str], mend: str) -> None:
 
 
 def _named_alike(cases: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """Sets and names of cases, those together whose names differ only in a phase or a date; empty if all do."""
+    """Sets and names of cases, those together whose names differ only in words of `OCCASION`; empty if all do."""
     alike: dict[str, list[tuple[str, str]]] = {}
     for of_set, case in cases:
         alike.setdefault(SEPARATORS.sub(" ", OCCASION.sub("", case)).strip(), []).append((of_set, case))

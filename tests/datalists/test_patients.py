@@ -83,6 +83,26 @@ def test_names_that_differ_in_a_phase_or_a_date_are_told(
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("p01_left", "p01_right"),
+        ("p01_L", "p01_R"),
+        ("p01_OD", "p01_OS"),
+        ("p01_LCC", "p01_LMLO"),
+        ("p01_L_CC", "p01_R_MLO"),
+        ("p01_slice003", "p01_slice004"),
+        ("IM-0001-0003", "IM-0001-0004"),
+        ("p01_rescan", "p01_test"),
+    ],
+)
+def test_names_that_differ_in_a_side_a_view_or_a_slice_are_told(
+    one: str, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_one_patient(split_of(training=[one, "b2"], test=[other, "b3"]))
+    assert f"1 patient(s) may have cases in more than one set, first {one} (training) and {other} (test)" in caplog.text
+
+
+@pytest.mark.parametrize(
     "names",
     [
         ["case_001", "case_002", "case_003"],
@@ -94,6 +114,15 @@ def test_names_that_differ_in_a_phase_or_a_date_are_told(
         ["Prostate3T-01-0001", "ProstateDx-01-0001", "Prostate3T-01-0002"],
         ["case_00201", "case_00202", "case_02010"],
         [*(f"x_{year}" for year in range(1990, 2020)), "y"],
+        ["hippocampus_001", "hippocampus_003", "prostate_00"],
+        ["patient001", "patient002", "patient003"],
+        ["Case00", "Case01", "Case02"],
+        ["case_00000", "case_00001", "case_00002"],
+        ["FLARE22_Tr_0001", "FLARE22_Tr_0002", "FLARE22_Tr_0003"],
+        ["BraTS19_CBICA_AAL_1", "BraTS19_CBICA_AAR_1", "BraTS19_TCIA01_147_1"],
+        ["1", "4", "5"],
+        ["image_1", "image_2", "image_3"],
+        ["img0001", "img0002", "img0003"],
     ],
 )
 def test_names_that_are_numbered_are_not(names: list[str], caplog: pytest.LogCaptureFixture) -> None:
