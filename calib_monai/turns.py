@@ -41,7 +41,28 @@ def turns_of(size: Sequence[int]) -> Iterator[Turn]:
                 yield Turn(order, backwards)
 
 
-def overlaps(label: Tensor, predicted: Tensor) -> dict[Turn, float]:
+class Places(NamedTuple):
+    """The places of some voxels of a mask.
+
+    Attributes:
+        places: their indices, (N, axes), int64.
+        total: the number of all voxels of the mask.
+    """
+
+    places: Tensor
+    total: int
+
+    def before(self, turn: Turn, size: Sequence[int]) -> Tensor:
+        """The places that come to these when an array of a size is turned, (N, axes)."""
+        last = torch.tensor(size, device=self.places.device) - 1
+        backwards = torch.tensor(turn.backwards, device=self.places.device)
+        turned = torch.where(backwards, last - self.places, self.places)
+        source = torch.empty_like(turned)
+        source[:, list(turn.order)] = turned
+        return source
+
+
+def overlaps(label: Tensor, predicted: Tensor, of_label: Places | None = None) -> dict[Turn, float]:
     """The number of voxels that a label and a turned prediction share, by turn.
 
     It is exact for the first turn, which leaves the prediction as it is. For the others it is estimated from a random
@@ -50,21 +71,19 @@ def overlaps(label: Tensor, predicted: Tensor) -> dict[Turn, float]:
     Args:
         label: the foreground, (H, W[, D]), bool.
         predicted: the same of the prediction, of this shape.
+        of_label: what `places_of` gives for the label, if it is known.
     """
     first, *others = turns_of(label.shape)
-    places, count = _sample(label)
-    last = torch.tensor(label.shape, device=label.device) - 1
+    some = places_of(label) if of_label is None else of_label
     found = {first: float((label & predicted).sum())}
     for turn in others:
-        turned = torch.where(torch.tensor(turn.backwards, device=label.device), last - places, places)
-        source = torch.empty_like(turned)
-        source[:, list(turn.order)] = turned
-        found[turn] = predicted[source.unbind(dim=1)].double().mean().item() * count if count else 0.0
+        source = some.before(turn, label.shape)
+        found[turn] = predicted[source.unbind(dim=1)].double().mean().item() * some.total if some.total else 0.0
     return found
 
 
-def _sample(label: Tensor) -> tuple[Tensor, int]:
-    """The places of some voxels of a mask, (N, axes), drawn at random where it has many, and the number of all.
+def places_of(label: Tensor) -> Places:
+    """The places of the voxels of a mask, (H, W[, D]), bool; some that are drawn at random, where it has many.
 
     Every slice gives its share, so that only the places of one slice are in memory.
     """
@@ -77,4 +96,4 @@ def _sample(label: Tensor) -> tuple[Tensor, int]:
             places = torch.nn.functional.pad(label[index].nonzero(), (1, 0), value=index)
             some = torch.randperm(count, generator=generator)[: math.ceil(count * share)]
             taken.append(places[some.to(label.device)] if share < 1 else places)
-    return torch.cat(taken), sum(counts)
+    return Places(torch.cat(taken), sum(counts))

@@ -22,8 +22,8 @@ ALLOWED = {
             "labels",
             "loss_checks",
         ),
-        *("made_for", "measures", "methods", "outputs", "path_options", "processes", "regions", "running"),
-        *("same_images", "slices", "spelling", "tensor_checks"),
+        *("made_for", "measures", "methods", "other_ways", "outputs", "path_options", "processes", "regions"),
+        *("running", "same_images", "slices", "spelling", "tensor_checks"),
         *("datalists", "inferers", "locks", "memory", "risk_coverage", "stored", "targets", "turns", "whole_files"),
     },
     "command_lines": {"spelling"},
@@ -116,6 +116,7 @@ ALLOWED = {
         "volumes",
     },
     "other_spelling": {"datalists", "pictures"},
+    "other_ways": {"turns"},
     "left_labels": {"case_keys", "case_names", "datalists"},
     "label_grids": {"case_keys", "grids", "orientation"},
     "volumes": {

@@ -9,21 +9,20 @@ from typing import NamedTuple
 
 import torch
 from ignite.engine import Engine, Events
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from calib_monai.case_names import case_of
 from calib_monai.datalists.elsewhere import OtherData
+from calib_monai.handlers.class_orders import FAR_BETTER, GOOD, order_of, order_of_case
+from calib_monai.handlers.common_ways import common_way
 from calib_monai.handlers.engine_state import add_caution, given_of, ignored_label, items, start_cautions
 from calib_monai.metrics.confusion import confusion_matrix
 from calib_monai.metrics.inputs import plain
+from calib_monai.other_ways import Way, WaysInOrder
 from calib_monai.processes import all_gathered
-from calib_monai.turns import Turn, overlaps
+from calib_monai.turns import Turn, overlaps, places_of
 
-FAR_BETTER = 0.3  # by which a Dice rises; two networks on one data set rarely differ by that
-GOOD = 0.5  # a Dice that the other classes or the turned predictions must have
 ALIKE = 0.1  # by which it may fall where turned predictions look the same
-LEAST_VOXELS = 10  # that a case must show of each class that it would fit better as another one
 FIRST = 5  # cases, after which a log line says what all of them would be refused for
 OF_SCORE = "--any_fit accepts what is there"
 OF_TEST_DIR = 'a JSON file with "folder" and "labels_are_right": true, given as --test_dir, accepts them'
@@ -39,33 +38,14 @@ class CaseFit(NamedTuple):
         sizes: the voxels of the labeled and of the predicted foreground together.
         shared: the voxels that are of both, for each turn of the prediction; the first turn leaves it as it is.
         counts: the voxels of each pair of a labeled and a predicted class, (C, C), float64.
+        ways: its Dice in other ways, as `WaysInOrder` gives it.
     """
 
     case: str
     sizes: float
     shared: dict[Turn, float]
     counts: Tensor
-
-
-class Order(NamedTuple):
-    """The order of the predicted classes that fits the labels best.
-
-    Attributes:
-        best: for each labeled class the predicted one.
-        moved: whether a labeled class is shown and changes its place, for each.
-        own: the Dice of each class that does, in its place.
-        other: the same in the other place.
-    """
-
-    best: Tensor
-    moved: Tensor
-    own: Tensor
-    other: Tensor
-
-    @property
-    def is_far_better(self) -> bool:
-        """Whether the Dice of each class that changes its place rises by much, to a good mean."""
-        return bool((self.other - self.own).min() > FAR_BETTER) and self.other.mean().item() > GOOD
+    ways: dict[Way, float]
 
 
 class FitCheck:
@@ -75,8 +55,10 @@ class FitCheck:
     the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
     fit far better turned, or with classes exchanged, where the others do not are told in a warning, and in
-    `engine.state.cautions`, which the summary and the report repeat. If the first cases would be refused, a warning
-    says so at once: the others may take hours. Attach it before what writes results.
+    `engine.state.cautions`, which the summary and the report repeat. Another caution names one other way in which
+    nearly all cases fit better, if only by a little: turned, moved by a voxel or two, or beside the labels of the next
+    or previous cases. If the first cases would be refused, a warning says so at once: the others may take hours. Attach
+    it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -106,6 +88,7 @@ class FitCheck:
         self.named = named
         self.of = of
         self.fits: list[CaseFit] = []
+        self.ways = WaysInOrder()
 
     def attach(self, engine: Engine) -> None:
         """Count during a run of an evaluator, and judge at its end."""
@@ -117,7 +100,7 @@ class FitCheck:
 
     def start(self, engine: Engine) -> None:
         """Forget the earlier run."""
-        self.fits = []
+        self.fits, self.ways = [], WaysInOrder()
         start_cautions(engine)
 
     def update(self, engine: Engine) -> None:
@@ -126,14 +109,15 @@ class FitCheck:
             _, labels, ignored = given_of(item, ignored_label(engine))
             label = labels[0, 0]
             predicted = plain(item["pred"])[0].to(label.device)
-            of_label, of_prediction = label > 0, predicted > 0
-            if ignored is not None:
-                counted = ~ignored[0, 0]
-                of_label, of_prediction = of_label & counted, of_prediction & counted
-                label, predicted = label[counted], predicted[counted]
-            pairs = confusion_matrix(label.flatten(), predicted.flatten(), len(self.class_names)).cpu().double()
+            counted = None if ignored is None else ~ignored[0, 0]
+            pairs = confusion_matrix(*_counted(label, predicted, counted), len(self.class_names)).cpu().double()
             sizes = (pairs[1:].sum() + pairs[:, 1:].sum()).item()
-            self.fits.append(CaseFit(case_of(item), sizes, overlaps(of_label, of_prediction), pairs))
+            if counted is not None:
+                label, predicted = label * counted, predicted * counted
+            of_label = label > 0
+            places = places_of(of_label)
+            shared, ways = overlaps(of_label, predicted > 0, places), self.ways.dice_of(label, predicted, places)
+            self.fits.append(CaseFit(case_of(item), sizes, shared, pairs, ways))
             if len(self.fits) == FIRST:
                 self._warn_early()
 
@@ -152,15 +136,22 @@ class FitCheck:
         """
         fits = all_gathered(self.fits)
         self._check(fits)
+        common = common_way([fit.ways for fit in fits])
+        if common:
+            add_caution(engine, f"{self.of}{common}")
         turns = [far_better(dice_of_turns([fit])) for fit in fits]
-        turned = [(fit.case, turn) for fit, turn in zip(fits, turns, strict=True) if turn]
+        turned = [
+            (fit.case, turn)
+            for fit, turn in zip(fits, turns, strict=True)
+            if turn and not (common and turn == common.way)
+        ]
         if turned:
             (case, turn), of = turned[0], f"{len(turned)} of {len(fits)}"
             add_caution(
                 engine, f"{of} case(s) fit their labels far better turned, first {case} with {turn}: look at them"
             )
         others = [fit for fit, turn in zip(fits, turns, strict=True) if not turn]
-        exchanged = [(fit.case, order) for fit in others if (order := order_of_case(fit))]
+        exchanged = [(fit.case, order) for fit in others if (order := order_of_case(fit.counts))]
         if exchanged:
             (case, order), of = exchanged[0], f"{len(exchanged)} of {len(fits)}"
             as_is, instead = self._exchanged(order.best)
@@ -236,6 +227,13 @@ class FitCheck:
         return "the channels", f"give the names in the order of the channels, --order {told}"
 
 
+def _counted(label: Tensor, predicted: Tensor, counted: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The voxels of two maps that count, (N,) each; all if `counted` is None."""
+    if counted is None:
+        return label.flatten(), predicted.flatten()
+    return label[counted], predicted[counted]
+
+
 def dice_of_turns(fits: Sequence[CaseFit]) -> dict[Turn, float]:
     """The Dice of the foreground of all cases, for each turn that all of them have."""
     known = Counter(turn for fit in fits for turn in fit.shared)
@@ -251,47 +249,7 @@ def far_better(dice: Mapping[Turn, float]) -> Turn | None:
     return best if best is not None and dice[best] - here > FAR_BETTER and dice[best] > GOOD else None
 
 
-def order_of(counts: Tensor) -> Order | None:
-    """The order of the classes with the highest mean Dice; None if it is the own one, or without a background.
-
-    Without a background even a poor network finds what there is.
-
-    Args:
-        counts: the number of voxels of each pair of a labeled and a predicted class, (C, C).
-    """
-    dice = dice_of_pairs(counts)
-    _, columns = linear_sum_assignment(dice.numpy(), maximize=True)
-    best = torch.as_tensor(columns)
-    moved = (best != torch.arange(len(best))) & (counts.sum(dim=1) > 0)
-    if counts[0].sum() == 0 or not moved.any():
-        return None
-    return Order(best, moved, dice.diagonal()[moved], dice[torch.arange(len(best)), best][moved])
-
-
-def order_of_case(fit: CaseFit) -> Order | None:
-    """The order of the classes in which a case fits far better, if it shows enough of each class that moves there.
-
-    These must be exchanged among themselves: one structure that is taken for another is a mistake of a network.
-    """
-    order = order_of(fit.counts)
-    if order is None or not order.is_far_better or order.other.min() <= GOOD:
-        return None
-    moving = order.best != torch.arange(len(order.best))
-    shown = torch.minimum(fit.counts.sum(dim=1), fit.counts.sum(dim=0))[moving]
-    return order if shown.min() >= LEAST_VOXELS else None
-
-
 def looks_alike(dice: Mapping[Turn, float]) -> bool:
     """Whether the foreground of turned predictions fits about as well as that of the first turn, and well."""
     here, *others = dice.values()
     return max(others, default=0.0) > max(GOOD, here - ALIKE)
-
-
-def dice_of_pairs(counts: Tensor) -> Tensor:
-    """The Dice of each labeled class (row) and each predicted class (column), 0 where neither has a voxel.
-
-    Args:
-        counts: the number of voxels of each pair, (C, C).
-    """
-    sizes = counts.sum(dim=1, keepdim=True) + counts.sum(dim=0, keepdim=True)
-    return 2 * counts / sizes.clamp(min=1)
