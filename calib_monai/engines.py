@@ -294,8 +294,7 @@ def _check_first_output(engine: Any) -> None:
         check_gives_logits(engine.state.output["pred"])
 
 
-def _list_output(engine: SupervisedTrainer) -> None:
+def _list_output(engine: Any) -> None:
     """Put the output of an iteration into a list, as MONAI does when it takes a batch apart."""
-    state: Any = engine.state
-    if isinstance(state.output, dict):
-        state.output = [state.output]
+    if isinstance(engine.state.output, dict):
+        engine.state.output = [engine.state.output]

@@ -235,10 +235,10 @@ def _is_of_bundle(name: str) -> bool:
 def _name(folder: Path, summary: Summary) -> tuple[str, str]:
     """The name of a run by its bundle or its own folder, and a suffix: its calibrator and its method if not in it."""
     calibrator, region, method = summary.calibrator, summary.calibrator_region, summary.method
-    own = folder.name.removesuffix(f"_{calibrator}")
-    name, suffix = folder.parent.name if _is_of_bundle(folder.name) else own, ""
+    is_of_bundle, suffix = _is_of_bundle(folder.name), ""
+    name = folder.parent.name if is_of_bundle else folder.name
     if calibrator != "none":
-        suffix = with_calibrator("", calibrator)
+        name, suffix = name if is_of_bundle else name.removesuffix(f"_{calibrator}"), with_calibrator("", calibrator)
         suffix += f" ({region})" if region and region != USUAL else ""
     count = len(summary.members)
     name = f"{name}, ensemble of {count}" if count else name

@@ -89,8 +89,9 @@ def test_a_whole_training_step_waits_once(training: str, tmp_path: Path, monkeyp
         start(bundle, config, tmp_path / "data", tmp_path / "out", **options)
         assert all(block.device == CARD for kept in slices for block in kept.blocks)
     assert bool(slices) == training.endswith("train")
-    assert steps
-    assert all(len(waits) == 1 for waits in steps), steps
+    first, *others = steps  # the first one also looks whether the network gives logits
+    assert len([wait for wait in first if "tensor_checks.py" not in wait]) == 1, first
+    assert all(len(waits) == 1 for waits in others), steps
 
 
 def test_histograms_of_all_channels_are_counted_at_once() -> None:

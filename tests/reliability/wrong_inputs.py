@@ -262,7 +262,7 @@ WRONG = [
     ),
     Wrong(
         "no space for the model",
-        "File too large: '.*models/model.pt'",
+        "File too large: '.*models/checkpoint_epoch=1.pt'",
         options={"epochs": 1},
         limits={"RLIMIT_FSIZE": 200_000},
     ),

@@ -174,7 +174,7 @@ WRONG_SETTINGS = [
     ),
     Wrong(
         "no case to test on",
-        "models/split.json lists no case for test",
+        "models/split.json .* restore what training wrote",
         split_edited(lambda split: split.update(test=[])),
         config="evaluate",
         after_training=True,
