@@ -13,7 +13,7 @@ from calib_monai.former_networks import CHOICE, CHOSEN, FACTORY, former_network
 RESULTS = REPOSITORY / "results"
 SLICES, VOLUMES = "slices", "volumes"  # what networks are for
 FOLDERS = {  # of results
-    **dict.fromkeys(("main", "crac", "ace", "svls_mbls", "slices"), SLICES),
+    **dict.fromkeys(("main", "crac", "ace", "svls_mbls", "slices", "slices_dice_ce"), SLICES),
     **dict.fromkeys(("volumes", "volumes_ce", "volumes_crac", "volumes_ace"), VOLUMES),
 }
 OVERLAY = "--volumes"  # option of the workflow, which lays volumes.json over the other files
