@@ -18,6 +18,7 @@ from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.class_names import Classes, check_one_order, classes_of, numbered
+from calib_monai.scoring.labels import labels_in
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.patients import patients_in
 from calib_monai.scoring.probs import FoundProbs, Reading, found_in
@@ -69,12 +70,14 @@ class ScoredCases:
         classes: of all cases.
         reading: how files are read.
         patients: the patient of each case; empty if nobody says it.
+        unmeasured: the names of the labels that have no probabilities; empty if a person named the cases.
     """
 
     found: Mapping[str, FoundProbs]
     classes: Classes
     reading: Reading = field(default_factory=Reading)
     patients: Mapping[str, str] = field(default_factory=dict)
+    unmeasured: Sequence[str] = ()
 
 
 def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes | None = None) -> ScoredCases:
@@ -128,7 +131,9 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
             "is for channels without names"
         )
     reading = Reading(given.axes, given.logits, given.foreground, order, not given.any_grid)
-    return ScoredCases(found, named, reading, patients)
+    labeled = labels_in(given.labels, [Path(file) for pair in pairs for file in pair.probs])
+    unmeasured = () if only else sorted(case for case in labeled if case not in found)
+    return ScoredCases(found, named, reading, patients, unmeasured)
 
 
 def order_of(given: Sequence[str], names: Sequence[str], *, foreground: bool) -> tuple[int, ...]:

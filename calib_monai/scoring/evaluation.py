@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from calib_monai import handlers
 from calib_monai.engines import VolumeEvaluator
 from calib_monai.handlers.copy_check import Look
+from calib_monai.handlers.known_cautions import KnownCautions
 from calib_monai.labels import most_probable
 from calib_monai.loading import LoadCased
 from calib_monai.metrics.inputs import plain
@@ -49,6 +50,7 @@ class Scoring:
         with_logits: whether the network hands on logits, which a calibrator takes.
         any_fit: whether predictions may fit the labels far better turned or as other classes.
         patients: the patient of each case; empty if nobody says it.
+        cautions: what must be known before the numbers are believed.
     """
 
     cases: Mapping[str, FoundProbs]
@@ -60,6 +62,7 @@ class Scoring:
     with_logits: bool = False
     any_fit: bool = False
     patients: Mapping[str, str] = field(default_factory=dict)
+    cautions: Sequence[str] = ()
 
     @property
     def hands_on_logits(self) -> bool:
@@ -151,6 +154,7 @@ def evaluate(
         *([handlers.CalibratedLogits(calibrator)] if calibrator is not None else []),
         *fit_checks(scoring),
         *([handlers.CopyCheck(fitted_to)] if calibrator is None else []),  # one look is enough
+        *([KnownCautions(scoring.cautions)] if calibrator is None else []),
         handlers.BinsSaver(folder),
         *([handlers.LogitsSaver(folder)] if scoring.reading.logits else []),
         handlers.SliceSaver(folder),

@@ -166,6 +166,7 @@ def _hint(case: str, known: Sequence[str]) -> str:
 def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) -> list[Path]:
     """The folders of the runs before and after a fit."""
     cases, to_fit = _parts(given, options, found)
+    cases = replace(cases, unmeasured=[case for case in cases.unmeasured if case not in to_fit.found])
     fit = {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
     check_same_fit(options.out, fit, overwrite=options.overwrite)
     check_parts_apart(cases.found, to_fit.found, {**to_fit.patients, **cases.patients})
@@ -226,7 +227,17 @@ def scoring_of(cases: ScoredCases, given: GivenFiles, options: ScoreOptions, *, 
         with_logits=with_logits,
         any_fit=given.any_fit,
         patients=cases.patients,
+        cautions=_of_unmeasured(cases),
     )
+
+
+def _of_unmeasured(cases: ScoredCases) -> list[str]:
+    """A caution if some labels have no probabilities, unless these are more than are measured: of a whole data set."""
+    unmeasured = cases.unmeasured
+    if not 0 < len(unmeasured) <= len(cases.found):
+        return []
+    told = f"{len(unmeasured)} labeled case(s) have no probabilities and are not measured, first {unmeasured[0]}"
+    return [f"{told}: if the network failed there, the results are too good"]
 
 
 def told_first(cases: ScoredCases) -> str:
