@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from monai.data import Dataset
-from monai.transforms.traits import RandomizableTrait
 from torch import Tensor
 
-from calib_monai.composed import flattened
+from calib_monai.composed import random_in
 from calib_monai.memory import fits
 
 
@@ -27,7 +26,7 @@ class KeptDataset(Dataset):
         super().__init__(data, transform)
         self.kept: dict[int, dict[Any, Any]] = {}
         self.size = 0
-        self.is_random = any(isinstance(one, RandomizableTrait) for one in flattened(transform))
+        self.is_random = bool(random_in(transform))
 
     def _transform(self, index: int) -> Any:
         """The prepared item."""

@@ -25,7 +25,7 @@ from calib_monai.metrics.inputs import check_probs, plain
 from calib_monai.networks import folders_of
 from calib_monai.posthoc import CalibratedNetwork, ForegroundShift, TemperatureScaling, save_calibrator
 from calib_monai.posthoc.calibrated_network import calibrator_of
-from calib_monai.posthoc.conformal_files import Fitted
+from calib_monai.posthoc.conformal_files import Fitted, conformal_path
 from calib_monai.posthoc.errors import errors_of, mean_errors
 from calib_monai.posthoc.files import (
     CONTROL,
@@ -138,9 +138,11 @@ class CalibratorFit:
 
     def start(self, engine: Engine) -> None:
         """Prepare a folder for the predictions."""
-        self.lock = self.lock_of(getattr(engine, "network", None))
-        name = self.lock.removeprefix("calibration_")
-        hold(self.ckpt_dir, self.lock, [f"calibrator_{name}.safetensors", f"conformal_{name}.safetensors"])
+        network = getattr(engine, "network", None)
+        self.lock = self.lock_of(network)
+        folders = folders_of(network) or self.ckpt_dir
+        written = [path(self.kind, folders).name for path in (calibrator_path, conformal_path)]
+        hold(self.ckpt_dir, self.lock, written)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.items = StoredItems(Path(self.ckpt_dir) / f"{UNFINISHED}logits_of_{self.lock}")  # the folder that is held
         self.patients, self.conformal = set(), ConformalFits([NONE, self.kind])

@@ -18,7 +18,6 @@ from calib_monai.headers import LOADED, check_fits, check_header, is_nifti
 from calib_monai.loading import LoadCased
 from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.class_names import Classes, check_one_order, classes_of, numbered
-from calib_monai.scoring.labels import labels_in
 from calib_monai.scoring.pairs import Pair, pairs_in
 from calib_monai.scoring.patients import patients_in
 from calib_monai.scoring.probs import FoundProbs, Reading, found_in
@@ -95,7 +94,7 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
     known = classes or classes_of(given.classes, folders, given.ignore_index, ordered=ordered)
     if classes is not None:
         check_one_order(classes.names, folders, ordered=ordered, of_fit=True)
-    pairs = pairs_in(
+    pairs, unmeasured = pairs_in(
         given.probs,
         given.labels,
         known.names if known else (),
@@ -131,8 +130,6 @@ def scored_cases(given: GivenFiles, only: Sequence[str] = (), classes: Classes |
             "is for channels without names"
         )
     reading = Reading(given.axes, given.logits, given.foreground, order, not given.any_grid)
-    labeled = labels_in(given.labels, [Path(file) for pair in pairs for file in pair.probs])
-    unmeasured = () if only else sorted(case for case in labeled if case not in found)
     return ScoredCases(found, named, reading, patients, unmeasured)
 
 

@@ -57,8 +57,8 @@ def pairs_in(
     foreground: bool = False,
     only: Sequence[str] = (),
     images: Path | None = None,
-) -> list[Pair]:
-    """The cases of a folder of probabilities, sorted by name; the log tells which files are of none.
+) -> tuple[list[Pair], list[str]]:
+    """The cases of a folder of probabilities, sorted by name, and the labels that have none; the log tells other files.
 
     A file is of the case of whose label it has the name, alone or with an ending such as `_probs`. In a folder with
     the name of a case, all files are of this case. A file for each class ends in its name or its number.
@@ -68,7 +68,7 @@ def pairs_in(
         labels: the folder of labels.
         class_names: the names of all classes, empty where nobody knows them.
         foreground: whether the background has no file of its own.
-        only: the names of the cases that are wanted; all where there are none.
+        only: the names of the cases that are wanted; all where there are none. Then no other label is said to lack any.
         images: a folder of images, or None.
 
     Raises:
@@ -99,11 +99,11 @@ def pairs_in(
     beside = [file for file in files if file in of_scored - used]
     others = [file for file in files if file not in of_scored]
     tell_passed_over(probs, {"other file(s) of scored cases": beside, "of no case that is scored": others})
-    unused = sorted(file for case, file in of_labels.items() if case not in wanted)
-    tell_passed_over(labels, {"without probabilities, or not asked for": unused})
+    unused = {case: file for case, file in of_labels.items() if case not in wanted}
+    tell_passed_over(labels, {"without probabilities, or not asked for": sorted(unused.values())})
     scored = [*of_labels.values(), *(file for chosen in found.values() for file in chosen)]
     of_images = {} if images is None else images_in(images, wanted, of_labels, scored)
-    return [
+    pairs = [
         Pair(
             case,
             tuple(map(str, found[case])),
@@ -113,6 +113,7 @@ def pairs_in(
         )
         for case in wanted
     ]
+    return pairs, [] if only else sorted(unused)
 
 
 def _named(files: Sequence[Path], rests: Mapping[Path, str], class_names: Sequence[str]) -> str:

@@ -167,8 +167,7 @@ def _calibrated(given: GivenFiles, options: ScoreOptions, found: ScoredCases) ->
     """The folders of the runs before and after a fit."""
     cases, to_fit = _parts(given, options, found)
     cases = replace(cases, unmeasured=[case for case in cases.unmeasured if case not in to_fit.found])
-    fit = {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
-    check_same_fit(options.out, fit, overwrite=options.overwrite)
+    check_same_fit(options.out, _fit_of(options, to_fit), overwrite=options.overwrite)
     check_parts_apart(cases.found, to_fit.found, {**to_fit.patients, **cases.patients})
     _tell(cases)
     logger.info("fitting %s to %d other case(s)", options.calibrate, len(to_fit.found))
@@ -196,12 +195,17 @@ def _tell(cases: ScoredCases) -> None:
 def _note(given: GivenFiles, options: ScoreOptions, cases: ScoredCases, to_fit: ScoredCases | None = None) -> Path:
     """The file that says what is scored, after it is written."""
     about = options.out / SCORED
-    found, of_fit = [*cases.found.values()], {}
+    found, of_fit = [*cases.found.values()], dict[str, object]()
     if to_fit is not None:
         found += to_fit.found.values()
-        of_fit = {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
+        of_fit = _fit_of(options, to_fit)
     write_json(about, _about(given, cases) | {"axes": sorted({one.axes for one in found})} | of_fit)
     return about
+
+
+def _fit_of(options: ScoreOptions, to_fit: ScoredCases) -> dict[str, object]:
+    """What a fit was made of, as its file says it."""
+    return {"calibrate": options.calibrate, "fitted_to": sorted(to_fit.found)}
 
 
 def tables_of(runs: Sequence[Run]) -> str:

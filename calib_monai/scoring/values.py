@@ -71,8 +71,8 @@ def to_probs(name: str, values: Tensor, stored: Sequence[StoredArray], *, foregr
     if steps:
         values /= total
     _check_soft(name, values, A_SEGMENTATION)
-    if (least := least_stored(stored, foreground=foreground)) <= FINE:
-        values.clamp_(min=max(LEAST, least))
+    if LEAST < (least := least_stored(stored, foreground=foreground)) <= FINE:
+        values.clamp_(min=least)
 
 
 def least_stored(stored: Sequence[StoredArray], *, foreground: bool) -> float:

@@ -67,12 +67,8 @@ WRONG_SCORES = [
     WrongScore("NaN", r"case_0.nii.gz holds 1 value\(s\) that are NaN", niftis(with_nan)),
     WrongScore("logits", r"holds values from -.*probabilities lie in 0..1 .*--logits", niftis(np.log)),
     WrongScore("a spline's overshoot", r"values from -0.0.*interpolated\? cut them at 0", niftis(lambda p: p - 0.01)),
-    WrongScore(
-        "saturated logits", "case_0.nii.gz holds logits .* only 0 and 1", niftis(lambda p: 1e9 * np.log(p)), LOGITS
-    ),
-    WrongScore(
-        "labels without structures", "no label shows a structure, first .*case_0.nii.gz; one must", empty_labels
-    ),
+    WrongScore("saturated logits", "holds logits .* only 0 and 1", niftis(lambda p: 1e9 * np.log(p)), LOGITS),
+    WrongScore("labels without structures", "no label shows a structure, first .*case_0.nii.gz", empty_labels),
     WrongScore(
         "a label with two names",
         "calls the label 2 cyst and tumor",
@@ -82,9 +78,7 @@ WRONG_SCORES = [
     WrongScore("sums below 1", r"whose sums lie between 0.9 and 0.9;.* be 1", niftis(lambda p: p * 0.9)),
     WrongScore("regions that overlap", "whose sums lie between .*overlap are not measured", niftis(overlapping)),
     WrongScore("percent", "in percent", niftis(lambda p: 100 * p)),
-    WrongScore(
-        "logits that are probabilities", "channels sum to 1 in each voxel: .*leave out --logits", niftis(), LOGITS
-    ),
+    WrongScore("logits that are probabilities", "channels sum to 1 .*leave out --logits", niftis(), LOGITS),
     WrongScore("logits that are bytes", "holds no value below 0.*leave out --logits", niftis(whole(255)), LOGITS),
     WrongScore(
         "logits of one structure that are its probability",

@@ -109,3 +109,25 @@ def test_runs_of_one_name_have_as_much_of_their_path_as_tells_them_apart(tmp_pat
     assert told == ["o1/models/B", "o2/models/B", f"{tmp_path.name}/o3/B"]
     with pytest.raises(ValueError, match="o3/B is given twice"):
         read_runs([folders[2], folders[0], folders[2]])
+
+
+@pytest.mark.parametrize(
+    ("region", "name"), [("all", "brains + TS"), ("", "brains + TS"), ("band", "brains + TS (band)")]
+)
+def test_a_run_is_named_with_the_voxels_that_its_calibrator_was_fitted_to(
+    tmp_path: Path, region: str, name: str
+) -> None:
+    folder = write_run(tmp_path / "brains" / "eval_ts", 1.0)
+    summary = json.loads((folder / "summary.json").read_text())
+    about = {"calibrator": "ts", "calibrator_region": region, "method": "brains"}
+    (folder / "summary.json").write_text(json.dumps(summary | about))
+    assert read_run(folder).name == name
+
+
+def test_a_folder_that_is_called_after_a_calibrator_keeps_its_name(tmp_path: Path) -> None:
+    for name, calibrator in (("eval", "none"), ("eval_ts", "ts")):
+        folder = write_run(tmp_path / "mine_ts" / name, 1.0)
+        summary = json.loads((folder / "summary.json").read_text())
+        (folder / "summary.json").write_text(json.dumps(summary | {"calibrator": calibrator, "method": "mine_ts"}))
+    before, after = (read_run(tmp_path / "mine_ts" / name).name for name in ("eval", "eval_ts"))
+    assert (before, after) == ("mine_ts", "mine_ts + TS")

@@ -277,25 +277,3 @@ def test_the_table_of_cases_names_the_voxels_and_has_the_expected_dice(tmp_path:
     table = Section("brains", [run], results_tables([run]), FIGURES, {}).every_case
     assert table.header == ["case", "Dice, run", "ECE, plausible, run", "expected Dice, run"]
     assert table.cells[0] == ["a", "0.485", "0.100", "0.500"]
-
-
-@pytest.mark.parametrize(
-    ("region", "name"), [("all", "brains + TS"), ("", "brains + TS"), ("band", "brains + TS (band)")]
-)
-def test_a_run_is_named_with_the_voxels_that_its_calibrator_was_fitted_to(
-    tmp_path: Path, region: str, name: str
-) -> None:
-    folder = write_run(tmp_path / "brains" / "eval_ts", 1.0)
-    summary = json.loads((folder / "summary.json").read_text())
-    about = {"calibrator": "ts", "calibrator_region": region, "method": "brains"}
-    (folder / "summary.json").write_text(json.dumps(summary | about))
-    assert read_run(folder).name == name
-
-
-def test_a_folder_that_is_called_after_a_calibrator_keeps_its_name(tmp_path: Path) -> None:
-    for name, calibrator in (("eval", "none"), ("eval_ts", "ts")):
-        folder = write_run(tmp_path / "mine_ts" / name, 1.0)
-        summary = json.loads((folder / "summary.json").read_text())
-        (folder / "summary.json").write_text(json.dumps(summary | {"calibrator": calibrator, "method": "mine_ts"}))
-    before, after = (read_run(tmp_path / "mine_ts" / name).name for name in ("eval", "eval_ts"))
-    assert (before, after) == ("mine_ts", "mine_ts + TS")

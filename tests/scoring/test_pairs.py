@@ -20,7 +20,7 @@ def test_other_files_of_scored_cases_are_told_from_those_of_no_case(
         given.write(case, "{}.npz", one.probs)
         given.write(case, "{}.nii.gz", one.label)
     given.write("other", "{}.nii.gz", given.cases["case_0"].label)
-    assert [pair.case for pair in pairs_in(given.probs, given.labels, NAMES)] == ["case_0", "case_1"]
+    assert [pair.case for pair in pairs_in(given.probs, given.labels, NAMES)[0]] == ["case_0", "case_1"]
     told = "2 other file(s) of scored cases (case_0.nii.gz, case_1.nii.gz); 1 of no case that is scored (other.nii.gz)"
     assert f"3 file(s): {told}" in caplog.text
 
