@@ -55,10 +55,10 @@ class FitCheck:
     the linear sum assignment; the Dice of each class that changes its place is compared. Axes are exchanged or
     reversed in each way that keeps the size of every case, and the Dice of the whole foreground is compared. Cases that
     fit far better turned, or with classes exchanged, where the others do not are told in a warning, and in
-    `engine.state.cautions`, which the summary and the report repeat. Another caution names one other way in which
-    nearly all cases fit better, if only by a little: turned, moved by a voxel or two, or beside the labels of the next
-    or previous cases. If the first cases would be refused, a warning says so at once: the others may take hours. Attach
-    it before what writes results.
+    `engine.state.cautions`, which the summary and the report repeat. So are classes that no label shows. Another
+    caution names one other way in which nearly all cases fit better, if only by a little: turned, moved by a voxel or
+    two, or beside the labels of the next or previous cases. If the first cases would be refused, a warning says so at
+    once: the others may take hours. Attach it before what writes results.
 
     Args:
         class_names: the names of the classes, the background first.
@@ -136,6 +136,12 @@ class FitCheck:
         """
         fits = all_gathered(self.fits)
         self._check(fits)
+        if unseen := self._unseen(fits):
+            add_caution(
+                engine,
+                f"{self.of}no label shows {', '.join(unseen)}: nothing tests these probabilities, and CECE, the mean "
+                "over all classes, may be too good",
+            )
         common = common_way([fit.ways for fit in fits])
         if common:
             add_caution(engine, f"{self.of}{common}")
@@ -160,6 +166,11 @@ class FitCheck:
                 f"{of} case(s) fit their labels far better with classes exchanged, first {case} with {as_is} as "
                 f"{instead}: look at them",
             )
+
+    def _unseen(self, fits: Sequence[CaseFit]) -> list[str]:
+        """The names of the classes that no label of the cases shows."""
+        voxels = torch.stack([fit.counts for fit in fits]).sum(dim=(0, 2)) if fits else torch.ones(1)
+        return [self.class_names[index] for index in (voxels == 0).nonzero().flatten().tolist()]
 
     def _check(self, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""

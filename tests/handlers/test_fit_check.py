@@ -143,6 +143,17 @@ def test_structures_that_a_turn_exchanges_may_be_turned() -> None:
         run(FitCheck(["background", "left", "right"]), lambda label: label.flip(1), predicted=left + 2 * left.flip(1))
 
 
+def test_classes_that_no_label_shows_are_told() -> None:
+    """Labels without the second structure in one case, and in all of them."""
+
+    def without(label: torch.Tensor) -> torch.Tensor:
+        return label.masked_fill(label == 2, 0)
+
+    [caution] = run(FitCheck(NAMES), without, without).cautions
+    assert caution.startswith("no label shows middle: nothing tests these probabilities, and CECE")
+    assert run(FitCheck(NAMES), without, torch.clone).cautions == []
+
+
 def test_without_a_background_and_with_a_class_that_is_not_found_the_order_stays() -> None:
     label = predicted_map()
     only_left = torch.where(label == 1, label, torch.full_like(label, 9))
