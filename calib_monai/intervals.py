@@ -14,8 +14,8 @@ from calib_monai.arguments import plain_values
 
 LEVEL = 0.95
 NONE_KNOWN: Mapping[str, str] = MappingProxyType({})
-FEW = 10  # cases, below which an interval is rough
-FEWEST = 6  # cases, below which even differences of one sign in every case are chance in more than 5 of 100 (sign test)
+FEW = 10  # patients, below which an interval is rough
+FEWEST = 6  # patients, below which even differences of one sign in each are chance in more than 5 of 100 (sign test)
 
 
 def nanmean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

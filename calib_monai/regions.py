@@ -155,7 +155,7 @@ class Boundary(Region):
     of_network = False
 
     def _inside(self, target: Tensor, probs: Tensor, ignored: Tensor | None) -> Tensor:  # noqa: ARG002
-        return mixed_neighborhood(target, ignored=ignored)
+        return mixed_neighborhood(target, ignored)
 
 
 REGIONS: dict[str, type[Region]] = {
@@ -219,12 +219,13 @@ def places(mask: Tensor) -> Tensor:
     return mask.flatten().nonzero().squeeze(1)
 
 
-def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | None = None) -> Tensor:
-    """Mask of voxels whose window holds more than one class, (B, 1, H, W[, D]), bool.
+def mixed_neighborhood(target: Tensor, ignored: Tensor | None = None) -> Tensor:
+    """Mask of voxels whose window of 3 x 3 (x 3) voxels holds more than one class, (B, 1, H, W[, D]), bool.
+
+    Voxels beyond the edge do not count.
 
     Args:
         target: class indices, (B, 1, H, W[, D]).
-        kernel_size: side of the window in voxels, odd; voxels beyond the edge do not count.
         ignored: voxels that do not count, either, (B, 1, H, W[, D]), bool.
     """
     pool = POOLS[target.ndim - 2]
@@ -232,6 +233,6 @@ def mixed_neighborhood(target: Tensor, kernel_size: int = 3, ignored: Tensor | N
 
     def highest(labels: Tensor) -> Tensor:
         counted = labels if ignored is None else labels.masked_fill(ignored, least)
-        return pool(counted, kernel_size, stride=1, padding=kernel_size // 2)
+        return pool(counted, 3, stride=1, padding=1)
 
     return highest(target.float()) > -highest(-target.float())

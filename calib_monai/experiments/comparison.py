@@ -23,7 +23,7 @@ from calib_monai.ranks import (
     sum_rank,
 )
 from calib_monai.reports.alike import unlike_images
-from calib_monai.reports.case_intervals import any_missed, within_limits
+from calib_monai.reports.case_intervals import any_missed, num_known, within_limits
 from calib_monai.reports.comparable import not_compared
 
 # What a conclusion may rest on; all other measures are shown with intervals and without tests.
@@ -41,7 +41,7 @@ class Comparison:
     Attributes:
         intervals: of each row by name: 95 % interval of its mean, by measure.
         not_compared: the measures by which no row is better than another, and why.
-        known: by measure, the number of cases with a value in the row that has the fewest.
+        known: by measure, the number of patients with a value in the row that has the fewest.
         references: for each row but the first, the row that it is compared with.
         differences: of each of these rows: its mean minus that of its reference, by measure, where they are compared.
         corrected: p-values of the differences by the measures in `PRIMARY`, corrected for the number of all of them
@@ -84,7 +84,7 @@ def compare(rows: Sequence[Row], measures: Mapping[str, Measure]) -> Comparison:
     references = {row.name: reference_of(row, rows) for row in rows[1:]}
     of_name, tested = dict(zip(names, rows, strict=True)), [name for name in shown if name not in untested]
     differences = {row.name: _differences(row, of_name[references[row.name]], tested) for row in rows[1:]}
-    known = {name: int((~np.isnan(array)).sum(axis=1).min()) for name, array in values.items()}
+    known = {name: min(num_known(patients, of_row) for of_row in array) for name, array in values.items()}
     may_rank = len(rows) >= METHODS_TO_RANK
     ranked = [name for name in RANKED if may_rank and known.get(name) and name not in unlike]
     of_means, of_cases = (

@@ -69,7 +69,7 @@ def _means(rows: Sequence[Row], measures: Mapping[str, Measure], compared: Compa
         {row.name: line for row, line in zip(rows, transposed(columns), strict=True)},
         list(measures.values()),
         transposed(marks),
-        " ".join(dict.fromkeys([*about, *compared.not_compared.values(), *too_few(len(rows), len(rows[0].cases))])),
+        " ".join(dict.fromkeys([*about, *compared.not_compared.values(), *too_few(len(rows), rows[0].patients)])),
     )
 
 

@@ -116,12 +116,15 @@ class Row:
         return [Row(self.name, [trial for trial in self.trials if trial.seed == seed]) for seed in self.seeds]
 
     def columns(self, measure: str) -> dict[str, float]:
-        """The mean of each structure that the measure tells apart, by the structure's name."""
-        return {
-            name.removeprefix(f"{measure}_"): mean_of_known(case.get(name, nan) for case in self.cases.values())
+        """The mean of each structure that the measure tells apart, or the sum of what is counted, by its name."""
+        values = {
+            name.removeprefix(f"{measure}_"): [case.get(name, nan) for case in self.cases.values()]
             for name in self._columns(measure)
             if name != measure
         }
+        if self.trials[0].run.measure(measure).counts:
+            return {name: fsum(count for count in counts if not isnan(count)) for name, counts in values.items()}
+        return {name: mean_of_known(of_cases) for name, of_cases in values.items()}
 
     def by_case(self, measure: str) -> dict[str, float]:
         """For each case the mean over structures and trials; NaN if the value over all cases is not their mean."""

@@ -80,7 +80,7 @@ class Multipliers(nn.Module):
         num_classes: number of classes C, background included.
         multiplier_init: initial value of each multiplier.
         coefficient_init: initial value of each coefficient.
-        multiplier_min: lower limit of the multipliers.
+        multiplier_min: lower limit of the multipliers from the first update on; the initial value may be lower.
         multiplier_max: their upper limit.
         growth: factor by which a coefficient grows where violations persist, at least 1.
         growth_interval: coefficients may grow at each `growth_interval`-th update.

@@ -114,9 +114,10 @@ def _kind_of(loss: nn.Module, num_classes: int, device: torch.device) -> str:
 
 
 def leaving_out(loss: nn.Module, ignore_index: int | None) -> nn.Module:
-    """The loss without the voxels of this label; if the label is None, the unchanged loss.
+    """The loss without the voxels of this label.
 
-    Losses of this package leave it out themselves. Any other loss is wrapped in `IgnoringLoss`.
+    A loss of this package leaves them out itself: it is changed, and returned. Any other loss stays as it is, in an
+    `IgnoringLoss`. If the label is None, the given loss is returned, with the label that it may ignore already.
 
     Args:
         loss: a function of (logits, target).

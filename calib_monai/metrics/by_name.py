@@ -111,6 +111,15 @@ def metric_by_name(name: str, options: Mapping[str, Any] | None = None) -> Calib
 
 def _names() -> list[str]:
     """The names that need no option."""
-    endings = ["", *(f"_{word}" for word in TOGETHER)]
-    plain = [f"{measure}_{region}{ending}" for measure in METRICS for region in REGIONS for ending in endings]
+    plain = [
+        f"{measure}_{region}{ending}"
+        for measure, kind in METRICS.items()
+        for region in REGIONS
+        for ending in ("", *(f"_{word}" for word in TOGETHER if _takes(kind, word)))
+    ]
     return [*plain, *(VALIDATION + name for name in plain)]
+
+
+def _takes(kind: type[CalibrationMetric], word: str) -> bool:
+    """Whether a metric is measured on all images together by this word alone; TACE needs bins of equal width, too."""
+    return kind is not TACEMetric and word in inspect.signature(kind).parameters

@@ -94,8 +94,8 @@ def load_conformal(
     Args:
         kind: the calibrator, "none", "ts" or "lts".
         ckpt_dir: folder of the model, or those of the members of an ensemble.
-        conformal: the levels that are promised, as `calib_monai.conformal.levels_of`: {"coverage": 0.9}. Levels that
-            are not `LEVELS` ask for a promise.
+        conformal: the levels that are promised, as `calib_monai.conformal.conformal_levels`: {"coverage": 0.9}. Levels
+            that are not `LEVELS` ask for a promise.
         needed: whether the run asks for a promise in another way.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import isnan, nan
 
 import numpy as np
@@ -40,7 +40,7 @@ ABOUT_DISTANCES = (
     "distance. If a structure was missed, distances have no interval. If none was, their intervals are for cases in "
     "which none is missed. Look at the missed structures, too."
 )
-ABOUT_FEW = f"They are rough, because there are fewer than {FEW} cases."
+ABOUT_FEW = f"They are rough, because there are fewer than {FEW} patients."
 
 
 def any_missed(run: Run) -> bool:
@@ -59,29 +59,36 @@ def interval_of(
 ) -> tuple[float, float]:
     """The interval of a mean over cases, (NaN, NaN) where there is none.
 
-    There is none if all values are equal: six of six covered volumes do not show that each one will be.
-
     Args:
         measure: its name, which says how far values can go.
         values: of each case.
         missed: whether a structure was missed in any of them: then a distance has no interval.
         patients: the patient of each case; without them each case is a patient.
     """
-    if len({value for value in values if not isnan(value)}) == 1:
-        return nan, nan
     return within_limits(measure, mean_interval(values, patients=patients), values, missed=missed)
 
 
 def within_limits(
     measure: str, interval: tuple[float, float], values: ArrayLike, *, missed: bool
 ) -> tuple[float, float]:
-    """An interval of a mean of these values, without what its measure cannot be; arguments as in `interval_of`."""
+    """An interval of a mean of these values, without what its measure cannot be; arguments as in `interval_of`.
+
+    There is none if all values are equal: six of six covered volumes do not show that each one will be.
+    """
     low, high = interval
     if isnan(low) or (missed and is_distance(measure)):
         return nan, nan
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    if lowest == highest:
+        return nan, nan
     least, most = limits_of(measure)
-    within = least <= np.nanmin(values) and np.nanmax(values) <= most  # a metric of one's own may be called so
+    within = least <= lowest and highest <= most  # a metric of one's own may be called so
     return (max(low, least), min(high, most)) if within else (low, high)
+
+
+def num_known(patients: Iterable[Hashable], values: Iterable[float]) -> int:
+    """The number of patients with a value, from the patient and the value of each case."""
+    return len({patient for patient, value in zip(patients, values, strict=True) if not isnan(value)})
 
 
 def about_intervals(
@@ -91,14 +98,14 @@ def about_intervals(
 
     Args:
         measures: those that are shown, by name.
-        known: of each the number of cases with a value, in the row that has the fewest; 0 or 1 have no interval.
+        known: of each the number of patients with a value, in the row that has the fewest; 0 or 1 have no interval.
         about_trainings: what the intervals say of other trainings, and of patients with several cases.
     """
     note = [ABOUT_INTERVALS, about_trainings, ABOUT_LIMITS]
     shown = [name for name in measures if known[name] > 1]
     few = [measures[name].title for name in shown if known[name] < FEW]
     if few:
-        some = f"Those of {', '.join(few)} are rough, because fewer than {FEW} cases have a value."
+        some = f"Those of {', '.join(few)} are rough, because fewer than {FEW} patients have a value."
         note.append(ABOUT_FEW if len(few) == len(shown) else some)
     if any(map(is_distance, shown)):
         note.append(ABOUT_DISTANCES)
@@ -127,7 +134,9 @@ def intervals_note(runs: Sequence[Run], measures: Mapping[str, Measure]) -> str:
     """The text that a reader of these runs' intervals needs; counts have none."""
     averaged = {name: measure for name, measure in measures.items() if not measure.counts}
     values = {name: [averaged_values(run, name) for run in runs] for name in averaged}
-    known = {name: min(sum(not isnan(one) for one in of.values()) for of in values[name]) for name in averaged}
+    known = {
+        name: min(num_known(patients_of(of, runs[0].patients), of.values()) for of in values[name]) for name in averaged
+    }
     note = about_intervals(averaged, known)
     cases, patients = runs[0].cases, set(patients_of(runs[0].cases, runs[0].patients))
     if len(patients) < len(cases):

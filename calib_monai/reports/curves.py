@@ -40,12 +40,15 @@ def curves_figure(
     columns = min(len(panels), MOST_COLUMNS)
     rows = ceil(len(panels) / columns)
     figure = Figure(figsize=(WIDTH * columns, HEIGHT * rows + LEGEND), layout="constrained")
+    methods = list(
+        dict.fromkeys(name for part in (panels, levels) for of_method in part.values() for name in of_method)
+    )
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (measure, curves) in zip(grid, panels.items(), strict=False):
-        for index, (name, points) in enumerate(curves.items()):
-            ordered = sorted(points)
+        for name, points in curves.items():
+            index, ordered = methods.index(name), sorted(points)
             axes.errorbar(
                 [point.at for point in ordered],
                 [measure.factor * point.value for point in ordered],
@@ -55,8 +58,9 @@ def curves_figure(
                 capsize=3,
                 label=name,
             )
-        for index, (name, value) in enumerate(levels[measure].items(), len(curves)):
-            axes.axhline(measure.factor * value, color=class_color(index + 1), linestyle="--", label=name)
+        for name, value in levels[measure].items():
+            color = class_color(methods.index(name) + 1)
+            axes.axhline(measure.factor * value, color=color, linestyle="--", label=name)
         places = {point.at for points in curves.values() for point in points}
         positive = [place for place in places if place > 0]
         if positive and max(positive) > WIDE * min(positive):
@@ -68,6 +72,9 @@ def curves_figure(
         axes.set_xlabel(axis)
         axes.set_ylabel(measure.title)
         axes.grid(alpha=0.3)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
+    drawn = {
+        label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    handles = [drawn[name] for name in methods]
+    figure.legend(handles, methods, loc="outside lower center", ncols=min(len(methods), 6), frameon=False)
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 
 from calib_monai.intervals import FEWEST
@@ -90,7 +90,7 @@ def why_unmarked(measures: Mapping[str, Measure], runs: Sequence[Run], marks: Ma
     """
     unlike = unlike_networks(runs)
     networks = [f"{OTHER_NETWORKS}: {unlike}."] if unlike else []
-    why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), len(runs[0].cases))]
+    why_not = [*dict.fromkeys(not_compared(measures, runs).values()), *too_few(len(runs), runs[0].patient_of_each)]
     return [*networks, *(why_not or without_best(len(runs), [marks[name] for name in measures]))]
 
 
@@ -100,10 +100,15 @@ def without_best(rows: int, marks: Sequence[Sequence[str]]) -> list[str]:
     return [why] if rows > 1 and not any(map(any, marks)) else []
 
 
-def too_few(rows: int, cases: int) -> list[str]:
-    """A sentence that says why nothing is marked if several rows have too few cases; otherwise none."""
-    why = f"Nothing is marked as best: in fewer than {FEWEST} cases chance may explain every difference."
-    return [why] if rows > 1 and cases < FEWEST else []
+def too_few(rows: int, patients: Iterable[str]) -> list[str]:
+    """A sentence that says why nothing is marked if several rows have too few patients; otherwise none.
+
+    Args:
+        rows: their number.
+        patients: the patient of each case.
+    """
+    why = f"Nothing is marked as best: in fewer than {FEWEST} patients chance may explain every difference."
+    return [why] if rows > 1 and len(set(patients)) < FEWEST else []
 
 
 def _table(

@@ -35,9 +35,9 @@ PROBABILITIES = {
     "ece": "How far the confidence lies from the accuracy (the share that is right) {where}.",
     "cece": "How far the probability of a class lies from the share that is of this class {where}, mean over the "
     "classes.",
-    "tace": "How far the probability of a class lies from the share that is of this class {where}, in groups of "
-    "equally many voxels.",
+    "tace": "How far the probability of a class lies from the share that is of this class {where}, in {groups}.",
 }
+GROUPS = {True: "groups of equally many voxels", False: "bins of equal width"}  # of TACE
 UNITS = {
     **dict.fromkeys(("ece", "cece", "tace", "dice", "expected", "pairwise"), "0 to 1"),
     "nll": "In nats per 1000 voxels",
@@ -84,7 +84,7 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
     Args:
         name: the name of the metric, such as "ece_plausible".
         measure: of this name.
-        settings: as in `where_of`.
+        settings: as in `where_of`; of TACE, whether its bins are `adaptive`.
 
     Examples:
         >>> sentence_of("asd_mm", MEASURES["asd_mm"])
@@ -96,7 +96,8 @@ def sentence_of(name: str, measure: Measure, settings: Mapping[str, Any] | None 
     if name in MEASURES:
         said = [SHAPES[name.replace(f"_{length}", "") if length else name]]
     elif kind in KINDS and region:
-        said = [PROBABILITIES[kind].format(where=where_of(region, settings))]
+        groups = GROUPS[(settings or {}).get("adaptive", True)]
+        said = [PROBABILITIES[kind].format(where=where_of(region, settings), groups=groups)]
         together = [sentence for word, sentence in TOGETHER.items() if word in words]
         said += together or [EXAMPLE] * (kind == "ece")
         said += [] if REGIONS[region].proper else [IMPROPER]

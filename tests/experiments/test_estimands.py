@@ -48,6 +48,19 @@ def with_missed(folder: Path, missed: list[float]) -> Path:
     return folder
 
 
+def with_columns(row: Row, measure: str) -> Row:
+    """The row, whose measure has the name of a structure in its only column."""
+    runs = [trial.run for trial in row.trials]
+    cases = [
+        {case: {**of_case, f"{measure}_left": of_case[measure]} for case, of_case in run.cases.items()} for run in runs
+    ]
+    for one in cases:
+        for of_case in one.values():
+            del of_case[measure]
+    renamed = [replace(run, cases=of_run) for run, of_run in zip(runs, cases, strict=True)]
+    return Row(row.name, [replace(trial, run=run) for trial, run in zip(row.trials, renamed, strict=True)])
+
+
 def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Comparison, dict[str, Table]]:
     """The rows of trials, their measures, their comparison, and their tables by title."""
     rows = rows_of([read_trial(folder) for folder in folders])
@@ -59,7 +72,7 @@ def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Compar
 def test_a_seed_whose_cases_contradict_its_summary_leaves_no_interval_of_the_others(tmp_path: Path) -> None:
     dice = {"ce": [0.70, 0.80, 0.90, 0.75, 0.85, 0.60], "nacl": [0.72, 0.83, 0.94, 0.77, 0.86, 0.66]}
     folders = [
-        write_trial(tmp_path, name, [value - 0.01 * seed for value in of], seed=seed, cases="abcdef")
+        write_trial(tmp_path, name, [value - 0.01 * seed for value in of], ece=of, seed=seed, cases="abcdef")
         for name, of in dice.items()
         for seed in (0, 1, 2)
     ]
@@ -123,6 +136,7 @@ def test_what_is_counted_is_the_sum_over_the_cases_of_all_folds(tmp_path: Path) 
     ]
     [row], measures, _, _ = compared(folders)
     assert row.value("missed_structures") == 3
+    assert with_columns(row, "missed_structures").columns("missed_structures") == {"left": 3}
     assert measures["missed_structures"].shown(3) == "3"
 
 
@@ -134,6 +148,12 @@ def test_a_structure_that_one_of_three_seeds_missed_is_not_shown_as_none(tmp_pat
     _, measures, _, tables = compared(folders)
     means = tables["Means"]
     assert means.cells[0][means.header.index(measures["missed_structures"].title)] == "0.33 ± 0.58"
+
+
+def test_cases_that_are_all_alike_have_no_interval(tmp_path: Path) -> None:
+    _, _, found, tables = compared([write_trial(tmp_path, "ce", [0.8] * 3, seed=seed) for seed in (0, 1)])
+    assert np.isnan(found.intervals["ce"]["dice_foreground"]).all()
+    assert "If all cases have the same value, there is none" in tables["95 % intervals of the means"].note
 
 
 def test_intervals_are_those_of_reports_and_say_where_they_are_rough(tmp_path: Path) -> None:

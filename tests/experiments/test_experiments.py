@@ -171,7 +171,7 @@ def test_one_case_has_means_but_no_tests(tmp_path: Path) -> None:
     for shown, told in ((rows, True), (rows[:1], False)):
         measures = shown_measures([row.run for row in shown])
         means = experiment_tables(shown, measures, compare(shown, measures))[0]
-        assert ("Nothing is marked as best: in fewer than 6 cases" in means.note) == told
+        assert ("Nothing is marked as best: in fewer than 6 patients" in means.note) == told
 
 
 PUBLISHED = [

@@ -102,6 +102,15 @@ def test_curves_have_the_logits_of_each_epoch(rows: list[Row]) -> None:
     assert sum(axes.axison for axes in figure.axes) == 5  # in two lines of four
 
 
+def test_a_method_has_one_color_in_all_panels_and_in_the_legend() -> None:
+    points, nll = [Point(1, 0.1, 0.0), Point(2, 0.2, 0.0)], measure_of("nll_all")
+    figure = curves_figure({ECE: {"nacl": points}, nll: {"ce": points, "nacl": points}}, "epoch", {ECE: {}, nll: {}})
+    colors = [{bars.get_label(): bars.lines[0].get_color() for bars in axes.containers} for axes in figure.axes]
+    assert colors[0]["nacl"] == colors[1]["nacl"] != colors[1]["ce"]
+    [legend] = figure.legends
+    assert {text.get_text() for text in legend.get_texts()} == {"ce", "nacl"}
+
+
 def test_rows_of_another_region_have_diagrams_of_their_own(rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
     at = [replace(one, evaluation="boundary", run=replace(one.run, region="boundary")) for one in rows[0].trials]
     other = Row("ce boundary", at)

@@ -51,6 +51,8 @@ def test_a_region_may_have_options() -> None:
         ("brier_all_debiased", {}, "brier_all_debiased is BrierMetric, which takes .*, and no debiased"),
         ("ece_all", {"num_bins": 0}, "ece_all: num_bins is 0; it must be"),
         ("ece_all", {"num_bins": "many"}, "ece_all: num_bins is 'many'; it must be"),
+        ("nll_al_debiased", {}, "did you mean ece_all_debiased?"),
+        ("tace_plausibel_pooled", {}, "did you mean ece_plausible_pooled?"),
         ("tace_all_pooled", {}, "tace_all_pooled: pooled is True and adaptive is True"),
         (3, {}, "there is no metric 3"),
     ],

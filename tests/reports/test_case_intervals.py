@@ -60,7 +60,7 @@ def of_twenty(tmp_path: Path, distances: list[float]) -> Run:
 def test_an_interval_of_few_known_values_is_rough_and_has_no_distance_below_0(tmp_path: Path) -> None:
     table = intervals_table([run := of_twenty(tmp_path, [5.0, 6.0] + 18 * [nan])], shown_measures([run]))
     assert dict(table.cells)["HD95 (mm)"] == "5.50 (0.00 to 11.85)"
-    assert "Those of HD95 (mm) are rough, because fewer than 10 cases have a value." in table.note
+    assert "Those of HD95 (mm) are rough, because fewer than 10 patients have a value." in table.note
     assert ABOUT_FEW not in table.note
     assert ABOUT_DISTANCES in table.note
 

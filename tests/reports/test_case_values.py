@@ -14,7 +14,7 @@ from written_runs import MANY, with_value, write_run
 
 from calib_monai.bins import Bins
 from calib_monai.measures import Measure, measure_of
-from calib_monai.reports.case_intervals import ABOUT_NONE, intervals_table
+from calib_monai.reports.case_intervals import ABOUT_FEW, ABOUT_NONE, intervals_table
 from calib_monai.reports.case_values import Column, averaged_values, compared_values, marks_together, sure_marks
 from calib_monai.reports.results import results_tables, shown_measures
 from calib_monai.reports.run_files import read_run
@@ -143,5 +143,17 @@ def test_five_cases_that_agree_may_agree_by_chance_and_six_do_not(tmp_path: Path
         table = results_tables(runs)[0]
         assert best_of(runs, "Dice") == ["", mark]
         assert ("by NLL over all voxels. Here it is lowest for other." in table.note) == bool(mark)
-        assert ("Nothing is marked as best: in fewer than 6 cases" in table.note) == told
+        assert ("Nothing is marked as best: in fewer than 6 patients" in table.note) == told
         assert "Nothing is marked" not in results_tables(runs[:1])[0].note
+
+
+def test_patients_are_counted_where_cases_would_be_enough(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, 1.0, cases="abcdefghijkl")) for name in ("one", "other")]
+    for run, dice in zip(runs, (0.8, 0.9), strict=True):
+        with_value(run, "dice_foreground", dice)
+    assert best_of(runs, "Dice") == ["", BEST]
+    assert ABOUT_FEW not in intervals_table(runs, shown_measures(runs)).note
+    few = [replace(run, patients=dict.fromkeys("abcdefgh", "Ada")) for run in runs]
+    assert best_of(few, "Dice") == ["", ""]
+    assert "Nothing is marked as best: in fewer than 6 patients" in results_tables(few)[0].note
+    assert ABOUT_FEW in intervals_table(few, shown_measures(few)).note

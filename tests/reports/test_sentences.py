@@ -39,6 +39,9 @@ def test_a_sentence_says_the_options_of_its_region_and_the_direction_that_was_gi
     measure = measure_of("ece_plausible_0.05")
     assert "at least 1 %" in sentence_of("ece_plausible", measure)
     assert "at least 5 %" in sentence_of("ece_plausible_0.05", measure, {"at_least": 0.05})
+    tace = measure_of("tace_foreground_width")
+    assert "in groups of equally many voxels" in sentence_of("tace_foreground", tace, {"adaptive": True})
+    assert "in bins of equal width" in sentence_of("tace_foreground_width", tace, {"adaptive": False})
     assert where_of("my_region") == "in the voxels of my_region"
     assert "within 7 voxels" in sentence_of("ece_band_7", measure, {"width": 7})
     assert sentence_of("mine", replace(measure, more_is_better=True)) == f"{OWN} More is better."
