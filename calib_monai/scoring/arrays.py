@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -255,9 +257,13 @@ def _told_as_damaged(file: str) -> Iterator[None]:
         OSError,
         EOFError,
         KeyError,
+        RuntimeError,  # an archive with a password, or in a way of compression that Python does not have
         zlib.error,
+        lzma.LZMAError,
         zipfile.BadZipFile,
+        tokenize.TokenError,
         nibabel.filebasedimages.ImageFileError,
+        nibabel.spatialimages.HeaderDataError,
     ) as error:
         raise ValueError(f"{file} is damaged: {first_line(error)}") from None
     except ValueError as error:

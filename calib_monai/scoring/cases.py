@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, cast
 
 import torch
 from monai.data import MetaTensor
@@ -163,5 +162,7 @@ def _label_header(pair: Pair) -> MetaTensor:
         if prod(stored.shape) != prod(size) or len(size) < SPATIAL_DIMS or stored.affine is None:
             raise ValueError(f"{pair.label} has the shape {stored.shape}; a label must be one volume")
         return MetaTensor(torch.zeros(1).expand(1, *size), affine=torch.as_tensor(stored.affine))
-    loaded: Any = LoadCased("label")({"label": pair.label})["label"]
-    return cast(MetaTensor, loaded)
+    loaded: MetaTensor = LoadCased("label")({"label": pair.label})["label"]
+    if len(loaded) > 1:
+        raise ValueError(f"{pair.label} has {len(loaded)} channels; a label must be one volume")
+    return loaded

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from monai.data import Dataset, MetaTensor
 from monai.inferers import SimpleInferer
@@ -33,6 +34,7 @@ METRICS = (
     *(OF_LIKELIHOOD, "brier_all", "ece_plausible", "cece_plausible", "ece_plausible_pooled", "ece_plausible_debiased"),
     *("ece_foreground", "cece_foreground", "tace_foreground", "ece_union", "cece_union"),
 )  # as in evaluate.json
+HALF = 0.5  # what a network that finds a structure gives it in some voxel
 LEAST_PROB = 1e-7  # probability whose logarithm is taken for one below: a half-precision softmax gives 0
 
 
@@ -221,6 +223,7 @@ class SavedOutputs(nn.Module):
         super().__init__()
         self.scoring = scoring
         self.told = False  # that logits look clipped
+        self.unsure: set[str] = set()  # cases whose whole numbers give the foreground less than half everywhere
 
     def forward(self, image: Tensor, case: str, label: Tensor) -> Tensor:  # noqa: ARG002 - as networks
         """Probabilities or logits of a case, (1, C, X, Y, Z), float32.
@@ -232,12 +235,30 @@ class SavedOutputs(nn.Module):
         """
         given: Any = label[0]
         values = read(self.scoring.cases[case], given, self.scoring.reading)
+        if not (self.scoring.reading.logits or self.scoring.any_fit):
+            self._check_scale(case, values)
         if self.scoring.reading.logits and not self.told:
             self.told = warn_of_clipped(self.scoring.cases[case].pair.probs[0], values)
         if self.scoring.with_logits and not self.scoring.reading.logits:
             for channel in values:
                 channel.clamp_(min=LEAST_PROB).log_()
         return MetaTensor(values, affine=given.affine)[None]
+
+    def _check_scale(self, case: str, values: Tensor) -> None:
+        """Raise ValueError if whole numbers of the foreground alone, up to this case the last, stay below half.
+
+        They may be in percent, or up to another number than their type has.
+        """
+        stored = self.scoring.cases[case].stored[0]
+        if not (self.scoring.reading.foreground and stored.is_whole) or values[0].min() < HALF:
+            return
+        self.unsure.add(case)
+        if len(self.unsure) == len(self.scoring.cases):
+            raise ValueError(
+                f"no case has a voxel whose structures have half of {np.iinfo(stored.dtype).max} or more, first "
+                f"{self.scoring.cases[min(self.unsure)].stored[0].file}: if another number stands for 1, write numbers "
+                "from 0 to 1; --any_fit accepts what is there"
+            )
 
 
 class Probsd(MapTransform):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import pickle
+import struct
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import itk
 import nibabel
 import numpy as np
 import pytest
 from saved_probs import AFFINE, Folders
-from wrong_probs import last
+from wrong_probs import last, niftis
 from wrong_scores import WRONG_SCORES, WrongScore, options_of
 
 from calib_monai import headers
@@ -20,6 +26,7 @@ from calib_monai.refusals import refusal_of
 from calib_monai.reports.answers import beside
 from calib_monai.reports.run_files import read_run
 from calib_monai.score import main
+from calib_monai.scoring.arrays import stored_in
 from calib_monai.scoring.pickles import placed_by
 
 
@@ -177,3 +184,49 @@ def test_probabilities_whose_header_turns_them_are_measured_where_they_lie(folde
         assert main([*given.options, "--overwrite"]) == 0
         told[axes is None] = (given.probs.parent / "out" / "cases.csv").read_text()
     assert told[True] == told[False]
+
+
+@pytest.mark.parametrize(("highest", "dtype"), [(85, np.uint8), (32767, np.uint16)])
+def test_whole_numbers_of_another_scale_are_told_once_no_case_reaches_half(
+    folders: Callable[..., Folders], highest: int, dtype: type[np.generic]
+) -> None:
+    given = folders()
+    for case, made in given.cases.items():
+        structures = made.probs[1:] * (0.99 / made.probs[1:].sum(0).max())
+        given.write(case, "{}.nii.gz", np.moveaxis(np.floor(structures * highest), 0, -1).astype(dtype))
+    options = [*given.options, "--foreground"]
+    with pytest.raises(ValueError, match=f"have half of {np.iinfo(dtype).max} or more, first .*case_0.nii.gz: if an"):
+        main(options)
+    assert main([*options, "--any_fit"]) == 0
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_a_label_of_several_channels_is_told_with_its_file(folders: Callable[..., Folders], channels: int) -> None:
+    given = folders()
+    niftis()(given)
+    label = given.cases["case_1"].label
+    (given.labels / "case_1.nii.gz").unlink()
+    image = itk.image_from_array(np.stack([label.T] * channels, axis=-1), is_vector=True)
+    itk.imwrite(image, str(given.labels / "case_1.nrrd"))
+    with pytest.raises(ValueError, match=f"case_1.nrrd has {channels} channels; a label must be one volume"):
+        main(given.options)
+
+
+def test_a_file_that_a_library_cannot_read_is_named(folders: Callable[..., Folders], tmp_path: Path) -> None:
+    given = folders()
+    niftis()(given)
+    for folder in (given.probs, given.labels):
+        [file] = folder.glob("case_1*")
+        raw = bytearray(gzip.decompress(file.read_bytes()))
+        before = file.read_bytes()
+        struct.pack_into("<f", raw, 116, float("nan"))  # scl_inter
+        struct.pack_into("<f", raw, 112, 1.0)
+        file.write_bytes(gzip.compress(bytes(raw)))
+        with pytest.raises(ValueError, match=rf"{file.name} .*nan"):
+            main(given.options)
+        file.write_bytes(before)
+    for error in (RuntimeError("encrypted"), lzma.LZMAError("corrupt"), tokenize.TokenError("EOF")):
+        with patch.object(np.lib.format, "read_magic", side_effect=error):
+            np.save(tmp_path / "a.npy", np.zeros(3))
+            with pytest.raises(ValueError, match=r"a.npy is damaged: (encrypted|corrupt|EOF)"):
+                stored_in(str(tmp_path / "a.npy"))
