@@ -13,7 +13,7 @@ import itk
 import numpy as np
 from numpy.typing import NDArray
 
-from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, is_readable, series_of
+from calib_monai.dicom_lengths import MAGIC, MAGIC_AT, has_element, is_readable, series_of
 from calib_monai.file_cache import cached_until_changed
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -32,6 +32,7 @@ NO_VOLUMES = {
     "1.3.12.2.1107.5.9.1": "data of Siemens without an image",
 }
 SCREENSHOT = f"{STORAGE}7"
+TABLE = (0x28, 0x3000)  # ModalityLUTSequence
 SAME = 1e-3  # by which directions, and sizes in mm, may differ
 ALONG = 0.9  # cosine of the angle between slices from which they are of one stack
 
@@ -58,6 +59,11 @@ class Header:
         directions: of rows and columns, (6,), or None.
         colors: numbers in a pixel.
         white_is_0: whether a viewer is to show small values as white.
+        slope: by which stored values are multiplied, as text, empty where it does not say.
+        intercept: that is added to them then, as text, empty where it does not say.
+        signed: whether stored values have a sign, "1" or "0", empty where it does not say.
+        units: of the values of PET, empty where it does not say.
+        has_table: whether a table says what stored values mean.
     """
 
     file: str
@@ -77,6 +83,11 @@ class Header:
     directions: tuple[float, ...] | None
     colors: int
     white_is_0: bool
+    slope: str
+    intercept: str
+    signed: str
+    units: str
+    has_table: bool
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -226,6 +237,11 @@ def header_of(file: str) -> Header | None:
         directions=tags.numbers("0020|0037", 6),
         colors=reader.GetNumberOfComponents(),
         white_is_0=tags.text("0028|0004") == "MONOCHROME1",
+        slope=tags.text("0028|1053"),
+        intercept=tags.text("0028|1052"),
+        signed=tags.text("0028|0103"),
+        units=tags.text("0054|1001"),
+        has_table=has_element(file, TABLE),
     )
 
 

@@ -1,6 +1,6 @@
 """DICOM lengths: finds files for which GDCM would take memory that is not there, or end the process.
 
-It reads the series of a file, too, also where GDCM finds no image.
+It reads the series of a file, too, also where GDCM finds no image, and finds sequences, which ITK does not tell.
 """
 
 from __future__ import annotations
@@ -74,6 +74,12 @@ def series_of(file: str | Path) -> str:
     return ""
 
 
+def has_element(file: str | Path, tag: tuple[int, int]) -> bool:
+    """Whether a DICOM file has an element or a sequence, outside other sequences."""
+    outside = (element.tag for element in _elements(file) if not element.nested and element.tag >= tag)
+    return next(outside, None) == tag  # elements are sorted
+
+
 def _elements(file: str | Path) -> Iterator[Element]:
     """The elements of a file, also those in sequences and items; values are skipped."""
     size = Path(file).stat().st_size
@@ -117,6 +123,7 @@ def _elements_of(window: _Window, size: int) -> Iterator[Element]:
         place += start
         if length == UNDEFINED:
             of_elements = of_elements and tag != PIXELS
+            yield Element(tag, b"", nested, 0)
             depth += 1
             continue
         depth = max(depth - (tag in ENDS), 0)

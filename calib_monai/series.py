@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from calib_monai.dicom import SAME, STORAGE, Header, sorted_into_series
 from calib_monai.dicom_lengths import DEFLATED, is_deflated
+from calib_monai.rescales import check_rescales
 
 NEAR = 0.1  # of the usual distance of slices, by which one may lie beside its place
 DOUBLED, GAP = 0.5, 1.5  # of that distance
@@ -43,7 +44,7 @@ def load_series(name: str, files: Iterable[str | Path]) -> MetaTensor:
 
     Raises:
         ValueError: no series or several, a damaged file, slices that are missing, doubled, of several sizes or unevenly
-            spaced, or a file that does not say where it lies.
+            spaced, or a file that does not say where it lies, or what its values mean.
     """
     found = sorted_into_series(files)
     damaged = found.damaged_of(found.identifiers) if found.series else [*found.damaged]
@@ -102,6 +103,7 @@ def placed(name: str, headers: Sequence[Header]) -> tuple[list[Header], NDArray[
     for header in headers:
         _check_gray_slice(header)
     _check_alike(name, headers)
+    check_rescales(name, headers)
     if not _is_square(first.directions):
         raise ValueError(
             f"{first.file} has directions of rows and columns that are not of length 1 and at right angles "
