@@ -19,6 +19,7 @@ from calib_monai.headers import doubt_of_place, is_nifti
 from calib_monai.held_images import is_held
 from calib_monai.left_labels import tell_like_labels
 from calib_monai.made_for import far_from_training, read_model_json
+from calib_monai.nrrd_spaces import doubt_of_space
 from calib_monai.other_spelling import spelled_otherwise
 from calib_monai.processes import is_first_process
 from calib_monai.seen import Seen
@@ -52,12 +53,12 @@ def settle(cases: Iterable[Case]) -> None:
 
 
 def tell_doubts(cases: Iterable[Case]) -> None:
-    """Warn of NIfTI files whose headers leave their place in doubt: a line for each doubt, with the number of files."""
+    """Warn of files whose headers leave their place in doubt: a line for each doubt, with the number of files."""
     if not is_first_process():
         return
     doubts: dict[str, list[str]] = {}
-    for file in (file for case in cases for file in files_of(case) if is_nifti(file)):
-        if doubt := doubt_of_place(file):
+    for file in (file for case in cases for file in files_of(case)):
+        if doubt := doubt_of_place(file) if is_nifti(file) else doubt_of_space(file):
             doubts.setdefault(doubt, []).append(file)
     for doubt, files in doubts.items():
         logger.warning("%d file(s), first %s, %s", len(files), files[0], doubt)

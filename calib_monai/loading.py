@@ -23,6 +23,7 @@ from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, hal
 from calib_monai.headers import check_offset, is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
 from calib_monai.label_values import with_classes
+from calib_monai.nrrd_spaces import check_space
 from calib_monai.packed_voxels import check_packed
 from calib_monai.pictures import SUFFIXES
 from calib_monai.read_once import read_once
@@ -108,6 +109,7 @@ class LoadCased(MapTransform):
         check_offset(file)
         if self.spatial_dims == SPATIAL_DIMS:
             check_voxel_sizes(file)
+            check_space(file)
         affine, to_mm = stored_affine(file) if is_nifti(file) else None, mm_per_unit(file)
         check_packed(file)
         if affine is not None:
