@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from calib_monai.data_files import check_regular
+from calib_monai.pictures.tiffs import check_deep, check_whole
 
 Values = NDArray[Any]
 
@@ -33,7 +34,6 @@ MODES = {mode: mode for mode in AS_THEY_ARE} | {
 TYPES = {("L", (8,), (2,)): np.int8, ("I", (32,), (1,)): np.uint32}  # by mode, bits and SampleFormat of a TIFF
 ALWAYS_LOSSY, LOSSY_IN_TIFF = ("JPEG", "MPO"), ("jpeg", "tiff_jpeg", "webp")  # formats, and compressions of a TIFF
 COLORS, BITS_OF_COLORS = 3, 8  # Pillow keeps no more bits of a color
-PLANAR = 2  # of a TIFF's PlanarConfiguration
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in gray, ITU-R 601-2, as Pillow's
 TURNS: dict[int, Callable[[Values], Values]] = {
     1: lambda values: values,
@@ -135,6 +135,7 @@ def is_gray(values: Values) -> bool:
 
 def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
     """The picture in an image that was opened."""
+    check_whole(file, image)
     deep = _has_deep_colors(image)
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     if orientation != 1 and (deep or image.format == "TIFF"):  # Pillow scrambles such TIFFs, and ITK turns none
@@ -195,11 +196,7 @@ def _has_deep_colors(image: ImageFile.ImageFile) -> bool:
 
 def _deep(file: str, image: ImageFile.ImageFile) -> Picture:
     """A picture whose colors have 16 bits, of which Pillow would keep 8."""
-    if _tag(image, ExifTags.Base.PlanarConfiguration, 1) == PLANAR:  # which ITK scrambles
-        raise ValueError(
-            f"{file} stores one color after another (PlanarConfiguration {PLANAR}), in more than 8 bits: save it with "
-            "the colors of each pixel side by side"
-        )
+    check_deep(file, image)
     with _itk_alone:
         reader = itk.ImageFileReader[itk.VectorImage[itk.F, 2]].New(FileName=file)
         reader.Update()
