@@ -22,6 +22,7 @@ from calib_monai.dicom import header_of, is_dicom
 from calib_monai.grids import SPATIAL_DIMS, check_affine, distance_of_grids, half_a_voxel
 from calib_monai.headers import check_offset, is_nifti, stored_affine
 from calib_monai.held_images import held_image, is_held
+from calib_monai.intensities import check_intensities
 from calib_monai.label_values import with_classes
 from calib_monai.nrrd_spaces import check_space
 from calib_monai.packed_voxels import check_packed
@@ -107,6 +108,7 @@ class LoadCased(MapTransform):
         """The image of a file that is no DICOM, (C, H, W[, D])."""
         check_data_file(file)
         check_offset(file)
+        check_intensities(file)
         if self.spatial_dims == SPATIAL_DIMS:
             check_voxel_sizes(file)
             check_space(file)

@@ -142,9 +142,10 @@ ALLOWED = {
     "seen": {"orientation"},
     "windows": {"case_keys", "composed", "processes"},
     "loading": {
-        *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "label_values", "nrrd_spaces"),
-        *("packed_voxels", "pictures", "read_once", "readers", "series", "voxel_sizes"),
+        *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "intensities", "label_values"),
+        *("nrrd_spaces", "packed_voxels", "pictures", "read_once", "readers", "series", "voxel_sizes"),
     },
+    "intensities": {"text_headers"},
     "nrrd_spaces": {"grids", "text_headers"},
     "voxel_sizes": {"grids", "text_headers"},
     "data_files": {"text_headers"},
