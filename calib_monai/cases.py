@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from calib_monai.case_checks import check_workers, read_all
 from calib_monai.checks import SPLIT_FILE
+from calib_monai.datalists.dataset_json import check_pairs, tell_listed_tests
 from calib_monai.datalists.given_splits import given_split
 from calib_monai.datalists.patients import warn_of_one_patient
 from calib_monai.datalists.split_files import (
@@ -110,6 +111,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
     split, options = datalist(), options_of(datalist)
     with_copies = keep or options.get("group_duplicates") is False
     settle(chain(*split.values()))
+    check_pairs(datalist, chain(*split.values()))
     tell_doubts(chain(*split.values()))
     tell_left_out(datalist, split)
     if settings.split_file:
@@ -120,6 +122,7 @@ def checked_split(datalist: Callable[[], Split], settings: SplitSettings) -> Cas
         check_splits(settings.ckpt_dirs if own else [], {name: names_of(split)[name] for name in settings.use})
     else:
         earlier = _fewer(split, options, settings)
+        tell_listed_tests(datalist, [*split["training"], *split["validation"]])
     sets = {name: split[name] for name in settings.use}
     seen = _read(sets, settings)
     digests = [one.digest for one in seen.values()]

@@ -203,3 +203,20 @@ def test_voxels_that_no_scanner_makes_are_told(phantom_dir: Path, caplog: pytest
     [told] = [line for line in warnings_in(caplog) if "edge" in line]
     assert told.startswith("2 of 8 case(s) have voxels with an edge outside of 0.01 to 50.0 mm, first phantom_00")
     assert "with 1000 x 1000 x 1000 mm: are these the units" in told
+
+
+def test_files_are_compared_with_the_lists_of_the_data_set(phantom_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = phantom_dir / "dataset.json"
+    content = json.loads(file.read_text())
+    listed = content["training"]
+    file.write_text(json.dumps(content | {"training": [], "test": [f"./{IMAGE}"]}))
+    split = check(phantom_dir)
+    told = [line for line in warnings_in(caplog) if "under 'test' have a label" in line]
+    assert len(told) == ("phantom_002" not in [case["case"] for case in split["test"]])
+    listed[2]["label"], listed[3]["label"] = listed[3]["label"], listed[2]["label"]
+    file.write_text(json.dumps(content))
+    (phantom_dir / LABEL).write_bytes(b"")  # no file of a case is read before
+    with pytest.raises(
+        ValueError, match=rf"dataset\.json lists .*{IMAGE} with .*labelsTr/phantom_003.* of phantom_003: "
+    ):
+        check(phantom_dir)
