@@ -22,7 +22,11 @@ NAMES = {"hippocampus": "hippocampus", "acdc": "ACDC", "busi": "BUSI"}
 SINGLE = ("soft_dice", "dice_ce", "nacl", "crac", "ace", "ce")
 APART = {("hippocampus", method): f"volumes_{method}_posthoc" for method in ("ce", "crac", "ace")}
 APART |= {(dataset, method): f"{method}_posthoc" for dataset in ("acdc", "busi") for method in ("crac", "ace")}
-AVERAGED = {("hippocampus", "ce"): "volumes_ce_recipe", ("acdc", "ce"): "recipe", ("busi", "soft_dice"): "recipe"}
+AVERAGED = {
+    ("hippocampus", "ce"): "volumes_ce_recipe",
+    ("acdc", "soft_dice"): "soft_dice_recipe",
+    ("busi", "soft_dice"): "recipe",
+}
 OF_OTHER_VOXELS = {(dataset, method) for dataset in NAMES for method in ("nacl", "crac")}
 OF_OTHER_VOXELS |= {("busi", "ce"), ("busi", "ace")}
 

@@ -24,7 +24,7 @@ from spared import fresh
 from calib_monai.experiments.__main__ import main as tables
 from calib_monai.phantoms import make_phantoms
 
-PATIENCE = 240  # seconds
+PATIENCE = 600  # seconds, on a busy machine
 
 
 def command(out: Path, *flags: str, **config: object) -> list[str]:
