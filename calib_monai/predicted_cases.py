@@ -14,6 +14,7 @@ from monai.data import Dataset
 
 from calib_monai.case_checks import check_workers, read_or_refused, told_of
 from calib_monai.checks import SPLIT_FILE
+from calib_monai.contrasts import scaling_after
 from calib_monai.datalists.inputs import ended_in, listed_cases, listed_in
 from calib_monai.datalists.split_files import Drawn, kept_split, options_of, read_split, tell_known
 from calib_monai.datalists.splits import Case, Split
@@ -193,6 +194,7 @@ class InputsOnDemand(Sequence[Case]):
             num_classes=self.made_for.num_classes,
             preparation=None if takes_long else preparation,
             window=window,
+            scaling=scaling_after(loading, self.made_for.transforms),
         )
         found = read_or_refused(cases, read, again=[] if num_workers else cases)
         failed = [line for line in found if isinstance(line, str)]

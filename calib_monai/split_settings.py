@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from calib_monai.contrasts import scaling_after
 from calib_monai.datalists.splits import SPLITS
 from calib_monai.grids import SPATIAL_DIMS
 from calib_monai.made_for import MadeFor
@@ -68,4 +69,5 @@ class SplitSettings:
             same_grid=self.same_grid,
             ignore_index=self.made_for.ignore_index,
             window=window_of(self.made_for.transforms),
+            scaling=scaling_after(self.loading, self.made_for.transforms),
         )

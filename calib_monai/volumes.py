@@ -14,6 +14,7 @@ from torch import Tensor
 from calib_monai.arguments import check_ignored_label
 from calib_monai.case_keys import IMAGE_AND_LABEL, LABEL_VALUES
 from calib_monai.checks import SLICE_MULTIPLE, first_line
+from calib_monai.contrasts import Scaling, check_contrast
 from calib_monai.copies import copied
 from calib_monai.headers import check_header, check_image_header, check_label_header, check_room
 from calib_monai.held_images import is_held
@@ -47,6 +48,7 @@ class Rules:
         same_grid: whether image and label must lie on one grid by their headers.
         ignore_index: a label that is no class, or None.
         window: that the values of an image are clipped to, or None.
+        scaling: of the values of an image, which few extreme ones would spoil, or None.
     """
 
     num_classes: int
@@ -58,6 +60,7 @@ class Rules:
     same_grid: bool
     ignore_index: int | None = None
     window: Window | None = None
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError if the label that is ignored is a class, or no byte."""
@@ -83,6 +86,7 @@ def read_pair(
     loaded = _loaded(case, loading)
     image = _checked_image(loaded["image"], files["image"], rules.in_channels, rules.spatial_dims)
     check_contents(image, _files(case["image"]), files["image"], rules.num_classes, rules.ignore_index)
+    check_contrast(image, _files(case["image"]), files["image"], rules.scaling)
     units = doubt_of_units(image, files["image"], rules.window)
     geometry, on_grid = (_geometry(loaded["image"], files["image"], in_file=in_file) for in_file in (True, False))
     sliced = on_grid.along(STORED if rules.axcodes == AUTO else rules.axcodes)
@@ -131,6 +135,7 @@ def read_image(
     num_classes: int,
     preparation: Loading | None = None,
     window: Window | None = None,
+    scaling: Scaling | None = None,
 ) -> SeenImage:
     """The geometry, a digest and the units of the image of a case that can be predicted.
 
@@ -142,6 +147,7 @@ def read_image(
         num_classes: of the network; an image that holds nothing but labels of these is refused.
         preparation: transforms that must accept the image, or None.
         window: that its values are clipped to, or None.
+        scaling: of its values, or None.
 
     Raises:
         ValueError: it cannot be predicted; the message names the file, the value and the rule.
@@ -151,6 +157,7 @@ def read_image(
     loaded = _loaded(case, loading)
     image = _checked_image(loaded["image"], name, in_channels, spatial_dims)
     check_contents(image, _files(case["image"]), name, num_classes)
+    check_contrast(image, _files(case["image"]), name, scaling)
     units = doubt_of_units(image, name, window)
     if preparation is not None:
         try:

@@ -45,11 +45,16 @@ def window_of(transforms: Callable[..., Any]) -> Window | None:
             scaler = step.scaler
             is_of_ct = scaler.clip and scaler.a_min < 0  # of others nothing is known
             return Window(float(scaler.a_min), float(scaler.a_max)) if is_of_ct else None
-        module = type(step).__module__
-        ours = module.startswith(("monai.transforms.", "calib_monai."))
-        if not ours or module.startswith("monai.transforms.intensity.") or isinstance(step, Lambdad):
+        if may_change_values(step):
             return None
     return None
+
+
+def may_change_values(step: Any) -> bool:
+    """Whether a transform may change the values of an image otherwise than by moving its voxels."""
+    module = type(step).__module__
+    ours = module.startswith(("monai.transforms.", "calib_monai."))
+    return not ours or module.startswith("monai.transforms.intensity.") or isinstance(step, Lambdad)
 
 
 def doubt_of_units(image: Tensor, name: str, window: Window | None) -> str:

@@ -90,10 +90,10 @@ ALLOWED = {
         *("processes", "same_images", "seen", "split_settings", "volumes", "windows", "zones"),
     },
     "far_voxels": {"orientation", "processes"},
-    "split_settings": {"datalists", "grids", "made_for", "volumes", "windows"},
+    "split_settings": {"contrasts", "datalists", "grids", "made_for", "volumes", "windows"},
     "model_splits": {"checks", "datalists"},
     "predicted_cases": {
-        *("case_checks", "checks", "datalists", "ensembles", "found_cases"),
+        *("case_checks", "checks", "contrasts", "datalists", "ensembles", "found_cases"),
         *("made_for", "networks", "orientation", "path_options", "same_images", "seen", "volumes", "windows"),
     },
     "listed_cases": {
@@ -123,6 +123,7 @@ ALLOWED = {
         "case_keys",
         "arguments",
         "checks",
+        "contrasts",
         "copies",
         "grids",
         "headers",
@@ -140,6 +141,7 @@ ALLOWED = {
     },
     "inside_out": {"processes"},
     "seen": {"orientation"},
+    "contrasts": {"case_keys", "composed", "processes", "windows"},
     "windows": {"case_keys", "composed", "processes"},
     "loading": {
         *("case_keys", "data_files", "dicom", "grids", "headers", "held_images", "intensities", "label_values"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import nibabel
@@ -26,6 +27,22 @@ def empty_and_huge(path: Path) -> None:
     path.write_bytes(gzip.compress(bytes(content)) + zeros * (512 * 10**6 // 2**24 + 1))
 
 
+def one_hot(voxels: np.ndarray) -> np.ndarray:
+    """An image in which one voxel is far from all others."""
+    voxels[0, 0, 0] = 1e30
+    return voxels
+
+
+def pairs_shifted(folder: Path) -> None:
+    """Each image with the label of the next case, in the lists of the data set."""
+    path = folder / "data" / "dataset.json"
+    content = json.loads(path.read_text())
+    labels = [pair["label"] for pair in content["training"]]
+    for pair, label in zip(content["training"], labels[1:] + labels[:1], strict=True):
+        pair["label"] = label
+    path.write_text(json.dumps(content))
+
+
 def taken(folder: Path) -> None:
     """A file where the folder of a case would be."""
     (folder / "eval" / "predictions").mkdir(parents=True)
@@ -46,6 +63,7 @@ WRONG_CASES = [
         ("512 million voxels in 500 KB", file(IMAGE, empty_and_huge)),
         ("its place is taken", taken),
         ("values whose difference float32 does not have", voxels(IMAGE, lambda v: np.where(v > v.mean(), 3e38, -3e38))),
+        ("one extreme voxel", voxels(IMAGE, one_hot)),
     )
 ] + [
     Wrong(
@@ -59,5 +77,13 @@ WRONG_CASES = [
         "an empty label of 512 million voxels",
         f"{CASE}.* is 512 x 1000 x 1000 voxels, more than .*{IMAGE} has",
         file(LABEL, empty_and_huge),
+    ),
+    Wrong(
+        "one extreme voxel", rf"{IMAGE} has voxel\(s\) of 1e\+30, .*replace the extreme voxels", voxels(IMAGE, one_hot)
+    ),
+    Wrong(
+        "pairs of other files in dataset.json",
+        "dataset.json lists .* with .*, which by its name is the label of",
+        pairs_shifted,
     ),
 ]
