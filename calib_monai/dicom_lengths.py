@@ -67,17 +67,21 @@ def is_deflated(file: str | Path) -> bool:
 
 def series_of(file: str | Path) -> str:
     """The identifier of the series of a DICOM file, which may be damaged or hold no image; "" if it does not say."""
-    for element in _elements(file):
-        if not element.nested and element.tag >= SERIES:
-            told = element.tag == SERIES and re.fullmatch(rb"[0-9.]+", element.value)
-            return told[0].decode("ascii") if told else ""
-    return ""
+    element = _element(file, SERIES)
+    told = element and re.fullmatch(rb"[0-9.]+", element.value)
+    return told[0].decode("ascii") if told else ""
 
 
 def has_element(file: str | Path, tag: tuple[int, int]) -> bool:
     """Whether a DICOM file has an element or a sequence, outside other sequences."""
-    outside = (element.tag for element in _elements(file) if not element.nested and element.tag >= tag)
-    return next(outside, None) == tag  # elements are sorted
+    return _element(file, tag) is not None
+
+
+def _element(file: str | Path, tag: tuple[int, int]) -> Element | None:
+    """An element of the file itself, None if it has none with this tag; the search ends where it would be."""
+    after = (element for element in _elements(file) if not element.nested and element.tag >= tag)
+    first = next(after, None)
+    return first if first is not None and first.tag == tag else None
 
 
 def _elements(file: str | Path) -> Iterator[Element]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calib_monai.text_headers import MOST_SHOWN, text_header
+from calib_monai.text_headers import MOST_SHOWN, number_in, text_header
 
 UNCHANGED = {"ElementToIntensityFunctionSlope": 1.0, "ElementToIntensityFunctionOffset": 0.0}
 
@@ -18,16 +18,8 @@ def check_intensities(file: str) -> None:
         return
     for key, unchanged in UNCHANGED.items():
         told = header.fields.get(key, "")
-        if told and not _is(told, unchanged):
+        if told and number_in(told) != unchanged:
             raise ValueError(
                 f"{file} has {key} {told[:MOST_SHOWN]!r}, which is not read; it must be {unchanged:g}: store the "
                 "values themselves"
             )
-
-
-def _is(text: str, number: float) -> bool:
-    """Whether a text is this number."""
-    try:
-        return float(text) == number
-    except ValueError:
-        return False

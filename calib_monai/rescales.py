@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from calib_monai.dicom import Header
+from calib_monai.text_headers import number_in
 
 
 def check_rescales(name: str, headers: Sequence[Header]) -> None:
@@ -46,15 +47,7 @@ def _check_read_as_told(header: Header) -> None:
             f"{header.file} gives its values by a table (ModalityLUTSequence), which is not read; it must give them by "
             "RescaleSlope and RescaleIntercept"
         )
-    if header.slope and not (math.isfinite(slope := _number(header.slope)) and slope):
+    if header.slope and not (math.isfinite(slope := number_in(header.slope)) and slope):
         raise ValueError(f"{header.file} has RescaleSlope {header.slope!r}; it must be a number other than 0")
-    if header.intercept and not math.isfinite(_number(header.intercept)):
+    if header.intercept and not math.isfinite(number_in(header.intercept)):
         raise ValueError(f"{header.file} has RescaleIntercept {header.intercept!r}; it must be a number")
-
-
-def _number(text: str) -> float:
-    """A number, NaN if a text is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -157,6 +157,14 @@ def _stored_nrrd(header: TextHeader) -> Stored:
     return Stored(name, 0 if lines or skipped else size, start, packing)
 
 
+def number_in(text: str) -> float:
+    """A number, NaN if a text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def numbers(text: str) -> list[int]:
     """Whole numbers in a text, none if it holds something else."""
     parts = text.split()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from calib_monai.grids import SPATIAL_DIMS
-from calib_monai.text_headers import AXES, MOST_SHOWN, numbers, text_header
+from calib_monai.text_headers import AXES, MOST_SHOWN, number_in, numbers, text_header
 
 # mm, by the name of a unit in small letters
 UNITS = {"m": 1000.0, "cm": 10.0, "mm": 1.0, "um": 0.001, "nm": 1e-6} | {
@@ -99,7 +99,7 @@ def _meta_sizes(fields: Mapping[str, str]) -> list[float]:
     """The size along each axis of space of a MetaImage, NaN where there is none; none at all if it is no volume."""
     if sum(numbers(fields.get(AXES, ""))) < SPATIAL_DIMS:
         return []
-    given = list(map(_number, fields.get("ElementSpacing", fields.get("ElementSize", "")).split()))
+    given = list(map(number_in, fields.get("ElementSpacing", fields.get("ElementSize", "")).split()))
     return [*given, *[math.nan] * SPATIAL_DIMS][:SPATIAL_DIMS]
 
 
@@ -109,7 +109,7 @@ def _meta_lengths(fields: Mapping[str, str]) -> list[float]:
     given = next((fields[name] for name in DIRECTIONS if name in fields), "").split()
     if len(given) != axes**2:
         return []
-    return [math.hypot(*map(_number, given[axis * axes : (axis + 1) * axes])) for axis in range(axes)]
+    return [math.hypot(*map(number_in, given[axis * axes : (axis + 1) * axes])) for axis in range(axes)]
 
 
 def _nrrd_sizes(fields: Mapping[str, str]) -> list[float]:
@@ -141,22 +141,14 @@ def _nrrd_axes(fields: Mapping[str, str]) -> list[int]:
 def _vectors(fields: Mapping[str, str]) -> list[list[float]]:
     """The directions of the axes of a NRRD, each a vector; an empty one for "none"."""
     found = re.findall(r"none|\([^)]*\)", fields.get("spacedirections", "").lower())
-    return [[_number(part) for part in vector.strip("()").split(",")] if vector != "none" else [] for vector in found]
+    return [[number_in(part) for part in vector.strip("()").split(",")] if vector != "none" else [] for vector in found]
 
 
 def _spacings(fields: Mapping[str, str]) -> list[float]:
     """The spacings of a NRRD."""
-    return list(map(_number, fields.get("spacings", "").split()))
+    return list(map(number_in, fields.get("spacings", "").split()))
 
 
 def _words(text: str) -> Sequence[str]:
     """Words in quotes, or without any."""
     return [word.strip() for word in re.findall(r'"([^"]*)"', text)] if '"' in text else text.split()
-
-
-def _number(text: str) -> float:
-    """A number, NaN if a text is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -159,7 +159,7 @@ ALLOWED = {
     "read_once": {"memory"},
     "kept_items": {"composed", "memory"},
     "series": {"dicom", "dicom_lengths", "rescales"},
-    "rescales": {"dicom"},
+    "rescales": {"dicom", "text_headers"},
     "dicom": {"dicom_lengths", "file_cache"},
     "text_headers": {"file_cache"},
     "conformal": {"arguments", "spelling"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import chain
-from math import fsum, isnan, nan
+from math import isnan, nan
 from operator import add
 from typing import Any
 
@@ -18,7 +18,7 @@ from calib_monai.intervals import patients_of
 from calib_monai.reports.case_values import averaged_values, compared_values
 from calib_monai.reports.cases_file import columns_of
 from calib_monai.reports.names import with_calibrator
-from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known
+from calib_monai.reports.runs import LogitCounts, Run, case_bins_of, mean_of_known, sum_of_known
 
 CALIBRATORS = ("ts", "lts", "control")
 
@@ -101,8 +101,7 @@ class Row:
         if not self._is_of_cases(measure):
             return mean_of_known(trial.run.metrics.get(measure, nan) for trial in self.trials)
         if self.trials[0].run.measure(measure).counts:
-            counts = [row.get(name, nan) for row in self.cases.values() for name in self._columns(measure)]
-            return fsum(count for count in counts if not isnan(count))
+            return sum_of_known(row.get(name, nan) for row in self.cases.values() for name in self._columns(measure))
         return mean_of_known(self.by_case(measure).values())
 
     def deviation(self, measure: str) -> float:
@@ -117,14 +116,12 @@ class Row:
 
     def columns(self, measure: str) -> dict[str, float]:
         """The mean of each structure that the measure tells apart, or the sum of what is counted, by its name."""
-        values = {
-            name.removeprefix(f"{measure}_"): [case.get(name, nan) for case in self.cases.values()]
+        over_cases = sum_of_known if self.trials[0].run.measure(measure).counts else mean_of_known
+        return {
+            name.removeprefix(f"{measure}_"): over_cases(case.get(name, nan) for case in self.cases.values())
             for name in self._columns(measure)
             if name != measure
         }
-        if self.trials[0].run.measure(measure).counts:
-            return {name: fsum(count for count in counts if not isnan(count)) for name, counts in values.items()}
-        return {name: mean_of_known(of_cases) for name, of_cases in values.items()}
 
     def by_case(self, measure: str) -> dict[str, float]:
         """For each case the mean over structures and trials; NaN if the value over all cases is not their mean."""

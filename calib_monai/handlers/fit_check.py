@@ -135,6 +135,8 @@ class FitCheck:
             ValueError: the predictions fit far better turned, or with the classes in another order.
         """
         fits = all_gathered(self.fits)
+        if not fits:
+            return
         self._check(fits)
         if unseen := self._unseen(fits):
             add_caution(
@@ -169,17 +171,15 @@ class FitCheck:
 
     def _unseen(self, fits: Sequence[CaseFit]) -> list[str]:
         """The names of the classes that no label of the cases shows."""
-        voxels = torch.stack([fit.counts for fit in fits]).sum(dim=(0, 2)) if fits else torch.ones(1)
-        return [self.class_names[index] for index in (voxels == 0).nonzero().flatten().tolist()]
+        voxels = _counts_of_all(fits).sum(dim=1)
+        return [name for name, count in zip(self.class_names, voxels.tolist(), strict=True) if not count]
 
     def _check(self, fits: Sequence[CaseFit]) -> None:
         """Raise ValueError if the cases fit far better turned, or with the classes in another order."""
-        if not fits:
-            return
         dice = dice_of_turns(fits)
         if turn := far_better(dice):
             raise ValueError(f"{self.of}{self._turned(dice, turn)}; {self._accepts}")
-        self._check_order(torch.stack([fit.counts for fit in fits]).sum(dim=0), dice)
+        self._check_order(_counts_of_all(fits), dice)
 
     @property
     def _accepts(self) -> str:
@@ -243,6 +243,11 @@ def _counted(label: Tensor, predicted: Tensor, counted: Tensor | None) -> tuple[
     if counted is None:
         return label.flatten(), predicted.flatten()
     return label[counted], predicted[counted]
+
+
+def _counts_of_all(fits: Sequence[CaseFit]) -> Tensor:
+    """The `counts` of all cases together, (C, C)."""
+    return torch.stack([fit.counts for fit in fits]).sum(dim=0)
 
 
 def dice_of_turns(fits: Sequence[CaseFit]) -> dict[Turn, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from calib_monai.data_files import check_regular
-from calib_monai.pictures.tiffs import check_deep, check_whole
+from calib_monai.pictures.tiffs import check_deep, check_whole, tag_of
 
 Values = NDArray[Any]
 
@@ -140,7 +140,7 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     if orientation != 1 and (deep or image.format == "TIFF"):  # Pillow scrambles such TIFFs, and ITK turns none
         raise ValueError(f"{file} is stored turned (EXIF orientation {orientation}): save it upright")
-    white_is_0 = _tag(image, ExifTags.Base.PhotometricInterpretation, 1) == 0
+    white_is_0 = tag_of(image, ExifTags.Base.PhotometricInterpretation, 1) == 0
     if white_is_0 and image.mode not in ("1", "L"):
         raise ValueError(f"{file} stores white as 0, in more than 8 bits: save it with black as 0")
     if deep:
@@ -161,7 +161,9 @@ def _decoded(file: str, image: ImageFile.ImageFile) -> Picture:
 
 def _typed(image: ImageFile.ImageFile, values: Values) -> Values:
     """The values of an image in the type of its file, where Pillow takes signed bytes and 32 bits for another."""
-    bits, sample = (tuple(_tag(image, tag, (1,))) for tag in (ExifTags.Base.BitsPerSample, ExifTags.Base.SampleFormat))
+    bits, sample = (
+        tuple(tag_of(image, tag, (1,))) for tag in (ExifTags.Base.BitsPerSample, ExifTags.Base.SampleFormat)
+    )
     kind = TYPES.get((image.mode, bits, sample))
     return values.view(kind) if kind else values
 
@@ -181,17 +183,12 @@ def _is_lossy(file: str, image: ImageFile.ImageFile) -> bool:
     return image.format in ALWAYS_LOSSY or image.info.get("compression") in LOSSY_IN_TIFF
 
 
-def _tag(image: ImageFile.ImageFile, tag: int, otherwise: Any) -> Any:
-    """The value of a tag in a TIFF; `otherwise` if it has no such tag or is another kind of file."""
-    return getattr(image, "tag_v2", {}).get(tag, otherwise)
-
-
 def _has_deep_colors(image: ImageFile.ImageFile) -> bool:
     """Whether an image that was opened has more than one channel in more than 8 bits."""
     if len(image.getbands()) == 1:
         return False
     raw = str(image.tile[0].args) if image.tile else ""
-    return ";16" in raw or max(_tag(image, ExifTags.Base.BitsPerSample, (0,))) > BITS_OF_COLORS
+    return ";16" in raw or max(tag_of(image, ExifTags.Base.BitsPerSample, (0,))) > BITS_OF_COLORS
 
 
 def _deep(file: str, image: ImageFile.ImageFile) -> Picture:

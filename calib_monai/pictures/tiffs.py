@@ -1,10 +1,9 @@
-"""TIFFs: refuses those of which only a part would be read."""
+"""TIFFs: reads their tags, and refuses those of which only a part would be read."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from PIL import ExifTags, ImageFile
@@ -12,6 +11,11 @@ from PIL import ExifTags, ImageFile
 COLORS_OF = {0: 1, 1: 1, 2: 3, 3: 1, 6: 3}  # channels by PhotometricInterpretation; others are refused by their colors
 ALPHA = (1, 2)  # of ExtraSamples, premultiplied or not
 PLANES = re.compile(r'"shape": \[([\d, ]+)\].*"truncated": true')  # as tifffile describes a file without its pages
+
+
+def tag_of(image: ImageFile.ImageFile, tag: int, otherwise: Any) -> Any:
+    """The value of a tag in a TIFF; `otherwise` if it has no such tag or is another kind of file."""
+    return getattr(image, "tag_v2", {}).get(tag, otherwise)
 
 
 def check_whole(file: str, image: ImageFile.ImageFile) -> None:
@@ -23,16 +27,15 @@ def check_whole(file: str, image: ImageFile.ImageFile) -> None:
         file: its path, for the message.
         image: it, opened by Pillow; other formats pass.
     """
-    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
-    held = int(tags.get(ExifTags.Base.SamplesPerPixel, 1))
-    kind = tuple(tags.get(ExifTags.Base.ExtraSamples, ()))
-    more = held - COLORS_OF.get(tags.get(ExifTags.Base.PhotometricInterpretation, -1), held)
+    held = int(tag_of(image, ExifTags.Base.SamplesPerPixel, 1))
+    kind = tuple(tag_of(image, ExifTags.Base.ExtraSamples, ()))
+    more = held - COLORS_OF.get(tag_of(image, ExifTags.Base.PhotometricInterpretation, -1), held)
     if more > 1 or (more == 1 and not (kind and kind[0] in ALPHA)):
         raise ValueError(
             f"{file} has {held} channels (SamplesPerPixel), {more} of them beside its gray or colors and not declared "
             "as alpha; a picture must be gray or RGB: save each further channel as a file of its own"
         )
-    described = PLANES.search(str(tags.get(ExifTags.Base.ImageDescription, "")))
+    described = PLANES.search(str(tag_of(image, ExifTags.Base.ImageDescription, "")))
     if described:
         planes = math.prod(map(int, re.findall(r"\d+", described[1]))) // (image.width * image.height * held)
         if planes > 1:
@@ -49,11 +52,10 @@ def check_deep(file: str, image: ImageFile.ImageFile) -> None:
         file: its path, for the message.
         image: it, opened by Pillow, of more than 8 bits; other formats pass.
     """
-    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
-    if tags.get(ExifTags.Base.PlanarConfiguration, 1) == 2:  # noqa: PLR2004 - one color after another
+    if tag_of(image, ExifTags.Base.PlanarConfiguration, 1) == 2:  # noqa: PLR2004 - one color after another
         raise ValueError(
             f"{file} stores one color after another (PlanarConfiguration 2), in more than 8 bits: save it with the "
             "colors of each pixel side by side"
         )
-    if ExifTags.Base.TileWidth in tags:
+    if tag_of(image, ExifTags.Base.TileWidth, None) is not None:
         raise ValueError(f"{file} stores its colors in tiles, in more than 8 bits: save it without tiles")

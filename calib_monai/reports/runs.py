@@ -257,6 +257,11 @@ def mean_of_known(values: Iterable[float]) -> float:
     return statistics.fmean(known) if known else math.nan
 
 
+def sum_of_known(values: Iterable[float]) -> float:
+    """The sum of the values that are not NaN."""
+    return math.fsum(value for value in values if not math.isnan(value))
+
+
 def means_of_known(rows: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """`mean_of_known` of each row; rows are equally long."""
     if not rows:

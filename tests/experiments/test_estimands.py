@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from math import nan
 from pathlib import Path
@@ -50,15 +51,15 @@ def with_missed(folder: Path, missed: list[float]) -> Path:
 
 def with_columns(row: Row, measure: str) -> Row:
     """The row, whose measure has the name of a structure in its only column."""
-    runs = [trial.run for trial in row.trials]
-    cases = [
-        {case: {**of_case, f"{measure}_left": of_case[measure]} for case, of_case in run.cases.items()} for run in runs
+
+    def renamed(of_case: Mapping[str, float]) -> dict[str, float]:
+        return {f"{name}_left" if name == measure else name: value for name, value in of_case.items()}
+
+    runs = [
+        replace(trial.run, cases={case: renamed(of_case) for case, of_case in trial.run.cases.items()})
+        for trial in row.trials
     ]
-    for one in cases:
-        for of_case in one.values():
-            del of_case[measure]
-    renamed = [replace(run, cases=of_run) for run, of_run in zip(runs, cases, strict=True)]
-    return Row(row.name, [replace(trial, run=run) for trial, run in zip(row.trials, renamed, strict=True)])
+    return Row(row.name, [replace(trial, run=run) for trial, run in zip(row.trials, runs, strict=True)])
 
 
 def compared(folders: list[Path]) -> tuple[list[Row], dict[str, Measure], Comparison, dict[str, Table]]:
